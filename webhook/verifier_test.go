@@ -1,0 +1,209 @@
+package webhook_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// The contract's vectors: the key's bytes are never decoded, the body's never changed.
+func TestSignatureIsTheContractsHMACOfTheRawBody(t *testing.T) {
+	for _, tc := range []struct{ name, key, body, want string }{
+		{
+			"plain text",
+			"key", "The quick brown fox jumps over the lazy dog",
+			"f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8",
+		},
+		{
+			"a key that looks like base64, a body with escapes and UTF-8",
+			"c2VjcmV0LWtleQ==", `{ "metadata" : {"event_type":"payment.request.state-change.expired"}, "payload":{"name":"Åsa \u00e5 é/é"} }`,
+			"357caec9a202490e41360d5f72144f000b6713c488a057605ef12680a754219f",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := webhook.Sign(webhook.NewSecret(tc.key), []byte(tc.body)); got != tc.want {
+				t.Errorf("signature %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+const (
+	keyID  = "krn:partner:global:notification:signing-key:11111111-1111-1111-1111-111111111111"
+	secret = "c2VjcmV0LWtleS1vZi10aGlydHktdHdvLWJ5dGVz"
+)
+
+var body = []byte(`{"metadata":{"event_id":"e-1","event_type":"payment.request.state-change.completed"},"payload":{}}`)
+
+func newVerifier(t testing.TB, keys ...webhook.Key) *webhook.Verifier {
+	t.Helper()
+	if len(keys) == 0 {
+		keys = []webhook.Key{{ID: keyID, Secret: webhook.NewSecret(secret)}}
+	}
+	v, err := webhook.NewVerifier(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// sign computes a signature without the package under test.
+func sign(secret string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func TestVerify(t *testing.T) {
+	right := sign(secret, body)
+	for _, tc := range []struct {
+		name   string
+		header http.Header
+		body   []byte
+		want   error
+	}{
+		{"a right signature with its key's id", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {keyID}}, body, nil},
+		{"a right signature without a key id", http.Header{"Klarna-Signature": {right}}, body, nil},
+		{"header names in another case", http.Header{"klarna-signature": {right}, "KLARNA-SIGNING-KEY-ID": {keyID}}, body, nil},
+		{"no signature", http.Header{"Klarna-Signing-Key-Id": {keyID}}, body, webhook.ErrNoSignature},
+		{"no header at all", nil, body, webhook.ErrNoSignature},
+		{"an empty signature", http.Header{"Klarna-Signature": {""}}, body, webhook.ErrMalformedSignature},
+		{"upper-case digits", http.Header{"Klarna-Signature": {strings.ToUpper(right)}}, body, webhook.ErrMalformedSignature},
+		{"a prefix", http.Header{"Klarna-Signature": {"sha256=" + right}}, body, webhook.ErrMalformedSignature},
+		{"white space around it", http.Header{"Klarna-Signature": {" " + right}}, body, webhook.ErrMalformedSignature},
+		{"white space within its length", http.Header{"Klarna-Signature": {right[:63] + " "}}, body, webhook.ErrMalformedSignature},
+		{"base64", http.Header{"Klarna-Signature": {"97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg="}}, body, webhook.ErrMalformedSignature},
+		{"a digit too few", http.Header{"Klarna-Signature": {right[1:]}}, body, webhook.ErrMalformedSignature},
+		{"two signatures, one of them right", http.Header{"Klarna-Signature": {right, strings.Repeat("0", 64)}}, body, webhook.ErrMalformedSignature},
+		{"two signatures in headers of different case", http.Header{"Klarna-Signature": {right}, "klarna-signature": {right}}, body, webhook.ErrMalformedSignature},
+		{"a key that is not held", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {"another"}}, body, webhook.ErrUnknownKey},
+		{"another secret's signature", http.Header{"Klarna-Signature": {sign("another secret of 32 bytes.......", body)}}, body, webhook.ErrSignatureMismatch},
+		{"the same JSON, encoded again", http.Header{"Klarna-Signature": {right}}, append([]byte(" "), body...), webhook.ErrSignatureMismatch},
+		{"a body that a middleware has read", http.Header{"Klarna-Signature": {right}}, nil, webhook.ErrSignatureMismatch},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := newVerifier(t).Verify(tc.header, tc.body)
+			if !errors.Is(err, tc.want) || tc.want == nil && err != nil {
+				t.Fatalf("Verify: %v, want %v", err, tc.want)
+			}
+			if len(tc.body) == 0 && !strings.Contains(err.Error(), "middleware") {
+				t.Errorf("the error %q does not say who may have read the body", err)
+			}
+		})
+	}
+}
+
+func TestVerifyHoldsSeveralKeysWhileTheyRotate(t *testing.T) {
+	older, newer := "the older secret of the account..", "the newer secret of the account.."
+	v := newVerifier(t,
+		webhook.Key{ID: "old", Secret: webhook.NewSecret(older)},
+		webhook.Key{ID: "new", Secret: webhook.NewSecret(newer)})
+	for _, tc := range []struct {
+		name, id, secret string
+		want             error
+	}{
+		{"the older key", "old", older, nil},
+		{"the newer key", "new", newer, nil},
+		{"either, where none is named", "", newer, nil},
+		{"a named key does not stand in for another", "old", newer, webhook.ErrSignatureMismatch},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			header := http.Header{"Klarna-Signature": {sign(tc.secret, body)}}
+			if tc.id != "" {
+				header.Set("Klarna-Signing-Key-Id", tc.id)
+			}
+			if err := v.Verify(header, body); !errors.Is(err, tc.want) || tc.want == nil && err != nil {
+				t.Errorf("Verify: %v, want %v", err, tc.want)
+			}
+		})
+	}
+	t.Run("a key without an id is tried on every delivery", func(t *testing.T) {
+		v := newVerifier(t, webhook.Key{Secret: webhook.NewSecret(newer)})
+		header := http.Header{"Klarna-Signature": {sign(newer, body)}, "Klarna-Signing-Key-Id": {"whatever"}}
+		if err := v.Verify(header, body); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestEverySingleFlippedBitIsAMismatch(t *testing.T) {
+	v := newVerifier(t)
+	signature := sign(secret, body)
+	mac, err := hex.DecodeString(signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(b []byte, bit int) []byte {
+		b = append([]byte(nil), b...)
+		b[bit/8] ^= 1 << (bit % 8)
+		return b
+	}
+	for bit := range len(body) * 8 {
+		if err := v.Verify(http.Header{"Klarna-Signature": {signature}}, flip(body, bit)); !errors.Is(err, webhook.ErrSignatureMismatch) {
+			t.Fatalf("bit %d of the body: %v", bit, err)
+		}
+	}
+	for bit := range len(mac) * 8 {
+		if err := v.Verify(http.Header{"Klarna-Signature": {hex.EncodeToString(flip(mac, bit))}}, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
+			t.Fatalf("bit %d of the signature: %v", bit, err)
+		}
+	}
+	for bit := range len(secret) * 8 {
+		v := newVerifier(t, webhook.Key{ID: keyID, Secret: webhook.NewSecret(string(flip([]byte(secret), bit)))})
+		if err := v.Verify(http.Header{"Klarna-Signature": {signature}}, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
+			t.Fatalf("bit %d of the key: %v", bit, err)
+		}
+	}
+}
+
+func TestNewVerifierRefusesWhatWouldLetAnyoneIn(t *testing.T) {
+	good := webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}
+	for name, keys := range map[string][]webhook.Key{
+		"no key at all":       nil,
+		"an empty secret":     {{ID: keyID}},
+		"a short secret":      {{ID: keyID, Secret: webhook.NewSecret("0123456789abcde")}},
+		"a good and an empty": {good, {ID: "other"}},
+		"two of the same id":  {good, good},
+	} {
+		if v, err := webhook.NewVerifier(keys...); err == nil || v != nil {
+			t.Errorf("%s: accepted", name)
+		} else if strings.Contains(err.Error(), "0123456789") {
+			t.Errorf("%s: the error quotes the secret", name)
+		}
+	}
+}
+
+func TestAKeyPrintsNoSecret(t *testing.T) {
+	k := webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}
+	v := newVerifier(t, k)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		for _, value := range []any{k, &k, v, *v} {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, secret) || strings.Contains(text, hex.EncodeToString([]byte(secret))) {
+				t.Errorf("%s of %T prints the secret", verb, value)
+			}
+		}
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	f.Add(sign(secret, body), keyID, body)
+	f.Add("", "", []byte{})
+	f.Add(strings.Repeat("0", 64), keyID, []byte("x"))
+	v, err := webhook.NewVerifier(webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, signature, id string, body []byte) {
+		accepted := v.Verify(http.Header{"Klarna-Signature": {signature}, "Klarna-Signing-Key-Id": {id}}, body) == nil
+		if right := signature == sign(secret, body) && strings.TrimSpace(id) == keyID; accepted != right {
+			t.Fatalf("accepted: %v, right: %v", accepted, right)
+		}
+	})
+}
