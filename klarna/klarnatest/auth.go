@@ -1,0 +1,30 @@
+package klarnatest
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// authorized accepts the API key in every form in use: raw, or base64 of ":key", "key:" or "username:key".
+func (s *Server) authorized(header string) bool {
+	scheme, credentials, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return false
+	}
+	if credentials == s.APIKey {
+		return true
+	}
+	decoded, err := base64.StdEncoding.DecodeString(credentials)
+	if err != nil {
+		return false
+	}
+	user, password, ok := strings.Cut(string(decoded), ":")
+	return ok && (password == s.APIKey || user == s.APIKey && password == "")
+}
+
+// mayActFor accepts the server's account as a KRN or as the KRN's last segment, and "" for a path without an account.
+func (s *Server) mayActFor(account string) bool {
+	return account == "" || account == s.PartnerAccountID || account == lastSegment(s.PartnerAccountID)
+}
+
+func lastSegment(krn string) string { return krn[strings.LastIndexByte(krn, ':')+1:] }

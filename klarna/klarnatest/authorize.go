@@ -1,0 +1,171 @@
+package klarnatest
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// The results of an authorize call.
+const (
+	resultApproved = "APPROVED"
+	resultStepUp   = "STEP_UP_REQUIRED"
+	resultDeclined = "DECLINED"
+)
+
+// AuthorizeRule is what a first authorize call answers.
+type AuthorizeRule struct {
+	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED". A step-up without a step_up_config declines.
+	Result string
+	// Reason is the answer's result_reason, left out when "".
+	Reason string
+}
+
+// ScriptAuthorize sets what the coming first authorize calls answer, one rule each, in order. A first call is one that does
+// not finalize a completed payment request; calls that are refused use no rule. A rule that was not used fails the test.
+func (s *Server) ScriptAuthorize(rules ...AuthorizeRule) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = append(s.rules, rules...)
+}
+
+type authorizeBody struct {
+	Response authorizeOutcome    `json:"payment_transaction_response"`
+	Request  *paymentRequestBody `json:"payment_request,omitempty"`
+}
+
+type authorizeOutcome struct {
+	Result      string           `json:"result"`
+	Reason      string           `json:"result_reason,omitempty"`
+	Transaction *transactionBody `json:"payment_transaction,omitempty"`
+}
+
+// authorizeOrder is what an authorize call asks for.
+type authorizeOrder struct {
+	currency         string
+	amount           int64
+	reference        string
+	captureNow       bool
+	captureReference string
+	purchase         purchase
+	stepUp           *draft // nil without a step_up_config
+}
+
+func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found problems) {
+	o := readObject(body, &found)
+	o.need("currency", "request_payment_transaction")
+	order.currency = o.currency("currency")
+
+	t, ok := o.object("request_payment_transaction")
+	if ok {
+		t.need("amount", "payment_transaction_reference")
+		order.amount = t.amount("amount")
+		order.reference = t.text("payment_transaction_reference", 255)
+		order.captureNow = t.choice("capture", "LATER", "NOW") == "NOW"
+		order.captureReference = t.text("payment_capture_reference", 255)
+	}
+	order.purchase = readPurchase(o, order.amount)
+	checkNetworkData(o)
+
+	if config, ok := o.object("step_up_config"); ok {
+		config.need("payment_request_reference", "customer_interaction_config")
+		order.stepUp = &draft{
+			reference:   config.text("payment_request_reference", 255),
+			currency:    order.currency,
+			amount:      order.amount,
+			optionID:    t.text("payment_option_id", 255),
+			purchase:    order.purchase,
+			interaction: readInteraction(config),
+			expiresAt:   readExpiry(config, now),
+		}
+	}
+	return order, found
+}
+
+func (s *Server) authorize(c *call) answer {
+	now := s.clock.now()
+	order, found := readAuthorize(c.body, now)
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	var token *sessionToken
+	if c.token != "" {
+		token = s.tokens[c.token]
+		if refused := refuseToken(token, order, c.body, now); refused != nil {
+			return *refused
+		}
+	}
+	rule := s.decide(order, token)
+	outcome := authorizeBody{Response: authorizeOutcome{Result: rule.Result, Reason: rule.Reason}}
+	switch rule.Result {
+	case resultApproved:
+		outcome.Response.Transaction = s.newTransaction(order, token).body()
+	case resultStepUp:
+		outcome.Request = s.newPaymentRequest(*order.stepUp).body()
+	}
+	a := reply(http.StatusOK, outcome)
+	if token != nil && rule.Result == resultApproved {
+		token.payload, token.answer = canonical(c.body), &a
+	}
+	return a
+}
+
+// refuseToken answers for a token that cannot authorize this order, or that already did. nil lets the call go on.
+func refuseToken(t *sessionToken, order authorizeOrder, body []byte, now time.Time) *answer {
+	switch {
+	case t == nil:
+		return new(invalid(problem{headerSessionToken, "is not a session token of this account"}))
+	case t.answer != nil && t.payload == canonical(body):
+		return t.answer
+	case t.answer != nil:
+		return new(conflict("the session token was used for another payload"))
+	case t.revoked:
+		return new(conflict("the payment request of the session token was canceled"))
+	case !now.Before(t.expiresAt):
+		return new(conflict("the session token has expired"))
+	}
+	var found problems
+	if order.currency != t.currency {
+		found.add("currency", "must be %s, which the customer approved", t.currency)
+	}
+	if order.amount != t.amount {
+		found.add("request_payment_transaction.amount", "must be %d, which the customer approved", t.amount)
+	}
+	if len(found) > 0 {
+		return new(invalid(found...))
+	}
+	return nil
+}
+
+// decide tells what a call without fault is answered with. The token, if any, is good for the order.
+func (s *Server) decide(order authorizeOrder, token *sessionToken) AuthorizeRule {
+	switch {
+	case token != nil && token.request != nil:
+		return AuthorizeRule{Result: resultApproved}
+	case len(s.rules) > 0:
+		rule := s.rules[0]
+		s.rules = s.rules[1:]
+		if rule.Result == resultStepUp && order.stepUp == nil {
+			rule.Result = resultDeclined
+		}
+		return rule
+	case order.purchase.deniedTestCustomer():
+		return AuthorizeRule{Result: resultDeclined}
+	case token != nil:
+		return AuthorizeRule{Result: resultApproved}
+	case order.stepUp != nil:
+		return AuthorizeRule{Result: resultStepUp}
+	default:
+		return AuthorizeRule{Result: resultDeclined}
+	}
+}
+
+// canonical makes payloads comparable whatever the order of their members: a token binds to what is asked, not to bytes.
+func canonical(body []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var v any
+	_ = dec.Decode(&v) // was checked on arrival
+	return string(encode(v))
+}

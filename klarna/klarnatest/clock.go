@@ -1,0 +1,152 @@
+package klarnatest
+
+import (
+	"slices"
+	"time"
+)
+
+// clock is the server's own time: one that stands still, or the machine's with an offset.
+type clock struct {
+	running bool
+	frozen  time.Time
+	offset  time.Duration
+}
+
+func newClock(running bool, start time.Time) clock {
+	now := time.Now()
+	if start.IsZero() {
+		start = now.Truncate(time.Second)
+		if running {
+			start = now
+		}
+	}
+	return clock{running: running, frozen: start.UTC().Round(0), offset: start.Sub(now)}
+}
+
+func (c *clock) now() time.Time {
+	if c.running {
+		return time.Now().Add(c.offset).UTC().Round(0)
+	}
+	return c.frozen
+}
+
+func (c *clock) forwardTo(t time.Time) {
+	if d := t.Sub(c.now()); d > 0 {
+		c.frozen = c.frozen.Add(d)
+		c.offset += d
+	}
+}
+
+// agenda holds what will happen by itself, earliest first, and in the order of arrival at equal times.
+type agenda []appointment
+
+type appointment struct {
+	at  time.Time
+	run func() // called with the server's mutex held
+}
+
+func (a *agenda) add(at time.Time, run func()) {
+	i := len(*a)
+	for i > 0 && (*a)[i-1].at.After(at) {
+		i--
+	}
+	*a = slices.Insert(*a, i, appointment{at, run})
+}
+
+func (a *agenda) next() (time.Time, bool) {
+	if len(*a) == 0 {
+		return time.Time{}, false
+	}
+	return (*a)[0].at, true
+}
+
+func (a *agenda) pop() appointment {
+	first := (*a)[0]
+	*a = slices.Delete(*a, 0, 1)
+	return first
+}
+
+// schedule lets run happen at a time of the clock. The caller holds the mutex.
+func (s *Server) schedule(at time.Time, run func()) {
+	s.agenda.add(at, run)
+	s.arm()
+}
+
+// settle does everything due by now and returns that time. The caller holds the mutex.
+func (s *Server) settle() time.Time {
+	now := s.clock.now()
+	for {
+		at, ok := s.agenda.next()
+		if !ok || at.After(now) {
+			break
+		}
+		s.agenda.pop().run()
+	}
+	s.arm()
+	return now
+}
+
+// arm sets the one timer of a running clock to the earliest appointment.
+func (s *Server) arm() {
+	if !s.clock.running {
+		return
+	}
+	s.disarm()
+	at, ok := s.agenda.next()
+	if !ok || s.closed {
+		return
+	}
+	s.ticks.enter()
+	s.timer = time.AfterFunc(at.Sub(s.clock.now()), s.tick)
+}
+
+func (s *Server) disarm() {
+	if s.timer != nil && s.timer.Stop() {
+		s.ticks.leave()
+	}
+	s.timer = nil
+}
+
+func (s *Server) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.ticks.leave()
+	if !s.closed {
+		s.settle()
+	}
+}
+
+// Now returns the server's time, in UTC.
+func (s *Server) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.now()
+}
+
+// Advance moves the clock forward by d. Everything that falls due on the way (payment requests that expire, webhooks and
+// their retries) happens at its own time and before Advance returns. It must not be called from a webhook receiver.
+func (s *Server) Advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	target := s.clock.now().Add(d)
+	for !s.closed {
+		// A delivery that fails now is retried relative to now, so it ends before the clock moves on.
+		s.wait(&s.deliveries)
+		at, ok := s.agenda.next()
+		if !ok || at.After(target) {
+			break
+		}
+		s.clock.forwardTo(at)
+		s.settle()
+	}
+	s.clock.forwardTo(target)
+	s.arm()
+}
+
+// Flush waits until every webhook delivery due now was attempted. It must not be called from a webhook receiver.
+func (s *Server) Flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	s.wait(&s.deliveries)
+}

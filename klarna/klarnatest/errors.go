@@ -1,0 +1,83 @@
+package klarnatest
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+)
+
+const (
+	codeValidation   = "VALIDATION_ERROR"
+	codeContentType  = "INVALID_CONTENT_TYPE"
+	codeUnauthorized = "UNAUTHORIZED"
+	codeForbidden    = "OPERATION_FORBIDDEN"
+	codeNoRoute      = "NOT_FOUND"
+	codeNotFound     = "RESOURCE_NOT_FOUND"
+	codeConflict     = "RESOURCE_CONFLICT"
+	codeRateLimited  = "RATE_LIMITED"
+	codeInternal     = "INTERNAL_ERROR"
+	codeTimeout      = "TIMEOUT"
+	codeMisconfig    = "SERVER_CONFIGURATION_ERROR"
+	codeUnavailable  = "TEMPORARY_UNAVAILABLE"
+)
+
+// errorTypes holds the error_type that goes with an error_code. NOT_FOUND has none.
+var errorTypes = map[string]string{
+	codeValidation:   "INPUT_ERROR",
+	codeContentType:  "INPUT_ERROR",
+	codeUnauthorized: "ACCESS_ERROR",
+	codeForbidden:    "RESOURCE_ERROR",
+	codeNotFound:     "RESOURCE_ERROR",
+	codeConflict:     "RESOURCE_ERROR",
+	codeRateLimited:  "ACCESS_ERROR",
+	codeInternal:     "TECHNICAL_ERROR",
+	codeTimeout:      "TECHNICAL_ERROR",
+	codeMisconfig:    "TECHNICAL_ERROR",
+	codeUnavailable:  "TECHNICAL_ERROR",
+}
+
+// usualCodes holds the error_code of a scripted status for which the test named none.
+var usualCodes = map[int]string{
+	http.StatusBadRequest:          codeValidation,
+	http.StatusUnauthorized:        codeUnauthorized,
+	http.StatusForbidden:           codeForbidden,
+	http.StatusNotFound:            codeNotFound,
+	http.StatusConflict:            codeConflict,
+	http.StatusTooManyRequests:     codeRateLimited,
+	http.StatusInternalServerError: codeInternal,
+	http.StatusBadGateway:          codeUnavailable,
+	http.StatusServiceUnavailable:  codeUnavailable,
+	http.StatusGatewayTimeout:      codeUnavailable,
+}
+
+type errorBody struct {
+	ID               string   `json:"error_id"`
+	Type             string   `json:"error_type,omitempty"`
+	Code             string   `json:"error_code,omitempty"`
+	Message          string   `json:"error_message"`
+	DocURL           string   `json:"doc_url"`
+	ValidationErrors problems `json:"validation_errors,omitempty"`
+}
+
+func failure(status int, code, message string, found ...problem) answer {
+	return reply(status, errorBody{
+		ID:               uuid.NewString(),
+		Type:             errorTypes[code],
+		Code:             code,
+		Message:          message,
+		DocURL:           "https://docs.klarna.com/",
+		ValidationErrors: found,
+	})
+}
+
+func invalid(found ...problem) answer {
+	return failure(http.StatusBadRequest, codeValidation, "the request is not valid", found...)
+}
+
+func conflict(message string) answer {
+	return failure(http.StatusConflict, codeConflict, message)
+}
+
+func notFound(what string) answer {
+	return failure(http.StatusNotFound, codeNotFound, what+" not found")
+}

@@ -1,0 +1,96 @@
+package klarnatest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/google/uuid"
+)
+
+const maxBody = 1 << 20
+
+// handle answers one request, from a socket or from a Transport.
+func (s *Server) handle(r *http.Request) answer {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		// One byte more than allowed tells a body that is too long from one that just fits.
+		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); err != nil {
+			return answer{cut: cutAll}
+		}
+		if len(body) > maxBody {
+			// A client that is still writing would see a reset connection in place of the 413.
+			_, _ = io.CopyN(io.Discard, r.Body, 8*maxBody)
+		}
+	}
+	c := &call{target: find(r.Method, r.URL.EscapedPath()), request: r, body: body, token: sessionTokenOf(r.Header)}
+
+	s.mu.Lock()
+	entry := s.record(c)
+	fault := s.nextFault(c.operation())
+	s.mu.Unlock()
+
+	a := fault.apply(s, c)
+	s.addCommonHeaders(&a, r)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.cut != cutAll {
+		s.requests[entry].StatusCode = a.status
+	}
+	return a
+}
+
+// process is what the server does when no fault is in the way.
+func (s *Server) process(c *call, hold func() error) answer {
+	if refused := s.guard(c); refused != nil {
+		return *refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle() // a running clock's timer may be late
+	if !c.route.changes {
+		if err := s.heldBack(hold); err != nil {
+			return answer{cut: cutAll}
+		}
+		return c.route.run(s, c)
+	}
+	first, repeated := s.remember(c)
+	if repeated != nil {
+		return *repeated
+	}
+	if err := s.heldBack(hold); err != nil {
+		s.forget(c)
+		return answer{cut: cutAll}
+	}
+	a := c.route.run(s, c)
+	first.answer = &a
+	return a
+}
+
+// heldBack lets go of the mutex while a request is held.
+func (s *Server) heldBack(hold func() error) error {
+	if hold == nil {
+		return nil
+	}
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return hold()
+}
+
+func (s *Server) addCommonHeaders(a *answer, r *http.Request) {
+	h := http.Header{}
+	h.Set("Klarna-Correlation-Id", uuid.NewString())
+	if id := r.Header.Get(headerPartnerCorrelationID); id != "" {
+		h.Set(headerPartnerCorrelationID, id)
+	}
+	h.Set("X-Ratelimit-Limit", fmt.Sprintf(`40, 40;w=1;name="account_%s",100;w=1;name="psp_%[1]s"`, lastSegment(s.PartnerAccountID)))
+	h.Set("X-Ratelimit-Remaining", "39")
+	h.Set("X-Ratelimit-Reset", "1")
+	h.Set("Klarna-Mtls-Verification-Status", "NOT_PRESENT")
+	for name, values := range a.header { // a scripted header goes before the usual one
+		h[name] = values
+	}
+	a.header = h
+}

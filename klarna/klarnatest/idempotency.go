@@ -1,0 +1,53 @@
+package klarnatest
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+const idempotencyLife = 24 * time.Hour
+
+// idempotencyKey is the scope of a Klarna-Idempotency-Key. The server has one account, so that an account in the path and
+// none mean the same.
+type idempotencyKey struct{ operation, key string }
+
+// remembered is the first request with a key, and its answer once there is one.
+type remembered struct {
+	at          time.Time
+	fingerprint [sha256.Size]byte
+	answer      *answer
+}
+
+func (c *call) idempotencyKey() idempotencyKey {
+	return idempotencyKey{c.operation(), c.request.Header.Get(headerIdempotencyKey)}
+}
+
+// fingerprint covers what makes two requests the same: method, resource, session token and the body's bytes.
+func (c *call) fingerprint() [sha256.Size]byte {
+	h := sha256.New()
+	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, string(c.body)} {
+		sum := sha256.Sum256([]byte(part))
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// remember claims the request's key, or returns the answer that a repetition of it gets.
+func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
+	now, fingerprint := s.clock.now(), c.fingerprint()
+	known := s.remembered[c.idempotencyKey()]
+	switch {
+	case known == nil || now.Sub(known.at) >= idempotencyLife:
+		first = &remembered{at: now, fingerprint: fingerprint}
+		s.remembered[c.idempotencyKey()] = first
+		return first, nil
+	case known.fingerprint != fingerprint:
+		return nil, new(conflict("the idempotency key was used for another request"))
+	case known.answer == nil:
+		return nil, new(conflict("the first request with this idempotency key is still running"))
+	}
+	return nil, known.answer
+}
+
+// forget gives up the claim of a request that was not executed.
+func (s *Server) forget(c *call) { delete(s.remembered, c.idempotencyKey()) }

@@ -1,0 +1,138 @@
+package klarnatest
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Request is one request as the server received it.
+type Request struct {
+	// Time is the server's time of arrival, in UTC.
+	Time time.Time
+	// Operation is the name of the operation, such as "authorization.authorize", "" when the path has none.
+	Operation string
+	Method    string
+	// Path is escaped as it was received.
+	Path   string
+	Query  url.Values
+	Header http.Header
+	// Body is cut after 1 MB.
+	Body []byte
+	// StatusCode is what the client was answered, 0 while the request runs and when the connection was cut.
+	StatusCode int
+}
+
+func (s *Server) record(c *call) (index int) {
+	r := c.request
+	s.requests = append(s.requests, Request{
+		Time:      s.clock.now(),
+		Operation: c.operation(),
+		Method:    r.Method,
+		Path:      r.URL.EscapedPath(),
+		Query:     r.URL.Query(),
+		Header:    r.Header.Clone(),
+		Body:      c.body,
+	})
+	return len(s.requests) - 1
+}
+
+// Requests returns every request received so far, in order.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Clone(s.requests)
+	for i := range list {
+		list[i].Header = list[i].Header.Clone()
+		list[i].Body = bytes.Clone(list[i].Body)
+	}
+	return list
+}
+
+// Transaction is money that was really authorized, whatever the client learned of it.
+type Transaction struct {
+	PaymentTransactionID string
+	// Reference is the caller's payment_transaction_reference.
+	Reference string
+	// PaymentRequestID is the payment request it finalizes, "" when it was approved without a step-up.
+	PaymentRequestID string
+	// Amount is in minor units of Currency.
+	Amount   int64
+	Currency string
+	State    string
+	// CreatedAt is in UTC.
+	CreatedAt time.Time
+}
+
+// Transactions returns the ledger: every transaction so far, in order.
+func (s *Server) Transactions() []Transaction {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	var list []Transaction
+	for _, t := range s.transactions.order {
+		entry := Transaction{
+			PaymentTransactionID: t.id,
+			Reference:            t.reference,
+			Amount:               t.amount,
+			Currency:             t.currency,
+			State:                t.state,
+			CreatedAt:            t.createdAt,
+		}
+		if t.request != nil {
+			entry.PaymentRequestID = t.request.id
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+// PaymentRequest is a payment request as it stands.
+type PaymentRequest struct {
+	PaymentRequestID string
+	// Reference is the caller's payment_request_reference.
+	Reference string
+	// Amount is in minor units of Currency.
+	Amount      int64
+	Currency    string
+	State       string
+	StateReason string
+	// PaymentRequestURL is where the customer is sent.
+	PaymentRequestURL string
+	// SessionToken is the token of a completed payment request.
+	SessionToken string
+	// PaymentTransactionID is the transaction that finalized it, "" before.
+	PaymentTransactionID string
+	// CreatedAt and ExpiresAt are in UTC.
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// PaymentRequests returns every payment request so far, in order.
+func (s *Server) PaymentRequests() []PaymentRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	var list []PaymentRequest
+	for _, r := range s.paymentRequests.order {
+		entry := PaymentRequest{
+			PaymentRequestID:  r.id,
+			Reference:         r.draft.reference,
+			Amount:            r.draft.amount,
+			Currency:          r.draft.currency,
+			State:             r.state,
+			StateReason:       r.reason,
+			PaymentRequestURL: r.customerURL,
+			SessionToken:      r.token,
+			CreatedAt:         r.createdAt,
+			ExpiresAt:         r.draft.expiresAt,
+		}
+		if r.transaction != nil {
+			entry.PaymentTransactionID = r.transaction.id
+		}
+		list = append(list, entry)
+	}
+	return list
+}

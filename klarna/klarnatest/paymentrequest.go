@@ -1,0 +1,194 @@
+package klarnatest
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	stateSubmitted  = "SUBMITTED"
+	stateInProgress = "IN_PROGRESS"
+	stateCompleted  = "COMPLETED"
+	stateExpired    = "EXPIRED"
+	stateCanceled   = "CANCELED"
+	stateDeclined   = "DECLINED"
+)
+
+// nextStates says where a payment request may go. The states that are missing are final.
+var nextStates = map[string][]string{
+	"":              {stateSubmitted},
+	stateSubmitted:  {stateInProgress, stateExpired, stateCanceled},
+	stateInProgress: {stateSubmitted, stateCompleted, stateExpired, stateCanceled, stateDeclined},
+	stateCompleted:  {stateCanceled}, // until it is finalized
+}
+
+// draft is what a caller asks a payment request to be.
+type draft struct {
+	reference   string
+	currency    string
+	amount      int64
+	optionID    string
+	purchase    purchase
+	interaction interaction
+	expiresAt   time.Time
+}
+
+type paymentRequest struct {
+	id          string
+	draft       draft
+	state       string
+	previous    string
+	reason      string
+	token       string       // once completed
+	transaction *transaction // once finalized
+	createdAt   time.Time
+	updatedAt   time.Time
+	canceledAt  time.Time
+	customerURL string
+}
+
+// check says why r may not go to state, nil when it may.
+func (r *paymentRequest) check(state string) error {
+	switch {
+	case !slices.Contains(nextStates[r.state], state):
+		return fmt.Errorf("payment request is %s and cannot become %s", r.state, state)
+	case r.transaction != nil:
+		return fmt.Errorf("payment request was finalized and cannot become %s", state)
+	}
+	return nil
+}
+
+// move takes r to a state that check allows.
+func (s *Server) move(r *paymentRequest, state, reason string) {
+	now := s.clock.now()
+	r.previous, r.state, r.reason, r.updatedAt = r.state, state, reason, now
+	if state == stateCanceled {
+		r.canceledAt = now
+		if t := s.tokens[r.token]; t != nil {
+			t.revoked = true
+		}
+	}
+	s.emit("payment.request.state-change."+eventName(state), r.event())
+}
+
+func (s *Server) newPaymentRequest(d draft) *paymentRequest {
+	id := uuid.NewString()
+	r := &paymentRequest{
+		id:          "krn:payment:eu1:request:" + id,
+		draft:       d,
+		createdAt:   s.clock.now(),
+		customerURL: s.URL + "/customer/payment-requests/" + id,
+	}
+	s.paymentRequests.add(r.id, r)
+	s.move(r, stateSubmitted, "")
+	s.scheduleExpiry(r)
+	return r
+}
+
+func (s *Server) scheduleExpiry(r *paymentRequest) {
+	s.schedule(r.draft.expiresAt, func() {
+		// An update may have moved the expiry since.
+		if r.check(stateExpired) == nil && !r.draft.expiresAt.After(s.clock.now()) {
+			s.move(r, stateExpired, "")
+		}
+	})
+}
+
+// changeDraft overwrites in d what o brings, which is everything for a new payment request and a part for an update.
+func changeDraft(d draft, o object, now time.Time) draft {
+	if o.has("currency") {
+		d.currency = o.currency("currency")
+	}
+	if o.has("amount") {
+		d.amount = o.amount("amount")
+	}
+	if o.has("payment_request_reference") {
+		d.reference = o.text("payment_request_reference", 255)
+	}
+	if o.has("payment_option_id") {
+		d.optionID = o.text("payment_option_id", 255)
+	}
+	interactionChanged := o.has("customer_interaction_config")
+	if interactionChanged || d.interaction.method == "" {
+		d.interaction = readInteraction(o)
+	}
+	if interactionChanged || o.has("payment_request_expires_at") || d.expiresAt.IsZero() {
+		d.expiresAt = readExpiry(o, now)
+	}
+	// Lines already there are checked again, as they may not sum to a new amount.
+	data := o
+	if !o.has("supplementary_purchase_data") && d.purchase.raw != nil {
+		data.members = maps.Clone(o.members)
+		data.members["supplementary_purchase_data"] = d.purchase.raw
+	}
+	d.purchase = readPurchase(data, d.amount)
+	checkNetworkData(o)
+	for _, name := range []string{"request_payment_transaction", "step_up_config"} {
+		if o.has(name) {
+			o.found.add(name, "belongs to authorize, not to a payment request")
+		}
+	}
+	return d
+}
+
+func (s *Server) createPaymentRequest(c *call) answer {
+	var found problems
+	o := readObject(c.body, &found)
+	o.need("currency", "amount")
+	d := changeDraft(draft{}, o, s.clock.now())
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	return reply(http.StatusCreated, s.newPaymentRequest(d).body())
+}
+
+func (s *Server) readPaymentRequest(c *call) answer {
+	r, ok := s.paymentRequests.byID[c.resource]
+	if !ok {
+		return notFound("payment request")
+	}
+	return reply(http.StatusOK, r.body())
+}
+
+func (s *Server) updatePaymentRequest(c *call) answer {
+	r, ok := s.paymentRequests.byID[c.resource]
+	if !ok {
+		return notFound("payment request")
+	}
+	if r.state != stateSubmitted {
+		return conflict("a payment request can be changed only while SUBMITTED, it is " + r.state)
+	}
+	now := s.clock.now()
+	var found problems
+	d := changeDraft(r.draft, readObject(c.body, &found), now)
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	r.draft, r.updatedAt = d, now
+	s.scheduleExpiry(r)
+	s.emit("payment.request.updated", r.event())
+	return reply(http.StatusOK, r.body())
+}
+
+func (s *Server) cancelPaymentRequest(c *call) answer {
+	r, ok := s.paymentRequests.byID[c.resource]
+	if !ok {
+		return notFound("payment request")
+	}
+	if err := r.check(stateCanceled); err != nil {
+		return conflict(err.Error())
+	}
+	s.move(r, stateCanceled, "PARTNER_CANCELED")
+	return reply(http.StatusOK, r.body())
+}
+
+// eventName turns a state into the last part of an event type: IN_PROGRESS into in-progress.
+func eventName(state string) string {
+	return strings.ReplaceAll(strings.ToLower(state), "_", "-")
+}

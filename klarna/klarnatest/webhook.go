@@ -1,0 +1,212 @@
+package klarnatest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// retryDelays are the waits between the attempts to deliver a webhook. After the last one it is given up.
+var retryDelays = [...]time.Duration{
+	10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+}
+
+// subscription is a webhook. Its deliveries are made one after the other, so that a test sees them in the order in which
+// things happened.
+type subscription struct {
+	id       string
+	url      string
+	patterns []string
+	key      SigningKey
+	queue    []*shipment
+	draining bool
+}
+
+// shipment is one event on its way to one subscription.
+type shipment struct {
+	subscription *subscription
+	eventID      string
+	eventType    string
+	body         []byte
+	attempt      int
+}
+
+// Delivery is one attempt to deliver a webhook.
+type Delivery struct {
+	EventID   string
+	EventType string
+	URL       string
+	// Attempt counts from 1.
+	Attempt int
+	// StatusCode is what the receiver answered, 0 when it did not.
+	StatusCode int
+	// At is the server's time of the attempt, in UTC.
+	At time.Time
+	// Err says why there was no answer.
+	Err    error
+	Body   []byte
+	Header http.Header
+}
+
+// Subscribe registers a webhook at url for event types, which may end in a wildcard such as "payment.*" or
+// "payment.request.*"; none means all. It returns the key that signs the webhook's deliveries.
+func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := &subscription{
+		id:       "krn:partner:global:notification:webhook:" + uuid.NewString(),
+		url:      url,
+		patterns: slices.Clone(eventTypes),
+		key:      newSigningKey(),
+	}
+	if len(sub.patterns) == 0 {
+		sub.patterns = []string{"*"}
+	}
+	s.subscriptions = append(s.subscriptions, sub)
+	return sub.key
+}
+
+// matches tells whether an event type is the pattern or, when that ends in "*", begins with it.
+func matches(pattern, eventType string) bool {
+	prefix, wild := strings.CutSuffix(pattern, "*")
+	return pattern == eventType || wild && strings.HasPrefix(eventType, prefix)
+}
+
+type envelope struct {
+	Metadata metadata `json:"metadata"`
+	Payload  any      `json:"payload"`
+}
+
+type metadata struct {
+	EventID            string    `json:"event_id"`
+	EventType          string    `json:"event_type"`
+	EventVersion       string    `json:"event_version"`
+	OccurredAt         time.Time `json:"occurred_at"`
+	SubjectAccountID   string    `json:"subject_account_id"`
+	RecipientAccountID string    `json:"recipient_account_id"`
+	WebhookID          string    `json:"webhook_id"`
+	Live               bool      `json:"live"`
+}
+
+// emit sends an event to every subscription that wants it. The caller holds the mutex; deliveries happen elsewhere.
+func (s *Server) emit(eventType string, payload any) {
+	var wanted []*subscription
+	for _, sub := range s.subscriptions {
+		if slices.ContainsFunc(sub.patterns, func(p string) bool { return matches(p, eventType) }) {
+			wanted = append(wanted, sub)
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	times := s.deliverTimes(eventType)
+	id, now := uuid.NewString(), s.clock.now()
+	for _, sub := range wanted {
+		body := encode(envelope{
+			Metadata: metadata{
+				EventID:            id,
+				EventType:          eventType,
+				EventVersion:       "v2",
+				OccurredAt:         now,
+				SubjectAccountID:   s.PartnerAccountID,
+				RecipientAccountID: s.PartnerAccountID,
+				WebhookID:          sub.id,
+			},
+			Payload: payload,
+		})
+		// Indented, so that a receiver that decodes and encodes again before the check of the signature fails here too.
+		var indented bytes.Buffer
+		_ = json.Indent(&indented, body, "", " ")
+		for range times {
+			s.ship(&shipment{subscription: sub, eventID: id, eventType: eventType, body: indented.Bytes()})
+		}
+	}
+}
+
+// ship makes the next attempt of a delivery, as soon as those before it are done.
+func (s *Server) ship(d *shipment) {
+	if s.closed {
+		return
+	}
+	sub := d.subscription
+	sub.queue = append(sub.queue, d)
+	if !sub.draining {
+		sub.draining = true
+		s.deliveries.enter()
+		go s.drain(sub)
+	}
+}
+
+func (s *Server) drain(sub *subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.deliveries.leave()
+	defer func() { sub.draining = false }()
+	for len(sub.queue) > 0 && !s.closed {
+		d := sub.queue[0]
+		sub.queue = slices.Delete(sub.queue, 0, 1)
+		d.attempt++
+		entry := Delivery{
+			EventID:   d.eventID,
+			EventType: d.eventType,
+			URL:       sub.url,
+			Attempt:   d.attempt,
+			At:        s.clock.now(),
+			Body:      d.body,
+			Header: http.Header{
+				"Content-Type":          {"application/json"},
+				"Klarna-Signature":      {sub.key.sign(d.body)},
+				"Klarna-Signing-Key-Id": {sub.key.ID},
+			},
+		}
+		s.mu.Unlock()
+		entry.StatusCode, entry.Err = s.post(entry)
+		s.mu.Lock()
+		s.deliveryLog = append(s.deliveryLog, entry)
+		if !delivered(entry.StatusCode) && d.attempt <= len(retryDelays) {
+			s.schedule(s.clock.now().Add(retryDelays[d.attempt-1]), func() { s.ship(d) })
+		}
+	}
+}
+
+func delivered(status int) bool {
+	switch status {
+	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
+		return true
+	}
+	return false
+}
+
+func (s *Server) post(d Delivery) (status int, err error) {
+	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
+	if err != nil {
+		return 0, fmt.Errorf("klarnatest: deliver webhook: %w", err)
+	}
+	r.Header = d.Header.Clone()
+	response, err := s.webhooks.Do(r)
+	if err != nil {
+		return 0, fmt.Errorf("klarnatest: deliver webhook: %w", err)
+	}
+	defer response.Body.Close()
+	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
+	return response.StatusCode, nil
+}
+
+// Deliveries returns every attempt to deliver a webhook so far, in order.
+func (s *Server) Deliveries() []Delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Clone(s.deliveryLog)
+	for i := range list {
+		list[i].Body = bytes.Clone(list[i].Body)
+		list[i].Header = list[i].Header.Clone()
+	}
+	return list
+}
