@@ -91,8 +91,8 @@ func TestHandlerLetsAnAbortedRequestBeAborted(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhook", bytes.NewReader(body))
 	r.Header.Set("Klarna-Signature", sign(secret, body))
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler {
-			t.Errorf("recovered %v", p)
+		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v", err)
 		}
 	}()
 	handler.ServeHTTP(httptest.NewRecorder(), r)

@@ -48,7 +48,7 @@ type response struct {
 // get follows a dotted path through the answer: "validation_errors.0.parameter".
 func (r response) get(path string) any {
 	at := r.body
-	for _, step := range strings.Split(path, ".") {
+	for step := range strings.SplitSeq(path, ".") {
 		switch v := at.(type) {
 		case obj:
 			at = v[step]

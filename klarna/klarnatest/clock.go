@@ -72,8 +72,8 @@ func (s *Server) schedule(at time.Time, run func()) {
 	s.arm()
 }
 
-// settle does everything due by now and returns that time. The caller holds the mutex.
-func (s *Server) settle() time.Time {
+// settle does everything due by now. The caller holds the mutex.
+func (s *Server) settle() {
 	now := s.clock.now()
 	for {
 		at, ok := s.agenda.next()
@@ -83,7 +83,6 @@ func (s *Server) settle() time.Time {
 		s.agenda.pop().run()
 	}
 	s.arm()
-	return now
 }
 
 // arm sets the one timer of a running clock to the earliest appointment.

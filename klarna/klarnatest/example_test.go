@@ -19,7 +19,7 @@ func ExampleStart() {
 	}
 	defer server.Close()
 
-	request, _ := http.NewRequestWithContext(context.Background(), "POST", server.URL+"/v2/payment/requests", strings.NewReader(`{
+	request, _ := http.NewRequestWithContext(context.Background(), http.MethodPost, server.URL+"/v2/payment/requests", strings.NewReader(`{
 		"currency": "EUR", "amount": 1999, "payment_request_reference": "order-1",
 		"customer_interaction_config": {
 			"method": "HANDOVER", "return_url": "https://shop.example/back?state={klarna.payment_request.state}"

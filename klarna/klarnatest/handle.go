@@ -3,6 +3,7 @@ package klarnatest
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -89,8 +90,6 @@ func (s *Server) addCommonHeaders(a *answer, r *http.Request) {
 	h.Set("X-Ratelimit-Remaining", "39")
 	h.Set("X-Ratelimit-Reset", "1")
 	h.Set("Klarna-Mtls-Verification-Status", "NOT_PRESENT")
-	for name, values := range a.header { // a scripted header goes before the usual one
-		h[name] = values
-	}
+	maps.Copy(h, a.header) // a scripted header goes before the usual one
 	a.header = h
 }

@@ -135,7 +135,7 @@ func start(c config, opts []Option) (*Server, error) {
 }
 
 func (s *Server) listen() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("klarnatest: listen on loopback: %w", err)
 	}

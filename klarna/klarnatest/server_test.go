@@ -230,9 +230,14 @@ func TestATransportHonoursTheContext(t *testing.T) {
 	server := klarnatest.NewServer(t, klarnatest.WithoutSocket())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	request, _ := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
-	if _, err := server.Transport().RoundTrip(request); !errors.Is(err, context.Canceled) {
+	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	response, err := server.Transport().RoundTrip(request)
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+	if response != nil {
+		t.Errorf("an answer all the same: %s", response.Status)
+		_ = response.Body.Close()
 	}
 	equal(t, "requests", len(server.Requests()), 0)
 }

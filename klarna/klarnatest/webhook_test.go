@@ -3,6 +3,7 @@ package klarnatest_test
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,9 +69,9 @@ func (in *inbox) types() string {
 func (in *inbox) last(t testing.TB, eventType string) response {
 	t.Helper()
 	events := in.events()
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i].text("metadata.event_type") == eventType {
-			return events[i]
+	for _, event := range slices.Backward(events) {
+		if event.text("metadata.event_type") == eventType {
+			return event
 		}
 	}
 	t.Fatalf("no event %s among %s", eventType, in.types())
@@ -86,7 +88,7 @@ func TestAWebhookIsSignedOverItsRawBody(t *testing.T) {
 	event := inbox.last(t, "payment.request.state-change.submitted")
 	mac := hmac.New(sha256.New, []byte(signingKey.Secret))
 	mac.Write(event.raw)
-	equal(t, "signature", event.header.Get("Klarna-Signature"), fmt.Sprintf("%x", mac.Sum(nil)))
+	equal(t, "signature", event.header.Get("Klarna-Signature"), hex.EncodeToString(mac.Sum(nil)))
 	equal(t, "key id", event.header.Get("Klarna-Signing-Key-Id"), signingKey.ID)
 	equal(t, "content type", event.header.Get("Content-Type"), "application/json")
 	for path, want := range map[string]any{
