@@ -1,0 +1,251 @@
+package klarna_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+type session struct {
+	ID    string `json:"id"`
+	Count int    `json:"count"`
+}
+
+// TestAnswersThatCannotBeUsed: each comes over a real connection as the very bytes that are shown.
+func TestAnswersThatCannotBeUsed(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+	sized := func(body string) string {
+		return head + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+	}
+	var bomb bytes.Buffer
+	packed := gzip.NewWriter(&bomb)
+	_, _ = packed.Write(bytes.Repeat([]byte(" "), 1<<20))
+	_ = packed.Close()
+
+	tests := map[string]struct {
+		answer string
+		stall  bool // the server keeps the connection open after it
+		says   string
+		status int
+		repeat bool // such an attempt is retried
+	}{
+		"truncated JSON":                            {answer: sized(`{"id":"a`), says: "the answer cannot be read: invalid JSON (it ends too early) at byte 8", status: 200},
+		"no JSON at all":                            {answer: sized(`<html>`), says: "the answer cannot be read: invalid JSON (syntax) at byte 0", status: 200},
+		"JSON and something after it":               {answer: sized(`{} x`), says: "the answer cannot be read: invalid JSON (syntax) at byte 3", status: 200},
+		"a name that comes twice":                   {answer: sized(`{"id":"a","id":"b"}`), says: "the answer cannot be read: invalid JSON (duplicate member name) at byte 10", status: 200},
+		"a name that comes twice where nobody asks": {answer: sized(`{"id":"a","x":{"y":1,"y":2}}`), says: "the answer cannot be read: invalid JSON (duplicate member name)", status: 200},
+		"invalid UTF-8":                             {answer: sized("{\"id\":\"a\xff\"}"), says: "the answer cannot be read: invalid JSON (syntax)", status: 200},
+		"a value of another type":                   {answer: sized(`{"count":"many"}`), says: "the answer cannot be read: cannot decode count: a string as int", status: 200},
+		"another kind of value":                     {answer: sized(`[]`), says: "the answer cannot be read: cannot decode an array as klarna_test.session", status: 200},
+		"an empty body":                             {answer: sized(""), says: "the answer's body is empty", status: 200},
+		"a body of white space":                     {answer: sized(" \r\n"), says: "the answer's body is empty", status: 200},
+		"a 204 where an answer is due":              {answer: "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", says: "the answer's body is empty", status: 204},
+		"a body over the limit":                     {answer: sized(`{"id":"` + strings.Repeat("a", 200) + `"}`), says: "the answer's body is larger than allowed", status: 200},
+		"a body over the limit without a length":    {answer: head + "\r\n" + strings.Repeat(" ", 200), says: "the answer's body is larger than allowed", status: 200},
+		"a small body that unpacks over the limit": {
+			answer: head + "Content-Encoding: gzip\r\nContent-Length: " + strconv.Itoa(bomb.Len()) + "\r\n\r\n" + bomb.String(),
+			says:   "the answer's body is larger than allowed", status: 200,
+		},
+		"a length that promises too much":  {answer: head + "Content-Length: 100\r\n\r\n{}", says: "the connection was cut before the whole answer came", status: 200, repeat: true},
+		"a length that promises too few":   {answer: head + "Content-Length: 5\r\n\r\n{\"id\":\"a\"}", says: "the answer cannot be read: invalid JSON", status: 200},
+		"a length that is no number":       {answer: head + "Content-Length: many\r\n\r\n{}", says: "the connection failed", repeat: true},
+		"chunks that end too early":        {answer: head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", says: "the connection was cut before the whole answer came", status: 200, repeat: true},
+		"chunks that are none":             {answer: head + "Transfer-Encoding: chunked\r\n\r\nmany\r\n", says: "the connection failed", status: 200, repeat: true},
+		"a packed body that is not packed": {answer: head + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", says: "the connection", status: 200, repeat: true},
+		"a status line that is none":       {answer: "HELLO\r\n\r\n", says: "the connection failed", repeat: true},
+		"a header that is cut":             {answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", says: "the connection was cut before the whole answer came", repeat: true},
+		"nothing, and the connection held": {stall: true, says: "context deadline exceeded"},
+		"a header that never ends":         {answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", stall: true, says: "context deadline exceeded"},
+		"a body that never ends":           {answer: head + "Content-Length: 20\r\n\r\n{\"id\":", stall: true, says: "context deadline exceeded", status: 200},
+		"chunks that never end":            {answer: head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", stall: true, says: "context deadline exceeded", status: 200},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var served atomic.Int32
+			url := rawServer(t, func(_ int, conn net.Conn) {
+				if _, err := readSent(bufio.NewReader(conn)); err != nil {
+					return
+				}
+				served.Add(1)
+				_, _ = io.WriteString(conn, test.answer)
+				if test.stall {
+					hold(conn)
+				}
+			})
+			limit := time.Minute
+			if test.stall {
+				limit = 100 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			start := time.Now()
+			var got session
+			err := failCtx(t, ctx, newClient(t, url, klarna.WithMaxResponseBytes(100)), authorize(), &got)
+			within(t, soon, start)
+			if err.Outcome != klarna.OutcomeUnknown || err.StatusCode != test.status {
+				t.Errorf("outcome %s, status %d, want unknown, %d", err.Outcome, err.StatusCode, test.status)
+			}
+			if err.Err == nil || !strings.HasPrefix(err.Err.Error(), test.says) {
+				t.Errorf("cause %v, want %s", err.Err, test.says)
+			}
+			if errors.Is(err, context.DeadlineExceeded) != test.stall {
+				t.Errorf("is DeadlineExceeded: %t", !test.stall)
+			}
+			want := int32(1)
+			if test.repeat {
+				want = 4
+			}
+			if got := served.Load(); got != want {
+				t.Errorf("%d attempts, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestAnyTwoHundredIsSuccess(t *testing.T) {
+	for _, status := range []int{200, 201, 202, 204, 226} {
+		server, _ := recorder(t, status, map[bool]string{false: `{"id":"a","new":[1]}`}[status == 204])
+		var got session
+		var response klarna.Response
+		destination := any(&got)
+		if status == 204 {
+			destination = nil
+		}
+		raw := succeed(t, newClient(t, server.URL), authorize(), destination, klarna.WithResponse(&response))
+		if response.StatusCode != status || status != 204 && (got.ID != "a" || string(raw) != `{"id":"a","new":[1]}`) {
+			t.Errorf("%d: response %d, got %+v, raw %d bytes", status, response.StatusCode, got, len(raw))
+		}
+	}
+}
+
+func TestABodyThatNobodyAskedForIsNotRead(t *testing.T) {
+	server, _ := recorder(t, 200, "not JSON")
+	if raw := succeed(t, newClient(t, server.URL), authorize(), nil); string(raw) != "not JSON" {
+		t.Errorf("the raw body is lost: %q", string(raw))
+	}
+}
+
+// TestARedirectIsAnAnswer: a 307 would send credentials and body to another host.
+func TestARedirectIsAnAnswer(t *testing.T) {
+	var reached atomic.Int32
+	other := rawServer(t, func(int, net.Conn) { reached.Add(1) })
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for name, location := range map[string]string{
+			"to another host":              other + "/v2/payment/authorize",
+			"to a host without a scheme":   strings.TrimPrefix(other, "http:"),
+			"to a place nobody can parse":  "http://[::1/%zz",
+			"to nowhere":                   "",
+			"to itself, again and again":   "/v2/payment/authorize",
+			"to a scheme that is not HTTP": "file:///etc/passwd",
+		} {
+			for method, call := range map[string]klarna.Call{"POST": authorize(), "GET": read()} {
+				t.Run(strconv.Itoa(status)+" of a "+method+" "+name, func(t *testing.T) {
+					var calls atomic.Int32
+					server := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
+						calls.Add(1)
+						if location != "" {
+							w.Header()["Location"] = []string{location}
+						}
+						w.WriteHeader(status)
+					})
+					var response klarna.Response
+					// The caller's client would follow; that setting is not used.
+					transport := &http.Transport{}
+					defer transport.CloseIdleConnections()
+					follows := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+					err := fail(t, newClient(t, server.URL, klarna.WithHTTPClient(follows)), call, new(any), klarna.WithResponse(&response))
+					if err.StatusCode != status || err.Err != nil || len(err.Attempts) != 1 || calls.Load() != 1 {
+						t.Errorf("status %d, cause %v, %d attempts, %d calls", err.StatusCode, err.Err, len(err.Attempts), calls.Load())
+					}
+					if got := response.Header.Get("Location"); got != location {
+						t.Errorf("the answer's Location is %q, want %q", got, location)
+					}
+				})
+			}
+		}
+	}
+	if got := reached.Load(); got != 0 {
+		t.Errorf("the other host got %d connections", got)
+	}
+}
+
+func TestFormsOfKlarnasErrorBody(t *testing.T) {
+	type fields struct {
+		Code, Type, ID, Message, DocURL string
+		Problems                        []klarna.ValidationError
+	}
+	tests := map[string]struct {
+		body string
+		want fields
+	}{
+		"the newest form": {
+			`{"error_id":"i","error_code":"VALIDATION_ERROR","error_message":"m","doc_url":"d",
+			  "validation_errors":[{"parameter":"currency","reason":"r","doc_url":"pd"},{"parameter":"amount","reason":"s"}]}`,
+			fields{"VALIDATION_ERROR", "", "i", "m", "d", []klarna.ValidationError{
+				{Parameter: "currency", Reasons: []string{"r"}, DocURL: "pd"}, {Parameter: "amount", Reasons: []string{"s"}},
+			}},
+		},
+		"the older form": {
+			`{"error_id":"i","error_type":"INPUT_ERROR","error_code":"VALIDATION_ERROR","errors":[{"parameter":"currency","error_message":"r","doc_url":"pd"}]}`,
+			fields{"VALIDATION_ERROR", "INPUT_ERROR", "i", "", "", []klarna.ValidationError{{Parameter: "currency", Reasons: []string{"r"}, DocURL: "pd"}}},
+		},
+		"reasons as an array": {
+			`{"validation_errors":[{"parameter":"currency","reason":["r","s"]}]}`,
+			fields{Problems: []klarna.ValidationError{{Parameter: "currency", Reasons: []string{"r", "s"}}}},
+		},
+		"both lists at once": {
+			`{"validation_errors":[{"parameter":"a"}],"errors":[{"parameter":"b"}]}`,
+			fields{Problems: []klarna.ValidationError{{Parameter: "a"}, {Parameter: "b"}}},
+		},
+		"members that are missing":             {`{"error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND"}},
+		"members that are null":                {`{"error_code":"NOT_FOUND","error_id":null,"validation_errors":null}`, fields{Code: "NOT_FOUND"}},
+		"members of other types":               {`{"error_code":"NOT_FOUND","error_id":7,"error_message":{"a":1},"doc_url":[],"validation_errors":"x","errors":{}}`, fields{Code: "NOT_FOUND"}},
+		"a code of another type":               {`{"error_code":404,"error_id":"i"}`, fields{ID: "i"}},
+		"members nobody knows":                 {`{"error_code":"NOT_FOUND","trace":{"a":[1]}}`, fields{Code: "NOT_FOUND"}},
+		"a code nobody knows":                  {`{"error_code":"SOMETHING_NEW"}`, fields{Code: "SOMETHING_NEW"}},
+		"names that differ in case do not fit": {`{"Error_Code":"NOT_FOUND"}`, fields{}},
+		"a list with one element that is none": {
+			`{"validation_errors":["x",{"parameter":"a","reason":"r"},null,7]}`,
+			fields{Problems: []klarna.ValidationError{{Parameter: "a", Reasons: []string{"r"}}}},
+		},
+		"a reason of another type": {`{"validation_errors":[{"parameter":"a","reason":{"x":1}}]}`, fields{Problems: []klarna.ValidationError{{Parameter: "a"}}}},
+		"an array":                 {`[{"error_code":"NOT_FOUND"}]`, fields{}},
+		"a string":                 {`"NOT_FOUND"`, fields{}},
+		"null":                     {`null`, fields{}},
+		"an empty body":            {``, fields{}},
+		"HTML":                     {`<html>`, fields{}},
+		"truncated JSON":           {`{"error_code":"NOT_FOUND"`, fields{}},
+		"a name that comes twice":  {`{"error_code":"NOT_FOUND","error_code":"UNAUTHORIZED"}`, fields{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server, _ := recorder(t, 400, test.body)
+			raw, failed := newClient(t, server.URL).Do(t.Context(), authorize(), nil)
+			err, ok := errors.AsType[*klarna.Error](failed)
+			if !ok {
+				t.Fatalf("%v", failed)
+			}
+			got := fields{string(err.Code), err.Type, err.ID, err.Message, err.DocURL, err.ValidationErrors}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if err.StatusCode != 400 || err.Outcome != klarna.OutcomeRejected || string(raw) != test.body {
+				t.Errorf("status %d, outcome %s, raw %q", err.StatusCode, err.Outcome, string(raw))
+			}
+		})
+	}
+}

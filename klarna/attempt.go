@@ -1,0 +1,177 @@
+package klarna
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+)
+
+type activeCallKey struct{}
+
+// attemptTransport makes one attempt of a call, whole: it waits for the rate limit, sends, reads the body within
+// the limits, and records what came of it. go-retryablehttp sits outside, middleware and the guard inside. It has
+// RoundTrip alone, on purpose: go-retryablehttp closes the idle connections of a transport that lets it whenever a call fails.
+type attemptTransport struct {
+	next    http.RoundTripper
+	timeout time.Duration
+	core    *core
+}
+
+func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx := request.Context()
+	a, ok := ctx.Value(activeCallKey{}).(*activeCall)
+	if !ok {
+		closeBody(request)
+		return nil, errors.New("klarna: a request that is not a call")
+	}
+	if a.stopped = t.mayBegin(ctx); a.stopped != nil {
+		closeBody(request)
+		return nil, a.stopped
+	}
+	a.attempts = append(a.attempts, Attempt{Start: t.core.now().UTC()})
+	a.header, a.body, a.problem = nil, nil, errorBody{}
+	attempt := &a.attempts[len(a.attempts)-1]
+
+	bounded, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	var trace connectionTrace
+	response, err := t.next.RoundTrip(request.WithContext(trace.attach(bounded)))
+	if err == nil && response == nil {
+		err = errNoAnswer
+	}
+	if err == nil {
+		err = a.read(response, t.core.maxResponse)
+	}
+	attempt.Duration = t.core.now().Sub(attempt.Start)
+	attempt.Sent = response != nil || trace.sent(err)
+	if err != nil {
+		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
+		return nil, attempt.Err
+	}
+	// The answer as go-retryablehttp and http.Client may see it: read to its end, and without the Location that they
+	// would follow or fail to parse.
+	return &http.Response{
+		Status:     response.Status,
+		StatusCode: response.StatusCode,
+		Proto:      response.Proto,
+		ProtoMajor: response.ProtoMajor,
+		ProtoMinor: response.ProtoMinor,
+		Header:     withoutLocation(a.header),
+		Body:       io.NopCloser(bytes.NewReader(a.body)),
+		Request:    request,
+	}, nil
+}
+
+// mayBegin waits for the client's rate limit. What it refuses was never sent.
+func (t *attemptTransport) mayBegin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.core.limiter == nil {
+		return nil
+	}
+	if err := t.core.limiter.Wait(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return errNoTime
+	}
+	return nil
+}
+
+var (
+	errTooLarge = errors.New("the answer's body is larger than allowed")
+	errNoAnswer = errors.New("the transport returned neither an answer nor an error")
+	errNoTime   = fmt.Errorf("the client's rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
+)
+
+// read takes the whole answer, so that a cut or stalled body is the attempt's failure and is retried like one.
+func (a *activeCall) read(response *http.Response, most int64) error {
+	if response.Body == nil {
+		response.Body = http.NoBody // net/http forgives this, too, to transports that are not its own
+	}
+	defer response.Body.Close()
+	attempt := &a.attempts[len(a.attempts)-1]
+	attempt.StatusCode = response.StatusCode
+	attempt.CorrelationID = a.scrub(response.Header.Get(headerCorrelationID))
+	a.header = response.Header
+	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
+	if err != nil {
+		return err
+	}
+	if int64(len(body)) > most {
+		return errTooLarge
+	}
+	a.body = body
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		a.problem = parseErrorBody(body)
+		for i := range a.problem.problems {
+			p := &a.problem.problems[i]
+			p.Parameter = a.withoutSecrets(p.Parameter)
+		}
+		attempt.Code = Code(a.scrub(a.problem.code))
+		attempt.ErrorID = a.scrub(a.problem.id)
+	}
+	return nil
+}
+
+// scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body, which may be personal
+// data. Codes that the documentation lists stay what they are, whatever the body holds.
+func (a *activeCall) scrub(s string) string {
+	if s == "" || isDocumented(Code(s)) {
+		return s
+	}
+	if bytes.Contains(a.sentBody, []byte(s)) {
+		return redact.Text
+	}
+	return a.withoutSecrets(s)
+}
+
+// withoutSecrets is scrub for texts that share words with every body, such as the names of parameters.
+func (a *activeCall) withoutSecrets(s string) string {
+	for _, secret := range []Secret{a.client.credentials.key, a.client.credentials.value, a.settings.sessionToken, a.settings.customerToken} {
+		if !secret.IsZero() && strings.Contains(s, secret.Reveal()) {
+			return redact.Text
+		}
+	}
+	return s
+}
+
+func withoutLocation(h http.Header) http.Header {
+	h = h.Clone()
+	h.Del("Location")
+	return h
+}
+
+// connectionTrace observes whether a request may have left. Its hooks run in goroutines of the transport, which
+// may outlive the attempt.
+type connectionTrace struct{ asked, got atomic.Bool }
+
+func (t *connectionTrace) attach(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { t.asked.Store(true) },
+		// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
+		GotConn: func(httptrace.GotConnInfo) { t.got.Store(true) },
+	})
+}
+
+// sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's that makes no
+// connections, only an error that says so itself means that nothing left.
+func (t *connectionTrace) sent(err error) bool {
+	if errors.As(err, new(notSent)) {
+		return false
+	}
+	if t.asked.Load() {
+		return t.got.Load()
+	}
+	return !isDialError(err)
+}

@@ -1,0 +1,311 @@
+package klarna
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+)
+
+// Call is one request to Klarna's server API, as the API packages make it. It is read, never changed, and may be
+// shared.
+type Call struct {
+	// Operation names the call in errors and logs and tells its idempotency key from other calls', for example
+	// authorization.authorize.
+	Operation string
+	Method    string
+	// Route is the path after the version and the account, with placeholders: payment/requests/{payment_request_id}.
+	Route string
+	// IDs fill the route's placeholders in order. An empty one fails the call, named by its placeholder.
+	IDs []string
+	// WithoutAccount is for the calls that have no account in their path even when the client is bound to one.
+	WithoutAccount bool
+	Query          url.Values
+	// Body is encoded as JSON; nil sends none.
+	Body any
+	// Reference is what makes the call the caller's own: with it the idempotency key is derived from operation,
+	// account, ids, reference, session token and body, so that a repeat after a crash has the same key.
+	Reference string
+	// SessionToken goes into Klarna-Network-Session-Token. WithSessionToken replaces it.
+	SessionToken Secret
+	// BodyOptional makes a successful answer without a body a success, too: destination is then left as it is.
+	BodyOptional bool
+	// Validate finds what is wrong with the call before it is sent. Nil finds nothing.
+	Validate func() []ValidationError
+}
+
+const (
+	// maxRequest is the size above which Klarna answers 413.
+	maxRequest = 1 << 20
+	// maxToken is the larger of the two limits that Klarna's texts give for a session token.
+	maxToken = 10240
+	// maxHeaderText is the limit of idempotency keys and correlation ids.
+	maxHeaderText = 255
+)
+
+// Do makes the call and decodes a successful answer into destination, a pointer, or ignores its body where destination
+// is nil. It returns the answer's body as it came. Any failure is an [*Error].
+func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
+	a := &activeCall{client: c, call: &call, start: c.now()}
+	a.settings.timeout = c.timeout
+	a.settings.sessionToken = call.SessionToken
+	for _, o := range options {
+		if o != nil {
+			o.applyToCall(&a.settings)
+		}
+	}
+	raw, err := a.do(ctx, destination)
+	if a.settings.response != nil {
+		*a.settings.response = a.response()
+	}
+	a.log(ctx, err)
+	if err != nil {
+		return raw, err
+	}
+	return raw, nil
+}
+
+func (c *core) now() time.Time { return time.Now() }
+
+// activeCall is a call in progress. Its attempts run one after the other, so it needs no lock.
+type activeCall struct {
+	client         *Client
+	call           *Call
+	settings       callSettings
+	start          time.Time
+	idempotencyKey string
+	correlationID  string
+
+	attempts []Attempt
+	header   http.Header // of the last attempt's answer; nil where none came
+	body     RawJSON     // of the last attempt's answer
+	sentBody []byte
+	problem  errorBody // of the last attempt's answer, if it was an error
+	stopped  error     // what kept a further attempt from being made: the context, or the rate limit
+}
+
+// do returns an *Error, typed, so that no nil of it ever becomes a non-nil error.
+func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) {
+	request, err := a.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.settings.timeout > 0 {
+		bounded, cancel := context.WithTimeout(ctx, a.settings.timeout)
+		defer cancel()
+		ctx = bounded
+	}
+	request = request.WithContext(context.WithValue(ctx, activeCallKey{}, a))
+
+	retrying := retryablehttp.Client{
+		HTTPClient: a.client.http,
+		RetryMax:   a.client.retries.MaxAttempts, // one above what checkRetry allows: it alone decides
+		CheckRetry: a.checkRetry,
+		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration {
+			return a.attempts[len(a.attempts)-1].Wait
+		},
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	response, doErr := retrying.Do(request)
+	if a.stopped == nil && len(a.attempts) > 0 && a.attempts[len(a.attempts)-1].Wait > 0 {
+		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp returned the bare error.
+		a.stopped = ctx.Err()
+	}
+	if response != nil {
+		// Read whole by the attempt; closing what is in memory cannot fail.
+		_ = response.Body.Close()
+	}
+	return a.conclude(ctx, doErr, destination)
+}
+
+// conclude turns the last attempt into the call's result.
+func (a *activeCall) conclude(ctx context.Context, doErr error, destination any) (RawJSON, *Error) {
+	if len(a.attempts) == 0 {
+		return nil, a.failure(joinCauses(a.stopped, causeOf(ctx, doErr)))
+	}
+	last := &a.attempts[len(a.attempts)-1]
+	if last.Err == nil && last.StatusCode < http.StatusInternalServerError {
+		a.client.budget.refund()
+	}
+	switch {
+	case last.Err != nil:
+		return nil, a.failure(joinCauses(last.Err, a.stopped))
+	case last.StatusCode < 200 || last.StatusCode > 299:
+		return a.body, a.failure(a.stopped)
+	case destination == nil:
+		return a.body, nil
+	case len(bytes.TrimSpace(a.body)) == 0 && a.call.BodyOptional:
+		return a.body, nil
+	case len(bytes.TrimSpace(a.body)) == 0:
+		return a.body, a.failure(errors.New("the answer's body is empty"))
+	}
+	if err := strictjson.Unmarshal(a.body, destination); err != nil {
+		return a.body, a.failure(fmt.Errorf("the answer cannot be read: %w", err))
+	}
+	return a.body, nil
+}
+
+// prepare checks everything and makes the request; every problem is found before anything is sent.
+func (a *activeCall) prepare(ctx context.Context) (*retryablehttp.Request, *Error) {
+	s := &a.settings
+	address, problems := a.client.url(a.call)
+	if a.call.Validate != nil && a.client.validate {
+		problems = append(problems, a.call.Validate()...)
+	}
+	check := func(name, value string, most int) {
+		if len(value) > most {
+			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{fmt.Sprintf("is longer than %d characters", most)}})
+		}
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{"holds characters that a header cannot carry"}})
+		}
+		if strings.Trim(value, " ") != value {
+			// net/http would trim it, so that what Klarna gets is not what was given, or nothing.
+			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{"begins or ends with a space"}})
+		}
+	}
+	check("Klarna-Network-Session-Token", s.sessionToken.Reveal(), maxToken)
+	check("Klarna-Customer-Token", s.customerToken.Reveal(), maxToken)
+	check("Klarna-Idempotency-Key", s.idempotencyKey, maxHeaderText)
+	check("Partner-Correlation-Id", s.correlationID, maxHeaderText)
+	metadata := a.client.metadata
+	if s.metadata != nil {
+		var err error
+		if metadata, err = s.metadata.encode(); err != nil {
+			problems = append(problems, ValidationError{Parameter: headerIntegrationMetadata, Reasons: strings.Split(err.Error(), "\n")})
+		}
+	}
+	if len(problems) > 0 {
+		return nil, a.invalid(problems)
+	}
+
+	var body []byte
+	if a.call.Body != nil {
+		var err error
+		if body, err = strictjson.Marshal(a.call.Body); err != nil {
+			return nil, a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{err.Error()}}})
+		}
+		if len(body) > maxRequest {
+			return nil, a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than the 1 MB that Klarna takes"}}})
+		}
+	}
+	a.sentBody = body
+	a.correlationID = s.correlationID
+	if a.correlationID == "" {
+		a.correlationID = strings.ReplaceAll(uuid.NewString(), "-", "")
+	}
+	if needsIdempotencyKey(a.call.Method) {
+		a.idempotencyKey = s.idempotencyKey
+		if a.idempotencyKey == "" {
+			a.idempotencyKey = deriveIdempotencyKey(a.call, a.client.account, s.sessionToken, body)
+		}
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, a.call.Method, address, bodyReader(body))
+	if err != nil {
+		return nil, a.invalid([]ValidationError{{Parameter: "method", Reasons: []string{"cannot be made into a request"}}})
+	}
+	request.Header = a.requestHeader(metadata, body != nil)
+	return request, nil
+}
+
+// bodyReader keeps a missing body an untyped nil, which go-retryablehttp asks for.
+func bodyReader(body []byte) any {
+	if body == nil {
+		return nil
+	}
+	return body
+}
+
+// requestHeader is the header of every attempt.
+func (a *activeCall) requestHeader(metadata string, hasBody bool) http.Header {
+	h := http.Header{
+		headerAuthorization:        {a.client.credentials.header.Reveal()},
+		headerPartnerCorrelationID: {a.correlationID},
+		headerAccept:               {"application/json"},
+		headerUserAgent:            {userAgent},
+	}
+	if hasBody {
+		h[headerContentType] = []string{"application/json"}
+	}
+	if a.idempotencyKey != "" {
+		h[headerIdempotencyKey] = []string{a.idempotencyKey}
+		// Marks the request as one that net/http may send again when a pooled connection turns out to be
+		// stale. It looks for this name and not for Klarna's; without a value nothing is sent.
+		h[headerReplayable] = []string{}
+	}
+	if t := a.settings.sessionToken; !t.IsZero() {
+		h[headerSessionToken] = []string{t.Reveal()}
+	}
+	if t := a.settings.customerToken; !t.IsZero() {
+		h[headerCustomerToken] = []string{t.Reveal()}
+	}
+	if metadata != "" {
+		h[headerIntegrationMetadata] = []string{metadata}
+	}
+	return h
+}
+
+// invalid is the error of a call that this side refused. It has the shape of Klarna's own 400.
+func (a *activeCall) invalid(problems []ValidationError) *Error {
+	return &Error{
+		Operation:        a.call.Operation,
+		Code:             CodeValidationError,
+		ValidationErrors: problems,
+		RateLimit:        parseRateLimit(nil),
+		Outcome:          OutcomeNotSent,
+	}
+}
+
+// failure is the error of a call that was tried.
+func (a *activeCall) failure(cause error) *Error {
+	e := &Error{
+		Operation:            a.call.Operation,
+		PartnerCorrelationID: a.correlationID,
+		IdempotencyKey:       a.idempotencyKey,
+		RateLimit:            parseRateLimit(a.header),
+		Attempts:             a.attempts,
+		Outcome:              outcome(a.attempts),
+		Err:                  cause,
+	}
+	if len(a.attempts) == 0 {
+		return e
+	}
+	last := &a.attempts[len(a.attempts)-1]
+	e.StatusCode, e.Code, e.ID, e.CorrelationID = last.StatusCode, last.Code, last.ErrorID, last.CorrelationID
+	e.Type = a.problem.kind
+	e.Message = a.problem.message
+	e.DocURL = a.problem.docURL
+	e.ValidationErrors = a.problem.problems
+	return e
+}
+
+func (a *activeCall) response() Response {
+	r := Response{
+		Header:               a.header,
+		Body:                 a.body,
+		PartnerCorrelationID: a.correlationID,
+		IdempotencyKey:       a.idempotencyKey,
+		RateLimit:            parseRateLimit(a.header),
+		MTLSStatus:           verdict(a.header.Get(headerMTLSStatus)),
+		IPStatus:             verdict(a.header.Get(headerIPStatus)),
+		Attempts:             a.attempts,
+	}
+	if len(a.attempts) > 0 {
+		last := &a.attempts[len(a.attempts)-1]
+		r.StatusCode, r.CorrelationID = last.StatusCode, last.CorrelationID
+	}
+	return r
+}
+
+// Format writes the operation, whatever the verb: a call's body holds personal data.
+func (c Call) Format(s fmt.State, _ rune) { redact.Format(s, "klarna.Call{"+c.Operation+"}") }

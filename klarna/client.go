@@ -1,0 +1,171 @@
+package klarna
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+)
+
+// Client calls Klarna's server API with one set of credentials. It is immutable and safe for concurrent use; make
+// one and share it, because its connections, its rate limit and its retry budget belong together.
+type Client struct {
+	*core
+
+	// account is the Partner's account that calls are made for; forAccount tells an account that was given, even
+	// if empty by mistake, from none, so that a missing id is an error and never a call for oneself.
+	account    string
+	forAccount bool
+}
+
+// core is what all bindings of a client to accounts share.
+type core struct {
+	environment Environment
+	credentials credentials
+	prefix      string // scheme, host and version, without a slash at the end
+	http        *http.Client
+	retries     RetryPolicy
+	budget      *retryBudget
+	limiter     *rate.Limiter // nil: none
+	timeout     time.Duration
+	metadata    string // default Klarna-Integration-Metadata, encoded
+	maxResponse int64
+	validate    bool
+	logger      *slog.Logger
+}
+
+// NewClient makes a client from an API key, klarna_test_api_… or klarna_live_api_…, which decides the environment
+// and so the host. It refuses an empty key, a client id, a test key with the live host and the reverse, a base URL
+// that is neither https nor loopback, and options that contradict each other; it makes no call.
+func NewClient(apiKey string, options ...Option) (*Client, error) {
+	s := settings{
+		maxResponse: defaultMaxResponse,
+		validate:    true,
+	}
+	for _, o := range options {
+		if o != nil {
+			o.applyToClient(&s)
+		}
+	}
+	if err := errors.Join(s.problems...); err != nil {
+		return nil, err
+	}
+	environment, err := checkKey(apiKey)
+	if err != nil {
+		return nil, err
+	}
+	base, err := baseURL(environment, s.baseURL)
+	if err != nil {
+		return nil, err
+	}
+	creds, err := newCredentials(NewSecret(apiKey), s.authEncoding, s.username)
+	if err != nil {
+		return nil, err
+	}
+	retries, err := s.retries.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &core{
+		environment: environment,
+		credentials: creds,
+		prefix:      base.Scheme + "://" + base.Host + strings.TrimRight(base.EscapedPath(), "/") + "/v2",
+		retries:     retries,
+		budget:      newRetryBudget(retries.Budget),
+		limiter:     s.limiter,
+		timeout:     s.timeout,
+		maxResponse: s.maxResponse,
+		validate:    s.validate,
+		logger:      s.logger,
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.metadata != nil {
+		if c.metadata, err = s.metadata.encode(); err != nil {
+			return nil, fmt.Errorf("klarna: integration metadata: %w", err)
+		}
+	}
+	if c.http, err = newHTTPClient(&s, retries.AttemptTimeout, c); err != nil {
+		return nil, err
+	}
+	return &Client{core: c}, nil
+}
+
+// ForAccount returns a client whose calls are made for that Partner account, as an Acquiring Partner does: their
+// paths start with /accounts/{partner_account_id}. It shares everything with c and costs no connection, so it can
+// be made per call. An empty or impossible id makes every call fail before sending with a validation error.
+func (c *Client) ForAccount(partnerAccountID string) *Client {
+	return &Client{core: c.core, account: partnerAccountID, forAccount: true}
+}
+
+// Environment returns the side of Klarna that the API key belongs to, "" where the key does not say.
+func (c *Client) Environment() Environment { return c.environment }
+
+// Format writes the environment, whatever the verb.
+func (c Client) Format(s fmt.State, _ rune) { redact.Format(s, c.describe()) }
+
+// LogValue returns what Format writes.
+func (c Client) LogValue() slog.Value { return slog.StringValue(c.describe()) }
+
+func (c *Client) describe() string {
+	if c.core == nil {
+		return "klarna.Client{}"
+	}
+	return fmt.Sprintf("klarna.Client{%s}", c.environment)
+}
+
+// url expands a call's route. Colons stay as they are: Klarna's ids have them raw.
+func (c *Client) url(call *Call) (string, []ValidationError) {
+	var problems []ValidationError
+	var b strings.Builder
+	id := func(name, value string) {
+		b.WriteString(url.PathEscape(value))
+		if reason := segmentProblem(value); reason != "" {
+			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{reason}})
+		}
+	}
+	b.WriteString(c.prefix)
+	if c.forAccount && !call.WithoutAccount {
+		b.WriteString("/accounts/")
+		id("partner_account_id", c.account)
+	}
+	ids := call.IDs
+	for segment := range strings.SplitSeq(call.Route, "/") {
+		b.WriteByte('/')
+		name, isID := strings.CutPrefix(segment, "{")
+		if !isID {
+			b.WriteString(segment)
+			continue
+		}
+		var value string
+		if len(ids) > 0 {
+			value, ids = ids[0], ids[1:]
+		}
+		id(strings.TrimSuffix(name, "}"), value)
+	}
+	if len(call.Query) > 0 {
+		b.WriteByte('?')
+		b.WriteString(call.Query.Encode())
+	}
+	return b.String(), problems
+}
+
+// segmentProblem refuses what would make the path another one: an empty id would read a list, dots would climb.
+func segmentProblem(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case s == ".", s == "..", strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return "is not an id"
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,45 @@
+package klarna
+
+// Code is Klarna's error_code. It is an error itself, so that errors.Is compares an [*Error] with it. Codes that
+// are not listed here are kept as they came, unless they quote the request.
+type Code string
+
+// The codes of Klarna's documentation.
+const (
+	CodeValidationError          Code = "VALIDATION_ERROR"
+	CodeInvalidContentType       Code = "INVALID_CONTENT_TYPE"
+	CodeUnauthorized             Code = "UNAUTHORIZED"
+	CodeOperationForbidden       Code = "OPERATION_FORBIDDEN"
+	CodeNotFound                 Code = "NOT_FOUND"
+	CodeResourceNotFound         Code = "RESOURCE_NOT_FOUND"
+	CodeResourceConflict         Code = "RESOURCE_CONFLICT"
+	CodeRateLimited              Code = "RATE_LIMITED"
+	CodeInternalError            Code = "INTERNAL_ERROR"
+	CodeTimeout                  Code = "TIMEOUT"
+	CodeServerConfigurationError Code = "SERVER_CONFIGURATION_ERROR"
+	// CodeTemporaryUnavailable also matches the spelling TEMPORARILY_UNAVAILABLE, which was seen as well.
+	CodeTemporaryUnavailable Code = "TEMPORARY_UNAVAILABLE"
+)
+
+const temporarilyUnavailable Code = "TEMPORARILY_UNAVAILABLE"
+
+// Error returns the code.
+func (c Code) Error() string { return string(c) }
+
+// isDocumented reports that c is one of the codes of Klarna's documentation, in any spelling.
+func isDocumented(c Code) bool {
+	switch c.canonical() {
+	case CodeValidationError, CodeInvalidContentType, CodeUnauthorized, CodeOperationForbidden, CodeNotFound, CodeResourceNotFound,
+		CodeResourceConflict, CodeRateLimited, CodeInternalError, CodeTimeout, CodeServerConfigurationError, CodeTemporaryUnavailable:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c Code) canonical() Code {
+	if c == temporarilyUnavailable {
+		return CodeTemporaryUnavailable
+	}
+	return c
+}

@@ -1,0 +1,275 @@
+package klarna_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+const (
+	testKey = "klarna_test_api_b1946ac92492d2347c6235b4d2611184"
+	liveKey = "klarna_live_api_591785b794601e212b260e25925636fd"
+	account = "krn:partner:global:account:test:LWT2XJSE"
+	// soon is far above what a call on loopback takes and far below every pause that a test asks for.
+	soon = 5 * time.Second
+)
+
+// quick is the default policy without its pauses.
+var quick = klarna.RetryPolicy{MinWait: time.Nanosecond, MaxWait: time.Millisecond}
+
+// once is quick without retries.
+var once = klarna.RetryPolicy{MaxAttempts: 1}
+
+// newClient makes a client for a server of the test's, with connections that end with the test.
+func newClient(t *testing.T, baseURL string, options ...klarna.Option) *klarna.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	base := []klarna.Option{klarna.WithBaseURL(baseURL), klarna.WithHTTPClient(&http.Client{Transport: transport}), klarna.WithRetries(quick)}
+	client, err := klarna.NewClient(testKey, append(base, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// newServer is a real listener.
+func newServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// rawServer is a real listener below HTTP. Each connection is served with its number, from 1, and closed when serve returns.
+func rawServer(t *testing.T, serve func(n int, conn net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu    sync.Mutex
+		open  []net.Conn
+		group sync.WaitGroup
+	)
+	group.Go(func() {
+		for n := 1; ; n++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, conn)
+			mu.Unlock()
+			group.Go(func() {
+				defer conn.Close()
+				serve(n, conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		mu.Lock()
+		for _, conn := range open {
+			conn.Close()
+		}
+		mu.Unlock()
+		group.Wait()
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// hold waits until the other side goes away.
+func hold(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+
+// sent is a request as it arrived.
+type sent struct {
+	Method string
+	URI    string
+	Header http.Header
+	Body   string
+}
+
+func readSent(reader *bufio.Reader) (sent, error) {
+	request, err := http.ReadRequest(reader)
+	if err != nil {
+		return sent{}, err
+	}
+	return toSent(request)
+}
+
+func toSent(request *http.Request) (sent, error) {
+	body, err := io.ReadAll(request.Body)
+	return sent{request.Method, request.RequestURI, request.Header.Clone(), string(body)}, err
+}
+
+// log of requests that several connections write.
+type sentLog struct {
+	mu  sync.Mutex
+	all []sent
+}
+
+func (l *sentLog) add(s sent) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, s)
+	return len(l.all)
+}
+
+func (l *sentLog) list() []sent {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]sent(nil), l.all...)
+}
+
+func (l *sentLog) only(t *testing.T) sent {
+	t.Helper()
+	all := l.list()
+	if len(all) != 1 {
+		t.Fatalf("the server got %d requests, want 1", len(all))
+	}
+	return all[0]
+}
+
+// recorder answers every request with status and body, and remembers it.
+func recorder(t *testing.T, status int, body string) (*httptest.Server, *sentLog) {
+	t.Helper()
+	requests := new(sentLog)
+	server := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		s, err := toSent(r)
+		if err != nil {
+			t.Error(err)
+		}
+		requests.add(s)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+	return server, requests
+}
+
+// script answers one request a connection, each with the next step: "cut" reads the request and closes the connection;
+// anything else is a status and an error code, such as "503 TEMPORARY_UNAVAILABLE"; "200" is success. The last step stays.
+func script(t *testing.T, steps ...string) (string, *sentLog) {
+	t.Helper()
+	requests := new(sentLog)
+	return rawServer(t, func(_ int, conn net.Conn) {
+		s, err := readSent(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		step := steps[min(requests.add(s), len(steps))-1]
+		if step == "cut" {
+			return
+		}
+		status, code, _ := strings.Cut(step, " ")
+		_, _ = io.WriteString(conn, answer(status, errorJSON(code)))
+	}), requests
+}
+
+func errorJSON(code string) string {
+	return `{"error_id":"9f27a5d0-4a42-4a2e-8c8f-3a4f9d1a6b11","error_type":"T","error_code":"` + code + `","error_message":"for developers"}`
+}
+
+// answer is a whole HTTP response after which the connection closes.
+func answer(status, body string) string {
+	return "HTTP/1.1 " + status + " X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
+		strconv.Itoa(len(body)) + "\r\n\r\n" + body
+}
+
+// roundTrip is a transport that is one function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func respond(r *http.Request, status int, body string) *http.Response {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+}
+
+// stubbed is a client without a network.
+func stubbed(t *testing.T, transport roundTrip, options ...klarna.Option) *klarna.Client {
+	t.Helper()
+	return newClient(t, "https://klarna.invalid", append([]klarna.Option{klarna.WithHTTPClient(&http.Client{Transport: transport})}, options...)...)
+}
+
+// authorize is a POST with a reference.
+func authorize() klarna.Call {
+	return klarna.Call{
+		Operation: "authorization.authorize",
+		Method:    http.MethodPost,
+		Route:     "payment/authorize",
+		Reference: "order-1",
+		Body:      map[string]any{"currency": "SEK"},
+	}
+}
+
+// read is a GET.
+func read() klarna.Call {
+	return klarna.Call{
+		Operation: "authorization.read",
+		Method:    http.MethodGet,
+		Route:     "payment/requests/{payment_request_id}",
+		IDs:       []string{"krn:payment:eu1:request:1"},
+	}
+}
+
+// fail makes a call that has to fail.
+func fail(t *testing.T, client *klarna.Client, call klarna.Call, destination any, options ...klarna.CallOption) *klarna.Error {
+	t.Helper()
+	return failCtx(t, t.Context(), client, call, destination, options...)
+}
+
+func failCtx(t *testing.T, ctx context.Context, client *klarna.Client, call klarna.Call, destination any, options ...klarna.CallOption) *klarna.Error {
+	t.Helper()
+	_, err := client.Do(ctx, call, destination, options...)
+	if err == nil {
+		t.Fatal("the call succeeded")
+	}
+	e, ok := errors.AsType[*klarna.Error](err)
+	if !ok {
+		t.Fatalf("%T is not a *klarna.Error", err)
+	}
+	return e
+}
+
+func succeed(t *testing.T, client *klarna.Client, call klarna.Call, destination any, options ...klarna.CallOption) klarna.RawJSON {
+	t.Helper()
+	raw, err := client.Do(t.Context(), call, destination, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// within fails a test that took longer than it may.
+func within(t *testing.T, limit time.Duration, start time.Time) {
+	t.Helper()
+	if took := time.Since(start); took > limit {
+		t.Errorf("took %s, want less than %s", took, limit)
+	}
+}
+
+func statuses(attempts []klarna.Attempt) []int {
+	var list []int
+	for _, a := range attempts {
+		list = append(list, a.StatusCode)
+	}
+	return list
+}

@@ -1,0 +1,75 @@
+package klarna
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+)
+
+// logAttempt and log write the records that WithLogger documents.
+func (a *activeCall) logAttempt(ctx context.Context, attempt *Attempt) {
+	if !a.client.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := slices.Concat(a.identity(), attempt.answer(), []slog.Attr{
+		slog.Int("attempt", len(a.attempts)),
+		slog.Bool("sent", attempt.Sent),
+		slog.Duration("duration", attempt.Duration),
+	})
+	if attempt.Wait > 0 {
+		attrs = append(attrs, slog.Duration("wait", attempt.Wait))
+	}
+	if attempt.Err != nil {
+		attrs = append(attrs, slog.String("cause", attempt.Err.Error()))
+	}
+	a.client.logger.LogAttrs(ctx, slog.LevelDebug, "klarna attempt", attrs...)
+}
+
+func (a *activeCall) log(ctx context.Context, err *Error) {
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelWarn
+	}
+	if !a.client.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := append(a.identity(), slog.Int("attempts", len(a.attempts)), slog.Duration("duration", a.client.now().Sub(a.start)))
+	if len(a.attempts) > 0 {
+		attrs = append(attrs, a.attempts[len(a.attempts)-1].answer()...)
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("outcome", err.Outcome.String()))
+		if err.Err != nil {
+			attrs = append(attrs, slog.String("cause", err.Err.Error()))
+		}
+		if names := err.parameters(); len(names) > 0 {
+			attrs = append(attrs, slog.Any("parameters", names))
+		}
+	}
+	a.client.logger.LogAttrs(ctx, level, "klarna call", attrs...)
+}
+
+func (a *activeCall) identity() []slog.Attr {
+	attrs := []slog.Attr{slog.String("operation", a.call.Operation), slog.String("method", a.call.Method)}
+	if a.client.forAccount && !a.call.WithoutAccount {
+		attrs = append(attrs, slog.String("partner_account_id", a.client.account))
+	}
+	if a.idempotencyKey != "" {
+		attrs = append(attrs, slog.String("idempotency_key", a.idempotencyKey))
+	}
+	return append(attrs, slog.String("partner_correlation_id", a.correlationID))
+}
+
+func (a *Attempt) answer() []slog.Attr {
+	if a.StatusCode == 0 {
+		return nil
+	}
+	attrs := []slog.Attr{slog.Int("status", a.StatusCode), slog.String("correlation_id", printable(a.CorrelationID))}
+	if a.Code != "" {
+		attrs = append(attrs, slog.String("error_code", printableCode(a.Code)))
+	}
+	if a.ErrorID != "" {
+		attrs = append(attrs, slog.String("error_id", printable(a.ErrorID)))
+	}
+	return attrs
+}

@@ -1,0 +1,128 @@
+package klarna
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+)
+
+// Response is what an answer said beside its body, captured with [WithResponse].
+type Response struct {
+	StatusCode int
+	// Header is the answer's header.
+	Header http.Header
+	// Body is the answer's body as it came.
+	Body RawJSON
+	// CorrelationID is Klarna's, PartnerCorrelationID the one that this side sent.
+	CorrelationID        string
+	PartnerCorrelationID string
+	// IdempotencyKey is the key that the call carried, "" where it carried none.
+	IdempotencyKey string
+	RateLimit      RateLimit
+	// MTLSStatus is Klarna-Mtls-Verification-Status: NOT_PRESENT, VALID or INVALID.
+	MTLSStatus string
+	// IPStatus is Klarna-Ip-Validation-Status: ALLOWED, DENIED or INVALID.
+	IPStatus string
+	// Attempts are all tries of the call, in order.
+	Attempts []Attempt
+}
+
+// RateLimit is the state of the quota that is nearest to exhaustion, as Klarna's X-Ratelimit headers tell it. Each
+// field is -1 where the answer did not say.
+type RateLimit struct {
+	Limit     int
+	Remaining int
+	// Reset is the time to the end of the interval.
+	Reset time.Duration
+	// Quotas are all quotas that counted, where the answer named them.
+	Quotas []Quota
+}
+
+// Quota is one quota of a rate limit: so many calls in a window.
+type Quota struct {
+	Name   string
+	Limit  int
+	Window time.Duration
+}
+
+// Format writes the status and the correlation id, whatever the verb.
+func (r Response) Format(s fmt.State, _ rune) { redact.Format(s, r.describe()) }
+
+// LogValue returns what Format writes.
+func (r Response) LogValue() slog.Value { return slog.StringValue(r.describe()) }
+
+func (r *Response) describe() string {
+	return fmt.Sprintf("klarna.Response{%d, correlation_id %s, %d bytes}", r.StatusCode, printable(r.CorrelationID), len(r.Body))
+}
+
+func parseRateLimit(h http.Header) RateLimit {
+	limit, quotas, _ := strings.Cut(h.Get("X-Ratelimit-Limit"), ",")
+	l := RateLimit{
+		Limit:     headerInt(limit),
+		Remaining: headerInt(h.Get("X-Ratelimit-Remaining")),
+		Reset:     -1,
+	}
+	if reset, ok := parseSeconds(h.Get("X-Ratelimit-Reset")); ok {
+		l.Reset = reset
+	}
+	for part := range strings.SplitSeq(quotas, ",") {
+		if q, ok := parseQuota(part); ok {
+			l.Quotas = append(l.Quotas, q)
+		}
+	}
+	return l
+}
+
+// parseQuota reads one of 40;w=1;name="account_…".
+func parseQuota(s string) (Quota, bool) {
+	limit, parameters, _ := strings.Cut(s, ";")
+	q := Quota{Limit: headerInt(limit)}
+	if q.Limit < 0 {
+		return q, false
+	}
+	for p := range strings.SplitSeq(parameters, ";") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(p), "="); name {
+		case "w":
+			q.Window, _ = parseSeconds(value)
+		case "name":
+			q.Name = strings.Trim(value, `"`)
+		}
+	}
+	return q, true
+}
+
+func headerInt(s string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// maxSeconds is far above any wait and far below what overflows a Duration.
+const maxSeconds = 1 << 31
+
+// parseSeconds reads whole seconds. More than a Duration holds become the most that one does, so that a huge number
+// is a long wait and not, by overflow, none.
+func parseSeconds(s string) (time.Duration, bool) {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n > maxSeconds {
+		n = maxSeconds
+	}
+	return time.Duration(n) * time.Second, true
+}
+
+// verdict is the first of a status header that was seen doubled ("VALID, VALID").
+func verdict(value string) string {
+	first, _, _ := strings.Cut(value, ",")
+	return strings.TrimSpace(first)
+}

@@ -1,0 +1,75 @@
+package klarna
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// newHTTPClient builds the chain of an attempt: attemptTransport, middleware, guard, transport.
+func newHTTPClient(s *settings, timeout time.Duration, c *core) (*http.Client, error) {
+	base, err := baseTransport(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.httpClient != nil && s.httpClient.Timeout > 0 {
+		timeout = s.httpClient.Timeout
+	}
+	var chain http.RoundTripper = guard{base}
+	for _, wrap := range slices.Backward(s.middleware) {
+		if wrap == nil {
+			continue
+		}
+		if chain = wrap(chain); chain == nil {
+			return nil, errors.New("klarna: a middleware returned nil")
+		}
+	}
+	return &http.Client{
+		Transport: &attemptTransport{next: chain, timeout: timeout, core: c},
+		// A redirect is an answer. Following one could carry credentials and body to another host.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+func baseTransport(s *settings) (http.RoundTripper, error) {
+	var base http.RoundTripper
+	if s.httpClient != nil && s.httpClient.Transport != nil {
+		base = s.httpClient.Transport
+	} else {
+		base = newTransport()
+	}
+	if s.certificate == nil {
+		return base, nil
+	}
+	transport, ok := base.(*http.Transport)
+	if !ok {
+		return nil, errors.New("klarna: WithClientCertificate needs a *http.Transport in WithHTTPClient")
+	}
+	transport = transport.Clone() // the caller's stays as it is
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = new(tls.Config)
+	}
+	transport.TLSClientConfig.MinVersion = max(transport.TLSClientConfig.MinVersion, tls.VersionTLS12)
+	transport.TLSClientConfig.GetClientCertificate = s.certificate
+	return transport, nil
+}
+
+// newTransport is net/http's default with the pool of a program that talks to one host. It is made anew rather than
+// cloned from http.DefaultTransport, which a program may have replaced.
+func newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          256,
+		MaxIdleConnsPerHost:   256,
+		IdleConnTimeout:       50 * time.Second, // Klarna's own idle time is 59 s: let go first
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+}
