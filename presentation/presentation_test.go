@@ -1,0 +1,349 @@
+package presentation_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jarcoal/httpmock"
+
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/presentation"
+)
+
+const (
+	host    = "https://api-global.test.klarna.com"
+	account = "krn:partner:global:account:test:LWT2XJSE"
+	apiKey  = "klarna_test_api_0123456789abcdefghijklmnopqrstuvwxyz"
+)
+
+// newClient returns a client whose calls a mock answers.
+func newClient(t *testing.T) (*klarna.Client, *httpmock.MockTransport) {
+	t.Helper()
+	mock := httpmock.NewMockTransport()
+	client, err := klarna.NewClient(apiKey,
+		klarna.WithHTTPClient(&http.Client{Transport: mock}),
+		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, mock
+}
+
+// answer registers the answer and returns the request that gets it.
+func answer(mock *httpmock.MockTransport, status int, body string) **http.Request {
+	var received *http.Request
+	mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+		received = r
+		return httpmock.NewStringResponse(status, body), nil
+	})
+	return &received
+}
+
+func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		params presentation.Params
+		want   url.Values
+	}{
+		{
+			"a payment needs currency, locale, amount and intent",
+			presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 11_800, Intents: []presentation.Intent{presentation.Pay}},
+			url.Values{"currency": {"EUR"}, "locale": {"de-DE"}, "amount": {"11800"}, "intents[]": {"PAY"}},
+		},
+		{
+			"several intents repeat the key",
+			presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 1, Intents: []presentation.Intent{presentation.Pay, presentation.AddToWallet, "NEWER"}},
+			url.Values{"currency": {"EUR"}, "locale": {"de-DE"}, "amount": {"1"}, "intents[]": {"PAY", "ADD_TO_WALLET", "NEWER"}},
+		},
+		{
+			"adding to the wallet alone has no amount",
+			presentation.Params{Currency: "SEK", Locale: "sv-SE", Amount: 1, Intents: []presentation.Intent{presentation.AddToWallet}},
+			url.Values{"currency": {"SEK"}, "locale": {"sv-SE"}, "intents[]": {"ADD_TO_WALLET"}},
+		},
+		{
+			"a subscription may start with a free trial of amount 0",
+			presentation.Params{
+				Currency: "USD", Locale: "en-US", Intents: []presentation.Intent{presentation.Subscribe},
+				SubscriptionBillingInterval: presentation.Month, SubscriptionBillingIntervalFrequency: 3,
+			},
+			url.Values{
+				"currency": {"USD"}, "locale": {"en-US"}, "amount": {"0"}, "intents[]": {"SUBSCRIBE"},
+				"subscription_billing_interval": {"MONTH"}, "subscription_billing_interval_frequency": {"3"},
+			},
+		},
+		{
+			"the app link is encoded in base64",
+			presentation.Params{Currency: "EUR", Locale: "fi-FI", Amount: 5, AppReturnURL: "shop://return?a=b"},
+			url.Values{"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"}, "app_return_url": {"c2hvcDovL3JldHVybj9hPWI="}},
+		},
+		{
+			"a payment account is chosen by its id",
+			presentation.Params{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAccountID: "krn:payment:account:1"}},
+			url.Values{"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"}, "acquiring_config[payment_account_id]": {"krn:payment:account:1"}},
+		},
+		{
+			"or by acquiring account and reference together",
+			presentation.Params{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAcquiringAccountID: "a", PaymentAccountReference: "b"}},
+			url.Values{
+				"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"},
+				"acquiring_config[payment_acquiring_account_id]": {"a"}, "acquiring_config[payment_account_reference]": {"b"},
+			},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client, mock := newClient(t)
+			received := answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA"}`)
+			if _, err := presentation.New(client).Get(t.Context(), tc.params); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, (*received).URL.Query()); diff != "" {
+				t.Errorf("query (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGetIsAReadWithoutBodyForTheChosenAccount(t *testing.T) {
+	params := presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 1}
+	for _, tc := range []struct {
+		name string
+		bind func(*klarna.Client) *klarna.Client
+		path string
+	}{
+		{"a Partner with its own credentials", func(c *klarna.Client) *klarna.Client { return c }, "/v2/payment/presentation"},
+		{
+			"an Acquiring Partner for a Partner's account, its colons raw",
+			func(c *klarna.Client) *klarna.Client { return c.ForAccount(account) },
+			"/v2/accounts/" + account + "/payment/presentation",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client, mock := newClient(t)
+			received := answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA"}`)
+			if _, err := presentation.New(tc.bind(client)).Get(t.Context(), params, klarna.WithSessionToken(klarna.NewSecret("krn:network:token"))); err != nil {
+				t.Fatal(err)
+			}
+			r := *received
+			if r.Method != http.MethodGet || r.Body != nil && r.Body != http.NoBody {
+				t.Errorf("%s with a body %v, want GET without one", r.Method, r.Body)
+			}
+			if got := r.URL.Scheme + "://" + r.URL.Host + r.URL.EscapedPath(); got != host+tc.path {
+				t.Errorf("called %s, want %s", got, host+tc.path)
+			}
+			want := map[string]string{
+				"Authorization":                "Basic " + apiKey,
+				"Klarna-Network-Session-Token": "krn:network:token",
+				"Klarna-Idempotency-Key":       "", // a read has none
+				"Content-Type":                 "",
+			}
+			got := make(map[string]string)
+			for name := range want {
+				got[name] = r.Header.Get(name)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("header (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+const fullAnswer = `{
+	"instruction": "PRESELECT_KLARNA",
+	"payment_status": "PENDING_PARTNER_AUTHORIZATION",
+	"payment_option": {
+		"payment_option_id": "S0xBUk5B",
+		"header": {"text": "Klarna"},
+		"subheader": {"parts": [
+			{"type": "TEXT", "text": "Pay later. "},
+			{"type": "LINK", "text": "Terms", "url": "https://klarna.test/terms", "context": "AUTH", "styles": ["BOLD", "UNDERLINE"], "rel": "x"}
+		]},
+		"badge": {"text": "New"},
+		"message": {"text": "4 payments"},
+		"terms": {"parts": [{"type": "TEXT", "text": "T"}]},
+		"payment_button": {"text": {"text": "Continue"}, "image_url": "https://klarna.test/b.svg", "image_alignment": "LEFT"},
+		"icon": {"alt": "Klarna", "badge_image_url": "https://klarna.test/1.svg", "rectangle_image_url": "https://klarna.test/2.svg", "square_image_url": "https://klarna.test/3.svg"},
+		"color": "pink"
+	},
+	"saved_payment_option": {"payment_option_id": "other"},
+	"experiment": {"id": 1.50}
+}`
+
+func TestGetDecodesTheAnswerAndLosesNothing(t *testing.T) {
+	client, mock := newClient(t)
+	answer(mock, http.StatusOK, fullAnswer)
+	got, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &presentation.Presentation{
+		Instruction:   presentation.PreselectKlarna,
+		PaymentStatus: presentation.PendingPartnerAuthorization,
+		PaymentOption: &presentation.PaymentOption{
+			PaymentOptionID: "S0xBUk5B",
+			Header:          &presentation.Text{Text: "Klarna"},
+			Subheader: &presentation.Text{Parts: []presentation.TextPart{
+				{Type: presentation.PartText, Text: "Pay later. "},
+				{
+					Type: presentation.PartLink, Text: "Terms", URL: "https://klarna.test/terms", Context: presentation.LinkAuth,
+					Styles: []presentation.Style{presentation.Bold, presentation.Underline}, Unknown: klarna.Fields{"rel": klarna.RawJSON(`"x"`)},
+				},
+			}},
+			Badge:         &presentation.Text{Text: "New"},
+			Message:       &presentation.Text{Text: "4 payments"},
+			Terms:         &presentation.Text{Parts: []presentation.TextPart{{Type: presentation.PartText, Text: "T"}}},
+			PaymentButton: &presentation.PaymentButton{Text: &presentation.Text{Text: "Continue"}, ImageURL: "https://klarna.test/b.svg", ImageAlignment: "LEFT"},
+			Icon: &presentation.Icon{
+				Alt: "Klarna", BadgeImageURL: "https://klarna.test/1.svg",
+				RectangleImageURL: "https://klarna.test/2.svg", SquareImageURL: "https://klarna.test/3.svg",
+			},
+			Unknown: klarna.Fields{"color": klarna.RawJSON(`"pink"`)},
+		},
+		SavedPaymentOption: &presentation.PaymentOption{PaymentOptionID: "other"},
+		Unknown:            klarna.Fields{"experiment": klarna.RawJSON(`{"id": 1.50}`)},
+		Raw:                klarna.RawJSON(fullAnswer),
+	}
+	// RawJSON and Fields print no content, so they are compared and shown as text.
+	show := cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r) })
+	if diff := cmp.Diff(want, got, show); diff != "" {
+		t.Errorf("presentation (-want +got):\n%s", diff)
+	}
+}
+
+func TestTextReadsBothForms(t *testing.T) {
+	for _, tc := range []struct {
+		name, header, plain string
+		parts               int
+	}{
+		{"the plain form", `{"text":"Pay with Klarna"}`, "Pay with Klarna", 1},
+		{"the form in parts", `{"parts":[{"type":"TEXT","text":"Pay "},{"type":"LINK","text":"here","url":"https://klarna.test"}]}`, "Pay here", 2},
+		{"a part of an unknown type", `{"parts":[{"type":"IMAGE","text":"x"}]}`, "x", 1},
+		{"a bare string", `"Klarna"`, "Klarna", 1},
+		{"no text at all", `null`, "", 0},
+		{"an empty object", `{}`, "", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client, mock := newClient(t)
+			answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","payment_option":{"header":`+tc.header+`}}`)
+			p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			header := p.PaymentOption.Header
+			if got := header.Plain(); got != tc.plain {
+				t.Errorf("Plain() = %q, want %q", got, tc.plain)
+			}
+			if got := len(header.All()); got != tc.parts {
+				t.Errorf("%d parts, want %d", got, tc.parts)
+			}
+		})
+	}
+}
+
+func TestInstructionThatIsUnknownIsObeyedAsShowKlarna(t *testing.T) {
+	for instruction, want := range map[presentation.Instruction]presentation.Instruction{
+		presentation.ShowKlarna:      presentation.ShowKlarna,
+		presentation.PreselectKlarna: presentation.PreselectKlarna,
+		presentation.ShowOnlyKlarna:  presentation.ShowOnlyKlarna,
+		presentation.HideKlarna:      presentation.HideKlarna,
+		"SHOW_KLARNA_IN_3D":          presentation.ShowKlarna,
+		"":                           presentation.ShowKlarna,
+	} {
+		if got := instruction.Effective(); got != want {
+			t.Errorf("%q is obeyed as %s, want %s", instruction, got, want)
+		}
+	}
+}
+
+func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
+	for _, tc := range []struct {
+		name, option string
+		unknown      []string
+	}{
+		{"a member of another type", `{"payment_option_id":"a","icon":"https://klarna.test/i.svg"}`, []string{"icon", "payment_option_id"}},
+		{"not an object", `"S0xBUk5B"`, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client, mock := newClient(t)
+			answer(mock, http.StatusOK, `{"instruction":"HIDE_KLARNA","payment_option":`+tc.option+`}`)
+			p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Instruction != presentation.HideKlarna || !strings.Contains(string(p.Raw), tc.option) {
+				t.Errorf("instruction %s, raw %s", p.Instruction, []byte(p.Raw))
+			}
+			var names []string
+			for name := range p.PaymentOption.Unknown {
+				names = append(names, name)
+			}
+			slices.Sort(names)
+			if diff := cmp.Diff(tc.unknown, names); diff != "" {
+				t.Errorf("unknown (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGetRefusesWhatTheContractProvesWrongAndSendsNothing(t *testing.T) {
+	client, mock := newClient(t)
+	received := answer(mock, http.StatusOK, `{}`)
+	_, err := presentation.New(client).Get(t.Context(), presentation.Params{
+		Amount:                      -1,
+		SubscriptionBillingInterval: presentation.Month,
+		AcquiringConfig:             presentation.AcquiringConfig{PaymentAccountReference: "alone"},
+	})
+	e, ok := errors.AsType[*klarna.Error](err)
+	if !ok || !errors.Is(err, klarna.CodeValidationError) || e.Outcome != klarna.OutcomeNotSent {
+		t.Fatalf("error %v, want a validation error that was not sent", err)
+	}
+	var parameters []string
+	for _, v := range e.ValidationErrors {
+		parameters = append(parameters, v.Parameter)
+	}
+	want := []string{"currency", "locale", "amount", "subscription_billing_interval_frequency", "acquiring_config"}
+	if diff := cmp.Diff(want, parameters); diff != "" {
+		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+	if *received != nil {
+		t.Error("a request was sent")
+	}
+}
+
+func TestGetPassesKlarnasErrorOn(t *testing.T) {
+	client, mock := newClient(t)
+	answer(mock, http.StatusForbidden, `{"error_id":"e-1","error_code":"OPERATION_FORBIDDEN"}`)
+	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	if p != nil || !errors.Is(err, klarna.CodeOperationForbidden) || klarna.OutcomeOf(err) != klarna.OutcomeRejected {
+		t.Errorf("%v, %v", p, err)
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add(fullAnswer)
+	f.Add(`{"instruction":"X","payment_option":{"header":"a","terms":{"parts":[null,{}]}}}`)
+	f.Add(`{"payment_option":[1,2]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		client, mock := newClient(t)
+		answer(mock, http.StatusOK, body)
+		p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+		if err != nil {
+			if p != nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
+				t.Fatalf("an answer that cannot be read gave %v and %v", p, err)
+			}
+			return
+		}
+		if string(p.Raw) != body {
+			t.Fatal("the body was changed")
+		}
+		for _, o := range []*presentation.PaymentOption{p.PaymentOption, p.SavedPaymentOption} {
+			if o != nil {
+				_ = o.Terms.Plain() // must bear any text
+			}
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package presentation
+
+import (
+	"strings"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// Text is a text to show: plain, or in parts of which some are links. Any field may use either form; All reads both.
+type Text struct {
+	// Text is the plain form.
+	Text string `json:"text,omitzero"`
+	// Parts is the other form.
+	Parts []TextPart `json:"parts,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// TextPart is a part of a Text.
+type TextPart struct {
+	Type PartType `json:"type"`
+	Text string   `json:"text"`
+	// URL is where a link leads.
+	URL string `json:"url,omitzero"`
+	// Context says how a link opens.
+	Context LinkContext `json:"context,omitzero"`
+	Styles  []Style     `json:"styles,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// PartType is the kind of a TextPart. Unknown values are kept.
+type PartType string
+
+// The kinds of a part.
+const (
+	PartText PartType = "TEXT"
+	PartLink PartType = "LINK"
+)
+
+// LinkContext says what a link is for. Unknown values are kept.
+type LinkContext string
+
+// The contexts of a link.
+const (
+	LinkInfo LinkContext = "INFO"
+	// LinkAuth opens in a new window.
+	LinkAuth LinkContext = "AUTH"
+)
+
+// Style is how a part is to be set. Unknown values are kept.
+type Style string
+
+// The styles.
+const (
+	Bold      Style = "BOLD"
+	Italic    Style = "ITALIC"
+	Underline Style = "UNDERLINE"
+)
+
+// All returns the text in parts, whichever form it came in. It may be called on nil.
+func (t *Text) All() []TextPart {
+	switch {
+	case t == nil:
+		return nil
+	case len(t.Parts) == 0 && t.Text != "":
+		return []TextPart{{Type: PartText, Text: t.Text}}
+	default:
+		return t.Parts
+	}
+}
+
+// Plain returns the text without links and styles. It may be called on nil.
+func (t *Text) Plain() string {
+	var b strings.Builder
+	for _, part := range t.All() {
+		b.WriteString(part.Text)
+	}
+	return b.String()
+}
