@@ -53,6 +53,7 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 	}
 	attempt.Duration = t.core.now().Sub(attempt.Start)
 	attempt.Sent = response != nil || trace.sent(err)
+	attempt.Replayed = trace.got.Load() > 1
 	if err != nil {
 		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
 		return nil, attempt.Err
@@ -152,15 +153,18 @@ func withoutLocation(h http.Header) http.Header {
 	return h
 }
 
-// connectionTrace observes whether a request may have left. Its hooks run in goroutines of the transport, which
-// may outlive the attempt.
-type connectionTrace struct{ asked, got atomic.Bool }
+// connectionTrace observes whether a request may have left, and how often. Its hooks run in goroutines of the
+// transport, which may outlive the attempt.
+type connectionTrace struct {
+	asked atomic.Bool
+	got   atomic.Int32
+}
 
 func (t *connectionTrace) attach(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { t.asked.Store(true) },
 		// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
-		GotConn: func(httptrace.GotConnInfo) { t.got.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { t.got.Add(1) },
 	})
 }
 
@@ -171,7 +175,7 @@ func (t *connectionTrace) sent(err error) bool {
 		return false
 	}
 	if t.asked.Load() {
-		return t.got.Load()
+		return t.got.Load() > 0
 	}
 	return !isDialError(err)
 }

@@ -157,6 +157,9 @@ func (a *activeCall) conclude(ctx context.Context, doErr error, destination any)
 
 // prepare checks everything and makes the request; every problem is found before anything is sent.
 func (a *activeCall) prepare(ctx context.Context) (*retryablehttp.Request, *Error) {
+	if ctx == nil {
+		return nil, a.invalid([]ValidationError{{Parameter: "context", Reasons: []string{"is nil"}}})
+	}
 	s := &a.settings
 	address, problems := a.client.url(a.call)
 	if a.call.Validate != nil && a.client.validate {

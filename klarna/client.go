@@ -101,7 +101,8 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 
 // ForAccount returns a client whose calls are made for that Partner account, as an Acquiring Partner does: their
 // paths start with /accounts/{partner_account_id}. It shares everything with c and costs no connection, so it can
-// be made per call. An empty or impossible id makes every call fail before sending with a validation error.
+// be made per call. An id that is empty, blank, made of dots or of control characters makes every call fail before sending, with a
+// validation error.
 func (c *Client) ForAccount(partnerAccountID string) *Client {
 	return &Client{core: c.core, account: partnerAccountID, forAccount: true}
 }
@@ -158,10 +159,11 @@ func (c *Client) url(call *Call) (string, []ValidationError) {
 	return b.String(), problems
 }
 
-// segmentProblem refuses what would make the path another one: an empty id would read a list, dots would climb.
+// segmentProblem refuses what would make the path another one: an empty id would read a list, dots would climb. The rest
+// is escaped, and Klarna's to judge.
 func segmentProblem(s string) string {
 	switch {
-	case s == "":
+	case strings.TrimSpace(s) == "":
 		return "is empty"
 	case s == ".", s == "..", strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "is not an id"

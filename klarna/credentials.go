@@ -76,6 +76,8 @@ func checkKey(key string) (Environment, error) {
 		return "", errors.New("klarna: the API key holds white space or characters that no key has; was a line break read with it?")
 	case strings.HasPrefix(key, "klarna_test_client_"), strings.HasPrefix(key, "klarna_live_client_"):
 		return "", errors.New("klarna: this is a client id, which is for the browser SDK; the server API takes the API key (klarna_test_api_… or klarna_live_api_…)")
+	case key == "klarna_test_api_", key == "klarna_live_api_":
+		return "", errors.New("klarna: the API key is cut off: only its prefix is there")
 	case strings.HasPrefix(key, "klarna_test_api_"):
 		return Test, nil
 	case strings.HasPrefix(key, "klarna_live_api_"):

@@ -18,7 +18,8 @@
 //	if errors.Is(err, klarna.CodeResourceConflict) { … }
 //
 // and its [Outcome] says what may have happened to the money: the request was never sent, Klarna refused it,
-// or nobody knows. A declined payment is not an error but a result.
+// or nobody knows. Ask for the outcome first: a conflict at the end of an unknown call may be about what the call itself did. A
+// declined payment is not an error but a result.
 //
 // # Retries
 //
@@ -28,7 +29,8 @@
 // # Secrets
 //
 // Keys and tokens are of type [Secret], raw bodies of type [RawJSON]: both print a stand-in in every formatting
-// verb, in log/slog and in text. An [Error] prints codes, ids and the names of refused parameters, never
+// verb and as values of log/slog; so does every type that holds personal data. JSON is data and not print: encoding a request or a
+// body gives what it holds, also where a JSON log handler does it inside a struct of your own. Only a Secret stays redacted there. An [Error] prints codes, ids and the names of refused parameters, never
 // Klarna's messages, which may quote what was sent; read those from its fields.
 //
 // This package is independent of Klarna: it is neither made nor endorsed by Klarna.

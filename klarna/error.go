@@ -71,6 +71,9 @@ type Attempt struct {
 	CorrelationID string
 	// Sent reports that the request, or a part of it, may have left.
 	Sent bool
+	// Replayed reports that net/http sent the same request again by itself, on another connection, because the first turned
+	// out to be stale. The answer is that of the last copy; an earlier one may have been executed.
+	Replayed bool
 	// Wait is the pause that was planned after it; 0 after the last one.
 	Wait time.Duration
 	// Err is what ended it without a whole answer.

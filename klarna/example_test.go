@@ -43,10 +43,12 @@ func ExampleError() {
 		Route: "payment/requests/{payment_request_id}", IDs: []string{"krn:payment:eu1:request:1"},
 	}, nil)
 	switch {
-	case errors.Is(err, klarna.CodeResourceConflict):
-		fmt.Println("wrong state, or another call is at it")
+	case err == nil:
+		fmt.Println("done")
 	case klarna.OutcomeOf(err) == klarna.OutcomeUnknown:
 		fmt.Println("it may have happened: repeat the same call, or read")
+	case errors.Is(err, klarna.CodeResourceConflict):
+		fmt.Println("wrong state, or another call is at it")
 	}
 	// Output: wrong state, or another call is at it
 }

@@ -66,7 +66,7 @@ func TestLogRecordsAreTheDocumentedOnes(t *testing.T) {
 			base(map[string]any{"": "DEBUG klarna attempt", "attempt": int64(2), "sent": true, "status": int64(400), "correlation_id": "k-1", "error_code": "VALIDATION_ERROR", "error_id": id}),
 			base(map[string]any{
 				"": "WARN klarna call", "attempts": int64(2), "status": int64(400), "correlation_id": "k-1", "error_code": "VALIDATION_ERROR", "error_id": id,
-				"outcome": "rejected", "parameters": []string{"currency"},
+				"outcome": "unknown", "parameters": []string{"currency"},
 			}),
 		}},
 	}

@@ -1,9 +1,6 @@
 package klarna
 
-import (
-	"errors"
-	"net/http"
-)
+import "errors"
 
 // Outcome says what may have happened at Klarna when a call failed. It is observed on the connection, not guessed
 // from the kind of error. Where it is in doubt it is OutcomeUnknown, the zero value.
@@ -16,7 +13,8 @@ const (
 	OutcomeUnknown Outcome = iota
 	// OutcomeNotSent means that no attempt of the call put a byte of the request on a connection. Nothing happened.
 	OutcomeNotSent
-	// OutcomeRejected means that Klarna answered and refused. Nothing happened.
+	// OutcomeRejected means that Klarna answered and refused: this call changed nothing. What an earlier call of unknown
+	// outcome did, it does not tell.
 	OutcomeRejected
 )
 
@@ -40,21 +38,17 @@ func OutcomeOf(err error) Outcome {
 	return OutcomeUnknown
 }
 
-// outcome judges a failed call by all of its attempts.
+// outcome judges a failed call by all of its attempts. Once one may have been executed, no refusal of a later one settles it: a
+// conflict, a rate limit, even a validation error can be about what the earlier one left behind.
 func outcome(attempts []Attempt) Outcome {
 	result := OutcomeNotSent
 	for _, a := range attempts {
 		switch {
 		case a.StatusCode == 0 && !a.Sent:
-		case a.refused():
-			// After an attempt that may have been executed, only a verdict on the very same bytes settles it: a repeat
-			// of an executed request would have got its first result. A conflict, a rate limit or refused
-			// credentials say nothing about the earlier attempt.
-			if result != OutcomeUnknown || a.StatusCode == http.StatusBadRequest {
-				result = OutcomeRejected
-			}
+		case a.refused() && !a.Replayed:
+			result = OutcomeRejected
 		default:
-			result = OutcomeUnknown
+			return OutcomeUnknown
 		}
 	}
 	return result

@@ -46,11 +46,11 @@ func TestOutcomesOfAnsweredAndCutCalls(t *testing.T) {
 		"a cut, then a 404, stays unknown":           {[]string{"cut", "404 RESOURCE_NOT_FOUND"}, unknown, []int{0, 404}},
 		"a cut, then 429 to the end, stays unknown":  {[]string{"cut", "429 RATE_LIMITED"}, unknown, []int{0, 429, 429, 429}},
 		"a 503, then a 409, stays unknown":           {[]string{"503 TEMPORARY_UNAVAILABLE", "409 RESOURCE_CONFLICT"}, unknown, []int{503, 409}},
-		"a cut, then a 400, is a refusal":            {[]string{"cut", "400 VALIDATION_ERROR"}, rejected, []int{0, 400}},
-		"a 503, then a 400, is a refusal":            {[]string{"503 TEMPORARY_UNAVAILABLE", "400 VALIDATION_ERROR"}, rejected, []int{503, 400}},
+		"a cut, then a 400, stays unknown":           {[]string{"cut", "400 VALIDATION_ERROR"}, unknown, []int{0, 400}},
+		"a 503, then a 400, stays unknown":           {[]string{"503 TEMPORARY_UNAVAILABLE", "400 VALIDATION_ERROR"}, unknown, []int{503, 400}},
 		"a 429, then a 409, is a refusal":            {[]string{"429 RATE_LIMITED", "409 RESOURCE_CONFLICT"}, rejected, []int{429, 409}},
 		"a 429, then cut to the end, is unknown":     {[]string{"429 RATE_LIMITED", "cut"}, unknown, []int{429, 0, 0, 0}},
-		"a cut, a 429, then a 400, is a refusal":     {[]string{"cut", "429 RATE_LIMITED", "400 VALIDATION_ERROR"}, rejected, []int{0, 429, 400}},
+		"a cut, a 429, then a 400, stays unknown":    {[]string{"cut", "429 RATE_LIMITED", "400 VALIDATION_ERROR"}, unknown, []int{0, 429, 400}},
 		"a cut, a 409 never hides it, nor 503 after": {[]string{"cut", "429 RATE_LIMITED", "503 TEMPORARY_UNAVAILABLE"}, unknown, []int{0, 429, 503, 503}},
 	}
 	for name, test := range tests {

@@ -12,7 +12,8 @@ import (
 
 // RetryPolicy bounds the retries of a client's calls. Fields left zero take the default.
 type RetryPolicy struct {
-	// MaxAttempts is how often a call is tried at most, the first time included; 4 by default, 1 for no retries.
+	// MaxAttempts is how often a call is tried at most, the first time included; 4 by default, 1 for no retries. On a pooled
+	// connection that turns out to be stale, net/http itself sends an attempt once more: see [Attempt].Replayed.
 	MaxAttempts int
 	// MinWait and MaxWait bound the back-off: the pause after attempt n is random between 0 and the smaller of MaxWait
 	// and MinWait·2ⁿ⁻¹ (full jitter). 500 ms and 8 s by default.

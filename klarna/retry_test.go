@@ -424,7 +424,7 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 		}
 	})
 	policy := quick
-	policy.AttemptTimeout = 100 * time.Millisecond
+	policy.AttemptTimeout = time.Second
 	t.Run("it is retried", func(t *testing.T) {
 		var response klarna.Response
 		succeed(t, newClient(t, server.URL, klarna.WithRetries(policy)), authorize(), nil, klarna.WithResponse(&response))
@@ -447,7 +447,7 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 		calls.Store(0)
 		transport := &http.Transport{}
 		defer transport.CloseIdleConnections()
-		client := newClient(t, server.URL, klarna.WithHTTPClient(&http.Client{Transport: transport, Timeout: 100 * time.Millisecond}))
+		client := newClient(t, server.URL, klarna.WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Second}))
 		var response klarna.Response
 		succeed(t, client, authorize(), nil, klarna.WithResponse(&response))
 		if len(response.Attempts) != 2 {
@@ -463,7 +463,7 @@ func TestATransportsTimeOutIsNotTheCallers(t *testing.T) {
 		<-r.Context().Done()
 	})
 	transports := map[string]http.RoundTripper{
-		"a header that takes too long": &http.Transport{ResponseHeaderTimeout: 20 * time.Millisecond},
+		"a header that takes too long": &http.Transport{ResponseHeaderTimeout: time.Second},
 		"a dial that takes too long": &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: dialTimeout(t)}
 		}},
@@ -503,19 +503,21 @@ func TestTheCallsTimeLimitIsTheCallers(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
+	const long = time.Second // enough to connect on a busy machine
 	tests := map[string]struct {
 		client []klarna.Option
 		call   []klarna.CallOption
 		ctx    time.Duration
 	}{
-		"of the client":                         {[]klarna.Option{klarna.WithTimeout(50 * time.Millisecond)}, nil, time.Minute},
-		"of the call":                           {nil, []klarna.CallOption{klarna.WithTimeout(50 * time.Millisecond)}, time.Minute},
-		"of the call, which wins":               {[]klarna.Option{klarna.WithTimeout(time.Minute)}, []klarna.CallOption{klarna.WithTimeout(50 * time.Millisecond)}, time.Minute},
-		"of the context":                        {nil, nil, 50 * time.Millisecond},
-		"of the context, which comes before it": {[]klarna.Option{klarna.WithTimeout(time.Minute)}, nil, 50 * time.Millisecond},
+		"of the client":                         {[]klarna.Option{klarna.WithTimeout(long)}, nil, time.Minute},
+		"of the call":                           {nil, []klarna.CallOption{klarna.WithTimeout(long)}, time.Minute},
+		"of the call, which wins":               {[]klarna.Option{klarna.WithTimeout(time.Minute)}, []klarna.CallOption{klarna.WithTimeout(long)}, time.Minute},
+		"of the context":                        {nil, nil, long},
+		"of the context, which comes before it": {[]klarna.Option{klarna.WithTimeout(time.Minute)}, nil, long},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), test.ctx)
 			defer cancel()
 			start := time.Now()
@@ -708,6 +710,41 @@ func TestAStaleConnectionIsSurvived(t *testing.T) {
 						t.Errorf("request %d carries %s", i+1, name)
 					}
 				}
+			}
+		})
+	}
+}
+
+// net/http sends a request again by itself where a pooled connection was cut under it. The first copy may have been executed,
+// whatever the second was answered.
+func TestARefusalOfAReplayedRequestLeavesTheOutcomeUnknown(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 404, 409, 429} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			executed := new(sentLog)
+			url := rawServer(t, func(n int, conn net.Conn) {
+				reader := bufio.NewReader(conn)
+				first, err := readSent(reader)
+				if err != nil {
+					return
+				}
+				if n > 1 {
+					executed.add(first)
+					_, _ = io.WriteString(conn, "HTTP/1.1 "+strconv.Itoa(status)+" Refused\r\nContent-Length: 2\r\n\r\n{}")
+					return
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") // warms the connection
+				if second, err := readSent(reader); err == nil {
+					executed.add(second) // and cut without an answer
+				}
+			})
+			client := newClient(t, url, klarna.WithRetries(once))
+			succeed(t, client, authorize(), nil)
+			err := fail(t, client, authorize(), nil)
+			if n := len(executed.list()); n != 2 {
+				t.Fatalf("%d copies arrived, want 2", n)
+			}
+			if len(err.Attempts) != 1 || !err.Attempts[0].Replayed || err.StatusCode != status || err.Outcome != klarna.OutcomeUnknown {
+				t.Errorf("%d attempts, replayed %v, status %d, outcome %s", len(err.Attempts), err.Attempts[0].Replayed, err.StatusCode, err.Outcome)
 			}
 		})
 	}
