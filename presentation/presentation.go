@@ -42,10 +42,10 @@ type Presentation struct {
 	// Instruction is what to do; switch over its Effective value.
 	Instruction   Instruction   `json:"instruction"`
 	PaymentStatus PaymentStatus `json:"payment_status,omitzero"`
-	// PaymentOption is how to show Klarna, nil where the answer has none.
-	PaymentOption *PaymentOption `json:"payment_option,omitzero"`
-	// SavedPaymentOption is the customer's stored way to pay, nil where the answer has none.
-	SavedPaymentOption *PaymentOption `json:"saved_payment_option,omitzero"`
+	// PaymentOption is how to show Klarna. Where the answer has none, all of it is empty.
+	PaymentOption PaymentOption `json:"payment_option,omitzero"`
+	// SavedPaymentOption is the customer's stored way to pay. Where the answer has none, all of it is empty.
+	SavedPaymentOption PaymentOption `json:"saved_payment_option,omitzero"`
 
 	// Unknown holds members that this version has no name for.
 	Unknown klarna.Fields `json:",embed"`
@@ -58,21 +58,21 @@ type Presentation struct {
 // shape is kept in Unknown.
 type PaymentOption struct {
 	// PaymentOptionID is opaque and goes into the authorize call.
-	PaymentOptionID string         `json:"payment_option_id,omitzero"`
-	Header          *Text          `json:"header,omitzero"`
-	Subheader       *Text          `json:"subheader,omitzero"`
-	Badge           *Text          `json:"badge,omitzero"`
-	Message         *Text          `json:"message,omitzero"`
-	Terms           *Text          `json:"terms,omitzero"`
-	PaymentButton   *PaymentButton `json:"payment_button,omitzero"`
-	Icon            *Icon          `json:"icon,omitzero"`
+	PaymentOptionID string        `json:"payment_option_id,omitzero"`
+	Header          Text          `json:"header,omitzero"`
+	Subheader       Text          `json:"subheader,omitzero"`
+	Badge           Text          `json:"badge,omitzero"`
+	Message         Text          `json:"message,omitzero"`
+	Terms           Text          `json:"terms,omitzero"`
+	PaymentButton   PaymentButton `json:"payment_button,omitzero"`
+	Icon            Icon          `json:"icon,omitzero"`
 
 	Unknown klarna.Fields `json:",embed"`
 }
 
 // PaymentButton is Klarna's button.
 type PaymentButton struct {
-	Text     *Text  `json:"text,omitzero"`
+	Text     Text   `json:"text,omitzero"`
 	ImageURL string `json:"image_url,omitzero"`
 	// ImageAlignment is LEFT or RIGHT.
 	ImageAlignment string `json:"image_alignment,omitzero"`

@@ -183,27 +183,27 @@ func TestGetDecodesTheAnswerAndLosesNothing(t *testing.T) {
 	want := &presentation.Presentation{
 		Instruction:   presentation.PreselectKlarna,
 		PaymentStatus: presentation.PendingPartnerAuthorization,
-		PaymentOption: &presentation.PaymentOption{
+		PaymentOption: presentation.PaymentOption{
 			PaymentOptionID: "S0xBUk5B",
-			Header:          &presentation.Text{Text: "Klarna"},
-			Subheader: &presentation.Text{Parts: []presentation.TextPart{
+			Header:          presentation.Text{Text: "Klarna"},
+			Subheader: presentation.Text{Parts: []presentation.TextPart{
 				{Type: presentation.PartText, Text: "Pay later. "},
 				{
 					Type: presentation.PartLink, Text: "Terms", URL: "https://klarna.test/terms", Context: presentation.LinkAuth,
 					Styles: []presentation.Style{presentation.Bold, presentation.Underline}, Unknown: klarna.Fields{"rel": klarna.RawJSON(`"x"`)},
 				},
 			}},
-			Badge:         &presentation.Text{Text: "New"},
-			Message:       &presentation.Text{Text: "4 payments"},
-			Terms:         &presentation.Text{Parts: []presentation.TextPart{{Type: presentation.PartText, Text: "T"}}},
-			PaymentButton: &presentation.PaymentButton{Text: &presentation.Text{Text: "Continue"}, ImageURL: "https://klarna.test/b.svg", ImageAlignment: "LEFT"},
-			Icon: &presentation.Icon{
+			Badge:         presentation.Text{Text: "New"},
+			Message:       presentation.Text{Text: "4 payments"},
+			Terms:         presentation.Text{Parts: []presentation.TextPart{{Type: presentation.PartText, Text: "T"}}},
+			PaymentButton: presentation.PaymentButton{Text: presentation.Text{Text: "Continue"}, ImageURL: "https://klarna.test/b.svg", ImageAlignment: "LEFT"},
+			Icon: presentation.Icon{
 				Alt: "Klarna", BadgeImageURL: "https://klarna.test/1.svg",
 				RectangleImageURL: "https://klarna.test/2.svg", SquareImageURL: "https://klarna.test/3.svg",
 			},
 			Unknown: klarna.Fields{"color": klarna.RawJSON(`"pink"`)},
 		},
-		SavedPaymentOption: &presentation.PaymentOption{PaymentOptionID: "other"},
+		SavedPaymentOption: presentation.PaymentOption{PaymentOptionID: "other"},
 		Unknown:            klarna.Fields{"experiment": klarna.RawJSON(`{"id": 1.50}`)},
 		Raw:                klarna.RawJSON(fullAnswer),
 	}
@@ -241,6 +241,20 @@ func TestTextReadsBothForms(t *testing.T) {
 				t.Errorf("%d parts, want %d", got, tc.parts)
 			}
 		})
+	}
+}
+
+func TestAnAnswerWithoutAnOptionCanBeReadLikeAnyOther(t *testing.T) {
+	client, mock := newClient(t)
+	answer(mock, http.StatusOK, `{"instruction":"HIDE_KLARNA","saved_payment_option":null}`)
+	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []presentation.PaymentOption{p.PaymentOption, p.SavedPaymentOption} {
+		if o.PaymentOptionID != "" || o.Header.Plain() != "" || o.PaymentButton.Text.All() != nil {
+			t.Errorf("an option out of nothing: %+v", o)
+		}
 	}
 }
 
@@ -340,10 +354,8 @@ func FuzzAnswer(f *testing.F) {
 		if string(p.Raw) != body {
 			t.Fatal("the body was changed")
 		}
-		for _, o := range []*presentation.PaymentOption{p.PaymentOption, p.SavedPaymentOption} {
-			if o != nil {
-				_ = o.Terms.Plain() // must bear any text
-			}
+		for _, o := range []presentation.PaymentOption{p.PaymentOption, p.SavedPaymentOption} {
+			_ = o.Terms.Plain() // must bear any text
 		}
 	})
 }

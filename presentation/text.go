@@ -58,20 +58,16 @@ const (
 	Underline Style = "UNDERLINE"
 )
 
-// All returns the text in parts, whichever form it came in. It may be called on nil.
-func (t *Text) All() []TextPart {
-	switch {
-	case t == nil:
-		return nil
-	case len(t.Parts) == 0 && t.Text != "":
+// All returns the text in parts, whichever form it came in.
+func (t Text) All() []TextPart {
+	if len(t.Parts) == 0 && t.Text != "" {
 		return []TextPart{{Type: PartText, Text: t.Text}}
-	default:
-		return t.Parts
 	}
+	return t.Parts
 }
 
-// Plain returns the text without links and styles. It may be called on nil.
-func (t *Text) Plain() string {
+// Plain returns the text without links and styles.
+func (t Text) Plain() string {
 	var b strings.Builder
 	for _, part := range t.All() {
 		b.WriteString(part.Text)
