@@ -1,0 +1,76 @@
+package authorization
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// Approval is what the customer approved: the part of the final call that does not come from the first. Take it from a payment
+// request with its method Approval, or fill it from a webhook's payload.
+type Approval struct {
+	// Amount is in minor units. It can differ from the first request's after the customer chose the shipping.
+	Amount int64
+	// Currency is the first request's; "" is not compared.
+	Currency     string
+	SessionToken klarna.Secret
+}
+
+// ErrNotApproved is the error of asking a payment request for an approval that it does not have.
+var ErrNotApproved = errors.New("authorization: the payment request is not completed")
+
+// Approval returns what the customer approved. The error is ErrNotApproved unless the payment request is COMPLETED and
+// has a session token.
+func (p *PaymentRequest) Approval() (Approval, error) {
+	switch {
+	case p == nil:
+		return Approval{}, ErrNotApproved
+	case p.State != StateCompleted:
+		return Approval{}, fmt.Errorf("%w: its state is %s", ErrNotApproved, p.State)
+	case p.SessionToken().IsZero():
+		return Approval{}, fmt.Errorf("%w: it has no session token", ErrNotApproved)
+	}
+	return Approval{Amount: p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
+}
+
+func (a *Approval) problems(first *Request) []klarna.ValidationError {
+	var found problems
+	if a.SessionToken.IsZero() {
+		found.add("Klarna-Network-Session-Token", "is required by the final authorize call")
+	}
+	if a.Currency != "" && a.Currency != first.Currency {
+		found.add("currency", "is not the one that the customer approved")
+	}
+	return found
+}
+
+// final makes the final request. It depends on nothing but its arguments, so that every replica makes the same one.
+func (r *Request) final(approval Approval) Request {
+	final := *r
+	final.StepUpConfig = nil
+	if r.RequestPaymentTransaction == nil {
+		return final
+	}
+	transaction := *r.RequestPaymentTransaction
+	transaction.Amount = approval.Amount
+	final.RequestPaymentTransaction = &transaction
+	if d := r.SupplementaryPurchaseData; d != nil && len(d.LineItems) > 0 && LinesTotal(d.LineItems) != approval.Amount {
+		data := *d
+		data.LineItems = nil
+		final.SupplementaryPurchaseData = &data
+	}
+	return final
+}
+
+// Format writes the amount, whatever the verb.
+func (a Approval) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
+
+// LogValue returns what Format writes.
+func (a Approval) LogValue() slog.Value { return slog.StringValue(a.describe()) }
+
+func (a *Approval) describe() string {
+	return fmt.Sprintf("authorization.Approval{%d %s}", a.Amount, a.Currency)
+}

@@ -1,0 +1,49 @@
+package authorization
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// Authorize makes the first authorize call of a purchase (POST payment/authorize). Give klarna.WithSessionToken when the Partner sent a
+// token. The idempotency key is derived from the payment transaction's reference and the content, so a repeat after
+// a crash gets the first answer.
+//
+// A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here before sending or by Klarna;
+// CodeResourceConflict where the reference was used with other content; and those of every call.
+func (c *Client) Authorize(ctx context.Context, request Request, options ...klarna.CallOption) (*Authorization, error) {
+	return c.authorize(ctx, "authorization.authorize", &request, klarna.Secret{}, request.problems, options)
+}
+
+// Finalize makes the final authorize call of a purchase whose customer has approved, within 60 minutes of it. first is
+// the request of the first call, from which the references come; the amount is the approved one, and the step-up
+// configuration is left out. Where the customer's choice changed the amount, line items that no longer sum to it
+// are left out as well.
+//
+// Webhook, redirect and recovery may all finalize: the same first request and the same approval are the same call to
+// Klarna and have the same answer. Errors are those of Authorize.
+func (c *Client) Finalize(ctx context.Context, first Request, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
+	final := first.final(approval)
+	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
+	return c.authorize(ctx, "authorization.authorize.final", &final, approval.SessionToken, validate, options)
+}
+
+func (c *Client) authorize(ctx context.Context, operation string, request *Request, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
+	answer := new(Authorization)
+	raw, err := c.klarna.Do(ctx, klarna.Call{
+		Operation:    operation,
+		Method:       http.MethodPost,
+		Route:        "payment/authorize",
+		Body:         request,
+		Reference:    request.reference(),
+		SessionToken: token,
+		Validate:     validate,
+	}, answer, options...)
+	if err != nil {
+		return nil, err
+	}
+	answer.Raw = raw
+	return answer, nil
+}

@@ -1,0 +1,68 @@
+package authorization
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// CaptureRequest captures a payment transaction, or a part of it.
+type CaptureRequest struct {
+	// CaptureAmount is in minor units.
+	CaptureAmount int64 `json:"capture_amount"`
+	// PaymentCaptureReference is the caller's, at most 255 characters. With one, repeating the call makes one capture; without one, the
+	// idempotency key is random and only klarna.WithIdempotencyKey makes a repeat after a crash safe.
+	PaymentCaptureReference string `json:"payment_capture_reference,omitzero"`
+	// RemainingAuthorization is ReleaseRemaining, or "" to keep the rest authorized.
+	RemainingAuthorization    RemainingAuthorization     `json:"remaining_authorization,omitzero"`
+	SupplementaryCaptureData  *SupplementaryCaptureData  `json:"supplementary_capture_data,omitzero"`
+	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// RemainingAuthorization says what becomes of the part that is not captured. Unknown values are sent as they are.
+type RemainingAuthorization string
+
+// ReleaseRemaining releases the part that is not captured.
+const ReleaseRemaining RemainingAuthorization = "RELEASE"
+
+// PaymentCapture is a capture. What Klarna answers beside its id is little documented: see Unknown and Raw.
+type PaymentCapture struct {
+	PaymentCaptureID        string `json:"payment_capture_id,omitzero"`
+	PaymentCaptureReference string `json:"payment_capture_reference,omitzero"`
+	// SupplementaryCaptureData is Klarna's echo, as it came.
+	SupplementaryCaptureData klarna.RawJSON `json:"supplementary_capture_data,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+	// Raw is the body as it came.
+	Raw klarna.RawJSON `json:"-"`
+}
+
+// CaptureTransaction captures (POST payment/transactions/{payment_transaction_id}/capture). The idempotency key is derived from the
+// capture's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200 captures or 500 operations.
+func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, capture CaptureRequest, options ...klarna.CallOption) (*PaymentCapture, error) {
+	call := transactionCall("capture", http.MethodPost, "/capture", paymentTransactionID)
+	call.Body = &capture
+	call.Reference = capture.PaymentCaptureReference
+	call.Validate = func() []klarna.ValidationError {
+		var p problems
+		p.amount("capture_amount", capture.CaptureAmount)
+		p.optionalReference("payment_capture_reference", capture.PaymentCaptureReference)
+		return p
+	}
+	return do[PaymentCapture](ctx, c, call, options)
+}
+
+// ReadCapture reads a capture (GET payment/captures/{payment_capture_id}). Errors are *klarna.Error.
+func (c *Client) ReadCapture(ctx context.Context, paymentCaptureID string, options ...klarna.CallOption) (*PaymentCapture, error) {
+	return do[PaymentCapture](ctx, c, klarna.Call{
+		Operation: "authorization.capture.read",
+		Method:    http.MethodGet,
+		Route:     "payment/captures/{payment_capture_id}",
+		IDs:       []string{paymentCaptureID},
+	}, options)
+}
+
+func (p *PaymentCapture) keep(raw klarna.RawJSON) { p.Raw = raw }

@@ -1,0 +1,272 @@
+package authorization_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/jarcoal/httpmock"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// FuzzAuthorization reads the answer a second time, independently, to judge the outcome.
+func FuzzAuthorization(f *testing.F) {
+	for _, seed := range []string{
+		stepUpAnswer, approvedAnswer, `{"payment_transaction_response":{"result":"DECLINED","result_reason":"R"}}`,
+		`{"payment_transaction_response":{"result":"X"},"payment_request":{}}`, `{"payment_transaction_response":null,"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`,
+		`{"customer_token_response":{"result":"APPROVED","customer_token":{"customer_token_id":"t"}}}`, `{"payment_transaction_response":{"result":"APPROVED"}}`, `[]`, ``,
+	} {
+		f.Add(seed)
+	}
+	var body string
+	mock := httpmock.NewMockTransport()
+	mock.RegisterNoResponder(func(*http.Request) (*http.Response, error) {
+		return httpmock.NewStringResponse(http.StatusOK, body), nil
+	})
+	client, err := klarna.NewClient(apiKey, klarna.WithHTTPClient(&http.Client{Transport: mock}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		body = text
+		answer, err := authorization.New(client).Authorize(t.Context(), order())
+		if err != nil {
+			if e := failure(t, err); answer != nil || e.Outcome != klarna.OutcomeUnknown || e.StatusCode != http.StatusOK {
+				t.Fatalf("an answer that cannot be read gave %v and %v", answer, e)
+			}
+			return
+		}
+		if string(answer.Raw) != text {
+			t.Fatal("the body was changed")
+		}
+		var parts struct {
+			Payment, Token map[string]json.RawMessage
+		}
+		var whole map[string]json.RawMessage
+		read(t, []byte(text), &whole)
+		read(t, whole["payment_transaction_response"], &parts.Payment)
+		read(t, whole["customer_token_response"], &parts.Token)
+		deciding := parts.Payment
+		if deciding == nil {
+			deciding = parts.Token
+		}
+		var result string
+		read(t, deciding["result"], &result)
+		var want string
+		switch outcome := answer.Outcome.(type) {
+		case authorization.Approved:
+			want = "APPROVED"
+			if parts.Payment == nil || outcome.PaymentTransaction == nil {
+				t.Fatal("approved without a payment transaction")
+			}
+		case authorization.TokenIssued:
+			want = "APPROVED"
+			if parts.Payment != nil || outcome.CustomerToken.Secret().IsZero() {
+				t.Fatal("a token is issued that is none")
+			}
+		case authorization.StepUpRequired:
+			want = "STEP_UP_REQUIRED"
+			if outcome.PaymentRequest == nil || outcome.URL != outcome.PaymentRequest.StateContext.CustomerInteraction.PaymentRequestURL {
+				t.Fatal("a step-up without its payment request")
+			}
+		case authorization.Declined:
+			want = "DECLINED"
+		case authorization.UnknownResult:
+			want = outcome.Result
+			if want == "" || want == "APPROVED" || want == "STEP_UP_REQUIRED" || want == "DECLINED" {
+				t.Fatalf("%q is not known", want)
+			}
+		default:
+			t.Fatalf("the outcome is %T", outcome)
+		}
+		if result != want {
+			t.Fatalf("the outcome is %T where the result is %q", answer.Outcome, result)
+		}
+		if (answer.CustomerToken == nil) != (parts.Token == nil) {
+			t.Fatal("the customer token's answer was lost, or made up")
+		}
+	})
+}
+
+// read decodes what is there.
+func read(t *testing.T, text []byte, v any) {
+	t.Helper()
+	if text != nil && json.Unmarshal(text, v) != nil {
+		t.Fatalf("it was read as something else: %s", text)
+	}
+}
+
+func FuzzPaymentRequest(f *testing.F) {
+	f.Add([]byte(`{"state":"COMPLETED","state_context":{"payment_token":"token-of-the-customer","customer_interaction":{"qr_code":7}}}`))
+	f.Add([]byte(`{"expires_at":"2026-10-13","created_at":7,"state_context":null}`))
+	fuzzAnswer(f, []string{paymentRequestAnswer}, func(t *testing.T, p *authorization.PaymentRequest) {
+		approval, err := p.Approval()
+		if approved := p.State == authorization.StateCompleted && !p.SessionToken().IsZero(); approved != (err == nil) {
+			t.Fatalf("%s has the approval %v, %v", p.State, approval, err)
+		}
+		if err == nil && (approval.Amount != p.Amount || approval.Currency != p.Currency) {
+			t.Fatal("another amount was approved")
+		}
+		if !p.State.Open() && p.State.CanBecome(authorization.StateCompleted) {
+			t.Fatalf("%s is closed, but can be approved", p.State)
+		}
+		token := p.SessionToken().Reveal()
+		if text := fmt.Sprintf("%+v", p.StateContext); len(token) > 12 && strings.Contains(text, token) {
+			t.Fatal("the token is shown")
+		}
+	})
+}
+
+func FuzzPaymentTransaction(f *testing.F) {
+	fuzzAnswer(f, []string{transactionAnswer, `{"amount":-9223372036854775808,"payment_captures":null}`}, func(*testing.T, *authorization.PaymentTransaction) {})
+}
+
+func FuzzPaymentCapture(f *testing.F) {
+	fuzzAnswer(f, []string{captureAnswer, `{"supplementary_capture_data":7}`}, func(*testing.T, *authorization.PaymentCapture) {})
+}
+
+func FuzzPaymentRefund(f *testing.F) {
+	fuzzAnswer(f, []string{refundAnswer}, func(*testing.T, *authorization.PaymentRefund) {})
+}
+
+func FuzzPaymentChargeback(f *testing.F) {
+	fuzzAnswer(f, []string{chargebackAnswer}, func(*testing.T, *authorization.PaymentChargeback) {})
+}
+
+func FuzzCustomerToken(f *testing.F) {
+	fuzzAnswer(f, []string{`"krn:token"`, `{"customer_token_id":"krn:token","customer_token_reference":7}`, `[1]`, `null`, `""`}, func(t *testing.T, c *authorization.CustomerToken) {
+		if got, want := c.Secret().IsZero(), c.Token.IsZero() && c.CustomerTokenID.IsZero(); got != want {
+			t.Fatalf("it has a secret: %t, want %t", !got, !want)
+		}
+	})
+}
+
+// fuzzAnswer checks that what was decoded can be encoded, is the same value when decoded again, and stays the same text from then
+// on; and that no member of an object is lost.
+func fuzzAnswer[T any](f *testing.F, seeds []string, check func(*testing.T, *T)) {
+	f.Helper()
+	for _, seed := range append(seeds, `{}`, `null`, `[]`, `{"a":1,"a":2}`, `{"":{"a":[null]}}`) {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var first, second T
+		if err := strictjson.Unmarshal(text, &first); err != nil {
+			return
+		}
+		check(t, &first)
+		encoded, err := strictjson.Marshal(&first)
+		if err != nil {
+			t.Fatalf("decoded, but not encoded: %v", err)
+		}
+		if err := strictjson.Unmarshal(encoded, &second); err != nil {
+			t.Fatalf("encoded, but not decoded: %v\n%s", err, encoded)
+		}
+		if again, err := strictjson.Marshal(&second); err != nil || !bytes.Equal(encoded, again) {
+			t.Fatalf("encoded again (%v) it is\n%s\nand was\n%s", err, again, encoded)
+		}
+		var before, after map[string]json.RawMessage
+		if json.Unmarshal(text, &before) != nil || json.Unmarshal(encoded, &after) != nil {
+			return // no object
+		}
+		for name, member := range before {
+			if _, kept := after[name]; !kept && !isEmpty(member) && !strings.HasSuffix(name, "_at") { // a time that is none is left out
+				t.Fatalf("%q of %s was lost: %s", name, text, encoded)
+			}
+		}
+	})
+}
+
+// isEmpty reports what a field of its own may leave out: nothing, or an object of which that is true.
+func isEmpty(member json.RawMessage) bool {
+	switch string(bytes.TrimSpace(member)) {
+	case `""`, `null`, `{}`:
+		return true
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(member, &members) != nil {
+		return false
+	}
+	for _, m := range members {
+		if !isEmpty(m) {
+			return false
+		}
+	}
+	return true
+}
+
+func FuzzParseReturn(f *testing.F) {
+	f.Add("payment_request_id=" + requestID + "&payment_request_state=COMPLETED&klarna_network_session_token=" + sessionToken)
+	f.Add("payment_request_id=%7Bklarna.payment_request.id%7D&payment_request_reference=a%0Ab")
+	f.Add("payment_request_state=a&payment_request_state=b&%zz;")
+	f.Fuzz(func(t *testing.T, text string) {
+		query, err := url.ParseQuery(text)
+		if err != nil {
+			return
+		}
+		r := authorization.ParseReturn(query)
+		for name, got := range map[string]string{
+			"payment_request_id": r.PaymentRequestID, "payment_request_state": string(r.State),
+			"payment_request_reference": r.PaymentRequestReference, "klarna_network_session_token": r.SessionToken.Reveal(),
+		} {
+			if want := query.Get(name); strings.HasPrefix(got, "{klarna.") || got != want && !strings.HasPrefix(want, "{klarna.") {
+				t.Fatalf("%s is %q, want %q", name, got, want)
+			}
+		}
+		printed := fmt.Sprintf("%+v", r)
+		if strings.ContainsAny(printed, "\r\n\x1b") {
+			t.Fatalf("a line of a log is broken: %q", printed)
+		}
+	})
+}
+
+func FuzzReturnURL(f *testing.F) {
+	f.Add("https://shop.example/{a}/b?c=d;e&#f?g", byte(15), "krn:1")
+	f.Add("app://?payment_request_id=1", byte(1), "{klarna.x}")
+	f.Add("https://shop.example?%zz&", byte(6), "å &=#{}")
+	placeholders := []authorization.Placeholder{
+		authorization.PlaceholderID, authorization.PlaceholderState, authorization.PlaceholderReference, authorization.PlaceholderSessionToken,
+	}
+	f.Fuzz(func(t *testing.T, address string, which byte, value string) {
+		var chosen []authorization.Placeholder
+		for i, p := range placeholders {
+			if which&(1<<i) != 0 {
+				chosen = append(chosen, p)
+			}
+		}
+		returnURL, err := authorization.ReturnURL(address, chosen...)
+		if err != nil {
+			if returnURL != "" {
+				t.Fatalf("%q beside %v", returnURL, err)
+			}
+			return
+		}
+		before, fragment, _ := strings.Cut(address, "#")
+		if !strings.HasPrefix(returnURL, before) || !strings.HasSuffix(returnURL, fragment) {
+			t.Fatalf("%q was changed to %q", address, returnURL)
+		}
+		filled := returnURL
+		for _, p := range chosen {
+			if !strings.Contains(filled, string(p)) {
+				t.Fatalf("%s is not in %s", p, returnURL)
+			}
+			filled = strings.ReplaceAll(filled, string(p), url.QueryEscape(value))
+		}
+		u, err := url.Parse(filled)
+		if err != nil {
+			t.Fatalf("filled in it is no URL: %v", err)
+		}
+		r := authorization.ParseReturn(u.Query())
+		for i, got := range []string{r.PaymentRequestID, string(r.State), r.PaymentRequestReference, r.SessionToken.Reveal()} {
+			if which&(1<<i) != 0 && got != value && !strings.HasPrefix(value, "{klarna.") {
+				t.Fatalf("%s of %s is %q, want %q", placeholders[i], filled, got, value)
+			}
+		}
+	})
+}

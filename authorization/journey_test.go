@@ -1,0 +1,328 @@
+package authorization_test
+
+import (
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// stepUp makes the first call and returns the payment request that it led to.
+func stepUp(t *testing.T, c *authorization.Client, r authorization.Request) *authorization.PaymentRequest {
+	t.Helper()
+	answer, err := c.Authorize(t.Context(), r)
+	return outcome[authorization.StepUpRequired](t, answer, err).PaymentRequest
+}
+
+// approve lets the customer pay and returns what was approved.
+func approve(t *testing.T, server *klarnatest.Server, c *authorization.Client, paymentRequestID string) authorization.Approval {
+	t.Helper()
+	if _, err := server.Approve(paymentRequestID); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.ReadPaymentRequest(t.Context(), paymentRequestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	approval, err := p.Approval()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return approval
+}
+
+// ledger is what really was authorized.
+func ledger(server *klarnatest.Server) []int64 {
+	var amounts []int64
+	for _, t := range server.Transactions() {
+		amounts = append(amounts, t.Amount)
+	}
+	return amounts
+}
+
+func checkLedger(t *testing.T, server *klarnatest.Server, want ...int64) {
+	t.Helper()
+	if diff := cmp.Diff(want, ledger(server)); diff != "" {
+		t.Errorf("authorized amounts (-want +got):\n%s", diff)
+	}
+}
+
+func TestACustomerStepsUpApprovesAndThePurchaseIsFinalized(t *testing.T) {
+	server, c := newDouble(t)
+	r := order()
+	var err error
+	if r.StepUpConfig.CustomerInteractionConfig.ReturnURL, err = authorization.ReturnURL("https://shop.example/back",
+		authorization.PlaceholderID, authorization.PlaceholderState, authorization.PlaceholderReference); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.Authorize(t.Context(), r)
+	required := outcome[authorization.StepUpRequired](t, answer, err)
+	id := required.PaymentRequest.PaymentRequestID
+	if known := server.PaymentRequests()[0]; required.URL != known.PaymentRequestURL || id != known.PaymentRequestID || !required.PaymentRequest.State.Open() {
+		t.Errorf("URL %s of %s %s, want %+v", required.URL, id, required.PaymentRequest.State, known)
+	}
+	if _, err := required.PaymentRequest.Approval(); !errors.Is(err, authorization.ErrNotApproved) {
+		t.Errorf("before the customer approved, the approval's error is %v", err)
+	}
+
+	back, err := server.Approve(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := authorization.Return{PaymentRequestID: id, State: authorization.StateCompleted, PaymentRequestReference: "request-1"}
+	if diff := diff(want, authorization.ParseReturn(u.Query())); diff != "" {
+		t.Errorf("return (-want +got):\n%s", diff)
+	}
+
+	p, err := c.ReadPaymentRequest(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	approval, err := p.Approval()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err = c.Finalize(t.Context(), r, approval)
+	transaction := outcome[authorization.Approved](t, answer, err).PaymentTransaction
+	known := server.Transactions()[0]
+	if transaction.PaymentTransactionID != known.PaymentTransactionID || transaction.Amount != 11_800 || known.PaymentRequestID != id {
+		t.Errorf("transaction %+v, want %+v", transaction, known)
+	}
+	read, err := c.ReadTransaction(t.Context(), transaction.PaymentTransactionID)
+	if err != nil || read.State != authorization.TransactionAuthorized {
+		t.Errorf("read back it is %+v, %v", read, err)
+	}
+	checkLedger(t, server, 11_800)
+}
+
+func TestATokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
+	server, c := newDouble(t)
+	token := server.IssueSessionToken("EUR", 11_800)
+	answer, err := c.Authorize(t.Context(), order(), klarna.WithSessionToken(klarna.NewSecret(token)))
+	if got := outcome[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionReference; got != "transaction-1" {
+		t.Errorf("reference %q", got)
+	}
+	checkLedger(t, server, 11_800)
+}
+
+func TestADeclineIsAnOutcomeAndNotAnError(t *testing.T) {
+	server, c := newDouble(t)
+	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED", Reason: "OF_TOMORROW"})
+	answer, err := c.Authorize(t.Context(), order())
+	if got := outcome[authorization.Declined](t, answer, err).Reason; got != "OF_TOMORROW" {
+		t.Errorf("reason %q", got)
+	}
+	checkLedger(t, server)
+}
+
+func TestACustomerWhoIsDeniedAtKlarnaEndsThePaymentRequest(t *testing.T) {
+	server, c := newDouble(t)
+	id := stepUp(t, c, order()).PaymentRequestID
+	if _, err := server.Decline(id); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.WaitPaymentRequest(t.Context(), id)
+	if err != nil || p.State != authorization.StateDeclined {
+		t.Fatalf("%v, %v", p, err)
+	}
+	if _, err := p.Approval(); !errors.Is(err, authorization.ErrNotApproved) {
+		t.Errorf("its approval's error is %v", err)
+	}
+	checkLedger(t, server)
+}
+
+func TestAPurchaseThatTheCustomerAbandonedIsCanceled(t *testing.T) {
+	server, c := newDouble(t)
+	id := stepUp(t, c, order()).PaymentRequestID
+	if _, err := server.Abandon(id); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.ReadPaymentRequest(t.Context(), id)
+	if err != nil || p.State != authorization.StateSubmitted || p.PreviousState != authorization.StateInProgress || p.StateReason != "PURCHASE_FLOW_ABORTED" {
+		t.Fatalf("abandoned it is %v after %v because of %q, %v", p.State, p.PreviousState, p.StateReason, err)
+	}
+	p, err = c.CancelPaymentRequest(t.Context(), id)
+	if err != nil || p.State != authorization.StateCanceled || p.CanceledAt.IsZero() {
+		t.Fatalf("%v, %v", p, err)
+	}
+	if p, err := c.CancelPaymentRequest(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
+		t.Errorf("canceled once more: %v, %v", p, err)
+	}
+	checkLedger(t, server)
+}
+
+func TestACompletedPaymentRequestIsCanceledUntilItIsFinalized(t *testing.T) {
+	server, c := newDouble(t)
+	r := order()
+	id := stepUp(t, c, r).PaymentRequestID
+	approval := approve(t, server, c, id)
+	if p, err := c.CancelPaymentRequest(t.Context(), id); err != nil || p.State != authorization.StateCanceled {
+		t.Fatalf("%v, %v", p, err)
+	}
+	if answer, err := c.Finalize(t.Context(), r, approval); answer != nil || !errors.Is(err, klarna.CodeResourceConflict) {
+		t.Errorf("finalized after the cancel: %v, %v", answer, err)
+	}
+	checkLedger(t, server)
+}
+
+func TestAPaymentRequestExpiresByItself(t *testing.T) {
+	server, c := newDouble(t)
+	p := stepUp(t, c, order())
+	server.Advance(p.ExpiresAt.Sub(server.Now()) - time.Second)
+	if p, err := c.ReadPaymentRequest(t.Context(), p.PaymentRequestID); err != nil || !p.State.Open() {
+		t.Fatalf("a second before its end it is %v, %v", p, err)
+	}
+	server.Advance(time.Second)
+	p, err := c.WaitPaymentRequest(t.Context(), p.PaymentRequestID)
+	if err != nil || p.State != authorization.StateExpired {
+		t.Fatalf("%v, %v", p, err)
+	}
+}
+
+func TestFinalizingTwiceMakesOneTransaction(t *testing.T) {
+	server, c := newDouble(t)
+	r := order()
+	approval := approve(t, server, c, stepUp(t, c, r).PaymentRequestID)
+	var ids []string
+	for _, client := range []*authorization.Client{c, newDoublesClient(t, server)} { // the webhook and the redirect, on two replicas
+		answer, err := client.Finalize(t.Context(), r, approval)
+		ids = append(ids, outcome[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID)
+	}
+	if ids[0] != ids[1] {
+		t.Errorf("transactions %q, want one", ids)
+	}
+	checkLedger(t, server, 11_800)
+}
+
+func TestFinalizingIsRepeatedAfterAnAnswerThatWasLost(t *testing.T) {
+	server, _ := newDouble(t)
+	once := newDoublesClient(t, server, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
+	r := order()
+	approval := approve(t, server, once, stepUp(t, once, r).PaymentRequestID)
+	server.Script(klarnatest.Fault{Operation: "authorization.authorize", Kind: klarnatest.FaultDropAfter})
+	_, err := once.Finalize(t.Context(), r, approval)
+	if e := failure(t, err); e.Outcome != klarna.OutcomeUnknown {
+		t.Fatalf("%v, want an unknown outcome", e)
+	}
+	checkLedger(t, server, 11_800)
+	answer, err := once.Finalize(t.Context(), r, approval)
+	outcome[authorization.Approved](t, answer, err)
+	checkLedger(t, server, 11_800)
+}
+
+func TestAFinalCallByHandWithAFreshReferenceIsAConflict(t *testing.T) {
+	server, c := newDouble(t)
+	r := order()
+	approval := approve(t, server, c, stepUp(t, c, r).PaymentRequestID)
+	answer, err := c.Finalize(t.Context(), r, approval)
+	outcome[authorization.Approved](t, answer, err)
+
+	byHand := order()
+	byHand.StepUpConfig = nil
+	byHand.RequestPaymentTransaction.PaymentTransactionReference = "transaction-1-retry"
+	answer, err = c.Authorize(t.Context(), byHand, klarna.WithSessionToken(approval.SessionToken))
+	if answer != nil || !errors.Is(err, klarna.CodeResourceConflict) {
+		t.Errorf("%v, %v, want a conflict", answer, err)
+	}
+	checkLedger(t, server, 11_800)
+}
+
+func TestTheAmountThatTheCustomerApprovedIsFinalized(t *testing.T) {
+	server, c := newDouble(t)
+	r := order()
+	id := stepUp(t, c, r).PaymentRequestID
+	if err := server.ChangeAmount(id, 12_500); err != nil { // express shipping, chosen at Klarna
+		t.Fatal(err)
+	}
+	answer, err := c.Finalize(t.Context(), r, approve(t, server, c, id))
+	if amount := outcome[authorization.Approved](t, answer, err).PaymentTransaction.Amount; amount != 12_500 {
+		t.Errorf("amount %d", amount)
+	}
+	checkLedger(t, server, 12_500)
+
+	all := server.Requests()
+	final := all[len(all)-1]
+	want := `{
+		"currency": "EUR",
+		"request_payment_transaction": {"amount": 12500, "payment_transaction_reference": "transaction-1", "payment_option_id": "S0xBUk5B"},
+		"supplementary_purchase_data": {"purchase_reference": "order-1"}
+	}`
+	if diff := jsonDiff(t, want, string(final.Body)); diff != "" {
+		t.Errorf("final body (-want +got):\n%s", diff)
+	}
+	if diff := diff(order(), r); diff != "" {
+		t.Errorf("the first request was changed (-want +got):\n%s", diff)
+	}
+}
+
+func TestARepeatOfAuthorizeAfterACrashGetsTheSamePaymentRequest(t *testing.T) {
+	server, c := newDouble(t)
+	first := stepUp(t, c, order())
+	again := stepUp(t, newDoublesClient(t, server), order())
+	if first.PaymentRequestID != again.PaymentRequestID {
+		t.Errorf("payment requests %s and %s, want one", first.PaymentRequestID, again.PaymentRequestID)
+	}
+	if n := len(server.PaymentRequests()); n != 1 {
+		t.Errorf("%d payment requests, want 1", n)
+	}
+}
+
+func TestAPaymentRequestIsCreatedUpdatedAndRead(t *testing.T) {
+	server, c := newDouble(t)
+	p, err := c.CreatePaymentRequest(t.Context(), params())
+	if err != nil || p.State != authorization.StateSubmitted || p.StateContext.CustomerInteraction.PaymentRequestURL == "" {
+		t.Fatalf("%v, %v", p, err)
+	}
+	p, err = c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.PaymentRequestUpdate{Amount: new(int64(9_900))})
+	if err != nil || p.Amount != 9_900 || p.PaymentRequestReference != "request-1" {
+		t.Fatalf("%d %s, %v", p.Amount, p.PaymentRequestReference, err)
+	}
+	if err := server.Open(p.PaymentRequestID); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.PaymentRequestUpdate{Amount: new(int64(1))}); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
+		t.Errorf("updated while the customer is there: %v, %v", p, err)
+	}
+	if p, err := c.ReadPaymentRequest(t.Context(), requestID); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
+		t.Errorf("read of one that is not: %v, %v", p, err)
+	}
+}
+
+func TestOneThatIsHandedOverByACodeHasACode(t *testing.T) {
+	_, c := newDouble(t)
+	r := order()
+	r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: authorization.QRCode}
+	answer, err := c.Authorize(t.Context(), r)
+	if code := outcome[authorization.StepUpRequired](t, answer, err).QRCode; code == nil || code.ImageURL == "" || code.TargetURL == "" {
+		t.Errorf("the code is %+v", code)
+	}
+}
+
+// A program that crashed finalizes with what it stored of the first request, and still makes the same call.
+func TestAFirstRequestThatWasStoredAsJSONFinalizesAsTheSameCall(t *testing.T) {
+	server, c := newDouble(t)
+	first := order()
+	first.KlarnaNetworkData = "{ \"a\" : \"<&>\u2028\" }"
+	first.Unknown = klarna.Fields{"of_tomorrow": klarna.RawJSON(`{ "b" : [1.50, "<\u00e5>"] }`)}
+	first.SupplementaryPurchaseData.Unknown = klarna.Fields{"of_tomorrow": klarna.RawJSON(`true`)}
+	approval := approve(t, server, c, stepUp(t, c, first).PaymentRequestID)
+	for _, r := range []authorization.Request{first, stored(t, first)} {
+		answer, err := newDoublesClient(t, server).Finalize(t.Context(), r, approval)
+		outcome[authorization.Approved](t, answer, err)
+	}
+	checkLedger(t, server, 11_800)
+	all := server.Requests()
+	if a, b := all[len(all)-2], all[len(all)-1]; string(a.Body) != string(b.Body) || a.Header.Get("Klarna-Idempotency-Key") != b.Header.Get("Klarna-Idempotency-Key") {
+		t.Errorf("another call:\n%s\n%s", a.Body, b.Body)
+	}
+}

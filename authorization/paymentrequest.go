@@ -1,0 +1,241 @@
+package authorization
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// PaymentRequest is what the customer is asked to approve.
+type PaymentRequest struct {
+	PaymentRequestID        string `json:"payment_request_id"`
+	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
+	// Amount is what the customer approves, in minor units. It can change when the customer chooses the shipping.
+	Amount        int64  `json:"amount"`
+	Currency      string `json:"currency,omitzero"`
+	State         State  `json:"state"`
+	PreviousState State  `json:"previous_state,omitzero"`
+	// StateReason is PARTNER_CANCELED, PURCHASE_FLOW_ABORTED, TECHNICAL_ERROR or another.
+	StateReason  string       `json:"state_reason,omitzero"`
+	StateContext StateContext `json:"state_context,omitzero"`
+	// ExpiresAt and the other times are in UTC. Trust it rather than a default life.
+	ExpiresAt  time.Time `json:"expires_at,omitzero"`
+	CreatedAt  time.Time `json:"created_at,omitzero"`
+	UpdatedAt  time.Time `json:"updated_at,omitzero"`
+	CanceledAt time.Time `json:"canceled_at,omitzero"`
+	// SupplementaryPurchaseData and CustomerInteractionConfig are Klarna's echo of what was sent, as it came.
+	SupplementaryPurchaseData klarna.RawJSON `json:"supplementary_purchase_data,omitzero"`
+	CustomerInteractionConfig klarna.RawJSON `json:"customer_interaction_config,omitzero"`
+	PaymentOptionID           string         `json:"payment_option_id,omitzero"`
+
+	// Unknown are members that this version has no name for.
+	Unknown klarna.Fields `json:",embed"`
+	// Raw is the body as it came; nil in a payment request that is part of another answer.
+	Raw klarna.RawJSON `json:"-"`
+}
+
+// State is the state of a payment request. Unknown values are kept.
+type State string
+
+// The states of a payment request.
+const (
+	StateSubmitted State = "SUBMITTED"
+	// StateInProgress: the customer is at Klarna. It goes back to StateSubmitted when the customer leaves and may come back.
+	StateInProgress State = "IN_PROGRESS"
+	// StateCompleted: the customer has approved. Finalize within 60 minutes, or cancel.
+	StateCompleted State = "COMPLETED"
+	StateExpired   State = "EXPIRED"
+	StateCanceled  State = "CANCELED"
+	StateDeclined  State = "DECLINED"
+)
+
+// transitions are the ways from state to state, as Klarna documents them. From COMPLETED the caller can still cancel.
+var transitions = map[State][]State{
+	StateSubmitted:  {StateInProgress, StateExpired, StateCanceled},
+	StateInProgress: {StateSubmitted, StateCompleted, StateExpired, StateCanceled, StateDeclined},
+	StateCompleted:  {StateCanceled},
+	StateExpired:    {},
+	StateCanceled:   {},
+	StateDeclined:   {},
+}
+
+// CanBecome reports whether a payment request in state s may be seen in state next later, after any number of steps. It is how to tell a
+// late event from news. A state that this version does not know may become any, and any may become it.
+func (s State) CanBecome(next State) bool {
+	if _, known := transitions[s]; !known {
+		return true
+	}
+	if _, known := transitions[next]; !known {
+		return true
+	}
+	reached := map[State]bool{}
+	for open := []State{s}; len(open) > 0; {
+		for _, to := range transitions[open[0]] {
+			if !reached[to] {
+				reached[to] = true
+				open = append(open, to)
+			}
+		}
+		open = open[1:]
+	}
+	return reached[next]
+}
+
+// Open reports whether the customer can still approve. A state that this version does not know is taken as open.
+func (s State) Open() bool {
+	switch s {
+	case StateCompleted, StateExpired, StateCanceled, StateDeclined:
+		return false
+	default:
+		return true
+	}
+}
+
+// StateContext is what belongs to the state.
+type StateContext struct {
+	CustomerInteraction CustomerInteraction `json:"customer_interaction,omitzero"`
+	// KlarnaNetworkSessionToken is there once the payment request is completed; the two others are its older names. The method
+	// SessionToken of PaymentRequest reads whichever came.
+	KlarnaNetworkSessionToken klarna.Secret `json:"klarna_network_session_token,omitzero"`
+	InteroperabilityToken     klarna.Secret `json:"interoperability_token,omitzero"`
+	PaymentToken              klarna.Secret `json:"payment_token,omitzero"`
+	// KlarnaCustomer and Shipping are what the customer shared, as it came.
+	KlarnaCustomer klarna.RawJSON `json:"klarna_customer,omitzero"`
+	Shipping       klarna.RawJSON `json:"shipping,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// CustomerInteraction is how the customer gets to Klarna.
+type CustomerInteraction struct {
+	Method            InteractionMethod `json:"method,omitzero"`
+	PaymentRequestID  string            `json:"payment_request_id,omitzero"`
+	PaymentRequestURL string            `json:"payment_request_url,omitzero"`
+	// QRCode is for a store.
+	QRCode *QRCodeImage `json:"qr_code,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// QRCodeImage is a code to scan in a store.
+type QRCodeImage struct {
+	ImageURL  string `json:"image_url,omitzero"`
+	TargetURL string `json:"target_url,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// UnmarshalJSON reads the object. Klarna's texts do not settle the code's shape: one that does not fit is kept in Unknown and does not
+// cost the URL beside it.
+func (c *CustomerInteraction) UnmarshalJSON(text []byte) error {
+	type plain CustomerInteraction
+	var p plain
+	if err := strictjson.Unmarshal(text, &p); err != nil {
+		var misfits klarna.Fields
+		if p, misfits, _ = decodeMembers[plain](text); len(misfits) != 1 || misfits["qr_code"] == nil {
+			return err
+		}
+		p.Unknown = merge(p.Unknown, misfits)
+	}
+	*c = CustomerInteraction(p)
+	return nil
+}
+
+// MarshalJSON writes the object that UnmarshalJSON reads, whatever encoder is used.
+func (c CustomerInteraction) MarshalJSON() ([]byte, error) {
+	type plain CustomerInteraction
+	return strictjson.Marshal(plain(c))
+}
+
+// SessionToken returns the customer's session token, whichever of its names Klarna used; zero where there is none. It
+// may be called on nil.
+func (p *PaymentRequest) SessionToken() klarna.Secret {
+	if p == nil {
+		return klarna.Secret{}
+	}
+	for _, token := range []klarna.Secret{p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken} {
+		if !token.IsZero() {
+			return token
+		}
+	}
+	return klarna.Secret{}
+}
+
+// ReadPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the fallback where no webhook came. Errors are
+// *klarna.Error, with CodeResourceNotFound where there is none of that id.
+func (c *Client) ReadPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
+	return c.paymentRequest(ctx, klarna.Call{
+		Operation: "authorization.payment_request.read",
+		Method:    http.MethodGet,
+		Route:     paymentRequestRoute,
+		IDs:       []string{paymentRequestID},
+	}, options)
+}
+
+// CancelPaymentRequest cancels what the customer abandoned (DELETE payment/requests/{payment_request_id}): from SUBMITTED
+// or IN_PROGRESS, and from COMPLETED until it is finalized. It returns the payment request, now CANCELED. Errors are
+// *klarna.Error, with CodeResourceConflict where it is too late.
+func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
+	return c.paymentRequest(ctx, klarna.Call{
+		Operation: "authorization.payment_request.cancel",
+		Method:    http.MethodDelete,
+		Route:     paymentRequestRoute,
+		IDs:       []string{paymentRequestID},
+	}, options)
+}
+
+// CreatePaymentRequest creates a payment request apart from an authorize call (POST payment/requests). It starts as SUBMITTED, or as
+// COMPLETED at once with a stored customer's token. The idempotency key is derived from the reference and the content.
+// Errors are *klarna.Error.
+func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
+	return c.paymentRequest(ctx, klarna.Call{
+		Operation: "authorization.payment_request.create",
+		Method:    http.MethodPost,
+		Route:     "payment/requests",
+		Body:      &params,
+		Reference: params.PaymentRequestReference,
+		Validate:  params.problems,
+	}, options)
+}
+
+// UpdatePaymentRequest changes what update names and nothing else (PATCH payment/requests/{payment_request_id}), only while the
+// payment request is SUBMITTED. Its idempotency key is random, because the same update may be meant twice: to repeat one after a
+// crash, give klarna.WithIdempotencyKey. Errors are *klarna.Error, with CodeResourceConflict in another state.
+func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID string, update PaymentRequestUpdate, options ...klarna.CallOption) (*PaymentRequest, error) {
+	return c.paymentRequest(ctx, klarna.Call{
+		Operation: "authorization.payment_request.update",
+		Method:    http.MethodPatch,
+		Route:     paymentRequestRoute,
+		IDs:       []string{paymentRequestID},
+		Body:      &update,
+		Validate:  update.problems,
+	}, options)
+}
+
+const paymentRequestRoute = "payment/requests/{payment_request_id}"
+
+func (c *Client) paymentRequest(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*PaymentRequest, error) {
+	p := new(PaymentRequest)
+	raw, err := c.klarna.Do(ctx, call, p, options...)
+	if err != nil {
+		return nil, err
+	}
+	p.Raw = raw
+	return p, nil
+}
+
+// Format writes id and state, whatever the verb: a payment request holds tokens and personal data.
+func (p PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
+
+// LogValue returns what Format writes.
+func (p PaymentRequest) LogValue() slog.Value { return slog.StringValue(p.describe()) }
+
+func (p *PaymentRequest) describe() string {
+	return fmt.Sprintf("authorization.PaymentRequest{%s %s}", p.PaymentRequestID, p.State)
+}

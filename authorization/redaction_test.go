@@ -1,0 +1,252 @@
+package authorization_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// What must not be shown. The first two are secrets, which no foreign encoder may write either; the third is a person, whose
+// data a caller may store as JSON on purpose.
+const (
+	tokenCanary    = "canary-session-token"
+	customerCanary = "canary-customer-token"
+	nameCanary     = "Canary-Lovelace"
+)
+
+const (
+	canaryMembers      = `"of_tomorrow":{"name":"` + nameCanary + `"}`
+	canaryData         = `{"customer":{"family_name":"` + nameCanary + `"},"line_items":[{"name":"` + nameCanary + `","quantity":1,"total_amount":5}],` + canaryMembers + `}`
+	canaryInteraction  = `{"method":"HANDOVER","payment_request_url":"u",` + canaryMembers + `}`
+	canaryStateContext = `{"klarna_network_session_token":"` + tokenCanary + `","interoperability_token":"` + tokenCanary + `","payment_token":"` + tokenCanary + `",
+		"klarna_customer":{"customer_profile":{"family_name":"` + nameCanary + `"},"customer_token":"` + customerCanary + `"},
+		"shipping":{"recipient":{"family_name":"` + nameCanary + `"}},"customer_interaction":` + canaryInteraction + `,` + canaryMembers + `}`
+	canaryPaymentRequest = `{"payment_request_id":"id-1","amount":5,"state":"COMPLETED","state_context":` + canaryStateContext + `,
+		"supplementary_purchase_data":` + canaryData + `,` + canaryMembers + `}`
+	canaryToken       = `{"customer_token":"` + customerCanary + `","customer_token_id":"` + customerCanary + `",` + canaryMembers + `}`
+	canaryTransaction = `{"payment_transaction_id":"id-1","amount":5,"state":"AUTHORIZED","payment_funding":{"name":"` + nameCanary + `"},` + canaryMembers + `}`
+)
+
+func decoded[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := strictjson.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// canaries are values of every exported struct outside of the supplementary data, whose own test shows the same.
+func canaries(t *testing.T) []any {
+	t.Helper()
+	members, data := `{`+canaryMembers+`}`, `{"supplementary_purchase_data":`+canaryData+`,`+canaryMembers+`}`
+	p := decoded[authorization.PaymentRequest](t, canaryPaymentRequest)
+	p.Raw = klarna.RawJSON(canaryPaymentRequest)
+	transaction := decoded[authorization.PaymentTransaction](t, canaryTransaction)
+	transaction.Raw = klarna.RawJSON(canaryTransaction)
+	token := decoded[authorization.CustomerToken](t, canaryToken)
+	response := authorization.CustomerTokenResponse{Result: "APPROVED", CustomerToken: token, Unknown: token.Unknown}
+	approval, err := p.Approval()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stepUp := authorization.StepUpRequired{PaymentRequest: &p, URL: "u"}
+	request := decoded[authorization.Request](t, data)
+	request.KlarnaNetworkData = `{"name":"` + nameCanary + `"}`
+	request.InteroperabilityData = request.KlarnaNetworkData
+	params := decoded[authorization.PaymentRequestParams](t, data)
+	params.KlarnaNetworkData = request.KlarnaNetworkData
+	return []any{
+		authorization.Authorization{Outcome: stepUp, CustomerToken: &response, Raw: klarna.RawJSON(canaryPaymentRequest)},
+		authorization.Approved{PaymentTransaction: &transaction}, stepUp, authorization.TokenIssued{CustomerToken: token},
+		authorization.Declined{Reason: "R"}, authorization.UnknownResult{Result: "R"},
+		response, token, approval, p, p.StateContext, p.StateContext.CustomerInteraction, transaction,
+		decoded[authorization.QRCodeImage](t, members),
+		authorization.Return{PaymentRequestID: "id-1", SessionToken: klarna.NewSecret(tokenCanary), PaymentRequestReference: nameCanary},
+		request, params, decoded[authorization.PaymentRequestUpdate](t, data),
+		decoded[authorization.TransactionUpdate](t, data), decoded[authorization.Extension](t, data), decoded[authorization.CaptureRequest](t, data),
+		decoded[authorization.TransactionRefund](t, `{"supplementary_refund_data":`+canaryData+`,`+canaryMembers+`}`),
+		decoded[authorization.CaptureRefund](t, `{"supplementary_refund_data":`+canaryData+`,`+canaryMembers+`}`),
+		decoded[authorization.PaymentCapture](t, `{"supplementary_capture_data":`+canaryData+`,`+canaryMembers+`}`),
+		decoded[authorization.PaymentRefund](t, members), decoded[authorization.PaymentChargeback](t, members),
+	}
+}
+
+// harmless are the structs that hold a caller's own configuration.
+var harmless = []string{
+	"AcquiringConfig", "Client", "CustomerInteractionConfig", "InteractionExpiry", "PointOfCheckout", "PointOfTransaction",
+	"RequestCustomerToken", "RequestPaymentTransaction", "ShippingConfig", "StepUpConfig",
+}
+
+func TestTheCanariesAreOfEveryType(t *testing.T) {
+	var known []string
+	for _, v := range canaries(t) {
+		known = append(known, reflect.TypeOf(v).Name())
+	}
+	known = append(known, harmless...)
+	slices.Sort(known)
+	exported := slices.DeleteFunc(exportedStructs(t), func(name string) bool {
+		typ := wireTypes()[name]
+		return typ != nil && !slices.Contains(known, name) && printsItsNameAlone(typ)
+	})
+	if diff := cmp.Diff(known, exported); diff != "" {
+		t.Errorf("structs (-known +exported):\n%s", diff)
+	}
+}
+
+// printsItsNameAlone reports whether a type is one of the supplementary data's.
+func printsItsNameAlone(typ reflect.Type) bool {
+	return fmt.Sprint(reflect.Zero(typ).Interface()) == "authorization."+typ.Name()+"{[redacted]}"
+}
+
+func TestNothingPrintsATokenOrAName(t *testing.T) {
+	for _, value := range canaries(t) {
+		typ := reflect.TypeOf(value)
+		t.Run(typ.Name(), func(t *testing.T) {
+			pointer := reflect.New(typ)
+			pointer.Elem().Set(reflect.ValueOf(value))
+			list := reflect.Append(reflect.MakeSlice(reflect.SliceOf(typ), 0, 1), pointer.Elem()).Interface()
+
+			var printed bytes.Buffer
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
+				for _, v := range []any{value, pointer.Interface(), list, struct{ Field any }{value}} {
+					fmt.Fprintf(&printed, verb+"\n", v)
+				}
+			}
+			for _, handler := range []slog.Handler{slog.NewTextHandler(&printed, nil), slog.NewJSONHandler(&printed, nil)} {
+				slog.New(handler).Info("m", "value", value, "pointer", pointer.Interface(), slog.Group("g", "value", value))
+			}
+			slog.New(slog.NewTextHandler(&printed, nil)).Info("m", "list", list)
+			checkNotShown(t, printed.String(), tokenCanary, customerCanary, nameCanary)
+		})
+	}
+}
+
+func TestAForeignEncoderWritesNoToken(t *testing.T) {
+	for _, value := range canaries(t) {
+		if typ := reflect.TypeOf(value); typ == reflect.TypeFor[authorization.PaymentRequest]() || typ == reflect.TypeFor[authorization.StateContext]() ||
+			typ == reflect.TypeFor[authorization.StepUpRequired]() {
+			continue // they have a customer as it came, see below
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkNotShown(t, string(text), tokenCanary, customerCanary)
+	}
+	p := decoded[authorization.PaymentRequest](t, canaryPaymentRequest)
+	p.StateContext.KlarnaCustomer = nil
+	for _, value := range []any{p, p.StateContext, authorization.StepUpRequired{PaymentRequest: &p}} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkNotShown(t, string(text), tokenCanary)
+		if !strings.Contains(string(text), "[redacted]") {
+			t.Errorf("the token's place is empty in %s", text)
+		}
+		// What was encoded so is not taken for a token later.
+		if err := json.Unmarshal(text, reflect.New(reflect.TypeOf(value)).Interface()); err == nil {
+			t.Errorf("%T was read back with a token that is none", value)
+		}
+	}
+}
+
+func checkNotShown(t *testing.T, text string, canaries ...string) {
+	t.Helper()
+	for _, canary := range canaries {
+		for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary)} {
+			if at := strings.Index(text, form); at >= 0 {
+				t.Errorf("%q is shown: %s", canary, text[max(0, at-60):min(len(text), at+60)])
+			}
+		}
+	}
+}
+
+func TestWhatIsPrintedTellsWhichOneItIs(t *testing.T) {
+	p, transaction := paymentRequestWanted(), transactionWanted()
+	response := authorization.CustomerTokenResponse{Result: "APPROVED"}
+	for _, tc := range []struct {
+		value any
+		want  string
+	}{
+		{order(), "authorization.Request{transaction-1}"},
+		{params(), "authorization.PaymentRequestParams{request-1}"},
+		{approval(), "authorization.Approval{11800 EUR}"},
+		{p, "authorization.PaymentRequest{" + requestID + " COMPLETED}"},
+		{p.StateContext, "authorization.StateContext{[redacted]}"},
+		{p.StateContext.CustomerInteraction, "authorization.CustomerInteraction{HANDOVER " + requestID + "}"},
+		{transaction, "authorization.PaymentTransaction{" + transactionID + " AUTHORIZED}"},
+		{authorization.Approved{PaymentTransaction: &transaction}, "authorization.Approved{authorization.PaymentTransaction{" + transactionID + " AUTHORIZED}}"},
+		{authorization.StepUpRequired{PaymentRequest: &p}, "authorization.StepUpRequired{authorization.PaymentRequest{" + requestID + " COMPLETED}}"},
+		{authorization.StepUpRequired{}, "authorization.StepUpRequired{<nil>}"},
+		{authorization.Authorization{Outcome: authorization.Declined{}}, "authorization.Authorization{authorization.Declined}"},
+		{authorization.Authorization{}, "authorization.Authorization{<nil>}"},
+		{response, "authorization.CustomerTokenResponse{APPROVED}"},
+		{authorization.CustomerToken{}, "authorization.CustomerToken{[redacted]}"},
+		{authorization.TokenIssued{}, "authorization.TokenIssued{[redacted]}"},
+		{authorization.Return{PaymentRequestID: "a\nb", State: "COMPLETED"}, `authorization.Return{"a\nb" "COMPLETED"}`},
+		{authorization.PaymentRequestUpdate{PaymentRequestReference: "r"}, "authorization.PaymentRequestUpdate{r}"},
+		{authorization.TransactionUpdate{PaymentTransactionReference: "r"}, "authorization.TransactionUpdate{r}"},
+		{authorization.Extension{ExtensionDays: 7}, "authorization.Extension{7 days}"},
+		{authorization.CaptureRequest{PaymentCaptureReference: "r", CaptureAmount: 5}, "authorization.CaptureRequest{r 5}"},
+		{authorization.TransactionRefund{RefundReference: "r", RefundAmount: 5}, "authorization.TransactionRefund{r 5}"},
+		{authorization.CaptureRefund{PaymentRefundReference: "r", RefundAmount: 5}, "authorization.CaptureRefund{r 5}"},
+		{*wantedCapture, "authorization.PaymentCapture{" + captureID + "}"},
+		{*wantedRefund, "authorization.PaymentRefund{" + refundID + "}"},
+		{*p.StateContext.CustomerInteraction.QRCode, "authorization.QRCodeImage{[redacted]}"},
+		{authorization.PaymentChargeback{}, "authorization.PaymentChargeback{[redacted]}"},
+		{(*authorization.PaymentRequest)(nil), "<nil>"},
+		{(*authorization.Authorization)(nil), "<nil>"},
+	} {
+		if got := fmt.Sprint(tc.value); got != tc.want {
+			t.Errorf("%T prints %s, want %s", tc.value, got, tc.want)
+		}
+		if v, ok := tc.value.(slog.LogValuer); ok && tc.want != "<nil>" && v.LogValue().String() != tc.want {
+			t.Errorf("%T logs %s, want %s", tc.value, v.LogValue(), tc.want)
+		}
+	}
+}
+
+func TestLoggingAnAnswerThatIsNilIsNotFatal(t *testing.T) {
+	var p *authorization.PaymentRequest
+	slog.New(slog.NewJSONHandler(new(bytes.Buffer), nil)).Info("m", "p", p)
+}
+
+func TestNoErrorHoldsWhatWasSentOrAnswered(t *testing.T) {
+	r := decoded[authorization.Request](t, `{"supplementary_purchase_data":`+canaryData+`}`)
+	a := authorization.Approval{SessionToken: klarna.NewSecret(tokenCanary)}
+	for _, answer := range []struct {
+		status int
+		body   string
+	}{
+		{http.StatusOK, `{"payment_request":` + canaryPaymentRequest + `}`},
+		{http.StatusOK, `{"payment_request":{"amount":"` + nameCanary + `"}}`},
+		{http.StatusOK, `{"` + nameCanary + `":1,"` + nameCanary + `":2}`},
+		{http.StatusBadRequest, `{"error_code":"` + tokenCanary + `","error_message":"` + nameCanary + `","validation_errors":[{"parameter":"x","reason":"` + nameCanary + `"}]}`},
+		{http.StatusInternalServerError, nameCanary},
+	} {
+		for _, option := range []klarna.Option{nil, klarna.WithoutLocalValidation()} {
+			client, _ := newClient(t, answer.status, answer.body, option)
+			_, err := authorization.New(client).Finalize(t.Context(), r, a)
+			e := failure(t, err)
+			text, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkNotShown(t, fmt.Sprintf("%v %+v %#v %q %x %s", e, e, e, e, e, text), tokenCanary, nameCanary)
+		}
+	}
+}

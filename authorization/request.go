@@ -1,0 +1,178 @@
+package authorization
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// Request asks Klarna to authorize a purchase, or to step the customer up to it. It is never changed by a call.
+type Request struct {
+	// Currency is the ISO 4217 code. Required.
+	Currency string `json:"currency"`
+	// RequestPaymentTransaction is the payment; nil for a request that asks for a customer token alone.
+	RequestPaymentTransaction *RequestPaymentTransaction `json:"request_payment_transaction,omitzero"`
+	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
+	// StepUpConfig is how the customer may be asked. Without it Klarna can only approve or decline.
+	StepUpConfig    *StepUpConfig    `json:"step_up_config,omitzero"`
+	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
+	// SettlementCurrency is the ISO 4217 code.
+	SettlementCurrency string `json:"settlement_currency,omitzero"`
+	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most 10240. It is never parsed.
+	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
+	// InteroperabilityData is the older name of KlarnaNetworkData (release 2512). Set one of the two.
+	InteroperabilityData string                `json:"interoperability_data,omitzero"`
+	RequestCustomerToken *RequestCustomerToken `json:"request_customer_token,omitzero"`
+	// PointOfCheckout and PointOfTransaction are for payments in a store.
+	PointOfCheckout    *PointOfCheckout    `json:"point_of_checkout,omitzero"`
+	PointOfTransaction *PointOfTransaction `json:"point_of_transaction,omitzero"`
+	// PaymentRequestID is optional in Klarna's newest text of the final call, and unknown to older ones. Finalize does not set it.
+	PaymentRequestID string `json:"payment_request_id,omitzero"`
+
+	// Unknown are members that this version has no name for.
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// RequestPaymentTransaction is the payment that is asked for.
+type RequestPaymentTransaction struct {
+	// Amount is in minor units.
+	Amount int64 `json:"amount"`
+	// PaymentTransactionReference is the caller's, 1 to 255 characters. Required. It must be the same in the final call.
+	PaymentTransactionReference string `json:"payment_transaction_reference"`
+	// PaymentOptionID is the one that the presentation gave.
+	PaymentOptionID string `json:"payment_option_id,omitzero"`
+	// Capture is CaptureLater or CaptureNow.
+	Capture Capture `json:"capture,omitzero"`
+	// PaymentCaptureReference goes with CaptureNow.
+	PaymentCaptureReference       string   `json:"payment_capture_reference,omitzero"`
+	PaymentProgramEnablementCodes []string `json:"payment_program_enablement_codes,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// Capture says when the payment is to be captured. Unknown values are sent as they are.
+type Capture string
+
+// The ways to capture.
+const (
+	CaptureLater Capture = "LATER"
+	CaptureNow   Capture = "NOW"
+)
+
+// StepUpConfig is how the customer may be asked to approve.
+type StepUpConfig struct {
+	// PaymentRequestReference is the caller's, 1 to 255 characters. Required.
+	PaymentRequestReference   string                    `json:"payment_request_reference"`
+	CustomerInteractionConfig CustomerInteractionConfig `json:"customer_interaction_config"`
+	// PaymentRequestExpiresAt is the expiry of release 2512: a date, YYYY-MM-DD.
+	PaymentRequestExpiresAt string `json:"payment_request_expires_at,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// CustomerInteractionConfig is how the customer comes to Klarna and back.
+type CustomerInteractionConfig struct {
+	// Method is Handover, QRCode or SDK. Required.
+	Method InteractionMethod `json:"method"`
+	// ReturnURL is where Klarna sends the customer when done or aborted. Its placeholders have literal braces: make it
+	// with the function ReturnURL.
+	ReturnURL    string `json:"return_url,omitzero"`
+	AppReturnURL string `json:"app_return_url,omitzero"`
+	// InteractionExpiry is the expiry of Klarna's newest texts, 15 minutes to 48 hours.
+	InteractionExpiry *InteractionExpiry `json:"interaction_expiry,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// InteractionMethod is how the customer comes to Klarna. Unknown values are sent as they are.
+type InteractionMethod string
+
+// The methods.
+const (
+	// Handover redirects the customer.
+	Handover InteractionMethod = "HANDOVER"
+	// QRCode is for a store.
+	QRCode InteractionMethod = "QR_CODE"
+	// SDK leaves it to the browser SDK.
+	SDK InteractionMethod = "SDK"
+)
+
+// InteractionExpiry is a duration or a time.
+type InteractionExpiry struct {
+	// Duration is in ISO 8601, such as PT15M.
+	Duration string `json:"duration,omitzero"`
+	// Timestamp is in UTC.
+	Timestamp time.Time `json:"timestamp,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// AcquiringConfig chooses a payment account: by PaymentAccountID, or by the two others together.
+type AcquiringConfig struct {
+	PaymentAccountID          string `json:"payment_account_id,omitzero"`
+	PaymentAcquiringAccountID string `json:"payment_acquiring_account_id,omitzero"`
+	PaymentAccountReference   string `json:"payment_account_reference,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// RequestCustomerToken asks for a token for later payments.
+type RequestCustomerToken struct {
+	Scopes                 []Scope `json:"scopes"`
+	CustomerTokenReference string  `json:"customer_token_reference"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// Scope is what a customer token may be used for. Unknown values are sent as they are.
+type Scope string
+
+// The scopes.
+const (
+	ScopeCustomerPresent    Scope = "payment:customer_present"
+	ScopeCustomerNotPresent Scope = "payment:customer_not_present"
+	ScopeCustomerLogin      Scope = "customer:login"
+)
+
+// PointOfCheckout is the store.
+type PointOfCheckout struct {
+	StoreID string `json:"store_id"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// PointOfTransaction is the terminal.
+type PointOfTransaction struct {
+	// Type is TERMINAL.
+	Type              string `json:"type"`
+	TerminalReference string `json:"terminal_reference"`
+
+	Unknown klarna.Fields `json:",embed"`
+}
+
+// reference is what makes the request the caller's own, "" where it has none.
+func (r *Request) reference() string {
+	switch {
+	case r.RequestPaymentTransaction != nil && r.RequestPaymentTransaction.PaymentTransactionReference != "":
+		return r.RequestPaymentTransaction.PaymentTransactionReference
+	case r.StepUpConfig != nil && r.StepUpConfig.PaymentRequestReference != "":
+		return r.StepUpConfig.PaymentRequestReference
+	case r.RequestCustomerToken != nil:
+		return r.RequestCustomerToken.CustomerTokenReference
+	default:
+		return ""
+	}
+}
+
+// Format writes the reference, whatever the verb: a request holds personal data.
+func (r Request) Format(s fmt.State, _ rune) { redact.Format(s, r.describe()) }
+
+// LogValue returns what Format writes.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.describe()) }
+
+func (r *Request) describe() string {
+	return fmt.Sprintf("authorization.Request{%s}", r.reference())
+}

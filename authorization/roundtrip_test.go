@@ -1,0 +1,195 @@
+package authorization
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// It is in the package for the generator of the supplementary data's tests.
+
+var requestTypes = []reflect.Type{
+	reflect.TypeFor[Request](), reflect.TypeFor[PaymentRequestParams](), reflect.TypeFor[PaymentRequestUpdate](), reflect.TypeFor[CaptureRequest](),
+	reflect.TypeFor[TransactionRefund](), reflect.TypeFor[CaptureRefund](), reflect.TypeFor[Extension](), reflect.TypeFor[TransactionUpdate](),
+}
+
+func TestAnyRequestSurvivesEncodingAndDecoding(t *testing.T) {
+	random := seeded(t, 1402)
+	for _, typ := range requestTypes {
+		t.Run(typ.Name(), func(t *testing.T) {
+			for i := range 40 {
+				before := reflect.New(typ)
+				fill(random, before.Elem(), sometimes)
+				text, err := strictjson.Marshal(before.Interface())
+				if err != nil {
+					t.Fatalf("value %d: %v", i, err)
+				}
+				after := reflect.New(typ)
+				if err := strictjson.Unmarshal(text, after.Interface()); err != nil {
+					t.Fatalf("value %d: %v\n%s", i, err, text)
+				}
+				// A list that is required is [] where it was nil.
+				if diff := cmp.Diff(before.Interface(), after.Interface(), cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("value %d (-before +after):\n%s", i, diff)
+				}
+				if again, err := strictjson.Marshal(after.Interface()); err != nil || !bytes.Equal(text, again) {
+					t.Fatalf("value %d: encoded again (%v) it is\n%s\nand was\n%s", i, err, again, text)
+				}
+			}
+		})
+	}
+}
+
+// A caller that stores a request with the encoder of the standard library sends the same bytes afterwards, so with the same
+// idempotency key.
+func TestAnyRequestIsTheSameCallAfterItWasStored(t *testing.T) {
+	random := seeded(t, 1509)
+	for _, typ := range requestTypes {
+		t.Run(typ.Name(), func(t *testing.T) {
+			for i := range 40 {
+				before, after := reflect.New(typ), reflect.New(typ)
+				fill(random, before.Elem(), sometimes)
+				kept, err := json.Marshal(before.Interface())
+				if err != nil {
+					t.Fatalf("value %d: %v", i, err)
+				}
+				if err := json.Unmarshal(kept, after.Interface()); err != nil {
+					t.Fatalf("value %d: %v\n%s", i, err, kept)
+				}
+				want, err := strictjson.Marshal(before.Interface())
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := strictjson.Marshal(after.Interface())
+				if err != nil || !bytes.Equal(want, got) {
+					t.Fatalf("value %d: %v, it is\n%s\nand was\n%s", i, err, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestMembersOfTomorrowSurviveInRequests(t *testing.T) {
+	random := seeded(t, 2025)
+	for _, typ := range requestTypes {
+		t.Run(typ.Name(), func(t *testing.T) {
+			full := reflect.New(typ)
+			fill(random, full.Elem(), always)
+			text, err := strictjson.Marshal(full.Interface())
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSurvival(t, typ, text)
+		})
+	}
+}
+
+// answers have every member that the contract names, in every object.
+var answers = map[reflect.Type][]string{
+	reflect.TypeFor[PaymentRequest](): {`{
+		"payment_request_id":"i","payment_request_reference":"r","amount":0,"currency":"EUR","state":"COMPLETED","previous_state":"IN_PROGRESS",
+		"state_reason":"R","state_context":{
+			"customer_interaction":{"method":"HANDOVER","payment_request_id":"i","payment_request_url":"u","qr_code":{"image_url":"i","target_url":"t"}},
+			"klarna_network_session_token":"a","interoperability_token":"b","payment_token":"c",
+			"klarna_customer":{"customer_profile":{"given_name":"g","address":{"city":"c"}},"customer_token":"t"},"shipping":[{"amount":1.50}]},
+		"expires_at":"2026-10-13T12:00:00.123456789Z","created_at":"2026-10-13T12:00:00Z","updated_at":"2026-10-13T12:00:00Z","canceled_at":"2026-10-13T12:00:00Z",
+		"supplementary_purchase_data":{"line_items":[{"total_amount":1e2}]},"customer_interaction_config":{"method":"X"},"payment_option_id":"o"}`},
+	reflect.TypeFor[PaymentTransaction](): {`{
+		"payment_transaction_id":"i","payment_transaction_reference":"r","amount":0,"currency":"EUR","state":"CLOSED","expires_at":"2026-10-13T12:00:00Z",
+		"settlement_currency":"SEK","payment_funding":{"type":"GUARANTEED","state":"FUNDED"},"payment_pricing":[{"a":1.50}],"payment_captures":[{"payment_capture_id":"c"}]}`},
+	reflect.TypeFor[PaymentCapture](): {`{"payment_capture_id":"i","payment_capture_reference":"r",
+		"supplementary_capture_data":{"line_items":[{"name":"n"}],"shipments":[{"delivery":{},"return":null}]}}`},
+	reflect.TypeFor[PaymentRefund]():     {`{"payment_refund_id":"i","refund_amount":5,"details":{"a":[{}]}}`},
+	reflect.TypeFor[PaymentChargeback](): {`{"payment_chargeback_id":"i","amount":5,"details":{"a":[{}]}}`},
+	reflect.TypeFor[CustomerTokenResponse](): {
+		`{"result":"APPROVED","result_reason":"R","customer_token":{"customer_token_id":"i","customer_token_reference":"r"}}`,
+		`{"result":"","customer_token":{"customer_token":"t","customer_token_reference":"r"}}`,
+		`{"result":"DECLINED"}`,
+	},
+	reflect.TypeFor[CustomerInteraction](): {
+		`{"method":"QR_CODE","qr_code":{"image_url":"i","target_url":"t"}}`,
+		`{"payment_request_url":"u","qr_code":["of another shape",{}]}`,
+	},
+}
+
+func TestMembersOfTomorrowSurviveInAnswers(t *testing.T) {
+	for typ, texts := range answers {
+		for i, text := range texts {
+			t.Run(fmt.Sprintf("%s %d", typ.Name(), i), func(t *testing.T) {
+				checkSurvival(t, typ, []byte(text))
+			})
+		}
+	}
+}
+
+// The string form of a customer token has no place for other members: its value survives, in the form that has.
+func TestACustomerTokenThatWasAStringSurvives(t *testing.T) {
+	var before, after CustomerTokenResponse
+	if err := strictjson.Unmarshal([]byte(`{"result":"APPROVED","customer_token":"krn:token"}`), &before); err != nil {
+		t.Fatal(err)
+	}
+	text, err := strictjson.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := strictjson.Unmarshal(text, &after); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" || after.CustomerToken.Secret().Reveal() != "krn:token" {
+		t.Errorf("%s (-before +after):\n%s", text, diff)
+	}
+}
+
+// Every named field is set by a decoded answer, so that a misspelt name is seen: it would be in Unknown.
+func TestEveryMemberOfAnAnswerHasItsField(t *testing.T) {
+	for typ, texts := range answers {
+		if typ == reflect.TypeFor[PaymentRefund]() || typ == reflect.TypeFor[PaymentChargeback]() {
+			continue // the contract hardly names any
+		}
+		t.Run(typ.Name(), func(t *testing.T) {
+			answer := reflect.New(typ)
+			if err := strictjson.Unmarshal([]byte(texts[0]), answer.Interface()); err != nil {
+				t.Fatal(err)
+			}
+			if unknown := answer.Elem().FieldByName("Unknown").Interface().(klarna.Fields); len(unknown) > 0 {
+				t.Errorf("no field for %q", slices.Sorted(maps.Keys(unknown)))
+			}
+		})
+	}
+}
+
+// checkSurvival puts a member that nobody knows into every object of text and compares what comes back.
+func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
+	t.Helper()
+	before := generic(t, text)
+	objects := 0
+	addMembers(before, &objects)
+	if objects == 0 {
+		t.Fatal("there is no object")
+	}
+	text, err := json.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := reflect.New(typ)
+	if err := strictjson.Unmarshal(text, value.Interface()); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	again, err := strictjson.Marshal(value.Interface())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, generic(t, again)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}

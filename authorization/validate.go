@@ -1,0 +1,96 @@
+package authorization
+
+import (
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// problems are what local validation found. It refuses only what the contract proves wrong; everything unproven goes
+// through.
+type problems []klarna.ValidationError
+
+func (p *problems) add(path, reason string) {
+	*p = append(*p, klarna.ValidationError{Parameter: path, Reasons: []string{reason}})
+}
+
+const (
+	maxReference   = 255
+	maxNetworkData = 10240
+)
+
+// reference checks one of the caller's references.
+func (p *problems) reference(path, value string) {
+	if value == "" {
+		p.add(path, "is required")
+	}
+	p.optionalReference(path, value)
+}
+
+func (p *problems) optionalReference(path, value string) {
+	if n := utf8.RuneCountInString(value); n > maxReference {
+		p.add(path, fmt.Sprintf("has %d characters, more than %d", n, maxReference))
+	}
+}
+
+func (p *problems) amount(path string, value int64) {
+	if value < 0 {
+		p.add(path, "is negative")
+	}
+}
+
+func (r *Request) problems() []klarna.ValidationError {
+	var p problems
+	if r.Currency == "" {
+		p.add("currency", "is required")
+	}
+	var amount int64
+	switch t := r.RequestPaymentTransaction; {
+	case t != nil:
+		amount = t.Amount
+		p.amount("request_payment_transaction.amount", t.Amount)
+		p.reference("request_payment_transaction.payment_transaction_reference", t.PaymentTransactionReference)
+		p.optionalReference("request_payment_transaction.payment_capture_reference", t.PaymentCaptureReference)
+	case r.RequestCustomerToken == nil:
+		p.add("request_payment_transaction", "is required where there is no request_customer_token")
+	}
+	if c := r.StepUpConfig; c != nil {
+		p.reference("step_up_config.payment_request_reference", c.PaymentRequestReference)
+		p.interaction("step_up_config.customer_interaction_config", &c.CustomerInteractionConfig)
+	}
+	if t := r.RequestCustomerToken; t != nil {
+		p.optionalReference("request_customer_token.customer_token_reference", t.CustomerTokenReference)
+	}
+	p.networkData("klarna_network_data", r.KlarnaNetworkData)
+	p.networkData("interoperability_data", r.InteroperabilityData)
+	if r.KlarnaNetworkData != "" && r.InteroperabilityData != "" {
+		p.add("interoperability_data", "is the older name of klarna_network_data: set one of the two")
+	}
+	if r.RequestPaymentTransaction != nil {
+		p = append(p, r.SupplementaryPurchaseData.problems("supplementary_purchase_data", amount)...)
+	}
+	return p
+}
+
+func (p *problems) networkData(path, value string) {
+	if len(value) > maxNetworkData {
+		p.add(path, fmt.Sprintf("has %d bytes, more than %d", len(value), maxNetworkData))
+	}
+}
+
+func (p *problems) interaction(path string, c *CustomerInteractionConfig) {
+	if c.Method == "" {
+		p.add(path+".method", "is required")
+	}
+	if c.Method == Handover && c.ReturnURL == "" {
+		p.add(path+".return_url", "is required by HANDOVER")
+	}
+	if encodedPlaceholder.MatchString(c.ReturnURL) {
+		p.add(path+".return_url", "has percent-encoded placeholders; Klarna replaces literal braces alone")
+	}
+}
+
+// encodedPlaceholder finds a placeholder of which at least one brace was percent-encoded.
+var encodedPlaceholder = regexp.MustCompile(`(?i)%7bklarna\.payment_request\.[a-z_]*(%7d|\})|\{klarna\.payment_request\.[a-z_]*%7d`)

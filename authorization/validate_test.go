@@ -1,0 +1,285 @@
+package authorization_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// refusal is a call that local validation refuses.
+type refusal struct {
+	name       string
+	do         func(ctx context.Context, c *authorization.Client) (any, error)
+	parameters []string
+}
+
+func authorizing(change func(*authorization.Request)) func(context.Context, *authorization.Client) (any, error) {
+	return func(ctx context.Context, c *authorization.Client) (any, error) {
+		r := order()
+		change(&r)
+		return c.Authorize(ctx, r)
+	}
+}
+
+func returningTo(address string) func(context.Context, *authorization.Client) (any, error) {
+	return authorizing(func(r *authorization.Request) { r.StepUpConfig.CustomerInteractionConfig.ReturnURL = address })
+}
+
+var (
+	long      = strings.Repeat("å", 256)
+	returnsTo = "step_up_config.customer_interaction_config.return_url"
+	refusals  = []refusal{
+		{"authorize: nothing at all", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.Authorize(ctx, authorization.Request{})
+		}, []string{"currency", "request_payment_transaction"}},
+		{"authorize: everything that can be wrong, at once", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.Authorize(ctx, authorization.Request{
+				RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
+					Amount: -1, PaymentTransactionReference: long, PaymentCaptureReference: long,
+				},
+				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 1}}},
+				StepUpConfig:              &authorization.StepUpConfig{},
+				RequestCustomerToken:      &authorization.RequestCustomerToken{CustomerTokenReference: long},
+				KlarnaNetworkData:         strings.Repeat("a", 10_241),
+				InteroperabilityData:      strings.Repeat("a", 10_241),
+			})
+		}, []string{
+			"currency",
+			"request_payment_transaction.amount",
+			"request_payment_transaction.payment_transaction_reference",
+			"request_payment_transaction.payment_capture_reference",
+			"step_up_config.payment_request_reference",
+			"step_up_config.customer_interaction_config.method",
+			"request_customer_token.customer_token_reference",
+			"klarna_network_data",
+			"interoperability_data", // too long
+			"interoperability_data", // and the second of two names
+			"supplementary_purchase_data.line_items",
+		}},
+		{"authorize: no reference", authorizing(func(r *authorization.Request) { r.RequestPaymentTransaction.PaymentTransactionReference = "" }),
+			[]string{"request_payment_transaction.payment_transaction_reference"}},
+		{"authorize: a handover to nowhere", returningTo(""), []string{returnsTo}},
+		{"authorize: a placeholder encoded in upper case", returningTo("https://a.example/?b=%7Bklarna.payment_request.id%7D"), []string{returnsTo}},
+		{"authorize: a placeholder encoded in lower case", returningTo("https://a.example/?b=%7bklarna.payment_request.id%7d"), []string{returnsTo}},
+		{"authorize: a placeholder whose first brace is encoded", returningTo("https://a.example/?b=%7Bklarna.payment_request.id}"), []string{returnsTo}},
+		{"authorize: a placeholder whose last brace is encoded", returningTo("https://a.example/?b={klarna.payment_request.id%7d"), []string{returnsTo}},
+		{"authorize: one encoded placeholder among literal ones", returningTo(returnURL + "&s=%7Bklarna.payment_request.state%7D"), []string{returnsTo}},
+		{"authorize: the older placeholder encoded", returningTo("https://a.example/%7Bklarna.payment_request.payment_token%7D"), []string{returnsTo}},
+		{"finalize: no token, another currency, and a first request without a reference", func(ctx context.Context, c *authorization.Client) (any, error) {
+			r := order()
+			r.RequestPaymentTransaction.PaymentTransactionReference = ""
+			return c.Finalize(ctx, r, authorization.Approval{Amount: -5, Currency: "SEK"})
+		}, []string{
+			"Klarna-Network-Session-Token", "currency",
+			"request_payment_transaction.amount", "request_payment_transaction.payment_transaction_reference",
+		}},
+		{"create: nothing at all", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CreatePaymentRequest(ctx, authorization.PaymentRequestParams{})
+		}, []string{"currency", "payment_request_reference", "customer_interaction_config.method"}},
+		{"create: everything else that can be wrong", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CreatePaymentRequest(ctx, authorization.PaymentRequestParams{
+				Currency: "EUR", Amount: -1, PaymentRequestReference: long, KlarnaNetworkData: strings.Repeat("a", 10_241),
+				CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover},
+				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 1}}},
+			})
+		}, []string{
+			"amount", "payment_request_reference", "customer_interaction_config.return_url", "klarna_network_data", "supplementary_purchase_data.line_items",
+		}},
+		{"update of a payment request", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{
+				Amount: new(int64(-1)), PaymentRequestReference: long, CustomerInteractionConfig: &authorization.CustomerInteractionConfig{},
+				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 1}}},
+			})
+		}, []string{"payment_request_reference", "customer_interaction_config.method", "amount", "supplementary_purchase_data.line_items"}},
+		{"update of a transaction", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.UpdateTransaction(ctx, transactionID, authorization.TransactionUpdate{PaymentTransactionReference: long})
+		}, []string{"payment_transaction_reference"}},
+		{"capture", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{CaptureAmount: -1, PaymentCaptureReference: long})
+		}, []string{"capture_amount", "payment_capture_reference"}},
+		{"refund of a transaction", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{RefundAmount: -1, RefundReference: long})
+		}, []string{"refund_amount", "refund_reference"}},
+		{"refund of a capture", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.RefundCapture(ctx, captureID, authorization.CaptureRefund{RefundAmount: -1, PaymentRefundReference: long})
+		}, []string{"refund_amount", "payment_refund_reference"}},
+		{"extension", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.ExtendTransaction(ctx, transactionID, authorization.Extension{ExtensionDays: -1, Amount: new(int64(-1))})
+		}, []string{"extension_days", "amount"}},
+	}
+)
+
+func TestWhatTheContractProvesWrongIsRefusedBeforeItIsSent(t *testing.T) {
+	for _, tc := range refusals {
+		t.Run(tc.name, func(t *testing.T) {
+			client, wire := newClient(t, http.StatusOK, stepUpAnswer)
+			_, err := tc.do(t.Context(), authorization.New(client))
+			e := failure(t, err)
+			if !errors.Is(e, klarna.CodeValidationError) || e.Outcome != klarna.OutcomeNotSent {
+				t.Errorf("%v, want a validation error that was not sent", e)
+			}
+			if diff := cmp.Diff(tc.parameters, parameters(e)); diff != "" {
+				t.Errorf("parameters (-want +got):\n%s", diff)
+			}
+			for _, v := range e.ValidationErrors {
+				if len(v.Reasons) != 1 || v.Reasons[0] == "" || strings.Contains(e.Error(), long) {
+					t.Errorf("%s: %q in %q", v.Parameter, v.Reasons, e)
+				}
+			}
+			if n := len(wire.all()); n != 0 {
+				t.Errorf("%d requests were sent", n)
+			}
+		})
+	}
+}
+
+func TestWithoutLocalValidationTheSameCallsAreSent(t *testing.T) {
+	for _, tc := range refusals {
+		t.Run(tc.name, func(t *testing.T) {
+			client, wire := newClient(t, http.StatusBadRequest, `{"error_code":"VALIDATION_ERROR"}`, klarna.WithoutLocalValidation())
+			_, err := tc.do(t.Context(), authorization.New(client))
+			if e := failure(t, err); e.StatusCode != http.StatusBadRequest || e.Outcome != klarna.OutcomeRejected {
+				t.Errorf("%v, want Klarna's own refusal", e)
+			}
+			wire.only(t)
+		})
+	}
+}
+
+func TestAnEmptyIDIsRefusedByItsName(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		do   func(context.Context, *authorization.Client) (any, error)
+	}{
+		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadPaymentRequest(ctx, "") }},
+		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CancelPaymentRequest(ctx, "")
+		}},
+		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.UpdatePaymentRequest(ctx, "", authorization.PaymentRequestUpdate{})
+		}},
+		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.WaitPaymentRequest(ctx, "") }},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadTransaction(ctx, "") }},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.UpdateTransaction(ctx, "", authorization.TransactionUpdate{})
+		}},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.VoidTransaction(ctx, "") }},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CaptureTransaction(ctx, "", authorization.CaptureRequest{})
+		}},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.RefundTransaction(ctx, "", authorization.TransactionRefund{})
+		}},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.ExtendTransaction(ctx, "", authorization.Extension{})
+		}},
+		{"payment_capture_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadCapture(ctx, "") }},
+		{"payment_capture_id", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.RefundCapture(ctx, "", authorization.CaptureRefund{})
+		}},
+		{"payment_refund_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadRefund(ctx, "") }},
+		{"payment_chargeback_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadChargeback(ctx, "") }},
+	} {
+		// Not even without local validation: another path would be another call.
+		client, wire := newClient(t, http.StatusOK, `{}`, klarna.WithoutLocalValidation())
+		_, err := tc.do(t.Context(), authorization.New(client))
+		e := failure(t, err)
+		if diff := cmp.Diff([]string{tc.name}, parameters(e)); diff != "" || !errors.Is(e, klarna.CodeValidationError) || len(wire.all()) != 0 {
+			t.Errorf("%v, %d requests sent, parameters (-want +got):\n%s", e, len(wire.all()), diff)
+		}
+	}
+}
+
+func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
+	full := strings.Repeat("å", 255)
+	for _, tc := range []struct {
+		name   string
+		do     func(context.Context, *authorization.Client) (any, error)
+		answer string
+	}{
+		{"amounts of nothing", authorizing(func(r *authorization.Request) {
+			r.RequestPaymentTransaction.Amount = 0
+			r.SupplementaryPurchaseData.LineItems = []authorization.LineItem{{Name: "Free", TotalAmount: 0}}
+		}), stepUpAnswer},
+		{"values that nobody knows", authorizing(func(r *authorization.Request) {
+			r.Currency = "XXX"
+			r.RequestPaymentTransaction.Capture = "LATER_OR_NOW"
+			r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: "CARRIER_PIGEON"}
+			r.RequestCustomerToken = &authorization.RequestCustomerToken{Scopes: []authorization.Scope{"payment:asleep"}}
+			r.PointOfTransaction = &authorization.PointOfTransaction{Type: "KIOSK"}
+		}), stepUpAnswer},
+		{"references of 255 characters that are more bytes", authorizing(func(r *authorization.Request) {
+			r.RequestPaymentTransaction.PaymentTransactionReference = full
+			r.StepUpConfig.PaymentRequestReference = full
+			r.RequestPaymentTransaction.Capture, r.RequestPaymentTransaction.PaymentCaptureReference = authorization.CaptureNow, full
+		}), stepUpAnswer},
+		{"a capture at once without a reference", authorizing(func(r *authorization.Request) { r.RequestPaymentTransaction.Capture = authorization.CaptureNow }), stepUpAnswer},
+		{"network data of the largest size", authorizing(func(r *authorization.Request) { r.KlarnaNetworkData = strings.Repeat("a", 10_240) }), stepUpAnswer},
+		{"no step-up and no data", authorizing(func(r *authorization.Request) { r.StepUpConfig, r.SupplementaryPurchaseData = nil, nil }), stepUpAnswer},
+		{"a return URL with other braces", returningTo("https://a.example/{x}?b=%7Bc%7D&klarna.payment_request.id=%7B"), stepUpAnswer},
+		{"half an account", authorizing(func(r *authorization.Request) {
+			r.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountReference: "alone"}
+		}), stepUpAnswer},
+		{"an expiry that is past, or a year long", authorizing(func(r *authorization.Request) {
+			r.StepUpConfig.PaymentRequestExpiresAt = "1815-12-10"
+			r.StepUpConfig.CustomerInteractionConfig.InteractionExpiry = &authorization.InteractionExpiry{Duration: "P1Y", Timestamp: time.Unix(0, 0)}
+		}), stepUpAnswer},
+		{"a customer token without a payment, whose lines sum to anything", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.Authorize(ctx, authorization.Request{
+				Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{},
+				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 7}}},
+			})
+		}, stepUpAnswer},
+		{"a customer token is finalized without a payment", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.Finalize(ctx, authorization.Request{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}}, approval())
+		}, stepUpAnswer},
+		{"an approval whose currency was not told", func(ctx context.Context, c *authorization.Client) (any, error) {
+			a := approval()
+			a.Currency = ""
+			return c.Finalize(ctx, order(), a)
+		}, approvedAnswer},
+		{"a payment request of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
+			p := params()
+			p.Amount = 0
+			return c.CreatePaymentRequest(ctx, p)
+		}, paymentRequestAnswer},
+		{"an update of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{})
+		}, paymentRequestAnswer},
+		{"an update of lines whose amount stays", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{
+				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 7}}},
+			})
+		}, paymentRequestAnswer},
+		{"a capture of nothing, without a reference", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{RemainingAuthorization: "KEEP"})
+		}, captureAnswer},
+		{"a refund of nothing, without a reference", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{})
+		}, refundAnswer},
+		{"a capture whose lines sum to another amount", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{
+				CaptureAmount: 5, SupplementaryCaptureData: &authorization.SupplementaryCaptureData{LineItems: []authorization.LineItem{{TotalAmount: 7}}},
+			})
+		}, captureAnswer},
+		{"an extension by nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
+			return c.ExtendTransaction(ctx, transactionID, authorization.Extension{})
+		}, transactionAnswer},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client, wire := newClient(t, http.StatusOK, tc.answer)
+			if _, err := tc.do(t.Context(), authorization.New(client)); err != nil {
+				t.Error(err)
+			}
+			wire.only(t)
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package authorization_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// wireRoots are the values that bodies are made of or read into.
+var wireRoots = []any{
+	authorization.Request{}, authorization.PaymentRequestParams{}, authorization.PaymentRequestUpdate{}, authorization.TransactionUpdate{},
+	authorization.CaptureRequest{}, authorization.TransactionRefund{}, authorization.CaptureRefund{}, authorization.Extension{},
+	authorization.PaymentRequest{}, authorization.PaymentTransaction{}, authorization.PaymentCapture{}, authorization.PaymentRefund{},
+	authorization.PaymentChargeback{}, authorization.CustomerTokenResponse{},
+}
+
+// notOnTheWire are the other exported structs.
+var notOnTheWire = []string{
+	"Approval", "Approved", "Authorization", "Client", "Declined", "Return", "StepUpRequired", "TokenIssued", "UnknownResult",
+}
+
+// exportedStructs returns the names of the structs that the package exports, from its source, so that none is forgotten.
+func exportedStructs(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), entry.Name(), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.IsExported() {
+				if _, ok := spec.Type.(*ast.StructType); ok {
+					names = append(names, spec.Name.Name)
+				}
+			}
+			_, function := n.(*ast.FuncDecl)
+			return !function
+		})
+	}
+	slices.Sort(names)
+	return names
+}
+
+// wireTypes returns the structs of the package that the roots reach, by name.
+func wireTypes() map[string]reflect.Type {
+	found := make(map[string]reflect.Type)
+	var visit func(reflect.Type)
+	visit = func(t reflect.Type) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice:
+			visit(t.Elem())
+		case reflect.Struct:
+			if t.PkgPath() != reflect.TypeFor[authorization.Request]().PkgPath() || found[t.Name()] != nil {
+				return
+			}
+			found[t.Name()] = t
+			for field := range t.Fields() {
+				visit(field.Type)
+			}
+		}
+	}
+	for _, root := range wireRoots {
+		visit(reflect.TypeOf(root))
+	}
+	return found
+}
+
+func TestEveryExportedStructIsKnownAsOneOfTheWireOrNot(t *testing.T) {
+	known := append(slices.Collect(maps.Keys(wireTypes())), notOnTheWire...)
+	slices.Sort(known)
+	if diff := cmp.Diff(known, exportedStructs(t)); diff != "" {
+		t.Errorf("structs (-known +exported):\n%s", diff)
+	}
+}
+
+func TestEveryFieldOnTheWireHasItsNameAndAFittingType(t *testing.T) {
+	for name, typ := range wireTypes() {
+		t.Run(name, func(t *testing.T) {
+			if f, ok := typ.FieldByName("Unknown"); !ok || f.Type != reflect.TypeFor[klarna.Fields]() || f.Tag.Get("json") != ",embed" {
+				t.Error("it has no Unknown that keeps what nobody has a name for")
+			}
+			for f := range typ.Fields() {
+				tag := f.Tag.Get("json")
+				member, option, _ := strings.Cut(tag, ",")
+				switch {
+				case !f.IsExported() || tag == "":
+					t.Errorf("%s has no tag", f.Name)
+				case f.Name == "Unknown":
+				case f.Name == "Raw":
+					if tag != "-" || f.Type != reflect.TypeFor[klarna.RawJSON]() {
+						t.Errorf("Raw is %s %q", f.Type, tag)
+					}
+				default:
+					checkMember(t, typ, f, member, option)
+				}
+			}
+		})
+	}
+}
+
+func checkMember(t *testing.T, owner reflect.Type, f reflect.StructField, member, option string) {
+	t.Helper()
+	name := f.Name
+	if owner == reflect.TypeFor[authorization.CustomerToken]() && f.Name == "Token" {
+		name = "CustomerToken" // the one field that stands for another form of its object
+	}
+	if !strings.EqualFold(strings.ReplaceAll(member, "_", ""), name) || member != strings.ToLower(member) {
+		t.Errorf("%s is called %q: a wire name appears in Go as itself", f.Name, member)
+	}
+	if option != "" && option != "omitzero" {
+		t.Errorf("%s has the option %q", f.Name, option)
+	}
+	element := f.Type
+	for element.Kind() == reflect.Pointer || element.Kind() == reflect.Slice && element != reflect.TypeFor[klarna.RawJSON]() {
+		element = element.Elem()
+	}
+	isFloat := element.Kind() == reflect.Float32 || element.Kind() == reflect.Float64
+	if isFloat && member != "latitude" && member != "longitude" {
+		t.Errorf("%s is a float", f.Name)
+	}
+	if strings.Contains(member, "amount") || strings.Contains(member, "price") {
+		if element.Kind() != reflect.Int64 {
+			t.Errorf("%s is a %s, want int64 in minor units", f.Name, f.Type)
+		}
+		if f.Type.Kind() == reflect.Int64 && option != "" {
+			t.Errorf("%s of 0 is not sent: an amount that may be left out is a pointer", f.Name)
+		}
+	}
+	if strings.Contains(member, "token") && element.Kind() == reflect.String && !strings.HasSuffix(member, "_reference") {
+		t.Errorf("%s is a %s, want a klarna.Secret", f.Name, f.Type)
+	}
+	if strings.HasSuffix(member, "_at") && element != reflect.TypeFor[time.Time]() && member != "payment_request_expires_at" {
+		t.Errorf("%s is a %s, want a time.Time", f.Name, f.Type)
+	}
+}
