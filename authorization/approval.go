@@ -10,7 +10,10 @@ import (
 )
 
 // Approval is what the customer approved: the part of the final call that does not come from the first. Take it from a payment
-// request with its method Approval, or fill it from a webhook's payload.
+// request with its method Approval, or fill it from the payload of a webhook that has both amount and session token.
+//
+// The amount that is finalized is this one. It can differ from the order's after the customer chose the shipping: compare it with what is
+// owed before calling Finalize, and again before shipping.
 type Approval struct {
 	// Amount is in minor units. It can differ from the first request's after the customer chose the shipping.
 	Amount int64

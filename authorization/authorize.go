@@ -8,11 +8,15 @@ import (
 )
 
 // Authorize makes the first authorize call of a purchase (POST payment/authorize). Give klarna.WithSessionToken when the Partner sent a
-// token. The idempotency key is derived from the payment transaction's reference and the content, so a repeat after
-// a crash gets the first answer.
+// token.
+//
+// The idempotency key is derived from the payment transaction's reference, the content and the session token, so a repeat of the very
+// same call within 24 hours, after a time-out or a crash, gets the first answer. Repeat the request that was stored and do not build it
+// anew: a time stamp or a renewed token makes it another call, and Klarna does not promise to refuse a second purchase for
+// being of the same reference. That an order is authorized once is for the caller to see to.
 //
 // A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here before sending or by Klarna;
-// CodeResourceConflict where the reference was used with other content; and those of every call.
+// CodeResourceConflict for a concurrent or a conflicting call; and those of every call.
 func (c *Client) Authorize(ctx context.Context, request Request, options ...klarna.CallOption) (*Authorization, error) {
 	return c.authorize(ctx, "authorization.authorize", &request, klarna.Secret{}, request.problems, options)
 }
@@ -36,7 +40,7 @@ func (c *Client) authorize(ctx context.Context, operation string, request *Reque
 		Operation:    operation,
 		Method:       http.MethodPost,
 		Route:        "payment/authorize",
-		Body:         request,
+		Body:         (*wireRequest)(request),
 		Reference:    request.reference(),
 		SessionToken: token,
 		Validate:     validate,

@@ -741,7 +741,7 @@ func TestTheFullRequestsHaveEveryMember(t *testing.T) {
 		unset   []string
 	}{
 		{"authorize", fullRequest(), []string{"InteroperabilityData"}},
-		{"payment request", fullParams(), nil},
+		{"payment request", fullParams(), []string{"InteroperabilityData"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var unset []string

@@ -24,13 +24,13 @@ type Outcome interface{ outcome() }
 
 // Approved is an authorized payment.
 type Approved struct {
-	// PaymentTransaction is never nil.
+	// PaymentTransaction is never nil and has an id.
 	PaymentTransaction *PaymentTransaction
 }
 
 // StepUpRequired asks for the customer's approval at Klarna.
 type StepUpRequired struct {
-	// PaymentRequest is never nil.
+	// PaymentRequest is never nil and has an id.
 	PaymentRequest *PaymentRequest
 	// URL is where to send the customer. It is "" only where Klarna gave none, as a code to scan may do.
 	URL string
@@ -132,7 +132,7 @@ func (a *Authorization) UnmarshalJSON(text []byte) error {
 	case payment != nil:
 		result, reason = payment.Result, payment.ResultReason
 		lacking = "payment_transaction"
-		if payment.PaymentTransaction != nil {
+		if payment.PaymentTransaction != nil && payment.PaymentTransaction.PaymentTransactionID != "" {
 			approved = Approved{payment.PaymentTransaction}
 		}
 	case token != nil:
@@ -151,7 +151,7 @@ func (a *Authorization) UnmarshalJSON(text []byte) error {
 		}
 		a.Outcome = approved
 	case resultStepUpRequired:
-		if wire.PaymentRequest == nil {
+		if wire.PaymentRequest == nil || wire.PaymentRequest.PaymentRequestID == "" {
 			return strictjson.Invalid("the result is STEP_UP_REQUIRED and there is no payment_request")
 		}
 		interaction := wire.PaymentRequest.StateContext.CustomerInteraction

@@ -146,6 +146,14 @@ func TestAnAnswerThatContradictsItselfIsNeitherAPaymentNorARefusal(t *testing.T)
 			"the result is APPROVED and there is no payment_transaction",
 		},
 		{
+			"approved with a transaction without an id", `{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{}}}`,
+			"the result is APPROVED and there is no payment_transaction",
+		},
+		{
+			"a step-up with a payment request without an id", `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"state":"SUBMITTED"}}`,
+			"the result is STEP_UP_REQUIRED and there is no payment_request",
+		},
+		{
 			"approved with a customer token in place of a transaction",
 			`{"payment_transaction_response":{"result":"APPROVED"},"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`,
 			"the result is APPROVED and there is no payment_transaction",

@@ -180,7 +180,7 @@ func (c *Client) ReadPaymentRequest(ctx context.Context, paymentRequestID string
 
 // CancelPaymentRequest cancels what the customer abandoned (DELETE payment/requests/{payment_request_id}): from SUBMITTED
 // or IN_PROGRESS, and from COMPLETED until it is finalized. It returns the payment request, now CANCELED. Errors are
-// *klarna.Error, with CodeResourceConflict where it is too late.
+// *klarna.Error, with CodeResourceConflict where it is too late, or canceled already: read the state to know which.
 func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return c.paymentRequest(ctx, klarna.Call{
 		Operation: "authorization.payment_request.cancel",

@@ -27,8 +27,10 @@ type PaymentRequestParams struct {
 	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most 10240.
-	KlarnaNetworkData string           `json:"klarna_network_data,omitzero"`
-	PointOfCheckout   *PointOfCheckout `json:"point_of_checkout,omitzero"`
+	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
+	// InteroperabilityData is the older name of KlarnaNetworkData (release 2512). Set one of the two.
+	InteroperabilityData string           `json:"interoperability_data,omitzero"`
+	PointOfCheckout      *PointOfCheckout `json:"point_of_checkout,omitzero"`
 
 	// Unknown are members that this version has no name for.
 	Unknown klarna.Fields `json:",embed"`
@@ -80,7 +82,7 @@ func (p *PaymentRequestParams) problems() []klarna.ValidationError {
 	found.amount("amount", p.Amount)
 	found.reference("payment_request_reference", p.PaymentRequestReference)
 	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig)
-	found.networkData("klarna_network_data", p.KlarnaNetworkData)
+	found.networkData(p.KlarnaNetworkData, p.InteroperabilityData)
 	return append(found, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
 }
 

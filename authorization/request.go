@@ -6,10 +6,14 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // Request asks Klarna to authorize a purchase, or to step the customer up to it. It is never changed by a call.
+//
+// Keep the first request of a purchase until its end: Finalize and a repeat of Authorize need it unchanged. It survives json.Marshal and
+// json.Unmarshal; the encoding holds what the request holds, personal data included.
 type Request struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
@@ -151,6 +155,18 @@ type PointOfTransaction struct {
 	TerminalReference string `json:"terminal_reference"`
 
 	Unknown klarna.Fields `json:",embed"`
+}
+
+// wireRequest is a Request without methods, for the encoder.
+type wireRequest Request
+
+// MarshalJSON writes the object that Klarna takes, whatever encoder is used: encoding/json does not know the tag of Unknown.
+func (r Request) MarshalJSON() ([]byte, error) { return strictjson.Marshal(wireRequest(r)) }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *Request) UnmarshalJSON(text []byte) error {
+	*r = Request{}
+	return strictjson.Unmarshal(text, (*wireRequest)(r))
 }
 
 // reference is what makes the request the caller's own, "" where it has none.

@@ -193,3 +193,15 @@ func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
+
+// The first request is what a caller stores between the two calls: its JSON is Klarna's own, without a name of this library's.
+func TestARequestIsStoredAsWhatKlarnaTakes(t *testing.T) {
+	request := Request{Currency: "EUR", Unknown: klarna.Fields{"newer": klarna.RawJSON(`1.50`)}}
+	text, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"currency":"EUR","newer":1.50}`; string(text) != want {
+		t.Errorf("stored as %s, want %s", text, want)
+	}
+}

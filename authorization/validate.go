@@ -63,20 +63,22 @@ func (r *Request) problems() []klarna.ValidationError {
 	if t := r.RequestCustomerToken; t != nil {
 		p.optionalReference("request_customer_token.customer_token_reference", t.CustomerTokenReference)
 	}
-	p.networkData("klarna_network_data", r.KlarnaNetworkData)
-	p.networkData("interoperability_data", r.InteroperabilityData)
-	if r.KlarnaNetworkData != "" && r.InteroperabilityData != "" {
-		p.add("interoperability_data", "is the older name of klarna_network_data: set one of the two")
-	}
+	p.networkData(r.KlarnaNetworkData, r.InteroperabilityData)
 	if r.RequestPaymentTransaction != nil {
 		p = append(p, r.SupplementaryPurchaseData.problems("supplementary_purchase_data", amount)...)
 	}
 	return p
 }
 
-func (p *problems) networkData(path, value string) {
-	if len(value) > maxNetworkData {
-		p.add(path, fmt.Sprintf("has %d bytes, more than %d", len(value), maxNetworkData))
+// networkData checks the string under its newer and its older name.
+func (p *problems) networkData(newer, older string) {
+	for _, member := range []struct{ path, value string }{{"klarna_network_data", newer}, {"interoperability_data", older}} {
+		if n := len(member.value); n > maxNetworkData {
+			p.add(member.path, fmt.Sprintf("has %d bytes, more than %d", n, maxNetworkData))
+		}
+	}
+	if newer != "" && older != "" {
+		p.add("interoperability_data", "is the older name of klarna_network_data: set one of the two")
 	}
 }
 
