@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Fault is something that goes wrong between a client and Klarna. Requests meet scripted faults in the order of their
@@ -63,11 +64,15 @@ type scriptedFault struct {
 	left int
 }
 
-// Script lets coming requests meet faults. A fault that was not met as often as scripted fails the test.
+// Script lets coming requests meet faults. A fault that was not met as often as scripted fails the test. It panics on an
+// operation that the server does not have, because such a fault could never be met.
 func (s *Server) Script(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range faults {
+		if f.Operation != "" && !slices.ContainsFunc(routes, func(r route) bool { return r.operation == f.Operation }) {
+			panic(fmt.Sprintf("klarnatest: there is no operation %q; there are %s", f.Operation, strings.Join(operations(), ", ")))
+		}
 		f.Header = f.Header.Clone()
 		s.faults = append(s.faults, &scriptedFault{f, f.times()})
 	}

@@ -184,3 +184,23 @@ func TestFaultsHaveNames(t *testing.T) {
 		equal(t, "name", value.String(), want)
 	}
 }
+
+func TestAFaultOfAnUnknownOperationIsRefusedAtOnce(t *testing.T) {
+	server := klarnatest.NewServer(t)
+	defer func() {
+		message, _ := recover().(string)
+		if !strings.Contains(message, `no operation "authorization.cancel"`) || !strings.Contains(message, "authorization.payment_request.cancel") {
+			t.Errorf("panicked with %q", message)
+		}
+	}()
+	server.Script(klarnatest.Fault{Operation: "authorization.cancel"})
+}
+
+func TestAServerPrintsItsURLAndNoKey(t *testing.T) {
+	server := klarnatest.NewServer(t)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+		if got := fmt.Sprintf(verb, server); got != "klarnatest.Server{"+server.URL+"}" {
+			t.Errorf("%s prints %s", verb, got)
+		}
+	}
+}

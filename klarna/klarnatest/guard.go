@@ -56,7 +56,7 @@ func (s *Server) guard(c *call) *answer {
 	}
 	var found problems
 	checkHeaders(c, &found)
-	if !c.route.changes {
+	if !c.route.is(takesBody) {
 		if len(c.body) > 0 {
 			found.add("body", "must be empty")
 		}
@@ -109,7 +109,7 @@ func checkHeaders(c *call, found *problems) {
 	// The same request always gets the same answer, although a map has no order.
 	slices.SortFunc(*found, func(a, b problem) int { return strings.Compare(a.Parameter, b.Parameter) })
 
-	if key := c.request.Header.Get(headerIdempotencyKey); c.route.changes && (key == "" || utf8.RuneCountInString(key) > 255) {
+	if key := c.request.Header.Get(headerIdempotencyKey); c.route.is(keyed) && (key == "" || utf8.RuneCountInString(key) > 255) {
 		found.add(headerIdempotencyKey, "is required on every POST and PATCH, 1 to 255 characters")
 	}
 	if utf8.RuneCountInString(c.request.Header.Get(headerPartnerCorrelationID)) > 255 {

@@ -51,7 +51,7 @@ func (s *Server) process(c *call, hold func() error) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle() // a running clock's timer may be late
-	if !c.route.changes {
+	if !c.route.is(keyed) {
 		if err := s.heldBack(hold); err != nil {
 			return answer{cut: cutAll}
 		}

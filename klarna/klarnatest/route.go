@@ -3,6 +3,7 @@ package klarnatest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -12,19 +13,50 @@ type route struct {
 	operation string
 	method    string
 	path      string
-	changes   bool // needs an idempotency key and takes a body
+	traits    traits
 	run       func(*Server, *call) answer
 }
 
+// traits are what a route asks of a request. A route without any is a read or a deletion.
+type traits int
+
+const (
+	keyed       traits = 1 << iota // needs an idempotency key
+	takesBody                      // needs a body; the other routes refuse one
+	accountless                    // has no account in its path
+	changes     = keyed | takesBody
+)
+
+func (r *route) is(t traits) bool { return r.traits&t != 0 }
+
 var routes = []route{
-	{"presentation.get", "GET", "payment/presentation", false, (*Server).presentation},
-	{"authorization.authorize", "POST", "payment/authorize", true, (*Server).authorize},
-	{"authorization.payment_request.create", "POST", "payment/requests", true, (*Server).createPaymentRequest},
-	{"authorization.payment_request.read", "GET", "payment/requests/{id}", false, (*Server).readPaymentRequest},
-	{"authorization.payment_request.update", "PATCH", "payment/requests/{id}", true, (*Server).updatePaymentRequest},
-	{"authorization.payment_request.update", "PUT", "payment/requests/{id}", true, (*Server).updatePaymentRequest},
-	{"authorization.payment_request.cancel", "DELETE", "payment/requests/{id}", false, (*Server).cancelPaymentRequest},
-	{"authorization.transaction.read", "GET", "payment/transactions/{id}", false, (*Server).readTransaction},
+	{"presentation.get", "GET", "payment/presentation", 0, (*Server).presentation},
+	{"authorization.authorize", "POST", "payment/authorize", changes, (*Server).authorize},
+	{"authorization.payment_request.create", "POST", "payment/requests", changes, (*Server).createPaymentRequest},
+	{"authorization.payment_request.read", "GET", "payment/requests/{id}", 0, (*Server).readPaymentRequest},
+	{"authorization.payment_request.update", "PATCH", "payment/requests/{id}", changes, (*Server).updatePaymentRequest},
+	{"authorization.payment_request.update", "PUT", "payment/requests/{id}", changes, (*Server).updatePaymentRequest},
+	{"authorization.payment_request.cancel", "DELETE", "payment/requests/{id}", 0, (*Server).cancelPaymentRequest},
+	{"authorization.transaction.read", "GET", "payment/transactions/{id}", 0, (*Server).readTransaction},
+	{"subscription.signing_key.create", "POST", "notification/signing-keys", keyed | accountless, (*Server).createSigningKey},
+	{"subscription.signing_key.list", "GET", "notification/signing-keys", accountless, (*Server).listSigningKeys},
+	{"subscription.signing_key.read", "GET", "notification/signing-keys/{id}", accountless, (*Server).readSigningKey},
+	{"subscription.signing_key.delete", "DELETE", "notification/signing-keys/{id}", accountless, (*Server).deleteSigningKey},
+	{"subscription.webhook.create", "POST", "notification/webhooks", changes | accountless, (*Server).createWebhook},
+	{"subscription.webhook.list", "GET", "notification/webhooks", accountless, (*Server).listWebhooks},
+	{"subscription.webhook.read", "GET", "notification/webhooks/{id}", accountless, (*Server).readWebhook},
+	{"subscription.webhook.update", "PATCH", "notification/webhooks/{id}", changes | accountless, (*Server).updateWebhook},
+	{"subscription.webhook.delete", "DELETE", "notification/webhooks/{id}", accountless, (*Server).deleteWebhook},
+	{"subscription.webhook.simulate", "POST", "notification/webhooks/{id}/simulate", changes | accountless, (*Server).simulateWebhook},
+}
+
+// operations are the names of all operations.
+func operations() []string {
+	var names []string
+	for _, r := range routes {
+		names = append(names, r.operation)
+	}
+	return slices.Compact(names)
 }
 
 // target is what a path names: the route, nil when there is none, with the account and the resource.
@@ -60,6 +92,9 @@ func find(method, escapedPath string) (t target) {
 	}
 	for i := range routes {
 		r := &routes[i]
+		if t.account != "" && r.is(accountless) {
+			continue
+		}
 		if id, ok := r.match(method, segments); ok {
 			t.route, t.resource = r, id
 			return t

@@ -47,9 +47,13 @@ type Server struct {
 	transactions    collection[*transaction]
 	tokens          map[string]*sessionToken
 	remembered      map[idempotencyKey]*remembered
-	subscriptions   []*subscription
+	signingKeys     collection[*signingKey]
+	subscriptions   collection[*subscription]
 	deliveryLog     []Delivery
 }
+
+// Format writes the URL, whatever the verb: a server is in use by several goroutines while a test prints it.
+func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "klarnatest.Server{%s}", s.URL) }
 
 // Option changes how a Server is built.
 type Option func(*config)
@@ -121,6 +125,8 @@ func start(c config, opts []Option) (*Server, error) {
 		clock:           newClock(c.running, c.start),
 		paymentRequests: newCollection[*paymentRequest](),
 		transactions:    newCollection[*transaction](),
+		signingKeys:     newCollection[*signingKey](),
+		subscriptions:   newCollection[*subscription](),
 		tokens:          map[string]*sessionToken{},
 		remembered:      map[idempotencyKey]*remembered{},
 	}

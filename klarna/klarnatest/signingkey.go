@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -20,11 +22,75 @@ type SigningKey struct {
 	Secret string `json:"-"`
 }
 
-func newSigningKey() SigningKey {
-	return SigningKey{
-		ID:     "krn:partner:global:notification:signing-key:" + uuid.NewString(),
-		Secret: base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())),
+// signingKey is a key that the server knows.
+type signingKey struct {
+	SigningKey
+	createdAt time.Time
+}
+
+func (s *Server) newSigningKey() *signingKey {
+	k := &signingKey{
+		SigningKey: SigningKey{
+			ID:     "krn:partner:global:notification:signing-key:" + uuid.NewString(),
+			Secret: base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())),
+		},
+		createdAt: s.clock.now(),
 	}
+	s.signingKeys.add(k.ID, k)
+	return k
+}
+
+// maxSigningKeys is how many keys an account may have.
+const maxSigningKeys = 50
+
+type signingKeyBody struct {
+	ID        string    `json:"signing_key_id"`
+	Secret    string    `json:"signing_key,omitempty"` // only in the answer to its creation
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func (k *signingKey) body() signingKeyBody { return signingKeyBody{ID: k.ID, CreatedAt: k.createdAt} }
+
+func (s *Server) createSigningKey(*call) answer {
+	if len(s.signingKeys.order) >= maxSigningKeys {
+		return failure(http.StatusForbidden, codeForbidden, fmt.Sprintf("an account has at most %d signing keys", maxSigningKeys))
+	}
+	k := s.newSigningKey()
+	body := k.body()
+	body.Secret = k.Secret
+	return reply(http.StatusCreated, body)
+}
+
+func (s *Server) listSigningKeys(*call) answer {
+	list := make([]signingKeyBody, 0, len(s.signingKeys.order))
+	for _, k := range s.signingKeys.order {
+		list = append(list, k.body())
+	}
+	return reply(http.StatusOK, map[string]any{"signing_keys": list})
+}
+
+func (s *Server) readSigningKey(c *call) answer {
+	k, ok := s.signingKeys.byID[c.resource]
+	if !ok {
+		return notFound("signing key")
+	}
+	return reply(http.StatusOK, k.body())
+}
+
+// deleteSigningKey refuses a key that a webhook still uses. Klarna's texts do not say what becomes of such a webhook; with
+// nothing left to sign by, every delivery of it would be refused, so a client that gets here has made a mistake and learns of it.
+func (s *Server) deleteSigningKey(c *call) answer {
+	k, ok := s.signingKeys.byID[c.resource]
+	if !ok {
+		return notFound("signing key")
+	}
+	for _, sub := range s.subscriptions.order {
+		if sub.key == k {
+			return conflict("the webhook " + sub.id + " is signed with this key")
+		}
+	}
+	s.signingKeys.remove(k.ID)
+	return answer{status: http.StatusNoContent}
 }
 
 // sign returns the lowercase hex HMAC-SHA256 of body.

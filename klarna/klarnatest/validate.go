@@ -52,6 +52,9 @@ func (o object) at(name string) string {
 	return o.path + "." + name
 }
 
+// index names one element of an array.
+func (o object) index(name string, i int) string { return fmt.Sprintf("%s[%d]", o.at(name), i) }
+
 // raw returns the member as received, nil when it is absent or null.
 func (o object) raw(name string) json.RawMessage {
 	raw := o.members[name]
@@ -97,6 +100,19 @@ func (o object) choice(name string, among ...string) string {
 		o.found.add(o.at(name), "must be one of %s", strings.Join(among, ", "))
 	}
 	return s
+}
+
+// texts reads an array of one or more strings, nil when absent.
+func (o object) texts(name string) []string {
+	raw := o.raw(name)
+	if raw == nil {
+		return nil
+	}
+	var list []string
+	if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
+		o.found.add(o.at(name), "must be an array of one or more strings")
+	}
+	return list
 }
 
 // integer reads an int64, 0 when absent.
@@ -155,7 +171,7 @@ func (o object) objects(name string) []object {
 	}
 	list := make([]object, len(members))
 	for i, m := range members {
-		list[i] = object{path: fmt.Sprintf("%s[%d]", o.at(name), i), members: m, found: o.found}
+		list[i] = object{path: o.index(name, i), members: m, found: o.found}
 	}
 	return list
 }

@@ -18,17 +18,6 @@ var retryDelays = [...]time.Duration{
 	10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
-// subscription is a webhook. Its deliveries are made one after the other, so that a test sees them in the order in which
-// things happened.
-type subscription struct {
-	id       string
-	url      string
-	patterns []string
-	key      SigningKey
-	queue    []*shipment
-	draining bool
-}
-
 // shipment is one event on its way to one subscription.
 type shipment struct {
 	subscription *subscription
@@ -55,24 +44,6 @@ type Delivery struct {
 	Header http.Header
 }
 
-// Subscribe registers a webhook at url for event types, which may end in a wildcard such as "payment.*" or
-// "payment.request.*"; none means all. It returns the key that signs the webhook's deliveries.
-func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sub := &subscription{
-		id:       "krn:partner:global:notification:webhook:" + uuid.NewString(),
-		url:      url,
-		patterns: slices.Clone(eventTypes),
-		key:      newSigningKey(),
-	}
-	if len(sub.patterns) == 0 {
-		sub.patterns = []string{"*"}
-	}
-	s.subscriptions = append(s.subscriptions, sub)
-	return sub.key
-}
-
 // matches tells whether an event type is the pattern or, when that ends in "*", begins with it.
 func matches(pattern, eventType string) bool {
 	prefix, wild := strings.CutSuffix(pattern, "*")
@@ -95,25 +66,29 @@ type metadata struct {
 	Live               bool      `json:"live"`
 }
 
-// emit sends an event to every subscription that wants it. The caller holds the mutex; deliveries happen elsewhere.
+// emit sends an event to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
 func (s *Server) emit(eventType string, payload any) {
 	var wanted []*subscription
-	for _, sub := range s.subscriptions {
-		if slices.ContainsFunc(sub.patterns, func(p string) bool { return matches(p, eventType) }) {
+	for _, sub := range s.subscriptions.order {
+		if sub.enabled() && slices.ContainsFunc(sub.patterns, func(p string) bool { return matches(p, eventType) }) {
 			wanted = append(wanted, sub)
 		}
 	}
-	if len(wanted) == 0 {
+	s.send(eventType, payload, wanted...)
+}
+
+func (s *Server) send(eventType string, payload any, to ...*subscription) {
+	if len(to) == 0 {
 		return
 	}
 	times := s.deliverTimes(eventType)
 	id, now := uuid.NewString(), s.clock.now()
-	for _, sub := range wanted {
+	for _, sub := range to {
 		body := encode(envelope{
 			Metadata: metadata{
 				EventID:            id,
 				EventType:          eventType,
-				EventVersion:       "v2",
+				EventVersion:       sub.version,
 				OccurredAt:         now,
 				SubjectAccountID:   s.PartnerAccountID,
 				RecipientAccountID: s.PartnerAccountID,
@@ -152,6 +127,9 @@ func (s *Server) drain(sub *subscription) {
 	for len(sub.queue) > 0 && !s.closed {
 		d := sub.queue[0]
 		sub.queue = slices.Delete(sub.queue, 0, 1)
+		if !sub.enabled() {
+			continue // given up: a webhook that was disabled or deleted gets nothing, and no retry either
+		}
 		d.attempt++
 		entry := Delivery{
 			EventID:   d.eventID,

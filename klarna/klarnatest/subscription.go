@@ -1,0 +1,240 @@
+package klarnatest
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// subscription is a webhook. Its deliveries are made one after the other, so that a test sees them in the order in which
+// things happened. Each is signed with the key of the moment of its attempt.
+type subscription struct {
+	id        string
+	url       string
+	patterns  []string
+	version   string
+	status    string
+	key       *signingKey
+	createdAt time.Time
+	updatedAt time.Time
+	deleted   bool
+	queue     []*shipment
+	draining  bool
+}
+
+const (
+	statusEnabled  = "ENABLED"
+	eventVersionV2 = "v2"
+)
+
+func (sub *subscription) enabled() bool { return sub.status == statusEnabled && !sub.deleted }
+
+// Subscribe registers a webhook at url for event types, which may end in a wildcard such as "payment.*" or
+// "payment.request.*"; none means all. It returns the key that signs the webhook's deliveries. It is the short form of
+// creating a signing key and a webhook over the API, and checks nothing: a URL may lead nowhere.
+func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	patterns := slices.Clone(eventTypes)
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+	}
+	key := s.newSigningKey()
+	s.newSubscription(subscription{url: url, patterns: patterns, version: eventVersionV2, status: statusEnabled, key: key})
+	return key.SigningKey
+}
+
+func (s *Server) newSubscription(draft subscription) *subscription {
+	draft.id = "krn:partner:global:notification:webhook:" + uuid.NewString()
+	draft.createdAt = s.clock.now()
+	draft.updatedAt = draft.createdAt
+	s.subscriptions.add(draft.id, &draft)
+	return &draft
+}
+
+type webhookBody struct {
+	ID           string    `json:"webhook_id"`
+	URL          string    `json:"url"`
+	EventTypes   []string  `json:"event_types"`
+	EventVersion string    `json:"event_version"`
+	SigningKeyID string    `json:"signing_key_id"`
+	Status       string    `json:"status"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+func (sub *subscription) body() webhookBody {
+	return webhookBody{
+		ID:           sub.id,
+		URL:          sub.url,
+		EventTypes:   sub.patterns,
+		EventVersion: sub.version,
+		SigningKeyID: sub.key.ID,
+		Status:       sub.status,
+		CreatedAt:    sub.createdAt,
+		UpdatedAt:    sub.updatedAt,
+	}
+}
+
+// changeSubscription overwrites in draft what o brings, which is everything for a new webhook and a part for an update.
+func (s *Server) changeSubscription(draft *subscription, o object) {
+	if o.has("url") {
+		draft.url = readWebhookURL(o)
+	}
+	if o.has("event_types") {
+		draft.patterns = o.texts("event_types")
+		for i, pattern := range draft.patterns {
+			if !eventPattern.MatchString(pattern) {
+				o.found.add(o.index("event_types", i), "must be an event type, or end in a wildcard such as payment.*")
+			}
+		}
+	}
+	if o.has("event_version") {
+		draft.version = o.choice("event_version", eventVersionV2)
+	}
+	if o.has("signing_key_id") {
+		if draft.key = s.signingKeys.byID[o.text("signing_key_id", 255)]; draft.key == nil {
+			o.found.add(o.at("signing_key_id"), "is not a signing key of this account")
+		}
+	}
+	if o.has("status") {
+		draft.status = o.text("status", 255)
+	}
+}
+
+// eventPattern is an event type, whose last part may be a wildcard. Which types there are is open.
+var eventPattern = regexp.MustCompile(`^([^.*\s]+\.)*([^.*\s]+|\*)$`)
+
+// readWebhookURL takes what Klarna takes, https on port 443 or 8443, and anything on loopback, where tests have their receivers.
+func readWebhookURL(o object) string {
+	s := o.text("url", 2048)
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		o.found.add(o.at("url"), "must be an absolute URL")
+		return s
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	switch loopback := u.Hostname() == "localhost" || err == nil && ip.IsLoopback(); {
+	case loopback && (u.Scheme == "http" || u.Scheme == "https"):
+	case u.Scheme != "https":
+		o.found.add(o.at("url"), "must be https")
+	case !slices.Contains([]string{"", "443", "8443"}, u.Port()):
+		o.found.add(o.at("url"), "must be on port 443 or 8443")
+	}
+	return s
+}
+
+// sameAs compares everything that a caller chooses, event types in any order.
+func (sub *subscription) sameAs(other *subscription) bool {
+	return sub.url == other.url && sub.version == other.version && sub.status == other.status && sub.key == other.key &&
+		slices.Equal(slices.Sorted(slices.Values(sub.patterns)), slices.Sorted(slices.Values(other.patterns)))
+}
+
+func (s *Server) createWebhook(c *call) answer {
+	var found problems
+	o := readObject(c.body, &found)
+	o.need("url", "event_types", "event_version", "signing_key_id", "status")
+	var draft subscription
+	s.changeSubscription(&draft, o)
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	if slices.ContainsFunc(s.subscriptions.order, draft.sameAs) {
+		return conflict("there is such a webhook already")
+	}
+	return reply(http.StatusCreated, s.newSubscription(draft).body())
+}
+
+func (s *Server) listWebhooks(*call) answer {
+	list := make([]webhookBody, 0, len(s.subscriptions.order))
+	for _, sub := range s.subscriptions.order {
+		list = append(list, sub.body())
+	}
+	return reply(http.StatusOK, map[string]any{"webhooks": list})
+}
+
+func (s *Server) readWebhook(c *call) answer {
+	sub, ok := s.subscriptions.byID[c.resource]
+	if !ok {
+		return notFound("webhook")
+	}
+	return reply(http.StatusOK, sub.body())
+}
+
+func (s *Server) updateWebhook(c *call) answer {
+	sub, ok := s.subscriptions.byID[c.resource]
+	if !ok {
+		return notFound("webhook")
+	}
+	var found problems
+	draft := *sub
+	s.changeSubscription(&draft, readObject(c.body, &found))
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	draft.updatedAt = s.clock.now()
+	*sub = draft
+	return reply(http.StatusOK, sub.body())
+}
+
+func (s *Server) deleteWebhook(c *call) answer {
+	sub, ok := s.subscriptions.byID[c.resource]
+	if !ok {
+		return notFound("webhook")
+	}
+	sub.deleted = true
+	s.subscriptions.remove(sub.id)
+	return answer{status: http.StatusNoContent}
+}
+
+// simulateWebhook posts a test event to one webhook, whatever types it subscribed to.
+func (s *Server) simulateWebhook(c *call) answer {
+	sub, ok := s.subscriptions.byID[c.resource]
+	if !ok {
+		return notFound("webhook")
+	}
+	var found problems
+	o := readObject(c.body, &found)
+	o.need("event_type", "event_version")
+	eventType := o.text("event_type", 255)
+	if eventType != "" && (strings.Contains(eventType, "*") || !eventPattern.MatchString(eventType)) {
+		o.found.add(o.at("event_type"), "must be an event type without a wildcard")
+	}
+	o.choice("event_version", eventVersionV2)
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	if !sub.enabled() {
+		return conflict("the webhook is " + sub.status)
+	}
+	s.send(eventType, s.simulatedPayload(eventType), sub)
+	// Klarna's texts promise no more than a 2xx.
+	return answer{status: http.StatusAccepted}
+}
+
+// simulatedPayload is that of a payment request nobody made, for the events of payment requests, and an empty one for the
+// others. What it names cannot be read.
+func (s *Server) simulatedPayload(eventType string) any {
+	if !strings.HasPrefix(eventType, "payment.request.") {
+		return struct{}{}
+	}
+	state := stateSubmitted
+	if name, ok := strings.CutPrefix(eventType, "payment.request.state-change."); ok {
+		state = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	}
+	now := s.clock.now()
+	r := &paymentRequest{
+		id:        "krn:payment:eu1:request:" + uuid.NewString(),
+		draft:     draft{reference: "simulated", currency: "EUR", amount: 100, expiresAt: now.Add(paymentRequestLife)},
+		state:     state,
+		createdAt: now,
+		updatedAt: now,
+	}
+	return r.event()
+}
