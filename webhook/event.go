@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +16,7 @@ import (
 // events like any other.
 type EventType string
 
-// The types of payment requests and transactions.
+// The types that Klarna documents.
 const (
 	PaymentRequestSubmitted  EventType = "payment.request.state-change.submitted"
 	PaymentRequestInProgress EventType = "payment.request.state-change.in-progress"
@@ -29,6 +30,32 @@ const (
 	PaymentTransactionCompleted  EventType = "payment.transaction.state-change.completed"
 	PaymentTransactionExpired    EventType = "payment.transaction.state-change.expired"
 	PaymentTransactionClosed     EventType = "payment.transaction.state-change.closed"
+	PaymentTransactionCaptured   EventType = "payment.transaction.captured"
+	PaymentTransactionRefunded   EventType = "payment.transaction.refunded"
+	PaymentTransactionChargeback EventType = "payment.transaction.chargeback"
+
+	PaymentFundingFunded  EventType = "payment.funding.state-change.funded"
+	PaymentFundingExpired EventType = "payment.funding.state-change.expired"
+
+	PaymentDisputeInitiated                     EventType = "payment.dispute.state-change.initiated"
+	PaymentDisputeRepresentment                 EventType = "payment.dispute.state-change.representment"
+	PaymentDisputePreArbitration                EventType = "payment.dispute.state-change.pre-arbitration"
+	PaymentDisputeArbitration                   EventType = "payment.dispute.state-change.arbitration"
+	PaymentDisputeClosed                        EventType = "payment.dispute.state-change.closed"
+	PaymentDisputeArbitrationPending            EventType = "payment.dispute.state-change.arbitration-pending"
+	PaymentDisputeMerchantEvidencePending       EventType = "payment.dispute.state-change.merchant-evidence-pending"
+	PaymentDisputeArbitrationAppealWindowOpen   EventType = "payment.dispute.state-change.arbitration-appeal-window-open"
+	PaymentDisputeRepresentmentDeadlineExtended EventType = "payment.dispute.updated.representment-deadline-extended"
+	PaymentDisputeArbitrationDeadlineExtended   EventType = "payment.dispute.updated.arbitration-deadline-extended"
+	IdentityCustomerTokenRevoked                EventType = "identity.customer-token.state-change.revoked"
+	SettlementReportCreated                     EventType = "settlement.report.created"
+	SettlementReportUploadedToSFTP              EventType = "settlement.report.uploaded-to-sftp"
+	SettlementPayoutProcessed                   EventType = "settlement.payout.processed"
+	SettlementPayoutConfirmed                   EventType = "settlement.payout.confirmed"
+	SettlementPayoutFailed                      EventType = "settlement.payout.failed"
+	PartnerAccountOperational                   EventType = "partner.account.state-change.operational"
+	PartnerAccountChangeCreated                 EventType = "partner.account.change.created"
+	PartnerComplianceDecisionCreated            EventType = "partner.compliance.decision.created"
 )
 
 // Event is a delivery whose signature was right.
@@ -46,18 +73,18 @@ type Metadata struct {
 	// EventID tells an event from its duplicates.
 	EventID      string    `json:"event_id"`
 	EventType    EventType `json:"event_type"`
-	EventVersion string    `json:"event_version"`
+	EventVersion string    `json:"event_version,omitzero"`
 	// OccurredAt is in UTC.
-	OccurredAt time.Time `json:"occurred_at"`
+	OccurredAt time.Time `json:"occurred_at,omitzero"`
 	// SubjectAccountID is the account that the event is about, RecipientAccountID the one that owns the webhook.
-	SubjectAccountID   string `json:"subject_account_id"`
-	RecipientAccountID string `json:"recipient_account_id"`
-	WebhookID          string `json:"webhook_id"`
+	SubjectAccountID   string `json:"subject_account_id,omitzero"`
+	RecipientAccountID string `json:"recipient_account_id,omitzero"`
+	WebhookID          string `json:"webhook_id,omitzero"`
 	// Live is false for events of the test environment.
 	Live              bool   `json:"live"`
-	ProductInstanceID string `json:"product_instance_id"`
-	CorrelationID     string `json:"correlation_id"`
-	MerchantID        string `json:"merchant_id"`
+	ProductInstanceID string `json:"product_instance_id,omitzero"`
+	CorrelationID     string `json:"correlation_id,omitzero"`
+	MerchantID        string `json:"merchant_id,omitzero"`
 
 	Unknown Fields `json:",embed"`
 }
@@ -66,8 +93,8 @@ type Metadata struct {
 var ErrNoEvent = errors.New("webhook: the body is no event")
 
 // Parse verifies a delivery and then decodes it. Errors are those of Verify, and ErrNoEvent.
-func (v *Verifier) Parse(header http.Header, body []byte) (*Event, error) {
-	if err := v.Verify(header, body); err != nil {
+func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (*Event, error) {
+	if err := v.Verify(ctx, header, body); err != nil {
 		return nil, err
 	}
 	var envelope struct {
@@ -96,6 +123,11 @@ func (v *Verifier) Parse(header http.Header, body []byte) (*Event, error) {
 		return nil, fmt.Errorf("%w: event_id or event_type is missing", ErrNoEvent)
 	}
 	return event, nil
+}
+
+// LogValue returns type and id: a handler of JSON would write the unknown fields.
+func (m Metadata) LogValue() slog.Value {
+	return slog.StringValue(fmt.Sprintf("webhook.Metadata{%s %s}", m.EventType, m.EventID))
 }
 
 // Format writes type and id, whatever the verb: a payload holds tokens and personal data.

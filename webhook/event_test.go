@@ -15,7 +15,7 @@ import (
 
 func parse(t testing.TB, body string) (*webhook.Event, error) {
 	t.Helper()
-	return newVerifier(t).Parse(http.Header{"Klarna-Signature": {sign(secret, []byte(body))}}, []byte(body))
+	return newVerifier(t).Parse(t.Context(), http.Header{"Klarna-Signature": {sign(secret, []byte(body))}}, []byte(body))
 }
 
 func TestParseReadsTheMetadata(t *testing.T) {
@@ -72,7 +72,7 @@ func TestParseRefusesWhatIsNoEventThoughItsSignatureIsRight(t *testing.T) {
 }
 
 func TestParseChecksTheSignatureFirst(t *testing.T) {
-	_, err := newVerifier(t).Parse(http.Header{"Klarna-Signature": {strings.Repeat("0", 64)}}, []byte("not JSON"))
+	_, err := newVerifier(t).Parse(t.Context(), http.Header{"Klarna-Signature": {strings.Repeat("0", 64)}}, []byte("not JSON"))
 	if !errors.Is(err, webhook.ErrSignatureMismatch) {
 		t.Errorf("%v, want ErrSignatureMismatch", err)
 	}
@@ -167,7 +167,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"metadata":null,"payload":7}`)
 	v := newVerifier(f)
 	f.Fuzz(func(t *testing.T, body string) {
-		event, err := v.Parse(http.Header{"Klarna-Signature": {sign(secret, []byte(body))}}, []byte(body))
+		event, err := v.Parse(t.Context(), http.Header{"Klarna-Signature": {sign(secret, []byte(body))}}, []byte(body))
 		if err != nil {
 			if event != nil || !errors.Is(err, webhook.ErrNoEvent) && !errors.Is(err, webhook.ErrSignatureMismatch) {
 				t.Fatalf("%v, %v", event, err)

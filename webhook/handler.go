@@ -7,18 +7,21 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 )
 
 // Receiver does what an event causes. An error makes Klarna deliver the event again later.
 type Receiver func(ctx context.Context, event *Event) error
 
-// Handler answers Klarna's deliveries. The statuses are what Klarna acts on:
+// Handler answers Klarna's deliveries. Klarna takes 200 for received and anything else for a reason to deliver again:
 //
-//	200  received, and the Receiver returned nil
+//	200  the Receiver returned nil
 //	400  not Klarna's, or no event; the sender is not told which
 //	405  not a POST
 //	413  larger than allowed
-//	500  the Receiver failed or panicked: Klarna delivers again
+//	415  not JSON
+//	500  the Receiver failed or panicked, or the signing keys could not be looked up
+//	503  the event is in work already (ErrInFlight), or there is no room for it (ErrBusy)
 type Handler struct {
 	verifier *Verifier
 	receive  Receiver
@@ -29,8 +32,8 @@ type Handler struct {
 // HandlerOption configures a Handler.
 type HandlerOption func(*Handler)
 
-// WithLogger logs refused deliveries and failed receivers; without it slog.Default does. No record holds a body or a
-// signature.
+// WithLogger logs refused deliveries at Warn, with the reason that the sender is not told, and failed receivers at Error;
+// without it slog.Default does. No record holds a body or a signature.
 func WithLogger(logger *slog.Logger) HandlerOption {
 	return func(h *Handler) { h.logger = logger }
 }
@@ -43,7 +46,8 @@ func WithMaxBytes(n int64) HandlerOption {
 }
 
 // NewHandler returns a Handler that hands verified events to receive, one call a delivery and as many at once as
-// arrive. The context of a call ends when the sender leaves.
+// arrive. The context of a call ends when the sender leaves. Give receive through Once to have each event processed once, and
+// through a Mux to have several.
 func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) (*Handler, error) {
 	if verifier == nil || receive == nil {
 		return nil, errors.New("webhook: a Handler needs a Verifier and a Receiver")
@@ -65,9 +69,14 @@ func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) 
 
 // ServeHTTP answers one delivery.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		h.refuse(ctx, w, http.StatusMethodNotAllowed, "its method is not POST")
+		return
+	}
+	if !isJSON(r.Header.Get("Content-Type")) {
+		h.refuse(ctx, w, http.StatusUnsupportedMediaType, "its content type is not JSON")
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.most))
@@ -76,38 +85,63 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if errors.As(err, new(*http.MaxBytesError)) {
 			status = http.StatusRequestEntityTooLarge
 		}
-		h.refuse(w, r, status, "its body cannot be read")
+		h.refuse(ctx, w, status, "its body cannot be read")
 		return
 	}
-	event, err := h.verifier.Parse(r.Header, body)
-	if err != nil {
-		h.refuse(w, r, http.StatusBadRequest, err.Error())
+	event, err := h.verifier.Parse(ctx, r.Header, body)
+	switch {
+	case errors.Is(err, ErrKeySource), err != nil && ctx.Err() != nil:
+		h.refuse(ctx, w, http.StatusInternalServerError, err.Error())
+		return
+	case err != nil:
+		h.refuse(ctx, w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if err := h.deliver(r.Context(), event); err != nil {
-		h.logger.ErrorContext(r.Context(), "klarna webhook failed", "event_type", event.Metadata.EventType, "event_id", event.Metadata.EventID, "error", err)
-		http.Error(w, "not processed", http.StatusInternalServerError)
+	if err := h.deliver(ctx, event); err != nil {
+		status, level := http.StatusInternalServerError, slog.LevelError
+		if errors.Is(err, ErrInFlight) || errors.Is(err, ErrBusy) {
+			status, level = http.StatusServiceUnavailable, slog.LevelWarn
+		}
+		h.logger.Log(ctx, level, "klarna webhook failed", "status", status,
+			"event_type", event.Metadata.EventType, "event_id", event.Metadata.EventID, "error", err)
+		http.Error(w, http.StatusText(status), status)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
-	h.logger.WarnContext(r.Context(), "klarna webhook refused", "status", status, "reason", why)
+// isJSON lets through what is said to be JSON and what is said to be nothing.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	// Parameters do not matter, not even wrong ones: the signature says whose the body is.
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	return mediaType == "application/json" || strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
+}
+
+func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, status int, why string) {
+	h.logger.WarnContext(ctx, "klarna webhook refused", "status", status, "reason", why)
 	http.Error(w, http.StatusText(status), status)
 }
 
 // deliver keeps a panic in one delivery from being more than that delivery's failure.
 func (h *Handler) deliver(ctx context.Context, event *Event) (err error) {
 	defer func() {
-		switch p := recover(); p {
+		switch p := recover().(type) {
 		case nil:
-		case http.ErrAbortHandler:
-			panic(p)
+		case error:
+			if errors.Is(p, http.ErrAbortHandler) {
+				panic(p)
+			}
+			err = panicked(p)
 		default:
-			// The type alone: the value may be anything, a token included.
-			err = fmt.Errorf("webhook: the receiver panicked with a %T", p)
+			err = panicked(p)
 		}
 	}()
 	return h.receive(ctx, event)
 }
+
+// panicked tells the type alone: the value may be anything, a token included.
+func panicked(value any) error { return fmt.Errorf("webhook: the receiver panicked with a %T", value) }

@@ -1,14 +1,11 @@
 package webhook
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
 )
 
 // PaymentRequest is the payload of the payment.request events.
@@ -35,17 +32,13 @@ type PaymentRequest struct {
 	// KlarnaCustomer and Shipping are what the customer shared, as it came; nil where there is none.
 	KlarnaCustomer RawJSON `json:"-"`
 	Shipping       RawJSON `json:"-"`
-}
 
-// ErrOtherEvent is the error of asking an event for a payload that its type does not have.
-var ErrOtherEvent = errors.New("webhook: the event has another payload")
+	Unknown Fields `json:",embed"`
+}
 
 // PaymentRequest decodes the payload of a payment.request event. The error is ErrOtherEvent for an event of
 // another type, and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentRequest() (*PaymentRequest, error) {
-	if e == nil || !strings.HasPrefix(string(e.Metadata.EventType), "payment.request.") {
-		return nil, ErrOtherEvent
-	}
 	// Klarna's texts and the published integrations differ in where these stand, so both places are read; and in what
 	// the token is called, so all names are, newest first.
 	type wandering struct {
@@ -60,8 +53,8 @@ func (e *Event) PaymentRequest() (*PaymentRequest, error) {
 		wandering
 		StateContext wandering `json:"state_context"`
 	}
-	if err := strictjson.Unmarshal(e.Payload, &payload); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoEvent, err)
+	if err := e.decodePayload("payment.request.", &payload); err != nil {
+		return nil, err
 	}
 	top, context := &payload.wandering, &payload.StateContext
 	p := &payload.PaymentRequest

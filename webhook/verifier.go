@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,60 +29,46 @@ var (
 	ErrSignatureMismatch = errors.New("webhook: the signature does not match the body")
 )
 
-// Key is a signing key of Klarna's.
-type Key struct {
-	// ID is signing_key_id, which deliveries name. A key without an id is tried on every delivery.
-	ID string
-	// Secret is signing_key exactly as Klarna returned it. It is never decoded.
-	Secret Secret
-}
-
-// minSecret is far below any key of Klarna's, and above what is left of one that was cut or never set.
-const minSecret = 16
-
-// Verifier checks signatures. It is immutable and safe for concurrent use.
-type Verifier struct{ keys []Key }
+// Verifier checks signatures. It is safe for concurrent use.
+type Verifier struct{ keys keyHolder }
 
 // NewVerifier returns a Verifier that holds one or more keys: while keys rotate, both the old and the new one. It
-// refuses no key at all, a secret that is empty or shorter than 16 bytes, and two keys of one id.
+// refuses no key at all, a secret that is empty, shorter than 16 bytes or has white space around it, and two keys of one id.
 func NewVerifier(keys ...Key) (*Verifier, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("webhook: a Verifier needs at least one signing key")
+	set, err := newKeySet(keys)
+	if err != nil {
+		return nil, err
 	}
-	seen := make(map[string]bool)
-	for i, k := range keys {
-		if n := len(k.Secret.Reveal()); n < minSecret {
-			return nil, fmt.Errorf("webhook: signing key %d: the secret has %d bytes, fewer than the %d that any signing key has", i, n, minSecret)
-		}
-		if k.ID != "" && seen[k.ID] {
-			return nil, fmt.Errorf("webhook: signing key %d: its id stands there twice", i)
-		}
-		seen[k.ID] = true
-	}
-	return &Verifier{keys: append([]Key(nil), keys...)}, nil
+	return &Verifier{keys: set}, nil
 }
 
 // Verify checks that Klarna signed body, which must be the raw bytes of the delivery: JSON that was decoded and encoded
 // again has another signature. Header names match in any case. The error is one of ErrNoSignature,
-// ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by errors.Is.
-func (v *Verifier) Verify(header http.Header, body []byte) error {
+// ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by errors.Is; with a KeySource, it can be
+// ErrKeySource or the context's, which say nothing about the delivery.
+func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
 	signature, err := signatureOf(header)
 	if err != nil {
 		return err
 	}
-	ids := headerValues(header, HeaderSigningKeyID)
-	known := false
-	for i := range v.keys {
-		if !v.keys[i].named(ids) {
-			continue
+	id, err := keyIDOf(header)
+	if err != nil {
+		return err
+	}
+	held := v.keys.held()
+	if signed(signature, held.candidates(id), body) {
+		return nil
+	}
+	if !held.knows(id) {
+		if held, err = v.keys.renewed(ctx, id); err != nil {
+			return err
 		}
-		known = true
-		if hmac.Equal(signature, digest(v.keys[i].Secret, body)) {
+		if signed(signature, held.candidates(id), body) {
 			return nil
 		}
 	}
 	switch {
-	case !known:
+	case len(held.candidates(id)) == 0:
 		return ErrUnknownKey
 	case len(body) == 0:
 		return fmt.Errorf("%w: the body is empty; a middleware may have read it before", ErrSignatureMismatch)
@@ -90,13 +77,11 @@ func (v *Verifier) Verify(header http.Header, body []byte) error {
 	}
 }
 
-// named reports whether the key is to be tried: the delivery names it, or names none, or the key has no name.
-func (k *Key) named(ids []string) bool {
-	if k.ID == "" || len(ids) == 0 {
-		return true
-	}
-	for _, id := range ids {
-		if strings.TrimSpace(id) == k.ID {
+// signed reports whether one of the keys made the signature. All of a digest is computed and all of it compared, in a time that does not depend on
+// where the first wrong byte is: nothing can be learnt by trying signatures.
+func signed(signature []byte, keys []Key, body []byte) bool {
+	for _, k := range keys {
+		if hmac.Equal(signature, digest(k.Secret, body)) {
 			return true
 		}
 	}
@@ -121,6 +106,21 @@ func signatureOf(header http.Header) ([]byte, error) {
 		return nil, ErrMalformedSignature
 	}
 	return signature, nil
+}
+
+// keyIDOf is the key that the delivery names, "" for none. Two different names are none that can be known.
+func keyIDOf(header http.Header) (string, error) {
+	var id string
+	for _, value := range headerValues(header, HeaderSigningKeyID) {
+		switch value = strings.TrimSpace(value); {
+		case value == "":
+		case id != "" && value != id:
+			return "", ErrUnknownKey
+		default:
+			id = value
+		}
+	}
+	return id, nil
 }
 
 // headerValues finds a header whatever the case of its name: headers that came through a queue or a gateway are often

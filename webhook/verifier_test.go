@@ -6,9 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/klarna-go/klarna-go/webhook"
 )
@@ -72,6 +78,15 @@ func TestVerify(t *testing.T) {
 		{"a right signature with its key's id", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {keyID}}, body, nil},
 		{"a right signature without a key id", http.Header{"Klarna-Signature": {right}}, body, nil},
 		{"header names in another case", http.Header{"klarna-signature": {right}, "KLARNA-SIGNING-KEY-ID": {keyID}}, body, nil},
+		{"its key's id twice", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {keyID, keyID}}, body, nil},
+		{"its key's id in headers of different case", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {keyID}, "klarna-signing-key-id": {keyID}}, body, nil},
+		{"white space around its key's id", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {" " + keyID + "\t"}}, body, nil},
+		{"an empty key id names none", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {""}}, body, nil},
+		{"an empty key id before its key's", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {"", keyID}}, body, nil},
+		{"an empty key id behind its key's", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {keyID, " "}}, body, nil},
+		{"two key ids, one of them its key's", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {keyID, "another"}}, body, webhook.ErrUnknownKey},
+		{"two key ids in headers of different case", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {"another"}, "klarna-signing-key-id": {keyID}}, body, webhook.ErrUnknownKey},
+		{"a key id in another case", http.Header{"Klarna-Signature": {right}, "Klarna-Signing-Key-Id": {strings.ToUpper(keyID)}}, body, webhook.ErrUnknownKey},
 		{"no signature", http.Header{"Klarna-Signing-Key-Id": {keyID}}, body, webhook.ErrNoSignature},
 		{"no header at all", nil, body, webhook.ErrNoSignature},
 		{"an empty signature", http.Header{"Klarna-Signature": {""}}, body, webhook.ErrMalformedSignature},
@@ -89,7 +104,7 @@ func TestVerify(t *testing.T) {
 		{"a body that a middleware has read", http.Header{"Klarna-Signature": {right}}, nil, webhook.ErrSignatureMismatch},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := newVerifier(t).Verify(tc.header, tc.body)
+			err := newVerifier(t).Verify(t.Context(), tc.header, tc.body)
 			if !errors.Is(err, tc.want) || tc.want == nil && err != nil {
 				t.Fatalf("Verify: %v, want %v", err, tc.want)
 			}
@@ -119,7 +134,7 @@ func TestVerifyHoldsSeveralKeysWhileTheyRotate(t *testing.T) {
 			if tc.id != "" {
 				header.Set("Klarna-Signing-Key-Id", tc.id)
 			}
-			if err := v.Verify(header, body); !errors.Is(err, tc.want) || tc.want == nil && err != nil {
+			if err := v.Verify(t.Context(), header, body); !errors.Is(err, tc.want) || tc.want == nil && err != nil {
 				t.Errorf("Verify: %v, want %v", err, tc.want)
 			}
 		})
@@ -127,7 +142,7 @@ func TestVerifyHoldsSeveralKeysWhileTheyRotate(t *testing.T) {
 	t.Run("a key without an id is tried on every delivery", func(t *testing.T) {
 		v := newVerifier(t, webhook.Key{Secret: webhook.NewSecret(newer)})
 		header := http.Header{"Klarna-Signature": {sign(newer, body)}, "Klarna-Signing-Key-Id": {"whatever"}}
-		if err := v.Verify(header, body); err != nil {
+		if err := v.Verify(t.Context(), header, body); err != nil {
 			t.Error(err)
 		}
 	})
@@ -146,18 +161,18 @@ func TestEverySingleFlippedBitIsAMismatch(t *testing.T) {
 		return b
 	}
 	for bit := range len(body) * 8 {
-		if err := v.Verify(http.Header{"Klarna-Signature": {signature}}, flip(body, bit)); !errors.Is(err, webhook.ErrSignatureMismatch) {
+		if err := v.Verify(t.Context(), http.Header{"Klarna-Signature": {signature}}, flip(body, bit)); !errors.Is(err, webhook.ErrSignatureMismatch) {
 			t.Fatalf("bit %d of the body: %v", bit, err)
 		}
 	}
 	for bit := range len(mac) * 8 {
-		if err := v.Verify(http.Header{"Klarna-Signature": {hex.EncodeToString(flip(mac, bit))}}, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
+		if err := v.Verify(t.Context(), http.Header{"Klarna-Signature": {hex.EncodeToString(flip(mac, bit))}}, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
 			t.Fatalf("bit %d of the signature: %v", bit, err)
 		}
 	}
 	for bit := range len(secret) * 8 {
 		v := newVerifier(t, webhook.Key{ID: keyID, Secret: webhook.NewSecret(string(flip([]byte(secret), bit)))})
-		if err := v.Verify(http.Header{"Klarna-Signature": {signature}}, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
+		if err := v.Verify(t.Context(), http.Header{"Klarna-Signature": {signature}}, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
 			t.Fatalf("bit %d of the key: %v", bit, err)
 		}
 	}
@@ -170,6 +185,7 @@ func TestNewVerifierRefusesWhatWouldLetAnyoneIn(t *testing.T) {
 		"an empty secret":     {{ID: keyID}},
 		"a short secret":      {{ID: keyID, Secret: webhook.NewSecret("0123456789abcde")}},
 		"a good and an empty": {good, {ID: "other"}},
+		"a line break":        {{ID: keyID, Secret: webhook.NewSecret(secret + "\n")}},
 		"two of the same id":  {good, good},
 	} {
 		if v, err := webhook.NewVerifier(keys...); err == nil || v != nil {
@@ -192,6 +208,102 @@ func TestAKeyPrintsNoSecret(t *testing.T) {
 	}
 }
 
+// Nothing can be learnt of the right signature by trying wrong ones: whichever byte is the first to differ, the same is done. That is so by construction,
+// and the construction is what this test holds: the decoded signature is used in one place, as an argument of hmac.Equal over the whole digest.
+func TestVerifyComparesSignaturesInConstantTimeAlone(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "verifier.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// uses are the expressions in which a function uses the variable signature, without the statement that makes it.
+	uses := func(function string) (uses []string) {
+		var stack []ast.Node
+		ast.Inspect(file, func(n ast.Node) bool {
+			if n == nil {
+				stack = stack[:len(stack)-1]
+				return true
+			}
+			if f, ok := n.(*ast.FuncDecl); ok && f.Name.Name != function {
+				return false
+			}
+			if name, ok := n.(*ast.Ident); ok && name.Name == "signature" {
+				switch parent := stack[len(stack)-1].(type) {
+				case *ast.AssignStmt, *ast.Field:
+				case *ast.CallExpr:
+					uses = append(uses, types.ExprString(parent))
+				default:
+					uses = append(uses, fmt.Sprintf("%T", parent))
+				}
+			}
+			stack = append(stack, n)
+			return true
+		})
+		return uses
+	}
+	if diff := cmp.Diff([]string{"hmac.Equal(signature, digest(k.Secret, body))"}, uses("signed")); diff != "" {
+		t.Errorf("uses of the signature in signed (-want +got):\n%s", diff)
+	}
+	passed := "signed(signature, held.candidates(id), body)"
+	if diff := cmp.Diff([]string{passed, passed}, uses("Verify")); diff != "" {
+		t.Errorf("uses of the signature in Verify (-want +got):\n%s", diff)
+	}
+
+	v := newVerifier(t)
+	signature := sign(secret, body)
+	allocated := func(at int) float64 {
+		wrong := []byte(signature)
+		wrong[at] = "0123456789abcdef"[(strings.IndexByte("0123456789abcdef", wrong[at])+1)%16]
+		header := http.Header{"Klarna-Signature": {string(wrong)}, "Klarna-Signing-Key-Id": {keyID}}
+		return testing.AllocsPerRun(10, func() {
+			if err := v.Verify(t.Context(), header, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
+				t.Errorf("digit %d: %v", at, err)
+			}
+		})
+	}
+	first := allocated(0)
+	for at := range len(signature) {
+		if got := allocated(at); got != first {
+			t.Errorf("a wrong digit %d costs %v allocations, a wrong first one %v", at, got, first)
+		}
+	}
+}
+
+// aTypicalBody has the size of Klarna's deliveries of a completed payment request.
+func aTypicalBody() []byte {
+	text := `{"metadata":{"event_id":"8f5f2b4e-0b1f-4a53-9d0c-8f3f1f4d2c11","event_type":"payment.request.state-change.completed","event_version":"v2",` +
+		`"occurred_at":"2026-01-02T03:04:05.678Z","subject_account_id":"krn:partner:global:account:live:LWT2XJSE","recipient_account_id":"krn:partner:global:account:live:LWT2XJSF",` +
+		`"webhook_id":"krn:partner:global:notification:webhook:120e5b7e-abcd-4def-8a90-dca726e639b5","live":true},"payload":{"payment_request_id":"krn:payment:eu1:request:552603c0-fe8b-4ab1-aacb-41d55fafbdb4",` +
+		`"payment_request_reference":"order-4711","state":"COMPLETED","previous_state":"IN_PROGRESS","amount":11836,"currency":"EUR","expires_at":"2026-01-02T06:04:05Z",` +
+		`"created_at":"2026-01-02T03:00:05Z","updated_at":"2026-01-02T03:04:05Z","state_context":{"klarna_network_session_token":"krn:network:eu1:live:session-token:` + strings.Repeat("eyJhbGciOi", 40) + `",` +
+		`"klarna_customer":{"customer_profile":{"given_name":"Alice","family_name":"Test","email":"alice@example.com","phone":"+46701234567","date_of_birth":"1980-01-01"},` +
+		`"address":{"street_address":"Mainzer Landstraße 50","postal_code":"60325","city":"Frankfurt am Main","country":"DE"}}}}}`
+	return []byte(text)
+}
+
+func BenchmarkVerify(b *testing.B) {
+	v, text := newVerifier(b), aTypicalBody()
+	header := http.Header{"Klarna-Signature": {sign(secret, text)}, "Klarna-Signing-Key-Id": {keyID}}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.Verify(b.Context(), header, text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	v, text := newVerifier(b), aTypicalBody()
+	header := http.Header{"Klarna-Signature": {sign(secret, text)}, "Klarna-Signing-Key-Id": {keyID}}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Parse(b.Context(), header, text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	f.Add(sign(secret, body), keyID, body)
 	f.Add("", "", []byte{})
@@ -201,7 +313,7 @@ func FuzzVerify(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, signature, id string, body []byte) {
-		accepted := v.Verify(http.Header{"Klarna-Signature": {signature}, "Klarna-Signing-Key-Id": {id}}, body) == nil
+		accepted := v.Verify(t.Context(), http.Header{"Klarna-Signature": {signature}, "Klarna-Signing-Key-Id": {id}}, body) == nil
 		if right := signature == sign(secret, body) && strings.TrimSpace(id) == keyID; accepted != right {
 			t.Fatalf("accepted: %v, right: %v", accepted, right)
 		}

@@ -1,0 +1,165 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// routed returns the pattern whose receiver the mux hands an event of the type to, "" for none.
+func routed(t testing.TB, patterns []string, eventType string) string {
+	t.Helper()
+	var mux webhook.Mux
+	var to string
+	for _, pattern := range patterns {
+		if err := mux.Handle(pattern, func(context.Context, *webhook.Event) error { to = pattern; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mux.Receive(t.Context(), &webhook.Event{Metadata: webhook.Metadata{EventType: webhook.EventType(eventType)}}); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func TestMuxHandsAnEventToTheMostSpecificPattern(t *testing.T) {
+	all := []string{
+		"*", "payment.*", "payment.request.*", "payment.request.state-change.*", "payment.request.state-change.completed",
+		"payment.request.updated", "payment.request", "settlement.*",
+	}
+	for _, tc := range []struct {
+		name      string
+		patterns  []string
+		eventType string
+		want      string
+	}{
+		{"its own type comes first", all, "payment.request.state-change.completed", "payment.request.state-change.completed"},
+		{"then the longest beginning", all, "payment.request.state-change.expired", "payment.request.state-change.*"},
+		{"then a shorter one", all, "payment.request.created", "payment.request.*"},
+		{"a wildcard reaches any depth", all, "payment.dispute.updated.representment-deadline-extended", "payment.*"},
+		{"a type that nobody knew", all, "payment.request.state-change.half.way.there", "payment.request.state-change.*"},
+		{"everything else", all, "partner.account.change.created", "*"},
+		{"a type of one segment", all, "payment", "*"},
+		{"a type is not below itself", []string{"payment.request.*", "payment.*"}, "payment.request", "payment.*"},
+		{"a pattern without a wildcard matches nothing below it", []string{"payment.request"}, "payment.request.updated", ""},
+		{"a beginning ends at a dot", []string{"payment.request.*", "pay.*"}, "payment.requested.x", ""},
+		{"nothing matches", []string{"payment.*"}, "settlement.report.created", ""},
+		{"no pattern at all", nil, "payment.request.updated", ""},
+		{"a type that looks like a pattern", []string{"payment.*"}, "payment.*", "payment.*"},
+		{"a type that is a wildcard", []string{"payment.*"}, "*", ""},
+		{"an empty type", []string{"*"}, "", "*"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := routed(t, tc.patterns, tc.eventType); got != tc.want {
+				t.Errorf("%s goes to %q, want %q", tc.eventType, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestMuxReturnsWhatTheReceiverDoes(t *testing.T) {
+	var mux webhook.Mux
+	failure := errors.New("a failure")
+	var got *webhook.Event
+	if err := mux.Handle("*", func(_ context.Context, event *webhook.Event) error { got = event; return failure }); err != nil {
+		t.Fatal(err)
+	}
+	event := new(webhook.Event)
+	if err := mux.Receive(t.Context(), event); !errors.Is(err, failure) || got != event {
+		t.Errorf("%v, event %p; want %v, %p", err, got, failure, event)
+	}
+}
+
+func TestMuxRefusesPatternsThatMatchNothing(t *testing.T) {
+	receive := func(context.Context, *webhook.Event) error { return nil }
+	for name, pattern := range map[string]string{
+		"an empty one":                       "",
+		"an empty segment":                   "payment..updated",
+		"a dot in front":                     ".payment",
+		"a dot behind":                       "payment.",
+		"a wildcard in the middle":           "payment.*.updated",
+		"a wildcard in front":                "*.updated",
+		"a wildcard that is part of a word":  "payment.req*",
+		"two wildcards":                      "payment.**",
+		"capital letters":                    "payment.Request.updated",
+		"capital letters of the API's enums": "PAYMENT_REQUEST",
+		"white space":                        "payment.request.updated ",
+		"white space inside":                 "payment.request updated",
+		"other letters":                      "payment.förfrågan",
+		"a wildcard of paths":                "payment/request/*",
+	} {
+		var mux webhook.Mux
+		if err := mux.Handle(pattern, receive); err == nil || pattern != "" && !strings.Contains(err.Error(), fmt.Sprintf("%q", pattern)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var mux webhook.Mux
+	if err := mux.Handle("payment.*", nil); err == nil {
+		t.Error("a nil receiver: accepted")
+	}
+	if err := mux.Handle("payment.*", receive); err != nil {
+		t.Error(err)
+	}
+	if err := mux.Handle("payment.*", receive); err == nil {
+		t.Error("the same pattern twice: accepted")
+	}
+}
+
+func TestMuxTakesEveryTypeOfTheContract(t *testing.T) {
+	for _, eventType := range []webhook.EventType{
+		webhook.PaymentRequestSubmitted, webhook.PaymentTransactionChargeback, webhook.PaymentFundingFunded,
+		webhook.PaymentDisputeArbitrationAppealWindowOpen, webhook.IdentityCustomerTokenRevoked, webhook.SettlementReportUploadedToSFTP,
+	} {
+		if got := routed(t, []string{string(eventType)}, string(eventType)); got != string(eventType) {
+			t.Errorf("%s goes to %q", eventType, got)
+		}
+	}
+}
+
+// mostSpecific is what Mux promises, without its means: of all patterns that match, the longest.
+func mostSpecific(patterns []string, eventType string) string {
+	best := ""
+	for _, p := range patterns {
+		beginning, wild := strings.CutSuffix(p, "*")
+		if (!wild && p == eventType || wild && strings.HasPrefix(eventType, beginning)) && (!wild || len(p) > len(best) || best == "") {
+			if best == "" || strings.HasSuffix(best, "*") {
+				best = p
+			}
+		}
+	}
+	return best
+}
+
+func FuzzMux(f *testing.F) {
+	f.Add("* payment.* payment.request.* payment.request.updated", "payment.request.updated")
+	f.Add("a.* a.b.* a.b a.b.c.*", "a.b.")
+	f.Add("a.*", "a.*")
+	f.Add("* a", "*")
+	f.Add("payment.*.x A .. *", "..")
+	f.Fuzz(func(t *testing.T, text, eventType string) {
+		var mux webhook.Mux
+		var accepted []string
+		var to string
+		for pattern := range strings.FieldsSeq(text) {
+			if mux.Handle(pattern, func(context.Context, *webhook.Event) error { to = pattern; return nil }) == nil {
+				accepted = append(accepted, pattern)
+				beginning, _ := strings.CutSuffix(pattern, "*")
+				if strings.ContainsAny(beginning, "* \t\n") || strings.ToLower(pattern) != pattern || strings.Contains("."+pattern+".", "..") {
+					t.Fatalf("%q is accepted", pattern)
+				}
+			}
+		}
+		if err := mux.Receive(t.Context(), &webhook.Event{Metadata: webhook.Metadata{EventType: webhook.EventType(eventType)}}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(mostSpecific(accepted, eventType), to); diff != "" {
+			t.Errorf("%q among %q (-want +got):\n%s", eventType, accepted, diff)
+		}
+	})
+}

@@ -1,0 +1,299 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+func event(id string) *webhook.Event {
+	return &webhook.Event{Metadata: webhook.Metadata{EventID: id, EventType: webhook.PaymentRequestCompleted}}
+}
+
+// storeWith is a MemoryStore some of whose methods are others.
+type storeWith struct {
+	*webhook.MemoryStore
+	claim             func(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error)
+	complete, release func(ctx context.Context, id, token string) error
+}
+
+func (s storeWith) Claim(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error) {
+	if s.claim != nil {
+		return s.claim(ctx, id, lease)
+	}
+	return s.MemoryStore.Claim(ctx, id, lease)
+}
+
+func (s storeWith) Complete(ctx context.Context, id, token string) error {
+	if s.complete != nil {
+		return s.complete(ctx, id, token)
+	}
+	return s.MemoryStore.Complete(ctx, id, token)
+}
+
+func (s storeWith) Release(ctx context.Context, id, token string) error {
+	if s.release != nil {
+		return s.release(ctx, id, token)
+	}
+	return s.MemoryStore.Release(ctx, id, token)
+}
+
+// status is what the store would answer now.
+func status(t *testing.T, store webhook.Store, id string) webhook.ClaimStatus {
+	t.Helper()
+	c, err := store.Claim(context.Background(), id, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Status
+}
+
+func TestOnceProcessesAnEventToSuccessOnce(t *testing.T) {
+	calls := 0
+	receive := webhook.Once(webhook.NewMemoryStore(), time.Minute, func(context.Context, *webhook.Event) error { calls++; return nil })
+	for range 3 {
+		if err := receive(t.Context(), event("a")); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := receive(t.Context(), event("b")); err != nil || calls != 2 {
+		t.Errorf("%d calls, %v; want one for each of two events", calls, err)
+	}
+}
+
+func TestOnceGivesTheEventBackWhenItIsNotProcessed(t *testing.T) {
+	failure := errors.New("a failure")
+	for _, tc := range []struct {
+		name    string
+		receive webhook.Receiver
+		want    error
+		panics  bool
+	}{
+		{"the receiver fails", func(context.Context, *webhook.Event) error { return failure }, failure, false},
+		{"the receiver panics", func(context.Context, *webhook.Event) error { panic(failure) }, nil, true},
+		{"the receiver aborts the request", func(context.Context, *webhook.Event) error { panic(http.ErrAbortHandler) }, nil, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			store := webhook.NewMemoryStore()
+			func() {
+				defer func() {
+					if panicked := recover() != nil; panicked != tc.panics {
+						t.Errorf("panicked: %v, want %v", panicked, tc.panics)
+					}
+				}()
+				if err := webhook.Once(store, time.Minute, tc.receive)(t.Context(), event("a")); !errors.Is(err, tc.want) {
+					t.Errorf("%v, want %v", err, tc.want)
+				}
+			}()
+			if got := status(t, store, "a"); got != webhook.Granted {
+				t.Errorf("then a claim is %v, want granted", got)
+			}
+		})
+	}
+}
+
+// Klarna's second delivery arrives while the first is processed: the handler must not acknowledge it.
+func TestAHandlerAnswers503ToAnEventInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		finish := make(chan error)
+		handler, err := webhook.NewHandler(newVerifier(t), webhook.Once(webhook.NewMemoryStore(), time.Minute, func(context.Context, *webhook.Event) error {
+			return <-finish
+		}), webhook.WithLogger(slog.New(slog.DiscardHandler)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		deliver := func() <-chan int {
+			answer := make(chan int, 1)
+			go func() {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhook", bytes.NewReader(body))
+				r.Header.Set("Klarna-Signature", sign(secret, body))
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+				answer <- w.Code
+			}()
+			synctest.Wait()
+			return answer
+		}
+		first := deliver()
+		if got := <-deliver(); got != http.StatusServiceUnavailable {
+			t.Errorf("while the first is in flight: %d, want 503", got)
+		}
+		finish <- errors.New("a failure")
+		if got := <-first; got != http.StatusInternalServerError {
+			t.Errorf("the first: %d, want 500", got)
+		}
+		again := deliver()
+		finish <- nil
+		if got := <-again; got != http.StatusOK {
+			t.Errorf("delivered again: %d, want 200", got)
+		}
+		if got := <-deliver(); got != http.StatusOK {
+			t.Errorf("a duplicate of a finished event: %d, want 200", got)
+		}
+	})
+}
+
+func TestOnceEndsTheReceiversContextBeforeTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := webhook.NewMemoryStore()
+		slow := storeWith{MemoryStore: memory, claim: func(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error) {
+			c, err := memory.Claim(ctx, id, lease)
+			<-time.After(20 * time.Second) // the answer's way back
+			return c, err
+		}}
+		err := webhook.Once(slow, time.Minute, func(ctx context.Context, _ *webhook.Event) error {
+			begin := time.Now()
+			<-ctx.Done()
+			if waited := time.Since(begin); waited != 40*time.Second {
+				t.Errorf("the context ended after %v, want 40s: 20s of the lease were gone", waited)
+			}
+			return ctx.Err()
+		})(t.Context(), event("a"))
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want DeadlineExceeded", err)
+		}
+	})
+}
+
+// A receiver that does not heed its context goes on after its lease; whether it counts depends on whether another has begun.
+func TestOnceTellsOfALostClaim(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		meanwhile bool
+		want      error
+	}{
+		{"another claim was granted meanwhile", true, webhook.ErrLostClaim},
+		{"none was", false, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := webhook.NewMemoryStore()
+				err := webhook.Once(store, time.Minute, func(context.Context, *webhook.Event) error {
+					<-time.After(2 * time.Minute)
+					if status(t, store, "another event") != webhook.Granted {
+						t.Error("another event cannot be claimed")
+					}
+					if tc.meanwhile && status(t, store, "a") != webhook.Granted {
+						t.Error("the lease did not end")
+					}
+					return nil
+				})(t.Context(), event("a"))
+				if !errors.Is(err, tc.want) {
+					t.Errorf("%v, want %v", err, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestOnceReachesTheStoreThoughTheSenderHasLeft(t *testing.T) {
+	failure := errors.New("a failure")
+	for _, tc := range []struct {
+		name string
+		err  error
+		want webhook.ClaimStatus
+	}{
+		{"to complete", nil, webhook.Completed},
+		{"to release", failure, webhook.Granted},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ctx, leave := context.WithCancel(t.Context())
+			store := webhook.NewMemoryStore()
+			err := webhook.Once(store, time.Minute, func(ctx context.Context, _ *webhook.Event) error {
+				leave()
+				if ctx.Err() == nil {
+					t.Error("the receiver is not told that the sender has left")
+				}
+				return tc.err
+			})(ctx, event("a"))
+			if !errors.Is(err, tc.err) {
+				t.Errorf("%v, want %v", err, tc.err)
+			}
+			if got := status(t, store, "a"); got != tc.want {
+				t.Errorf("then a claim is %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOnceReturnsTheStoresErrors(t *testing.T) {
+	broken, failure := errors.New("the store is broken"), errors.New("a failure")
+	fails := func(context.Context, string, string) error { return broken }
+	succeed := func(context.Context, *webhook.Event) error { return nil }
+	fail := func(context.Context, *webhook.Event) error { return failure }
+	for _, tc := range []struct {
+		name    string
+		store   storeWith
+		receive webhook.Receiver
+		want    []error
+		text    string
+	}{
+		{
+			"of a claim, and does not process the event",
+			storeWith{claim: func(context.Context, string, time.Duration) (webhook.Claim, error) { return webhook.Claim{}, broken }},
+			func(context.Context, *webhook.Event) error { t.Error("processed without a claim"); return nil },
+			[]error{broken}, "webhook: claim: ",
+		},
+		{"of completing", storeWith{complete: fails}, succeed, []error{broken}, "webhook: complete: "},
+		{"of a release, with the receiver's", storeWith{release: fails}, fail, []error{broken, failure}, "webhook: release: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.store.MemoryStore = webhook.NewMemoryStore()
+			err := webhook.Once(tc.store, time.Minute, tc.receive)(t.Context(), event("a"))
+			for _, want := range tc.want {
+				if !errors.Is(err, want) || !strings.Contains(err.Error(), tc.text) {
+					t.Errorf("%v, want %v", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAStoreThatHangsDoesNotHoldTheDelivery(t *testing.T) {
+	hangs := func(ctx context.Context, _, _ string) error { <-ctx.Done(); return ctx.Err() }
+	failure := errors.New("a failure")
+	for name, tc := range map[string]struct{ receiver, want error }{
+		"to complete": {nil, context.DeadlineExceeded},
+		"to release":  {failure, failure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				err := webhook.Once(storeWith{MemoryStore: webhook.NewMemoryStore(), complete: hangs, release: hangs}, time.Hour, func(context.Context, *webhook.Event) error {
+					return tc.receiver
+				})(t.Context(), event("a"))
+				if !errors.Is(err, tc.want) || time.Since(begin) != 10*time.Second {
+					t.Errorf("%v after %v, want %v after 10s", err, time.Since(begin), tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestOnceRefusesWhatCouldNeverWork(t *testing.T) {
+	receive := func(context.Context, *webhook.Event) error { return nil }
+	for name, set := range map[string]func(){
+		"no store":         func() { webhook.Once(nil, time.Minute, receive) },
+		"no lease":         func() { webhook.Once(webhook.NewMemoryStore(), 0, receive) },
+		"a negative lease": func() { webhook.Once(webhook.NewMemoryStore(), -1, receive) },
+		"no receiver":      func() { webhook.Once(webhook.NewMemoryStore(), time.Minute, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("accepted")
+				}
+			}()
+			set()
+		})
+	}
+}
