@@ -1,0 +1,222 @@
+package dbtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+)
+
+// Postgres is a PostgreSQL server of a test's own, on a free port of the loopback interface, with its data in a temporary folder. It keeps nothing
+// safe from a power failure.
+type Postgres struct {
+	port  int
+	admin *sql.DB
+}
+
+// StartPostgres starts a server that stops when the test ends. Where PostgreSQL is not installed, it skips the test, or fails it where the
+// environment says CI=true.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	folder, err := binaries()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("skipped for want of PostgreSQL:", err)
+	}
+	account, err := unprivileged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := dataFolder(t, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	initdb := account.command(t.Context(), filepath.Join(folder, "initdb"), "--pgdata", data, "--username=test", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	if output, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, output)
+	}
+	// Another program may take the free port before the server does.
+	for range 3 {
+		var p *Postgres
+		if p, err = start(t, account, filepath.Join(folder, "postgres"), data); err == nil {
+			return p
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// NewDatabase creates an empty database and returns its name, to be opened with Open.
+func (p *Postgres) NewDatabase(t testing.TB) (name string) {
+	t.Helper()
+	name = "test_" + strings.ToLower(rand.Text())
+	if _, err := p.admin.ExecContext(t.Context(), `CREATE DATABASE `+name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Open opens a database as a replica of a program does: with a pool of its own, which is closed when the test ends.
+func (p *Postgres) Open(t testing.TB, database string) *sql.DB {
+	t.Helper()
+	return open(t, "pgx", p.dsn(database))
+}
+
+func (p *Postgres) dsn(database string) string {
+	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
+}
+
+// binaries finds the folder of initdb and postgres: Debian's, the newest version first, or one of PATH.
+func binaries() (folder string, err error) {
+	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		return "", err
+	}
+	newest, folder := -1, ""
+	for _, f := range folders {
+		version, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err == nil && version > newest && executable(f, "initdb") && executable(f, "postgres") {
+			newest, folder = version, f
+		}
+	}
+	if folder != "" {
+		return folder, nil
+	}
+	for _, f := range filepath.SplitList(os.Getenv("PATH")) {
+		if executable(f, "initdb") && executable(f, "postgres") {
+			return f, nil
+		}
+	}
+	return "", errors.New("initdb and postgres are neither under /usr/lib/postgresql nor in PATH")
+}
+
+func executable(folder, name string) bool {
+	_, err := exec.LookPath(filepath.Join(folder, name))
+	return err == nil
+}
+
+// account is who the server runs as: PostgreSQL refuses to be root.
+type account struct{ credential *syscall.Credential }
+
+func unprivileged() (account, error) {
+	if os.Geteuid() != 0 {
+		return account{}, nil
+	}
+	postgres, err := user.Lookup("postgres")
+	if err != nil {
+		return account{}, fmt.Errorf("PostgreSQL does not run as root: %w", err)
+	}
+	uid, err := strconv.ParseUint(postgres.Uid, 10, 32)
+	if err != nil {
+		return account{}, err
+	}
+	gid, err := strconv.ParseUint(postgres.Gid, 10, 32)
+	if err != nil {
+		return account{}, err
+	}
+	return account{&syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}
+
+func (a account) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // PostgreSQL's, from where it is installed
+	c.Dir = "/"                                          // the account may not be allowed into the working directory
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: a.credential}
+	endWithParent(c.SysProcAttr)
+	return c
+}
+
+// dataFolder is not the test's TempDir, which only its owner can enter.
+func dataFolder(t testing.TB, a account) (string, error) {
+	folder, err := os.MkdirTemp("", "klarna-go-dbtest-") //nolint:usetesting // for the reason above
+	if err != nil {
+		return "", err
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	if a.credential != nil {
+		return folder, os.Chown(folder, int(a.credential.Uid), int(a.credential.Gid))
+	}
+	return folder, nil
+}
+
+// start starts the server and waits until it answers.
+func start(t testing.TB, a account, program, data string) (*Postgres, error) {
+	port, err := freePort(t.Context())
+	if err != nil {
+		return nil, err
+	}
+	// Not the test's context, which ends before its cleanups: the server stops after the pools are closed.
+	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
+	var output bytes.Buffer
+	server := a.command(ctx, program, "-D", data, "-p", strconv.Itoa(port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=100")
+	server.Stdout, server.Stderr = &output, &output
+	server.Cancel = func() error { return server.Process.Signal(syscall.SIGQUIT) } // at once, children included
+	server.WaitDelay = 10 * time.Second
+	if err := server.Start(); err != nil {
+		kill()
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Wait() }()
+	stop := func() error {
+		kill()
+		return <-ended
+	}
+	p := &Postgres{port: port}
+	if p.admin, err = sql.Open("pgx", p.dsn("postgres")); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	patience, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if err = p.admin.PingContext(patience); err == nil {
+			t.Cleanup(func() {
+				if err := p.admin.Close(); err != nil {
+					t.Error(err)
+				}
+				_ = stop() // it says that the server was stopped by a signal
+			})
+			return p, nil
+		}
+		select {
+		case <-again.C:
+		case end := <-ended:
+			kill()
+			return nil, errors.Join(fmt.Errorf("postgres ended: %w\n%s", end, output.String()), p.admin.Close())
+		case <-patience.Done():
+			return nil, errors.Join(err, stop(), p.admin.Close())
+		}
+	}
+}
+
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
