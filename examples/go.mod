@@ -1,0 +1,15 @@
+module github.com/klarna-go/klarna-go/examples
+
+go 1.26.0
+
+replace github.com/klarna-go/klarna-go => ../
+
+require github.com/klarna-go/klarna-go v0.0.0-00010101000000-000000000000
+
+require (
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+	golang.org/x/time v0.16.0 // indirect
+)

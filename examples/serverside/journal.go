@@ -1,0 +1,145 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The parties of the journey.
+const (
+	customerParty = "customer"
+	merchantParty = "merchant"
+	gatewayParty  = "gateway"
+	klarnaParty   = "Klarna"
+)
+
+// journal prints the steps. A step is numbered when it begins and printed when it has ended and all before it have, so
+// that the calls that a call caused stand below it.
+type journal struct {
+	mu     sync.Mutex
+	out    io.Writer
+	json   bool
+	begun  int
+	open   []*step // begun and not printed, in order
+	closed bool
+}
+
+// step is one call of one party to another.
+type step struct {
+	Number int    `json:"step"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	// Call is method and path, With what was asked, Result what came of it.
+	Call         string  `json:"call"`
+	With         string  `json:"with,omitempty"`
+	Result       string  `json:"result"`
+	Milliseconds float64 `json:"duration_ms"`
+
+	journal *journal
+	start   time.Time
+	ended   bool
+}
+
+// ending is how a scenario ended: its last line.
+type ending struct {
+	Outcome              string `json:"outcome"`
+	PaymentTransactionID string `json:"payment_transaction_id,omitempty"`
+	Detail               string `json:"detail,omitempty"`
+}
+
+func (e ending) String() string {
+	line := e.Outcome
+	if e.PaymentTransactionID != "" {
+		line += ": " + e.PaymentTransactionID
+	}
+	if e.Detail != "" {
+		line += " (" + e.Detail + ")"
+	}
+	return line
+}
+
+func newJournal(out io.Writer, asJSON bool) *journal { return &journal{out: out, json: asJSON} }
+
+func (j *journal) begin(from, to, call, with string) *step {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.begun++
+	s := &step{Number: j.begun, From: from, To: to, Call: call, With: with, journal: j, start: time.Now()}
+	j.open = append(j.open, s)
+	return s
+}
+
+func (s *step) end(result string) {
+	j := s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.Result, s.ended = result, true
+	s.Milliseconds = float64(time.Since(s.start).Microseconds()) / 1000
+	for len(j.open) > 0 && j.open[0].ended {
+		j.print(j.open[0])
+		j.open = j.open[1:]
+	}
+}
+
+// close prints what has not ended, so that a program that fails does not hide where.
+func (j *journal) close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.open {
+		if !s.ended {
+			s.Result = "no answer"
+		}
+		j.print(s)
+	}
+	j.open, j.closed = nil, true
+}
+
+// say prints a line for the person at the terminal.
+func (j *journal) say(text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.json {
+		j.line(map[string]string{"note": text})
+		return
+	}
+	fmt.Fprintln(j.out, "\n"+text+"\n")
+}
+
+func (j *journal) end(e ending) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.json {
+		j.line(e)
+		return
+	}
+	fmt.Fprintln(j.out, e)
+}
+
+func (j *journal) print(s *step) {
+	switch {
+	case j.closed: // a call that outlived the program's purpose
+	case j.json:
+		j.line(s)
+	default:
+		fmt.Fprintln(j.out, s.text())
+	}
+}
+
+func (j *journal) line(v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers alone
+	}
+	fmt.Fprintln(j.out, string(text))
+}
+
+// text is the step in a line, set in by who calls.
+func (s *step) text() string {
+	indent := map[string]string{merchantParty: "  ", gatewayParty: "    "}[s.From]
+	asked := strings.TrimSpace(s.Call + "  " + s.With)
+	return fmt.Sprintf("%3d  %-21s %-48s %-29s %6.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
+}

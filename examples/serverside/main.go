@@ -1,0 +1,95 @@
+// Serverside plays the server-side-only journey of a Klarna payment: a merchant's back end, an Acquiring Partner's
+// gateway and Klarna, three HTTP servers on loopback, with a simulated customer.
+//
+//	go run ./examples/serverside                    the customer approves
+//	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, duplicate-webhook, lost-webhook
+//	go run ./examples/serverside -json              the steps as JSON lines
+//
+// With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway talks to Klarna's test
+// host instead of the built-in Klarna, prints the URL for you to open, and polls, since no webhook reaches it.
+// KLARNA_BASE_URL replaces the host.
+//
+// gateway.go and merchant.go are written to be copied; the other files are the stage around them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// run is the program without the process around it. It returns the exit code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("serverside", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	name := flags.String("scenario", "approve", "what happens: "+strings.Join(scenarioNames(), ", "))
+	asJSON := flags.Bool("json", false, "print the steps as JSON lines")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	journal := newJournal(stdout, *asJSON)
+	ending, err := play(ctx, *name, getenv, journal)
+	journal.close()
+	if err != nil {
+		fmt.Fprintln(stderr, "serverside: "+explain(err))
+		return 1
+	}
+	journal.end(ending)
+	return 0
+}
+
+func play(ctx context.Context, name string, getenv func(string) string, journal *journal) (ending, error) {
+	play, ok := scenarios[name]
+	if !ok {
+		return ending{}, fmt.Errorf("there is no scenario %q; choose one of %s", name, strings.Join(scenarioNames(), ", "))
+	}
+	key, account := getenv("KLARNA_API_KEY"), getenv("KLARNA_PARTNER_ACCOUNT_ID")
+	switch {
+	case key == "" && account == "":
+		return playWithDouble(ctx, journal, play)
+	case key == "":
+		return ending{}, errors.New("KLARNA_API_KEY is not set, but KLARNA_PARTNER_ACCOUNT_ID is; set both, or neither for the built-in Klarna")
+	case account == "":
+		return ending{}, errors.New("KLARNA_PARTNER_ACCOUNT_ID is not set, but KLARNA_API_KEY is; set both, or neither for the built-in Klarna")
+	case name != "approve":
+		return ending{}, fmt.Errorf("the scenario %s needs the built-in Klarna: unset KLARNA_API_KEY and KLARNA_PARTNER_ACCOUNT_ID", name)
+	}
+	return playWithTestHost(ctx, journal, key, account, getenv("KLARNA_BASE_URL"))
+}
+
+// explain makes one clear line of an error, with what to do about it where that is known.
+func explain(err error) string {
+	e, ok := errors.AsType[*klarna.Error](err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case !ok:
+		return strings.ReplaceAll(err.Error(), "\n", "; ")
+	case errors.Is(err, klarna.CodeUnauthorized) || e.StatusCode == http.StatusUnauthorized:
+		return "Klarna refused the API key: check KLARNA_API_KEY (" + err.Error() + ")"
+	case e.Outcome == klarna.OutcomeNotSent && e.Err != nil:
+		return "Klarna cannot be reached: check the network (" + err.Error() + ")"
+	case e.Message != "":
+		// A developer's own terminal is the place for Klarna's message to developers.
+		return err.Error() + ": Klarna says: " + e.Message
+	default:
+		return err.Error()
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/klarna-go/klarna-go/authorization"
+)
+
+// merchant is a Partner's back end. It knows its gateway, and of Klarna only what to show.
+type merchant struct {
+	url        string // its own, for customers to come back to
+	gatewayURL string
+	http       *http.Client
+	mux        *http.ServeMux
+	order      order
+
+	mu      sync.Mutex
+	payment paymentAnswer
+	option  string // Klarna's payment_option_id, as it was shown
+}
+
+// order is the one cart of this shop.
+type order struct {
+	Reference string
+	Currency  string
+	Locale    string
+	Lines     []cartLine
+}
+
+type cartLine struct {
+	Name     string `json:"name"`
+	Quantity int64  `json:"quantity"`
+	// Total is in minor units, tax included. A discount is a negative line.
+	Total int64 `json:"total"`
+}
+
+func (o *order) amount() int64 {
+	var sum int64
+	for _, l := range o.Lines {
+		sum += l.Total
+	}
+	return sum
+}
+
+func newMerchant(url, gatewayURL string, client *http.Client, reference string) *merchant {
+	m := &merchant{url: url, gatewayURL: gatewayURL, http: client, mux: http.NewServeMux(), order: order{
+		Reference: reference,
+		Currency:  "EUR",
+		Locale:    "en-DE",
+		Lines: []cartLine{
+			{Name: "Espresso cups", Quantity: 2, Total: 109_00},
+			{Name: "Spring discount", Quantity: 1, Total: -10_00},
+			{Name: "Shipping", Quantity: 1, Total: 19_00},
+		},
+	}}
+	m.mux.HandleFunc("GET /checkout", m.checkout)
+	m.mux.HandleFunc("POST /checkout", m.pay)
+	m.mux.HandleFunc("GET /return", m.returned)
+	m.mux.HandleFunc("GET /order", m.readOrder)
+	return m
+}
+
+// checkout shows the payment methods.
+func (m *merchant) checkout(w http.ResponseWriter, r *http.Request) {
+	var methods struct {
+		PaymentMethods []struct {
+			Type   string `json:"type"`
+			Klarna struct {
+				PaymentOption struct {
+					ID string `json:"payment_option_id"`
+				} `json:"payment_option"`
+			} `json:"klarna"`
+		} `json:"payment_methods"`
+	}
+	err := m.ask(r.Context(), http.MethodPost, "/payment-methods", methodsRequest{
+		Amount: m.order.amount(), Currency: m.order.Currency, Locale: m.order.Locale,
+	}, &methods)
+	if err != nil {
+		m.sorry(w)
+		return
+	}
+	for _, method := range methods.PaymentMethods {
+		if method.Type == "KLARNA" {
+			m.mu.Lock()
+			m.option = method.Klarna.PaymentOption.ID
+			m.mu.Unlock()
+		}
+	}
+	writeJSON(w, methods)
+}
+
+// pay takes the customer's choice of Klarna and sends the customer on.
+func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
+	back, err := authorization.ReturnURL(m.url+"/return", authorization.PlaceholderID, authorization.PlaceholderState)
+	if err != nil {
+		m.sorry(w)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err = m.ask(r.Context(), http.MethodPost, "/payments", paymentRequest{
+		Reference:       m.order.Reference,
+		Amount:          m.order.amount(),
+		Currency:        m.order.Currency,
+		PaymentOptionID: m.option,
+		ReturnURL:       back,
+		SessionToken:    r.PostFormValue("klarna_network_session_token"),
+		Lines:           m.order.Lines,
+	}, &m.payment)
+	switch {
+	case err != nil:
+		m.sorry(w)
+	case m.payment.RedirectURL != "":
+		http.Redirect(w, r, m.payment.RedirectURL, http.StatusSeeOther)
+	default:
+		m.conclude(w)
+	}
+}
+
+// returned is where Klarna sends the customer when done or aborted. What the URL says proves nothing: the gateway is
+// asked.
+func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ask(r.Context(), http.MethodGet, "/payments/"+m.payment.ID, nil, &m.payment); err != nil {
+		m.sorry(w)
+		return
+	}
+	if m.payment.Status == pending {
+		// The customer came back without paying and gets to choose again; what was begun must not be completed
+		// from a forgotten tab.
+		if err := m.ask(r.Context(), http.MethodDelete, "/payments/"+m.payment.ID, nil, &m.payment); err != nil {
+			m.sorry(w)
+			return
+		}
+	}
+	m.conclude(w)
+}
+
+func (m *merchant) conclude(w http.ResponseWriter) {
+	page := "Please choose another payment method."
+	if m.payment.Status == approved {
+		page = "Thank you for your order."
+	}
+	writeJSON(w, map[string]any{"page": page, "status": m.payment.Status})
+}
+
+// readOrder is the shop's own view of the order, which the program reports in the end.
+func (m *merchant) readOrder(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ask(r.Context(), http.MethodGet, "/payments/"+m.payment.ID, nil, &m.payment); err != nil {
+		m.sorry(w)
+		return
+	}
+	writeJSON(w, m.payment)
+}
+
+func (m *merchant) sorry(w http.ResponseWriter) {
+	http.Error(w, "We could not reach the payment provider. Please try again.", http.StatusBadGateway)
+}
+
+// ask calls the gateway.
+func (m *merchant) ask(ctx context.Context, method, path string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, m.gatewayURL+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := m.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the gateway answered %s", response.Status)
+	}
+	return json.NewDecoder(response.Body).Decode(answer)
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// scene is a scenario's stage with the built-in Klarna.
+type scene struct {
+	*stage
+	klarna  *klarnatest.Server
+	journal *journal
+}
+
+// scenarios are what can happen, each with its end.
+var scenarios = map[string]func(context.Context, *scene) (ending, error){
+	"approve":           approve,
+	"instant":           instant,
+	"decline":           decline,
+	"abandon":           abandon,
+	"expire":            expire,
+	"duplicate-webhook": duplicateWebhook,
+	"lost-webhook":      lostWebhook,
+}
+
+func scenarioNames() []string {
+	return []string{"approve", "instant", "decline", "abandon", "expire", "duplicate-webhook", "lost-webhook"}
+}
+
+func playWithDouble(ctx context.Context, j *journal, play func(context.Context, *scene) (ending, error)) (ending, error) {
+	double, err := klarnatest.Start()
+	if err != nil {
+		return ending{}, err
+	}
+	defer double.Close()
+	s, err := setUp(ctx, j, double.APIKey, double.PartnerAccountID, double.URL, func(url string) webhook.Key {
+		key := double.Subscribe(url, string(webhook.PaymentRequestCompleted), string(webhook.PaymentRequestDeclined),
+			string(webhook.PaymentRequestCanceled), string(webhook.PaymentRequestExpired))
+		return webhook.Key{ID: key.ID, Secret: webhook.NewSecret(key.Secret)}
+	})
+	if s != nil {
+		defer s.close()
+	}
+	if err != nil {
+		return ending{}, err
+	}
+	end, err := play(ctx, &scene{stage: s, klarna: double, journal: j})
+	return end, s.cause(err)
+}
+
+func approve(ctx context.Context, s *scene) (ending, error) {
+	if err := s.payAtKlarna(ctx); err != nil {
+		return ending{}, err
+	}
+	return s.paid(ctx, "payment approved", "")
+}
+
+func instant(ctx context.Context, s *scene) (ending, error) {
+	// The customer approved in Klarna's browser SDK before, which gave the page a session token.
+	token := s.klarna.IssueSessionToken("EUR", 118_00)
+	sentTo, err := s.customer.chooseKlarna(ctx, token)
+	if err != nil {
+		return ending{}, err
+	}
+	if sentTo != "" {
+		return ending{}, errors.New("the customer was asked to step up in spite of the session token")
+	}
+	return s.paid(ctx, "payment approved", "")
+}
+
+func decline(ctx context.Context, s *scene) (ending, error) {
+	return s.unpaid(ctx, declined, "payment declined", "the customer is offered another payment method", func(id string) (string, error) {
+		return s.atKlarna("declines", func() (string, error) { return s.klarna.Decline(id) })
+	})
+}
+
+func abandon(ctx context.Context, s *scene) (ending, error) {
+	return s.unpaid(ctx, canceled, "payment canceled", "the customer came back without paying", func(id string) (string, error) {
+		return s.atKlarna("leaves without paying", func() (string, error) { return s.klarna.Abandon(id) })
+	})
+}
+
+func expire(ctx context.Context, s *scene) (ending, error) {
+	return s.unpaid(ctx, expired, "payment expired", "the customer never acted", func(string) (string, error) {
+		return s.atKlarna("does nothing for 3 hours", func() (string, error) {
+			s.klarna.Advance(3*time.Hour + time.Minute)
+			return "", nil
+		})
+	})
+}
+
+func duplicateWebhook(ctx context.Context, s *scene) (ending, error) {
+	s.klarna.ScriptWebhook(string(webhook.PaymentRequestCompleted), klarnatest.WebhookDuplicate)
+	if err := s.payAtKlarna(ctx); err != nil {
+		return ending{}, err
+	}
+	if n := s.delivered(webhook.PaymentRequestCompleted); n != 2 {
+		return ending{}, fmt.Errorf("the webhook was to come twice and came %d times", n)
+	}
+	return s.paid(ctx, "payment approved once", "the webhook came twice")
+}
+
+func lostWebhook(ctx context.Context, s *scene) (ending, error) {
+	s.klarna.ScriptWebhook(string(webhook.PaymentRequestCompleted), klarnatest.WebhookLose)
+	if err := s.payAtKlarna(ctx); err != nil {
+		return ending{}, err
+	}
+	if n := s.delivered(webhook.PaymentRequestCompleted); n != 0 {
+		return ending{}, fmt.Errorf("the webhook was to be lost and came %d times", n)
+	}
+	return s.paid(ctx, "payment approved without its webhook", "the payment request was read instead")
+}
+
+// payAtKlarna goes all the way of a customer who pays.
+func (s *scene) payAtKlarna(ctx context.Context) error {
+	id, err := s.redirected(ctx)
+	if err != nil {
+		return err
+	}
+	back, err := s.atKlarna("approves", func() (string, error) { return s.klarna.Approve(id) })
+	if err != nil {
+		return err
+	}
+	return s.customer.comeBack(ctx, back)
+}
+
+// redirected has the customer choose Klarna and returns the payment request behind the URL that the customer is sent to.
+func (s *scene) redirected(ctx context.Context) (string, error) {
+	sentTo, err := s.customer.chooseKlarna(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	requests := s.klarna.PaymentRequests()
+	i := slices.IndexFunc(requests, func(r klarnatest.PaymentRequest) bool { return r.PaymentRequestURL == sentTo })
+	if i < 0 {
+		return "", errors.New("the customer was not sent to Klarna")
+	}
+	id := requests[i].PaymentRequestID
+	_, err = s.atKlarna("opens the payment", func() (string, error) { return "", s.klarna.Open(id) })
+	return id, err
+}
+
+// atKlarna is a step of the simulated customer. It ends when the webhooks that it caused have been received.
+func (s *scene) atKlarna(does string, act func() (string, error)) (string, error) {
+	step := s.journal.begin(customerParty, klarnaParty, does, "")
+	back, err := act()
+	if err != nil {
+		step.end("not possible")
+		return "", err
+	}
+	s.klarna.Flush()
+	switch {
+	case back != "":
+		step.end(redirect(back))
+	default:
+		step.end("stays")
+	}
+	return back, nil
+}
+
+func (s *scene) delivered(eventType webhook.EventType) int {
+	n := 0
+	for _, d := range s.klarna.Deliveries() {
+		if d.EventType == string(eventType) && d.StatusCode == http.StatusOK {
+			n++
+		}
+	}
+	return n
+}
+
+// paid ends a scenario with a payment. It compares the merchant's word with Klarna's ledger.
+func (s *scene) paid(ctx context.Context, outcome, detail string) (ending, error) {
+	order, err := s.customer.order(ctx)
+	if err != nil {
+		return ending{}, err
+	}
+	transactions := s.klarna.Transactions()
+	if order.Status != approved || len(transactions) != 1 || transactions[0].PaymentTransactionID != order.TransactionID {
+		return ending{}, fmt.Errorf("the merchant says %s, and Klarna has %d transactions", order.Status, len(transactions))
+	}
+	return ending{Outcome: outcome, PaymentTransactionID: order.TransactionID, Detail: detail}, nil
+}
+
+// unpaid plays a scenario that ends without a payment, and says so only if Klarna's ledger does.
+func (s *scene) unpaid(ctx context.Context, want status, outcome, detail string, act func(paymentRequestID string) (string, error)) (ending, error) {
+	id, err := s.redirected(ctx)
+	if err != nil {
+		return ending{}, err
+	}
+	back, err := act(id)
+	if err != nil {
+		return ending{}, err
+	}
+	if back != "" {
+		if err := s.customer.comeBack(ctx, back); err != nil {
+			return ending{}, err
+		}
+	}
+	s.klarna.Flush() // a cancellation has a webhook, too
+	order, err := s.customer.order(ctx)
+	if err != nil {
+		return ending{}, err
+	}
+	if n := len(s.klarna.Transactions()); order.Status != want || n != 0 {
+		return ending{}, fmt.Errorf("the merchant says %s, and Klarna has %d transactions", order.Status, n)
+	}
+	return ending{Outcome: outcome, Detail: detail}, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// stage is the three parties, up and running.
+type stage struct {
+	gateway  *gateway
+	customer *customer
+	servers  []*http.Server
+
+	mu      sync.Mutex
+	failure error // the first call to Klarna that failed
+}
+
+// serve starts a server on a free port of the loopback interface and returns its URL.
+func (s *stage) serve(ctx context.Context, handler func(url string) (http.Handler, error)) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	address := "http://" + listener.Addr().String()
+	h, err := handler(address)
+	if err != nil {
+		return "", errors.Join(err, listener.Close())
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	s.servers = append(s.servers, server)
+	go func() {
+		// It ends with http.ErrServerClosed when close ends it.
+		_ = server.Serve(listener)
+	}()
+	return address, nil
+}
+
+// setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is told the gateway's
+// webhook URL and returns the key that Klarna will sign with.
+func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
+	s := new(stage)
+	options := []klarna.Option{
+		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return j.transport(gatewayParty, klarnaParty, next)
+		}),
+		klarna.WithIntegrationMetadata(klarna.IntegrationMetadata{
+			Integrator: klarna.Integrator{Name: "KLARNA_GO_EXAMPLE", SessionReference: rand.Text()},
+		}),
+	}
+	if baseURL != "" {
+		options = append(options, klarna.WithBaseURL(baseURL))
+	}
+	client, err := klarna.NewClient(apiKey, options...)
+	if err != nil {
+		return nil, err
+	}
+	gatewayURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
+		var verifier *webhook.Verifier
+		if subscribe != nil {
+			var err error
+			if verifier, err = webhook.NewVerifier(subscribe(url + "/klarna/webhook")); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if s.gateway, err = newGateway(client, account, verifier, s.failed); err != nil {
+			return nil, err
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/", s.gateway.mux)
+		mux.Handle("POST /klarna/webhook", j.handler(klarnaParty, gatewayParty, s.gateway.mux))
+		return mux, nil
+	})
+	if err != nil {
+		return s, err
+	}
+	merchantURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
+		toGateway := &http.Client{Transport: j.transport(merchantParty, gatewayParty, new(http.Transport))}
+		return newMerchant(url, gatewayURL, toGateway, "order-"+strings.ToLower(rand.Text()[:8])).mux, nil
+	})
+	if err != nil {
+		return s, err
+	}
+	s.customer = &customer{merchant: merchantURL, http: &http.Client{
+		Transport:     j.transport(customerParty, merchantParty, new(http.Transport)),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	return s, nil
+}
+
+func (s *stage) failed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil {
+		s.failure = err
+	}
+}
+
+// cause prefers what went wrong at Klarna to what a party at the other end of the chain saw of it.
+func (s *stage) cause(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && s.failure != nil {
+		return s.failure
+	}
+	return err
+}
+
+func (s *stage) close() {
+	for _, server := range s.servers {
+		_ = server.Close() // the program is at its end
+	}
+}

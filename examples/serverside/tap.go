@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// The taps write every call between two parties into the journal, so that merchant and gateway need not know of it.
+
+// transport taps the calls that a party makes.
+func (j *journal) transport(from, to string, next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		var asked []byte
+		if r.GetBody != nil {
+			if body, err := r.GetBody(); err == nil {
+				asked, _ = io.ReadAll(body) // in memory
+			}
+		}
+		s := j.begin(from, to, call(r), facts(asked, r.URL.Query().Get))
+		response, err := next.RoundTrip(r)
+		if err != nil {
+			s.end("no answer")
+			return nil, err
+		}
+		answered, err := io.ReadAll(response.Body)
+		if closeErr := response.Body.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			s.end("a broken answer")
+			return nil, err
+		}
+		response.Body = io.NopCloser(bytes.NewReader(answered))
+		s.end(result(response.StatusCode, answered, response.Header.Get("Location")))
+		return response, nil
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// handler taps the calls that a party receives.
+func (j *journal) handler(from, to string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, "bad request", http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s := j.begin(from, to, "webhook", facts(body, r.URL.Query().Get))
+		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorded, r)
+		s.end(result(recorded.status, nil, ""))
+	})
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// call is method and path without the account, which is the same in all of them, and without what makes ids long.
+func call(r *http.Request) string {
+	path := r.URL.Path
+	if _, rest, ok := strings.Cut(path, "/payment/"); ok && strings.HasPrefix(path, "/v2/") {
+		path = "…/payment/" + rest
+	}
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		segments[i] = short(segment)
+	}
+	return r.Method + " " + strings.Join(segments, "/")
+}
+
+// short cuts an id to its last characters.
+func short(id string) string {
+	if len(id) <= 20 {
+		return id
+	}
+	return "…" + id[len(id)-8:]
+}
+
+// facts are the parts of a body or a query that tell a reader what is asked. No token and no name is among them.
+func facts(body []byte, query func(string) string) string {
+	m := decode(body)
+	var told []string
+	add := func(values ...string) {
+		for _, v := range values {
+			if v != "" {
+				told = append(told, v)
+				return
+			}
+		}
+	}
+	add(m.text("metadata", "event_type"))
+	if m.at("request_payment_transaction") != nil && m.at("step_up_config") == nil {
+		add("final")
+	}
+	add(money(m.number("request_payment_transaction", "amount"), m.text("currency")), money(m.number("amount"), m.text("currency")),
+		money(query("amount"), query("currency")))
+	add(query("intents[]"))
+	add(query("payment_request_state"))
+	return strings.Join(told, ", ")
+}
+
+// result is what came of a call.
+func result(status int, body []byte, location string) string {
+	m := decode(body)
+	told := []string{strconv.Itoa(status)}
+	for _, fact := range []string{
+		m.text("instruction"), m.text("payment_transaction_response", "result"), m.text("state"), m.text("status"),
+		m.text("error_code"), short(m.text("payment_transaction_response", "payment_transaction", "payment_transaction_id")),
+		methodTypes(m), redirect(location),
+	} {
+		if fact != "" {
+			told = append(told, fact)
+		}
+	}
+	return strings.Join(told, " ")
+}
+
+// redirect says that there is one: the address may hold a token.
+func redirect(location string) string {
+	if location == "" {
+		return ""
+	}
+	return "redirect"
+}
+
+func methodTypes(m members) string {
+	list, _ := m["payment_methods"].([]any)
+	var types []string
+	for _, method := range list {
+		if object, ok := method.(map[string]any); ok {
+			types = append(types, members(object).text("type"))
+		}
+	}
+	return strings.Join(types, ", ")
+}
+
+// members is a decoded JSON object, read by path.
+type members map[string]any
+
+func decode(body []byte) members {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var m members
+	if decoder.Decode(&m) != nil {
+		return nil
+	}
+	return m
+}
+
+func (m members) at(path ...string) any {
+	var value any = map[string]any(m)
+	for _, name := range path {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = object[name]
+	}
+	return value
+}
+
+func (m members) text(path ...string) string {
+	s, _ := m.at(path...).(string)
+	return s
+}
+
+func (m members) number(path ...string) string {
+	n, _ := m.at(path...).(json.Number)
+	return n.String()
+}
+
+// money writes minor units of a currency with two decimals, which is what this shop has.
+func money(minor, currency string) string {
+	n, err := strconv.ParseInt(minor, 10, 64)
+	if err != nil || currency == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s %d.%02d", currency, n/100, n%100)
+}
