@@ -28,6 +28,7 @@ func Example_purchase() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	authorizations := authorization.New(client.ForAccount(partnerAccountID))
 	first := authorization.Request{
 		Currency: "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
@@ -41,7 +42,6 @@ func Example_purchase() {
 		},
 	}
 
-	authorizations := authorization.New(client.ForAccount(partnerAccountID))
 	answer, err := authorizations.Authorize(ctx, first)
 	if err != nil {
 		log.Fatal(err)

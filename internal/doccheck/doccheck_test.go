@@ -81,7 +81,7 @@ func TestEveryGoBlockIsPartOfAnExampleThatRuns(t *testing.T) {
 		for _, match := range goBlock.FindAllStringSubmatch(text, -1) {
 			blocks++
 			block := trimmed(match[1])
-			if n := strings.Count(block, "\n"); n > 15 {
+			if n := strings.Count(block, "\n"); n >= 15 {
 				t.Errorf("%s: a block of %d lines is too long to read at a glance:\n%s", path, n, block)
 			}
 			if !containedInAny(examples, block) {
