@@ -99,12 +99,12 @@ func (t *CustomerToken) UnmarshalJSON(text []byte) error {
 		return strictjson.Unmarshal(text, &t.Token)
 	}
 	type plain CustomerToken
-	p, misfits, err := decodeMembers[plain](text)
+	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
 	if err != nil {
 		return err
 	}
 	*t = CustomerToken(p)
-	t.Unknown = merge(t.Unknown, misfits)
+	t.Unknown = redact.Merge(t.Unknown, misfits)
 	return nil
 }
 

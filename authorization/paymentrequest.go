@@ -138,10 +138,10 @@ func (c *CustomerInteraction) UnmarshalJSON(text []byte) error {
 	var p plain
 	if err := strictjson.Unmarshal(text, &p); err != nil {
 		var misfits klarna.Fields
-		if p, misfits, _ = decodeMembers[plain](text); len(misfits) != 1 || misfits["qr_code"] == nil {
+		if p, misfits, _ = strictjson.UnmarshalMembers[plain](text); len(misfits) != 1 || misfits["qr_code"] == nil {
 			return err
 		}
-		p.Unknown = merge(p.Unknown, misfits)
+		p.Unknown = redact.Merge(p.Unknown, misfits)
 	}
 	*c = CustomerInteraction(p)
 	return nil

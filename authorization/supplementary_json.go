@@ -1,10 +1,8 @@
 package authorization
 
 import (
-	"maps"
-
+	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/strictjson"
-	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // These methods make decoding liberal, and encode with the members of Unknown in their places whatever encoder is used:
@@ -13,12 +11,12 @@ import (
 // UnmarshalJSON reads an object. A member whose shape does not fit is kept in Unknown and costs no other.
 func (d *SupplementaryPurchaseData) UnmarshalJSON(text []byte) error {
 	type plain SupplementaryPurchaseData
-	p, misfits, err := decodeMembers[plain](text)
+	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
 	if err != nil {
 		return err
 	}
 	*d = SupplementaryPurchaseData(p)
-	d.Unknown = merge(d.Unknown, misfits)
+	d.Unknown = redact.Merge(d.Unknown, misfits)
 	return nil
 }
 
@@ -31,12 +29,12 @@ func (d SupplementaryPurchaseData) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads an object. A member whose shape does not fit is kept in Unknown and costs no other.
 func (d *SupplementaryCaptureData) UnmarshalJSON(text []byte) error {
 	type plain SupplementaryCaptureData
-	p, misfits, err := decodeMembers[plain](text)
+	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
 	if err != nil {
 		return err
 	}
 	*d = SupplementaryCaptureData(p)
-	d.Unknown = merge(d.Unknown, misfits)
+	d.Unknown = redact.Merge(d.Unknown, misfits)
 	return nil
 }
 
@@ -49,12 +47,12 @@ func (d SupplementaryCaptureData) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads an object. A member whose shape does not fit is kept in Unknown and costs no other.
 func (d *SupplementaryRefundData) UnmarshalJSON(text []byte) error {
 	type plain SupplementaryRefundData
-	p, misfits, err := decodeMembers[plain](text)
+	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
 	if err != nil {
 		return err
 	}
 	*d = SupplementaryRefundData(p)
-	d.Unknown = merge(d.Unknown, misfits)
+	d.Unknown = redact.Merge(d.Unknown, misfits)
 	return nil
 }
 
@@ -62,43 +60,4 @@ func (d *SupplementaryRefundData) UnmarshalJSON(text []byte) error {
 func (d SupplementaryRefundData) MarshalJSON() ([]byte, error) {
 	type plain SupplementaryRefundData
 	return strictjson.Marshal(plain(d))
-}
-
-// decodeMembers decodes an object into a T without those of its members that do not fit, and returns those. What is no
-// object at all is the zero T: the answer that it came in keeps it in its raw JSON.
-func decodeMembers[T any](text []byte) (value T, misfits klarna.Fields, err error) {
-	var zero T
-	if strictjson.Unmarshal(text, &value) == nil {
-		return value, nil, nil
-	}
-	if len(text) == 0 || text[0] != '{' {
-		return zero, nil, nil
-	}
-	var members klarna.Fields
-	if err := strictjson.Unmarshal(text, &members); err != nil {
-		return zero, nil, err
-	}
-	misfits = make(klarna.Fields)
-	for name, member := range members {
-		var trial T
-		alone, err := strictjson.Marshal(klarna.Fields{name: member})
-		if err != nil || strictjson.Unmarshal(alone, &trial) != nil {
-			misfits[name] = member
-			delete(members, name)
-		}
-	}
-	value = zero
-	fitting, err := strictjson.Marshal(members)
-	if err != nil {
-		return zero, nil, err
-	}
-	return value, misfits, strictjson.Unmarshal(fitting, &value)
-}
-
-func merge(unknown, misfits klarna.Fields) klarna.Fields {
-	if unknown == nil {
-		return misfits
-	}
-	maps.Copy(unknown, misfits)
-	return unknown
 }

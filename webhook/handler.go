@@ -32,8 +32,9 @@ type Handler struct {
 // HandlerOption configures a Handler.
 type HandlerOption func(*Handler)
 
-// WithLogger logs refused deliveries at Warn, with the reason that the sender is not told, and failed receivers at Error;
-// without it slog.Default does. No record holds a body or a signature.
+// WithLogger logs refused deliveries at Warn, with the reason that the sender is not told; deliveries that Klarna signed and that
+// cannot be read, and failed receivers, at Error; events that are in work already or find no room at Warn. Without it slog.Default does. No
+// record holds a body or a signature.
 func WithLogger(logger *slog.Logger) HandlerOption {
 	return func(h *Handler) { h.logger = logger }
 }
@@ -79,6 +80,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(ctx, w, http.StatusUnsupportedMediaType, "its content type is not JSON")
 		return
 	}
+	if r.Body == nil {
+		r.Body = http.NoBody // as an adapter that is not net/http may leave it
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.most))
 	if err != nil {
 		status := http.StatusBadRequest
@@ -92,6 +96,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, ErrKeySource), err != nil && ctx.Err() != nil:
 		h.refuse(ctx, w, http.StatusInternalServerError, err.Error())
+		return
+	case errors.Is(err, ErrNoEvent):
+		// Klarna's own, and lost after its last retry: more than the noise of the internet.
+		h.logger.ErrorContext(ctx, "klarna webhook unreadable", "status", http.StatusBadRequest, "reason", err.Error())
+		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 		return
 	case err != nil:
 		h.refuse(ctx, w, http.StatusBadRequest, err.Error())

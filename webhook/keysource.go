@@ -99,10 +99,11 @@ func (h *sourcedKeys) renewed(ctx context.Context, id string) (*keySet, error) {
 func (h *sourcedKeys) nextLookup(ctx context.Context) *lookup {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.latest != nil && !h.latest.ended() {
+	now := time.Now()
+	// One that is over its time counts as ended: its source does not heed its context and may never return.
+	if h.latest != nil && !h.latest.ended() && now.Before(h.latest.begins.Add(lookupTimeout)) {
 		return h.latest
 	}
-	now := time.Now()
 	l := &lookup{begins: now, done: make(chan struct{})}
 	if h.latest != nil && h.latest.begins.Add(lookupPause).After(now) {
 		l.begins = h.latest.begins.Add(lookupPause)

@@ -160,6 +160,26 @@ func TestAKeyPublishedBeforeItsFirstDeliveryIsAlwaysFound(t *testing.T) {
 	})
 }
 
+// A call to the source that never returns must not be the last one.
+func TestASourceThatHungOnceIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verifier, v := newSourced(t, "old")
+		forever := make(chan struct{})
+		v.set(func(context.Context) ([]webhook.Key, error) {
+			<-forever
+			return nil, errors.New("at last")
+		})
+		if err := verify(t.Context(), verifier, "new"); !errors.Is(err, webhook.ErrKeySource) {
+			t.Fatal(err)
+		}
+		v.set(nil, "old", "new")
+		if err := verify(t.Context(), verifier, "new"); err != nil {
+			t.Error(err)
+		}
+		close(forever)
+	})
+}
+
 func TestASourceInTrouble(t *testing.T) {
 	failure := errors.New("the vault is sealed")
 	for _, tc := range []struct {

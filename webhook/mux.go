@@ -44,6 +44,9 @@ func (m *Mux) Receive(ctx context.Context, event *Event) error {
 
 // match finds the receiver of a type: its own, then the wildcard of ever shorter beginnings.
 func (m *Mux) match(eventType string) Receiver {
+	if len(eventType) > maxEventType {
+		return m.receivers[wildcard]
+	}
 	if r, ok := m.receivers[eventType]; ok {
 		return r
 	}
@@ -59,7 +62,11 @@ func (m *Mux) match(eventType string) Receiver {
 	}
 }
 
-const wildcard = "*"
+const (
+	wildcard = "*"
+	// maxEventType is far above Klarna's types and bounds the work of matching.
+	maxEventType = 255
+)
 
 // checkPattern refuses what no event type is like: the types of the contract are made of lower-case letters, digits and
 // hyphens, in segments with dots between.

@@ -53,12 +53,18 @@ var ErrInFlight = errors.New("webhook: the event is being processed already")
 // settleTimeout bounds what a store may take to complete or release a claim.
 const settleTimeout = 10 * time.Second
 
+// completeTries and completePause are how often, and after what pause, a processed event is recorded.
+const (
+	completeTries = 3
+	completePause = 100 * time.Millisecond
+)
+
 // Once returns a Receiver that hands an event to receive unless that was done before, to success, on any replica that shares the
 // store. Events are told apart by the event_id inside the signed body and by nothing unsigned.
 //
 // The lease is how long receive may take; its context ends with it. A receiver that fails or panics releases the event, one
 // that dies with its process does so when the lease ends, and Klarna's retry processes it again. What receive does
-// must therefore bear to be done again where it was done in part. Several minutes are a good lease: longer than any run, shorter
+// must therefore bear to be done again where it was done in part, or where it was done and the store could not be told. Several minutes are a good lease: longer than any run, shorter
 // than Klarna is patient.
 //
 // Like http.Handle, Once panics where it could never work: without a store, a receiver or a lease.
@@ -103,7 +109,16 @@ func Once(store Store, lease time.Duration, receive Receiver) Receiver {
 			return err
 		}
 		processed = true
-		if err := settle(store.Complete); err != nil {
+		// What was processed and not recorded would be processed again: a store's hiccup is waited out.
+		if err := settle(func(ctx context.Context, eventID, token string) error {
+			for try := 1; ; try++ {
+				err := store.Complete(ctx, eventID, token)
+				if err == nil || try == completeTries || ctx.Err() != nil || errors.Is(err, ErrLostClaim) {
+					return err
+				}
+				<-time.After(completePause)
+			}
+		}); err != nil {
 			return fmt.Errorf("webhook: complete: %w", err)
 		}
 		return nil

@@ -297,3 +297,36 @@ func TestOnceRefusesWhatCouldNeverWork(t *testing.T) {
 		})
 	}
 }
+
+// flakyStore fails to complete for a while.
+type flakyStore struct {
+	webhook.Store
+	failures int
+}
+
+func (s *flakyStore) Complete(ctx context.Context, eventID, token string) error {
+	if s.failures--; s.failures >= 0 {
+		return errors.New("a hiccup")
+	}
+	return s.Store.Complete(ctx, eventID, token)
+}
+
+func TestAStoresHiccupDoesNotHaveAnEventProcessedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &flakyStore{Store: webhook.NewMemoryStore(), failures: 2}
+		processed := 0
+		receive := webhook.Once(store, time.Minute, func(context.Context, *webhook.Event) error {
+			processed++
+			return nil
+		})
+		event := &webhook.Event{Metadata: webhook.Metadata{EventID: "e", EventType: webhook.PaymentRequestCompleted}}
+		for range 2 {
+			if err := receive(t.Context(), event); err != nil {
+				t.Error(err)
+			}
+		}
+		if processed != 1 {
+			t.Errorf("processed %d times", processed)
+		}
+	})
+}

@@ -14,15 +14,23 @@ import (
 // ErrOtherEvent is the error of asking an event for a payload that its type does not have.
 var ErrOtherEvent = errors.New("webhook: the event has another payload")
 
-// decodePayload decodes the payload of an event whose type starts with family.
-func (e *Event) decodePayload(family string, into any) error {
+// decodePayload decodes the payload of an event whose type starts with family. A member of an unexpected shape costs no other: it is returned
+// among the misfits. Only the id must fit, and the payload be an object.
+func decodePayload[T any](e *Event, family, id string) (payload T, misfits Fields, err error) {
 	if e == nil || !strings.HasPrefix(string(e.Metadata.EventType), family) {
-		return ErrOtherEvent
+		return payload, nil, ErrOtherEvent
 	}
-	if err := strictjson.Unmarshal(e.Payload, into); err != nil {
-		return fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
+	if len(e.Payload) == 0 || e.Payload[0] != '{' {
+		return payload, nil, fmt.Errorf("%w: the payload is not an object", ErrNoEvent)
 	}
-	return nil
+	payload, misfits, err = strictjson.UnmarshalMembers[T](e.Payload)
+	if err == nil && misfits[id] != nil {
+		err = strictjson.Invalid(id + " is not a string")
+	}
+	if err != nil {
+		return payload, nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
+	}
+	return payload, misfits, nil
 }
 
 // PaymentTransaction is the payload of the payment.transaction events. Klarna's texts do not settle it, so it names ids,
@@ -43,11 +51,12 @@ type PaymentTransaction struct {
 // PaymentTransaction decodes the payload of a payment.transaction event. The error is ErrOtherEvent for an event of another
 // type, and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentTransaction() (*PaymentTransaction, error) {
-	p := new(PaymentTransaction)
-	if err := e.decodePayload("payment.transaction.", p); err != nil {
+	p, misfits, err := decodePayload[PaymentTransaction](e, "payment.transaction.", "payment_transaction_id")
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	p.Unknown = redact.Merge(p.Unknown, misfits)
+	return &p, nil
 }
 
 // PaymentDispute is the payload of the payment.dispute events.
@@ -91,11 +100,12 @@ func (d DisputeDetails) LogValue() slog.Value {
 // PaymentDispute decodes the payload of a payment.dispute event. The error is ErrOtherEvent for an event of another type,
 // and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentDispute() (*PaymentDispute, error) {
-	p := new(PaymentDispute)
-	if err := e.decodePayload("payment.dispute.", p); err != nil {
+	p, misfits, err := decodePayload[PaymentDispute](e, "payment.dispute.", "payment_dispute_id")
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	p.Unknown = redact.Merge(p.Unknown, misfits)
+	return &p, nil
 }
 
 // Format writes id and state, whatever the verb.

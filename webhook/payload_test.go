@@ -112,10 +112,10 @@ func TestEachPayloadIsAskedOfItsOwnEventsAlone(t *testing.T) {
 
 func TestAPayloadThatCannotBeReadIsNoEventAndIsNotQuoted(t *testing.T) {
 	for name, payload := range map[string]string{
-		"a text":               `"canary"`,
-		"a list":               `["canary"]`,
-		"a number for an id":   `{"payment_dispute_id":7}`,
-		"an amount in decimal": `{"dispute_details":{"dispute_amount":1.5}}`,
+		"a text":             `"canary"`,
+		"a list":             `["canary"]`,
+		"null":               `null`,
+		"a number for an id": `{"payment_dispute_id":7}`,
 	} {
 		p, err := withPayload(t, webhook.PaymentDisputeClosed, payload).PaymentDispute()
 		if p != nil || !errors.Is(err, webhook.ErrNoEvent) || errors.Is(err, webhook.ErrOtherEvent) {
@@ -162,4 +162,33 @@ func FuzzPayloads(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Klarna's texts are not sure of these members; one of another shape must not cost the token beside it.
+func TestAMemberOfAnUnexpectedShapeCostsNoOther(t *testing.T) {
+	for name, odd := range map[string]string{
+		"amount":         `{"value":1}`,
+		"currency":       `["EUR"]`,
+		"state_reason":   `{}`,
+		"payment_token":  `{"id":"x"}`,
+		"previous_state": `7`,
+	} {
+		payload := `{"payment_request_id":"r","klarna_network_session_token":"t","` + name + `":` + odd + `}`
+		p, err := withPayload(t, webhook.PaymentRequestCompleted, payload).PaymentRequest()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if p.PaymentRequestID != "r" || p.SessionToken.Reveal() != "t" || string(p.Unknown[name]) != odd {
+			t.Errorf("%s: id %q, token there %t, kept %s", name, p.PaymentRequestID, !p.SessionToken.IsZero(), []byte(p.Unknown[name]))
+		}
+	}
+	p, err := withPayload(t, webhook.PaymentRequestCompleted, `{"payment_request_id":"r","payment_token":"t","state_context":"X"}`).PaymentRequest()
+	if err != nil || p.SessionToken.Reveal() != "t" {
+		t.Errorf("a state_context that is a text: %v", err)
+	}
+	d, err := withPayload(t, webhook.PaymentDisputeClosed, `{"payment_dispute_id":"d","dispute_details":{"dispute_amount":1.5}}`).PaymentDispute()
+	if err != nil || d.PaymentDisputeID != "d" || d.Unknown["dispute_details"] == nil {
+		t.Errorf("details of a dispute with an amount in decimal: %v, %v", d, err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
 )
 
 // PaymentRequest is the payload of the payment.request events.
@@ -48,16 +49,22 @@ func (e *Event) PaymentRequest() (*PaymentRequest, error) {
 		KlarnaCustomer        RawJSON `json:"klarna_customer"`
 		Shipping              RawJSON `json:"shipping"`
 	}
-	var payload struct {
+	type whole struct {
 		PaymentRequest
 		wandering
-		StateContext wandering `json:"state_context"`
+		StateContext RawJSON `json:"state_context"`
 	}
-	if err := e.decodePayload("payment.request.", &payload); err != nil {
+	payload, misfits, err := decodePayload[whole](e, "payment.request.", "payment_request_id")
+	if err != nil {
 		return nil, err
 	}
-	top, context := &payload.wandering, &payload.StateContext
+	top := payload.wandering
+	context, _, err := strictjson.UnmarshalMembers[wandering](payload.StateContext)
+	if err != nil {
+		return nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
+	}
 	p := &payload.PaymentRequest
+	p.Unknown = redact.Merge(p.Unknown, misfits)
 	for _, token := range []Secret{
 		top.SessionToken, context.SessionToken,
 		top.InteroperabilityToken, context.InteroperabilityToken,

@@ -11,8 +11,13 @@ import (
 // Queue acknowledges events at once and processes them after, for receivers that take longer than a sender should wait. It holds a bounded number
 // of events and answers ErrBusy when it is full, so that Klarna delivers again.
 //
-// An acknowledged event that was not processed when the process died is lost: Klarna has no replay. Use a Queue only where something
-// else looks after what is lost, such as reading the payment requests that are overdue.
+// An acknowledged event is Klarna's no longer: one whose receiver fails or panics, or that still waited when the process died, is lost, because
+// Klarna has no replay. Use a Queue only where something else looks after what is lost, such as reading the payment requests that are
+// overdue. Put Once inside, around the receiver, and never around the Queue, where it would take an event for processed when it is queued:
+//
+//	queue, err := webhook.NewQueue(webhook.Once(store, lease, receive), webhook.QueueConfig{})
+//	…
+//	handler, err := webhook.NewHandler(verifier, queue.Receive)
 type Queue struct {
 	receive Receiver
 	logger  *slog.Logger
@@ -103,6 +108,11 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 	case <-drained:
 		return nil
 	case <-ctx.Done():
+		select {
+		case <-drained: // before it ended
+			return nil
+		default:
+		}
 		q.cancel()
 		<-drained
 		return ctx.Err()
@@ -134,6 +144,9 @@ func (q *Queue) process(event *Event) (err error) {
 }
 
 func (q *Queue) lost(event *Event, err error) {
+	if errors.Is(err, ErrInFlight) {
+		return // a duplicate: the one in work decides
+	}
 	q.logger.ErrorContext(q.ctx, "klarna webhook lost after it was acknowledged",
 		"event_type", event.Metadata.EventType, "event_id", event.Metadata.EventID, "error", err)
 }

@@ -156,7 +156,7 @@ func TestAHandlerLogsNothingOfADelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload := `"payload":{"state":7,"klarna_network_session_token":"` + canary + `","klarna_customer":"` + canary + `"}`
+	payload := `"payload":{"payment_request_id":7,"klarna_network_session_token":"` + canary + `","klarna_customer":"` + canary + `"}`
 	for name, body := range map[string]string{
 		"a receiver that fails":         `{"metadata":{"event_id":"fails","event_type":"payment.request.x"},` + payload + `}`,
 		"a receiver that panics":        `{"metadata":{"event_id":"panics","event_type":"payment.request.x"},` + payload + `}`,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 )
 
 // RawJSON is JSON text as it came, kept byte for byte. It prints its size alone, because a body may hold
@@ -54,3 +55,12 @@ func (f Fields) Format(s fmt.State, _ rune) { Format(s, f.String()) }
 
 // LogValue returns what String does.
 func (f Fields) LogValue() slog.Value { return slog.StringValue(f.String()) }
+
+// Merge adds members to those that are unknown already.
+func Merge(unknown, more Fields) Fields {
+	if unknown == nil {
+		return more
+	}
+	maps.Copy(unknown, more)
+	return unknown
+}

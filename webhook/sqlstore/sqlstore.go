@@ -227,7 +227,10 @@ func (s *Store) createAll(ctx context.Context) error {
 func (s *Store) Claim(ctx context.Context, eventID string, lease time.Duration) (webhook.Claim, error) {
 	id, token := key(eventID), rand.Text()
 	// Rounded up, as a lease must not end early.
-	milliseconds := int64((lease + time.Millisecond - 1) / time.Millisecond)
+	milliseconds := int64(lease / time.Millisecond)
+	if lease%time.Millisecond > 0 {
+		milliseconds++
+	}
 	var holder string
 	var completed bool
 	if err := s.row(ctx, s.claim, []any{id, token, milliseconds}, &holder, &completed); err != nil {

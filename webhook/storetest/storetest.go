@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,23 @@ var checks = []check{
 			return errors.New("a new claim has the token of the old one")
 		}
 		return want(ctx, s, id, webhook.InFlight)
+	}},
+	{"a lease is as long as it was asked for", func(ctx context.Context, s webhook.Store) error {
+		ids := map[time.Duration]string{long: newID(), 100 * 365 * 24 * time.Hour: newID(), math.MaxInt64: newID()}
+		for lease, id := range ids {
+			if _, err := granted(ctx, s, id, lease); err != nil {
+				return err
+			}
+		}
+		if err := leaseEnds(ctx, s); err != nil {
+			return err
+		}
+		for lease, id := range ids {
+			if err := want(ctx, s, id, webhook.InFlight); err != nil {
+				return fmt.Errorf("a lease of %v: %w", lease, err)
+			}
+		}
+		return nil
 	}},
 	{"a completed event stays completed", func(ctx context.Context, s webhook.Store) error {
 		id := newID()

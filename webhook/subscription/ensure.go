@@ -220,17 +220,19 @@ func (c *Client) chooseKey(ctx context.Context, wanted *Wanted, held []string) (
 		})
 		return newest.SigningKeyID, nil
 	}
-	return c.newKey(ctx, func(ctx context.Context, key SigningKey) error {
-		if err := wanted.Vault.Publish(ctx, key); err != nil {
-			return err
-		}
-		// A vault that forgets would get a new key at every start, until Klarna refuses the 51st.
-		held, err := wanted.Vault.SigningKeyIDs(ctx)
-		if err == nil && !slices.Contains(held, key.SigningKeyID) {
-			err = errors.New("the vault has taken the key and does not name it among its SigningKeyIDs")
-		}
-		return err
-	})
+	id, err := c.newKey(ctx, wanted.Vault.Publish)
+	if err != nil {
+		return "", err
+	}
+	// A vault that forgets would get a new key at every start, until Klarna refuses the 51st. A key that it does name, or that may be
+	// named, stays: another replica may have chosen it.
+	if held, err = wanted.held(ctx); err != nil {
+		return "", &KeyLeftError{SigningKeyID: id, Published: true, Err: err}
+	}
+	if !slices.Contains(held, id) {
+		return "", c.discard(ctx, id, errors.New("subscription: the vault has taken the key and does not name it among its SigningKeyIDs"))
+	}
+	return id, nil
 }
 
 // differences weighs how far a webhook is from what is wanted: 0 where it is as wanted, and less the more event types it shares.

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Publish stores a new signing key, secret included, and returns nil only when every receiver can verify deliveries that are signed
+// Publish stores a new signing key, secret included (key.SigningKey.Reveal: encoding the key gives [redacted], and Klarna never shows it again), and
+// returns nil only when every receiver can verify deliveries that are signed
 // with it: Klarna signs with it as soon as Publish has returned. It adds the key to those that receivers hold and replaces none. Where
 // receivers look keys up in a store now and then, it waits until all have, or makes them.
 type Publish func(ctx context.Context, key SigningKey) error
@@ -60,21 +60,26 @@ func (c *Client) newKey(ctx context.Context, publish Publish) (id string, err er
 		if published {
 			return
 		}
-		id = ""
-		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
-		defer cancel()
-		if left := c.DeleteSigningKey(cleanup, key.SigningKeyID); left != nil {
-			err = &KeyLeftError{SigningKeyID: key.SigningKeyID, Err: alongside(err, left)}
-		}
+		id, err = "", c.discard(ctx, key.SigningKeyID, err)
 	}()
 	if key.SigningKey.IsZero() {
 		return "", errors.New("subscription: Klarna's answer has no signing_key, so nobody could verify with it")
 	}
 	if err := publish(ctx, *key); err != nil {
-		return "", fmt.Errorf("subscription: publish a signing key: %w", silence(err, key.SigningKey.Reveal()))
+		return "", fmt.Errorf("subscription: publish a signing key: %w", silence(err))
 	}
 	published = true
 	return key.SigningKeyID, nil
+}
+
+// discard deletes a key that nothing was pointed at, because of why. It returns why, or what was left.
+func (c *Client) discard(ctx context.Context, signingKeyID string, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if left := c.DeleteSigningKey(ctx, signingKeyID); left != nil {
+		return &KeyLeftError{SigningKeyID: signingKeyID, Err: alongside(why, left)}
+	}
+	return why
 }
 
 // alongside joins two errors in one line. The first may be nil.
@@ -85,15 +90,20 @@ func alongside(first, second error) error {
 	return fmt.Errorf("%w; %w", first, second)
 }
 
-// silenced is an error of publish without the secret: a vault's client may quote what it could not write.
+// silenced is an error of publish without its text: a vault's client may quote what it could not write, in an encoding of its own.
 type silenced struct {
 	text string
 	// cause is behind a pointer, because fmt prints the fields of an error that wraps this one when it is asked for a verb that is wrong.
 	cause *error
 }
 
-func silence(err error, secret string) error {
-	return &silenced{text: strings.ReplaceAll(err.Error(), secret, redact.Text), cause: &err}
+func silence(err error) error {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, known) {
+			return &silenced{text: known.Error(), cause: &err}
+		}
+	}
+	return &silenced{text: fmt.Sprintf("it failed with a %T, whose text may hold the secret: unwrap it to read it", err), cause: &err}
 }
 
 func (e *silenced) Error() string { return e.text }
