@@ -26,7 +26,7 @@ type Approval struct {
 var ErrNotApproved = errors.New("authorization: the payment request is not completed")
 
 // Approval returns what the customer approved. The error is ErrNotApproved unless the payment request is COMPLETED and
-// has a session token.
+// has a session token and an amount: one that is missing from an answer must not become a payment of nothing.
 func (p *PaymentRequest) Approval() (Approval, error) {
 	switch {
 	case p == nil:
@@ -35,6 +35,8 @@ func (p *PaymentRequest) Approval() (Approval, error) {
 		return Approval{}, fmt.Errorf("%w: its state is %s", ErrNotApproved, p.State)
 	case p.SessionToken().IsZero():
 		return Approval{}, fmt.Errorf("%w: it has no session token", ErrNotApproved)
+	case p.Amount == 0:
+		return Approval{}, fmt.Errorf("%w: it has no amount", ErrNotApproved)
 	}
 	return Approval{Amount: p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
 }

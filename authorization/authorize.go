@@ -18,7 +18,7 @@ import (
 // A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here before sending or by Klarna;
 // CodeResourceConflict for a concurrent or a conflicting call; and those of every call.
 func (c *Client) Authorize(ctx context.Context, request Request, options ...klarna.CallOption) (*Authorization, error) {
-	return c.authorize(ctx, "authorization.authorize", &request, klarna.Secret{}, request.problems, options)
+	return c.authorize(ctx, "authorization.authorize", &request, request.reference(), klarna.Secret{}, request.problems, options)
 }
 
 // Finalize makes the final authorize call of a purchase whose customer has approved, within 60 minutes of it. first is
@@ -31,17 +31,17 @@ func (c *Client) Authorize(ctx context.Context, request Request, options ...klar
 func (c *Client) Finalize(ctx context.Context, first Request, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
-	return c.authorize(ctx, "authorization.authorize.final", &final, approval.SessionToken, validate, options)
+	return c.authorize(ctx, "authorization.authorize.final", &final, first.reference(), approval.SessionToken, validate, options)
 }
 
-func (c *Client) authorize(ctx context.Context, operation string, request *Request, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
+func (c *Client) authorize(ctx context.Context, operation string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
 	answer := new(Authorization)
 	raw, err := c.klarna.Do(ctx, klarna.Call{
 		Operation:    operation,
 		Method:       http.MethodPost,
 		Route:        "payment/authorize",
 		Body:         (*wireRequest)(request),
-		Reference:    request.reference(),
+		Reference:    reference,
 		SessionToken: token,
 		Validate:     validate,
 	}, answer, options...)

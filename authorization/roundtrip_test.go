@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -203,5 +204,22 @@ func TestARequestIsStoredAsWhatKlarnaTakes(t *testing.T) {
 	}
 	if want := `{"currency":"EUR","newer":1.50}`; string(text) != want {
 		t.Errorf("stored as %s, want %s", text, want)
+	}
+}
+
+// A machine's own zone must not make a stored request another call.
+func TestARequestWithATimeIsTheSameCallInEveryZone(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("CET", 3600))
+	request := Request{Currency: "EUR", SupplementaryPurchaseData: &SupplementaryPurchaseData{Customer: &Customer{EmailLastVerifiedAt: at}}}
+	stored, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Request
+	if err := json.Unmarshal(stored, &back); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(back); err != nil || !bytes.Equal(stored, again) {
+		t.Errorf("stored as\n%s\nand read back as\n%s, %v", stored, again, err)
 	}
 }

@@ -249,3 +249,43 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 		})
 	}
 }
+
+// net/http hands over the connection of such an answer and no longer minds the context.
+func TestAnAnswerThatSwitchesProtocolsEndsAtOnce(t *testing.T) {
+	url := rawServer(t, func(_ int, conn net.Conn) {
+		if _, err := readSent(bufio.NewReader(conn)); err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+		hold(conn)
+	})
+	start := time.Now()
+	err := fail(t, newClient(t, url, klarna.WithRetries(once)), authorize(), nil)
+	within(t, soon, start)
+	if err.Outcome != klarna.OutcomeUnknown || err.StatusCode != http.StatusSwitchingProtocols {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestABodyThatHeedsNoContextDoesNotHoldTheCall(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	transport := roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(blocked(release))}, nil
+	})
+	client := newClient(t, "http://127.0.0.1:1", klarna.WithHTTPClient(&http.Client{Transport: transport}), klarna.WithRetries(once), klarna.WithTimeout(50*time.Millisecond))
+	start := time.Now()
+	err := fail(t, client, authorize(), nil)
+	within(t, soon, start)
+	if !errors.Is(err, context.DeadlineExceeded) || err.Outcome != klarna.OutcomeUnknown {
+		t.Errorf("%v", err)
+	}
+}
+
+// blocked is a body that comes when its channel is closed, and never ends before.
+type blocked chan struct{}
+
+func (b blocked) Read([]byte) (int, error) {
+	<-b
+	return 0, io.EOF
+}

@@ -44,12 +44,14 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 	bounded, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	var trace connectionTrace
-	response, err := t.next.RoundTrip(request.WithContext(trace.attach(bounded)))
+	own := request.WithContext(trace.attach(bounded))
+	own.Header = request.Header.Clone() // a middleware may write to it, and the attempts share the call's
+	response, err := t.next.RoundTrip(own)
 	if err == nil && response == nil {
 		err = errNoAnswer
 	}
 	if err == nil {
-		err = a.read(response, t.core.maxResponse)
+		err = a.read(bounded, response, t.core.maxResponse)
 	}
 	attempt.Duration = t.core.now().Sub(attempt.Start)
 	attempt.Sent = response != nil || trace.sent(err)
@@ -91,12 +93,13 @@ func (t *attemptTransport) mayBegin(ctx context.Context) error {
 
 var (
 	errTooLarge = errors.New("the answer's body is larger than allowed")
+	errSwitched = errors.New("the server switched protocols, which nobody asked for")
 	errNoAnswer = errors.New("the transport returned neither an answer nor an error")
 	errNoTime   = fmt.Errorf("the client's rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
 )
 
 // read takes the whole answer, so that a cut or stalled body is the attempt's failure and is retried like one.
-func (a *activeCall) read(response *http.Response, most int64) error {
+func (a *activeCall) read(ctx context.Context, response *http.Response, most int64) error {
 	if response.Body == nil {
 		response.Body = http.NoBody // net/http forgives this, too, to transports that are not its own
 	}
@@ -105,7 +108,10 @@ func (a *activeCall) read(response *http.Response, most int64) error {
 	attempt.StatusCode = response.StatusCode
 	attempt.CorrelationID = a.scrub(response.Header.Get(headerCorrelationID))
 	a.header = response.Header
-	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
+	if response.StatusCode < http.StatusOK {
+		return errSwitched
+	}
+	body, err := readAll(ctx, io.LimitReader(response.Body, most+1))
 	if err != nil {
 		return err
 	}
@@ -123,6 +129,26 @@ func (a *activeCall) read(response *http.Response, most int64) error {
 		attempt.ErrorID = a.scrub(a.problem.id)
 	}
 	return nil
+}
+
+// readAll reads until the end or until the context's. The body of a transport that is not net/http's may heed neither the context nor Close; the
+// reading is then left behind until it ends by itself.
+func readAll(ctx context.Context, body io.Reader) ([]byte, error) {
+	type read struct {
+		text []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		text, err := io.ReadAll(body)
+		done <- read{text, err}
+	}()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body, which may be personal

@@ -34,9 +34,9 @@ type Call struct {
 	// Body is encoded as JSON; nil sends none.
 	Body any
 	// Reference is what makes the call the caller's own: with it the idempotency key is derived from operation,
-	// account, ids, reference, session token and body, so that a repeat after a crash has the same key.
+	// account, ids, reference, session and customer token and body, so that a repeat after a crash has the same key.
 	Reference string
-	// SessionToken goes into Klarna-Network-Session-Token. WithSessionToken replaces it.
+	// SessionToken goes into Klarna-Network-Session-Token and wins over WithSessionToken.
 	SessionToken Secret
 	// BodyOptional makes a successful answer without a body a success, too: destination is then left as it is.
 	BodyOptional bool
@@ -58,11 +58,13 @@ const (
 func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
 	a := &activeCall{client: c, call: &call, start: c.now()}
 	a.settings.timeout = c.timeout
-	a.settings.sessionToken = call.SessionToken
 	for _, o := range options {
 		if o != nil {
 			o.applyToCall(&a.settings)
 		}
+	}
+	if !call.SessionToken.IsZero() {
+		a.settings.sessionToken = call.SessionToken
 	}
 	raw, err := a.do(ctx, destination)
 	if a.settings.response != nil {
@@ -210,7 +212,7 @@ func (a *activeCall) prepare(ctx context.Context) (*retryablehttp.Request, *Erro
 	if needsIdempotencyKey(a.call.Method) {
 		a.idempotencyKey = s.idempotencyKey
 		if a.idempotencyKey == "" {
-			a.idempotencyKey = deriveIdempotencyKey(a.call, a.client.account, s.sessionToken, body)
+			a.idempotencyKey = deriveIdempotencyKey(a.call, a.client.account, s.sessionToken, s.customerToken, body)
 		}
 	}
 	request, err := retryablehttp.NewRequestWithContext(ctx, a.call.Method, address, bodyReader(body))

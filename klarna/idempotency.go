@@ -17,7 +17,7 @@ func needsIdempotencyKey(method string) bool {
 
 // deriveIdempotencyKey makes a UUIDv5, as Klarna asks, from everything that makes a call the same call. Without a
 // reference of the caller's nothing tells a repeat from a second, equal call, so the key is random.
-func deriveIdempotencyKey(call *Call, account string, sessionToken Secret, body []byte) string {
+func deriveIdempotencyKey(call *Call, account string, sessionToken, customerToken Secret, body []byte) string {
 	if call.Reference == "" {
 		random := uuid.New()
 		return uuid.NewSHA1(idempotencyNamespace, random[:]).String()
@@ -26,7 +26,11 @@ func deriveIdempotencyKey(call *Call, account string, sessionToken Secret, body 
 	for _, part := range append([]string{call.Operation, account, call.Reference, sessionToken.Reveal()}, call.IDs...) {
 		material = appendPart(material, []byte(part))
 	}
-	return uuid.NewSHA1(idempotencyNamespace, appendPart(material, body)).String()
+	material = appendPart(material, body)
+	if !customerToken.IsZero() {
+		material = appendPart(material, []byte(customerToken.Reveal()))
+	}
+	return uuid.NewSHA1(idempotencyNamespace, material).String()
 }
 
 // appendPart writes the length first, so that no two lists of parts run together into the same bytes.

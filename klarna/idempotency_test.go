@@ -89,11 +89,20 @@ func TestAnythingElseThatMakesACallGivesAnotherKey(t *testing.T) {
 
 func TestWhatIsNotPartOfACallLeavesItsKey(t *testing.T) {
 	first := keyOf(t, "", authorize())
+	if won := keyOf(t, "", with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("a") }), klarna.WithSessionToken(klarna.Secret{})); won == first {
+		t.Error("an option without a token erases the call's own")
+	}
+	ofTheCall := keyOf(t, "", with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("a") }))
+	if won := keyOf(t, "", with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("a") }), klarna.WithSessionToken(klarna.NewSecret("b"))); won != ofTheCall {
+		t.Error("an option replaces the call's own session token")
+	}
+	if keyOf(t, "", authorize(), klarna.WithCustomerToken(klarna.NewSecret("a"))) == keyOf(t, "", authorize(), klarna.WithCustomerToken(klarna.NewSecret("b"))) {
+		t.Error("two customers' calls have the same key")
+	}
 	for name, got := range map[string]string{
-		"a session token given either way": keyOf(t, "", with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("a") }), klarna.WithSessionToken(klarna.Secret{})),
-		"a correlation id":                 keyOf(t, "", authorize(), klarna.WithCorrelationID("abc")),
-		"an empty key of the caller's":     keyOf(t, "", authorize(), klarna.WithIdempotencyKey("")),
-		"integration metadata":             keyOf(t, "", authorize(), klarna.WithIntegrationMetadata(metadata("X", "1"))),
+		"a correlation id":             keyOf(t, "", authorize(), klarna.WithCorrelationID("abc")),
+		"an empty key of the caller's": keyOf(t, "", authorize(), klarna.WithIdempotencyKey("")),
+		"integration metadata":         keyOf(t, "", authorize(), klarna.WithIntegrationMetadata(metadata("X", "1"))),
 	} {
 		if got != first {
 			t.Errorf("%s changes the key", name)

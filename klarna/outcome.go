@@ -1,6 +1,9 @@
 package klarna
 
-import "errors"
+import (
+	"errors"
+	"net/http"
+)
 
 // Outcome says what may have happened at Klarna when a call failed. It is observed on the connection, not guessed
 // from the kind of error. Where it is in doubt it is OutcomeUnknown, the zero value.
@@ -54,5 +57,12 @@ func outcome(attempts []Attempt) Outcome {
 	return result
 }
 
-// refused reports that Klarna answered and did not execute.
-func (a Attempt) refused() bool { return a.StatusCode >= 400 && a.StatusCode < 500 }
+// refused reports that Klarna answered and did not execute. What a proxy says when it gave up waiting is no answer of Klarna's.
+func (a Attempt) refused() bool {
+	switch a.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooEarly, 499:
+		return false
+	default:
+		return a.StatusCode >= 400 && a.StatusCode < 500
+	}
+}

@@ -86,7 +86,7 @@ func joinCauses(first, second error) error {
 }
 
 func isOwn(err error) bool {
-	for _, own := range []error{errAttemptTimeout, errTooLarge, errNoAnswer, errNoTime} {
+	for _, own := range []error{errAttemptTimeout, errTooLarge, errSwitched, errNoAnswer, errNoTime} {
 		if errors.Is(err, own) {
 			return true
 		}

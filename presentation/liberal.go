@@ -1,21 +1,21 @@
 package presentation
 
-import "github.com/klarna-go/klarna-go/internal/strictjson"
+import (
+	"fmt"
+	"log/slog"
 
-// UnmarshalJSON reads an option. Klarna's texts are less sure of its members than of the instruction beside it, so a
-// shape that does not fit must not cost the whole answer: its members are then all kept in Unknown.
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+)
+
+// UnmarshalJSON reads an option. Klarna's texts are less sure of its members than of the instruction beside it, so one of
+// another shape costs no other: it is kept in Unknown. What is not even an object is in the whole answer's Raw.
 func (o *PaymentOption) UnmarshalJSON(text []byte) error {
 	type plain PaymentOption
-	var p plain
-	if err := strictjson.Unmarshal(text, &p); err == nil {
-		*o = PaymentOption(p)
-		return nil
-	}
-	*o = PaymentOption{}
-	if strictjson.Unmarshal(text, &o.Unknown) != nil {
-		o.Unknown = nil // not even an object; the whole answer's Raw has it
-	}
-	return nil
+	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
+	*o = PaymentOption(p)
+	o.Unknown = redact.Merge(o.Unknown, misfits)
+	return err
 }
 
 // UnmarshalJSON reads a text in either of Klarna's forms, and a bare string as the plain form.
@@ -27,3 +27,33 @@ func (t *Text) UnmarshalJSON(text []byte) error {
 	}
 	return strictjson.Unmarshal(text, (*plain)(t))
 }
+
+// A saved option may name the customer and a card, so none of these prints its texts.
+
+// Format writes the instruction, whatever the verb.
+func (p Presentation) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
+
+// LogValue returns what Format writes.
+func (p Presentation) LogValue() slog.Value { return slog.StringValue(p.describe()) }
+
+func (p *Presentation) describe() string {
+	return fmt.Sprintf("presentation.Presentation{%q %q}", string(p.Instruction), string(p.PaymentStatus))
+}
+
+// Format writes no text, whatever the verb.
+func (PaymentOption) Format(s fmt.State, _ rune) { redact.Personal(s, "presentation.PaymentOption") }
+
+// LogValue returns what Format writes.
+func (PaymentOption) LogValue() slog.Value { return redact.LogPersonal("presentation.PaymentOption") }
+
+// Format writes no text, whatever the verb.
+func (Text) Format(s fmt.State, _ rune) { redact.Personal(s, "presentation.Text") }
+
+// LogValue returns what Format writes.
+func (Text) LogValue() slog.Value { return redact.LogPersonal("presentation.Text") }
+
+// Format writes no text, whatever the verb.
+func (TextPart) Format(s fmt.State, _ rune) { redact.Personal(s, "presentation.TextPart") }
+
+// LogValue returns what Format writes.
+func (TextPart) LogValue() slog.Value { return redact.LogPersonal("presentation.TextPart") }

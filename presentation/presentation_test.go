@@ -2,6 +2,7 @@ package presentation_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -258,6 +259,24 @@ func TestAnAnswerWithoutAnOptionCanBeReadLikeAnyOther(t *testing.T) {
 	}
 }
 
+func TestAnAnswerPrintsNoTextOfTheCustomers(t *testing.T) {
+	const canary = "canary-4242"
+	client, mock := newClient(t)
+	answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","saved_payment_option":{"header":{"text":"`+canary+`"},"terms":{"parts":[{"type":"TEXT","text":"`+canary+`"}]}}}`)
+	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	option := p.SavedPaymentOption
+	for _, value := range []any{p, *p, option, &option, option.Header, option.Terms.Parts[0]} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, canary) || strings.Contains(text, fmt.Sprintf("%x", canary)) {
+				t.Errorf("%s of %T prints %s", verb, value, text)
+			}
+		}
+	}
+}
+
 func TestInstructionThatIsUnknownIsObeyedAsShowKlarna(t *testing.T) {
 	for instruction, want := range map[presentation.Instruction]presentation.Instruction{
 		presentation.ShowKlarna:      presentation.ShowKlarna,
@@ -278,8 +297,9 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 		name, option string
 		unknown      []string
 	}{
-		{"a member of another type", `{"payment_option_id":"a","icon":"https://klarna.test/i.svg"}`, []string{"icon", "payment_option_id"}},
+		{"a member of another type", `{"payment_option_id":"a","icon":"https://klarna.test/i.svg"}`, []string{"icon"}},
 		{"not an object", `"S0xBUk5B"`, nil},
+		{"a badge that is a list", `{"payment_option_id":"a","badge":["NEW"]}`, []string{"badge"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client, mock := newClient(t)
@@ -290,6 +310,9 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 			}
 			if p.Instruction != presentation.HideKlarna || !strings.Contains(string(p.Raw), tc.option) {
 				t.Errorf("instruction %s, raw %s", p.Instruction, []byte(p.Raw))
+			}
+			if strings.HasPrefix(tc.option, "{") && p.PaymentOption.PaymentOptionID != "a" {
+				t.Errorf("payment_option_id %q", p.PaymentOption.PaymentOptionID)
 			}
 			var names []string
 			for name := range p.PaymentOption.Unknown {

@@ -28,12 +28,14 @@ type gateway struct {
 	byRequest map[string]*payment // by payment_request_id
 }
 
-// payment is one purchase. A gateway with replicas keeps it in a database; what has to survive a crash is the first
-// request, or what it is made from, because the final call takes its references from it.
+// payment is one purchase. A gateway with replicas keeps it in a database; what has to survive a crash is the first request and
+// the session token that it was sent with: a repeat must be the very same call, and the final call takes its references from it.
 type payment struct {
 	mu               sync.Mutex // one settlement at a time
 	id               string
 	first            authorization.Request
+	sessionToken     klarna.Secret
+	unsure           bool // an authorize call may have been executed without our knowing
 	status           status
 	redirectURL      string
 	paymentRequestID string
@@ -133,19 +135,30 @@ func (g *gateway) createPayment(w http.ResponseWriter, r *http.Request) {
 	p := g.payment(in)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := g.authorize(r.Context(), p, klarna.NewSecret(in.SessionToken)); err != nil {
+	if p.first.RequestPaymentTransaction.Amount != in.Amount || p.first.Currency != in.Currency {
+		http.Error(w, "this reference is another payment's", http.StatusConflict)
+		return
+	}
+	if err := g.authorize(r.Context(), p); err != nil {
 		g.fail(w, err)
 		return
 	}
 	writeJSON(w, p.answer())
 }
 
-func (g *gateway) authorize(ctx context.Context, p *payment, sessionToken klarna.Secret) error {
+func (g *gateway) authorize(ctx context.Context, p *payment) error {
 	if p.status != "" {
 		return nil
 	}
-	answer, err := g.authorizations.Authorize(ctx, p.first, klarna.WithSessionToken(sessionToken))
+	answer, err := g.authorizations.Authorize(ctx, p.first, klarna.WithSessionToken(p.sessionToken))
 	if err != nil {
+		p.unsure = p.unsure || klarna.OutcomeOf(err) == klarna.OutcomeUnknown
+		if !p.unsure {
+			// Nothing came of it, so the Partner may correct it and use its reference again.
+			g.mu.Lock()
+			delete(g.payments, p.id)
+			g.mu.Unlock()
+		}
 		return err
 	}
 	return g.record(p, answer)
@@ -159,7 +172,7 @@ func (g *gateway) payment(in paymentRequest) *payment {
 	id := "pay-" + in.Reference
 	p, ok := g.payments[id]
 	if !ok {
-		p = &payment{id: id, first: authorization.Request{
+		p = &payment{id: id, sessionToken: klarna.NewSecret(in.SessionToken), first: authorization.Request{
 			Currency: in.Currency,
 			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 				Amount:                      in.Amount,
@@ -271,6 +284,10 @@ func (g *gateway) settle(ctx context.Context, p *payment) error {
 func (g *gateway) finalize(ctx context.Context, p *payment, approval authorization.Approval) error {
 	if p.status != pending {
 		return nil
+	}
+	if approval.Amount != p.first.RequestPaymentTransaction.Amount {
+		// This gateway offers no choice at Klarna that could change it.
+		return g.cancel(ctx, p)
 	}
 	answer, err := g.authorizations.Finalize(ctx, p.first, approval)
 	if err != nil {

@@ -17,9 +17,12 @@ import (
 
 var encoding = json.JoinOptions(
 	json.Deterministic(true),
-	json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, s redact.Secret) error {
-		return enc.WriteToken(jsontext.String(s.Reveal()))
-	})),
+	json.WithMarshalers(json.JoinMarshalers(
+		json.MarshalToFunc(func(enc *jsontext.Encoder, s redact.Secret) error {
+			return enc.WriteToken(jsontext.String(s.Reveal()))
+		}),
+		json.MarshalToFunc(encodeTime),
+	)),
 )
 
 var decoding = json.WithUnmarshalers(json.UnmarshalFromFunc(decodeTime))

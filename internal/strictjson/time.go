@@ -10,6 +10,16 @@ import (
 // read by all of them.
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", time.DateOnly}
 
+// encodeTime writes a time as UTC, as decodeTime reads it: a request that was stored and read back, on whatever machine, must be the same bytes
+// and so have the same idempotency key.
+func encodeTime(enc *jsontext.Encoder, t time.Time) error {
+	text, err := t.UTC().MarshalText()
+	if err != nil {
+		return err
+	}
+	return enc.WriteToken(jsontext.String(string(text)))
+}
+
 // decodeTime reads a time as UTC. One that cannot be read is the zero time: a time of a new form must not make a payment's whole
 // answer unreadable.
 func decodeTime(dec *jsontext.Decoder, t *time.Time) error {
