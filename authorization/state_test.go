@@ -70,6 +70,10 @@ func TestAPaymentRequestHasAnApprovalOnceItIsCompletedAndHasAToken(t *testing.T)
 			"authorization: the payment request is not completed: it has no session token",
 		},
 		{
+			"no amount", &authorization.PaymentRequest{State: authorization.StateCompleted, StateContext: authorization.StateContext{PaymentToken: oldest}},
+			oldest, "authorization: the payment request is not completed: it has no amount",
+		},
+		{
 			"another state", &authorization.PaymentRequest{State: authorization.StateInProgress, StateContext: authorization.StateContext{PaymentToken: oldest}},
 			oldest, "authorization: the payment request is not completed: its state is IN_PROGRESS",
 		},
