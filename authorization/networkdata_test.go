@@ -3,6 +3,7 @@ package authorization_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -21,9 +22,10 @@ func TestNetworkDataIsSentByteForByte(t *testing.T) {
 		{"no JSON at all", "not ours to judge"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			older, created := order(), params()
+			older, created, createdOlder := order(), params(), params()
 			newer := order()
-			newer.KlarnaNetworkData, created.KlarnaNetworkData, older.InteroperabilityData = tc.data, tc.data, tc.data
+			newer.KlarnaNetworkData, created.KlarnaNetworkData = tc.data, tc.data
+			older.InteroperabilityData, createdOlder.InteroperabilityData = tc.data, tc.data
 			for name, call := range map[string]func(*authorization.Client) error{
 				"klarna_network_data": func(c *authorization.Client) error {
 					_, err := c.Authorize(t.Context(), newer)
@@ -45,8 +47,16 @@ func TestNetworkDataIsSentByteForByte(t *testing.T) {
 					_, err := c.CreatePaymentRequest(t.Context(), created)
 					return err
 				},
+				"interoperability_data of a payment request": func(c *authorization.Client) error {
+					_, err := c.CreatePaymentRequest(t.Context(), createdOlder)
+					return err
+				},
 			} {
-				client, wire := newClient(t, http.StatusOK, stepUpAnswer)
+				answer := stepUpAnswer
+				if strings.HasSuffix(name, "payment request") {
+					answer = paymentRequestAnswer
+				}
+				client, wire := newClient(t, http.StatusOK, answer)
 				if err := call(authorization.New(client)); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}

@@ -221,13 +221,28 @@ func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID stri
 const paymentRequestRoute = "payment/requests/{payment_request_id}"
 
 func (c *Client) paymentRequest(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*PaymentRequest, error) {
-	p := new(PaymentRequest)
+	p := new(identified)
 	raw, err := c.klarna.Do(ctx, call, p, options...)
 	if err != nil {
 		return nil, err
 	}
 	p.Raw = raw
-	return p, nil
+	return &p.PaymentRequest, nil
+}
+
+// identified is a payment request that is the whole of an answer. One without id or state says nothing, and must not pass for a payment
+// request that is open, or for one that was canceled.
+type identified struct{ PaymentRequest }
+
+// UnmarshalJSON reads the answer.
+func (p *identified) UnmarshalJSON(text []byte) error {
+	if err := strictjson.Unmarshal(text, &p.PaymentRequest); err != nil {
+		return err
+	}
+	if p.PaymentRequestID == "" || p.State == "" {
+		return strictjson.Invalid("it has no payment_request_id or no state")
+	}
+	return nil
 }
 
 // Format writes id and state, whatever the verb: a payment request holds tokens and personal data.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -136,5 +137,28 @@ func TestFinalizeDependsOnTheFirstRequestAndTheApprovalAlone(t *testing.T) {
 				t.Errorf("the first request was changed: %+v", r)
 			}
 		})
+	}
+}
+
+// It must not pass for one that is open, nor for one that was canceled.
+func TestAPaymentRequestWithoutIDOrStateIsNoAnswer(t *testing.T) {
+	for _, answer := range []string{`{}`, `{"data":{}}`, `{"payment_request_id":"p"}`, `{"state":"CANCELED"}`, `null`} {
+		for name, call := range map[string]func(*authorization.Client) (*authorization.PaymentRequest, error){
+			"create": func(c *authorization.Client) (*authorization.PaymentRequest, error) {
+				return c.CreatePaymentRequest(t.Context(), params())
+			},
+			"read": func(c *authorization.Client) (*authorization.PaymentRequest, error) {
+				return c.ReadPaymentRequest(t.Context(), "p")
+			},
+			"cancel": func(c *authorization.Client) (*authorization.PaymentRequest, error) {
+				return c.CancelPaymentRequest(t.Context(), "p")
+			},
+		} {
+			client, _ := newClient(t, http.StatusOK, answer)
+			p, err := call(authorization.New(client))
+			if p != nil || err == nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown || !strings.Contains(err.Error(), "payment_request_id") {
+				t.Errorf("%s answered %s: %v, %v", name, answer, p, err)
+			}
+		}
 	}
 }
