@@ -678,7 +678,7 @@ func TestOptionsReachTheCall(t *testing.T) {
 				t.Fatal(err)
 			}
 			if response.StatusCode == 0 {
-				t.Skip("it takes no options")
+				return // it takes no options
 			}
 			given := "given"
 			if strings.HasPrefix(o.name, "Finalize") {
