@@ -46,12 +46,7 @@ func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID st
 	call := transactionCall("capture", http.MethodPost, "/capture", paymentTransactionID)
 	call.Body = &capture
 	call.Reference = capture.PaymentCaptureReference
-	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		p.amount("capture_amount", capture.CaptureAmount)
-		p.optionalReference("payment_capture_reference", capture.PaymentCaptureReference)
-		return p
-	}
+	call.Validate = amountAndReference("capture_amount", capture.CaptureAmount, "payment_capture_reference", capture.PaymentCaptureReference)
 	return do[PaymentCapture](ctx, c, call, options)
 }
 

@@ -45,12 +45,7 @@ func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID str
 	call := transactionCall("refund", http.MethodPost, "/refund", paymentTransactionID)
 	call.Body = &refund
 	call.Reference = refund.RefundReference
-	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		p.amount("refund_amount", refund.RefundAmount)
-		p.optionalReference("refund_reference", refund.RefundReference)
-		return p
-	}
+	call.Validate = amountAndReference("refund_amount", refund.RefundAmount, "refund_reference", refund.RefundReference)
 	return do[PaymentRefund](ctx, c, call, options)
 }
 
@@ -65,12 +60,7 @@ func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, ref
 		Body:         &refund,
 		Reference:    refund.PaymentRefundReference,
 		BodyOptional: true,
-		Validate: func() []klarna.ValidationError {
-			var p problems
-			p.amount("refund_amount", refund.RefundAmount)
-			p.optionalReference("payment_refund_reference", refund.PaymentRefundReference)
-			return p
-		},
+		Validate:     amountAndReference("refund_amount", refund.RefundAmount, "payment_refund_reference", refund.PaymentRefundReference),
 	}, options)
 }
 

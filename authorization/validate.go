@@ -41,6 +41,16 @@ func (p *problems) amount(path string, value int64) {
 	}
 }
 
+// amountAndReference is the validation of a capture or a refund.
+func amountAndReference(amountPath string, amount int64, referencePath, reference string) func() []klarna.ValidationError {
+	return func() []klarna.ValidationError {
+		var p problems
+		p.amount(amountPath, amount)
+		p.optionalReference(referencePath, reference)
+		return p
+	}
+}
+
 func (r *Request) problems() []klarna.ValidationError {
 	var p problems
 	if r.Currency == "" {
