@@ -174,6 +174,9 @@ func (a *activeCall) withoutSecrets(s string) string {
 }
 
 func withoutLocation(h http.Header) http.Header {
+	if len(h["Location"]) == 0 {
+		return h // almost always: nothing to copy for
+	}
 	h = h.Clone()
 	h.Del("Location")
 	return h
