@@ -55,7 +55,7 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 	s := &stage{paymentID: "pay-" + reference}
 	options := []klarna.Option{
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-			return j.transport(gatewayParty, klarnaParty, next)
+			return j.tap().Transport(gatewayParty, klarnaParty, next)
 		}),
 		klarna.WithIntegrationMetadata(klarna.IntegrationMetadata{
 			Integrator: klarna.Integrator{Name: "KLARNA_GO_EXAMPLE", SessionReference: rand.Text()},
@@ -89,21 +89,21 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 		}
 		mux := http.NewServeMux()
 		mux.Handle("/", s.gateway.mux)
-		mux.Handle("POST /klarna/webhook", j.handler(klarnaParty, gatewayParty, s.gateway.mux))
+		mux.Handle("POST /klarna/webhook", j.tap().Webhooks(klarnaParty, gatewayParty, s.gateway.mux))
 		return mux, nil
 	})
 	if err != nil {
 		return s, err
 	}
 	merchantURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
-		toGateway := &http.Client{Transport: j.transport(merchantParty, gatewayParty, new(http.Transport))}
+		toGateway := &http.Client{Transport: j.tap().Transport(merchantParty, gatewayParty, new(http.Transport))}
 		return newMerchant(url, gatewayURL, toGateway, reference).mux, nil
 	})
 	if err != nil {
 		return s, err
 	}
 	s.customer = &customer{merchant: merchantURL, http: &http.Client{
-		Transport:     j.transport(customerParty, merchantParty, new(http.Transport)),
+		Transport:     j.tap().Transport(customerParty, merchantParty, new(http.Transport)),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	return s, nil
