@@ -72,7 +72,7 @@ func (s *Server) Transactions() []Transaction {
 	defer s.mu.Unlock()
 	s.settle()
 	var list []Transaction
-	for _, t := range s.transactions.order {
+	for _, t := range s.transactions.all() {
 		entry := Transaction{
 			PaymentTransactionID: t.id,
 			Reference:            t.reference,
@@ -116,7 +116,7 @@ func (s *Server) PaymentRequests() []PaymentRequest {
 	defer s.mu.Unlock()
 	s.settle()
 	var list []PaymentRequest
-	for _, r := range s.paymentRequests.order {
+	for _, r := range s.paymentRequests.all() {
 		entry := PaymentRequest{
 			PaymentRequestID:  r.id,
 			Reference:         r.draft.reference,

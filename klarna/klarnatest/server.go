@@ -34,6 +34,7 @@ type Server struct {
 	clock      clock
 	agenda     agenda
 	timer      *time.Timer
+	alarm      time.Time // what timer is set to, by the machine's clock
 	ticks      gate
 	deliveries gate
 	conns      gate

@@ -145,15 +145,15 @@ func (s *Server) createWebhook(c *call) answer {
 	if len(found) > 0 {
 		return invalid(found...)
 	}
-	if slices.ContainsFunc(s.subscriptions.order, draft.sameAs) {
+	if slices.ContainsFunc(s.subscriptions.all(), draft.sameAs) {
 		return conflict("there is such a webhook already")
 	}
 	return reply(http.StatusCreated, s.newSubscription(draft).body())
 }
 
 func (s *Server) listWebhooks(*call) answer {
-	list := make([]webhookBody, 0, len(s.subscriptions.order))
-	for _, sub := range s.subscriptions.order {
+	list := make([]webhookBody, 0, len(s.subscriptions.all()))
+	for _, sub := range s.subscriptions.all() {
 		list = append(list, sub.body())
 	}
 	return reply(http.StatusOK, map[string]any{"webhooks": list})

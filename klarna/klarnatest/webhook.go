@@ -69,7 +69,7 @@ type metadata struct {
 // emit sends an event to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
 func (s *Server) emit(eventType string, payload any) {
 	var wanted []*subscription
-	for _, sub := range s.subscriptions.order {
+	for _, sub := range s.subscriptions.all() {
 		if sub.enabled() && slices.ContainsFunc(sub.patterns, func(p string) bool { return matches(p, eventType) }) {
 			wanted = append(wanted, sub)
 		}
