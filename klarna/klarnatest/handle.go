@@ -38,7 +38,7 @@ func (s *Server) handle(r *http.Request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.cut != cutAll {
-		s.requests[entry].StatusCode = a.status
+		entry.StatusCode = a.status
 	}
 	return a
 }

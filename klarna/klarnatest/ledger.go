@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -25,9 +24,9 @@ type Request struct {
 	StatusCode int
 }
 
-func (s *Server) record(c *call) (index int) {
+func (s *Server) record(c *call) *Request {
 	r := c.request
-	s.requests = append(s.requests, Request{
+	entry := &Request{
 		Time:      s.clock.now(),
 		Operation: c.operation(),
 		Method:    r.Method,
@@ -35,18 +34,20 @@ func (s *Server) record(c *call) (index int) {
 		Query:     r.URL.Query(),
 		Header:    r.Header.Clone(),
 		Body:      c.body,
-	})
-	return len(s.requests) - 1
+	}
+	s.requests.push(entry)
+	return entry
 }
 
 // Requests returns every request received so far, in order.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := slices.Clone(s.requests)
-	for i := range list {
-		list[i].Header = list[i].Header.Clone()
-		list[i].Body = bytes.Clone(list[i].Body)
+	list := make([]Request, s.requests.len())
+	for i, entry := range s.requests.all() {
+		list[i] = *entry
+		list[i].Header = entry.Header.Clone()
+		list[i].Body = bytes.Clone(entry.Body)
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -22,11 +23,12 @@ type Server struct {
 	// PartnerAccountID is the only account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE".
 	PartnerAccountID string
 
-	ctx      context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
-	stop     context.CancelFunc
-	http     *http.Server  // nil without a socket
-	served   chan struct{} // closed when the accept loop has ended
-	webhooks *http.Client
+	ctx       context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
+	stop      context.CancelFunc
+	http      *http.Server      // nil without a socket
+	served    chan struct{}     // closed when the accept loop has ended
+	transport http.RoundTripper // of webhooks, nil for the network
+	parallel  int               // deliveries of one webhook
 
 	// mu guards everything below. Nothing outside the package is called while it is held: a webhook receiver calls back.
 	mu         sync.Mutex
@@ -42,15 +44,18 @@ type Server struct {
 	instruction     string
 	rules           []AuthorizeRule
 	faults          []*scriptedFault
-	webhookFaults   []scriptedWebhook
-	requests        []Request
+	faultDice       *mathrand.Rand
+	webhookFaults   []*scriptedWebhook
+	webhookDice     *mathrand.Rand
+	requests        fifo[*Request]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
 	tokens          map[string]*sessionToken
 	remembered      map[idempotencyKey]*remembered
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
-	deliveryLog     []Delivery
+	outbox          map[*shipment]struct{}
+	deliveryLog     fifo[Delivery]
 }
 
 // Format writes the URL, whatever the verb: a server is in use by several goroutines while a test prints it.
@@ -64,6 +69,8 @@ type config struct {
 	running   bool
 	start     time.Time
 	transport http.RoundTripper
+	parallel  int
+	seed      int64
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
@@ -83,6 +90,10 @@ func WithTime(start time.Time) Option { return func(c *config) { c.start = start
 func WithWebhookTransport(transport http.RoundTripper) Option {
 	return func(c *config) { c.transport = transport }
 }
+
+// WithParallelDeliveries makes up to n deliveries of each webhook at once, so that a receiver that takes its time to answer
+// keeps pace with many events. They then come in any order, as Klarna's do. The default is one after the other.
+func WithParallelDeliveries(n int) Option { return func(c *config) { c.parallel = n } }
 
 // NewServer starts a server for a test. Its clock stands still until the test moves it with [Server.Advance]. The server
 // is closed when the test ends, and whatever was scripted and never met then fails the test.
@@ -110,26 +121,22 @@ func start(c config, opts []Option) (*Server, error) {
 	for _, opt := range opts {
 		opt(&c)
 	}
-	if c.transport == nil {
-		// A kept connection is a goroutine that outlives the delivery; and no proxy of the environment sees a webhook.
-		c.transport = &http.Transport{DisableKeepAlives: true}
-	}
 	s := &Server{
 		URL:              "https://klarnatest.invalid",
 		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
 		PartnerAccountID: "krn:partner:global:account:test:" + rand.Text()[:8],
-		webhooks: &http.Client{
-			Transport:     c.transport,
-			Timeout:       10 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		clock:           newClock(c.running, c.start),
-		paymentRequests: newCollection[*paymentRequest](),
-		transactions:    newCollection[*transaction](),
-		signingKeys:     newCollection[*signingKey](),
-		subscriptions:   newCollection[*subscription](),
-		tokens:          map[string]*sessionToken{},
-		remembered:      map[idempotencyKey]*remembered{},
+		transport:        c.transport,
+		parallel:         max(c.parallel, 1),
+		clock:            newClock(c.running, c.start),
+		faultDice:        newDice(c.seed, 1),
+		webhookDice:      newDice(c.seed, 2),
+		outbox:           map[*shipment]struct{}{},
+		paymentRequests:  newCollection[*paymentRequest](),
+		transactions:     newCollection[*transaction](),
+		signingKeys:      newCollection[*signingKey](),
+		subscriptions:    newCollection[*subscription](),
+		tokens:           map[string]*sessionToken{},
+		remembered:       map[idempotencyKey]*remembered{},
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if c.socket {
@@ -202,14 +209,19 @@ func (s *Server) unmet() []string {
 	defer s.mu.Unlock()
 	var list []string
 	for _, f := range s.faults {
-		list = append(list, fmt.Sprintf("scripted fault was never met: %s at %q, %d of %d times left",
-			f.Kind, f.Operation, f.left, f.times()))
+		if f.owed() {
+			list = append(list, fmt.Sprintf("scripted fault was never met: %s at %q, %d of %d times left",
+				f.Kind, f.Operation, f.left, f.times))
+		}
 	}
 	for _, r := range s.rules {
 		list = append(list, strings.TrimSpace(fmt.Sprintf("scripted authorize answer was never asked for: %s %s", r.Result, r.Reason)))
 	}
 	for _, w := range s.webhookFaults {
-		list = append(list, fmt.Sprintf("scripted webhook fault was never met: %s at %q", w.fault, w.pattern))
+		if w.owed() {
+			list = append(list, fmt.Sprintf("scripted webhook fault was never met: %s at %q, %d of %d times left",
+				w.Fault, w.EventType, w.left, w.times))
+		}
 	}
 	return list
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// subscription is a webhook. Its deliveries are made one after the other, so that a test sees them in the order in which
-// things happened. Each is signed with the key of the moment of its attempt.
+// subscription is a webhook. Its deliveries are made one after the other, unless [WithParallelDeliveries] says otherwise, so
+// that a test sees them in the order in which things happened. Each is signed with the key of the moment of its attempt.
 type subscription struct {
 	id        string
 	url       string
@@ -24,8 +24,10 @@ type subscription struct {
 	createdAt time.Time
 	updatedAt time.Time
 	deleted   bool
-	queue     []*shipment
-	draining  bool
+	client    *http.Client
+	queue     fifo[*shipment]
+	drains    int       // goroutines at work on the queue
+	overtaken *shipment // waits until the next event was shipped
 }
 
 const (
@@ -54,6 +56,7 @@ func (s *Server) newSubscription(draft subscription) *subscription {
 	draft.id = "krn:partner:global:notification:webhook:" + uuid.NewString()
 	draft.createdAt = s.clock.now()
 	draft.updatedAt = draft.createdAt
+	draft.client = s.newCourier()
 	s.subscriptions.add(draft.id, &draft)
 	return &draft
 }
