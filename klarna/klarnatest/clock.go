@@ -103,6 +103,7 @@ func (s *Server) settle() {
 		}
 		s.agenda.pop().run()
 	}
+	s.trimLogs()
 	s.arm()
 }
 
@@ -168,7 +169,7 @@ func (s *Server) Advance(d time.Duration) {
 		s.settle()
 	}
 	s.clock.forwardTo(target)
-	s.arm()
+	s.settle()
 }
 
 // Flush waits until every webhook delivery due now was attempted. It must not be called from a webhook receiver.

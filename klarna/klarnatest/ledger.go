@@ -35,6 +35,7 @@ func (s *Server) record(c *call) *Request {
 		Header:    r.Header.Clone(),
 		Body:      c.body,
 	}
+	s.trimLogs()
 	s.requests.push(entry)
 	return entry
 }
@@ -43,6 +44,7 @@ func (s *Server) record(c *call) *Request {
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.trimLogs()
 	list := make([]Request, s.requests.len())
 	for i, entry := range s.requests.all() {
 		list[i] = *entry

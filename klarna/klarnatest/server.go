@@ -3,11 +3,13 @@ package klarnatest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,8 @@ type Server struct {
 	served    chan struct{}     // closed when the accept loop has ended
 	transport http.RoundTripper // of webhooks, nil for the network
 	parallel  int               // deliveries of one webhook
+	authority *authority        // nil without TLS
+	retention time.Duration     // 0 is without end
 
 	// mu guards everything below. Nothing outside the package is called while it is held: a webhook receiver calls back.
 	mu         sync.Mutex
@@ -40,6 +44,7 @@ type Server struct {
 	ticks      gate
 	deliveries gate
 	conns      gate
+	quota      quota
 
 	instruction     string
 	rules           []AuthorizeRule
@@ -71,6 +76,11 @@ type config struct {
 	transport http.RoundTripper
 	parallel  int
 	seed      int64
+	addr      string
+	tls       bool
+	clientCAs *x509.CertPool
+	rateLimit int
+	retention time.Duration
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
@@ -81,6 +91,9 @@ func WithoutSocket() Option { return func(c *config) { c.socket = false } }
 // WithRunningClock lets the server's clock run by itself, as [Start] does. Inside a testing/synctest bubble, where the
 // server must then be made too, it runs with the bubble's time.
 func WithRunningClock() Option { return func(c *config) { c.running = true } }
+
+// WithAddr sets the address to listen on, such as "127.0.0.1:8787". The default is a free port on loopback.
+func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // WithTime sets the clock's first time. The default is the present second.
 func WithTime(start time.Time) Option { return func(c *config) { c.start = start } }
@@ -99,7 +112,7 @@ func WithParallelDeliveries(n int) Option { return func(c *config) { c.parallel 
 // is closed when the test ends, and whatever was scripted and never met then fails the test.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := start(config{socket: true}, opts)
+	s, err := start(config{}, opts)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -114,10 +127,11 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program. Its clock runs by itself. The caller closes the server.
 func Start(opts ...Option) (*Server, error) {
-	return start(config{socket: true, running: true}, opts)
+	return start(config{running: true}, opts)
 }
 
 func start(c config, opts []Option) (*Server, error) {
+	c.socket, c.addr = true, "127.0.0.1:0"
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -127,6 +141,8 @@ func start(c config, opts []Option) (*Server, error) {
 		PartnerAccountID: "krn:partner:global:account:test:" + rand.Text()[:8],
 		transport:        c.transport,
 		parallel:         max(c.parallel, 1),
+		retention:        c.retention,
+		quota:            quota{limit: c.rateLimit},
 		clock:            newClock(c.running, c.start),
 		faultDice:        newDice(c.seed, 1),
 		webhookDice:      newDice(c.seed, 2),
@@ -140,7 +156,7 @@ func start(c config, opts []Option) (*Server, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if c.socket {
-		if err := s.listen(); err != nil {
+		if err := s.listen(c); err != nil {
 			s.stop()
 			return nil, err
 		}
@@ -148,24 +164,50 @@ func start(c config, opts []Option) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) listen() error {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("klarnatest: listen on loopback: %w", err)
-	}
-	s.URL = "http://" + listener.Addr().String()
-	s.served = make(chan struct{})
+func (s *Server) listen(c config) error {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ConnState:         s.countConn,
+		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: time.Minute,
 		IdleTimeout:       59 * time.Second, // Klarna's own
 	}
+	s.http.Protocols.SetHTTP1(true) // whose connections a fault can cut
+	scheme := "http"
+	if c.tls {
+		var err error
+		if s.authority, err = newAuthority(c.clientCAs); err != nil {
+			return err
+		}
+		if s.http.TLSConfig, err = s.authority.serverConfig(); err != nil {
+			return err
+		}
+		scheme = "https"
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", c.addr)
+	if err != nil {
+		return fmt.Errorf("klarnatest: listen on %s: %w", c.addr, err)
+	}
+	s.URL = scheme + "://" + reachable(listener.Addr())
+	s.served = make(chan struct{})
 	go func() {
 		defer close(s.served)
-		_ = s.http.Serve(listener)
+		if c.tls {
+			_ = s.http.ServeTLS(listener, "", "")
+		} else {
+			_ = s.http.Serve(listener)
+		}
 	}()
 	return nil
+}
+
+// reachable is a listener's address for a client on the same machine.
+func reachable(addr net.Addr) string {
+	at, err := netip.ParseAddrPort(addr.String())
+	if err == nil && at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return addr.String()
 }
 
 // countConn lets Close wait for the goroutine that net/http keeps for each connection.

@@ -157,6 +157,7 @@ func (s *Server) drain(sub *subscription) {
 		s.mu.Unlock()
 		entry.StatusCode, entry.Err = s.post(sub.client, entry)
 		s.mu.Lock()
+		s.trimLogs()
 		s.deliveryLog.push(entry)
 		if delivered(entry.StatusCode) || d.attempt > len(retryDelays) {
 			delete(s.outbox, d)
@@ -212,6 +213,7 @@ func (s *Server) post(courier *http.Client, d Delivery) (status int, err error) 
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.trimLogs()
 	list := slices.Clone(s.deliveryLog.all())
 	for i := range list {
 		list[i].Body = bytes.Clone(list[i].Body)
