@@ -272,6 +272,58 @@ func TestChanceEndsAfterItsTimes(t *testing.T) {
 	}
 }
 
+// untilAnswered repeats a call with the same idempotency key, as a client must that does not know the outcome.
+func (c client) untilAnswered(body any, headers ...string) (r response, attempts int) {
+	c.Helper()
+	headers = append(headers, freshKey())
+	for attempts < 1000 {
+		attempts++
+		r, err := c.send("POST", authorizePath, body, headers...)
+		if err == nil && r.status == 200 && r.body != nil {
+			return r, attempts
+		}
+	}
+	c.Fatal("no answer")
+	return r, attempts
+}
+
+func TestWhateverGoesWrongAPurchaseIsOneTransaction(t *testing.T) {
+	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
+		for _, f := range []klarnatest.Fault{
+			{StatusCode: 429},
+			{StatusCode: 500},
+			{StatusCode: 500, AfterExecution: true},
+			{Kind: klarnatest.FaultHTML},
+			{Kind: klarnatest.FaultHTML, AfterExecution: true},
+			{Kind: klarnatest.FaultDropBefore},
+			{Kind: klarnatest.FaultDropAfter},
+			{Kind: klarnatest.FaultTruncate},
+			{Kind: klarnatest.FaultLongLength},
+			{Kind: klarnatest.FaultShortLength},
+		} {
+			f.Probability = 0.06
+			server.Script(f)
+		}
+		const purchases = 60
+		attempts := 0
+		for range purchases {
+			first, n := c.untilAnswered(stepUp(1))
+			if _, err := server.Approve(first.text("payment_request.payment_request_id")); err != nil {
+				t.Fatal(err)
+			}
+			requests := server.PaymentRequests()
+			final, m := c.untilAnswered(order(1), withToken(requests[len(requests)-1].SessionToken))
+			equal(t, "result", c.result(final), "APPROVED")
+			attempts += n + m
+		}
+		equal(t, "transactions", len(server.Transactions()), purchases)
+		equal(t, "payment requests", len(server.PaymentRequests()), purchases)
+		if attempts < 3*purchases { // of 2 that it takes without faults
+			t.Errorf("%d attempts met too few faults", attempts)
+		}
+	})
+}
+
 func TestFaultsThatAreClearedAreOwedNoMore(t *testing.T) {
 	server, c := newPair(t)
 	server.Script(klarnatest.Fault{Times: 9}, klarnatest.Fault{Probability: 1})
