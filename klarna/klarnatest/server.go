@@ -59,7 +59,8 @@ type Server struct {
 	remembered      map[idempotencyKey]*remembered
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
-	outbox          map[*shipment]struct{}
+	shipments       uint64 // so far
+	outbox          map[uint64]*shipment
 	deliveryLog     fifo[Delivery]
 }
 
@@ -146,7 +147,7 @@ func start(c config, opts []Option) (*Server, error) {
 		clock:            newClock(c.running, c.start),
 		faultDice:        newDice(c.seed, 1),
 		webhookDice:      newDice(c.seed, 2),
-		outbox:           map[*shipment]struct{}{},
+		outbox:           map[uint64]*shipment{},
 		paymentRequests:  newCollection[*paymentRequest](),
 		transactions:     newCollection[*transaction](),
 		signingKeys:      newCollection[*signingKey](),

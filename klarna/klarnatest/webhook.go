@@ -20,6 +20,7 @@ var retryDelays = [...]time.Duration{
 
 // shipment is one event on its way to one subscription. Those that were neither delivered nor given up are the outbox.
 type shipment struct {
+	number       uint64 // in the order of their events
 	subscription *subscription
 	eventID      string
 	eventType    string
@@ -106,8 +107,9 @@ func (s *Server) send(eventType string, payload any, to ...*subscription) {
 
 // pack puts a shipment into the outbox, due at a time of the clock.
 func (s *Server) pack(d shipment, due time.Time) *shipment {
-	d.due = due
-	s.outbox[&d] = struct{}{}
+	s.shipments++
+	d.number, d.due = s.shipments, due
+	s.outbox[d.number] = &d
 	return &d
 }
 
@@ -137,7 +139,7 @@ func (s *Server) drain(sub *subscription) {
 	for sub.queue.len() > 0 && !s.closed {
 		d := sub.queue.pop()
 		if !sub.enabled() {
-			delete(s.outbox, d) // a webhook that was disabled or deleted gets nothing, and no retry either
+			delete(s.outbox, d.number) // a webhook that was disabled or deleted gets nothing, and no retry either
 			continue
 		}
 		d.attempt++
@@ -160,7 +162,7 @@ func (s *Server) drain(sub *subscription) {
 		s.trimLogs()
 		s.deliveryLog.push(entry)
 		if delivered(entry.StatusCode) || d.attempt > len(retryDelays) {
-			delete(s.outbox, d)
+			delete(s.outbox, d.number)
 			continue
 		}
 		d.due = s.clock.now().Add(retryDelays[d.attempt-1])
