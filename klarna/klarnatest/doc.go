@@ -22,6 +22,24 @@
 //	subscription.signing_key.create         .list .read .delete
 //	subscription.webhook.create             .list .read .update .delete .simulate
 //
+// # Faults
+//
+// What goes wrong is scripted. [Server.Script] spoils requests by operation: so many of them, after so many, or by chance with
+// a seed ([WithSeed]).
+//
+//	the request is not executed    FaultStatus, FaultHTML, FaultDropBefore; FaultHold, when the client gives up first
+//	it is, and the client is told  FaultDelay, unless the client gives up first
+//	it is, and the client is not   FaultStatus and FaultHTML with AfterExecution, FaultDropAfter, FaultTruncate, FaultStall,
+//	                               FaultLongLength, FaultShortLength
+//
+// [Server.ScriptAuthorize] sets what authorize answers. [Server.ScriptWebhook] and [Server.ScriptWebhooks] lose webhooks, double
+// them, delay them and swap them. [WithRateLimit] answers 429 as Klarna does. What was scripted and never met fails the test,
+// except chance; [Server.ClearFaults] ends it all.
+//
+// Two clocks are at work. What Klarna does by itself (expiry, webhooks that are late or retried, rate limits) follows the
+// server's clock. What a client waits for on its connection (a delay, a stall, a hold) follows the client's, which inside a
+// testing/synctest bubble is the bubble's.
+//
 // Amounts are integers in minor units, times are UTC. The package has its own wire structures, written from Klarna's
 // documentation and shared with no client, so that a misspelt JSON name fails a test instead of agreeing with itself.
 package klarnatest

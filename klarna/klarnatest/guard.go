@@ -45,6 +45,8 @@ func (s *Server) guard(c *call) *answer {
 	switch {
 	case !s.authorized(c.request.Header.Get("Authorization")):
 		return new(failure(http.StatusUnauthorized, codeUnauthorized, "the API key is missing or not valid here"))
+	case c.allowance.exceeded:
+		return new(failure(http.StatusTooManyRequests, codeRateLimited, "too many requests in this second"))
 	case c.route == nil:
 		return new(failure(http.StatusNotFound, codeNoRoute, "no such route"))
 	case !s.mayActFor(c.account):

@@ -39,7 +39,13 @@ func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 	switch {
 	case known == nil || now.Sub(known.at) >= idempotencyLife:
 		first = &remembered{at: now, fingerprint: fingerprint}
-		s.remembered[c.idempotencyKey()] = first
+		key := c.idempotencyKey()
+		s.remembered[key] = first
+		s.schedule(now.Add(idempotencyLife), func() {
+			if s.remembered[key] == first {
+				delete(s.remembered, key)
+			}
+		})
 		return first, nil
 	case known.fingerprint != fingerprint:
 		return nil, new(conflict("the idempotency key was used for another request"))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -25,9 +24,9 @@ type Request struct {
 	StatusCode int
 }
 
-func (s *Server) record(c *call) (index int) {
+func (s *Server) record(c *call) *Request {
 	r := c.request
-	s.requests = append(s.requests, Request{
+	entry := &Request{
 		Time:      s.clock.now(),
 		Operation: c.operation(),
 		Method:    r.Method,
@@ -35,18 +34,22 @@ func (s *Server) record(c *call) (index int) {
 		Query:     r.URL.Query(),
 		Header:    r.Header.Clone(),
 		Body:      c.body,
-	})
-	return len(s.requests) - 1
+	}
+	s.trimLogs()
+	s.requests.push(entry)
+	return entry
 }
 
 // Requests returns every request received so far, in order.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := slices.Clone(s.requests)
-	for i := range list {
-		list[i].Header = list[i].Header.Clone()
-		list[i].Body = bytes.Clone(list[i].Body)
+	s.trimLogs()
+	list := make([]Request, s.requests.len())
+	for i, entry := range s.requests.all() {
+		list[i] = *entry
+		list[i].Header = entry.Header.Clone()
+		list[i].Body = bytes.Clone(entry.Body)
 	}
 	return list
 }
@@ -72,7 +75,7 @@ func (s *Server) Transactions() []Transaction {
 	defer s.mu.Unlock()
 	s.settle()
 	var list []Transaction
-	for _, t := range s.transactions.order {
+	for _, t := range s.transactions.all() {
 		entry := Transaction{
 			PaymentTransactionID: t.id,
 			Reference:            t.reference,
@@ -116,7 +119,7 @@ func (s *Server) PaymentRequests() []PaymentRequest {
 	defer s.mu.Unlock()
 	s.settle()
 	var list []PaymentRequest
-	for _, r := range s.paymentRequests.order {
+	for _, r := range s.paymentRequests.all() {
 		entry := PaymentRequest{
 			PaymentRequestID:  r.id,
 			Reference:         r.draft.reference,

@@ -74,6 +74,9 @@ func (s *Server) move(r *paymentRequest, state, reason string) {
 			t.revoked = true
 		}
 	}
+	if len(nextStates[state]) == 0 {
+		s.forgetPaymentRequestLater(r.id)
+	}
 	s.emit("payment.request.state-change."+eventName(state), r.event())
 }
 
@@ -92,9 +95,10 @@ func (s *Server) newPaymentRequest(d draft) *paymentRequest {
 }
 
 func (s *Server) scheduleExpiry(r *paymentRequest) {
+	id := r.id
 	s.schedule(r.draft.expiresAt, func() {
-		// An update may have moved the expiry since.
-		if r.check(stateExpired) == nil && !r.draft.expiresAt.After(s.clock.now()) {
+		// It may be forgotten, or an update may have moved the expiry since.
+		if r := s.paymentRequests.byID[id]; r != nil && r.check(stateExpired) == nil && !r.draft.expiresAt.After(s.clock.now()) {
 			s.move(r, stateExpired, "")
 		}
 	})

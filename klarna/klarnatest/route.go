@@ -126,4 +126,6 @@ type call struct {
 	request *http.Request
 	body    []byte
 	token   string // the session token, "" when none was sent
+
+	allowance allowance
 }

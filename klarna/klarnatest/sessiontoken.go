@@ -37,6 +37,7 @@ func (s *Server) issueToken(currency string, amount int64, request *paymentReque
 		expiresAt: s.clock.now().Add(sessionTokenLife),
 	}
 	s.tokens[t.value] = t
+	s.forgetTokenLater(t)
 	return t
 }
 

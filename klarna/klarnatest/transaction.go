@@ -95,12 +95,18 @@ type transactionEvent struct {
 	PaymentRequestID string `json:"payment_request_id,omitempty"`
 }
 
+// over tells whether nothing more is authorized.
+func (t *transaction) over() bool { return t.state == "COMPLETED" || t.state == "CLOSED" }
+
 func (s *Server) moveTransaction(t *transaction, state string) {
 	event := transactionEvent{PreviousState: t.state}
 	if t.request != nil {
 		event.PaymentRequestID = t.request.id
 	}
 	t.state = state
+	if t.over() {
+		s.forgetTransactionLater(t.id)
+	}
 	event.transactionBody = t.body()
 	s.emit("payment.transaction.state-change."+eventName(state), event)
 }
