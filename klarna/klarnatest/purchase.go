@@ -32,6 +32,12 @@ func readPurchase(o object, amount int64) purchase {
 	return p
 }
 
+// readOpaque reads an object of which the server looks at nothing.
+func readOpaque(o object, name string) json.RawMessage {
+	_, _ = o.object(name)
+	return o.raw(name)
+}
+
 // deniedTestCustomer recognizes the email by which Klarna's test environment denies a customer.
 func (p purchase) deniedTestCustomer() bool {
 	local, _, _ := strings.Cut(p.email, "@")

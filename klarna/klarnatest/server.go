@@ -19,7 +19,8 @@ type Server struct {
 	URL string
 	// APIKey is the only key the server accepts, over 100 characters that begin with "klarna_test_api_".
 	APIKey string
-	// PartnerAccountID is the only account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE".
+	// PartnerAccountID is the first account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE". There are
+	// more with [Server.AddAccount].
 	PartnerAccountID string
 
 	ctx      context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
@@ -38,6 +39,8 @@ type Server struct {
 	deliveries gate
 	conns      gate
 
+	accounts        map[string]*account // by every name that an account has in a path
+	first           *account
 	instruction     string
 	rules           []AuthorizeRule
 	faults          []*scriptedFault
@@ -45,7 +48,12 @@ type Server struct {
 	requests        []Request
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
+	captures        collection[*capture]
+	refunds         collection[*refund]
+	chargebacks     collection[*chargeback]
 	tokens          map[string]*sessionToken
+	customerTokens  map[string]*customerToken
+	journal         journal
 	remembered      map[idempotencyKey]*remembered
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
@@ -63,6 +71,7 @@ type config struct {
 	running   bool
 	start     time.Time
 	transport http.RoundTripper
+	acquiring bool
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
@@ -116,19 +125,28 @@ func start(c config, opts []Option) (*Server, error) {
 	s := &Server{
 		URL:              "https://klarnatest.invalid",
 		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
-		PartnerAccountID: "krn:partner:global:account:test:" + rand.Text()[:8],
+		PartnerAccountID: newAccountID(),
 		webhooks: &http.Client{
 			Transport:     c.transport,
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		clock:           newClock(c.running, c.start),
+		accounts:        map[string]*account{},
 		paymentRequests: newCollection[*paymentRequest](),
 		transactions:    newCollection[*transaction](),
+		captures:        newCollection[*capture](),
+		refunds:         newCollection[*refund](),
+		chargebacks:     newCollection[*chargeback](),
 		signingKeys:     newCollection[*signingKey](),
 		subscriptions:   newCollection[*subscription](),
 		tokens:          map[string]*sessionToken{},
+		customerTokens:  map[string]*customerToken{},
 		remembered:      map[idempotencyKey]*remembered{},
+	}
+	s.first = s.addAccount(s.PartnerAccountID)
+	if !c.acquiring {
+		s.accounts[""] = s.first
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if c.socket {
