@@ -284,10 +284,12 @@ func (w *walk) somePayment() (i int, path string, ok bool) {
 
 // part is an amount of what there is, now and then more than that.
 func (w *walk) part(of int64) int64 {
-	switch w.IntN(6) {
+	switch w.IntN(8) {
 	case 0:
-		return of + 1 + w.Int64N(100)
+		return of + 1
 	case 1:
+		return of + 1 + w.Int64N(100)
+	case 2:
 		return of
 	}
 	return w.Int64N(of + 1)
@@ -349,8 +351,8 @@ func (w *walk) extend() string {
 		return "nothing to extend"
 	}
 	body, days, more := obj{}, -1, int64(0)
-	if w.IntN(3) > 0 {
-		days = w.IntN(40)
+	if w.IntN(4) > 0 {
+		days = w.IntN(1 + w.IntN(40))
 		body["extension_days"] = days
 	}
 	if w.IntN(3) == 0 {
@@ -361,8 +363,20 @@ func (w *walk) extend() string {
 	return fmt.Sprintf("extend payment %d", i)
 }
 
+// advance goes some way, or to a deadline, a second before it or a second after.
 func (w *walk) advance() string {
 	d := []time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour}[w.IntN(4)] * time.Duration(1+w.IntN(40))
+	var deadlines []time.Time
+	for _, r := range w.model.requests {
+		deadlines = append(deadlines, r.end, r.approved.Add(time.Hour))
+	}
+	for _, p := range w.model.payments {
+		deadlines = append(deadlines, p.end, p.end.Add(7*24*time.Hour))
+	}
+	deadlines = slices.DeleteFunc(deadlines, func(at time.Time) bool { return !at.After(w.model.now.Add(time.Second)) })
+	if i, ok := w.some(len(deadlines)); ok && w.IntN(2) == 0 {
+		d = deadlines[i].Sub(w.model.now) + time.Duration(w.IntN(3)-1)*time.Second
+	}
 	w.server.Advance(d)
 	w.model.pass(d)
 	return fmt.Sprintf("%v later", d)

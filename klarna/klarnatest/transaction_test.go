@@ -129,3 +129,15 @@ func TestARepeatedVoidGetsTheFirstAnswer(t *testing.T) {
 	first := c.want(200, "POST", transactionsPath+id+"/void", nil, key)
 	equal(t, "again", string(c.want(200, "POST", transactionsPath+id+"/void", nil, key).raw), string(first.raw))
 }
+
+func TestTheWeekBeforeATransactionClosesBeginsAtItsLastEnd(t *testing.T) {
+	const day = 24 * time.Hour
+	server, c := newPair(t)
+	id := c.pay(1000)
+	server.Advance(29 * day) // expired since a day
+	c.want(200, "POST", transactionsPath+id+"/authorize", obj{"extension_days": 1})
+	server.Advance(8*day - time.Second)
+	equal(t, "a week after its first end", server.Transactions()[0].State, "EXPIRED")
+	server.Advance(time.Second)
+	equal(t, "a week after its last", server.Transactions()[0].State, "CLOSED")
+}
