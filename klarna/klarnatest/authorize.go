@@ -82,7 +82,7 @@ func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found prob
 	if order.payment {
 		order.purchase = readPurchase(o, order.amount)
 	} else {
-		order.purchase.raw = readOpaque(o, "supplementary_purchase_data")
+		order.purchase = readUnpaid(o)
 	}
 	checkNetworkData(o)
 

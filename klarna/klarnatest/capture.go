@@ -82,7 +82,7 @@ func (s *Server) captureTransaction(c *call) answer {
 		data:      readOpaque(o, "supplementary_capture_data"),
 	}
 	releases := o.text("remaining_authorization", 255) == "RELEASE"
-	data := readOpaque(o, "supplementary_purchase_data")
+	data := readUnpaid(o).raw
 	if len(found) > 0 {
 		return invalid(found...)
 	}

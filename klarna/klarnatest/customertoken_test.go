@@ -26,6 +26,11 @@ func TestACustomerTokenIsAskedForWithoutAPayment(t *testing.T) {
 	o := obj{"currency": "EUR", "request_customer_token": wish()}
 	equal(t, "nothing to approve by", c.want(200, "POST", authorizePath, o).text("customer_token_response.result"), "DECLINED")
 
+	o["supplementary_purchase_data"] = obj{"customer": obj{"email": "jo+denied@example.com"}}
+	denied := c.want(200, "POST", authorizePath, o, withToken(server.IssueSessionToken("EUR", 0)))
+	equal(t, "a test customer", denied.text("customer_token_response.result"), "DECLINED")
+	delete(o, "supplementary_purchase_data")
+
 	first := stepUp(0)
 	delete(first, "request_payment_transaction")
 	first["request_customer_token"] = wish()

@@ -141,10 +141,7 @@ func (p *referencePayment) refund(amount int64) int {
 	p.refunded += amount
 	for _, c := range p.captures {
 		for c.refunded < c.amount && amount > 0 {
-			part := c.amount - c.refunded
-			if part > amount {
-				part = amount
-			}
+			part := min(amount, c.amount-c.refunded)
 			c.refunded += part
 			amount -= part
 		}

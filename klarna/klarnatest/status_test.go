@@ -12,8 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// speak makes one request with nothing but the standard library, and returns the answer and its body.
-func speak(t *testing.T, server *klarnatest.Server, method, path, body string, headers ...string) (*http.Response, map[string]any) {
+// speak makes one request with nothing but the standard library, and returns the status and the body of the answer.
+func speak(t *testing.T, server *klarnatest.Server, method, path, body string, headers ...string) (int, map[string]any) {
 	t.Helper()
 	var payload io.Reader
 	if body != "" {
@@ -46,7 +46,7 @@ func speak(t *testing.T, server *klarnatest.Server, method, path, body string, h
 			t.Fatalf("%v in %s", err, raw)
 		}
 	}
-	return answer, decoded
+	return answer.StatusCode, decoded
 }
 
 // silence takes webhooks and says nothing.
@@ -75,9 +75,9 @@ func dig(t *testing.T, answer map[string]any, names ...string) string {
 func world(t *testing.T, server *klarnatest.Server) *strings.Replacer {
 	t.Helper()
 	post := func(path, body string, headers ...string) map[string]any {
-		answer, decoded := speak(t, server, "POST", path, body, headers...)
-		if answer.StatusCode/100 != 2 {
-			t.Fatalf("%s: %s %v", path, answer.Status, decoded)
+		status, decoded := speak(t, server, "POST", path, body, headers...)
+		if status/100 != 2 {
+			t.Fatalf("%s: %d %v", path, status, decoded)
 		}
 		return decoded
 	}
@@ -196,9 +196,12 @@ func TestEveryEndpointAnswersTheStatusThatKlarnaDocuments(t *testing.T) {
 				for i, h := range tc.headers {
 					headers[i] = named.Replace(h)
 				}
-				answer, body := speak(t, server, tc.method, prefix+named.Replace(tc.path), named.Replace(tc.body), headers...)
-				status := strconv.Itoa(answer.StatusCode)
-				if status != tc.status && !(tc.status == "2xx" && status[0] == '2') {
+				code, body := speak(t, server, tc.method, prefix+named.Replace(tc.path), named.Replace(tc.body), headers...)
+				status := strconv.Itoa(code)
+				if tc.status == "2xx" && status[0] == '2' {
+					status = tc.status
+				}
+				if status != tc.status {
 					t.Errorf("%s%s: status %s, want %s: %v", prefix, tc.path, status, tc.status, body)
 				}
 				if code, _ := body["error_code"].(string); code != tc.code {

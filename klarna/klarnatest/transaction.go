@@ -268,7 +268,7 @@ func (s *Server) extendTransaction(c *call) answer {
 	if amount > math.MaxInt64-t.amount {
 		found.add("amount", "is too large")
 	}
-	data := readOpaque(o, "supplementary_purchase_data")
+	data := readUnpaid(o).raw
 	if len(found) > 0 {
 		return invalid(found...)
 	}

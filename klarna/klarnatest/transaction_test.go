@@ -126,6 +126,8 @@ func TestPersonalDataOfATransactionStaysOutOfItsEvents(t *testing.T) {
 func TestARepeatedVoidGetsTheFirstAnswer(t *testing.T) {
 	_, c := newPair(t)
 	id := c.pay(1000)
+	equal(t, "no key", c.want(400, "POST", transactionsPath+id+"/void", nil).parameters(), "Klarna-Idempotency-Key")
+	equal(t, "a body", c.want(400, "POST", transactionsPath+id+"/void", obj{}).parameters(), "body")
 	first := c.want(200, "POST", transactionsPath+id+"/void", nil, key)
 	equal(t, "again", string(c.want(200, "POST", transactionsPath+id+"/void", nil, key).raw), string(first.raw))
 }
