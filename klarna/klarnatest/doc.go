@@ -37,15 +37,17 @@
 //
 // Klarna's documentation leaves open much of what a server must decide. Do not take from the double that Klarna does any of this:
 //
-//   - A capture beyond what is still authorized and a refund beyond what is captured are 400, with the amount's name. One that is
-//     not AUTHORIZED any more is 409 for a capture or a void, and so is an extension of one that is COMPLETED or CLOSED. What
-//     is captured is refunded in any state. A refund of a transaction is taken from its oldest captures first.
+//   - A capture beyond what is still authorized and a refund beyond what is captured are 400, with the amount's name. A transaction
+//     that is not AUTHORIZED any more refuses captures and voids with 409, one that is COMPLETED or CLOSED extensions too. What is
+//     captured is refunded in any state. A refund of a transaction is taken from its oldest captures first.
 //   - A void leaves a transaction COMPLETED, as nothing authorized is left, whether or not something was captured.
 //   - A transaction lives for 28 days. An extension adds its extension_days to the expiry, or to the present when that has passed;
 //     without any it lets 28 days begin now. Its amount is added to what is authorized.
 //   - Captures, refunds, voids, extensions and updates that were executed are the operations of which there are at most 500.
 //   - Funding is FUNDED with the first capture and EXPIRED with a transaction that expires uncaptured.
-//   - Captures, refunds and interoperability tokens are created with 201, tokens are revoked with 204, and the rest answers 200.
+//   - Captures, refunds and interoperability tokens are created with 201, tokens are revoked with 204; other
+//     changes of transactions answer 200 with the transaction. What answers and events of captures, refunds, chargebacks and
+//     disputes hold beside their ids.
 //   - References of captures and refunds are not required. A name that nobody knows, such as the reference of a transaction's
 //     refund on that of a capture, is ignored: the ledgers show what arrived.
 //   - A known path with a method that it does not have is 404, as an unknown one is.
