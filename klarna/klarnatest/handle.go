@@ -24,9 +24,16 @@ func (s *Server) handle(r *http.Request) answer {
 			_, _ = io.CopyN(io.Discard, r.Body, 8*maxBody)
 		}
 	}
-	c := &call{target: find(r.Method, r.URL.EscapedPath()), request: r, body: body, token: sessionTokenOf(r.Header)}
+	c := &call{
+		target:        find(r.Method, r.URL.EscapedPath()),
+		request:       r,
+		body:          body,
+		token:         sessionTokenOf(r.Header),
+		customerToken: r.Header.Get(headerCustomerToken),
+	}
 
 	s.mu.Lock()
+	c.partner = s.partner(c)
 	entry := s.record(c)
 	c.allowance = s.quota.take(entry.Time)
 	fault := s.nextFault(c.operation())

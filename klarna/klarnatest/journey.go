@@ -13,10 +13,7 @@ func (s *Server) Open(paymentRequestID string) error {
 // minutes. A customer who is not there yet opens the page first. It returns the URL the browser is sent to, return_url with
 // its placeholders filled, or "" when there is none.
 func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) {
-	return s.visit(paymentRequestID, func(r *paymentRequest) {
-		r.token = s.issueToken(r.draft.currency, r.draft.amount, r).value
-		s.move(r, stateCompleted, "")
-	})
+	return s.visit(paymentRequestID, s.complete)
 }
 
 // Decline does what happens to a customer whom Klarna denies: the payment request becomes DECLINED, which is final. It

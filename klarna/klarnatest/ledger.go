@@ -61,15 +61,21 @@ type Transaction struct {
 	Reference string
 	// PaymentRequestID is the payment request it finalizes, "" when it was approved without a step-up.
 	PaymentRequestID string
-	// Amount is in minor units of Currency.
-	Amount   int64
-	Currency string
-	State    string
+	// PartnerAccountID is the account it belongs to.
+	PartnerAccountID string
+	// Amount is what was authorized, extensions included, in minor units of Currency as the other amounts are.
+	Amount         int64
+	CapturedAmount int64
+	RefundedAmount int64
+	// VoidedAmount was released by a void, or by a capture that kept nothing authorized.
+	VoidedAmount int64
+	Currency     string
+	State        string
 	// CreatedAt is in UTC.
 	CreatedAt time.Time
 }
 
-// Transactions returns the ledger: every transaction so far, in order.
+// Transactions returns the ledger: every transaction of every account so far, in order.
 func (s *Server) Transactions() []Transaction {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +85,11 @@ func (s *Server) Transactions() []Transaction {
 		entry := Transaction{
 			PaymentTransactionID: t.id,
 			Reference:            t.reference,
+			PartnerAccountID:     t.account.id,
 			Amount:               t.amount,
+			CapturedAmount:       t.captured,
+			RefundedAmount:       t.refunded,
+			VoidedAmount:         t.released,
 			Currency:             t.currency,
 			State:                t.state,
 			CreatedAt:            t.createdAt,
@@ -95,6 +105,8 @@ func (s *Server) Transactions() []Transaction {
 // PaymentRequest is a payment request as it stands.
 type PaymentRequest struct {
 	PaymentRequestID string
+	// PartnerAccountID is the account it belongs to.
+	PartnerAccountID string
 	// Reference is the caller's payment_request_reference.
 	Reference string
 	// Amount is in minor units of Currency.
@@ -106,6 +118,8 @@ type PaymentRequest struct {
 	PaymentRequestURL string
 	// SessionToken is the token of a completed payment request.
 	SessionToken string
+	// CustomerToken is the one that the completed payment request issued, if it was asked to.
+	CustomerToken string
 	// PaymentTransactionID is the transaction that finalized it, "" before.
 	PaymentTransactionID string
 	// CreatedAt and ExpiresAt are in UTC.
@@ -122,6 +136,7 @@ func (s *Server) PaymentRequests() []PaymentRequest {
 	for _, r := range s.paymentRequests.all() {
 		entry := PaymentRequest{
 			PaymentRequestID:  r.id,
+			PartnerAccountID:  r.account.id,
 			Reference:         r.draft.reference,
 			Amount:            r.draft.amount,
 			Currency:          r.draft.currency,
@@ -131,6 +146,9 @@ func (s *Server) PaymentRequests() []PaymentRequest {
 			SessionToken:      r.token,
 			CreatedAt:         r.createdAt,
 			ExpiresAt:         r.draft.expiresAt,
+		}
+		if r.customerToken != nil {
+			entry.CustomerToken = r.customerToken.value
 		}
 		if r.transaction != nil {
 			entry.PaymentTransactionID = r.transaction.id

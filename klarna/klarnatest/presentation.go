@@ -95,7 +95,7 @@ func (s *Server) presentation(c *call) answer {
 	body := presentationBody{Instruction: "SHOW_KLARNA", PaymentStatus: "REQUIRES_CUSTOMER_ACTION"}
 	amount, _ := strconv.ParseInt(query.Get("amount"), 10, 64)
 	token := s.tokens[c.token]
-	if token != nil && token.alive(s.clock.now()) && token.currency == query.Get("currency") && token.amount == amount {
+	if token != nil && token.account == c.partner && token.alive(s.clock.now()) && token.covers(query.Get("currency"), amount) {
 		body = presentationBody{Instruction: "SHOW_ONLY_KLARNA", PaymentStatus: "PENDING_PARTNER_AUTHORIZATION"}
 	}
 	if s.instruction != "" {

@@ -5,7 +5,7 @@ import "time"
 // WithRetention lets the server forget what is over, d later on its clock, so that one that runs for long holds no more than
 // what lives: payment requests that were canceled, declined or expired, transactions COMPLETED or CLOSED, session tokens
 // that died, with the payment requests they completed, and the records of requests and deliveries. What is forgotten is in
-// no list and answers 404. Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
+// no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
 // after their first use, and session tokens a day after their end.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
@@ -26,8 +26,19 @@ func (s *Server) forgetPaymentRequestLater(id string) {
 
 func (s *Server) forgetTransactionLater(id string) {
 	s.forgetLater(func() {
-		if t := s.transactions.byID[id]; t != nil && t.over() {
-			s.transactions.remove(id)
+		t := s.transactions.byID[id]
+		if t == nil || !t.over() {
+			return
+		}
+		s.transactions.remove(id)
+		for _, c := range t.captures {
+			s.captures.remove(c.id)
+		}
+		for _, refund := range t.refunds {
+			s.refunds.remove(refund)
+		}
+		for _, chargeback := range t.disputes {
+			s.chargebacks.remove(chargeback)
 		}
 	})
 }

@@ -22,7 +22,8 @@ type Server struct {
 	URL string
 	// APIKey is the only key the server accepts, over 100 characters that begin with "klarna_test_api_".
 	APIKey string
-	// PartnerAccountID is the only account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE".
+	// PartnerAccountID is the first account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE". There are
+	// more with [Server.AddAccount].
 	PartnerAccountID string
 
 	ctx       context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
@@ -46,6 +47,8 @@ type Server struct {
 	conns      gate
 	quota      quota
 
+	accounts        map[string]*account // by every name that an account has in a path
+	first           *account
 	instruction     string
 	rules           []AuthorizeRule
 	faults          []*scriptedFault
@@ -55,7 +58,12 @@ type Server struct {
 	requests        fifo[*Request]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
+	captures        collection[*capture]
+	refunds         collection[*refund]
+	chargebacks     collection[*chargeback]
 	tokens          map[string]*sessionToken
+	customerTokens  map[string]*customerToken
+	journal         journal
 	remembered      map[idempotencyKey]*remembered
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
@@ -82,6 +90,7 @@ type config struct {
 	clientCAs *x509.CertPool
 	rateLimit int
 	retention time.Duration
+	acquiring bool
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
@@ -139,7 +148,7 @@ func start(c config, opts []Option) (*Server, error) {
 	s := &Server{
 		URL:              "https://klarnatest.invalid",
 		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
-		PartnerAccountID: "krn:partner:global:account:test:" + rand.Text()[:8],
+		PartnerAccountID: newAccountID(),
 		transport:        c.transport,
 		parallel:         max(c.parallel, 1),
 		retention:        c.retention,
@@ -154,6 +163,15 @@ func start(c config, opts []Option) (*Server, error) {
 		subscriptions:    newCollection[*subscription](),
 		tokens:           map[string]*sessionToken{},
 		remembered:       map[idempotencyKey]*remembered{},
+		accounts:         map[string]*account{},
+		captures:         newCollection[*capture](),
+		refunds:          newCollection[*refund](),
+		chargebacks:      newCollection[*chargeback](),
+		customerTokens:   map[string]*customerToken{},
+	}
+	s.first = s.addAccount(s.PartnerAccountID)
+	if !c.acquiring {
+		s.accounts[""] = s.first
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if c.socket {

@@ -53,7 +53,7 @@ func (k *signingKey) body() signingKeyBody { return signingKeyBody{ID: k.ID, Cre
 
 func (s *Server) createSigningKey(*call) answer {
 	if len(s.signingKeys.byID) >= maxSigningKeys {
-		return failure(http.StatusForbidden, codeForbidden, fmt.Sprintf("an account has at most %d signing keys", maxSigningKeys))
+		return forbidden("an account has at most %d signing keys", maxSigningKeys)
 	}
 	k := s.newSigningKey()
 	body := k.body()

@@ -216,7 +216,7 @@ func (s *Server) simulateWebhook(c *call) answer {
 	if !sub.enabled() {
 		return conflict("the webhook is " + sub.status)
 	}
-	s.send(eventType, s.simulatedPayload(eventType), sub)
+	s.send(s.first, eventType, s.simulatedPayload(eventType), sub)
 	// Klarna's texts promise no more than a 2xx.
 	return answer{status: http.StatusAccepted}
 }

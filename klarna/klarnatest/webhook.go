@@ -68,18 +68,18 @@ type metadata struct {
 	Live               bool      `json:"live"`
 }
 
-// emit sends an event to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
-func (s *Server) emit(eventType string, payload any) {
+// emit sends an event about an account to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
+func (s *Server) emit(subject *account, eventType string, payload any) {
 	var wanted []*subscription
 	for _, sub := range s.subscriptions.all() {
 		if sub.enabled() && slices.ContainsFunc(sub.patterns, func(p string) bool { return matches(p, eventType) }) {
 			wanted = append(wanted, sub)
 		}
 	}
-	s.send(eventType, payload, wanted...)
+	s.send(subject, eventType, payload, wanted...)
 }
 
-func (s *Server) send(eventType string, payload any, to ...*subscription) {
+func (s *Server) send(subject *account, eventType string, payload any, to ...*subscription) {
 	if len(to) == 0 {
 		return
 	}
@@ -92,7 +92,7 @@ func (s *Server) send(eventType string, payload any, to ...*subscription) {
 				EventType:          eventType,
 				EventVersion:       sub.version,
 				OccurredAt:         now,
-				SubjectAccountID:   s.PartnerAccountID,
+				SubjectAccountID:   subject.id,
 				RecipientAccountID: s.PartnerAccountID,
 				WebhookID:          sub.id,
 			},
