@@ -59,10 +59,6 @@ const (
 	aBoolean kind = "a boolean"
 )
 
-var kindSamples = map[kind]any{
-	aString: "text", anObject: object{"x": "y"}, aList: list{"x"}, aNumber: json.Number("7"), aBoolean: true,
-}
-
 func kindOf(value any) kind {
 	switch value.(type) {
 	case string:

@@ -184,6 +184,10 @@ func TestEveryCaseNoticesWhatItAsserts(t *testing.T) {
 	}
 }
 
+var kindSamples = map[kind]any{
+	aString: "text", anObject: object{"x": "y"}, aList: list{"x"}, aNumber: json.Number("7"), aBoolean: true,
+}
+
 // answerThat makes up an answer of which checks hold, and nothing else.
 func answerThat(t *testing.T, hold checks, known vars) exchange {
 	t.Helper()
