@@ -25,6 +25,10 @@ type speech struct {
 	asIs string
 	// parameter is what stands before a parameter's number.
 	parameter string
+	// bytes is the type of what is no text.
+	bytes string
+	// exists counts what has a name: 0 or 1.
+	exists string
 	// lock keeps another transaction that locks the same number waiting until this one ends; "" where a database has no such thing.
 	lock string
 }
@@ -34,11 +38,15 @@ var speeches = map[Dialect]speech{
 		now:       `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`,
 		asIs:      `COLLATE BINARY`,
 		parameter: "?",
+		bytes:     `BLOB`,
+		exists:    `SELECT count(*) FROM sqlite_master WHERE name = ?1 COLLATE NOCASE`,
 	},
 	PostgreSQL: {
 		now:       `CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)`,
 		asIs:      `COLLATE "C"`,
 		parameter: "$",
+		bytes:     `BYTEA`,
+		exists:    `SELECT count(to_regclass(quote_ident($1)))`,
 		lock:      `SELECT pg_advisory_xact_lock($1)`,
 	},
 }
@@ -69,7 +77,7 @@ func New(store string, db *sql.DB, d Dialect, name string) (*Table, error) {
 	return &Table{db: db, store: store, name: name, speech: speech}, nil
 }
 
-// Text writes a statement in the database's dialect: {table} and {table:suffix}, {now}, {as is}, and ?1 for the first parameter. The only foreign text
+// Text writes a statement in the database's dialect: {table} and {table:suffix}, {now}, {as is}, {bytes}, and ?1 for the first parameter. The only foreign text
 // in it is the table's name, which has been checked.
 func (t *Table) Text(statement string) string {
 	return strings.NewReplacer(
@@ -78,6 +86,7 @@ func (t *Table) Text(statement string) string {
 		"}", `"`,
 		"{as is}", t.speech.asIs,
 		"{now}", t.speech.now,
+		"{bytes}", t.speech.bytes,
 		"?", t.speech.parameter,
 	).Replace(statement)
 }
