@@ -87,6 +87,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var body io.Reader = bytes.NewReader(a.body)
+	if r.Method == http.MethodHead {
+		body = http.NoBody
+	}
 	switch a.cut {
 	case cutAll:
 		return nil, fmt.Errorf("klarnatest: connection cut: %w", io.ErrUnexpectedEOF)

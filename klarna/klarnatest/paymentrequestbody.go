@@ -102,7 +102,7 @@ func (r *paymentRequest) body() *paymentRequestBody {
 		PaymentRequestURL: r.customerURL,
 	}
 	if r.draft.interaction.method == "QR_CODE" {
-		b.StateContext.CustomerInteraction.QRCode = &qrCode{ImageURL: r.customerURL + "/qr.png", TargetURL: r.customerURL}
+		b.StateContext.CustomerInteraction.QRCode = &qrCode{ImageURL: r.customerURL + "/qr.svg", TargetURL: r.customerURL}
 	}
 	if r.state == stateCompleted {
 		b.StateContext.tokenNames = tokenNames{r.token, r.token, r.token}

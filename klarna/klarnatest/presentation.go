@@ -86,15 +86,17 @@ var klarnaOption = paymentOption{
 	},
 }
 
-func (s *Server) presentation(c *call) answer {
-	query := c.request.URL.Query()
+func (s *Server) presentation(c *call) answer { return s.present(c.request.URL.Query(), c.token) }
+
+// present answers a server and the browser SDK alike.
+func (s *Server) present(query url.Values, sessionToken string) answer {
 	found := checkPresentation(query)
 	if len(found) > 0 {
 		return invalid(found...)
 	}
 	body := presentationBody{Instruction: "SHOW_KLARNA", PaymentStatus: "REQUIRES_CUSTOMER_ACTION"}
 	amount, _ := strconv.ParseInt(query.Get("amount"), 10, 64)
-	token := s.tokens[c.token]
+	token := s.tokens[sessionToken]
 	if token != nil && token.alive(s.clock.now()) && token.currency == query.Get("currency") && token.amount == amount {
 		body = presentationBody{Instruction: "SHOW_ONLY_KLARNA", PaymentStatus: "PENDING_PARTNER_AUTHORIZATION"}
 	}

@@ -21,6 +21,8 @@ type Server struct {
 	APIKey string
 	// PartnerAccountID is the only account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE".
 	PartnerAccountID string
+	// ClientID is the only client id that the browser SDK may use. The server API never accepts it.
+	ClientID string
 
 	ctx      context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
 	stop     context.CancelFunc
@@ -50,6 +52,8 @@ type Server struct {
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
 	deliveryLog     []Delivery
+
+	duplicateComplete bool
 }
 
 // Format writes the URL, whatever the verb: a server is in use by several goroutines while a test prints it.
@@ -117,6 +121,7 @@ func start(c config, opts []Option) (*Server, error) {
 		URL:              "https://klarnatest.invalid",
 		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
 		PartnerAccountID: "krn:partner:global:account:test:" + rand.Text()[:8],
+		ClientID:         "klarna_test_client_" + rand.Text() + rand.Text(),
 		webhooks: &http.Client{
 			Transport:     c.transport,
 			Timeout:       10 * time.Second,

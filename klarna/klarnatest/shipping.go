@@ -39,8 +39,12 @@ type Address struct {
 // of its own: Klarna documents none, and the customer may choose again.
 func (s *Server) ChangeShipping(paymentRequestID string, option ShippingOption) error {
 	option.Attributes = slices.Clone(option.Attributes)
+	return s.chooseShipping(paymentRequestID, &option)
+}
+
+func (s *Server) chooseShipping(paymentRequestID string, option *ShippingOption) error {
 	var refused error
-	_, err := s.visit(paymentRequestID, func(r *paymentRequest) { refused = s.setShipping(r, &option) })
+	_, err := s.visit(paymentRequestID, func(r *paymentRequest) { refused = s.setShipping(r, option) })
 	return errors.Join(err, refused)
 }
 
