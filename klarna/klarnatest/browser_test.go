@@ -133,7 +133,7 @@ func TestThePageWritesAmountsForPeople(t *testing.T) {
 		"SEK\u00a0999.99":             {"SEK", 99_999},
 		"HUF\u00a01,000,000.00":       {"HUF", 100_000_000},
 		"€92,233,720,368,547,758.07":  {"EUR", 1<<63 - 1},
-		"−€92,233,720,368,547,758.08": {"EUR", 0}, // by a line that encoding alone forbids no one
+		"−€92,233,720,368,547,758.08": {"EUR", 0}, // on a line that others make up for
 	} {
 		t.Run(want, func(t *testing.T) {
 			d := draft(tc.amount)

@@ -11,6 +11,32 @@
 // idempotency keys, transactions, signing keys, webhooks with their signatures and retries. It is strict where Klarna's documentation
 // is sure and liberal elsewhere. Time is the server's own: a test moves it with [Server.Advance].
 //
+// # Browsers
+//
+// payment_request_url leads to a page on which a customer approves, declines, leaves or chooses other shipping. A GET opens the
+// payment, as a customer does; a HEAD and a prefetch do not. The page works without JavaScript and leads to return_url, or
+// says that it may be closed where there is none.
+//
+// The server also has a double of the browser SDK, for a page of any origin:
+//
+//	const { KlarnaSDK } = await import(serverURL + "/web-sdk/v2/klarna.mjs");
+//	const klarna = await KlarnaSDK({ clientId, products: ["PAYMENT"], partnerAccountId, locale: "en-US" });
+//	klarna.Payment.on("complete", ({ paymentRequestId, state }) => { … }); // abort, error, presentationupdate, …
+//	const { instruction, paymentOption } = await klarna.Payment.presentation({ amount: 1999, currency: "EUR" });
+//	paymentOption.icon.component().mount("#icon"); // header, subheader, badge, message, terms
+//	paymentOption.paymentButton.component({ initiate: () => askYourServer() }).mount("#button");
+//
+// clientId is [Server.ClientID]. The page obeys the instruction; the SDK only delivers it. What initiate resolves to,
+// paymentRequestUrl, paymentRequestId or returnUrl, opens in a window of its own, or in the page's own where windows are
+// blocked, on a small screen and with initiationMode "REDIRECT"; then return_url is where the customer comes back. After the
+// window, an approved payment is a complete event, a declined one or one that was left is an abort, and a rejected initiate is an
+// error. No event carries the session token: servers read it. What the events carry and when a window opens is the double's
+// choice, as Klarna does not document it. [Server.SetDuplicateComplete] lets complete fire twice, as Klarna's may.
+//
+// A Content-Security-Policy of the page needs the server's URL in script-src and connect-src and nothing unsafe; a
+// Cross-Origin-Opener-Policy must be same-origin-allow-popups. Browsers are no clients of the API: their requests meet
+// no faults and are not among [Server.Requests].
+//
 // # Operations
 //
 // Faults and recorded requests name operations:
