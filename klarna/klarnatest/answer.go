@@ -118,6 +118,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	announced, now, later := a.wire()
 	body := io.NopCloser(bytes.NewReader(now))
 	switch {
+	case r.Method == http.MethodHead:
+		body = http.NoBody
 	case len(later) > 0:
 		body = newStalledBody(r.Context(), now, later, a.release)
 	case announced > len(now):
