@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/klarna-go/klarna-go/examples/internal/tap"
 )
 
 // The parties of the journey.
@@ -71,6 +73,11 @@ func (j *journal) begin(from, to, call, with string) *step {
 	s := &step{Number: j.begun, From: from, To: to, Call: call, With: with, journal: j, start: time.Now()}
 	j.open = append(j.open, s)
 	return s
+}
+
+// tap writes every call between two parties into the journal.
+func (j *journal) tap() tap.Begin {
+	return func(from, to, call, with string) func(string) { return j.begin(from, to, call, with).end }
 }
 
 func (s *step) end(result string) {

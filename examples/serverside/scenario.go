@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/klarna-go/klarna-go/examples/internal/tap"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 	"github.com/klarna-go/klarna-go/webhook"
 )
@@ -158,7 +159,7 @@ func (s *scene) atKlarna(does string, act func() (string, error)) (string, error
 	s.klarna.Flush()
 	switch {
 	case back != "":
-		step.end(redirect(back))
+		step.end(tap.Redirect(back))
 	default:
 		step.end("stays")
 	}

@@ -10,15 +10,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // stage is the three parties, up and running.
 type stage struct {
-	gateway  *gateway
-	customer *customer
-	servers  []*http.Server
+	gateway   *gateway
+	customer  *customer
+	paymentID string // the gateway's, of the one order
+	servers   []*http.Server
+	stop      context.CancelFunc
+	recovery  sync.WaitGroup
 
 	mu      sync.Mutex
 	failure error // the first call to Klarna that failed
@@ -47,10 +51,11 @@ func (s *stage) serve(ctx context.Context, handler func(url string) (http.Handle
 // setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is told the gateway's
 // webhook URL and returns the key that Klarna will sign with.
 func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
-	s := new(stage)
+	reference := "order-" + strings.ToLower(rand.Text()[:8])
+	s := &stage{paymentID: "pay-" + reference}
 	options := []klarna.Option{
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-			return j.transport(gatewayParty, klarnaParty, next)
+			return j.tap().Transport(gatewayParty, klarnaParty, next)
 		}),
 		klarna.WithIntegrationMetadata(klarna.IntegrationMetadata{
 			Integrator: klarna.Integrator{Name: "KLARNA_GO_EXAMPLE", SessionReference: rand.Text()},
@@ -63,6 +68,13 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 	if err != nil {
 		return nil, err
 	}
+	coordinator, err := flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()))
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(ctx)
+	s.stop = stop
+	s.recovery.Go(func() { coordinator.Run(running) })
 	gatewayURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
 		var verifier *webhook.Verifier
 		if subscribe != nil {
@@ -72,26 +84,26 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 			}
 		}
 		var err error
-		if s.gateway, err = newGateway(client, account, verifier, s.failed); err != nil {
+		if s.gateway, err = newGateway(client, account, coordinator, verifier, s.failed); err != nil {
 			return nil, err
 		}
 		mux := http.NewServeMux()
 		mux.Handle("/", s.gateway.mux)
-		mux.Handle("POST /klarna/webhook", j.handler(klarnaParty, gatewayParty, s.gateway.mux))
+		mux.Handle("POST /klarna/webhook", j.tap().Webhooks(klarnaParty, gatewayParty, s.gateway.mux))
 		return mux, nil
 	})
 	if err != nil {
 		return s, err
 	}
 	merchantURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
-		toGateway := &http.Client{Transport: j.transport(merchantParty, gatewayParty, new(http.Transport))}
-		return newMerchant(url, gatewayURL, toGateway, "order-"+strings.ToLower(rand.Text()[:8])).mux, nil
+		toGateway := &http.Client{Transport: j.tap().Transport(merchantParty, gatewayParty, new(http.Transport))}
+		return newMerchant(url, gatewayURL, toGateway, reference).mux, nil
 	})
 	if err != nil {
 		return s, err
 	}
 	s.customer = &customer{merchant: merchantURL, http: &http.Client{
-		Transport:     j.transport(customerParty, merchantParty, new(http.Transport)),
+		Transport:     j.tap().Transport(customerParty, merchantParty, new(http.Transport)),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	return s, nil
@@ -119,4 +131,6 @@ func (s *stage) close() {
 	for _, server := range s.servers {
 		_ = server.Close() // the program is at its end
 	}
+	s.stop()
+	s.recovery.Wait()
 }

@@ -34,17 +34,18 @@ func (s *Server) sdkAnswer(r *http.Request, path string) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle()
+	partner := s.accounts[query.Get("partner_account_id")]
 	switch {
 	case !isRequest && path != "presentation":
 		return failure(http.StatusNotFound, codeNoRoute, "no such route")
 	case query.Get("client_id") != s.ClientID:
 		return failure(http.StatusUnauthorized, codeUnauthorized, "the client id is missing or not valid here")
-	case !s.mayActFor(query.Get("partner_account_id")):
+	case partner == nil:
 		return failure(http.StatusForbidden, codeForbidden, "the client id may not act for this account")
 	case isRequest:
-		return s.tellState(id)
+		return s.tellState(partner, id)
 	default:
-		return s.present(query, r.Header.Get(headerSessionToken))
+		return s.present(partner, query, r.Header.Get(headerSessionToken))
 	}
 }
 
@@ -57,12 +58,13 @@ type requestState struct {
 }
 
 // tellState finds a payment request by its id or by the last segment of its URL.
-func (s *Server) tellState(id string) answer {
+func (s *Server) tellState(partner *account, id string) answer {
 	r, ok := s.paymentRequests.byID[id]
 	if !ok {
-		if r, ok = s.paymentRequests.byID[paymentRequestPrefix+id]; !ok {
-			return notFound("payment request")
-		}
+		r, ok = s.paymentRequests.byID[paymentRequestPrefix+id]
+	}
+	if !ok || r.account != partner {
+		return notFound("payment request")
 	}
 	return reply(http.StatusOK, requestState{r.id, r.customerURL, r.state, s.duplicateComplete})
 }

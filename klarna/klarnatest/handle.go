@@ -1,7 +1,6 @@
 package klarnatest
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -28,20 +27,28 @@ func (s *Server) handle(r *http.Request) answer {
 			_, _ = io.CopyN(io.Discard, r.Body, 8*maxBody)
 		}
 	}
-	c := &call{target: find(r.Method, r.URL.EscapedPath()), request: r, body: body, token: sessionTokenOf(r.Header)}
+	c := &call{
+		target:        find(r.Method, r.URL.EscapedPath()),
+		request:       r,
+		body:          body,
+		token:         sessionTokenOf(r.Header),
+		customerToken: r.Header.Get(headerCustomerToken),
+	}
 
 	s.mu.Lock()
+	c.partner = s.partner(c)
 	entry := s.record(c)
+	c.allowance = s.quota.take(entry.Time)
 	fault := s.nextFault(c.operation())
 	s.mu.Unlock()
 
 	a := fault.apply(s, c)
-	s.addCommonHeaders(&a, r)
+	s.addCommonHeaders(&a, c)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.cut != cutAll {
-		s.requests[entry].StatusCode = a.status
+		entry.StatusCode = a.status
 	}
 	return a
 }
@@ -83,16 +90,14 @@ func (s *Server) heldBack(hold func() error) error {
 	return hold()
 }
 
-func (s *Server) addCommonHeaders(a *answer, r *http.Request) {
+func (s *Server) addCommonHeaders(a *answer, c *call) {
 	h := http.Header{}
 	h.Set("Klarna-Correlation-Id", uuid.NewString())
-	if id := r.Header.Get(headerPartnerCorrelationID); id != "" {
+	if id := c.request.Header.Get(headerPartnerCorrelationID); id != "" {
 		h.Set(headerPartnerCorrelationID, id)
 	}
-	h.Set("X-Ratelimit-Limit", fmt.Sprintf(`40, 40;w=1;name="account_%s",100;w=1;name="psp_%[1]s"`, lastSegment(s.PartnerAccountID)))
-	h.Set("X-Ratelimit-Remaining", "39")
-	h.Set("X-Ratelimit-Reset", "1")
-	h.Set("Klarna-Mtls-Verification-Status", "NOT_PRESENT")
+	c.allowance.show(h, lastSegment(s.PartnerAccountID))
+	h.Set("Klarna-Mtls-Verification-Status", s.authority.verify(c.request.TLS))
 	maps.Copy(h, a.header) // a scripted header goes before the usual one
 	a.header = h
 }

@@ -7,9 +7,11 @@ import (
 
 const idempotencyLife = 24 * time.Hour
 
-// idempotencyKey is the scope of a Klarna-Idempotency-Key. The server has one account, so that an account in the path and
-// none mean the same.
-type idempotencyKey struct{ operation, key string }
+// idempotencyKey is the scope of a Klarna-Idempotency-Key.
+type idempotencyKey struct {
+	partner        *account
+	operation, key string
+}
 
 // remembered is the first request with a key, and its answer once there is one.
 type remembered struct {
@@ -19,13 +21,13 @@ type remembered struct {
 }
 
 func (c *call) idempotencyKey() idempotencyKey {
-	return idempotencyKey{c.operation(), c.request.Header.Get(headerIdempotencyKey)}
+	return idempotencyKey{c.partner, c.operation(), c.request.Header.Get(headerIdempotencyKey)}
 }
 
-// fingerprint covers what makes two requests the same: method, resource, session token and the body's bytes.
+// fingerprint covers what makes two requests the same: method, resource, tokens and the body's bytes.
 func (c *call) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
-	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, string(c.body)} {
+	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, c.customerToken, string(c.body)} {
 		sum := sha256.Sum256([]byte(part))
 		h.Write(sum[:])
 	}
@@ -39,7 +41,13 @@ func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 	switch {
 	case known == nil || now.Sub(known.at) >= idempotencyLife:
 		first = &remembered{at: now, fingerprint: fingerprint}
-		s.remembered[c.idempotencyKey()] = first
+		key := c.idempotencyKey()
+		s.remembered[key] = first
+		s.schedule(now.Add(idempotencyLife), func() {
+			if s.remembered[key] == first {
+				delete(s.remembered, key)
+			}
+		})
 		return first, nil
 	case known.fingerprint != fingerprint:
 		return nil, new(conflict("the idempotency key was used for another request"))

@@ -19,8 +19,7 @@ func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) 
 			s.move(r, stateDeclined, reasonDeclined)
 			return
 		}
-		r.token = s.issueToken(r.draft.currency, r.draft.amount, r).value
-		s.move(r, stateCompleted, "")
+		s.complete(r)
 	})
 }
 

@@ -64,7 +64,7 @@ func TestAPurchaseFromFirstAuthorizeToTransaction(t *testing.T) {
 		t.Fatalf("transactions: %+v", ledger)
 	}
 	equal(t, "ledger", ledger[0], klarnatest.Transaction{
-		PaymentTransactionID: txID, Reference: "tx-1", PaymentRequestID: id,
+		PaymentTransactionID: txID, Reference: "tx-1", PaymentRequestID: id, PartnerAccountID: server.PartnerAccountID,
 		Amount: 1999, Currency: "EUR", State: "AUTHORIZED", CreatedAt: server.Now(),
 	})
 	equal(t, "finalized payment request", server.PaymentRequests()[0].PaymentTransactionID, txID)

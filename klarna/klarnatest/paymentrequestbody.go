@@ -50,7 +50,9 @@ type tokenNames struct {
 }
 
 type klarnaCustomer struct {
-	Profile customerProfile `json:"customer_profile"`
+	Profile                customerProfile `json:"customer_profile"`
+	CustomerToken          string          `json:"customer_token,omitempty"`
+	CustomerTokenReference string          `json:"customer_token_reference,omitempty"`
 }
 
 type customerProfile struct {
@@ -109,6 +111,9 @@ func (r *paymentRequest) body() *paymentRequestBody {
 		customer := testCustomer
 		if r.draft.purchase.email != "" {
 			customer.Profile.Email = r.draft.purchase.email
+		}
+		if t := r.customerToken; t != nil {
+			customer.CustomerToken, customer.CustomerTokenReference = t.value, t.reference
 		}
 		b.StateContext.Customer = &customer
 		b.StateContext.Shipping = r.shipping.body(customer.Profile)

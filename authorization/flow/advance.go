@@ -1,0 +1,182 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// errAgain is a step's word that the record has become another's meanwhile, and is loaded anew.
+var errAgain = errors.New("flow: look again")
+
+// advance takes a purchase as far as it gets now. Where somebody else is at it, it waits for the result, but no longer than patience, which is
+// time of the machine's.
+//
+// Whoever comes here, however many at once, and wherever an earlier one died: the calls that move money are the same calls, with the same
+// references, bytes and idempotency keys, so Klarna makes them once; and what they lead to is recorded by compare-and-swap.
+func (c *Coordinator) advance(ctx context.Context, p *purchase, patience time.Duration) error {
+	err := c.steps(ctx, p, time.Now().Add(patience))
+	if p.State == StateUnknown && err == nil && len(p.Unreported) > 0 {
+		c.logger.ErrorContext(ctx, "klarna flow: a purchase has ended without it being known whether money moved",
+			"purchase", p.ID, "payment_request_id", p.PaymentRequestID, "reason", p.Reason)
+	}
+	c.deliver(ctx, p)
+	return err
+}
+
+func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) error {
+	for !p.State.Final() {
+		var err error
+		settled := false // nothing to do until the customer acts
+		switch p.State {
+		case StateAwaitingCustomer:
+			settled, err = c.inquire(ctx, p)
+		default:
+			if !p.held && c.time().Before(p.LeaseUntil) {
+				changed, err := c.await(ctx, p, until)
+				if err != nil || !changed {
+					return err
+				}
+				continue
+			}
+			err = c.exclusively(ctx, p)
+		}
+		if errors.Is(err, errAgain) || errors.Is(err, ErrChanged) {
+			err = c.reload(ctx, p)
+		}
+		if err != nil || settled {
+			return err
+		}
+	}
+	return nil
+}
+
+// exclusively makes the step of a state whose calls must not be made twice at the same time.
+func (c *Coordinator) exclusively(ctx context.Context, p *purchase) error {
+	if !p.held {
+		p.ranBefore = p.MayHaveRun
+		p.LeaseUntil = c.time().Add(lease)
+		p.DueAt = p.LeaseUntil
+		p.MayHaveRun = p.State != StateCanceling
+		if err := c.save(ctx, p); err != nil {
+			return err
+		}
+	}
+	p.held = false // one call a lease
+	switch p.State {
+	case StateBegun:
+		return c.authorize(ctx, p)
+	case StateFinalizing:
+		return c.finalize(ctx, p)
+	default:
+		return c.cancel(ctx, p)
+	}
+}
+
+// await lets somebody else finish. It reports whether there is something new to look at.
+func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (changed bool, err error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		left := time.Until(until)
+		if left <= 0 {
+			return false, nil
+		}
+		if err := sleep(ctx, min(jitter(pause), left)); err != nil {
+			return false, err
+		}
+		version := p.Version
+		if err := c.reload(ctx, p); err != nil {
+			return false, err
+		}
+		if p.Version != version || !c.time().Before(p.LeaseUntil) {
+			return true, nil
+		}
+	}
+}
+
+// end closes a purchase. An approval outdoes every other end, because there is a transaction then, whatever was thought before; an end outdoes
+// no other.
+func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	return c.change(ctx, p, func() bool {
+		if p.State == to || p.State.Final() && to != StateAuthorized {
+			return false
+		}
+		p.move(to, reason, c.time(), c.report != nil)
+		if also != nil {
+			also()
+		}
+		return true
+	})
+}
+
+// later records that a step failed and is to be repeated, and returns why.
+func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	state, first := p.State, true
+	err := c.change(ctx, p, func() bool {
+		if p.State != state {
+			return false
+		}
+		if conflict(why) {
+			if p.ConflictSince.IsZero() {
+				p.ConflictSince = c.time()
+			}
+		} else {
+			p.ConflictSince = time.Time{}
+		}
+		p.Tries++
+		if first { // otherwise the lease is somebody else's by now
+			first = false
+			p.MayHaveRun = mayHaveRun
+			p.LeaseUntil = time.Time{}
+		}
+		p.MayHaveRun = p.MayHaveRun || mayHaveRun
+		p.DueAt = c.time().Add(c.backoff(p.Tries))
+		return true
+	})
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	return why
+}
+
+// conflict reports that Klarna answered 409, last of all.
+func conflict(err error) bool {
+	e, ok := errors.AsType[*klarna.Error](err)
+	return ok && e.StatusCode == http.StatusConflict
+}
+
+// refused reports that Klarna refused the call for what it is, and would again: then it was not executed, and nor was an earlier one that
+// was the same, or else the answer would be that one's. Refused credentials, rate limits, conflicts and the answers of proxies are not
+// that: they settle a call only where nothing can have run before.
+func refused(err error, mayHaveRun bool) (reason string, ok bool) {
+	e, isError := errors.AsType[*klarna.Error](err)
+	switch {
+	case !isError || e.Outcome == klarna.OutcomeUnknown:
+		return "", false
+	case e.StatusCode == http.StatusBadRequest && e.Code != "":
+		return reasonOf(e), true
+	case mayHaveRun:
+		return "", false
+	case e.StatusCode == 0:
+		return reasonOf(e), e.Code == klarna.CodeValidationError // by local validation
+	}
+	switch e.StatusCode {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return "", false
+	}
+	return reasonOf(e), true
+}
+
+// reasonOf is Klarna's code of an error, or its status.
+func reasonOf(e *klarna.Error) string {
+	if e.Code != "" {
+		return string(e.Code)
+	}
+	return http.StatusText(e.StatusCode)
+}

@@ -1,0 +1,174 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// Coordinator takes purchases from their first authorize call to one confirmed payment transaction, or to none. Its methods are safe for
+// concurrent use, in one process and among all that share its Store.
+type Coordinator struct {
+	client       *klarna.Client
+	store        Store
+	seals        *seals
+	olderSecrets []klarna.Secret
+	accept       AmountPolicy
+	report       func(context.Context, Transition) error
+	abandonAfter time.Duration
+	perSecond    float64
+	limiter      *rate.Limiter
+	now          func() time.Time
+	logger       *slog.Logger
+}
+
+// Option configures a Coordinator.
+type Option func(*Coordinator)
+
+// WithOlderSealSecrets opens what was sealed with secrets that New was given before. To rotate: roll out the new one as an older one, then as
+// New's with the former as an older one, and drop that a day later.
+func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
+	return func(c *Coordinator) { c.olderSecrets = secrets }
+}
+
+// WithReport has every change of a purchase's state reported, once it is durable.
+//
+// report is called at least once for each, in their order for one purchase, until it returns nil: by whoever made the change, and if
+// that one dies or report fails, later by recovery. Dedupe by Transition.ID. It is called in the course of Begin, HandleEvent and the others,
+// so it should take no longer than a write to a database.
+func WithReport(report func(context.Context, Transition) error) Option {
+	return func(c *Coordinator) { c.report = report }
+}
+
+// WithAmountPolicy decides about purchases whose customer approved another amount than was begun. The default is AcceptShipping.
+func WithAmountPolicy(policy AmountPolicy) Option {
+	return func(c *Coordinator) { c.accept = policy }
+}
+
+// WithAbandonAfter lets recovery cancel a purchase whose customer has not come to Klarna, or has left, for that long. By default it does so two minutes before
+// the payment request expires. A customer who is at Klarna is left alone.
+func WithAbandonAfter(d time.Duration) Option {
+	return func(c *Coordinator) { c.abandonAfter = d }
+}
+
+// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 20 by default.
+func WithRecoveryRate(perSecond float64) Option {
+	return func(c *Coordinator) { c.perSecond = perSecond }
+}
+
+// WithClock replaces time.Now, for tests.
+func WithClock(now func() time.Time) Option {
+	return func(c *Coordinator) { c.now = now }
+}
+
+// WithLogger logs what recovery could not do, and reports that failed, at Warn, and purchases that ended in StateUnknown at Error.
+// Without it slog.Default does. No record holds a token or anything of the customer.
+func WithLogger(logger *slog.Logger) Option {
+	return func(c *Coordinator) { c.logger = logger }
+}
+
+// New returns a Coordinator of the purchases in store. client is the one of the credentials; each purchase names its account.
+//
+// A repeat after a crash must be the very same call, so until a purchase ends the store holds its first request, customer included,
+// encrypted with a key that is derived from sealSecret: random, at least 32 characters, the same in every replica and after every restart. The Klarna API
+// key is not the place to take it from, because that rotates.
+func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options ...Option) (*Coordinator, error) {
+	c := &Coordinator{client: client, store: store, accept: AcceptShipping, perSecond: 20, now: time.Now}
+	for _, o := range options {
+		if o != nil {
+			o(c)
+		}
+	}
+	if c.logger == nil {
+		c.logger = slog.Default()
+	}
+	switch {
+	case client == nil || store == nil:
+		return nil, errors.New("flow: a Coordinator needs a client and a Store")
+	case c.accept == nil || c.now == nil:
+		return nil, errors.New("flow: a policy or a clock is nil")
+	case c.abandonAfter < 0:
+		return nil, errors.New("flow: WithAbandonAfter needs a time that is not negative")
+	case !(c.perSecond > 0):
+		return nil, errors.New("flow: WithRecoveryRate needs more than 0")
+	}
+	var err error
+	if c.seals, err = newSeals(append([]klarna.Secret{sealSecret}, c.olderSecrets...)); err != nil {
+		return nil, err
+	}
+	c.limiter = rate.NewLimiter(rate.Limit(c.perSecond), recoveryWorkers)
+	return c, nil
+}
+
+// authorizations is the API for the purchase's account.
+func (c *Coordinator) authorizations(p *purchase) *authorization.Client {
+	if p.Account == "" {
+		return authorization.New(c.client)
+	}
+	return authorization.New(c.client.ForAccount(p.Account))
+}
+
+func (c *Coordinator) time() time.Time { return c.now().UTC().Round(0) }
+
+// load reads a purchase.
+func (c *Coordinator) load(ctx context.Context, id string) (*purchase, error) {
+	r, err := c.store.Load(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("flow: load: %w", err)
+	}
+	return decode(r)
+}
+
+// reload replaces p by what is stored.
+func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
+	fresh, err := c.load(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	fresh.seen, fresh.overdue = p.seen, p.overdue
+	*p = *fresh
+	return nil
+}
+
+// save stores p over the version that it was read from. The error may be ErrChanged.
+func (c *Coordinator) save(ctx context.Context, p *purchase) error {
+	r, err := p.encoded()
+	if err != nil {
+		return err
+	}
+	if err := c.store.Update(ctx, r); err != nil {
+		return fmt.Errorf("flow: update: %w", err)
+	}
+	p.Record = r
+	p.Version++
+	return nil
+}
+
+// change makes a change durable, upon whatever the record has become meanwhile. apply makes it and reports whether there is still one to
+// make.
+func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool) error {
+	for {
+		if !apply() {
+			return nil
+		}
+		err := c.save(ctx, p)
+		if !errors.Is(err, ErrChanged) {
+			return err
+		}
+		if err := c.reload(ctx, p); err != nil {
+			return err
+		}
+	}
+}
+
+// recording returns a context for writing down what was learned: a caller who has gone is no reason to forget it.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+}

@@ -1,0 +1,115 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+)
+
+// inquire asks Klarna how far the customer is. What a webhook or a redirect says is a reason to ask, and never the answer: either may be late, out of
+// order, or of the customer's own making.
+func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, err error) {
+	if p.Cause != "" {
+		return false, c.toCanceling(ctx, p, p.Cause)
+	}
+	if p.fresh && p.seen.State.Open() {
+		p.fresh = false
+		return true, nil
+	}
+	read, err := c.authorizations(p).ReadPaymentRequest(ctx, p.PaymentRequestID)
+	if err != nil {
+		if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
+			// Whatever the customer did, it can no longer be finalized; and no final call was made.
+			return false, c.end(ctx, p, StateExpired, reasonNoAnswer, nil)
+		}
+		return false, c.later(ctx, p, false, err)
+	}
+	p.seen = read
+	switch read.State {
+	case authorization.StateCompleted:
+		return false, c.approved(ctx, p, read)
+	case authorization.StateDeclined, authorization.StateExpired, authorization.StateCanceled:
+		return false, c.end(ctx, p, endOf(read.State), read.StateReason, nil)
+	}
+	now := c.time()
+	switch {
+	case now.After(p.ExpiresAt.Add(clockSkew)),
+		read.State == authorization.StateSubmitted && !now.Before(c.abandonAt(p, read)):
+		return false, c.toCanceling(ctx, p, causeAbandoned)
+	case p.overdue || !read.ExpiresAt.IsZero() && !read.ExpiresAt.Equal(p.ExpiresAt):
+		return true, c.wait(ctx, p, read, c.lookAgain)
+	}
+	return true, nil
+}
+
+// wait records when to look again.
+func (c *Coordinator) wait(ctx context.Context, p *purchase, read *authorization.PaymentRequest, when func(*purchase, *authorization.PaymentRequest) time.Time) error {
+	return c.change(ctx, p, func() bool {
+		if p.State != StateAwaitingCustomer {
+			return false
+		}
+		if !read.ExpiresAt.IsZero() {
+			p.ExpiresAt = read.ExpiresAt.UTC()
+		}
+		p.Tries = 0
+		p.DueAt = when(p, read)
+		return true
+	})
+}
+
+// endOf is the end that a payment request's closed state means.
+func endOf(s authorization.State) State {
+	switch s {
+	case authorization.StateDeclined:
+		return StateDeclined
+	case authorization.StateCanceled:
+		return StateCanceled
+	default:
+		return StateExpired
+	}
+}
+
+// approved records what the customer approved, before it is finalized: from then on, every replica finalizes that, or none does.
+func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
+	approval, err := read.Approval()
+	if err != nil {
+		if c.time().After(c.finalizeBy(read).Add(clockSkew)) {
+			return c.end(ctx, p, StateExpired, reasonNotFinalized, nil)
+		}
+		return c.later(ctx, p, false, err)
+	}
+	accepted := approval.Currency == "" || approval.Currency == p.Currency
+	if accepted && approval.Amount != p.Amount {
+		accepted, err = c.accept(ctx, AmountChange{
+			Status: *p.status(), Begun: p.Amount, Approved: approval.Amount, PaymentRequest: read,
+		})
+		if err != nil {
+			return c.later(ctx, p, false, err)
+		}
+	}
+	if !accepted {
+		return c.toCanceling(ctx, p, causeAmount)
+	}
+	now := c.time()
+	p.Approved = &approval.Amount
+	p.move(StateFinalizing, "", now, c.report != nil)
+	p.FinalizeBy = c.finalizeBy(read)
+	p.LeaseUntil, p.DueAt, p.MayHaveRun = now.Add(lease), now.Add(lease), true
+	// Not upon whatever it has become: what was decided was decided about this version.
+	if err := c.save(ctx, p); err != nil {
+		return err
+	}
+	p.held, p.ranBefore = true, false
+	return nil
+}
+
+// finalizeBy is the end of Klarna's 60 minutes.
+func (c *Coordinator) finalizeBy(read *authorization.PaymentRequest) time.Time {
+	now := c.time()
+	since := read.UpdatedAt.UTC()
+	if since.IsZero() || since.After(now) {
+		since = now
+	}
+	return since.Add(finalizeWithin)
+}

@@ -1,0 +1,32 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/klarna-go/klarna-go/authorization"
+)
+
+// AmountChange is a customer's approval of another amount than was begun.
+type AmountChange struct {
+	Status Status
+	// Begun and Approved are in minor units of the purchase's currency.
+	Begun, Approved int64
+	// PaymentRequest is what the customer approved, as read from Klarna. StateContext.Shipping has the shipping that was chosen.
+	PaymentRequest *authorization.PaymentRequest
+}
+
+// AmountPolicy decides whether a purchase is finalized with another amount than was begun. If not, the payment request is canceled and the
+// purchase ends in StateCanceled. An error puts the question off. It may be asked more than once; the first answer that is recorded counts.
+type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
+
+// AcceptShipping accepts another amount where the customer chose the shipping at Klarna, and refuses it otherwise.
+func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
+	chosen := bytes.TrimSpace(change.PaymentRequest.StateContext.Shipping)
+	for _, none := range []string{"", "null", "{}", "[]"} {
+		if string(chosen) == none {
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,145 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+const (
+	// recoveryWorkers is how many purchases recovery has in work at once.
+	recoveryWorkers = 16
+	// recoveryPause is how long Run rests when nothing is due.
+	recoveryPause = 2 * time.Second
+	// recoveryGrace is how long a step may go on that was begun before Run's context ended.
+	recoveryGrace = 10 * time.Second
+)
+
+// Run is the recovery loop: it goes on with every purchase whose next step is overdue, whether a webhook was lost, a replica died or Klarna was out of reach,
+// until ctx ends. Every replica may run it: a purchase that is due is one replica's. It returns when what it had begun is done, or after ten
+// seconds.
+func (c *Coordinator) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if _, err := c.Recover(ctx); err != nil && ctx.Err() == nil {
+			c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
+		}
+		_ = sleep(ctx, jitter(recoveryPause))
+	}
+}
+
+// Recover goes on once with every purchase that is due, for programs that are started by a schedule, and for tests. It returns how many it looked
+// at. Failures at Klarna are logged, and those purchases are due again later; the error is the store's or the context's.
+func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
+	step, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		grace := time.AfterFunc(recoveryGrace, cancel)
+		<-step.Done()
+		grace.Stop()
+	})
+	defer stop()
+
+	var (
+		workers sync.WaitGroup
+		paused  atomic.Int64 // until when Klarna wants no more calls: Unix nanoseconds of the machine's time
+		free    = make(chan struct{}, recoveryWorkers)
+	)
+	defer workers.Wait()
+	for {
+		slots, err := c.take(ctx, free)
+		if err != nil {
+			return purchases, err
+		}
+		if err := sleep(ctx, time.Until(time.Unix(0, paused.Load()))); err != nil {
+			return purchases, err
+		}
+		now := c.time()
+		records, err := c.store.ClaimDue(ctx, now, now.Add(lease), slots)
+		for range slots - len(records) {
+			<-free
+		}
+		for _, r := range records {
+			workers.Go(func() {
+				defer func() { <-free }()
+				if c.limiter.Wait(step) != nil {
+					return
+				}
+				if wait := c.recoverOne(step, r); wait > 0 {
+					paused.Store(time.Now().Add(wait).UnixNano())
+				}
+			})
+		}
+		purchases += len(records)
+		if err != nil {
+			return purchases, fmt.Errorf("flow: claim: %w", err)
+		}
+		if len(records) == 0 {
+			return purchases, nil
+		}
+	}
+}
+
+// take waits for a slot, and takes others that are free at the moment: as many as the rate lets begin well within a lease.
+func (c *Coordinator) take(ctx context.Context, free chan struct{}) (slots int, err error) {
+	select {
+	case free <- struct{}{}:
+		slots++
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	for float64(slots) < min(c.perSecond*lease.Seconds()/4, recoveryWorkers/2) {
+		select {
+		case free <- struct{}{}:
+			slots++
+		default:
+			return slots, nil
+		}
+	}
+	return slots, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// recoverOne goes on with one purchase. It returns for how long Klarna wants no more calls.
+func (c *Coordinator) recoverOne(ctx context.Context, r Record) (quiet time.Duration) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			// A policy's or a report's, and perhaps of this purchase alone. Its value may hold anything.
+			c.logger.ErrorContext(ctx, "klarna flow: recovery panicked", "purchase", r.ID, "panic", fmt.Sprintf("%T", panicked))
+		}
+	}()
+	p, err := decode(r)
+	if err == nil {
+		p.overdue = true
+		err = c.advance(ctx, p, 0)
+	} else {
+		// Not again at once: a person, or a newer version, has to see to it.
+		r.DueAt = c.time().Add(15 * time.Minute)
+		err = errors.Join(err, c.store.Update(ctx, r))
+	}
+	if err == nil {
+		return 0
+	}
+	c.logger.WarnContext(ctx, "klarna flow: a purchase could not be recovered and will be tried again", "purchase", r.ID, "error", err)
+	if e, ok := errors.AsType[*klarna.Error](err); ok && errors.Is(err, klarna.CodeRateLimited) {
+		return max(e.RateLimit.Reset, time.Second)
+	}
+	return 0
+}

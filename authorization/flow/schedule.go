@@ -1,0 +1,65 @@
+package flow
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+)
+
+const (
+	// lease keeps others from a purchase that is in work. It is short because nothing but a refused duplicate depends on it.
+	lease = 20 * time.Second
+	// finalizeWithin is how long Klarna lets what was approved be finalized.
+	finalizeWithin = 60 * time.Minute
+	// idempotent is how long the same call is surely answered with its first answer: Klarna's 24 hours, and time for the call.
+	idempotent = 23 * time.Hour
+	// beginWithin is how long a first call that surely did not run is repeated.
+	beginWithin = 15 * time.Minute
+	// longestOpen is the longest life of a payment request in Klarna's texts, for one that does not say when it expires.
+	longestOpen = 48 * time.Hour
+	// clockSkew is how far two clocks may differ.
+	clockSkew = 5 * time.Minute
+	// conflictPatience outlasts a call of somebody else's that Klarna still works on: its server gives up after 59 seconds.
+	conflictPatience = 3 * time.Minute
+	// abandonBefore is how long before its expiry a payment request is canceled that no customer is at.
+	abandonBefore = 2 * time.Minute
+)
+
+// backoff is the pause after so many failures in a row: 1, 2, 4 seconds and so on to a minute, jittered.
+func (c *Coordinator) backoff(tries int) time.Duration {
+	return jitter(min(time.Second<<min(tries-1, 10), time.Minute))
+}
+
+// jitter spreads what would happen at once: from half of d to the whole.
+func jitter(d time.Duration) time.Duration {
+	return d/2 + rand.N(d/2+1)
+}
+
+// abandonAt is when a purchase is given up that the customer is not at. read may be nil.
+func (c *Coordinator) abandonAt(p *purchase, read *authorization.PaymentRequest) time.Time {
+	at := p.ExpiresAt.Add(-abandonBefore)
+	if c.abandonAfter > 0 {
+		left := p.UpdatedAt
+		if read != nil && read.UpdatedAt.After(left) {
+			left = read.UpdatedAt
+		}
+		if early := left.Add(c.abandonAfter); early.Before(at) {
+			at = early
+		}
+	}
+	return at
+}
+
+// lookAgain is when recovery looks at a purchase that waits for its customer, in case that no webhook comes: after half a minute first, then at
+// half of the time that it has waited so far, and not later than when there is something to do.
+func (c *Coordinator) lookAgain(p *purchase, read *authorization.PaymentRequest) time.Time {
+	now := c.time()
+	at := now.Add(jitter(min(max(now.Sub(p.UpdatedAt)/2, time.Minute), 15*time.Minute)))
+	for _, event := range []time.Time{c.abandonAt(p, read), p.ExpiresAt.Add(5 * time.Second)} {
+		if event.After(now) && event.Before(at) {
+			at = event
+		}
+	}
+	return at
+}
