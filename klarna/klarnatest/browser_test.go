@@ -319,6 +319,31 @@ func TestThePageDeniesADeniedTestCustomer(t *testing.T) {
 	equal(t, "state", server.PaymentRequests()[0].State, "DECLINED")
 }
 
+func TestThePageAsksForTheCustomersToken(t *testing.T) {
+	token := obj{"scopes": []string{"payment:customer_not_present"}, "customer_token_reference": "token-1"}
+	t.Run("beside a payment", func(t *testing.T) {
+		d := draft(1000)
+		d["request_customer_token"] = token
+		_, c, r := newPurchase(t, d)
+		c.shows(c.browse(200, "GET", r.PaymentRequestURL, ""), "Pay €10.00", "later payments, too", "Change the shipping")
+	})
+	t.Run("without a payment", func(t *testing.T) {
+		server, c := newPair(t)
+		c = newBrowser(c)
+		o := stepUp(1000)
+		delete(o, "request_payment_transaction")
+		delete(o, "supplementary_purchase_data")
+		o["request_customer_token"] = token
+		c.want(200, "POST", authorizePath, o)
+		address := server.PaymentRequests()[0].PaymentRequestURL
+		shown := c.browse(200, "GET", address, "")
+		c.shows(shown, "<h1>Allow later payments</h1>", "pays nothing now")
+		c.showsNot(shown, "<table", "0.00", "shipping")
+		c.browse(303, "POST", address, "action=approve")
+		equal(t, "state", server.PaymentRequests()[0].State, "COMPLETED")
+	})
+}
+
 func TestWhatIsNoPageOrNoFormIsRefused(t *testing.T) {
 	server, c, r := newPurchase(t, draft(1))
 	for name, tc := range map[string]struct {

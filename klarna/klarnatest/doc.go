@@ -30,12 +30,11 @@
 //	paymentOption.icon.component().mount("#icon"); // header, subheader, badge, message, terms
 //	paymentOption.paymentButton.component({ initiate: () => askYourServer() }).mount("#button");
 //
-// clientId is [Server.ClientID]. The page obeys the instruction; the SDK only delivers it. What initiate resolves to,
-// paymentRequestUrl, paymentRequestId or returnUrl, opens in a window of its own, or in the page's own where windows are
-// blocked, on a small screen and with initiationMode "REDIRECT"; then return_url is where the customer comes back. After the
-// window, an approved payment is a complete event, a declined one or one that was left is an abort, and a rejected initiate is an
-// error. No event carries the session token: servers read it. What the events carry and when a window opens is the double's
-// choice, as Klarna does not document it. [Server.SetDuplicateComplete] lets complete fire twice, as Klarna's may.
+// clientId is [Server.ClientID]. The page obeys the instruction; the SDK only delivers it. initiate resolves to what the page's server
+// answered: returnUrl, where the page goes on, or paymentRequestUrl or paymentRequestId, whose page opens in a window of its
+// own. It opens in the shop's window where others are blocked, on a small screen and with initiationMode "REDIRECT"; then return_url
+// is the way back. After a window of its own, a payment that was approved is a complete event, any other an abort; an initiate
+// that is rejected is an error. [Server.SetDuplicateComplete] lets complete fire twice, as Klarna's may.
 //
 // A Content-Security-Policy of the page needs the server's URL in script-src and connect-src and nothing unsafe; a
 // Cross-Origin-Opener-Policy must be same-origin-allow-popups. Browsers are no clients of the API: their requests meet
@@ -106,6 +105,11 @@
 //     is 404.
 //   - An idempotency key belongs to one account and one operation. What is refused before an operation is reached is not remembered.
 //   - A chargeback leaves its transaction as it is.
+//   - Shipping that the customer chooses at Klarna has no event of its own and is an object also in state_context. It is undone when the
+//     customer leaves.
+//   - What the browser SDK's events carry, which windows it opens and how its components look. No event carries the session token:
+//     servers read it. presentationupdate comes after a payment that was not made, when the presentation has changed since.
+//   - The image_url of a QR code leads to an image that says it is none.
 //
 // Amounts are integers in minor units, times are UTC. The package has its own wire structures, written from Klarna's
 // documentation and shared with no client, so that a misspelt JSON name fails a test instead of agreeing with itself.
