@@ -12,6 +12,9 @@ const maxBody = 1 << 20
 
 // handle answers one request, from a socket or from a Transport.
 func (s *Server) handle(r *http.Request) answer {
+	if a, ok := s.browse(r); ok {
+		return a
+	}
 	var body []byte
 	if r.Body != nil {
 		var err error

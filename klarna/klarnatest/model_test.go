@@ -218,12 +218,12 @@ func (w *walk) chooseShipping() string {
 	if !ok {
 		return "nothing to ship"
 	}
-	amount := w.amount()
-	err := w.server.ChangeAmount(w.requests[i].id, amount)
-	if chosen := w.model.chooseShipping(i, amount); chosen != (err == nil) {
-		w.diverged("change the amount of %d: %v, want %v", i, err, chosen)
+	price := w.amount() - 200
+	err := w.server.ChangeShipping(w.requests[i].id, klarnatest.ShippingOption{Price: price})
+	if chosen := w.model.chooseShipping(i, price); chosen != (err == nil) {
+		w.diverged("ship %d for %d: %v, want %v", i, price, err, chosen)
 	}
-	return fmt.Sprintf("the customer changes %d to %d: %v", i, amount, err)
+	return fmt.Sprintf("the customer ships %d for %d: %v", i, price, err)
 }
 
 func (w *walk) update() string {

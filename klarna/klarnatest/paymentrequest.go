@@ -18,6 +18,8 @@ const (
 	stateExpired    = "EXPIRED"
 	stateCanceled   = "CANCELED"
 	stateDeclined   = "DECLINED"
+
+	reasonDeclined = "CUSTOMER_DECLINED"
 )
 
 // nextStates says where a payment request may go. The states that are missing are final.
@@ -57,6 +59,7 @@ type paymentRequest struct {
 	updatedAt     time.Time
 	canceledAt    time.Time
 	customerURL   string
+	shipping      *ShippingOption // what the customer chose, nil for the cart's
 }
 
 // check says why r may not go to state, nil when it may.

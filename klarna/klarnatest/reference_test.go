@@ -14,6 +14,7 @@ type reference struct {
 type referenceRequest struct {
 	state    string
 	amount   int64
+	shipping int64 // of the amount, what the customer chose at Klarna
 	end      time.Time
 	approved time.Time // zero before
 	final    *referencePayment
@@ -44,17 +45,25 @@ func (m *reference) visit(i int, then string) bool {
 	if r.state != "SUBMITTED" && r.state != "IN_PROGRESS" {
 		return false
 	}
-	if r.state = then; then == "COMPLETED" {
+	switch r.state = then; then {
+	case "COMPLETED":
 		r.approved = m.now
+	case "SUBMITTED":
+		r.amount, r.shipping = r.amount-r.shipping, 0
 	}
 	return true
 }
 
-func (m *reference) chooseShipping(i int, amount int64) bool {
+func (m *reference) chooseShipping(i int, price int64) bool {
 	if !m.visit(i, "IN_PROGRESS") {
 		return false
 	}
-	m.requests[i].amount = amount
+	r := m.requests[i]
+	cart := r.amount - r.shipping
+	if cart+price < 0 {
+		return false
+	}
+	r.amount, r.shipping = cart+price, price
 	return true
 }
 

@@ -25,6 +25,8 @@ type Server struct {
 	// PartnerAccountID is the first account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE". There are
 	// more with [Server.AddAccount].
 	PartnerAccountID string
+	// ClientID is the only client id that the browser SDK may use. The server API never accepts it.
+	ClientID string
 
 	ctx       context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
 	stop      context.CancelFunc
@@ -70,6 +72,8 @@ type Server struct {
 	shipments       uint64 // so far
 	outbox          map[uint64]*shipment
 	deliveryLog     fifo[Delivery]
+
+	duplicateComplete bool
 }
 
 // Format writes the URL, whatever the verb: a server is in use by several goroutines while a test prints it.
@@ -149,6 +153,7 @@ func start(c config, opts []Option) (*Server, error) {
 		URL:              "https://klarnatest.invalid",
 		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
 		PartnerAccountID: newAccountID(),
+		ClientID:         "klarna_test_client_" + rand.Text() + rand.Text(),
 		transport:        c.transport,
 		parallel:         max(c.parallel, 1),
 		retention:        c.retention,
