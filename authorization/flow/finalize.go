@@ -97,8 +97,9 @@ func (c *Coordinator) giveUpApproved(ctx context.Context, p *purchase, reason st
 	c.logger.WarnContext(ctx, "klarna flow: an approved purchase was refused", "purchase", p.ID, "error", failure)
 	ctx, cancel := recording(ctx)
 	defer cancel()
+	found := p.turn()
 	return c.change(ctx, p, func() bool {
-		if p.State != StateFinalizing {
+		if p.turn() != found {
 			return false
 		}
 		p.toCanceling(causeRejected, reason, c.time(), c.report != nil)
