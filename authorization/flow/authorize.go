@@ -190,7 +190,7 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	if err != nil {
 		return nil, err
 	}
-	p.Record = r
+	p.Record, p.stored = r, r
 	switch err := c.store.Create(ctx, r); {
 	case errors.Is(err, ErrExists):
 		known, err := c.load(ctx, from.ID)
