@@ -55,6 +55,7 @@ const (
 	reasonNotSent      = "NOT_SENT"
 	reasonNoAnswer     = "NO_ANSWER"
 	reasonNotFinalized = "NOT_FINALIZED_IN_TIME"
+	reasonUnexpected   = "UNEXPECTED_ANSWER"
 )
 
 func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure error) error {
@@ -90,11 +91,12 @@ func unpaid(mayHaveRun bool, otherwise State) State {
 	return otherwise
 }
 
+// unexpected is the reason of an answer that is none to the question.
 func unexpected(outcome authorization.Outcome) string {
 	if u, ok := outcome.(authorization.UnknownResult); ok {
 		return u.Result
 	}
-	return fmt.Sprintf("%T", outcome)
+	return reasonUnexpected
 }
 
 // paid records the transaction.
