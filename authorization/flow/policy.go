@@ -3,8 +3,11 @@ package flow
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
 // AmountChange is a customer's approval of another amount than was begun.
@@ -14,6 +17,16 @@ type AmountChange struct {
 	Begun, Approved int64
 	// PaymentRequest is what the customer approved, as read from Klarna. StateContext.Shipping has the shipping that was chosen.
 	PaymentRequest *authorization.PaymentRequest
+}
+
+// Format writes id and amounts, whatever the verb: the payment request holds personal data.
+func (a AmountChange) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
+
+// LogValue returns what Format writes.
+func (a AmountChange) LogValue() slog.Value { return slog.StringValue(a.describe()) }
+
+func (a *AmountChange) describe() string {
+	return fmt.Sprintf("flow.AmountChange{%s %d to %d}", a.Status.ID, a.Begun, a.Approved)
 }
 
 // AmountPolicy decides whether a purchase is finalized with another amount than was begun. If not, the payment request is canceled and the
