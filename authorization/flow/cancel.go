@@ -10,9 +10,6 @@ import (
 
 // toCanceling records that the payment request is to be canceled, and why.
 func (c *Coordinator) toCanceling(ctx context.Context, p *purchase, why cause) error {
-	if p.State != StateAwaitingCustomer {
-		return errAgain
-	}
 	p.toCanceling(why, string(why), c.time(), c.report != nil)
 	return c.save(ctx, p)
 }
