@@ -61,6 +61,7 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 		}
 		now := c.time()
 		records, err := c.store.ClaimDue(ctx, now, now.Add(lease), slots)
+		c.limiter.ReserveN(time.Now(), len(records))
 		for range slots - len(records) {
 			<-free
 		}
@@ -91,10 +92,13 @@ func (c *Coordinator) take(ctx context.Context, free chan struct{}) (slots int, 
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	if err := sleep(ctx, c.limiter.Reserve().Delay()); err != nil {
-		return 0, err
+	pause := max(time.Duration(min(1, 1/c.perSecond)*float64(time.Second)), time.Millisecond)
+	for c.limiter.Tokens() < 1 {
+		if err := sleep(ctx, pause); err != nil {
+			return 0, err
+		}
 	}
-	for slots < recoveryWorkers/2 && len(free) < cap(free) && c.limiter.Allow() {
+	for slots < min(recoveryWorkers/2, int(c.limiter.Tokens())) && len(free) < cap(free) {
 		free <- struct{}{} // nobody else puts one in
 		slots++
 	}
