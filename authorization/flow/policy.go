@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -36,10 +37,5 @@ type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, e
 // AcceptShipping accepts another amount where the customer chose the shipping at Klarna, and refuses it otherwise.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
 	chosen := bytes.TrimSpace(change.PaymentRequest.StateContext.Shipping)
-	for _, none := range []string{"", "null", "{}", "[]"} {
-		if string(chosen) == none {
-			return false, nil
-		}
-	}
-	return true, nil
+	return !slices.Contains([]string{"", "null", "{}", "[]"}, string(chosen)), nil
 }
