@@ -458,7 +458,7 @@ func TestAnAnswerThatContradictsItselfIsAskedForAgain(t *testing.T) {
 }
 
 // seenAs has reads of the payment request say another state and amount.
-func (s *scene) seenAs(state string, amount string) func(*http.Request, roundTrip) (*http.Response, error) {
+func (s *scene) seenAs(state string, amount string) network {
 	id := s.klarna.PaymentRequests()[0].PaymentRequestID
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method != http.MethodGet {
