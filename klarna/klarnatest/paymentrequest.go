@@ -54,7 +54,7 @@ type paymentRequest struct {
 	token         string         // once completed
 	customerToken *customerToken // once completed, when one was asked for
 	finalized     bool
-	transaction   *transaction // once finalized, unless only a customer token was asked for
+	transaction   string // id, once finalized, unless only a customer token was asked for
 	createdAt     time.Time
 	updatedAt     time.Time
 	canceledAt    time.Time
@@ -85,7 +85,7 @@ func (s *Server) move(r *paymentRequest, state, reason string) {
 		s.note(deed{kind: deedCanceled, account: r.account.id, request: r.id})
 	}
 	if len(nextStates[state]) == 0 {
-		s.forgetPaymentRequestLater(r.id)
+		s.forgetPaymentRequestLater(r)
 	}
 	s.emit(r.account, "payment.request.state-change."+eventName(state), r.event())
 }
@@ -102,17 +102,21 @@ func (s *Server) complete(r *paymentRequest) {
 
 // openPaymentRequest makes one that the caller takes to its first state.
 func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
-	id := uuid.NewString()
 	r := &paymentRequest{
-		account:     partner,
-		id:          "krn:payment:eu1:request:" + id,
-		draft:       d,
-		createdAt:   s.clock.now(),
-		customerURL: s.URL + "/customer/payment-requests/" + id,
+		account:   partner,
+		id:        paymentRequestPrefix + uuid.NewString(),
+		draft:     d,
+		createdAt: s.clock.now(),
 	}
+	r.customerURL = s.customerURL(r.id)
 	s.paymentRequests.add(r.id, r)
 	s.note(deed{kind: deedRequested, account: partner.id, request: r.id, reference: d.transaction})
 	return r
+}
+
+// customerURL is where the customer of a payment request is sent. It follows the server's address, which a restart may change.
+func (s *Server) customerURL(id string) string {
+	return s.URL + customerPath + strings.TrimPrefix(id, paymentRequestPrefix)
 }
 
 func (s *Server) newPaymentRequest(partner *account, d draft) *paymentRequest {

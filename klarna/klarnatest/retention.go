@@ -12,20 +12,23 @@ func WithRetention(d time.Duration) Option { return func(c *config) { c.retentio
 // deadTokenLife is how long a session token is known after its end when the server has no retention of its own.
 const deadTokenLife = 24 * time.Hour
 
-// forgetLater lets forget run a retention from now, and never without one. What it forgets it finds by its id, for the
-// agenda must not keep alive what is gone.
-func (s *Server) forgetLater(forget func()) {
+// forgetLater lets forget run a retention after something was over, and never without one. What it forgets it finds by its
+// id, for the agenda must not keep alive what is gone.
+func (s *Server) forgetLater(over time.Time, forget func()) {
 	if s.retention > 0 {
-		s.schedule(s.clock.now().Add(s.retention), forget)
+		s.schedule(over.Add(s.retention), forget)
 	}
 }
 
-func (s *Server) forgetPaymentRequestLater(id string) {
-	s.forgetLater(func() { s.paymentRequests.remove(id) })
+// forgetPaymentRequestLater is for one in a final state, which was its last change.
+func (s *Server) forgetPaymentRequestLater(r *paymentRequest) {
+	id := r.id
+	s.forgetLater(r.updatedAt, func() { s.paymentRequests.remove(id) })
 }
 
-func (s *Server) forgetTransactionLater(id string) {
-	s.forgetLater(func() {
+func (s *Server) forgetTransactionLater(t *transaction) {
+	id := t.id
+	s.forgetLater(t.overAt, func() {
 		t := s.transactions.byID[id]
 		if t == nil || !t.over() {
 			return

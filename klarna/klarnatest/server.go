@@ -57,7 +57,8 @@ type Server struct {
 	faultDice       *mathrand.Rand
 	webhookFaults   []*scriptedWebhook
 	webhookDice     *mathrand.Rand
-	requests        fifo[*Request]
+	arrivals        uint64 // of requests so far
+	requests        fifo[*loggedRequest]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
 	captures        collection[*capture]

@@ -47,13 +47,14 @@ type transaction struct {
 	state      string
 	funding    string
 	purchase   json.RawMessage
-	request    *paymentRequest // nil when approved without a step-up
+	request    string // id of the payment request, which may be forgotten by now; "" when approved without a step-up
 	captures   []*capture
 	refunds    []string // ids
 	disputes   []string // ids of chargebacks
 	operations int
 	createdAt  time.Time
 	expiresAt  time.Time
+	overAt     time.Time // since when nothing more is authorized
 }
 
 // remaining is what is still authorized: neither captured nor released.
@@ -110,14 +111,13 @@ func (s *Server) newTransaction(partner *account, order authorizeOrder, request 
 		currency:  order.currency,
 		funding:   fundingPending,
 		purchase:  order.purchase.raw,
-		request:   request,
 		createdAt: now,
 		expiresAt: now.Add(transactionLife),
 	}
 	s.transactions.add(t.id, t)
 	authorized := t.deed(deedAuthorized, t.amount)
 	if request != nil {
-		request.transaction = t
+		t.request, request.transaction = request.id, t.id
 		authorized.request = request.id
 	}
 	s.note(authorized)
@@ -146,11 +146,15 @@ func (s *Server) scheduleEnd(t *transaction) {
 		if t.captured == 0 {
 			s.moveFunding(t, fundingExpired)
 		}
-		s.schedule(t.expiresAt.Add(transactionGrace), func() {
-			if t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
-				s.moveTransaction(t, transactionClosed)
-			}
-		})
+		s.scheduleClosing(t)
+	})
+}
+
+func (s *Server) scheduleClosing(t *transaction) {
+	s.schedule(t.expiresAt.Add(transactionGrace), func() {
+		if t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
+			s.moveTransaction(t, transactionClosed)
+		}
 	})
 }
 
@@ -166,18 +170,15 @@ func (t *transaction) over() bool {
 }
 
 func (t *transaction) event(previous string) transactionEvent {
-	event := transactionEvent{transactionBody: t.summary(), PreviousState: previous}
-	if t.request != nil {
-		event.PaymentRequestID = t.request.id
-	}
-	return event
+	return transactionEvent{transactionBody: t.summary(), PreviousState: previous, PaymentRequestID: t.request}
 }
 
 func (s *Server) moveTransaction(t *transaction, state string) {
 	previous := t.state
 	t.state = state
 	if t.over() {
-		s.forgetTransactionLater(t.id)
+		t.overAt = s.clock.now()
+		s.forgetTransactionLater(t)
 	}
 	s.emit(t.account, "payment.transaction.state-change."+eventName(state), t.event(previous))
 }
