@@ -77,10 +77,12 @@ func (r *paymentRequest) check(state string) error {
 func (s *Server) move(r *paymentRequest, state, reason string) {
 	now := s.clock.now()
 	r.previous, r.state, r.reason, r.updatedAt = r.state, state, reason, now
+	s.touch(r)
 	if state == stateCanceled {
 		r.canceledAt = now
 		if t := s.tokens[r.token]; t != nil {
 			t.revoked = true
+			s.touch(t)
 		}
 		s.note(deed{kind: deedCanceled, account: r.account.id, request: r.id})
 	}
@@ -218,6 +220,7 @@ func (s *Server) updatePaymentRequest(c *call) answer {
 		return invalid(found...)
 	}
 	r.draft, r.updatedAt = d, now
+	s.touch(r)
 	s.scheduleExpiry(r)
 	s.emit(r.account, "payment.request.updated", r.event())
 	return reply(http.StatusOK, r.body())

@@ -23,7 +23,14 @@ func (s *Server) forgetLater(over time.Time, forget func()) {
 // forgetPaymentRequestLater is for one in a final state, which was its last change.
 func (s *Server) forgetPaymentRequestLater(r *paymentRequest) {
 	id := r.id
-	s.forgetLater(r.updatedAt, func() { s.paymentRequests.remove(id) })
+	s.forgetLater(r.updatedAt, func() { s.forgetPaymentRequest(id) })
+}
+
+func (s *Server) forgetPaymentRequest(id string) {
+	if r := s.paymentRequests.byID[id]; r != nil {
+		s.paymentRequests.remove(id)
+		s.drop(r)
+	}
 }
 
 func (s *Server) forgetTransactionLater(t *transaction) {
@@ -34,14 +41,18 @@ func (s *Server) forgetTransactionLater(t *transaction) {
 			return
 		}
 		s.transactions.remove(id)
+		s.drop(t)
 		for _, c := range t.captures {
 			s.captures.remove(c.id)
+			s.drop(c)
 		}
-		for _, refund := range t.refunds {
-			s.refunds.remove(refund)
+		for _, id := range t.refunds {
+			s.drop(s.refunds.byID[id])
+			s.refunds.remove(id)
 		}
-		for _, chargeback := range t.disputes {
-			s.chargebacks.remove(chargeback)
+		for _, id := range t.disputes {
+			s.drop(s.chargebacks.byID[id])
+			s.chargebacks.remove(id)
 		}
 	})
 }
@@ -55,15 +66,23 @@ func (s *Server) forgetTokenLater(t *sessionToken) {
 	}
 	value := t.value
 	s.schedule(t.expiresAt.Add(life), func() {
-		if t := s.tokens[value]; t != nil && t.request != nil && s.retention > 0 {
-			s.paymentRequests.remove(t.request.id)
+		t := s.tokens[value]
+		if t.request != nil && s.retention > 0 {
+			s.forgetPaymentRequest(t.request.id)
 		}
 		delete(s.tokens, value)
+		s.drop(t)
 	})
 }
 
-// trimLogs forgets requests and deliveries that are older than the retention.
+// trimLogs forgets requests and deliveries that are older than the retention, or more than a state file holds.
 func (s *Server) trimLogs() {
+	for s.state != nil && s.requests.len() > stateLogs {
+		s.requests.pop()
+	}
+	for s.state != nil && s.deliveryLog.len() > stateLogs {
+		s.deliveryLog.pop()
+	}
 	if s.retention <= 0 {
 		return
 	}

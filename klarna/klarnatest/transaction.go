@@ -176,6 +176,7 @@ func (t *transaction) event(previous string) transactionEvent {
 func (s *Server) moveTransaction(t *transaction, state string) {
 	previous := t.state
 	t.state = state
+	s.touch(t)
 	if t.over() {
 		t.overAt = s.clock.now()
 		s.forgetTransactionLater(t)
@@ -188,6 +189,7 @@ func (s *Server) moveTransaction(t *transaction, state string) {
 func (s *Server) moveFunding(t *transaction, state string) {
 	if t.funding != state {
 		t.funding = state
+		s.touch(t)
 		s.emit(t.account, "payment.funding.state-change."+eventName(state), t.event(""))
 	}
 }
@@ -196,6 +198,7 @@ func (s *Server) moveFunding(t *transaction, state string) {
 func (s *Server) release(t *transaction) {
 	s.note(t.deed(deedReleased, t.remaining()))
 	t.released += t.remaining()
+	s.touch(t)
 }
 
 // refuseOperation says why t may not be changed, which it may while in one of the states, or in any when none is given.
@@ -233,6 +236,7 @@ func (s *Server) updateTransaction(c *call) answer {
 		return *refused
 	}
 	t.operations++
+	s.touch(t)
 	if reference != "" {
 		t.reference = reference
 	}
@@ -286,6 +290,7 @@ func (s *Server) extendTransaction(c *call) answer {
 		return *refused
 	}
 	t.operations++
+	s.touch(t)
 	t.amount += amount
 	t.expiresAt = later(t.expiresAt, expiresAt)
 	if data != nil {
