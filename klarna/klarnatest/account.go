@@ -27,6 +27,8 @@ func newAccountID() string { return "krn:partner:global:account:test:" + rand.Te
 func (s *Server) addAccount(id string) *account {
 	a := &account{id}
 	s.accounts[id], s.accounts[lastSegment(id)] = a, a
+	s.partners = append(s.partners, a)
+	s.touch(s)
 	return a
 }
 

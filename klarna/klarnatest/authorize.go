@@ -127,6 +127,7 @@ func (s *Server) authorize(c *call) answer {
 	a := reply(http.StatusOK, s.settleOrder(c.partner, order, token, rule))
 	if token != nil && rule.Result == resultApproved {
 		token.payload, token.answer = canonical(c.body), &a
+		s.touch(token)
 	}
 	return a
 }
@@ -153,6 +154,7 @@ func (s *Server) settleOrder(partner *account, order authorizeOrder, token *sess
 		}
 		if request != nil {
 			request.finalized = true
+			s.touch(request)
 		}
 	case resultStepUp:
 		outcome.Request = s.newPaymentRequest(partner, *order.stepUp).body()

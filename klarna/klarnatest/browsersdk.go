@@ -10,6 +10,7 @@ func (s *Server) SetDuplicateComplete(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.duplicateComplete = on
+	s.touch(s)
 }
 
 // sdkCall answers the SDK on a page of any origin. The paths are the double's own: what Klarna's SDK talks to is not public.

@@ -57,6 +57,7 @@ func (s *Server) capture(t *transaction, draft capture) *capture {
 	t.captured += draft.amount
 	t.captures = append(t.captures, &draft)
 	s.captures.add(draft.id, &draft)
+	s.touch(t, &draft)
 	taken := t.deed(deedCaptured, draft.amount)
 	taken.capture = draft.id
 	s.note(taken)

@@ -81,6 +81,7 @@ func (s *Server) Chargeback(paymentTransactionID string, amount int64) (paymentC
 	}
 	t.disputed += amount
 	s.chargebacks.add(b.id, b)
+	s.touch(b)
 	t.disputes = append(t.disputes, b.id)
 	s.emit(t.account, "payment.transaction.chargeback", b.body())
 	s.emit(t.account, "payment.dispute.state-change.initiated", disputeEvent{

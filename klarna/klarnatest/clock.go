@@ -30,6 +30,7 @@ func (c *clock) now() time.Time {
 	return c.frozen
 }
 
+// forwardTo moves the clock, and never back.
 func (c *clock) forwardTo(t time.Time) {
 	if d := t.Sub(c.now()); d > 0 {
 		c.frozen = c.frozen.Add(d)
@@ -158,6 +159,7 @@ func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	target := s.clock.now().Add(d)
+	s.touch(s)
 	for !s.closed {
 		// A delivery that fails now is retried relative to now, so it ends before the clock moves on.
 		s.wait(&s.deliveries)
@@ -166,9 +168,11 @@ func (s *Server) Advance(d time.Duration) {
 			break
 		}
 		s.clock.forwardTo(at)
+		s.touch(s)
 		s.settle()
 	}
 	s.clock.forwardTo(target)
+	s.touch(s)
 	s.settle()
 }
 

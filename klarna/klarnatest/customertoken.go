@@ -41,6 +41,7 @@ func (s *Server) issueCustomerToken(a *account, order tokenOrder) *customerToken
 		reference: order.reference,
 	}
 	s.customerTokens[t.value] = t
+	s.touch(t)
 	return t
 }
 
@@ -70,11 +71,13 @@ type customerTokenEvent struct {
 func (s *Server) revokeToken(c *call) answer {
 	if t := s.customerTokens[c.resource]; t != nil && t.account == c.partner && !t.revoked {
 		t.revoked = true
+		s.touch(t)
 		s.emit(t.account, "identity.customer-token.state-change.revoked", customerTokenEvent{t.value, t.reference})
 		return answer{status: http.StatusNoContent}
 	}
 	if t := s.tokens[c.resource]; t != nil && t.account == c.partner && t.alive(s.clock.now()) {
 		t.revoked = true
+		s.touch(t)
 		return answer{status: http.StatusNoContent}
 	}
 	return notFound("token")

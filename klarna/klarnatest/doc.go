@@ -76,6 +76,11 @@
 // server's clock. What a client waits for on its connection (a delay, a stall, a hold) follows the client's, which inside a
 // testing/synctest bubble is the bubble's.
 //
+// # State
+//
+// A server forgets everything with [Server.Close]. [WithStateFile] lets it go on later where it ended, killed or not, for one
+// that serves people and other programs for longer than a test. [WithRetention] lets one that runs for long forget what is over.
+//
 // # Decisions
 //
 // Klarna's documentation leaves open much of what a server must decide. Do not take from the double that Klarna does any of this:

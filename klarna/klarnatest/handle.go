@@ -10,8 +10,16 @@ import (
 
 const maxBody = 1 << 20
 
-// handle answers one request, from a socket or from a Transport.
+// handle answers one request, from a socket or from a Transport, and nothing that a state file lacks.
 func (s *Server) handle(r *http.Request) answer {
+	a := s.answer(r)
+	if err := s.unsaved(); err != nil {
+		return failure(http.StatusInternalServerError, codeInternal, "the state file cannot be written: "+err.Error())
+	}
+	return a
+}
+
+func (s *Server) answer(r *http.Request) answer {
 	if a, ok := s.browse(r); ok {
 		return a
 	}
@@ -50,6 +58,7 @@ func (s *Server) handle(r *http.Request) answer {
 	if a.cut != cutAll {
 		entry.StatusCode = a.status
 	}
+	s.touch(entry)
 	return a
 }
 
@@ -77,6 +86,7 @@ func (s *Server) process(c *call, hold func() error) answer {
 	}
 	a := c.route.run(s, c)
 	first.answer = &a
+	s.touch(first)
 	return a
 }
 

@@ -15,6 +15,7 @@ type idempotencyKey struct {
 
 // remembered is the first request with a key, and its answer once there is one.
 type remembered struct {
+	key         idempotencyKey
 	at          time.Time
 	fingerprint [sha256.Size]byte
 	answer      *answer
@@ -40,14 +41,9 @@ func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 	known := s.remembered[c.idempotencyKey()]
 	switch {
 	case known == nil || now.Sub(known.at) >= idempotencyLife:
-		first = &remembered{at: now, fingerprint: fingerprint}
-		key := c.idempotencyKey()
-		s.remembered[key] = first
-		s.schedule(now.Add(idempotencyLife), func() {
-			if s.remembered[key] == first {
-				delete(s.remembered, key)
-			}
-		})
+		first = &remembered{key: c.idempotencyKey(), at: now, fingerprint: fingerprint}
+		s.remembered[first.key] = first
+		s.forgetRememberedLater(first)
 		return first, nil
 	case known.fingerprint != fingerprint:
 		return nil, new(conflict("the idempotency key was used for another request"))
@@ -55,6 +51,15 @@ func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 		return nil, new(conflict("the first request with this idempotency key is still running"))
 	}
 	return nil, known.answer
+}
+
+func (s *Server) forgetRememberedLater(r *remembered) {
+	s.schedule(r.at.Add(idempotencyLife), func() {
+		if s.remembered[r.key] == r {
+			delete(s.remembered, r.key)
+			s.drop(r)
+		}
+	})
 }
 
 // forget gives up the claim of a request that was not executed.

@@ -35,4 +35,5 @@ func (s *Server) note(d deed) {
 	}
 	d.at = s.clock.now()
 	s.journal = append(s.journal, d)
+	s.touch(&d)
 }

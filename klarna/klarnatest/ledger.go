@@ -24,9 +24,16 @@ type Request struct {
 	StatusCode int
 }
 
-func (s *Server) record(c *call) *Request {
+// loggedRequest is a request with its place in the log.
+type loggedRequest struct {
+	Request
+	number uint64
+}
+
+func (s *Server) record(c *call) *loggedRequest {
 	r := c.request
-	entry := &Request{
+	s.arrivals++
+	entry := &loggedRequest{number: s.arrivals, Request: Request{
 		Time:      s.clock.now(),
 		Operation: c.operation(),
 		Method:    r.Method,
@@ -34,9 +41,9 @@ func (s *Server) record(c *call) *Request {
 		Query:     r.URL.Query(),
 		Header:    r.Header.Clone(),
 		Body:      c.body,
-	}
-	s.trimLogs()
+	}}
 	s.requests.push(entry)
+	s.trimLogs()
 	return entry
 }
 
@@ -47,7 +54,7 @@ func (s *Server) Requests() []Request {
 	s.trimLogs()
 	list := make([]Request, s.requests.len())
 	for i, entry := range s.requests.all() {
-		list[i] = *entry
+		list[i] = entry.Request
 		list[i].Header = entry.Header.Clone()
 		list[i].Body = bytes.Clone(entry.Body)
 	}
@@ -82,9 +89,10 @@ func (s *Server) Transactions() []Transaction {
 	s.settle()
 	var list []Transaction
 	for _, t := range s.transactions.all() {
-		entry := Transaction{
+		list = append(list, Transaction{
 			PaymentTransactionID: t.id,
 			Reference:            t.reference,
+			PaymentRequestID:     t.request,
 			PartnerAccountID:     t.account.id,
 			Amount:               t.amount,
 			CapturedAmount:       t.captured,
@@ -93,11 +101,7 @@ func (s *Server) Transactions() []Transaction {
 			Currency:             t.currency,
 			State:                t.state,
 			CreatedAt:            t.createdAt,
-		}
-		if t.request != nil {
-			entry.PaymentRequestID = t.request.id
-		}
-		list = append(list, entry)
+		})
 	}
 	return list
 }
@@ -135,23 +139,21 @@ func (s *Server) PaymentRequests() []PaymentRequest {
 	var list []PaymentRequest
 	for _, r := range s.paymentRequests.all() {
 		entry := PaymentRequest{
-			PaymentRequestID:  r.id,
-			PartnerAccountID:  r.account.id,
-			Reference:         r.draft.reference,
-			Amount:            r.draft.amount,
-			Currency:          r.draft.currency,
-			State:             r.state,
-			StateReason:       r.reason,
-			PaymentRequestURL: r.customerURL,
-			SessionToken:      r.token,
-			CreatedAt:         r.createdAt,
-			ExpiresAt:         r.draft.expiresAt,
+			PaymentRequestID:     r.id,
+			PartnerAccountID:     r.account.id,
+			Reference:            r.draft.reference,
+			Amount:               r.draft.amount,
+			Currency:             r.draft.currency,
+			State:                r.state,
+			StateReason:          r.reason,
+			PaymentRequestURL:    r.customerURL,
+			SessionToken:         r.token,
+			CreatedAt:            r.createdAt,
+			ExpiresAt:            r.draft.expiresAt,
+			PaymentTransactionID: r.transaction,
 		}
 		if r.customerToken != nil {
 			entry.CustomerToken = r.customerToken.value
-		}
-		if r.transaction != nil {
-			entry.PaymentTransactionID = r.transaction.id
 		}
 		list = append(list, entry)
 	}

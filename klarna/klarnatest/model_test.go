@@ -62,8 +62,8 @@ type walkedPayment struct {
 	captures []string
 }
 
-func newWalk(t *testing.T, random *mathrand.Rand) *walk {
-	server, c := newSocketless(t)
+func newWalk(t *testing.T, random *mathrand.Rand, opts ...klarnatest.Option) *walk {
+	server, c := newSocketless(t, opts...)
 	return &walk{T: t, Rand: random, server: server, client: c, model: &reference{now: server.Now()}}
 }
 

@@ -54,7 +54,7 @@ type paymentRequest struct {
 	token         string         // once completed
 	customerToken *customerToken // once completed, when one was asked for
 	finalized     bool
-	transaction   *transaction // once finalized, unless only a customer token was asked for
+	transaction   string // id, once finalized, unless only a customer token was asked for
 	createdAt     time.Time
 	updatedAt     time.Time
 	canceledAt    time.Time
@@ -77,15 +77,17 @@ func (r *paymentRequest) check(state string) error {
 func (s *Server) move(r *paymentRequest, state, reason string) {
 	now := s.clock.now()
 	r.previous, r.state, r.reason, r.updatedAt = r.state, state, reason, now
+	s.touch(r)
 	if state == stateCanceled {
 		r.canceledAt = now
 		if t := s.tokens[r.token]; t != nil {
 			t.revoked = true
+			s.touch(t)
 		}
 		s.note(deed{kind: deedCanceled, account: r.account.id, request: r.id})
 	}
 	if len(nextStates[state]) == 0 {
-		s.forgetPaymentRequestLater(r.id)
+		s.forgetPaymentRequestLater(r)
 	}
 	s.emit(r.account, "payment.request.state-change."+eventName(state), r.event())
 }
@@ -102,17 +104,21 @@ func (s *Server) complete(r *paymentRequest) {
 
 // openPaymentRequest makes one that the caller takes to its first state.
 func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
-	id := uuid.NewString()
 	r := &paymentRequest{
-		account:     partner,
-		id:          "krn:payment:eu1:request:" + id,
-		draft:       d,
-		createdAt:   s.clock.now(),
-		customerURL: s.URL + "/customer/payment-requests/" + id,
+		account:   partner,
+		id:        paymentRequestPrefix + uuid.NewString(),
+		draft:     d,
+		createdAt: s.clock.now(),
 	}
+	r.customerURL = s.customerURL(r.id)
 	s.paymentRequests.add(r.id, r)
 	s.note(deed{kind: deedRequested, account: partner.id, request: r.id, reference: d.transaction})
 	return r
+}
+
+// customerURL is where the customer of a payment request is sent. It follows the server's address, which a restart may change.
+func (s *Server) customerURL(id string) string {
+	return s.URL + customerPath + strings.TrimPrefix(id, paymentRequestPrefix)
 }
 
 func (s *Server) newPaymentRequest(partner *account, d draft) *paymentRequest {
@@ -214,6 +220,7 @@ func (s *Server) updatePaymentRequest(c *call) answer {
 		return invalid(found...)
 	}
 	r.draft, r.updatedAt = d, now
+	s.touch(r)
 	s.scheduleExpiry(r)
 	s.emit(r.account, "payment.request.updated", r.event())
 	return reply(http.StatusOK, r.body())

@@ -15,6 +15,7 @@ func (s *Server) SetInstruction(instruction string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.instruction = instruction
+	s.touch(s)
 }
 
 type presentationBody struct {

@@ -101,13 +101,14 @@ func (s *Server) refund(c *call, draft refund, referenceName string, most int64)
 		given.capture = draft.capture.id
 	}
 	s.note(given)
-	draft.spread()
+	s.touch(t, &draft)
+	s.spread(&draft)
 	s.emit(t.account, "payment.transaction.refunded", draft.body())
 	return reply(http.StatusCreated, draft.body())
 }
 
-// spread takes the refund from its capture, or from those of its transaction, the oldest first.
-func (r *refund) spread() {
+// spread takes a refund from its capture, or from those of its transaction, the oldest first.
+func (s *Server) spread(r *refund) {
 	from := []*capture{r.capture}
 	if r.capture == nil {
 		from = r.transaction.captures
@@ -116,6 +117,7 @@ func (r *refund) spread() {
 	for _, c := range from {
 		part := min(left, c.amount-c.refunded)
 		c.refunded += part
+		s.touch(c)
 		left -= part
 	}
 	r.transaction.refunded += r.amount

@@ -12,33 +12,47 @@ func WithRetention(d time.Duration) Option { return func(c *config) { c.retentio
 // deadTokenLife is how long a session token is known after its end when the server has no retention of its own.
 const deadTokenLife = 24 * time.Hour
 
-// forgetLater lets forget run a retention from now, and never without one. What it forgets it finds by its id, for the
-// agenda must not keep alive what is gone.
-func (s *Server) forgetLater(forget func()) {
+// forgetLater lets forget run a retention after something was over, and never without one. What it forgets it finds by its
+// id, for the agenda must not keep alive what is gone.
+func (s *Server) forgetLater(over time.Time, forget func()) {
 	if s.retention > 0 {
-		s.schedule(s.clock.now().Add(s.retention), forget)
+		s.schedule(over.Add(s.retention), forget)
 	}
 }
 
-func (s *Server) forgetPaymentRequestLater(id string) {
-	s.forgetLater(func() { s.paymentRequests.remove(id) })
+// forgetPaymentRequestLater is for one in a final state, which was its last change.
+func (s *Server) forgetPaymentRequestLater(r *paymentRequest) {
+	id := r.id
+	s.forgetLater(r.updatedAt, func() { s.forgetPaymentRequest(id) })
 }
 
-func (s *Server) forgetTransactionLater(id string) {
-	s.forgetLater(func() {
+func (s *Server) forgetPaymentRequest(id string) {
+	if r := s.paymentRequests.byID[id]; r != nil {
+		s.paymentRequests.remove(id)
+		s.drop(r)
+	}
+}
+
+func (s *Server) forgetTransactionLater(t *transaction) {
+	id := t.id
+	s.forgetLater(t.overAt, func() {
 		t := s.transactions.byID[id]
 		if t == nil || !t.over() {
 			return
 		}
 		s.transactions.remove(id)
+		s.drop(t)
 		for _, c := range t.captures {
 			s.captures.remove(c.id)
+			s.drop(c)
 		}
-		for _, refund := range t.refunds {
-			s.refunds.remove(refund)
+		for _, id := range t.refunds {
+			s.drop(s.refunds.byID[id])
+			s.refunds.remove(id)
 		}
-		for _, chargeback := range t.disputes {
-			s.chargebacks.remove(chargeback)
+		for _, id := range t.disputes {
+			s.drop(s.chargebacks.byID[id])
+			s.chargebacks.remove(id)
 		}
 	})
 }
@@ -52,15 +66,23 @@ func (s *Server) forgetTokenLater(t *sessionToken) {
 	}
 	value := t.value
 	s.schedule(t.expiresAt.Add(life), func() {
-		if t := s.tokens[value]; t != nil && t.request != nil && s.retention > 0 {
-			s.paymentRequests.remove(t.request.id)
+		t := s.tokens[value]
+		if t.request != nil && s.retention > 0 {
+			s.forgetPaymentRequest(t.request.id)
 		}
 		delete(s.tokens, value)
+		s.drop(t)
 	})
 }
 
-// trimLogs forgets requests and deliveries that are older than the retention.
+// trimLogs forgets requests and deliveries that are older than the retention, or more than a state file holds.
 func (s *Server) trimLogs() {
+	for s.state != nil && s.requests.len() > stateLogs {
+		s.requests.pop()
+	}
+	for s.state != nil && s.deliveryLog.len() > stateLogs {
+		s.deliveryLog.pop()
+	}
 	if s.retention <= 0 {
 		return
 	}

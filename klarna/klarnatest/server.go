@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -36,9 +35,11 @@ type Server struct {
 	parallel  int               // deliveries of one webhook
 	authority *authority        // nil without TLS
 	retention time.Duration     // 0 is without end
+	acquiring bool
+	state     *stateFile // nil without one
 
 	// mu guards everything below. Nothing outside the package is called while it is held: a webhook receiver calls back.
-	mu         sync.Mutex
+	mu         stateMutex
 	closed     bool
 	clock      clock
 	agenda     agenda
@@ -50,14 +51,17 @@ type Server struct {
 	quota      quota
 
 	accounts        map[string]*account // by every name that an account has in a path
+	partners        []*account          // in the order of their coming
 	first           *account
+	kept            *savedAuthority // of a server with TLS that had the state file before
 	instruction     string
 	rules           []AuthorizeRule
 	faults          []*scriptedFault
 	faultDice       *mathrand.Rand
 	webhookFaults   []*scriptedWebhook
 	webhookDice     *mathrand.Rand
-	requests        fifo[*Request]
+	arrivals        uint64 // of requests so far
+	requests        fifo[*loggedRequest]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
 	captures        collection[*capture]
@@ -95,6 +99,7 @@ type config struct {
 	rateLimit int
 	retention time.Duration
 	acquiring bool
+	state     string
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
@@ -149,6 +154,15 @@ func start(c config, opts []Option) (*Server, error) {
 	for _, opt := range opts {
 		opt(&c)
 	}
+	s := newServer(c)
+	if err := s.begin(c); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newServer(c config) *Server {
 	s := &Server{
 		URL:              "https://klarnatest.invalid",
 		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
@@ -157,6 +171,7 @@ func start(c config, opts []Option) (*Server, error) {
 		transport:        c.transport,
 		parallel:         max(c.parallel, 1),
 		retention:        c.retention,
+		acquiring:        c.acquiring,
 		quota:            quota{limit: c.rateLimit},
 		clock:            newClock(c.running, c.start),
 		faultDice:        newDice(c.seed, 1),
@@ -175,17 +190,33 @@ func start(c config, opts []Option) (*Server, error) {
 		customerTokens:   map[string]*customerToken{},
 	}
 	s.first = s.addAccount(s.PartnerAccountID)
-	if !c.acquiring {
+	if !s.acquiring {
 		s.accounts[""] = s.first
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	if c.socket {
-		if err := s.listen(c); err != nil {
-			s.stop()
-			return nil, err
+	return s
+}
+
+// begin holds the mutex, so that nothing that fell due while there was no server happens, and nobody is answered, before all
+// is restored and the server knows its address.
+func (s *Server) begin(c config) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.state != "" {
+		if err := s.openState(c.state); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	if c.socket {
+		if err := s.listen(c); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.paymentRequests.all() {
+		r.customerURL = s.customerURL(r.id)
+	}
+	s.settle()
+	return nil
 }
 
 func (s *Server) listen(c config) error {
@@ -200,9 +231,10 @@ func (s *Server) listen(c config) error {
 	scheme := "http"
 	if c.tls {
 		var err error
-		if s.authority, err = newAuthority(c.clientCAs); err != nil {
+		if s.authority, err = newAuthority(s.kept, c.clientCAs); err != nil {
 			return err
 		}
+		s.touch(s)
 		if s.http.TLSConfig, err = s.authority.serverConfig(); err != nil {
 			return err
 		}
@@ -255,7 +287,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 
 	s.stop()
-	if s.http != nil {
+	if s.served != nil {
 		_ = s.http.Close()
 		<-s.served
 	}
@@ -265,6 +297,7 @@ func (s *Server) Close() {
 	s.wait(&s.ticks)
 	s.wait(&s.deliveries)
 	s.wait(&s.conns)
+	s.closeState()
 }
 
 var errClosed = errors.New("klarnatest: server is closed")

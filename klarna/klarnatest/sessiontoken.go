@@ -49,6 +49,7 @@ func (s *Server) issueToken(t sessionToken) *sessionToken {
 	t.value = "krn:network:us1:test:session-token:" + base64.RawURLEncoding.EncodeToString([]byte(claims))
 	t.expiresAt = s.clock.now().Add(sessionTokenLife)
 	s.tokens[t.value] = &t
+	s.touch(&t)
 	s.forgetTokenLater(&t)
 	return &t
 }

@@ -78,6 +78,7 @@ func (s *Server) setShipping(r *paymentRequest, option *ShippingOption) error {
 		return fmt.Errorf("klarnatest: the shipping would make the amount %d", amount)
 	}
 	r.draft.amount, r.shipping, r.updatedAt = amount, option, s.clock.now()
+	s.touch(r)
 	return nil
 }
 

@@ -37,6 +37,7 @@ func (s *Server) newSigningKey() *signingKey {
 		createdAt: s.clock.now(),
 	}
 	s.signingKeys.add(k.ID, k)
+	s.touch(k)
 	return k
 }
 
@@ -90,6 +91,7 @@ func (s *Server) deleteSigningKey(c *call) answer {
 		}
 	}
 	s.signingKeys.remove(k.ID)
+	s.drop(k)
 	return answer{status: http.StatusNoContent}
 }
 

@@ -58,6 +58,7 @@ func (s *Server) newSubscription(draft subscription) *subscription {
 	draft.updatedAt = draft.createdAt
 	draft.client = s.newCourier()
 	s.subscriptions.add(draft.id, &draft)
+	s.touch(&draft)
 	return &draft
 }
 
@@ -183,6 +184,7 @@ func (s *Server) updateWebhook(c *call) answer {
 	}
 	draft.updatedAt = s.clock.now()
 	*sub = draft
+	s.touch(sub)
 	return reply(http.StatusOK, sub.body())
 }
 
@@ -191,8 +193,14 @@ func (s *Server) deleteWebhook(c *call) answer {
 	if !ok {
 		return notFound("webhook")
 	}
-	sub.deleted = true
+	sub.deleted, sub.overtaken = true, nil
 	s.subscriptions.remove(sub.id)
+	s.drop(sub)
+	for _, d := range s.outbox {
+		if d.subscription == sub {
+			s.unpack(d)
+		}
+	}
 	return answer{status: http.StatusNoContent}
 }
 

@@ -34,8 +34,20 @@ type authority struct {
 	others      *x509.CertPool // whose client certificates are good too, nil for none
 }
 
-func newAuthority(others *x509.CertPool) (*authority, error) {
+// newAuthority goes on with the one that a state file kept, while it is good.
+func newAuthority(kept *savedAuthority, others *x509.CertPool) (*authority, error) {
 	a := &authority{others: others, pool: x509.NewCertPool()}
+	if kept != nil {
+		var err error
+		if a.certificate, a.key, err = kept.restore(); err != nil {
+			return nil, fmt.Errorf("klarnatest: certificate in the state file: %w", err)
+		}
+		if time.Now().Before(a.certificate.NotAfter) {
+			a.pool.AddCert(a.certificate)
+			return a, nil
+		}
+		a.certificate = nil
+	}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "klarnatest authority"},
 		IsCA:                  true,
@@ -76,6 +88,30 @@ func (a *authority) issue(template *x509.Certificate) (tls.Certificate, error) {
 		a.certificate = leaf
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+func (a *authority) save() *savedAuthority {
+	key, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		panic(fmt.Sprintf("klarnatest: encode the authority's key: %v", err)) // which the package made itself
+	}
+	return &savedAuthority{a.certificate.Raw, key}
+}
+
+func (saved *savedAuthority) restore() (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	certificate, err := x509.ParseCertificate(saved.Certificate)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(saved.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, ok := key.(*ecdsa.PrivateKey)
+	if !ok || !ours.PublicKey.Equal(certificate.PublicKey) {
+		return nil, nil, errors.New("the key is not that of the certificate")
+	}
+	return certificate, ours, nil
 }
 
 func (a *authority) serverConfig() (*tls.Config, error) {

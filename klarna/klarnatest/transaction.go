@@ -47,13 +47,14 @@ type transaction struct {
 	state      string
 	funding    string
 	purchase   json.RawMessage
-	request    *paymentRequest // nil when approved without a step-up
+	request    string // id of the payment request, which may be forgotten by now; "" when approved without a step-up
 	captures   []*capture
 	refunds    []string // ids
 	disputes   []string // ids of chargebacks
 	operations int
 	createdAt  time.Time
 	expiresAt  time.Time
+	overAt     time.Time // since when nothing more is authorized
 }
 
 // remaining is what is still authorized: neither captured nor released.
@@ -110,14 +111,13 @@ func (s *Server) newTransaction(partner *account, order authorizeOrder, request 
 		currency:  order.currency,
 		funding:   fundingPending,
 		purchase:  order.purchase.raw,
-		request:   request,
 		createdAt: now,
 		expiresAt: now.Add(transactionLife),
 	}
 	s.transactions.add(t.id, t)
 	authorized := t.deed(deedAuthorized, t.amount)
 	if request != nil {
-		request.transaction = t
+		t.request, request.transaction = request.id, t.id
 		authorized.request = request.id
 	}
 	s.note(authorized)
@@ -146,11 +146,15 @@ func (s *Server) scheduleEnd(t *transaction) {
 		if t.captured == 0 {
 			s.moveFunding(t, fundingExpired)
 		}
-		s.schedule(t.expiresAt.Add(transactionGrace), func() {
-			if t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
-				s.moveTransaction(t, transactionClosed)
-			}
-		})
+		s.scheduleClosing(t)
+	})
+}
+
+func (s *Server) scheduleClosing(t *transaction) {
+	s.schedule(t.expiresAt.Add(transactionGrace), func() {
+		if t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
+			s.moveTransaction(t, transactionClosed)
+		}
 	})
 }
 
@@ -166,18 +170,16 @@ func (t *transaction) over() bool {
 }
 
 func (t *transaction) event(previous string) transactionEvent {
-	event := transactionEvent{transactionBody: t.summary(), PreviousState: previous}
-	if t.request != nil {
-		event.PaymentRequestID = t.request.id
-	}
-	return event
+	return transactionEvent{transactionBody: t.summary(), PreviousState: previous, PaymentRequestID: t.request}
 }
 
 func (s *Server) moveTransaction(t *transaction, state string) {
 	previous := t.state
 	t.state = state
+	s.touch(t)
 	if t.over() {
-		s.forgetTransactionLater(t.id)
+		t.overAt = s.clock.now()
+		s.forgetTransactionLater(t)
 	}
 	s.emit(t.account, "payment.transaction.state-change."+eventName(state), t.event(previous))
 }
@@ -187,6 +189,7 @@ func (s *Server) moveTransaction(t *transaction, state string) {
 func (s *Server) moveFunding(t *transaction, state string) {
 	if t.funding != state {
 		t.funding = state
+		s.touch(t)
 		s.emit(t.account, "payment.funding.state-change."+eventName(state), t.event(""))
 	}
 }
@@ -195,6 +198,7 @@ func (s *Server) moveFunding(t *transaction, state string) {
 func (s *Server) release(t *transaction) {
 	s.note(t.deed(deedReleased, t.remaining()))
 	t.released += t.remaining()
+	s.touch(t)
 }
 
 // refuseOperation says why t may not be changed, which it may while in one of the states, or in any when none is given.
@@ -232,6 +236,7 @@ func (s *Server) updateTransaction(c *call) answer {
 		return *refused
 	}
 	t.operations++
+	s.touch(t)
 	if reference != "" {
 		t.reference = reference
 	}
@@ -285,6 +290,7 @@ func (s *Server) extendTransaction(c *call) answer {
 		return *refused
 	}
 	t.operations++
+	s.touch(t)
 	t.amount += amount
 	t.expiresAt = later(t.expiresAt, expiresAt)
 	if data != nil {

@@ -110,7 +110,14 @@ func (s *Server) pack(d shipment, due time.Time) *shipment {
 	s.shipments++
 	d.number, d.due = s.shipments, due
 	s.outbox[d.number] = &d
+	s.touch(&d)
 	return &d
+}
+
+// unpack takes a shipment that was delivered, or never will be, out of the outbox.
+func (s *Server) unpack(d *shipment) {
+	delete(s.outbox, d.number)
+	s.drop(d)
 }
 
 // ship makes the next attempt of a delivery, as soon as those before it are done.
@@ -139,15 +146,14 @@ func (s *Server) drain(sub *subscription) {
 	for sub.queue.len() > 0 && !s.closed {
 		d := sub.queue.pop()
 		if !sub.enabled() {
-			delete(s.outbox, d.number) // a webhook that was disabled or deleted gets nothing, and no retry either
+			s.unpack(d) // a webhook that was disabled or deleted gets nothing, and no retry either
 			continue
 		}
-		d.attempt++
 		entry := Delivery{
 			EventID:   d.eventID,
 			EventType: d.eventType,
 			URL:       sub.url,
-			Attempt:   d.attempt,
+			Attempt:   d.attempt + 1,
 			At:        s.clock.now(),
 			Body:      d.body,
 			Header: http.Header{
@@ -159,13 +165,19 @@ func (s *Server) drain(sub *subscription) {
 		s.mu.Unlock()
 		entry.StatusCode, entry.Err = s.post(sub.client, entry)
 		s.mu.Lock()
-		s.trimLogs()
+		if s.closed && entry.Err != nil {
+			break // Close cut it short, and a server that goes on from the state file makes the attempt
+		}
+		d.attempt++
 		s.deliveryLog.push(entry)
-		if delivered(entry.StatusCode) || d.attempt > len(retryDelays) {
-			delete(s.outbox, d.number)
+		s.touch(&entry)
+		s.trimLogs()
+		if delivered(entry.StatusCode) || d.attempt > len(retryDelays) || sub.deleted {
+			s.unpack(d)
 			continue
 		}
 		d.due = s.clock.now().Add(retryDelays[d.attempt-1])
+		s.touch(d)
 		s.shipLater(d)
 	}
 	if sub.drains--; sub.drains == 0 {

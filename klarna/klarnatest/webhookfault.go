@@ -110,6 +110,7 @@ func (s *Server) dispatch(d shipment, fault WebhookRule) {
 	s.ship(s.pack(d, now))
 	if held := d.subscription.overtaken; held != nil {
 		d.subscription.overtaken = nil
+		s.touch(held)
 		s.ship(held)
 	}
 }
@@ -121,6 +122,7 @@ func (s *Server) overtake(d *shipment) {
 	s.schedule(d.due, func() {
 		if sub.overtaken == d {
 			sub.overtaken = nil
+			s.touch(d)
 			s.ship(d)
 		}
 	})
