@@ -62,16 +62,11 @@ type App struct {
 }
 
 // Start starts the program. The caller ends it with Shutdown.
-func Start(ctx context.Context, config Config) (a *App, err error) {
+func Start(ctx context.Context, config Config) (*App, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	a = &App{stop: func() {}}
-	defer func() {
-		if err != nil {
-			a.close()
-		}
-	}()
+	a := &App{stop: func() {}}
 	shopListener, checkoutListener, err := listen(ctx, config)
 	if err != nil {
 		return nil, err
@@ -79,6 +74,7 @@ func Start(ctx context.Context, config Config) (a *App, err error) {
 	a.URL, a.CheckoutURL = webAddress(shopListener.Addr()), webAddress(checkoutListener.Addr())
 	shopHandler, checkoutHandler, err := a.parties(ctx, config)
 	if err != nil {
+		a.close()
 		return nil, errors.Join(err, shopListener.Close(), checkoutListener.Close())
 	}
 	a.serve(config.Logger, shopListener, shopHandler)
