@@ -220,8 +220,8 @@ func (p *page) tabTo(name string) {
 		p.keys(kb.Tab)
 		at := eval[string](p, focused)
 		way = append(way, at)
-		if strings.HasPrefix(at, "invisible ") {
-			p.t.Errorf("nobody sees that %s has the focus", strings.TrimPrefix(at, "invisible "))
+		if unseen, ok := strings.CutPrefix(at, "invisible "); ok {
+			p.t.Errorf("nobody sees that %s has the focus", unseen)
 		}
 		if at == name {
 			return

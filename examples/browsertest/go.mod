@@ -10,6 +10,7 @@ replace (
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/klarna-go/klarna-go v0.0.0-00010101000000-000000000000
 	github.com/klarna-go/klarna-go/examples v0.0.0-00010101000000-000000000000
 )
 
@@ -18,6 +19,5 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
-	github.com/klarna-go/klarna-go v0.0.0-00010101000000-000000000000 // indirect
 	golang.org/x/time v0.16.0 // indirect
 )

@@ -102,7 +102,9 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 	if err != nil {
 		return nil, nil, err
 	}
-	if a.Coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()), flow.WithLogger(config.Logger)); err != nil {
+	a.Coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()),
+		flow.WithLogger(config.Logger), flow.WithReport(paidAfterAll(config.Logger)))
+	if err != nil {
 		return nil, nil, err
 	}
 	partnerKey := klarna.NewSecret(rand.Text())
@@ -145,6 +147,18 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 	shopMux.Handle("/orders/", a.journeys.Browsers(journey.Partner, store))
 	shopMux.Handle("/journey/", a.journeys.Handler())
 	return shopMux, checkoutMux, nil
+}
+
+// paidAfterAll reports what is rare and has to be mended: a purchase that had ended without payment, so that the customer may have paid
+// otherwise since, turns out to have been paid. A program with money in it voids such a payment.
+func paidAfterAll(logger *slog.Logger) func(context.Context, flow.Transition) error {
+	return func(ctx context.Context, t flow.Transition) error {
+		if t.From.Final() && t.To == flow.StateAuthorized {
+			logger.ErrorContext(ctx, "paid after it had ended; void it if the order was paid otherwise",
+				"purchase", t.Purchase.ID, "payment_transaction_id", t.Purchase.PaymentTransactionID)
+		}
+		return nil
+	}
 }
 
 func (a *App) client(credentials *Credentials) (*klarna.Client, error) {
@@ -224,12 +238,16 @@ func (a *App) serve(logger *slog.Logger, listener net.Listener, handler http.Han
 // Shutdown ends the program: no new requests, those under way to their end, then the recovery. What ctx does not give time for is cut.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.journeys.Close() // streams have no end of their own
-	var errs []error
-	for _, server := range a.servers {
-		if err := server.Shutdown(ctx); err != nil {
-			errs = append(errs, err, server.Close())
-		}
+	errs := make([]error, len(a.servers))
+	var ending sync.WaitGroup
+	for i, server := range a.servers {
+		ending.Go(func() {
+			if err := server.Shutdown(ctx); err != nil {
+				errs[i] = errors.Join(err, server.Close())
+			}
+		})
 	}
+	ending.Wait()
 	a.close()
 	return errors.Join(errs...)
 }

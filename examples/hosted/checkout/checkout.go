@@ -18,7 +18,6 @@ package checkout
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"html/template"
@@ -151,11 +150,8 @@ func (c *Checkout) partner(handle http.HandlerFunc) http.HandlerFunc {
 // the coordinator's recovery.
 const patience = 5 * time.Second
 
-// newID returns what nobody guesses: who knows a session's id may pay it.
-func newID() string { return rand.Text() }
-
 func (c *Checkout) failed(ctx context.Context, what string, s *session, err error) {
-	c.Logger.WarnContext(ctx, "checkout: "+what, "session", s.purchase(), "error", err)
+	c.Logger.WarnContext(ctx, "checkout: "+what, "purchase", s.purchase(), "error", err)
 }
 
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {

@@ -190,7 +190,12 @@ func (s *stage) do(act func(string) (string, error), id string) string {
 	return path
 }
 
+// loseWebhooks loses n of them, or all where n is 0.
 func (s *stage) loseWebhooks(n int) {
+	if n == 0 {
+		n = 1000
+		s.t.Cleanup(s.klarna.ClearFaults)
+	}
 	s.klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Times: n})
 }
 
@@ -349,6 +354,7 @@ func TestTheAmountIsTheSessionsAndNotTheBrowsers(t *testing.T) {
 
 func TestAnAttemptIsSharedUntilItHasEnded(t *testing.T) {
 	s := newStage(t)
+	s.loseWebhooks(0)
 	_, path := s.open(order())
 	var tabs sync.WaitGroup
 	var answers [2]answer
@@ -400,29 +406,27 @@ func TestAClickAfterAnUnknownOutcomeIsTheSamePurchase(t *testing.T) {
 
 func TestWhereTheReturnLeads(t *testing.T) {
 	for name, test := range map[string]struct {
-		act    func(*stage, string) string
+		act    func(s *stage, path, id string) string
 		to     string // of the session's pages, or elsewhere
 		notice string
 	}{
 		"a customer who has paid sees the shop's confirmation": {
-			func(s *stage, id string) string { return s.do(s.klarna.Approve, id) }, orderURL, "",
+			func(s *stage, _, id string) string { return s.do(s.klarna.Approve, id) }, orderURL, "",
 		},
 		"without the webhook, too": {
-			func(s *stage, id string) string { s.loseWebhooks(2); return s.do(s.klarna.Approve, id) }, orderURL, "",
+			func(s *stage, _, id string) string { s.loseWebhooks(2); return s.do(s.klarna.Approve, id) }, orderURL, "",
 		},
 		"one who left may go on": {
-			func(s *stage, id string) string { return s.do(s.klarna.Abandon, id) }, "", "You have not paid yet. Your order is kept",
+			func(s *stage, _, id string) string { return s.do(s.klarna.Abandon, id) }, "", "You have not paid yet. Your order is kept",
 		},
 		"one who was declined may choose another method": {
-			func(s *stage, id string) string { return s.do(s.klarna.Decline, id) }, "", "Klarna did not approve this payment",
+			func(s *stage, _, id string) string { return s.do(s.klarna.Decline, id) }, "", "Klarna did not approve this payment",
 		},
 		"one who says to have paid waits": {
-			func(s *stage, _ string) string {
-				return "/checkout/" + s.lastSession() + "/return?payment_request_state=COMPLETED"
-			}, "/waiting", "",
+			func(_ *stage, path, _ string) string { return path + "/return?payment_request_state=COMPLETED" }, "/waiting", "",
 		},
 		"one whose payment Klarna does not tell of waits": {
-			func(s *stage, id string) string {
+			func(s *stage, _, id string) string {
 				s.loseWebhooks(2)
 				back := s.do(s.klarna.Approve, id)
 				s.klarna.Script(klarnatest.Fault{Operation: "authorization.payment_request.read", Kind: klarnatest.FaultStatus})
@@ -430,7 +434,7 @@ func TestWhereTheReturnLeads(t *testing.T) {
 			}, "/waiting", "",
 		},
 		"one whose payment is being finalized waits": {
-			func(s *stage, id string) string {
+			func(s *stage, _, id string) string {
 				s.loseWebhooks(2)
 				back := s.do(s.klarna.Approve, id)
 				s.klarna.Script(klarnatest.Fault{Operation: "authorization.authorize", Kind: klarnatest.FaultStatus})
@@ -441,7 +445,7 @@ func TestWhereTheReturnLeads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			_, path := s.open(order())
-			a := s.get(test.act(s, s.stepUp(path)))
+			a := s.get(test.act(s, path, s.stepUp(path)))
 			want := test.to
 			if !strings.HasPrefix(want, "https") {
 				want = path + want
@@ -457,12 +461,6 @@ func TestWhereTheReturnLeads(t *testing.T) {
 			}
 		})
 	}
-}
-
-// lastSession is the one session of a test.
-func (s *stage) lastSession() string {
-	id, _, _ := strings.Cut(s.klarna.PaymentRequests()[0].Reference, "-")
-	return id
 }
 
 func TestTheWebhookAloneMakesThePayment(t *testing.T) {
@@ -619,7 +617,7 @@ func TestThePageWithoutJavaScriptObeysTheInstruction(t *testing.T) {
 			s.klarna.SetInstruction(instruction)
 			a := s.get(path + "/plain")
 			var got []string
-			for _, part := range strings.Fields(a.body) {
+			for part := range strings.FieldsSeq(a.body) {
 				switch {
 				case part == `id="klarna">`:
 					got = append(got, "klarna")
@@ -648,9 +646,9 @@ func TestThePageWithoutJavaScriptLeadsToKlarnaAndBack(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.location != s.klarna.PaymentRequests()[0].PaymentRequestURL {
 		t.Fatalf("%d to %q", a.status, a.location)
 	}
-	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED"})
 	s.do(s.klarna.Decline, s.klarna.PaymentRequests()[0].PaymentRequestID)
-	s.pay(path, "klarna") // hears of the decline at Klarna
+	s.klarna.Flush()
+	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED"})
 	if a := s.pay(path, "klarna"); a.status != http.StatusPaymentRequired || !strings.Contains(a.body, "Klarna did not approve this payment") {
 		t.Errorf("a decline: %d\n%s", a.status, a.body)
 	}

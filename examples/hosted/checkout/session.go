@@ -2,10 +2,12 @@ package checkout
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,8 +74,9 @@ func origin(address string) string {
 
 // session is one order at the checkout.
 type session struct {
-	id    string
-	order Order
+	// id is in the addresses: who knows it may pay. payment is what the purchases are called, at Klarna and in logs.
+	id, payment string
+	order       Order
 
 	// turn is held by whoever begins or cancels a payment, so that no two ways of paying are under way at once. Where replicas share their
 	// sessions it is a lock in their database.
@@ -88,7 +91,7 @@ type session struct {
 }
 
 // purchase is the flow.Purchase's ID of the present attempt.
-func (s *session) purchase() string { return s.id + "-" + strconv.FormatInt(s.attempt.Load(), 10) }
+func (s *session) purchase() string { return s.payment + "-" + strconv.FormatInt(s.attempt.Load(), 10) }
 
 // path is where the session's pages are.
 func (s *session) path() string { return "/checkout/" + s.id }
@@ -145,7 +148,7 @@ func (all *sessions) create(order Order) *session {
 	if s, ok := all.byReference[order.Reference]; ok {
 		return s
 	}
-	s := &session{id: newID(), order: order, turn: make(chan struct{}, 1)}
+	s := &session{id: rand.Text(), payment: "pay-" + strings.ToLower(rand.Text()[:12]), order: order, turn: make(chan struct{}, 1)}
 	s.attempt.Store(1)
 	if len(all.oldest) == mostSessions {
 		gone := all.oldest[0]
