@@ -17,6 +17,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/examples/hosted/app"
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
 func start(t *testing.T) *app.App {
@@ -198,6 +199,41 @@ func TestTheJourneyHoldsNoSecret(t *testing.T) {
 		if strings.Contains(told, secret) {
 			t.Errorf("the %s is told", name)
 		}
+	}
+}
+
+func TestWithCredentialsThePageLoadsKlarnasOwnSDKAndNoWebhookIsNeeded(t *testing.T) {
+	host := klarnatest.NewServer(t)
+	a, err := app.Start(t.Context(), app.Config{Addr: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), TestHost: &app.Credentials{
+		APIKey: klarna.NewSecret(host.APIKey), PartnerAccountID: host.PartnerAccountID, ClientID: host.ClientID, BaseURL: host.URL,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := a.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	c := browser(t)
+	checkoutURL, _ := send(t, c, http.MethodPost, a.URL+"/pay", "")
+	_, page := send(t, c, http.MethodGet, checkoutURL, "")
+	for _, want := range []string{`data-sdk="https://js.klarna.com/web-sdk/v2/klarna.mjs"`, `data-client-id="` + host.ClientID + `"`, "Klarna is its test host"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "?instruction=") {
+		t.Error("the page offers to replace Klarna's instruction")
+	}
+	send(t, c, http.MethodPost, checkoutURL+"/initiate", `{"paymentOptionId":"S0xBUk5B"}`)
+	back, err := host.Approve(host.PaymentRequests()[0].PaymentRequestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, _ := send(t, c, http.MethodGet, back, "")
+	if _, confirmation := send(t, c, http.MethodGet, order, ""); !strings.Contains(confirmation, "It is paid with Klarna") {
+		t.Errorf("the confirmation is\n%s", confirmation)
 	}
 }
 

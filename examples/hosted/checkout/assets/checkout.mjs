@@ -122,6 +122,9 @@ async function watch() {
 
 const loading = document.getElementById("loading");
 
+// A page that the browser kept for its back button knows nothing of what happened since.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+
 if (!notice.hidden) notice.focus();
 if (status === "OPEN") watch();
 setTimeout(() => { loading.hidden = true; }, 8000);
