@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/klarna-go/klarna-go => ../
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/klarna-go/klarna-go v0.0.0-00010101000000-000000000000
 	modernc.org/sqlite v1.61.1
 )
