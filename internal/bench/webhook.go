@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/go-github/v92/github"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/webhooks"
+	"github.com/slack-go/slack"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stripe/stripe-go/v85"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+const (
+	signingKey      = "c2VjcmV0LWtleS1vZi1hLXRlc3Qtb2YtMzItYnl0ZXM="
+	otherSigningKey = "YW5vdGhlci1zZWNyZXQta2V5LW9mLTMyLWJ5dGVzLWxvbmc="
+	signingKeyID    = "krn:partner:global:notification:signing-key:1"
+)
+
+// Names of contenders that targets speak of.
+const (
+	ours            = "klarna-go"
+	byHand          = "hand-written"
+	byHandRetrying  = "hand-written on go-retryablehttp"
+	pooledHMAC      = "pooled HMAC-SHA256 of the bytes"
+	stripeGo        = "stripe-go v85"
+	openaiGo        = "openai-go v3"
+	goGithub        = "go-github v92"
+	azCore          = "azcore"
+	svixGo          = "svix-webhooks"
+	standardWebhook = "standard-webhooks"
+	slackGo         = "slack-go"
+)
+
+// delivered is the header of a delivery as net/http parses it: the signature's among those that every request has.
+func delivered(signature map[string]string) http.Header {
+	h := http.Header{}
+	for name, value := range map[string]string{
+		"Accept-Encoding": "gzip", "Content-Length": strconv.Itoa(size), "Content-Type": "application/json", "User-Agent": "sender/1.0",
+	} {
+		h.Set(name, value)
+	}
+	for name, value := range signature {
+		h.Set(name, value)
+	}
+	return h
+}
+
+// ourVerifier has two keys, as while keys rotate.
+func ourVerifier() (*webhook.Verifier, error) {
+	return webhook.NewVerifier(
+		webhook.Key{ID: "krn:partner:global:notification:signing-key:0", Secret: webhook.NewSecret(otherSigningKey)},
+		webhook.Key{ID: signingKeyID, Secret: webhook.NewSecret(signingKey)},
+	)
+}
+
+func ourDelivery(body []byte) http.Header {
+	return delivered(map[string]string{
+		webhook.HeaderSignature: webhook.Sign(webhook.NewSecret(signingKey), body), webhook.HeaderSigningKeyID: signingKeyID,
+	})
+}
+
+// ourReceive verifies a delivery and decodes its payload.
+func ourReceive(v *webhook.Verifier, header http.Header, body []byte) error {
+	event, err := v.Parse(context.Background(), header, body)
+	if err != nil {
+		return err
+	}
+	p, err := event.PaymentRequest()
+	if err != nil {
+		return err
+	}
+	if p.State != "COMPLETED" || p.SessionToken.IsZero() {
+		return errors.New("the payload was not read")
+	}
+	return nil
+}
+
+var byHandKeys = map[string]string{"krn:partner:global:notification:signing-key:0": otherSigningKey, signingKeyID: signingKey}
+
+// pooled is the least that a verification can cost: the hash of the bytes with a key whose state is ready.
+func pooled(body []byte) func() error {
+	type state struct {
+		mac hash.Hash
+		sum [sha256.Size]byte
+	}
+	pool := sync.Pool{New: func() any { return &state{mac: hmac.New(sha256.New, []byte(signingKey))} }}
+	mac := hmac.New(sha256.New, []byte(signingKey))
+	mac.Write(body)
+	want := mac.Sum(nil)
+	return func() error {
+		s := pool.Get().(*state)
+		defer pool.Put(s)
+		s.mac.Reset()
+		s.mac.Write(body)
+		if !hmac.Equal(want, s.mac.Sum(s.sum[:0])) {
+			return errSignature
+		}
+		return nil
+	}
+}
+
+// standardHeaders are those of the Standard Webhooks scheme, which OpenAI, Svix and the scheme's own library share.
+func standardHeaders(body []byte) http.Header {
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(signingKey))
+	mac.Write([]byte("msg_1." + now + "." + string(body)))
+	return delivered(map[string]string{
+		"webhook-id": "msg_1", "webhook-timestamp": now, "webhook-signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+	})
+}
+
+func hexHMAC(text []byte) string {
+	mac := hmac.New(sha256.New, []byte(signingKey))
+	mac.Write(text)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// verifyContest is the signature alone.
+func verifyContest() (contest, error) {
+	body := klarnaEvent(size)
+	v, err := ourVerifier()
+	if err != nil {
+		return contest{}, err
+	}
+	header := ourDelivery(body)
+	standard := standardHeaders(body)
+	raw := []byte(signingKey)
+	svixHook, err := svix.NewWebhookRaw(raw)
+	if err != nil {
+		return contest{}, err
+	}
+	standardHook, err := standardwebhooks.NewWebhookRaw(raw)
+	if err != nil {
+		return contest{}, err
+	}
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	toSlack := delivered(map[string]string{
+		"X-Slack-Request-Timestamp": now, "X-Slack-Signature": "v0=" + hexHMAC([]byte("v0:"+now+":"+string(body))),
+	})
+	toGithub := delivered(map[string]string{github.SHA256SignatureHeader: "sha256=" + hexHMAC(body)})
+	signed := stripe.GenerateTestSignedPayload(&stripe.UnsignedPayload{Payload: body, Secret: signingKey})
+	toStripe := delivered(map[string]string{"Stripe-Signature": signed.Header})
+	toOpenAI := openai.NewClient(option.WithAPIKey("key"), option.WithWebhookSecret(signingKey))
+	return contest{
+		title: "Verify a webhook",
+		shape: "A body of 1536 bytes and six headers; ours holds two keys, and the delivery names one.",
+		contenders: []contender{
+			{ours, func() error { return v.Verify(context.Background(), header, body) }},
+			{pooledHMAC, pooled(body)},
+			{byHand, func() error { return hwVerify(byHandKeys, header, body) }},
+			{stripeGo, func() error { return stripe.ValidatePayload(body, toStripe.Get("Stripe-Signature"), signingKey) }},
+			{openaiGo, func() error { return toOpenAI.Webhooks.VerifySignature(body, standard) }},
+			{svixGo, func() error { return svixHook.Verify(body, standard) }},
+			{standardWebhook, func() error { return standardHook.Verify(body, standard) }},
+			{slackGo, func() error {
+				verifier, err := slack.NewSecretsVerifier(toSlack, signingKey)
+				if err != nil {
+					return err
+				}
+				if _, err := verifier.Write(body); err != nil {
+					return err
+				}
+				return verifier.Ensure()
+			}},
+			{goGithub, func() error { return github.ValidateSignature(toGithub.Get(github.SHA256SignatureHeader), body, raw) }},
+		},
+	}, nil
+}
+
+// receivers are the peers that decode what they have verified.
+var receivers = []string{stripeGo, openaiGo, goGithub}
+
+// receiveContest is a signature and a typed payload.
+func receiveContest() (contest, error) {
+	body := klarnaEvent(size)
+	v, err := ourVerifier()
+	if err != nil {
+		return contest{}, err
+	}
+	header := ourDelivery(body)
+	stripeBody := stripeEvent(size)
+	signed := stripe.GenerateTestSignedPayload(&stripe.UnsignedPayload{Payload: stripeBody, Secret: signingKey})
+	toStripe := delivered(map[string]string{"Stripe-Signature": signed.Header})
+	openaiBody := openaiEvent(size)
+	standard := standardHeaders(openaiBody)
+	toOpenAI := openai.NewClient(option.WithAPIKey("key"), option.WithWebhookSecret(signingKey))
+	githubBody := githubEvent(size)
+	toGithub := delivered(map[string]string{github.SHA256SignatureHeader: "sha256=" + hexHMAC(githubBody), github.EventTypeHeader: "issues"})
+	raw := []byte(signingKey)
+	return contest{
+		title: "Verify a webhook and decode its payload",
+		shape: "Bodies of 1536 bytes and of each API's own shape: a completed payment request, a succeeded payment intent, an incoming call, an opened issue.",
+		contenders: []contender{
+			{ours, func() error { return ourReceive(v, header, body) }},
+			{pooledHMAC, pooled(body)},
+			{byHand, func() error {
+				event, err := hwReceive(byHandKeys, header, body)
+				if err == nil && (event.Payload.State != "COMPLETED" || event.Payload.StateContext.SessionToken == "") {
+					err = errors.New("the payload was not read")
+				}
+				return err
+			}},
+			{stripeGo, func() error {
+				event, err := stripe.ConstructEvent(stripeBody, toStripe.Get("Stripe-Signature"), signingKey)
+				if err != nil {
+					return err
+				}
+				var intent stripe.PaymentIntent
+				if err := json.Unmarshal(event.Data.Raw, &intent); err != nil {
+					return err
+				}
+				if intent.Status != stripe.PaymentIntentStatusSucceeded {
+					return errors.New("the payload was not read")
+				}
+				return nil
+			}},
+			{openaiGo, func() error {
+				event, err := toOpenAI.Webhooks.Unwrap(openaiBody, standard)
+				if err == nil && !answered(event) {
+					err = errors.New("the payload was not read")
+				}
+				return err
+			}},
+			{goGithub, func() error {
+				if err := github.ValidateSignature(toGithub.Get(github.SHA256SignatureHeader), githubBody, raw); err != nil {
+					return err
+				}
+				event, err := github.ParseWebHook(toGithub.Get(github.EventTypeHeader), githubBody)
+				if err != nil {
+					return err
+				}
+				if opened, ok := event.(*github.IssuesEvent); !ok || opened.GetIssue().GetNumber() == 0 {
+					return errors.New("the payload was not read")
+				}
+				return nil
+			}},
+		},
+	}, nil
+}
+
+// answered switches over the event as OpenAI's documentation shows.
+func answered(event *webhooks.UnwrapWebhookEventUnion) bool {
+	switch e := event.AsAny().(type) {
+	case webhooks.RealtimeCallIncomingWebhookEvent:
+		return e.Data.CallID != ""
+	default:
+		return false
+	}
+}
