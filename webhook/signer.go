@@ -12,21 +12,21 @@ type signer struct{ hashes sync.Pool }
 
 // keyedHash is of one key for ever. A body leaves nothing in it: it is reset before the next, and all of the sum is written anew.
 type keyedHash struct {
-	hash.Hash
+	mac hash.Hash
 	sum digest
 }
 
 func newSigner(k Key) *signer {
 	return &signer{hashes: sync.Pool{New: func() any {
-		return &keyedHash{Hash: hmac.New(sha256.New, []byte(k.Secret.Reveal()))}
+		return &keyedHash{mac: hmac.New(sha256.New, []byte(k.Secret.Reveal()))}
 	}}}
 }
 
 func (s *signer) digest(body []byte) digest {
 	h := s.hashes.Get().(*keyedHash)
 	defer s.hashes.Put(h)
-	h.Reset()
-	h.Write(body)
-	h.Sum(h.sum[:0])
+	h.mac.Reset()
+	h.mac.Write(body)
+	h.mac.Sum(h.sum[:0])
 	return h.sum
 }

@@ -126,8 +126,8 @@ func retrying(transport http.RoundTripper) func(*http.Request) (*http.Response, 
 }
 
 // stubbedClients are ours and the hand-written ones over stubs.
-func stubbedClients(getBody, postBody []byte) (map[string]client, error) {
-	const baseURL = "https://klarna.invalid"
+func stubbedClients(getBodies, postBodies [][]byte) (map[string]client, error) {
+	const baseURL = stubbedURL
 	clients := make(map[string]client)
 	for name, build := range map[string]func(http.RoundTripper) (client, error){
 		ours: func(t http.RoundTripper) (client, error) { return ourClient(baseURL, t) },
@@ -139,11 +139,11 @@ func stubbedClients(getBody, postBody []byte) (map[string]client, error) {
 		},
 		azCore: func(t http.RoundTripper) (client, error) { return azcoreClient(baseURL, t), nil },
 	} {
-		toGet, err := build(stub{getBody})
+		toGet, err := build(stubbed(getBodies...))
 		if err != nil {
 			return nil, err
 		}
-		toPost, err := build(stub{postBody})
+		toPost, err := build(stubbed(postBodies...))
 		if err != nil {
 			return nil, err
 		}
@@ -214,7 +214,7 @@ func filler(n int) string { return string(fill("⟨…⟩", n)) }
 
 // callContests are a GET and a POST, without a network.
 func callContests() (get, post contest, err error) {
-	clients, err := stubbedClients(presentationBody(size), authorizeBody())
+	clients, err := stubbedClients(variants(presentationBody(size)), variants(authorizeBody()))
 	if err != nil {
 		return get, post, err
 	}
@@ -232,10 +232,12 @@ func callContests() (get, post contest, err error) {
 	}
 
 	stripes := stripe.NewClient("sk_test_1", stripe.WithBackends(stripe.NewBackendsWithConfig(&stripe.BackendConfig{
-		HTTPClient: &http.Client{Transport: stub{stripeBody(size)}},
+		HTTPClient: &http.Client{Transport: stubbed(variants(stripeBody(size))...)}, URL: stripe.String(stubbedURL),
 	})))
-	openais := openai.NewClient(option.WithAPIKey("key"), option.WithHTTPClient(&http.Client{Transport: stub{openaiBody(size)}}))
-	githubs, err := github.NewClient(github.WithAuthToken("token"), github.WithTransport(stub{githubBody(size)}))
+	openais := openai.NewClient(option.WithAPIKey("key"), option.WithBaseURL(stubbedURL),
+		option.WithHTTPClient(&http.Client{Transport: stubbed(variants(openaiBody(size))...)}))
+	githubs, err := github.NewClient(github.WithAuthToken("token"), github.WithURLs(new(stubbedURL+"/"), nil),
+		github.WithTransport(stubbed(variants(githubBody(size))...)))
 	if err != nil {
 		return get, post, err
 	}

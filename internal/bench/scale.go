@@ -36,12 +36,12 @@ func scales(p plan) ([]scaleFigures, error) {
 	for _, n := range sizes {
 		event := klarnaEvent(n)
 		header := ourDelivery(event)
-		long, err := ourClient("https://klarna.invalid", stub{manyParts(n)})
+		long, err := ourClient(stubbedURL, stubbed(manyParts(n)))
 		if err != nil {
 			return nil, err
 		}
 		request, length := manyLines(n)
-		c, err := newOurs("https://klarna.invalid", stub{authorizeBody()})
+		c, err := newOurs(stubbedURL, stubbed(authorizeBody()))
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ type growthFigures struct {
 
 // growth makes many calls with one client and looks for what they leave.
 func growth(calls int, p plan) (growthFigures, error) {
-	c, err := ourClient("https://klarna.invalid", stub{authorizeBody()})
+	c, err := ourClient(stubbedURL, stubbed(variants(authorizeBody())...))
 	if err != nil {
 		return growthFigures{}, err
 	}

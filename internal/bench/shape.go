@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -24,21 +26,40 @@ func fill(body string, n int) []byte {
 	return []byte(before + strings.Repeat(text, missing/len(text)+1)[:missing] + after)
 }
 
+// variants are copies of a body that differ in their ids, as the bodies of different purchases do: what a library keeps of one it
+// cannot use for the next.
+func variants(body []byte) [][]byte {
+	all := make([][]byte, 256)
+	for i := range all {
+		all[i] = bytes.ReplaceAll(body, []byte("000000000000"), fmt.Appendf(nil, "%012d", 1_000_000_007*(i+1)%1e12))
+	}
+	return all
+}
+
+// inTurn calls use with one element after the other.
+func inTurn[T any](all []T, use func(T) error) func() error {
+	next := 0
+	return func() error {
+		next++
+		return use(all[next%len(all)])
+	}
+}
+
 const (
-	krnRequest = "krn:payment:eu1:request:552603c0-fe8b-4ab1-aacb-41d55fafbdb4"
+	krnRequest = "krn:payment:eu1:request:552603c0-fe8b-4ab1-aacb-000000000000"
 	krnAccount = "krn:partner:global:account:test:LWT2XJSE"
 )
 
 // klarnaEvent is a delivery of Klarna's.
 func klarnaEvent(n int) []byte {
-	return fill(`{"metadata":{"event_id":"8f5f2b4e-0b1f-4a53-9d0c-8f3f1f4d2c11","event_type":"payment.request.state-change.completed",`+
+	return fill(`{"metadata":{"event_id":"8f5f2b4e-0b1f-4a53-9d0c-000000000000","event_type":"payment.request.state-change.completed",`+
 		`"event_version":"v2","occurred_at":"2026-01-02T03:04:05.678Z","subject_account_id":"`+krnAccount+`",`+
 		`"recipient_account_id":"krn:partner:global:account:test:LWT2XJSF",`+
 		`"webhook_id":"krn:partner:global:notification:webhook:120e5b7e-abcd-4def-8a90-dca726e639b5","live":true},`+
-		`"payload":{"payment_request_id":"`+krnRequest+`","payment_request_reference":"order-4711","state":"COMPLETED",`+
+		`"payload":{"payment_request_id":"`+krnRequest+`","payment_request_reference":"order-000000000000","state":"COMPLETED",`+
 		`"previous_state":"IN_PROGRESS","amount":11836,"currency":"EUR","expires_at":"2026-01-02T06:04:05Z",`+
 		`"created_at":"2026-01-02T03:00:05Z","updated_at":"2026-01-02T03:04:05Z",`+
-		`"state_context":{"klarna_network_session_token":"krn:network:eu1:test:session-token:⟨…⟩",`+
+		`"state_context":{"klarna_network_session_token":"krn:network:eu1:test:session-token:000000000000⟨…⟩",`+
 		`"klarna_customer":{"customer_profile":{"given_name":"Alice","family_name":"Test","email":"alice@example.com",`+
 		`"phone":"+46701234567","date_of_birth":"1980-01-01"},"address":{"street_address":"Mainzer Landstraße 50",`+
 		`"postal_code":"60325","city":"Frankfurt am Main","country":"DE"}}}}}`, n)
@@ -47,10 +68,10 @@ func klarnaEvent(n int) []byte {
 // presentationBody is Klarna's answer to a presentation call.
 func presentationBody(n int) []byte {
 	return fill(`{"instruction":"SHOW_KLARNA","payment_status":"REQUIRES_CUSTOMER_ACTION","payment_option":{`+
-		`"payment_option_id":"S0xBUk5B","header":{"text":"Pay with Klarna"},"subheader":{"parts":[`+
+		`"payment_option_id":"S0xBUk5B000000000000","header":{"text":"Pay with Klarna"},"subheader":{"parts":[`+
 		`{"type":"TEXT","text":"Get more time to pay. ","styles":["BOLD"]},`+
 		`{"type":"LINK","text":"Learn more","url":"https://www.klarna.com/us/payment-methods","context":"INFO"}]},`+
-		`"badge":{"text":"Popular"},"message":{"text":"⟨…⟩"},"terms":{"parts":[{"type":"TEXT","text":"By continuing you agree to the "},`+
+		`"badge":{"text":"Popular"},"message":{"text":"000000000000 ⟨…⟩"},"terms":{"parts":[{"type":"TEXT","text":"By continuing you agree to the "},`+
 		`{"type":"LINK","text":"terms","url":"https://www.klarna.com/legal/terms","context":"INFO","styles":["UNDERLINE"]}]},`+
 		`"payment_button":{"text":{"text":"Continue with Klarna"},"image_url":"https://x.klarnacdn.net/button.svg","image_alignment":"LEFT"},`+
 		`"icon":{"alt":"Klarna","badge_image_url":"https://x.klarnacdn.net/badge.png",`+
@@ -60,10 +81,10 @@ func presentationBody(n int) []byte {
 // authorizeBody is Klarna's answer to a first authorize call.
 func authorizeBody() []byte {
 	return fill(`{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"`+krnRequest+`",`+
-		`"payment_request_reference":"request-4711","amount":11836,"currency":"EUR","state":"SUBMITTED",`+
+		`"payment_request_reference":"request-000000000000","amount":11836,"currency":"EUR","state":"SUBMITTED",`+
 		`"expires_at":"2026-01-02T06:04:05Z","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z",`+
 		`"state_context":{"customer_interaction":{"method":"HANDOVER","payment_request_id":"`+krnRequest+`",`+
-		`"payment_request_url":"https://pay.test.klarna.com/eu/requests/552603c0-fe8b-4ab1-aacb-41d55fafbdb4/start?token=⟨…⟩"}},`+
+		`"payment_request_url":"https://pay.test.klarna.com/eu/requests/552603c0-fe8b-4ab1-aacb-000000000000/start?token=⟨…⟩"}},`+
 		`"customer_interaction_config":{"method":"HANDOVER","return_url":"https://shop.example/back?id={klarna.payment_request.id}"}}}`, size)
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"hash"
 	"net/http"
 	"strconv"
@@ -82,13 +81,7 @@ func ourReceive(v *webhook.Verifier, header http.Header, body []byte) error {
 		return err
 	}
 	p, err := event.PaymentRequest()
-	if err != nil {
-		return err
-	}
-	if p.State != "COMPLETED" || p.SessionToken.IsZero() {
-		return errors.New("the payload was not read")
-	}
-	return nil
+	return read(err, err == nil && p.State == "COMPLETED" && !p.SessionToken.IsZero())
 }
 
 var byHandKeys = map[string]string{"krn:partner:global:notification:signing-key:0": otherSigningKey, signingKeyID: signingKey}
@@ -186,70 +179,70 @@ func verifyContest() (contest, error) {
 // receivers are the peers that decode what they have verified.
 var receivers = []string{stripeGo, openaiGo, goGithub}
 
+// delivery is a body and the header that signs it.
+type delivery struct {
+	body   []byte
+	header http.Header
+}
+
+func deliveries(body []byte, sign func([]byte) http.Header) []delivery {
+	var all []delivery
+	for _, variant := range variants(body) {
+		all = append(all, delivery{variant, sign(variant)})
+	}
+	return all
+}
+
 // receiveContest is a signature and a typed payload.
 func receiveContest() (contest, error) {
-	body := klarnaEvent(size)
 	v, err := ourVerifier()
 	if err != nil {
 		return contest{}, err
 	}
-	header := ourDelivery(body)
-	stripeBody := stripeEvent(size)
-	signed := stripe.GenerateTestSignedPayload(&stripe.UnsignedPayload{Payload: stripeBody, Secret: signingKey})
-	toStripe := delivered(map[string]string{"Stripe-Signature": signed.Header})
-	openaiBody := openaiEvent(size)
-	standard := standardHeaders(openaiBody)
+	mine := deliveries(klarnaEvent(size), ourDelivery)
+	stripes := deliveries(stripeEvent(size), func(body []byte) http.Header {
+		return delivered(map[string]string{"Stripe-Signature": stripe.GenerateTestSignedPayload(&stripe.UnsignedPayload{Payload: body, Secret: signingKey}).Header})
+	})
+	openais := deliveries(openaiEvent(size), standardHeaders)
 	toOpenAI := openai.NewClient(option.WithAPIKey("key"), option.WithWebhookSecret(signingKey))
-	githubBody := githubEvent(size)
-	toGithub := delivered(map[string]string{github.SHA256SignatureHeader: "sha256=" + hexHMAC(githubBody), github.EventTypeHeader: "issues"})
+	githubs := deliveries(githubEvent(size), func(body []byte) http.Header {
+		return delivered(map[string]string{github.SHA256SignatureHeader: "sha256=" + hexHMAC(body), github.EventTypeHeader: "issues"})
+	})
 	raw := []byte(signingKey)
 	return contest{
 		title: "Verify a webhook and decode its payload",
-		shape: "Bodies of 1536 bytes and of each API's own shape: a completed payment request, a succeeded payment intent, an incoming call, an opened issue.",
+		shape: "Bodies of 1536 bytes, all with other ids, of each API's own shape: a completed payment request, a succeeded payment intent, an incoming call, an opened issue.",
 		contenders: []contender{
-			{ours, func() error { return ourReceive(v, header, body) }},
-			{pooledHMAC, pooled(body)},
-			{byHand, func() error {
-				event, err := hwReceive(byHandKeys, header, body)
-				if err == nil && (event.Payload.State != "COMPLETED" || event.Payload.StateContext.SessionToken == "") {
-					err = errors.New("the payload was not read")
-				}
-				return err
-			}},
-			{stripeGo, func() error {
-				event, err := stripe.ConstructEvent(stripeBody, toStripe.Get("Stripe-Signature"), signingKey)
+			{ours, inTurn(mine, func(d delivery) error { return ourReceive(v, d.header, d.body) })},
+			{pooledHMAC, pooled(mine[0].body)},
+			{byHand, inTurn(mine, func(d delivery) error {
+				event, err := hwReceive(byHandKeys, d.header, d.body)
+				return read(err, err == nil && event.Payload.State == "COMPLETED" && event.Payload.StateContext.SessionToken != "")
+			})},
+			{stripeGo, inTurn(stripes, func(d delivery) error {
+				event, err := stripe.ConstructEvent(d.body, d.header.Get("Stripe-Signature"), signingKey)
 				if err != nil {
 					return err
 				}
 				var intent stripe.PaymentIntent
-				if err := json.Unmarshal(event.Data.Raw, &intent); err != nil {
+				err = json.Unmarshal(event.Data.Raw, &intent)
+				return read(err, intent.Status == stripe.PaymentIntentStatusSucceeded)
+			})},
+			{openaiGo, inTurn(openais, func(d delivery) error {
+				event, err := toOpenAI.Webhooks.Unwrap(d.body, d.header)
+				return read(err, err == nil && answered(event))
+			})},
+			{goGithub, inTurn(githubs, func(d delivery) error {
+				if err := github.ValidateSignature(d.header.Get(github.SHA256SignatureHeader), d.body, raw); err != nil {
 					return err
 				}
-				if intent.Status != stripe.PaymentIntentStatusSucceeded {
-					return errors.New("the payload was not read")
-				}
-				return nil
-			}},
-			{openaiGo, func() error {
-				event, err := toOpenAI.Webhooks.Unwrap(openaiBody, standard)
-				if err == nil && !answered(event) {
-					err = errors.New("the payload was not read")
-				}
-				return err
-			}},
-			{goGithub, func() error {
-				if err := github.ValidateSignature(toGithub.Get(github.SHA256SignatureHeader), githubBody, raw); err != nil {
-					return err
-				}
-				event, err := github.ParseWebHook(toGithub.Get(github.EventTypeHeader), githubBody)
+				event, err := github.ParseWebHook(d.header.Get(github.EventTypeHeader), d.body)
 				if err != nil {
 					return err
 				}
-				if opened, ok := event.(*github.IssuesEvent); !ok || opened.GetIssue().GetNumber() == 0 {
-					return errors.New("the payload was not read")
-				}
-				return nil
-			}},
+				opened, ok := event.(*github.IssuesEvent)
+				return read(nil, ok && opened.GetIssue().GetNumber() != 0)
+			})},
 		},
 	}, nil
 }
