@@ -3,13 +3,17 @@ package webhook_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
@@ -159,6 +163,54 @@ func TestEventsPrintNeitherTokensNorPersonalData(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What Parse and PaymentRequest read by hand is what the struct tags say.
+func FuzzParseReadsWhatTheTagsSay(f *testing.F) {
+	f.Add(`{"event_id":"e","event_type":"payment.request.x","event_version":null,"live":true,"occurred_at":"x","newer":[]}`,
+		`{"payment_request_id":"1","amount":7,"currency":"\u0045UR","state":7,"created_at":"2026-01-02","newer":{}}`)
+	f.Add(`{"event_id":"e","event_type":"payment.request.x","correlation_id":{}}`, `{"payment_transaction_id":"1","amount":1.5,"previous_state":""}`)
+	v := newVerifier(f)
+	f.Fuzz(func(t *testing.T, metadata, payload string) {
+		body := []byte(`{"metadata":` + metadata + `,"payload":` + payload + `}`)
+		event, err := v.Parse(t.Context(), http.Header{"Klarna-Signature": {sign(secret, body)}}, body)
+		var tags struct {
+			Metadata webhook.Metadata `json:"metadata"`
+			Payload  webhook.RawJSON  `json:"payload"`
+		}
+		other := strictjson.Unmarshal(body, &tags)
+		if other == nil && (tags.Metadata.EventID == "" || tags.Metadata.EventType == "") {
+			other = webhook.ErrNoEvent
+		}
+		if (err == nil) != (other == nil) {
+			t.Fatalf("Parse says %v, the tags %v", err, other)
+		}
+		if err != nil {
+			return
+		}
+		if diff := cmp.Diff(tags.Metadata, event.Metadata, asText); diff != "" {
+			t.Errorf("metadata (-tags +read):\n%s", diff)
+		}
+		got, err := event.PaymentRequest()
+		if err != nil {
+			return
+		}
+		want, misfits, err := strictjson.UnmarshalMembers[webhook.PaymentRequest](event.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Unknown = redact.Merge(want.Unknown, misfits)
+		// Members that are read from two places.
+		for _, name := range []string{"klarna_network_session_token", "interoperability_token", "payment_token", "klarna_customer", "shipping", "state_context"} {
+			delete(want.Unknown, name)
+			delete(got.Unknown, name)
+		}
+		got.SessionToken, got.KlarnaCustomer, got.Shipping = webhook.Secret{}, nil, nil
+		names := cmp.Transformer("names", func(f webhook.Fields) []string { return slices.Sorted(maps.Keys(f)) })
+		if diff := cmp.Diff(&want, got, asText, names); diff != "" {
+			t.Errorf("payload (-tags +read):\n%s", diff)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

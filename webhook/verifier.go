@@ -110,12 +110,11 @@ func signatureOf(values []string) (digest, error) {
 		return d, ErrMalformedSignature
 	}
 	copy(text[:], values[0])
-	for _, c := range text {
-		if c >= 'A' && c <= 'F' {
-			return d, ErrMalformedSignature
-		}
-	}
 	if _, err := hex.Decode(d[:], text[:]); err != nil {
+		return d, ErrMalformedSignature
+	}
+	// Decoding takes digits of either case; Klarna's are lower.
+	if hex.Encode(text[:], d[:]); values[0] != string(text[:]) {
 		return d, ErrMalformedSignature
 	}
 	return d, nil

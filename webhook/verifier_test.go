@@ -301,6 +301,26 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestATypedWebhookAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("under the race detector, pools drop what they are given")
+	}
+	v, text := newVerifier(t), aTypicalBody()
+	header := http.Header{"Klarna-Signature": {sign(secret, text)}, "Klarna-Signing-Key-Id": {keyID}}
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		event, err := v.Parse(ctx, header, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := event.PaymentRequest(); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 12 {
+		t.Errorf("%v allocations, want at most 12", n)
+	}
+}
+
 func BenchmarkVerify(b *testing.B) {
 	v, text := newVerifier(b), aTypicalBody()
 	header := http.Header{"Klarna-Signature": {sign(secret, text)}, "Klarna-Signing-Key-Id": {keyID}}

@@ -20,7 +20,7 @@ type doubleFigures struct{ throughput []float64 }
 func double(p plan) (doubleFigures, error) {
 	var f doubleFigures
 	for range p.rounds {
-		throughput, err := doubleRound(20 * p.slice)
+		throughput, err := doubleRound(100 * p.slice)
 		if err != nil {
 			return f, err
 		}

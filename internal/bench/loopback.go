@@ -33,6 +33,7 @@ func loopbackClients(url string) (names []string, clients []client, err error) {
 
 // overLoopback lets 64 callers call as fast as they can, half GETs and half POSTs.
 func overLoopback(url string, p plan) ([]loopbackFigures, error) {
+	defer runtime.KeepAlive(ballast)
 	names, clients, err := loopbackClients(url)
 	if err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func overLoopback(url string, p plan) ([]loopbackFigures, error) {
 	for round := range p.rounds + 1 { // the first fills the pools and is not counted
 		for i := range clients {
 			at := (round + i) % len(clients)
-			throughput, p99, err := crowd(clients[at], 10*p.slice)
+			throughput, p99, err := crowd(clients[at], 30*p.slice)
 			if err != nil {
 				return nil, fmt.Errorf("%s over loopback: %w", names[at], err)
 			}

@@ -46,8 +46,8 @@ type effort struct {
 }
 
 var (
-	thorough = effort{plan: plan{rounds: 21, slice: 50 * time.Millisecond}, held: 10_000, growth: 300_000, builds: 3}
-	quick    = effort{plan: plan{rounds: 2, slice: time.Millisecond}, held: 200, growth: 1000}
+	thorough = effort{plan: plan{rounds: 101, slice: 10 * time.Millisecond}, held: 10_000, growth: 300_000, builds: 3}
+	quick    = effort{plan: plan{rounds: 3, slice: time.Millisecond}, held: 200, growth: 1000}
 )
 
 var parts = []part{
