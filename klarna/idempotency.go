@@ -22,19 +22,23 @@ func deriveIdempotencyKey(call *Call, account string, sessionToken, customerToke
 		random := uuid.New()
 		return uuid.NewSHA1(idempotencyNamespace, random[:]).String()
 	}
-	var material []byte
-	for _, part := range append([]string{call.Operation, account, call.Reference, sessionToken.Reveal()}, call.IDs...) {
-		material = appendPart(material, []byte(part))
+	material := make([]byte, 0, 1024+len(body)+len(sessionToken.Reveal())+len(customerToken.Reveal()))
+	material = appendPart(material, call.Operation)
+	material = appendPart(material, account)
+	material = appendPart(material, call.Reference)
+	material = appendPart(material, sessionToken.Reveal())
+	for _, id := range call.IDs {
+		material = appendPart(material, id)
 	}
 	material = appendPart(material, body)
 	if !customerToken.IsZero() {
-		material = appendPart(material, []byte(customerToken.Reveal()))
+		material = appendPart(material, customerToken.Reveal())
 	}
 	return uuid.NewSHA1(idempotencyNamespace, material).String()
 }
 
 // appendPart writes the length first, so that no two lists of parts run together into the same bytes.
-func appendPart(material, part []byte) []byte {
+func appendPart[T string | []byte](material []byte, part T) []byte {
 	material = binary.BigEndian.AppendUint64(material, uint64(len(part)))
 	return append(material, part...)
 }
