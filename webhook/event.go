@@ -99,8 +99,8 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 	}
 	event := &Event{Raw: append(RawJSON(nil), body...)}
 	m, top := &event.Metadata, new(Metadata)
-	err := strictjson.Read(event.Raw, func(r *strictjson.Reader) {
-		r.Members(func(name []byte) bool {
+	err := strictjson.Read(event.Raw, func(r *strictjson.Reader) bool {
+		return r.Members(func(name []byte) bool {
 			switch string(name) {
 			case "metadata":
 				return r.Members(func(name []byte) bool { return m.read(r, name) })

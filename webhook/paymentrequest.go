@@ -46,8 +46,8 @@ func (e *Event) PaymentRequest() (*PaymentRequest, error) {
 	}
 	p := new(PaymentRequest)
 	var top, context wandering
-	err := strictjson.Reread(e.Payload, func(r *strictjson.Reader) {
-		r.Members(func(name []byte) bool {
+	err := strictjson.Reread(e.Payload, func(r *strictjson.Reader) bool {
+		return r.Members(func(name []byte) bool {
 			if string(name) == "state_context" {
 				return r.Members(func(name []byte) bool { return context.read(r, name) || r.Skip() }) || r.Skip()
 			}
@@ -91,7 +91,7 @@ func (p *PaymentRequest) read(r *strictjson.Reader, name []byte) (fits bool) {
 	case "payment_transaction_id":
 		return strictjson.Text(r, &p.PaymentTransactionID)
 	case "amount":
-		return r.Int(&p.Amount)
+		return strictjson.New(r, &p.Amount, r.Int)
 	case "currency":
 		return strictjson.Text(r, &p.Currency)
 	case "expires_at":

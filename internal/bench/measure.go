@@ -85,7 +85,7 @@ func calibrate(op func() error, slice time.Duration) (int, error) {
 }
 
 func (f *figures) measure(op func() error, loops int) error {
-	runtime.GC() // nobody pays for the garbage of the one before
+	runtime.GC()                                   // nobody pays for the garbage of the one before
 	if _, err := repeat(op, loops/4); err != nil { // pools are empty after a collection
 		return err
 	}

@@ -14,49 +14,58 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Reader reads JSON in one pass and in its order, without reflection and with few allocations. It is for what has to be fast, such as webhooks; everything
-// else is read by Unmarshal, which refuses the same texts.
+// Reader reads JSON in one pass and in its order, without reflection and with few allocations. It is for what is read on every payment, answers and
+// webhooks; everything else is read by Unmarshal, which refuses the same texts.
 //
-// Its methods read the value that comes next and report whether it fitted; null fits, and is the zero value. A value that did not fit is still
-// to be read, with Raw or Skip. Once the text itself is wrong, they read nothing more and report true, for nobody to look for a remedy: Read returns
-// the error.
+// Its methods read the value that comes next and report whether it fitted; null fits, and is the zero value. A value that did not fit can be
+// taken with Keep, Raw or Skip; otherwise it is the error of Read. Once the text itself is wrong, the methods read nothing more and report
+// true, for nobody to look for a remedy.
 type Reader struct {
 	text    []byte
 	source  bytes.Buffer
 	decoder jsontext.Decoder
 	strings strings.Builder
 	raw     []byte // the last value that was read and did not fit; nil where it was not read
-	err     error
+	misfit  error  // the first value that did not fit and was not taken
+	err     error  // what is wrong with the text
 }
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// Read reads text, which is one JSON value and must not change meanwhile. What read takes from the Reader with Raw is a part of text.
-func Read(text []byte, read func(*Reader)) error { return readWith(text, read, strict) }
+// Destination is what reads itself. Unmarshal lets it.
+type Destination interface{ ReadJSON(r *Reader) (fits bool) }
+
+// Read reads text, which is one JSON value and must not change meanwhile. What is taken from the Reader as raw JSON is a part of text.
+func Read(text []byte, read func(*Reader) (fits bool)) error { return readWith(text, read, strict) }
 
 // Reread is Read for a part of what was read before, which therefore repeats no name: looking for one again takes a quarter of the time.
-func Reread(text []byte, read func(*Reader)) error { return readWith(text, read, checked) }
+func Reread(text []byte, read func(*Reader) (fits bool)) error { return readWith(text, read, checked) }
 
 var (
 	strict  = jsontext.AllowDuplicateNames(false)
 	checked = jsontext.AllowDuplicateNames(true)
 )
 
-func readWith(text []byte, read func(*Reader), names jsontext.Options) error {
+func readWith(text []byte, read func(*Reader) bool, names jsontext.Options) error {
 	r := readers.Get().(*Reader)
 	r.text, r.source = text, *bytes.NewBuffer(text)
 	r.decoder.Reset(&r.source, names)
 	defer r.release()
-	read(r)
+	if !read(r) {
+		r.refuse()
+	}
 	if r.err == nil {
 		r.end()
 	}
-	return r.err
+	if r.err != nil {
+		return r.err
+	}
+	return r.misfit
 }
 
 // release forgets the text and everything that was read of it.
 func (r *Reader) release() {
-	r.text, r.source, r.strings, r.raw, r.err = nil, bytes.Buffer{}, strings.Builder{}, nil, nil
+	r.text, r.source, r.strings, r.raw, r.misfit, r.err = nil, bytes.Buffer{}, strings.Builder{}, nil, nil, nil
 	r.decoder.Reset(&r.source)
 	readers.Put(r)
 }
@@ -75,29 +84,69 @@ func (r *Reader) fail(err error) {
 	r.err = describe("decode", err)
 }
 
-// Members reads an object: it calls member at each of its members, which reads the value. The first value that member reports as not fitting
-// is the Reader's error. The name is valid as long as the text. Null is an object without members.
+// Members reads an object: it calls member at each of its members, which reads the value. The object fits if all of its members do. The name is valid
+// as long as the text. Null is an object without members.
 func (r *Reader) Members(member func(name []byte) (fits bool)) bool {
-	if r.raw != nil || r.err != nil {
-		return r.err != nil
+	from, begun := r.begin('{')
+	if !begun {
+		return r.null()
 	}
-	switch r.decoder.PeekKind() {
-	case 'n':
-		return r.Skip()
-	case '{':
-	default:
-		return r.isBroken()
-	}
-	r.token()
+	fits := true
 	for {
 		name, more := r.name()
-		if !more {
-			return true
-		}
-		if !member(name) && r.err == nil {
-			r.err = r.misfit()
+		switch {
+		case !more:
+			return fits || r.give(r.text[from:r.decoder.InputOffset()])
+		case !fits:
+			r.value()
+		case !member(name):
+			r.refuse()
+			fits = false
 		}
 	}
+}
+
+// Elements reads an array: it calls element at each of its values, which reads it. The array fits if all of them do. Null is an array without
+// elements.
+func (r *Reader) Elements(element func() (fits bool)) bool {
+	from, begun := r.begin('[')
+	if !begun {
+		return r.null()
+	}
+	fits := true
+	for r.err == nil && r.decoder.PeekKind() != ']' {
+		switch {
+		case r.isBroken():
+		case !fits:
+			r.value()
+		case !element():
+			r.refuse()
+			fits = false
+		}
+	}
+	r.token()
+	return fits || r.give(r.text[from:r.decoder.InputOffset()])
+}
+
+// begin reads the beginning of an object or an array, if that is what comes next, and returns where it stands.
+func (r *Reader) begin(kind jsontext.Kind) (from int, begun bool) {
+	if r.raw != nil || r.err != nil || r.decoder.PeekKind() != kind {
+		return 0, false
+	}
+	r.token()
+	return int(r.decoder.InputOffset()) - 1, true
+}
+
+// null reads null, if that is what comes next, or what cannot be read at all.
+func (r *Reader) null() bool {
+	if r.raw != nil {
+		return false
+	}
+	if !r.isBroken() && r.decoder.PeekKind() == 'n' {
+		r.token()
+		return true
+	}
+	return r.err != nil
 }
 
 // name reads the name of the next member, or the object's end.
@@ -114,7 +163,7 @@ func (r *Reader) name() (name []byte, more bool) {
 
 // isBroken reports whether the next value cannot be read at all, and remembers why.
 func (r *Reader) isBroken() bool {
-	if r.decoder.PeekKind() == 0 {
+	if r.err == nil && r.decoder.PeekKind() == 0 {
 		r.token()
 	}
 	return r.err != nil
@@ -151,27 +200,43 @@ func (r *Reader) value() []byte {
 	return r.text[end-len(value) : end : end]
 }
 
-// give keeps a value that did not fit for whoever asks next.
+// give keeps a value that did not fit for whoever takes it.
 func (r *Reader) give(back []byte) bool {
 	r.raw = back
 	return r.err != nil
 }
 
+// take reads a value that may be of any kind, or the one that did not fit.
+func (r *Reader) take() []byte {
+	value := r.value()
+	r.misfit = nil
+	return value
+}
+
+// refuse reads a value that did not fit and that nobody took.
+func (r *Reader) refuse() {
+	value := r.value()
+	if r.err == nil && r.misfit == nil {
+		path := Path(string(r.decoder.StackPointer()))
+		r.misfit = &Error{Path: path, reason: "cannot decode" + at(path) + found(jsontext.Value(value).Kind())}
+	}
+}
+
 // Skip reads a value and forgets it.
 func (r *Reader) Skip() bool {
-	r.value()
+	r.take()
 	return true
 }
 
 // Raw reads any value as it is, null as well.
 func (r *Reader) Raw(to *redact.RawJSON) bool {
-	*to = r.value()
+	*to = r.take()
 	return true
 }
 
 // Keep reads any value as an unknown member.
 func (r *Reader) Keep(to *redact.Fields, name []byte) bool {
-	value := r.value()
+	value := r.take()
 	if r.err != nil {
 		return true
 	}
@@ -180,6 +245,44 @@ func (r *Reader) Keep(to *redact.Fields, name []byte) bool {
 	}
 	(*to)[string(name)] = value
 	return true
+}
+
+// Object reads an object into value, which is zero where the object does not fit.
+func Object[T any](r *Reader, value *T, member func(value *T, r *Reader, name []byte) (fits bool)) bool {
+	fits := r.Members(func(name []byte) bool { return member(value, r, name) })
+	if !fits {
+		*value = *new(T)
+	}
+	return fits
+}
+
+// New reads an object that may be missing: null is nil.
+func New[T any](r *Reader, to **T, read func(value *T) (fits bool)) bool {
+	if *to = nil; r.null() {
+		return true
+	}
+	value := new(T)
+	if !read(value) {
+		return false
+	}
+	*to = value
+	return true
+}
+
+// Slice reads an array; null is nil.
+func Slice[T any](r *Reader, to *[]T, read func(element *T) (fits bool)) bool {
+	if *to = nil; r.null() {
+		return true
+	}
+	list := make([]T, 0, 2)
+	fits := r.Elements(func() bool {
+		list = append(list, *new(T))
+		return read(&list[len(list)-1])
+	})
+	if fits {
+		*to = list
+	}
+	return fits
 }
 
 // Text reads a string into any type of strings.
@@ -233,18 +336,18 @@ func (r *Reader) Bool(to *bool) bool {
 	return true
 }
 
-// Int reads a whole number; nil stands for null.
-func (r *Reader) Int(to **int64) bool {
+// Int reads a whole number.
+func (r *Reader) Int(to *int64) bool {
 	value := r.value()
 	if isNull(value) {
-		*to = nil
+		*to = 0
 		return true
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil {
 		return r.give(value)
 	}
-	*to = &n
+	*to = n
 	return true
 }
 
@@ -252,16 +355,6 @@ func (r *Reader) Int(to **int64) bool {
 func (r *Reader) Time(to *time.Time) bool {
 	*to = parseTime(r.value())
 	return true
-}
-
-// misfit is the error of the value that was just read, or comes next.
-func (r *Reader) misfit() error {
-	value := r.value()
-	if r.err != nil {
-		return r.err
-	}
-	path := Path(string(r.decoder.StackPointer()))
-	return &Error{Path: path, reason: "cannot decode" + at(path) + found(jsontext.Value(value).Kind())}
 }
 
 // isNull takes the absence of a value, after an error, for null.

@@ -33,7 +33,7 @@ func (e *every) read(r *strictjson.Reader, name []byte) bool {
 	case "bool":
 		return r.Bool(&e.Bool)
 	case "int":
-		return r.Int(&e.Int)
+		return strictjson.New(r, &e.Int, r.Int)
 	case "time":
 		return r.Time(&e.Time)
 	case "raw":
@@ -56,8 +56,8 @@ func TestAReaderReadsAnObjectInItsOrder(t *testing.T) {
 	const text = ` { "text" : "a\u00e5\"b" , "secret":"s","bool":true,"int":-9007199254740993,"time":"2026-01-02T05:04:05+02:00","raw":[1, {"a":null}],
 		"object":{"inner":"i","more":{"inner":"no"}},"new\n":{"b": 1.0} } `
 	var got every
-	if err := strictjson.Read([]byte(text), func(r *strictjson.Reader) {
-		r.Members(func(name []byte) bool { return got.read(r, name) })
+	if err := strictjson.Read([]byte(text), func(r *strictjson.Reader) bool {
+		return r.Members(func(name []byte) bool { return got.read(r, name) })
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +72,8 @@ func TestAReaderReadsAnObjectInItsOrder(t *testing.T) {
 
 func TestNullIsTheZeroValue(t *testing.T) {
 	got := every{Text: "x", Secret: redact.NewSecret("x"), Bool: true, Int: new(int64(1)), Time: time.Now(), Raw: redact.RawJSON("1"), Inner: "x"}
-	if err := strictjson.Read([]byte(`{"text":null,"secret":null,"bool":null,"int":null,"time":null,"raw":null,"object":null}`), func(r *strictjson.Reader) {
-		r.Members(func(name []byte) bool { return got.read(r, name) })
+	if err := strictjson.Read([]byte(`{"text":null,"secret":null,"bool":null,"int":null,"time":null,"raw":null,"object":null}`), func(r *strictjson.Reader) bool {
+		return r.Members(func(name []byte) bool { return got.read(r, name) })
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +89,8 @@ func TestAMemberThatDoesNotFitIsAnErrorOrCanBeKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			body := []byte(`{"outer":{"` + name + `":` + text + `},"text":"t"}`)
 			var got every
-			err := strictjson.Read(body, func(r *strictjson.Reader) {
-				r.Members(func(string []byte) bool {
+			err := strictjson.Read(body, func(r *strictjson.Reader) bool {
+				return r.Members(func(string []byte) bool {
 					return r.Members(func(name []byte) bool { return got.read(r, name) })
 				})
 			})
@@ -100,7 +100,7 @@ func TestAMemberThatDoesNotFitIsAnErrorOrCanBeKept(t *testing.T) {
 			}
 
 			got = every{}
-			if err := strictjson.Read(body, func(r *strictjson.Reader) {
+			if err := strictjson.Read(body, func(r *strictjson.Reader) bool {
 				var read func(name []byte) bool
 				read = func(name []byte) bool {
 					if string(name) == "outer" {
@@ -108,7 +108,7 @@ func TestAMemberThatDoesNotFitIsAnErrorOrCanBeKept(t *testing.T) {
 					}
 					return got.read(r, name) || r.Keep(&got.Unknown, name)
 				}
-				r.Members(read)
+				return r.Members(read)
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -122,9 +122,9 @@ func TestAMemberThatDoesNotFitIsAnErrorOrCanBeKept(t *testing.T) {
 func TestAnObjectIsNotReadFromWhatIsNone(t *testing.T) {
 	for _, text := range []string{`[]`, `"a"`, `7`, `true`} {
 		fitted := true
-		if err := strictjson.Read([]byte(text), func(r *strictjson.Reader) {
+		if err := strictjson.Read([]byte(text), func(r *strictjson.Reader) bool {
 			fitted = r.Members(func([]byte) bool { return r.Skip() })
-			r.Skip()
+			return r.Skip()
 		}); err != nil || fitted {
 			t.Errorf("%s: %t, %v", text, fitted, err)
 		}
@@ -133,8 +133,8 @@ func TestAnObjectIsNotReadFromWhatIsNone(t *testing.T) {
 
 func TestRereadLooksForNoRepeatedName(t *testing.T) {
 	var last string
-	read := func(r *strictjson.Reader) {
-		r.Members(func([]byte) bool { return strictjson.Text(r, &last) })
+	read := func(r *strictjson.Reader) bool {
+		return r.Members(func([]byte) bool { return strictjson.Text(r, &last) })
 	}
 	text := []byte(`{"a":"1","a":"2"}`)
 	if err := strictjson.Reread(text, read); err != nil || last != "2" {
@@ -154,7 +154,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		`{} {}`: "invalid JSON (syntax) at byte 3", `{"a":1,"a":2}`: "invalid JSON (duplicate member name) at byte 7",
 		"{\"a\":\"\xff\"}": "invalid JSON (syntax) at byte 6", `{"a"}`: "invalid JSON (syntax) at byte 4", `{"a":1]`: "invalid JSON (syntax) at byte 6",
 	} {
-		err := strictjson.Read([]byte(text), func(r *strictjson.Reader) { r.Members(func([]byte) bool { return r.Skip() }) })
+		err := strictjson.Read([]byte(text), func(r *strictjson.Reader) bool { return r.Members(func([]byte) bool { return r.Skip() }) })
 		if err == nil || err.Error() != want || strictjson.Unmarshal([]byte(text), new(map[string]any)).Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
@@ -164,7 +164,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 func TestWhatAReaderReadOutlivesTheNext(t *testing.T) {
 	var first, second string
 	for text, to := range map[string]*string{`"` + strings.Repeat("a", 300) + `"`: &first, `"` + strings.Repeat("b", 300) + `"`: &second} {
-		if err := strictjson.Read([]byte(text), func(r *strictjson.Reader) { strictjson.Text(r, to) }); err != nil {
+		if err := strictjson.Read([]byte(text), func(r *strictjson.Reader) bool { return strictjson.Text(r, to) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,10 +182,8 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var got every
-		err := strictjson.Read(text, func(r *strictjson.Reader) {
-			if !r.Members(func(name []byte) bool { return got.read(r, name) || r.Skip() }) {
-				r.Skip()
-			}
+		err := strictjson.Read(text, func(r *strictjson.Reader) bool {
+			return r.Members(func(name []byte) bool { return got.read(r, name) || r.Skip() }) || r.Skip()
 		})
 		var whole any
 		if other := strictjson.Unmarshal(text, &whole); (err == nil) != (other == nil) {

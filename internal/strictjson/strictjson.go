@@ -38,6 +38,9 @@ func Marshal(v any) ([]byte, error) {
 
 // Unmarshal decodes one JSON value. Its errors say where and what kind, never what stood there.
 func Unmarshal(text []byte, v any) error {
+	if d, ok := v.(Destination); ok {
+		return Read(text, d.ReadJSON)
+	}
 	if err := json.Unmarshal(text, v, decoding); err != nil {
 		return describe("decode", err)
 	}
