@@ -222,6 +222,20 @@ func (r *Reader) refuse() {
 	}
 }
 
+// Invalid makes the reason, which must quote nothing of the text, the error of Read. It is for what was read whole and makes no sense.
+func (r *Reader) Invalid(reason string) bool {
+	r.misfit = Invalid(reason)
+	return true
+}
+
+// IsString reports whether the next value is a string, or the one that did not fit.
+func (r *Reader) IsString() bool {
+	if r.raw != nil {
+		return isString(r.raw)
+	}
+	return r.err == nil && r.decoder.PeekKind() == '"'
+}
+
 // Skip reads a value and forgets it.
 func (r *Reader) Skip() bool {
 	r.take()
@@ -256,7 +270,12 @@ func Object[T any](r *Reader, value *T, member func(value *T, r *Reader, name []
 	return fits
 }
 
-// New reads an object that may be missing: null is nil.
+// NewObject is Object for one that may be missing: null is nil.
+func NewObject[T any](r *Reader, to **T, member func(value *T, r *Reader, name []byte) (fits bool)) bool {
+	return New(r, to, func(value *T) bool { return Object(r, value, member) })
+}
+
+// New reads a value that may be missing: null is nil.
 func New[T any](r *Reader, to **T, read func(value *T) (fits bool)) bool {
 	if *to = nil; r.null() {
 		return true
