@@ -234,12 +234,15 @@ func checkHeaderText(problems []ValidationError, name, value string, most int) [
 
 // request makes the request that go-retryablehttp repeats. It has no header: each attempt puts a new one on.
 func (a *activeCall) request(ctx context.Context) (*retryablehttp.Request, *Error) {
-	// Without an address, which would be parsed again.
-	request, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, activeCallKey{}, a), a.call.Method, "", bodyReader(a.sentBody))
-	if err != nil {
+	// Made by hand and not by http.NewRequest, which would parse the address again.
+	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	request, err := retryablehttp.FromRequest(plain.WithContext(context.WithValue(ctx, activeCallKey{}, a)))
+	if err == nil {
+		err = request.SetBody(bodyReader(a.sentBody))
+	}
+	if err != nil || a.call.Method == "" || strings.Trim(a.call.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return nil, a.invalid([]ValidationError{{Parameter: "method", Reasons: []string{"cannot be made into a request"}}})
 	}
-	request.URL, request.Host = a.url, a.url.Host
 	return request, nil
 }
 
@@ -253,9 +256,8 @@ func bodyReader(body []byte) any {
 
 // requestHeader makes the header of an attempt. A middleware may write to it.
 func (a *activeCall) requestHeader() http.Header {
-	const most = 10
-	h := make(http.Header, most)
-	values := make([]string, 0, most) // of all of them at once; none can grow into the next
+	h := make(http.Header, 8)
+	values := make([]string, 0, 9) // of all of them at once; none can grow into the next
 	set := func(name, value string) {
 		values = append(values, value)
 		h[name] = values[len(values)-1 : len(values) : len(values)]

@@ -318,11 +318,15 @@ func Text[T ~string](r *Reader, to *T) bool {
 	return true
 }
 
-// own makes a string that shares its memory with those of the same text, because a small object has many. 256 bytes hold the ids of
-// most.
+// own makes a string. Short ones share their memory with others of the same text, because an object has many; 256 bytes hold those of most.
 func (r *Reader) own(text []byte) string {
-	if r.strings.Cap() == 0 {
-		r.strings.Grow(max(256, len(text)))
+	const short = 96
+	if len(text) > short {
+		return string(text)
+	}
+	if r.strings.Cap()-r.strings.Len() < len(text) {
+		r.strings = strings.Builder{}
+		r.strings.Grow(256)
 	}
 	start := r.strings.Len()
 	r.strings.Write(text)
