@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -66,6 +67,9 @@ type Event struct {
 
 	// Raw is the whole body as it came.
 	Raw RawJSON `json:"-"`
+
+	// request is the payload as Parse has read it, nil where that is left to PaymentRequest.
+	request *PaymentRequest
 }
 
 // Metadata says what happened, when and to whom.
@@ -105,7 +109,7 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 			case "metadata":
 				return r.Members(func(name []byte) bool { return m.read(r, name) })
 			case "payload":
-				return r.Raw(&event.Payload)
+				return event.readPayload(r)
 			case "event_id", "event_type", "occurred_at":
 				// Some dispute events say these at the top level as well.
 				return top.read(r, name)
@@ -130,6 +134,19 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 		return nil, fmt.Errorf("%w: event_id or event_type is missing", ErrNoEvent)
 	}
 	return event, nil
+}
+
+// readPayload reads a payment request on the way, where the type says that it is one and, as nearly always, stands before it: to read the payload
+// again takes as long as to hash it twice.
+func (e *Event) readPayload(r *strictjson.Reader) bool {
+	if !strings.HasPrefix(string(e.Metadata.EventType), paymentRequests) {
+		return r.Raw(&e.Payload)
+	}
+	p := new(PaymentRequest)
+	if r.RawOf(&e.Payload, func() bool { return p.readJSON(r) }) {
+		e.request = p
+	}
+	return true
 }
 
 // read reads the member of that name.

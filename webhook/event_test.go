@@ -132,6 +132,32 @@ func TestPaymentRequestReadsThePayload(t *testing.T) {
 	}
 }
 
+func TestPaymentRequestIsTheSameWhereverTheTypeStands(t *testing.T) {
+	const metadata = `"metadata":{"event_id":"e","event_type":"payment.request.updated"}`
+	const payload = `"payload" : {"payment_request_id":"1","amount":7,"newer":[1, 2],"state_context":{"payment_token":"t","shipping":{}}}`
+	var read [2]*webhook.PaymentRequest
+	for i, body := range []string{`{` + metadata + `,` + payload + ` }`, `{` + payload + `,` + metadata + `}`} {
+		event, err := parse(t, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := event.PaymentRequest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Unknown["newer"], first.State = nil, "CHANGED" // it is the caller's own
+		if read[i], err = event.PaymentRequest(); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(payload, string(event.Payload)) || event.Payload[0] != '{' {
+			t.Errorf("payload %s", []byte(event.Payload))
+		}
+	}
+	if diff := cmp.Diff(read[1], read[0], asText); diff != "" || string(read[0].Unknown["newer"]) != "[1, 2]" || read[0].SessionToken.Reveal() != "t" {
+		t.Errorf("read on the way (-later +on the way):\n%s", diff)
+	}
+}
+
 func TestPaymentRequestIsAskedOfItsOwnEventsAlone(t *testing.T) {
 	event, err := parse(t, `{"metadata":{"event_id":"e","event_type":"payment.transaction.captured"},"payload":{}}`)
 	if err != nil {

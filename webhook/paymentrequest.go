@@ -3,6 +3,7 @@ package webhook
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -40,27 +41,38 @@ type PaymentRequest struct {
 // PaymentRequest decodes the payload of a payment.request event. The error is ErrOtherEvent for an event of
 // another type, and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentRequest() (*PaymentRequest, error) {
-	const id = "payment_request_id"
-	if err := e.isOf("payment.request."); err != nil {
+	if err := e.isOf(paymentRequests); err != nil {
 		return nil, err
 	}
-	p := new(PaymentRequest)
-	var top, context wandering
-	err := strictjson.Reread(e.Payload, func(r *strictjson.Reader) bool {
-		return r.Members(func(name []byte) bool {
-			if string(name) == "state_context" {
-				return r.Members(func(name []byte) bool { return context.read(r, name) || r.Skip() }) || r.Skip()
-			}
-			return p.read(r, name) || top.read(r, name) || r.Keep(&p.Unknown, name)
-		})
-	})
-	if err == nil && p.Unknown[id] != nil {
-		err = strictjson.Invalid(id + " is not a string")
+	if e.request != nil {
+		p := *e.request
+		p.Unknown = maps.Clone(p.Unknown)
+		return &p, nil
 	}
-	if err != nil {
+	p := new(PaymentRequest)
+	if err := strictjson.Read(e.Payload, p.readJSON); err != nil {
 		return nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
 	}
-	for _, token := range []Secret{
+	return p, nil
+}
+
+const (
+	paymentRequests  = "payment.request."
+	paymentRequestID = "payment_request_id"
+)
+
+func (p *PaymentRequest) readJSON(r *strictjson.Reader) (fits bool) {
+	var top, context wandering
+	if !r.Members(func(name []byte) bool {
+		if string(name) == "state_context" {
+			return r.Members(func(name []byte) bool { return context.read(r, name) || r.Skip() }) || r.Skip()
+		}
+		// The id must fit. Another member of an unexpected shape must cost no other, so it is as unknown as one of a new name.
+		return p.read(r, name) || string(name) != paymentRequestID && (top.read(r, name) || r.Keep(&p.Unknown, name))
+	}) {
+		return false
+	}
+	for _, token := range [...]Secret{
 		top.sessionToken, context.sessionToken,
 		top.interoperabilityToken, context.interoperabilityToken,
 		top.paymentToken, context.paymentToken,
@@ -72,13 +84,13 @@ func (e *Event) PaymentRequest() (*PaymentRequest, error) {
 	}
 	p.KlarnaCustomer = firstJSON(top.klarnaCustomer, context.klarnaCustomer)
 	p.Shipping = firstJSON(top.shipping, context.shipping)
-	return p, nil
+	return true
 }
 
-// read reads the member of that name. A member of an unexpected shape must cost no other, so it does not fit and is as unknown as one of a new name.
+// read reads the member of that name.
 func (p *PaymentRequest) read(r *strictjson.Reader, name []byte) (fits bool) {
 	switch string(name) {
-	case "payment_request_id":
+	case paymentRequestID:
 		return strictjson.Text(r, &p.PaymentRequestID)
 	case "payment_request_reference":
 		return strictjson.Text(r, &p.PaymentRequestReference)

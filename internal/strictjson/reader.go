@@ -36,20 +36,10 @@ var readers = sync.Pool{New: func() any { return new(Reader) }}
 type Destination interface{ ReadJSON(r *Reader) (fits bool) }
 
 // Read reads text, which is one JSON value and must not change meanwhile. What is taken from the Reader as raw JSON is a part of text.
-func Read(text []byte, read func(*Reader) (fits bool)) error { return readWith(text, read, strict) }
-
-// Reread is Read for a part of what was read before, which therefore repeats no name: looking for one again takes a quarter of the time.
-func Reread(text []byte, read func(*Reader) (fits bool)) error { return readWith(text, read, checked) }
-
-var (
-	strict  = jsontext.AllowDuplicateNames(false)
-	checked = jsontext.AllowDuplicateNames(true)
-)
-
-func readWith(text []byte, read func(*Reader) bool, names jsontext.Options) error {
+func Read(text []byte, read func(*Reader) (fits bool)) error {
 	r := readers.Get().(*Reader)
 	r.text, r.source = text, *bytes.NewBuffer(text)
-	r.decoder.Reset(&r.source, names)
+	r.decoder.Reset(&r.source)
 	defer r.release()
 	if !read(r) {
 		r.refuse()
@@ -96,7 +86,7 @@ func (r *Reader) Members(member func(name []byte) (fits bool)) bool {
 		name, more := r.name()
 		switch {
 		case !more:
-			return fits || r.give(r.text[from:r.decoder.InputOffset()])
+			return fits || r.give(r.since(from))
 		case !fits:
 			r.value()
 		case !member(name):
@@ -125,7 +115,7 @@ func (r *Reader) Elements(element func() (fits bool)) bool {
 		}
 	}
 	r.token()
-	return fits || r.give(r.text[from:r.decoder.InputOffset()])
+	return fits || r.give(r.since(from))
 }
 
 // begin reads the beginning of an object or an array, if that is what comes next, and returns where it stands.
@@ -196,8 +186,13 @@ func (r *Reader) value() []byte {
 		r.fail(err)
 		return nil
 	}
-	end := int(r.decoder.InputOffset())
-	return r.text[end-len(value) : end : end]
+	return r.since(int(r.decoder.InputOffset()) - len(value))
+}
+
+// since is what was read since that place.
+func (r *Reader) since(from int) []byte {
+	end := r.decoder.InputOffset()
+	return r.text[from:end:end]
 }
 
 // give keeps a value that did not fit for whoever takes it.
@@ -245,6 +240,20 @@ func (r *Reader) Skip() bool {
 // Raw reads any value as it is, null as well.
 func (r *Reader) Raw(to *redact.RawJSON) bool {
 	*to = r.take()
+	return true
+}
+
+// RawOf is Raw for a value that read reads as well. A value that does not fit is read all the same.
+func (r *Reader) RawOf(to *redact.RawJSON, read func() (fits bool)) (fits bool) {
+	from := int(r.decoder.InputOffset())
+	if !read() {
+		r.Raw(to)
+		return false
+	}
+	if r.err == nil {
+		// What lies before it is white space and the colon behind its name.
+		*to = bytes.TrimLeft(r.since(from), ": \t\r\n")
+	}
 	return true
 }
 

@@ -131,20 +131,31 @@ func TestAnObjectIsNotReadFromWhatIsNone(t *testing.T) {
 	}
 }
 
-func TestRereadLooksForNoRepeatedName(t *testing.T) {
-	var last string
-	read := func(r *strictjson.Reader) bool {
-		return r.Members(func([]byte) bool { return strictjson.Text(r, &last) })
-	}
-	text := []byte(`{"a":"1","a":"2"}`)
-	if err := strictjson.Reread(text, read); err != nil || last != "2" {
-		t.Errorf("read %s, %v", last, err)
-	}
-	if err := strictjson.Read(text, read); err == nil {
-		t.Error("Read took a repeated name")
-	}
-	if err := strictjson.Reread([]byte("{\"a\":\"\xff\"}"), read); err == nil {
-		t.Error("Reread took invalid UTF-8")
+func TestRawIsKeptOfWhatIsReadAsWell(t *testing.T) {
+	for _, test := range []struct {
+		text, raw string
+		fits      bool
+	}{
+		{`{"a" : {"b": 1} , "c":2}`, `{"b": 1}`, true}, {`{"a":{"b":"x"}}`, `{"b":"x"}`, false}, {`{"a":null}`, `null`, true}, {`{"a":[ ]}`, `[ ]`, false},
+	} {
+		var raw redact.RawJSON
+		var fits bool
+		if err := strictjson.Read([]byte(test.text), func(r *strictjson.Reader) bool {
+			return r.Members(func(name []byte) bool {
+				if string(name) != "a" {
+					return r.Skip()
+				}
+				fits = r.RawOf(&raw, func() bool {
+					return r.Members(func([]byte) bool { return r.Int(new(int64)) })
+				})
+				return true
+			})
+		}); err != nil || string(raw) != test.raw || fits != test.fits {
+			t.Errorf("%s: %s, %t, %v", test.text, []byte(raw), fits, err)
+		}
+		if len(raw) != cap(raw) {
+			t.Errorf("%s: appending to %s would write over what follows", test.text, []byte(raw))
+		}
 	}
 }
 
