@@ -9,9 +9,6 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// errAgain is a step's word that the record has become another's meanwhile, and is loaded anew.
-var errAgain = errors.New("flow: look again")
-
 // advance takes a purchase as far as it gets now. Where somebody else is at it, it waits for the result, but no longer than patience, which is
 // time of the machine's.
 //
@@ -40,7 +37,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 			}
 			err = c.exclusively(ctx, p)
 		}
-		if errors.Is(err, errAgain) || errors.Is(err, ErrChanged) {
+		if errors.Is(err, ErrChanged) {
 			err = c.reload(ctx, p)
 		}
 		if err != nil || settled {

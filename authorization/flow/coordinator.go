@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -25,6 +26,7 @@ type Coordinator struct {
 	abandonAfter time.Duration
 	perSecond    float64
 	limiter      *rate.Limiter
+	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
 	now          func() time.Time
 	logger       *slog.Logger
 }

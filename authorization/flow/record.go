@@ -97,7 +97,8 @@ func (p *purchase) encoded() (Record, error) {
 	r := p.Record
 	r.Data = data
 	if !r.DueAt.IsZero() {
-		r.DueAt = r.DueAt.UTC().Truncate(time.Millisecond)
+		// Not a moment too early, when there would be nothing to do yet.
+		r.DueAt = r.DueAt.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	return r, nil
 }

@@ -102,9 +102,12 @@ type replica struct {
 	dead  atomic.Bool
 
 	mu      sync.Mutex
-	network func(r *http.Request, pass roundTrip) (*http.Response, error)
+	network network
 	disk    func(operation string, r flow.Record, do func() error) error
 }
+
+// network is what stands between a replica and Klarna.
+type network func(r *http.Request, pass roundTrip) (*http.Response, error)
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
@@ -169,14 +172,14 @@ func (r *replica) report(ctx context.Context, transition flow.Transition) error 
 func (r *replica) die() { r.dead.Store(true) }
 
 // meets puts a test between the replica and Klarna; nil takes it away.
-func (r *replica) meets(network func(r *http.Request, pass roundTrip) (*http.Response, error)) {
+func (r *replica) meets(network network) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.network = network
 }
 
 // meetsOnce is meets for the next call of a method: POST authorizes, GET reads, DELETE cancels.
-func (r *replica) meetsOnce(method string, network func(r *http.Request, pass roundTrip) (*http.Response, error)) {
+func (r *replica) meetsOnce(method string, network network) {
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method != method {
 			return pass(request)
@@ -210,7 +213,7 @@ func unreachable(*http.Request, roundTrip) (*http.Response, error) {
 }
 
 // answering is a Klarna that answers this.
-func answering(status int, body string) func(*http.Request, roundTrip) (*http.Response, error) {
+func answering(status int, body string) network {
 	return func(r *http.Request, _ roundTrip) (*http.Response, error) {
 		return &http.Response{
 			StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {"application/json"}},
