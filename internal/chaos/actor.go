@@ -26,15 +26,18 @@ type actor struct {
 	requestID string
 }
 
+// call is a client's.
+type call func(context.Context, Replica) (*flow.Status, error)
+
 // call makes a client's call, and again where it fails.
-func (a *actor) call(ctx context.Context, name string, do func(Replica) (*flow.Status, error)) (status *flow.Status) {
+func (a *actor) call(ctx context.Context, name string, do call) (status *flow.Status) {
 	for try := range a.tries {
 		if try > 0 {
 			a.shop.duplicates.Add(1)
 			pause(ctx, a.shop.machine(time.Second))
 		}
 		var err error
-		status, err = do(a.pick())
+		status, err = a.impatient(ctx, do)
 		if errors.Is(err, errDead) {
 			// Whatever it said, nobody heard it.
 			status = nil
@@ -51,8 +54,18 @@ func (a *actor) call(ctx context.Context, name string, do func(Replica) (*flow.S
 	return status
 }
 
+// impatient makes a call once. Some clients leave before they are answered, or before they have asked.
+func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
+	if a.random != nil && a.random.IntN(8) == 0 {
+		var leave context.CancelFunc
+		ctx, leave = context.WithTimeout(ctx, a.shop.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
+		defer leave()
+	}
+	return do(ctx, a.pick())
+}
+
 // crowd makes a call, and where there is no order, several at once on several replicas.
-func (a *actor) crowd(ctx context.Context, name string, call func(Replica) (*flow.Status, error)) (status *flow.Status) {
+func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.Status) {
 	var others sync.WaitGroup
 	defer others.Wait()
 	for a.random != nil && a.random.IntN(3) == 0 {
@@ -61,18 +74,18 @@ func (a *actor) crowd(ctx context.Context, name string, call func(Replica) (*flo
 		other := a.pick()
 		others.Go(func() {
 			pause(ctx, a.shop.machine(late))
-			if status, err := call(other); !errors.Is(err, errDead) {
+			if status, err := do(ctx, other); !errors.Is(err, errDead) {
 				a.tell(name, status, err)
 			}
 		})
 	}
-	return a.call(ctx, name, call)
+	return a.call(ctx, name, do)
 }
 
 // begin begins the purchase. It reports whether the customer knows where to go.
 func (a *actor) begin(ctx context.Context) bool {
 	from := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token)
-	status := a.crowd(ctx, "Begin", func(r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
+	status := a.crowd(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
 	if status == nil || status.PaymentRequestURL == "" {
 		return false
 	}
@@ -82,12 +95,12 @@ func (a *actor) begin(ctx context.Context) bool {
 }
 
 func (a *actor) comeBack(ctx context.Context) {
-	a.crowd(ctx, "HandleReturn", func(r Replica) (*flow.Status, error) { return r.HandleReturn(ctx, a.id) })
+	a.crowd(ctx, "HandleReturn", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.HandleReturn(ctx, a.id) })
 }
 
 func (a *actor) cancel(ctx context.Context) {
 	a.note(func() { a.canceled = true })
-	a.call(ctx, "Cancel", func(r Replica) (*flow.Status, error) { return r.Cancel(ctx, a.id) })
+	a.call(ctx, "Cancel", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Cancel(ctx, a.id) })
 }
 
 // wait lets the webhooks that are under way arrive, or some of them.

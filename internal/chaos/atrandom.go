@@ -120,6 +120,7 @@ func (s *slot) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.latency = s.fleet.latency
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = l
@@ -177,6 +178,14 @@ func (f *fleet) strike(_ int, op string) harm {
 		return all[f.dice.roll(len(all))]
 	}
 	return none
+}
+
+// latency lets steps overtake each other.
+func (f *fleet) latency(op string) time.Duration {
+	if isNetwork(op) {
+		return time.Duration(f.dice.roll(200)) * time.Millisecond
+	}
+	return time.Duration(f.dice.roll(5000)) * time.Microsecond
 }
 
 // fate loses a fifth of the webhooks, and repeats a third, up to twenty minutes late.

@@ -93,6 +93,8 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 			p.wrong("the store has another payment request, %q", status.PaymentRequestID)
 		}
 	}
+	// Refused credentials end a purchase of which nothing is known at Klarna.
+	p.refused = status.State == flow.StateRejected && status.Reason == "UNAUTHORIZED" && len(requests)+len(transactions) == 0
 	p.checkMoney(status, requests, transactions)
 	p.checkEnd(status, requests)
 	p.checkReports(status)
@@ -114,7 +116,7 @@ func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.Payment
 		}
 	}
 	if p.instant && len(requests) == 0 {
-		approved = !p.canceled || len(transactions) > 0
+		approved = !p.canceled && !p.refused || len(transactions) > 0
 	}
 	if p.foreign {
 		return
@@ -146,6 +148,9 @@ func (p *purchase) checkEnd(status *flow.Status, requests []klarnatest.PaymentRe
 		}
 	}
 	ends := slices.Clone(p.journey.ends)
+	if p.refused {
+		ends = append(ends, flow.StateRejected)
+	}
 	if p.canceled {
 		ends = append(ends, flow.StateCanceled)
 	}

@@ -54,12 +54,7 @@ func harms(op string) []harm {
 	if !isNetwork(op) {
 		return all
 	}
-	all = append(all, dropBefore, truncate, html, internalError, unavailable, rateLimited, conflict, hold)
-	if op != "authorization.authorize" {
-		// There, refused credentials are an answer, and end a purchase that has not begun.
-		all = append(all, unauthorized)
-	}
-	return all
+	return append(all, dropBefore, truncate, html, internalError, unavailable, rateLimited, conflict, unauthorized, hold)
 }
 
 const (

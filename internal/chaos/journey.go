@@ -223,6 +223,17 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized}, // or canceled, if that came first
 	},
 	{
+		name: "approve, come back, and somebody else cancels",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.comeBack(ctx)
+				a.cancelElsewhere(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized}, // or canceled, if finalizing failed at first
+	},
+	{
 		name: "approve, and somebody else finalizes",
 		mail: lost,
 		play: func(ctx context.Context, a *actor) {

@@ -30,8 +30,9 @@ type life struct {
 	shop     *Shop
 	next     flow.Store
 	webhooks http.Handler
-	// strike tells the harm of the n-th step, from 1.
-	strike func(n int, op string) harm
+	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and its way back.
+	strike  func(n int, op string) harm
+	latency func(op string) time.Duration
 	ctx    context.Context //nolint:containedctx // it is the life's
 	end    context.CancelFunc
 
@@ -100,7 +101,9 @@ func (l *life) step(op string, act func(harm) error) error {
 	case stallBefore:
 		pause(context.WithoutCancel(l.ctx), stall)
 	}
+	l.travel(op)
 	err := act(h)
+	l.travel(op)
 	switch h {
 	case dieAfter:
 		l.die()
@@ -115,6 +118,12 @@ func (l *life) step(op string, act func(harm) error) error {
 		return errDead
 	}
 	return err
+}
+
+func (l *life) travel(op string) {
+	if l.latency != nil {
+		pause(context.WithoutCancel(l.ctx), l.latency(op))
+	}
 }
 
 func (l *life) die() {

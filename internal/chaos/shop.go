@@ -49,6 +49,8 @@ type purchase struct {
 	acted bool
 	// canceled: the client asked for it; foreign: somebody else meddled with the payment request.
 	canceled, foreign bool
+	// refused is found out in the end.
+	refused bool
 	// reports are the transitions reported, in order, with repeats.
 	reports   []flow.Transition
 	confirmed map[string]bool
