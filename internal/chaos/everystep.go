@@ -16,20 +16,25 @@ import (
 type Depth int
 
 const (
-	// Deaths lets the life end before and after each step.
-	Deaths Depth = iota
+	// Gone lets the life end before and after each step, and the client go away with it.
+	Gone Depth = iota
+	// Deaths does so also with a client that tries again.
+	Deaths
 	// Harms also lets each step fail in every other way.
 	Harms
 	// Pairs lets the life end at each step, and the next one at each of its own.
 	Pairs
 )
 
-// EveryStep plays every journey once for every step that it takes, with a client that tries again and with one that goes away, and at that step
-// lets happen what depth says. Then the next life, on the same store, has to bring everything to its end.
+// EveryStep plays every journey once for every step that it takes, and at that step lets happen what depth says. Then the next life, on the same
+// store, has to bring everything to its end.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
 	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
 		for _, tries := range []int{1, 4} {
+			if tries > 1 && depth == Gone {
+				break
+			}
 			if err := e.explore(ctx, j, tries, depth); err != nil {
 				return nil, err
 			}

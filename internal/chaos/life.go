@@ -33,8 +33,8 @@ type life struct {
 	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and its way back.
 	strike  func(n int, op string) harm
 	latency func(op string) time.Duration
-	ctx    context.Context //nolint:containedctx // it is the life's
-	end    context.CancelFunc
+	ctx     context.Context //nolint:containedctx // it is the life's
+	end     context.CancelFunc
 
 	mu   sync.Mutex
 	ops  []string // the steps begun
