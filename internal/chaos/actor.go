@@ -175,7 +175,7 @@ func (a *actor) cancelElsewhere(ctx context.Context) {
 		a.note(func() { a.wrong("%v", err) })
 		return
 	}
-	if _, err := other.CancelPaymentRequest(ctx, a.requestID); err == nil {
+	if _, err := other.CancelPaymentRequest(ctx, a.requestID); mayHaveRun(err) {
 		a.note(func() { a.canceled = true })
 	}
 }
@@ -196,7 +196,9 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 	}
 	first := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token).Request
 	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of somebody else"
-	if _, err := other.Finalize(ctx, first, approval); err == nil {
+	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
 		a.note(func() { a.foreign = true })
 	}
 }
+
+func mayHaveRun(err error) bool { return err == nil || klarna.OutcomeOf(err) == klarna.OutcomeUnknown }

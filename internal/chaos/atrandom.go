@@ -2,7 +2,7 @@ package chaos
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -53,7 +53,7 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 		}
 		running.Go(func() { s.run(serving) })
 	}
-	shop.open(ctx, config.Seed, config.Purchases, func() Replica { return f.pick() })
+	shop.open(ctx, config.Seed, config.Purchases, 700*time.Millisecond, func() Replica { return f.pick() })
 	f.calm.Store(true)
 	mail.underWay.Wait()
 	stop()
@@ -64,7 +64,8 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := recoverAll(ctx, last.next, shop, func() *flow.Coordinator { return last.Coordinator }); err != nil {
+	revive := func() { _, err = last.Recover(ctx) }
+	if err := errors.Join(shop.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
 		return nil, err
 	}
 	shop.Klarna.Flush()
@@ -75,27 +76,6 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	}
 	result.Store, result.Seed, result.Replicas = config.Store, config.Seed, config.Replicas
 	return result, nil
-}
-
-// open lets that many customers come, one or two a second, and returns when they have all gone.
-func (s *Shop) open(ctx context.Context, seed uint64, purchases int, pick func() Replica) {
-	var customers sync.WaitGroup
-	for i := range purchases {
-		random := rand.New(rand.NewPCG(seed, uint64(i)+2))
-		j := journeys[random.IntN(len(journeys))]
-		if random.IntN(3) == 0 {
-			j = journeys[random.IntN(approving)]
-		}
-		a := &actor{
-			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), shop: s, pick: pick, random: random,
-			tries: 1 + 9*random.IntN(2),
-		}
-		customers.Go(func() {
-			pause(ctx, s.machine(time.Duration(random.Int64N(int64(purchases)*int64(700*time.Millisecond)))))
-			j.play(ctx, a)
-		})
-	}
-	customers.Wait()
 }
 
 // fleet is several replicas of one program.

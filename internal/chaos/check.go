@@ -7,8 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
@@ -23,8 +22,8 @@ func (p *purchase) reported(t flow.Transition) {
 	defer func() { p.reports = append(p.reports, t) }()
 	for _, before := range p.reports {
 		if before.ID == t.ID {
-			if diff := cmp.Diff(before, t); diff != "" {
-				p.wrong("two transitions have the ID %s:\n%s", t.ID, diff)
+			if before != t {
+				p.wrong("two transitions have one ID: %s and %s", described(before), described(t))
 			}
 			return
 		}
@@ -33,6 +32,11 @@ func (p *purchase) reported(t flow.Transition) {
 	if n > 1 && !p.confirmed[p.id+"#"+strconv.Itoa(n-1)] {
 		p.wrong("%s was reported before the one before it", t)
 	}
+}
+
+func described(t flow.Transition) string {
+	p := t.Purchase
+	return fmt.Sprintf("%s at %s (%s %d %q %q)", t, t.At.Format(time.RFC3339Nano), p.State, p.Amount, p.PaymentTransactionID, p.Reason)
 }
 
 func transitionNumber(t flow.Transition) int {

@@ -178,7 +178,8 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 	mail.underWay.Wait()
 	close(played)
 	others.Wait()
-	if err := recoverAll(ctx, e.store, shop, func() *flow.Coordinator { return s.life().Coordinator }); err != nil {
+	revive := func() { _, _ = s.life().Recover(ctx) } // it fails where the life ends
+	if err := shop.bringToAnEnd(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
 		return nil, err
 	}
 	result, err := shop.result(ctx, e.store, bystander.Coordinator)
@@ -202,32 +203,4 @@ func describe(plan []strike, ops [][]string) string {
 		fmt.Fprintf(&text, "[life %d, step %d: %v %s]", i+1, strike.step, strike.harm, op)
 	}
 	return text.String()
-}
-
-// recoverAll lets recovery look again and again, for longer than a purchase can last.
-func recoverAll(ctx context.Context, store flow.Store, shop *Shop, replica func() *flow.Coordinator) error {
-	open := make([]string, 0, len(shop.purchases))
-	for id := range shop.purchases {
-		open = append(open, id)
-	}
-	wait := 7 * time.Second
-	for passed := time.Duration(0); passed < 30*time.Hour; passed += wait {
-		left := open[:0]
-		for _, id := range open {
-			done, err := settled(ctx, store, id)
-			if err != nil {
-				return err
-			}
-			if !done {
-				left = append(left, id)
-			}
-		}
-		if open = left; len(open) == 0 {
-			return nil
-		}
-		_, _ = replica().Recover(ctx) // it fails where the life ends
-		pause(ctx, wait)
-		wait = min(wait*4/3, 10*time.Minute)
-	}
-	return ctx.Err()
 }

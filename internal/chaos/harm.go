@@ -64,8 +64,8 @@ const (
 	holdFor = 41 * time.Second
 )
 
-// fault is the double's part in a harm.
-func (h harm) fault(operation string) (f klarnatest.Fault, ok bool) {
+// fault is the double's part in a harm. It holds a call for that long.
+func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
 	f.Operation = operation
 	switch h {
 	case failAfter:
@@ -90,7 +90,7 @@ func (h harm) fault(operation string) (f klarnatest.Fault, ok bool) {
 		f.Kind = klarnatest.FaultHold
 		release := make(chan struct{})
 		f.Release = release
-		time.AfterFunc(holdFor, func() { close(release) })
+		time.AfterFunc(holding, func() { close(release) })
 	default:
 		return f, false
 	}

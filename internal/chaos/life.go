@@ -204,7 +204,7 @@ func (n network) RoundTrip(r *http.Request) (response *http.Response, err error)
 		if op == "authorization.authorize" {
 			n.life.shop.authorizeCalls.Add(1)
 		}
-		if fault, ok := h.fault(op); ok {
+		if fault, ok := h.fault(op, holdFor); ok {
 			n.life.shop.Klarna.Script(fault)
 		}
 		var err error

@@ -32,6 +32,9 @@ type Shop struct {
 	mu        sync.Mutex
 	purchases map[string]*purchase
 
+	// scale is how many times faster than the machine's time the purchases' goes.
+	scale time.Duration
+
 	crashes, faults, duplicates, authorizeCalls atomic.Int64
 }
 
@@ -64,9 +67,9 @@ type answer struct {
 	status flow.Status
 }
 
-// NewShop opens a shop whose replicas get Klarna's webhooks through the postman.
+// newShop opens a shop whose replicas get Klarna's webhooks through the postman.
 func newShop(mail *postman, options ...klarnatest.Option) (*Shop, error) {
-	s := &Shop{purchases: map[string]*purchase{}, mail: mail}
+	s := &Shop{purchases: map[string]*purchase{}, mail: mail, scale: 1}
 	var err error
 	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(mail))...); err != nil {
 		return nil, err
@@ -114,8 +117,8 @@ func (s *Shop) confirmed(t flow.Transition) {
 	p.confirmed[t.ID] = true
 }
 
-// machine is how long the machine takes for d of Klarna's time.
-func (s *Shop) machine(d time.Duration) time.Duration { return d }
+// machine is how long the machine takes for d of the purchases' time.
+func (s *Shop) machine(d time.Duration) time.Duration { return d / s.scale }
 
 // tell notes what a client was told. An answer with another error than Klarna's says nothing about the purchase.
 func (p *purchase) tell(from string, status *flow.Status, err error) {
