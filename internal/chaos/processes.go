@@ -205,7 +205,9 @@ func (h *herd) killAtRandom(ctx context.Context) error {
 	return nil
 }
 
-func (h *herd) betweenKills() time.Duration { return time.Duration(100+h.dice.roll(400)) * time.Millisecond }
+func (h *herd) betweenKills() time.Duration {
+	return time.Duration(100+h.dice.roll(400)) * time.Millisecond
+}
 
 // passTime lets Klarna's time go as fast as the replicas'.
 func (h *herd) passTime(ctx context.Context) {
