@@ -104,7 +104,6 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 	return c.end(ctx, p, StateAuthorized, "", func() {
 		p.Transaction = outcome.PaymentTransaction.PaymentTransactionID
 		p.Approved = &amount
-		p.Reason = ""
 	})
 }
 

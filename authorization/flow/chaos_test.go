@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,10 @@ func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 		t.Fatal(err)
 	}
 	depth := chaos.Deaths
-	if full {
+	switch {
+	case os.Getenv("CHAOS_PAIRS") != "":
+		depth = chaos.Pairs
+	case full:
 		depth = chaos.Harms
 	}
 	synctest.Test(t, func(t *testing.T) {

@@ -169,6 +169,7 @@ func TestAPaymentRequestWhoseExpiryMovesIsFollowed(t *testing.T) {
 	})
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAwaitingCustomer)
+	r.meets(unreachable) // in which time it would be given up
 	s.pass(r, 19*time.Hour, 10*time.Minute)
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 	r.meets(nil)
