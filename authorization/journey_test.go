@@ -241,7 +241,7 @@ func TestTheAmountThatTheCustomerApprovedIsFinalized(t *testing.T) {
 	server, c := newDouble(t)
 	r := order()
 	id := stepUp(t, c, r).PaymentRequestID
-	if err := server.ChangeAmount(id, 12_500); err != nil { // express shipping, chosen at Klarna
+	if err := server.ChangeShipping(id, klarnatest.ShippingOption{Price: 700}); err != nil { // express, chosen at Klarna
 		t.Fatal(err)
 	}
 	answer, err := c.Finalize(t.Context(), r, approve(t, server, c, id))

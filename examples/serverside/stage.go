@@ -6,32 +6,42 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // stage is the three parties, up and running.
 type stage struct {
-	gateway  *gateway
-	customer *customer
-	servers  []*http.Server
+	gateway   *gateway
+	customer  *customer
+	paymentID string // the gateway's, of the one order
+	servers   []*http.Server
+	stop      context.CancelFunc
+	recovery  sync.WaitGroup
 
 	mu      sync.Mutex
 	failure error // the first call to Klarna that failed
 }
 
-// serve starts a server on a free port of the loopback interface and returns its URL.
-func (s *stage) serve(ctx context.Context, handler func(url string) (http.Handler, error)) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+// serve starts a party's server on the loopback interface and returns its URL.
+func (s *stage) serve(ctx context.Context, kept *state, party string, handler func(url string) (http.Handler, error)) (string, error) {
+	address, err := kept.address(ctx, party)
 	if err != nil {
 		return "", err
 	}
-	address := "http://" + listener.Addr().String()
-	h, err := handler(address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return "", err
+	}
+	if err := kept.keepAddress(ctx, party, listener.Addr().String()); err != nil {
+		return "", errors.Join(err, listener.Close())
+	}
+	url := "http://" + listener.Addr().String()
+	h, err := handler(url)
 	if err != nil {
 		return "", errors.Join(err, listener.Close())
 	}
@@ -41,16 +51,16 @@ func (s *stage) serve(ctx context.Context, handler func(url string) (http.Handle
 		// It ends with http.ErrServerClosed when close ends it.
 		_ = server.Serve(listener)
 	}()
-	return address, nil
+	return url, nil
 }
 
 // setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is told the gateway's
 // webhook URL and returns the key that Klarna will sign with.
-func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
-	s := new(stage)
+func setUp(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
+	s := &stage{paymentID: "pay-" + kept.order}
 	options := []klarna.Option{
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-			return j.transport(gatewayParty, klarnaParty, next)
+			return j.tap().Transport(gatewayParty, klarnaParty, next)
 		}),
 		klarna.WithIntegrationMetadata(klarna.IntegrationMetadata{
 			Integrator: klarna.Integrator{Name: "KLARNA_GO_EXAMPLE", SessionReference: rand.Text()},
@@ -63,35 +73,45 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 	if err != nil {
 		return nil, err
 	}
-	gatewayURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
+	coordinator, err := flow.New(client, kept.purchases, kept.sealSecret)
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(ctx)
+	s.stop = stop
+	s.recovery.Go(func() { coordinator.Run(running) })
+	gatewayURL, err := s.serve(ctx, kept, gatewayParty, func(url string) (http.Handler, error) {
 		var verifier *webhook.Verifier
 		if subscribe != nil {
-			var err error
-			if verifier, err = webhook.NewVerifier(subscribe(url + "/klarna/webhook")); err != nil {
+			key, err := kept.signingKey(func() webhook.Key { return subscribe(url + "/klarna/webhook") })
+			if err != nil {
+				return nil, err
+			}
+			if verifier, err = webhook.NewVerifier(key); err != nil {
 				return nil, err
 			}
 		}
 		var err error
-		if s.gateway, err = newGateway(client, account, verifier, s.failed); err != nil {
+		if s.gateway, err = newGateway(client, account, coordinator, verifier, s.failed); err != nil {
 			return nil, err
 		}
 		mux := http.NewServeMux()
 		mux.Handle("/", s.gateway.mux)
-		mux.Handle("POST /klarna/webhook", j.handler(klarnaParty, gatewayParty, s.gateway.mux))
+		mux.Handle("POST /klarna/webhook", j.tap().Webhooks(klarnaParty, gatewayParty, s.gateway.mux))
 		return mux, nil
 	})
 	if err != nil {
 		return s, err
 	}
-	merchantURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
-		toGateway := &http.Client{Transport: j.transport(merchantParty, gatewayParty, new(http.Transport))}
-		return newMerchant(url, gatewayURL, toGateway, "order-"+strings.ToLower(rand.Text()[:8])).mux, nil
+	merchantURL, err := s.serve(ctx, kept, merchantParty, func(url string) (http.Handler, error) {
+		toGateway := &http.Client{Transport: j.tap().Transport(merchantParty, gatewayParty, new(http.Transport))}
+		return newMerchant(url, gatewayURL, toGateway, kept.order).mux, nil
 	})
 	if err != nil {
 		return s, err
 	}
 	s.customer = &customer{merchant: merchantURL, http: &http.Client{
-		Transport:     j.transport(customerParty, merchantParty, new(http.Transport)),
+		Transport:     j.tap().Transport(customerParty, merchantParty, new(http.Transport)),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	return s, nil
@@ -119,4 +139,6 @@ func (s *stage) close() {
 	for _, server := range s.servers {
 		_ = server.Close() // the program is at its end
 	}
+	s.stop()
+	s.recovery.Wait()
 }

@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
 // playWithTestHost plays the journey with Klarna's test host and a person as the customer. No webhook reaches a program on
 // loopback, so it polls.
-func playWithTestHost(ctx context.Context, j *journal, apiKey, account, baseURL string) (ending, error) {
+func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string) (ending, error) {
 	if strings.HasPrefix(apiKey, "klarna_live_") {
 		return ending{}, errors.New("KLARNA_API_KEY is a live key; this example moves test money alone")
 	}
-	s, err := setUp(ctx, j, apiKey, account, baseURL, nil)
+	s, err := setUp(ctx, j, kept, apiKey, account, baseURL, nil)
 	if s != nil {
 		defer s.close()
 	}
@@ -25,51 +27,50 @@ func playWithTestHost(ctx context.Context, j *journal, apiKey, account, baseURL 
 	if err != nil {
 		return ending{}, s.cause(err)
 	}
-	p := s.gateway.only()
 	if sentTo != "" {
 		j.say("Open this URL to pay with Klarna's test environment:\n\n  " + sentTo + "\n\nWaiting for the payment; Ctrl-C cancels it.")
-		if err := s.gateway.await(ctx, p); err != nil {
-			if ctx.Err() != nil {
-				return ending{}, s.gateway.giveUp(ctx, p)
-			}
-			return ending{}, err
+	}
+	p, err := s.await(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ending{}, s.giveUp(ctx)
+		}
+		return ending{}, err
+	}
+	if p.State != flow.StateAuthorized {
+		return ending{Outcome: "payment " + string(statuses[p.State])}, nil
+	}
+	return ending{Outcome: "payment approved", PaymentTransactionID: p.PaymentTransactionID}, nil
+}
+
+// await asks how the payment stands until that is final.
+func (s *stage) await(ctx context.Context) (*flow.Status, error) {
+	again := time.NewTicker(2 * time.Second)
+	defer again.Stop()
+	for {
+		p, err := s.gateway.coordinator.HandleReturn(ctx, s.paymentID)
+		if err != nil || p.State.Final() {
+			return p, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
-	if p.status != approved {
-		return ending{Outcome: "payment " + string(p.status)}, nil
-	}
-	return ending{Outcome: "payment approved", PaymentTransactionID: p.transactionID}, nil
-}
-
-// only is the one payment of this program.
-func (g *gateway) only() *payment {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, p := range g.payments {
-		return p
-	}
-	return nil
-}
-
-// await polls the payment request until the customer can no longer act, and settles the payment.
-func (g *gateway) await(ctx context.Context, p *payment) error {
-	if _, err := g.authorizations.WaitPaymentRequest(ctx, p.paymentRequestID); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return g.settle(ctx, p)
 }
 
 // giveUp cancels the payment when the program is interrupted, so that no forgotten tab completes it. It returns what the
 // program has to say.
-func (g *gateway) giveUp(ctx context.Context, p *payment) error {
+func (s *stage) giveUp(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := g.cancel(ctx, p); err != nil {
+	p, err := s.gateway.coordinator.Cancel(ctx, s.paymentID)
+	switch {
+	case err != nil:
 		return fmt.Errorf("interrupted, and the payment request could not be canceled: %w", err)
+	case p.State != flow.StateCanceled:
+		return fmt.Errorf("interrupted; the payment is %s", p.State)
 	}
 	return errors.New("interrupted; the payment request is canceled")
 }

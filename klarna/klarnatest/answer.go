@@ -2,6 +2,7 @@ package klarnatest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,17 +16,38 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	cut    cut
+
+	cut     cut
+	release <-chan struct{} // ends cutStall
 }
 
 // cut says how much of an answer reaches the client.
 type cut int
 
 const (
-	cutNothing cut = iota
-	cutHalfBody
+	cutNothing     cut = iota
+	cutHalfBody        // half of the body is missing
+	cutStall           // half of the body comes much later, or never
+	cutLongLength      // Content-Length promises more than there is
+	cutShortLength     // Content-Length promises half, and half comes
 	cutAll
 )
+
+// wire tells what is announced as Content-Length, what is sent at once, and what is sent when a stall ends.
+func (a answer) wire() (announced int, now, later []byte) {
+	half := len(a.body) / 2
+	switch a.cut {
+	case cutHalfBody:
+		return len(a.body), a.body[:half], nil
+	case cutStall:
+		return len(a.body), a.body[:half], a.body[half:]
+	case cutLongLength:
+		return 2*len(a.body) + 1, a.body, nil
+	case cutShortLength:
+		return half, a.body[:half], nil
+	}
+	return len(a.body), a.body, nil
+}
 
 func reply(status int, v any) answer {
 	return answer{
@@ -57,13 +79,17 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	maps.Copy(w.Header(), a.header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	announced, now, later := a.wire()
+	w.Header().Set("Content-Length", strconv.Itoa(announced))
 	w.WriteHeader(a.status)
-	body := a.body
-	if a.cut == cutHalfBody {
-		body = body[:len(body)/2] // net/http closes a connection that got less than was announced
+	// net/http closes a connection that got less than was announced.
+	_, _ = w.Write(now) //nolint:gosec // JSON, the package's own files, or HTML that html/template escaped
+	if len(later) > 0 {
+		_ = http.NewResponseController(w).Flush()
+		if released(r.Context(), a.release) == nil {
+			_, _ = w.Write(later) //nolint:gosec // as above
+		}
 	}
-	_, _ = w.Write(body)
 }
 
 // Transport returns a way to the same server without a socket. A round trip runs on the caller's goroutine and ends when
@@ -86,12 +112,18 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	var body io.Reader = bytes.NewReader(a.body)
-	switch a.cut {
-	case cutAll:
+	if a.cut == cutAll {
 		return nil, fmt.Errorf("klarnatest: connection cut: %w", io.ErrUnexpectedEOF)
-	case cutHalfBody:
-		body = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), brokenReader{})
+	}
+	announced, now, later := a.wire()
+	body := io.NopCloser(bytes.NewReader(now))
+	switch {
+	case r.Method == http.MethodHead:
+		body = http.NoBody
+	case len(later) > 0:
+		body = newStalledBody(r.Context(), now, later, a.release)
+	case announced > len(now):
+		body = io.NopCloser(io.MultiReader(bytes.NewReader(now), brokenReader{}))
 	}
 	return &http.Response{
 		Status:        strconv.Itoa(a.status) + " " + http.StatusText(a.status),
@@ -100,8 +132,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        a.header.Clone(),
-		Body:          io.NopCloser(body),
-		ContentLength: int64(len(a.body)),
+		Body:          body,
+		ContentLength: int64(announced),
 		Request:       r,
 	}, nil
 }
@@ -109,3 +141,32 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// stalledBody is read to its half and then waits.
+type stalledBody struct {
+	io.Reader
+	stop context.CancelFunc
+}
+
+func newStalledBody(ctx context.Context, now, later []byte, release <-chan struct{}) stalledBody {
+	ctx, stop := context.WithCancel(ctx)
+	rest := bytes.NewReader(later)
+	wait := readerFunc(func(p []byte) (int, error) {
+		if err := released(ctx, release); err != nil {
+			return 0, err
+		}
+		return rest.Read(p)
+	})
+	return stalledBody{io.MultiReader(bytes.NewReader(now), wait), stop}
+}
+
+// Close ends a read that waits.
+func (b stalledBody) Close() error {
+	b.stop()
+	return nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+// Read calls the function.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -22,9 +22,4 @@ func (s *Server) authorized(header string) bool {
 	return ok && (password == s.APIKey || user == s.APIKey && password == "")
 }
 
-// mayActFor accepts the server's account as a KRN or as the KRN's last segment, and "" for a path without an account.
-func (s *Server) mayActFor(account string) bool {
-	return account == "" || account == s.PartnerAccountID || account == lastSegment(s.PartnerAccountID)
-}
-
 func lastSegment(krn string) string { return krn[strings.LastIndexByte(krn, ':')+1:] }

@@ -31,7 +31,8 @@ func (s *Server) ScriptAuthorize(rules ...AuthorizeRule) {
 }
 
 type authorizeBody struct {
-	Response authorizeOutcome    `json:"payment_transaction_response"`
+	Response *authorizeOutcome   `json:"payment_transaction_response,omitempty"`
+	Token    *tokenOutcome       `json:"customer_token_response,omitempty"`
 	Request  *paymentRequestBody `json:"payment_request,omitempty"`
 }
 
@@ -41,9 +42,18 @@ type authorizeOutcome struct {
 	Transaction *transactionBody `json:"payment_transaction,omitempty"`
 }
 
+// tokenOutcome shows the token as a string, which is one of the two forms it has in Klarna's texts.
+type tokenOutcome struct {
+	Result        string `json:"result"`
+	Reason        string `json:"result_reason,omitempty"`
+	CustomerToken string `json:"customer_token,omitempty"`
+}
+
 // authorizeOrder is what an authorize call asks for.
 type authorizeOrder struct {
 	currency         string
+	payment          bool        // false when only a customer token is asked for
+	token            *tokenOrder // nil when none is asked for
 	amount           int64
 	reference        string
 	captureNow       bool
@@ -54,10 +64,14 @@ type authorizeOrder struct {
 
 func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found problems) {
 	o := readObject(body, &found)
-	o.need("currency", "request_payment_transaction")
+	o.need("currency")
 	order.currency = o.currency("currency")
-
+	order.token = readTokenOrder(o)
+	if order.token == nil {
+		o.need("request_payment_transaction")
+	}
 	t, ok := o.object("request_payment_transaction")
+	order.payment = ok
 	if ok {
 		t.need("amount", "payment_transaction_reference")
 		order.amount = t.amount("amount")
@@ -65,13 +79,20 @@ func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found prob
 		order.captureNow = t.choice("capture", "LATER", "NOW") == "NOW"
 		order.captureReference = t.text("payment_capture_reference", 255)
 	}
-	order.purchase = readPurchase(o, order.amount)
+	if order.payment {
+		order.purchase = readPurchase(o, order.amount)
+	} else {
+		order.purchase = readUnpaid(o)
+	}
 	checkNetworkData(o)
 
 	if config, ok := o.object("step_up_config"); ok {
 		config.need("payment_request_reference", "customer_interaction_config")
 		order.stepUp = &draft{
 			reference:   config.text("payment_request_reference", 255),
+			transaction: order.reference,
+			tokenOnly:   !order.payment,
+			token:       order.token,
 			currency:    order.currency,
 			amount:      order.amount,
 			optionID:    t.text("payment_option_id", 255),
@@ -86,51 +107,94 @@ func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found prob
 func (s *Server) authorize(c *call) answer {
 	now := s.clock.now()
 	order, found := readAuthorize(c.body, now)
-	if len(found) > 0 {
-		return invalid(found...)
+	token := s.tokens[c.token]
+	if c.token != "" && (token == nil || token.account != c.partner) {
+		found.add(headerSessionToken, "is not a session token of this account")
 	}
-	var token *sessionToken
-	if c.token != "" {
-		token = s.tokens[c.token]
-		if refused := refuseToken(token, order, c.body, now); refused != nil {
+	customer, refused := s.storedCustomer(c, &found)
+	switch {
+	case len(found) > 0:
+		return invalid(found...)
+	case refused != nil:
+		return *refused
+	}
+	if token != nil {
+		if refused := token.refuse(order, c.body, now); refused != nil {
 			return *refused
 		}
 	}
-	rule := s.decide(order, token)
-	outcome := authorizeBody{Response: authorizeOutcome{Result: rule.Result, Reason: rule.Reason}}
-	switch rule.Result {
-	case resultApproved:
-		outcome.Response.Transaction = s.newTransaction(order, token).body()
-	case resultStepUp:
-		outcome.Request = s.newPaymentRequest(*order.stepUp).body()
-	}
-	a := reply(http.StatusOK, outcome)
+	rule := s.decide(order, token, customer)
+	a := reply(http.StatusOK, s.settleOrder(c.partner, order, token, rule))
 	if token != nil && rule.Result == resultApproved {
 		token.payload, token.answer = canonical(c.body), &a
+		s.touch(token)
 	}
 	return a
 }
 
-// refuseToken answers for a token that cannot authorize this order, or that already did. nil lets the call go on.
-func refuseToken(t *sessionToken, order authorizeOrder, body []byte, now time.Time) *answer {
+// settleOrder does what was decided and says so.
+func (s *Server) settleOrder(partner *account, order authorizeOrder, token *sessionToken, rule AuthorizeRule) (outcome authorizeBody) {
+	if order.payment {
+		outcome.Response = &authorizeOutcome{Result: rule.Result, Reason: rule.Reason}
+	}
+	if order.token != nil {
+		outcome.Token = &tokenOutcome{Result: rule.Result, Reason: rule.Reason}
+	}
+	switch rule.Result {
+	case resultApproved:
+		var request *paymentRequest // what this finalizes
+		if token != nil {
+			request = token.request
+		}
+		if order.payment {
+			outcome.Response.Transaction = s.newTransaction(partner, order, request).body()
+		}
+		if order.token != nil {
+			outcome.Token.CustomerToken = s.tokenOfOrder(partner, *order.token, request).value
+		}
+		if request != nil {
+			request.finalized = true
+			s.touch(request)
+		}
+	case resultStepUp:
+		outcome.Request = s.newPaymentRequest(partner, *order.stepUp).body()
+	}
+	return outcome
+}
+
+// tokenOfOrder is the token that the payment request has shown already, or a new one.
+func (s *Server) tokenOfOrder(partner *account, order tokenOrder, request *paymentRequest) *customerToken {
+	if request != nil && request.customerToken != nil {
+		return request.customerToken
+	}
+	return s.issueCustomerToken(partner, order)
+}
+
+// refuse answers for a token that cannot authorize this order, or that already did. nil lets the call go on.
+func (t *sessionToken) refuse(order authorizeOrder, body []byte, now time.Time) *answer {
 	switch {
-	case t == nil:
-		return new(invalid(problem{headerSessionToken, "is not a session token of this account"}))
 	case t.answer != nil && t.payload == canonical(body):
 		return t.answer
 	case t.answer != nil:
 		return new(conflict("the session token was used for another payload"))
 	case t.revoked:
-		return new(conflict("the payment request of the session token was canceled"))
+		return new(conflict("the session token was revoked, or its payment request canceled"))
 	case !now.Before(t.expiresAt):
 		return new(conflict("the session token has expired"))
+	case t.consent != consentToAmount:
+		return nil
 	}
 	var found problems
 	if order.currency != t.currency {
 		found.add("currency", "must be %s, which the customer approved", t.currency)
 	}
-	if order.amount != t.amount {
+	switch tokenOnly := t.request != nil && t.request.draft.tokenOnly; {
+	case order.payment && tokenOnly:
+		found.add("request_payment_transaction", "must be left out: the customer approved no payment")
+	case order.payment && order.amount != t.amount:
 		found.add("request_payment_transaction.amount", "must be %d, which the customer approved", t.amount)
+	case !order.payment && t.request != nil && !tokenOnly:
+		found.add("request_payment_transaction", "is required: the customer approved a payment")
 	}
 	if len(found) > 0 {
 		return new(invalid(found...))
@@ -138,8 +202,8 @@ func refuseToken(t *sessionToken, order authorizeOrder, body []byte, now time.Ti
 	return nil
 }
 
-// decide tells what a call without fault is answered with. The token, if any, is good for the order.
-func (s *Server) decide(order authorizeOrder, token *sessionToken) AuthorizeRule {
+// decide tells what a call without fault is answered with. The tokens, if any, are good for the order.
+func (s *Server) decide(order authorizeOrder, token *sessionToken, customer *customerToken) AuthorizeRule {
 	switch {
 	case token != nil && token.request != nil:
 		return AuthorizeRule{Result: resultApproved}
@@ -152,7 +216,7 @@ func (s *Server) decide(order authorizeOrder, token *sessionToken) AuthorizeRule
 		return rule
 	case order.purchase.deniedTestCustomer():
 		return AuthorizeRule{Result: resultDeclined}
-	case token != nil:
+	case token != nil && token.consent != consentMissing, customer != nil:
 		return AuthorizeRule{Result: resultApproved}
 	case order.stepUp != nil:
 		return AuthorizeRule{Result: resultStepUp}

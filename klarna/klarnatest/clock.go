@@ -1,7 +1,7 @@
 package klarnatest
 
 import (
-	"slices"
+	"container/heap"
 	"time"
 )
 
@@ -30,6 +30,7 @@ func (c *clock) now() time.Time {
 	return c.frozen
 }
 
+// forwardTo moves the clock, and never back.
 func (c *clock) forwardTo(t time.Time) {
 	if d := t.Sub(c.now()); d > 0 {
 		c.frozen = c.frozen.Add(d)
@@ -38,33 +39,54 @@ func (c *clock) forwardTo(t time.Time) {
 }
 
 // agenda holds what will happen by itself, earliest first, and in the order of arrival at equal times.
-type agenda []appointment
+type agenda struct {
+	heap  appointments
+	count uint64 // of all that ever arrived
+}
 
 type appointment struct {
-	at  time.Time
-	run func() // called with the server's mutex held
+	at     time.Time
+	number uint64
+	run    func() // called with the server's mutex held
+}
+
+type appointments []appointment
+
+func (h appointments) Len() int      { return len(h) }
+func (h appointments) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+func (h appointments) Less(i, j int) bool {
+	if order := h[i].at.Compare(h[j].at); order != 0 {
+		return order < 0
+	}
+	return h[i].number < h[j].number
+}
+
+// Push is for container/heap.
+func (h *appointments) Push(x any) { *h = append(*h, x.(appointment)) }
+
+// Pop is for container/heap.
+func (h *appointments) Pop() any {
+	last := len(*h) - 1
+	popped := (*h)[last]
+	(*h)[last] = appointment{}
+	*h = (*h)[:last]
+	return popped
 }
 
 func (a *agenda) add(at time.Time, run func()) {
-	i := len(*a)
-	for i > 0 && (*a)[i-1].at.After(at) {
-		i--
-	}
-	*a = slices.Insert(*a, i, appointment{at, run})
+	a.count++
+	heap.Push(&a.heap, appointment{at, a.count, run})
 }
 
 func (a *agenda) next() (time.Time, bool) {
-	if len(*a) == 0 {
+	if len(a.heap) == 0 {
 		return time.Time{}, false
 	}
-	return (*a)[0].at, true
+	return a.heap[0].at, true
 }
 
-func (a *agenda) pop() appointment {
-	first := (*a)[0]
-	*a = slices.Delete(*a, 0, 1)
-	return first
-}
+func (a *agenda) pop() appointment { return heap.Pop(&a.heap).(appointment) }
 
 // schedule lets run happen at a time of the clock. The caller holds the mutex.
 func (s *Server) schedule(at time.Time, run func()) {
@@ -82,20 +104,27 @@ func (s *Server) settle() {
 		}
 		s.agenda.pop().run()
 	}
+	s.trimLogs()
 	s.arm()
 }
 
-// arm sets the one timer of a running clock to the earliest appointment.
+// arm sets the one timer of a running clock to the earliest appointment, unless it is set to that already.
 func (s *Server) arm() {
 	if !s.clock.running {
 		return
 	}
-	s.disarm()
 	at, ok := s.agenda.next()
 	if !ok || s.closed {
+		s.disarm()
 		return
 	}
+	alarm := at.Add(-s.clock.offset)
+	if s.timer != nil && s.alarm.Equal(alarm) {
+		return
+	}
+	s.disarm()
 	s.ticks.enter()
+	s.alarm = alarm
 	s.timer = time.AfterFunc(at.Sub(s.clock.now()), s.tick)
 }
 
@@ -110,6 +139,8 @@ func (s *Server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.ticks.leave()
+	// A timer that went off is set again, even to the same time: the wall clock may lag behind it.
+	s.alarm = time.Time{}
 	if !s.closed {
 		s.settle()
 	}
@@ -128,6 +159,7 @@ func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	target := s.clock.now().Add(d)
+	s.touch(s)
 	for !s.closed {
 		// A delivery that fails now is retried relative to now, so it ends before the clock moves on.
 		s.wait(&s.deliveries)
@@ -136,10 +168,12 @@ func (s *Server) Advance(d time.Duration) {
 			break
 		}
 		s.clock.forwardTo(at)
+		s.touch(s)
 		s.settle()
 	}
 	s.clock.forwardTo(target)
-	s.arm()
+	s.touch(s)
+	s.settle()
 }
 
 // Flush waits until every webhook delivery due now was attempted. It must not be called from a webhook receiver.

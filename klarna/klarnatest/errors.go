@@ -1,6 +1,7 @@
 package klarnatest
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -76,6 +77,10 @@ func invalid(found ...problem) answer {
 
 func conflict(message string) answer {
 	return failure(http.StatusConflict, codeConflict, message)
+}
+
+func forbidden(format string, args ...any) answer {
+	return failure(http.StatusForbidden, codeForbidden, fmt.Sprintf(format, args...))
 }
 
 func notFound(what string) answer {

@@ -2,9 +2,11 @@ package klarnatest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,6 +104,235 @@ func TestAPageOfHTMLComesFromInBetween(t *testing.T) {
 	})
 }
 
+func TestAnErrorAfterExecutionHidesWhatWasExecuted(t *testing.T) {
+	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
+		for name, tc := range map[string]struct {
+			fault  klarnatest.Fault
+			status int
+		}{
+			"a 500": {klarnatest.Fault{StatusCode: 500, Code: "TIMEOUT", AfterExecution: true}, 500},
+			"HTML":  {klarnatest.Fault{Kind: klarnatest.FaultHTML, AfterExecution: true}, 502},
+		} {
+			t.Run(name, func(t *testing.T) {
+				before := len(server.PaymentRequests())
+				server.Script(tc.fault)
+				again := freshKey()
+				c.want(tc.status, "POST", requestsPath, draft(1), again)
+				equal(t, "executed", len(server.PaymentRequests()), before+1)
+				r := c.want(201, "POST", requestsPath, draft(1), again)
+				equal(t, "the repetition finds what was made", r.text("payment_request_id"), server.PaymentRequests()[before].PaymentRequestID)
+				equal(t, "executed", len(server.PaymentRequests()), before+1)
+			})
+		}
+	})
+}
+
+func TestADelayIsTheClientsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := newSocketless(t)
+		server.Script(
+			klarnatest.Fault{Kind: klarnatest.FaultDelay, Delay: 50 * time.Second},
+			klarnatest.Fault{StatusCode: 500, Delay: 59 * time.Second},
+		)
+		start, clock := time.Now(), server.Now()
+		c.want(201, "POST", requestsPath, draft(1))
+		equal(t, "late by", time.Since(start), 50*time.Second)
+		c.want(500, "POST", requestsPath, draft(2))
+		equal(t, "an error late by", time.Since(start), 109*time.Second)
+		equal(t, "the server's clock", server.Now(), clock)
+	})
+}
+
+func TestAClientThatGivesUpDuringADelayDoesNotLearnTheOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := newSocketless(t)
+		c.http.Timeout = 10 * time.Second
+		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultDelay, Delay: time.Minute})
+		if _, err := c.send("POST", requestsPath, draft(1), key); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v", err)
+		}
+		equal(t, "executed", len(server.PaymentRequests()), 1)
+		c.want(201, "POST", requestsPath, draft(1), key)
+		equal(t, "executed", len(server.PaymentRequests()), 1)
+	})
+}
+
+// halfOf sends a request and reads half of the answer's body.
+func (c client) halfOf(ctx context.Context, path string) (half []byte, rest io.ReadCloser) {
+	c.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server.URL+path, nil)
+	if err != nil {
+		c.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Basic "+c.server.APIKey)
+	answer, err := c.http.Do(r)
+	if err != nil {
+		c.Fatal(err)
+	}
+	equal(c, "status", answer.StatusCode, 200)
+	half = make([]byte, answer.ContentLength/2)
+	if _, err := io.ReadFull(answer.Body, half); err != nil {
+		c.Fatal(err)
+	}
+	return half, answer.Body
+}
+
+func TestAStalledAnswerGoesOnOrNever(t *testing.T) {
+	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
+		path := requestsPath + "/" + c.start(1)
+		whole := c.want(200, "GET", path, nil)
+
+		release := make(chan struct{})
+		server.Script(klarnatest.Fault{Kind: klarnatest.FaultStall, Release: release})
+		half, body := c.halfOf(t.Context(), path)
+		close(release)
+		rest, err := io.ReadAll(body)
+		_ = body.Close()
+		if err != nil {
+			t.Error(err)
+		}
+		equal(t, "body", string(half)+string(rest), string(whole.raw))
+
+		ctx, cancel := context.WithCancel(t.Context())
+		server.Script(klarnatest.Fault{Kind: klarnatest.FaultStall})
+		_, body = c.halfOf(ctx, path)
+		cancel()
+		if _, err := io.ReadAll(body); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		_ = body.Close()
+
+		server.Script(klarnatest.Fault{Kind: klarnatest.FaultStall})
+		_, body = c.halfOf(t.Context(), path)
+		_ = body.Close()
+		if n, err := body.Read(make([]byte, 1)); err == nil {
+			t.Errorf("%d bytes came after the client had given up", n)
+		}
+	})
+}
+
+func TestAContentLengthThatIsWrong(t *testing.T) {
+	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
+		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultLongLength})
+		long, err := c.send("POST", requestsPath, draft(1))
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("error of a body that is shorter than announced: %v", err)
+		}
+		equal(t, "all of the body came", json.Valid(long.raw), true)
+
+		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultShortLength})
+		short := c.want(201, "POST", requestsPath, draft(1))
+		equal(t, "half of the body came", len(short.raw), len(long.raw)/2)
+		equal(t, "it is JSON", json.Valid(short.raw), false)
+		equal(t, "executed", len(server.PaymentRequests()), 2)
+		c.want(201, "POST", requestsPath, draft(1))
+	})
+}
+
+func TestAFaultLetsTheFirstRequestsPass(t *testing.T) {
+	server, c := newPair(t)
+	server.Script(
+		klarnatest.Fault{Operation: createOperation, Skip: 2, StatusCode: 500},
+		klarnatest.Fault{Operation: createOperation, StatusCode: 504},
+	)
+	for _, status := range []int{504, 201, 500, 201} {
+		c.want(status, "POST", requestsPath, draft(1))
+	}
+}
+
+func TestChanceIsTheSameForTheSameSeed(t *testing.T) {
+	const calls = 400
+	luck := func(seed int64) string {
+		server, c := newSocketless(t, klarnatest.WithSeed(seed))
+		server.Script(
+			klarnatest.Fault{Operation: "presentation.get", Probability: 0.25, StatusCode: 500},
+			klarnatest.Fault{Probability: 0.25, StatusCode: 503},
+		)
+		var met strings.Builder
+		for range calls {
+			fmt.Fprintln(&met, c.do("GET", presentationPath+"?"+presentationQuery, nil).status)
+		}
+		return met.String()
+	}
+	first := luck(1)
+	equal(t, "the same again", luck(1), first)
+	equal(t, "another seed", luck(2) == first, false)
+	for status, share := range map[string]float64{"500": 0.25, "503": 0.75 * 0.25} {
+		if n := float64(strings.Count(first, status)); n < 0.7*share*calls || n > 1.3*share*calls {
+			t.Errorf("%v of %d calls were a %s, want a share of %v", n, calls, status, share)
+		}
+	}
+}
+
+func TestChanceEndsAfterItsTimes(t *testing.T) {
+	server, c := newSocketless(t)
+	server.Script(klarnatest.Fault{Probability: 1, Times: 2})
+	for _, status := range []int{503, 503, 200, 200} {
+		c.want(status, "GET", presentationPath+"?"+presentationQuery, nil)
+	}
+}
+
+// untilAnswered repeats a call with the same idempotency key, as a client must that does not know the outcome.
+func (c client) untilAnswered(body any, headers ...string) (r response, attempts int) {
+	c.Helper()
+	headers = append(headers, freshKey())
+	for attempts < 1000 {
+		attempts++
+		r, err := c.send("POST", authorizePath, body, headers...)
+		if err == nil && r.status == 200 && r.body != nil {
+			return r, attempts
+		}
+	}
+	c.Fatal("no answer")
+	return r, attempts
+}
+
+func TestWhateverGoesWrongAPurchaseIsOneTransaction(t *testing.T) {
+	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
+		for _, f := range []klarnatest.Fault{
+			{StatusCode: 429},
+			{StatusCode: 500},
+			{StatusCode: 500, AfterExecution: true},
+			{Kind: klarnatest.FaultHTML},
+			{Kind: klarnatest.FaultHTML, AfterExecution: true},
+			{Kind: klarnatest.FaultDropBefore},
+			{Kind: klarnatest.FaultDropAfter},
+			{Kind: klarnatest.FaultTruncate},
+			{Kind: klarnatest.FaultLongLength},
+			{Kind: klarnatest.FaultShortLength},
+		} {
+			f.Probability = 0.06
+			server.Script(f)
+		}
+		const purchases = 60
+		attempts := 0
+		for range purchases {
+			first, n := c.untilAnswered(stepUp(1))
+			if _, err := server.Approve(first.text("payment_request.payment_request_id")); err != nil {
+				t.Fatal(err)
+			}
+			requests := server.PaymentRequests()
+			final, m := c.untilAnswered(order(1), withToken(requests[len(requests)-1].SessionToken))
+			equal(t, "result", c.result(final), "APPROVED")
+			attempts += n + m
+		}
+		equal(t, "transactions", len(server.Transactions()), purchases)
+		equal(t, "payment requests", len(server.PaymentRequests()), purchases)
+		if attempts < 3*purchases { // of 2 that it takes without faults
+			t.Errorf("%d attempts met too few faults", attempts)
+		}
+	})
+}
+
+func TestFaultsThatAreClearedAreOwedNoMore(t *testing.T) {
+	server, c := newPair(t)
+	server.Script(klarnatest.Fault{Times: 9}, klarnatest.Fault{Probability: 1})
+	server.ScriptWebhook("payment.*", klarnatest.WebhookLose)
+	c.want(503, "POST", requestsPath, draft(1))
+	server.ClearFaults()
+	c.want(201, "POST", requestsPath, draft(1))
+}
+
 func TestFaultsAreMetInOrderAndByOperation(t *testing.T) {
 	server, c := newPair(t)
 	server.Script(
@@ -159,6 +390,9 @@ func TestWhatWasScriptedAndNotMetFailsTheTest(t *testing.T) {
 	server.Script(klarnatest.Fault{Operation: createOperation, Times: 3, Kind: klarnatest.FaultHTML})
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED"})
 	server.ScriptWebhook("payment.*", klarnatest.WebhookLose)
+	// Chance owes nothing.
+	server.Script(klarnatest.Fault{Operation: "presentation.get", Probability: 0.1})
+	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookDuplicate, Probability: 0.1})
 	c.want(502, "POST", requestsPath, draft(1))
 	for _, f := range fake.cleanups {
 		f()
@@ -179,21 +413,41 @@ func TestWhatWasScriptedAndNotMetFailsTheTest(t *testing.T) {
 func TestFaultsHaveNames(t *testing.T) {
 	for value, want := range map[fmt.Stringer]string{
 		klarnatest.FaultStatus: "FaultStatus", klarnatest.FaultHold: "FaultHold", klarnatest.FaultKind(99): "FaultKind(99)",
+		klarnatest.FaultDelay: "FaultDelay", klarnatest.FaultShortLength: "FaultShortLength",
+		klarnatest.WebhookReorder: "WebhookReorder", klarnatest.WebhookFault(0): "WebhookFault(0)",
 		klarnatest.WebhookDuplicate: "WebhookDuplicate", klarnatest.WebhookFault(99): "WebhookFault(99)",
 	} {
 		equal(t, "name", value.String(), want)
 	}
 }
 
-func TestAFaultOfAnUnknownOperationIsRefusedAtOnce(t *testing.T) {
+func TestAFaultThatCouldNeverBeMetIsRefusedAtOnce(t *testing.T) {
 	server := klarnatest.NewServer(t)
-	defer func() {
-		message, _ := recover().(string)
-		if !strings.Contains(message, `no operation "authorization.cancel"`) || !strings.Contains(message, "authorization.payment_request.cancel") {
-			t.Errorf("panicked with %q", message)
-		}
-	}()
-	server.Script(klarnatest.Fault{Operation: "authorization.cancel"})
+	for name, tc := range map[string]struct {
+		script func()
+		says   string
+	}{
+		"an unknown operation": {
+			func() { server.Script(klarnatest.Fault{Operation: "authorization.cancel"}) }, `no operation "authorization.cancel"; there are presentation.get, `,
+		},
+		"an unknown kind":       {func() { server.Script(klarnatest.Fault{Kind: 99}) }, "FaultKind(99)"},
+		"a delay of no time":    {func() { server.Script(klarnatest.Fault{Kind: klarnatest.FaultDelay}) }, "FaultDelay with a Delay of 0s"},
+		"too much chance":       {func() { server.Script(klarnatest.Fault{Probability: 1.5}) }, "probability of 1.5"},
+		"a chance of no number": {func() { server.Script(klarnatest.Fault{Probability: math.NaN()}) }, "probability of NaN"},
+		"no webhook fault":      {func() { server.ScriptWebhooks(klarnatest.WebhookRule{}) }, "WebhookFault(0)"},
+		"an unknown webhook fault": {
+			func() { server.ScriptWebhook("*", klarnatest.WebhookFault(99)) }, "WebhookFault(99)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if message, _ := recover().(string); !strings.Contains(message, tc.says) {
+					t.Errorf("panicked with %q, want %q", message, tc.says)
+				}
+			}()
+			tc.script()
+		})
+	}
 }
 
 func TestAServerPrintsItsURLAndNoKey(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 const (
 	headerSessionToken         = "Klarna-Network-Session-Token"
+	headerCustomerToken        = "Klarna-Customer-Token"
 	headerIdempotencyKey       = "Klarna-Idempotency-Key"
 	headerIntegrationMetadata  = "Klarna-Integration-Metadata"
 	headerPartnerCorrelationID = "Partner-Correlation-Id"
@@ -45,9 +46,13 @@ func (s *Server) guard(c *call) *answer {
 	switch {
 	case !s.authorized(c.request.Header.Get("Authorization")):
 		return new(failure(http.StatusUnauthorized, codeUnauthorized, "the API key is missing or not valid here"))
+	case c.allowance.exceeded:
+		return new(failure(http.StatusTooManyRequests, codeRateLimited, "too many requests in this second"))
 	case c.route == nil:
 		return new(failure(http.StatusNotFound, codeNoRoute, "no such route"))
-	case !s.mayActFor(c.account):
+	case c.partner == nil && c.account == "":
+		return new(failure(http.StatusForbidden, codeForbidden, "an Acquiring Partner names the account it acts for in the path"))
+	case c.partner == nil:
 		// 403 and not 404: a client would read the latter as a payment that does not exist.
 		return new(failure(http.StatusForbidden, codeForbidden, "the API key may not act for this account"))
 	case len(c.body) > maxBody:
@@ -56,12 +61,13 @@ func (s *Server) guard(c *call) *answer {
 	}
 	var found problems
 	checkHeaders(c, &found)
-	if !c.route.is(takesBody) {
-		if len(c.body) > 0 {
-			found.add("body", "must be empty")
+	switch {
+	case c.route.is(takesBody) || c.route.is(mayTakeBody) && len(c.body) > 0:
+		if refused := checkBody(c, &found); refused != nil {
+			return refused
 		}
-	} else if refused := checkBody(c, &found); refused != nil {
-		return refused
+	case len(c.body) > 0:
+		found.add("body", "must be empty")
 	}
 	if len(found) > 0 {
 		return new(invalid(found...))

@@ -1,7 +1,6 @@
 package klarnatest
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -11,8 +10,19 @@ import (
 
 const maxBody = 1 << 20
 
-// handle answers one request, from a socket or from a Transport.
+// handle answers one request, from a socket or from a Transport, and nothing that a state file lacks.
 func (s *Server) handle(r *http.Request) answer {
+	a := s.answer(r)
+	if err := s.unsaved(); err != nil {
+		return failure(http.StatusInternalServerError, codeInternal, "the state file cannot be written: "+err.Error())
+	}
+	return a
+}
+
+func (s *Server) answer(r *http.Request) answer {
+	if a, ok := s.browse(r); ok {
+		return a
+	}
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -25,21 +35,30 @@ func (s *Server) handle(r *http.Request) answer {
 			_, _ = io.CopyN(io.Discard, r.Body, 8*maxBody)
 		}
 	}
-	c := &call{target: find(r.Method, r.URL.EscapedPath()), request: r, body: body, token: sessionTokenOf(r.Header)}
+	c := &call{
+		target:        find(r.Method, r.URL.EscapedPath()),
+		request:       r,
+		body:          body,
+		token:         sessionTokenOf(r.Header),
+		customerToken: r.Header.Get(headerCustomerToken),
+	}
 
 	s.mu.Lock()
+	c.partner = s.partner(c)
 	entry := s.record(c)
+	c.allowance = s.quota.take(entry.Time)
 	fault := s.nextFault(c.operation())
 	s.mu.Unlock()
 
 	a := fault.apply(s, c)
-	s.addCommonHeaders(&a, r)
+	s.addCommonHeaders(&a, c)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.cut != cutAll {
-		s.requests[entry].StatusCode = a.status
+		entry.StatusCode = a.status
 	}
+	s.touch(entry)
 	return a
 }
 
@@ -67,6 +86,7 @@ func (s *Server) process(c *call, hold func() error) answer {
 	}
 	a := c.route.run(s, c)
 	first.answer = &a
+	s.touch(first)
 	return a
 }
 
@@ -80,16 +100,14 @@ func (s *Server) heldBack(hold func() error) error {
 	return hold()
 }
 
-func (s *Server) addCommonHeaders(a *answer, r *http.Request) {
+func (s *Server) addCommonHeaders(a *answer, c *call) {
 	h := http.Header{}
 	h.Set("Klarna-Correlation-Id", uuid.NewString())
-	if id := r.Header.Get(headerPartnerCorrelationID); id != "" {
+	if id := c.request.Header.Get(headerPartnerCorrelationID); id != "" {
 		h.Set(headerPartnerCorrelationID, id)
 	}
-	h.Set("X-Ratelimit-Limit", fmt.Sprintf(`40, 40;w=1;name="account_%s",100;w=1;name="psp_%[1]s"`, lastSegment(s.PartnerAccountID)))
-	h.Set("X-Ratelimit-Remaining", "39")
-	h.Set("X-Ratelimit-Reset", "1")
-	h.Set("Klarna-Mtls-Verification-Status", "NOT_PRESENT")
+	c.allowance.show(h, lastSegment(s.PartnerAccountID))
+	h.Set("Klarna-Mtls-Verification-Status", s.authority.verify(c.request.TLS))
 	maps.Copy(h, a.header) // a scripted header goes before the usual one
 	a.header = h
 }

@@ -7,25 +7,28 @@ import (
 
 const idempotencyLife = 24 * time.Hour
 
-// idempotencyKey is the scope of a Klarna-Idempotency-Key. The server has one account, so that an account in the path and
-// none mean the same.
-type idempotencyKey struct{ operation, key string }
+// idempotencyKey is the scope of a Klarna-Idempotency-Key.
+type idempotencyKey struct {
+	partner        *account
+	operation, key string
+}
 
 // remembered is the first request with a key, and its answer once there is one.
 type remembered struct {
+	key         idempotencyKey
 	at          time.Time
 	fingerprint [sha256.Size]byte
 	answer      *answer
 }
 
 func (c *call) idempotencyKey() idempotencyKey {
-	return idempotencyKey{c.operation(), c.request.Header.Get(headerIdempotencyKey)}
+	return idempotencyKey{c.partner, c.operation(), c.request.Header.Get(headerIdempotencyKey)}
 }
 
-// fingerprint covers what makes two requests the same: method, resource, session token and the body's bytes.
+// fingerprint covers what makes two requests the same: method, resource, tokens and the body's bytes.
 func (c *call) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
-	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, string(c.body)} {
+	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, c.customerToken, string(c.body)} {
 		sum := sha256.Sum256([]byte(part))
 		h.Write(sum[:])
 	}
@@ -38,8 +41,9 @@ func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 	known := s.remembered[c.idempotencyKey()]
 	switch {
 	case known == nil || now.Sub(known.at) >= idempotencyLife:
-		first = &remembered{at: now, fingerprint: fingerprint}
-		s.remembered[c.idempotencyKey()] = first
+		first = &remembered{key: c.idempotencyKey(), at: now, fingerprint: fingerprint}
+		s.remembered[first.key] = first
+		s.forgetRememberedLater(first)
 		return first, nil
 	case known.fingerprint != fingerprint:
 		return nil, new(conflict("the idempotency key was used for another request"))
@@ -47,6 +51,15 @@ func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 		return nil, new(conflict("the first request with this idempotency key is still running"))
 	}
 	return nil, known.answer
+}
+
+func (s *Server) forgetRememberedLater(r *remembered) {
+	s.schedule(r.at.Add(idempotencyLife), func() {
+		if s.remembered[r.key] == r {
+			delete(s.remembered, r.key)
+			s.drop(r)
+		}
+	})
 }
 
 // forget gives up the claim of a request that was not executed.

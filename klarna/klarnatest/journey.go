@@ -11,11 +11,15 @@ func (s *Server) Open(paymentRequestID string) error {
 
 // Approve does what a customer does who pays: the payment request becomes COMPLETED and gets a session token, good for 60
 // minutes. A customer who is not there yet opens the page first. It returns the URL the browser is sent to, return_url with
-// its placeholders filled, or "" when there is none.
+// its placeholders filled, or "" when there is none. A customer with "+denied" before the "@" of the email is denied, as in
+// Klarna's test environment: the payment request becomes DECLINED.
 func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
-		r.token = s.issueToken(r.draft.currency, r.draft.amount, r).value
-		s.move(r, stateCompleted, "")
+		if r.draft.purchase.deniedTestCustomer() {
+			s.move(r, stateDeclined, reasonDeclined)
+			return
+		}
+		s.complete(r)
 	})
 }
 
@@ -23,25 +27,17 @@ func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) 
 // returns the URL the browser is sent to, as Approve does.
 func (s *Server) Decline(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
-		s.move(r, stateDeclined, "CUSTOMER_DECLINED")
+		s.move(r, stateDeclined, reasonDeclined)
 	})
 }
 
-// Abandon does what a customer does who leaves without paying: the payment request goes back to SUBMITTED, and the customer
-// may come again. It returns the URL the browser is sent to, as Approve does.
+// Abandon does what a customer does who leaves without paying: the payment request goes back to SUBMITTED, without the
+// shipping that the customer chose, and the customer may come again. It returns the URL the browser is sent to, as Approve does.
 func (s *Server) Abandon(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
+		r.draft.amount, r.shipping = r.cartAmount(), nil
 		s.move(r, stateSubmitted, "PURCHASE_FLOW_ABORTED")
 	})
-}
-
-// ChangeAmount does what a customer does who chooses other shipping: amount, in minor units, becomes the payment request's
-// amount and, with Approve, the amount approved.
-func (s *Server) ChangeAmount(paymentRequestID string, amount int64) error {
-	_, err := s.visit(paymentRequestID, func(r *paymentRequest) {
-		r.draft.amount, r.updatedAt = amount, s.clock.now()
-	})
-	return err
 }
 
 // visit opens the payment request for the customer, if need be, and lets act happen while it is IN_PROGRESS, from where

@@ -64,7 +64,7 @@ func TestAPurchaseFromFirstAuthorizeToTransaction(t *testing.T) {
 		t.Fatalf("transactions: %+v", ledger)
 	}
 	equal(t, "ledger", ledger[0], klarnatest.Transaction{
-		PaymentTransactionID: txID, Reference: "tx-1", PaymentRequestID: id,
+		PaymentTransactionID: txID, Reference: "tx-1", PaymentRequestID: id, PartnerAccountID: server.PartnerAccountID,
 		Amount: 1999, Currency: "EUR", State: "AUTHORIZED", CreatedAt: server.Now(),
 	})
 	equal(t, "finalized payment request", server.PaymentRequests()[0].PaymentTransactionID, txID)
@@ -159,7 +159,7 @@ func TestAFinalizedPaymentRequestCannotBeCanceled(t *testing.T) {
 func TestTheApprovedAmountCounts(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1000)
-	if err := server.ChangeAmount(id, 1500); err != nil {
+	if err := server.ChangeShipping(id, klarnatest.ShippingOption{Price: 500}); err != nil {
 		t.Fatal(err)
 	}
 	token := c.token(id)
@@ -175,8 +175,8 @@ func TestJourneysOfAnUnknownPaymentRequestFail(t *testing.T) {
 	if err := server.Open("krn:payment:eu1:request:none"); err == nil {
 		t.Error("Open succeeded")
 	}
-	if err := server.ChangeAmount("krn:payment:eu1:request:none", 1); err == nil {
-		t.Error("ChangeAmount succeeded")
+	if err := server.ChangeShipping("krn:payment:eu1:request:none", klarnatest.ShippingOption{}); err == nil {
+		t.Error("ChangeShipping succeeded")
 	}
 }
 

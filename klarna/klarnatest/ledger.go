@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -25,9 +24,16 @@ type Request struct {
 	StatusCode int
 }
 
-func (s *Server) record(c *call) (index int) {
+// loggedRequest is a request with its place in the log.
+type loggedRequest struct {
+	Request
+	number uint64
+}
+
+func (s *Server) record(c *call) *loggedRequest {
 	r := c.request
-	s.requests = append(s.requests, Request{
+	s.arrivals++
+	entry := &loggedRequest{number: s.arrivals, Request: Request{
 		Time:      s.clock.now(),
 		Operation: c.operation(),
 		Method:    r.Method,
@@ -35,18 +41,22 @@ func (s *Server) record(c *call) (index int) {
 		Query:     r.URL.Query(),
 		Header:    r.Header.Clone(),
 		Body:      c.body,
-	})
-	return len(s.requests) - 1
+	}}
+	s.requests.push(entry)
+	s.trimLogs()
+	return entry
 }
 
 // Requests returns every request received so far, in order.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := slices.Clone(s.requests)
-	for i := range list {
-		list[i].Header = list[i].Header.Clone()
-		list[i].Body = bytes.Clone(list[i].Body)
+	s.trimLogs()
+	list := make([]Request, s.requests.len())
+	for i, entry := range s.requests.all() {
+		list[i] = entry.Request
+		list[i].Header = entry.Header.Clone()
+		list[i].Body = bytes.Clone(entry.Body)
 	}
 	return list
 }
@@ -58,33 +68,40 @@ type Transaction struct {
 	Reference string
 	// PaymentRequestID is the payment request it finalizes, "" when it was approved without a step-up.
 	PaymentRequestID string
-	// Amount is in minor units of Currency.
-	Amount   int64
-	Currency string
-	State    string
+	// PartnerAccountID is the account it belongs to.
+	PartnerAccountID string
+	// Amount is what was authorized, extensions included, in minor units of Currency as the other amounts are.
+	Amount         int64
+	CapturedAmount int64
+	RefundedAmount int64
+	// VoidedAmount was released by a void, or by a capture that kept nothing authorized.
+	VoidedAmount int64
+	Currency     string
+	State        string
 	// CreatedAt is in UTC.
 	CreatedAt time.Time
 }
 
-// Transactions returns the ledger: every transaction so far, in order.
+// Transactions returns the ledger: every transaction of every account so far, in order.
 func (s *Server) Transactions() []Transaction {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle()
 	var list []Transaction
-	for _, t := range s.transactions.order {
-		entry := Transaction{
+	for _, t := range s.transactions.all() {
+		list = append(list, Transaction{
 			PaymentTransactionID: t.id,
 			Reference:            t.reference,
+			PaymentRequestID:     t.request,
+			PartnerAccountID:     t.account.id,
 			Amount:               t.amount,
+			CapturedAmount:       t.captured,
+			RefundedAmount:       t.refunded,
+			VoidedAmount:         t.released,
 			Currency:             t.currency,
 			State:                t.state,
 			CreatedAt:            t.createdAt,
-		}
-		if t.request != nil {
-			entry.PaymentRequestID = t.request.id
-		}
-		list = append(list, entry)
+		})
 	}
 	return list
 }
@@ -92,6 +109,8 @@ func (s *Server) Transactions() []Transaction {
 // PaymentRequest is a payment request as it stands.
 type PaymentRequest struct {
 	PaymentRequestID string
+	// PartnerAccountID is the account it belongs to.
+	PartnerAccountID string
 	// Reference is the caller's payment_request_reference.
 	Reference string
 	// Amount is in minor units of Currency.
@@ -103,6 +122,8 @@ type PaymentRequest struct {
 	PaymentRequestURL string
 	// SessionToken is the token of a completed payment request.
 	SessionToken string
+	// CustomerToken is the one that the completed payment request issued, if it was asked to.
+	CustomerToken string
 	// PaymentTransactionID is the transaction that finalized it, "" before.
 	PaymentTransactionID string
 	// CreatedAt and ExpiresAt are in UTC.
@@ -116,21 +137,23 @@ func (s *Server) PaymentRequests() []PaymentRequest {
 	defer s.mu.Unlock()
 	s.settle()
 	var list []PaymentRequest
-	for _, r := range s.paymentRequests.order {
+	for _, r := range s.paymentRequests.all() {
 		entry := PaymentRequest{
-			PaymentRequestID:  r.id,
-			Reference:         r.draft.reference,
-			Amount:            r.draft.amount,
-			Currency:          r.draft.currency,
-			State:             r.state,
-			StateReason:       r.reason,
-			PaymentRequestURL: r.customerURL,
-			SessionToken:      r.token,
-			CreatedAt:         r.createdAt,
-			ExpiresAt:         r.draft.expiresAt,
+			PaymentRequestID:     r.id,
+			PartnerAccountID:     r.account.id,
+			Reference:            r.draft.reference,
+			Amount:               r.draft.amount,
+			Currency:             r.draft.currency,
+			State:                r.state,
+			StateReason:          r.reason,
+			PaymentRequestURL:    r.customerURL,
+			SessionToken:         r.token,
+			CreatedAt:            r.createdAt,
+			ExpiresAt:            r.draft.expiresAt,
+			PaymentTransactionID: r.transaction,
 		}
-		if r.transaction != nil {
-			entry.PaymentTransactionID = r.transaction.id
+		if r.customerToken != nil {
+			entry.CustomerToken = r.customerToken.value
 		}
 		list = append(list, entry)
 	}

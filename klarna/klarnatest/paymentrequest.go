@@ -18,11 +18,13 @@ const (
 	stateExpired    = "EXPIRED"
 	stateCanceled   = "CANCELED"
 	stateDeclined   = "DECLINED"
+
+	reasonDeclined = "CUSTOMER_DECLINED"
 )
 
 // nextStates says where a payment request may go. The states that are missing are final.
 var nextStates = map[string][]string{
-	"":              {stateSubmitted},
+	"":              {stateSubmitted, stateCompleted}, // the latter with a stored customer's token
 	stateSubmitted:  {stateInProgress, stateExpired, stateCanceled},
 	stateInProgress: {stateSubmitted, stateCompleted, stateExpired, stateCanceled, stateDeclined},
 	stateCompleted:  {stateCanceled}, // until it is finalized
@@ -31,6 +33,9 @@ var nextStates = map[string][]string{
 // draft is what a caller asks a payment request to be.
 type draft struct {
 	reference   string
+	transaction string      // the payment_transaction_reference of the authorize call that led here
+	tokenOnly   bool        // no payment is asked for
+	token       *tokenOrder // nil when no customer token is asked for
 	currency    string
 	amount      int64
 	optionID    string
@@ -40,17 +45,21 @@ type draft struct {
 }
 
 type paymentRequest struct {
-	id          string
-	draft       draft
-	state       string
-	previous    string
-	reason      string
-	token       string       // once completed
-	transaction *transaction // once finalized
-	createdAt   time.Time
-	updatedAt   time.Time
-	canceledAt  time.Time
-	customerURL string
+	*account
+	id            string
+	draft         draft
+	state         string
+	previous      string
+	reason        string
+	token         string         // once completed
+	customerToken *customerToken // once completed, when one was asked for
+	finalized     bool
+	transaction   string // id, once finalized, unless only a customer token was asked for
+	createdAt     time.Time
+	updatedAt     time.Time
+	canceledAt    time.Time
+	customerURL   string
+	shipping      *ShippingOption // what the customer chose, nil for the cart's
 }
 
 // check says why r may not go to state, nil when it may.
@@ -58,7 +67,7 @@ func (r *paymentRequest) check(state string) error {
 	switch {
 	case !slices.Contains(nextStates[r.state], state):
 		return fmt.Errorf("payment request is %s and cannot become %s", r.state, state)
-	case r.transaction != nil:
+	case r.finalized:
 		return fmt.Errorf("payment request was finalized and cannot become %s", state)
 	}
 	return nil
@@ -68,33 +77,62 @@ func (r *paymentRequest) check(state string) error {
 func (s *Server) move(r *paymentRequest, state, reason string) {
 	now := s.clock.now()
 	r.previous, r.state, r.reason, r.updatedAt = r.state, state, reason, now
+	s.touch(r)
 	if state == stateCanceled {
 		r.canceledAt = now
 		if t := s.tokens[r.token]; t != nil {
 			t.revoked = true
+			s.touch(t)
 		}
+		s.note(deed{kind: deedCanceled, account: r.account.id, request: r.id})
 	}
-	s.emit("payment.request.state-change."+eventName(state), r.event())
+	if len(nextStates[state]) == 0 {
+		s.forgetPaymentRequestLater(r)
+	}
+	s.emit(r.account, "payment.request.state-change."+eventName(state), r.event())
 }
 
-func (s *Server) newPaymentRequest(d draft) *paymentRequest {
-	id := uuid.NewString()
-	r := &paymentRequest{
-		id:          "krn:payment:eu1:request:" + id,
-		draft:       d,
-		createdAt:   s.clock.now(),
-		customerURL: s.URL + "/customer/payment-requests/" + id,
+// complete is the customer's approval. It makes a session token and, when one was asked for, a customer token.
+func (s *Server) complete(r *paymentRequest) {
+	r.token = s.issueToken(sessionToken{account: r.account, currency: r.draft.currency, amount: r.draft.amount, request: r}).value
+	if r.draft.token != nil {
+		r.customerToken = s.issueCustomerToken(r.account, *r.draft.token)
 	}
+	s.note(deed{kind: deedApproved, account: r.account.id, request: r.id, amount: r.draft.amount, currency: r.draft.currency})
+	s.move(r, stateCompleted, "")
+}
+
+// openPaymentRequest makes one that the caller takes to its first state.
+func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
+	r := &paymentRequest{
+		account:   partner,
+		id:        paymentRequestPrefix + uuid.NewString(),
+		draft:     d,
+		createdAt: s.clock.now(),
+	}
+	r.customerURL = s.customerURL(r.id)
 	s.paymentRequests.add(r.id, r)
+	s.note(deed{kind: deedRequested, account: partner.id, request: r.id, reference: d.transaction})
+	return r
+}
+
+// customerURL is where the customer of a payment request is sent. It follows the server's address, which a restart may change.
+func (s *Server) customerURL(id string) string {
+	return s.URL + customerPath + strings.TrimPrefix(id, paymentRequestPrefix)
+}
+
+func (s *Server) newPaymentRequest(partner *account, d draft) *paymentRequest {
+	r := s.openPaymentRequest(partner, d)
 	s.move(r, stateSubmitted, "")
 	s.scheduleExpiry(r)
 	return r
 }
 
 func (s *Server) scheduleExpiry(r *paymentRequest) {
+	id := r.id
 	s.schedule(r.draft.expiresAt, func() {
-		// An update may have moved the expiry since.
-		if r.check(stateExpired) == nil && !r.draft.expiresAt.After(s.clock.now()) {
+		// It may be forgotten, or an update may have moved the expiry since.
+		if r := s.paymentRequests.byID[id]; r != nil && r.check(stateExpired) == nil && !r.draft.expiresAt.After(s.clock.now()) {
 			s.move(r, stateExpired, "")
 		}
 	})
@@ -113,6 +151,9 @@ func changeDraft(d draft, o object, now time.Time) draft {
 	}
 	if o.has("payment_option_id") {
 		d.optionID = o.text("payment_option_id", 255)
+	}
+	if o.has("request_customer_token") {
+		d.token = readTokenOrder(o)
 	}
 	interactionChanged := o.has("customer_interaction_config")
 	if interactionChanged || d.interaction.method == "" {
@@ -142,14 +183,22 @@ func (s *Server) createPaymentRequest(c *call) answer {
 	o := readObject(c.body, &found)
 	o.need("currency", "amount")
 	d := changeDraft(draft{}, o, s.clock.now())
-	if len(found) > 0 {
+	customer, refused := s.storedCustomer(c, &found)
+	switch {
+	case len(found) > 0:
 		return invalid(found...)
+	case refused != nil:
+		return *refused
+	case customer == nil:
+		return reply(http.StatusCreated, s.newPaymentRequest(c.partner, d).body())
 	}
-	return reply(http.StatusCreated, s.newPaymentRequest(d).body())
+	r := s.openPaymentRequest(c.partner, d)
+	s.complete(r)
+	return reply(http.StatusCreated, r.body())
 }
 
 func (s *Server) readPaymentRequest(c *call) answer {
-	r, ok := s.paymentRequests.byID[c.resource]
+	r, ok := own(c, s.paymentRequests)
 	if !ok {
 		return notFound("payment request")
 	}
@@ -157,7 +206,7 @@ func (s *Server) readPaymentRequest(c *call) answer {
 }
 
 func (s *Server) updatePaymentRequest(c *call) answer {
-	r, ok := s.paymentRequests.byID[c.resource]
+	r, ok := own(c, s.paymentRequests)
 	if !ok {
 		return notFound("payment request")
 	}
@@ -171,13 +220,14 @@ func (s *Server) updatePaymentRequest(c *call) answer {
 		return invalid(found...)
 	}
 	r.draft, r.updatedAt = d, now
+	s.touch(r)
 	s.scheduleExpiry(r)
-	s.emit("payment.request.updated", r.event())
+	s.emit(r.account, "payment.request.updated", r.event())
 	return reply(http.StatusOK, r.body())
 }
 
 func (s *Server) cancelPaymentRequest(c *call) answer {
-	r, ok := s.paymentRequests.byID[c.resource]
+	r, ok := own(c, s.paymentRequests)
 	if !ok {
 		return notFound("payment request")
 	}

@@ -114,7 +114,7 @@ func TestThePaymentRequestOfALedgerIsWhatTheCustomerSees(t *testing.T) {
 	id := c.start(100)
 	token := c.token(id)
 	equal(t, "ledger", server.PaymentRequests()[0], klarnatest.PaymentRequest{
-		PaymentRequestID: id, Reference: "request-1", Amount: 100, Currency: "EUR", State: "COMPLETED",
+		PaymentRequestID: id, PartnerAccountID: server.PartnerAccountID, Reference: "request-1", Amount: 100, Currency: "EUR", State: "COMPLETED",
 		PaymentRequestURL: server.PaymentRequests()[0].PaymentRequestURL, SessionToken: token,
 		CreatedAt: server.Now(), ExpiresAt: server.Now().Add(3 * time.Hour),
 	})

@@ -27,6 +27,7 @@ type stateContext struct {
 	CustomerInteraction customerInteraction `json:"customer_interaction"`
 	tokenNames
 	Customer *klarnaCustomer `json:"klarna_customer,omitempty"`
+	Shipping *shippingBody   `json:"shipping,omitempty"`
 }
 
 type customerInteraction struct {
@@ -49,27 +50,22 @@ type tokenNames struct {
 }
 
 type klarnaCustomer struct {
-	Profile customerProfile `json:"customer_profile"`
+	Profile                customerProfile `json:"customer_profile"`
+	CustomerToken          string          `json:"customer_token,omitempty"`
+	CustomerTokenReference string          `json:"customer_token_reference,omitempty"`
 }
 
 type customerProfile struct {
-	CustomerID    string          `json:"customer_id"`
-	GivenName     string          `json:"given_name"`
-	FamilyName    string          `json:"family_name"`
-	Email         string          `json:"email"`
-	EmailVerified bool            `json:"email_verified"`
-	Phone         string          `json:"phone"`
-	PhoneVerified bool            `json:"phone_verified"`
-	Country       string          `json:"country"`
-	Locale        string          `json:"locale"`
-	Address       customerAddress `json:"address"`
-}
-
-type customerAddress struct {
-	StreetAddress string `json:"street_address"`
-	PostalCode    string `json:"postal_code"`
-	City          string `json:"city"`
-	Country       string `json:"country"`
+	CustomerID    string  `json:"customer_id"`
+	GivenName     string  `json:"given_name"`
+	FamilyName    string  `json:"family_name"`
+	Email         string  `json:"email"`
+	EmailVerified bool    `json:"email_verified"`
+	Phone         string  `json:"phone"`
+	PhoneVerified bool    `json:"phone_verified"`
+	Country       string  `json:"country"`
+	Locale        string  `json:"locale"`
+	Address       Address `json:"address"`
 }
 
 var testCustomer = klarnaCustomer{Profile: customerProfile{
@@ -82,7 +78,7 @@ var testCustomer = klarnaCustomer{Profile: customerProfile{
 	PhoneVerified: true,
 	Country:       "SE",
 	Locale:        "en-SE",
-	Address:       customerAddress{StreetAddress: "Sveavägen 46", PostalCode: "111 34", City: "Stockholm", Country: "SE"},
+	Address:       Address{StreetAddress: "Sveavägen 46", PostalCode: "111 34", City: "Stockholm", Country: "SE"},
 }}
 
 func (r *paymentRequest) body() *paymentRequestBody {
@@ -108,7 +104,7 @@ func (r *paymentRequest) body() *paymentRequestBody {
 		PaymentRequestURL: r.customerURL,
 	}
 	if r.draft.interaction.method == "QR_CODE" {
-		b.StateContext.CustomerInteraction.QRCode = &qrCode{ImageURL: r.customerURL + "/qr.png", TargetURL: r.customerURL}
+		b.StateContext.CustomerInteraction.QRCode = &qrCode{ImageURL: r.customerURL + "/qr.svg", TargetURL: r.customerURL}
 	}
 	if r.state == stateCompleted {
 		b.StateContext.tokenNames = tokenNames{r.token, r.token, r.token}
@@ -116,7 +112,11 @@ func (r *paymentRequest) body() *paymentRequestBody {
 		if r.draft.purchase.email != "" {
 			customer.Profile.Email = r.draft.purchase.email
 		}
+		if t := r.customerToken; t != nil {
+			customer.CustomerToken, customer.CustomerTokenReference = t.value, t.reference
+		}
 		b.StateContext.Customer = &customer
+		b.StateContext.Shipping = r.shipping.body(customer.Profile)
 	}
 	return b
 }
@@ -125,10 +125,11 @@ type paymentRequestEvent struct {
 	*paymentRequestBody
 	tokenNames
 	Customer *klarnaCustomer `json:"klarna_customer,omitempty"`
+	Shipping *shippingBody   `json:"shipping,omitempty"`
 }
 
-// event is r as a webhook shows it: token and customer at the top level as well as in state_context.
+// event is r as a webhook shows it: token, customer and shipping at the top level as well as in state_context.
 func (r *paymentRequest) event() paymentRequestEvent {
 	b := r.body()
-	return paymentRequestEvent{b, b.StateContext.tokenNames, b.StateContext.Customer}
+	return paymentRequestEvent{b, b.StateContext.tokenNames, b.StateContext.Customer, b.StateContext.Shipping}
 }

@@ -15,6 +15,7 @@ func (s *Server) SetInstruction(instruction string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.instruction = instruction
+	s.touch(s)
 }
 
 type presentationBody struct {
@@ -87,15 +88,19 @@ var klarnaOption = paymentOption{
 }
 
 func (s *Server) presentation(c *call) answer {
-	query := c.request.URL.Query()
+	return s.present(c.partner, c.request.URL.Query(), c.token)
+}
+
+// present answers a server and the browser SDK alike.
+func (s *Server) present(partner *account, query url.Values, sessionToken string) answer {
 	found := checkPresentation(query)
 	if len(found) > 0 {
 		return invalid(found...)
 	}
 	body := presentationBody{Instruction: "SHOW_KLARNA", PaymentStatus: "REQUIRES_CUSTOMER_ACTION"}
 	amount, _ := strconv.ParseInt(query.Get("amount"), 10, 64)
-	token := s.tokens[c.token]
-	if token != nil && token.alive(s.clock.now()) && token.currency == query.Get("currency") && token.amount == amount {
+	token := s.tokens[sessionToken]
+	if token != nil && token.account == partner && token.alive(s.clock.now()) && token.covers(query.Get("currency"), amount) {
 		body = presentationBody{Instruction: "SHOW_ONLY_KLARNA", PaymentStatus: "PENDING_PARTNER_AUTHORIZATION"}
 	}
 	if s.instruction != "" {

@@ -13,10 +13,7 @@ type purchase struct {
 
 // readPurchase checks supplementary_purchase_data of o, whose lines must sum to amount.
 func readPurchase(o object, amount int64) purchase {
-	p := purchase{raw: o.raw("supplementary_purchase_data")}
 	data, _ := o.object("supplementary_purchase_data")
-	data.text("purchase_reference", 255)
-
 	var sum int64
 	lines := data.objects("line_items")
 	for _, line := range lines {
@@ -27,9 +24,21 @@ func readPurchase(o object, amount int64) purchase {
 	if len(lines) > 0 && sum != amount {
 		o.found.add(data.at("line_items"), "the total_amount of all lines is %d and must be the amount, %d", sum, amount)
 	}
+	return readUnpaid(o)
+}
+
+// readUnpaid checks supplementary_purchase_data where there is no amount to hold its lines against.
+func readUnpaid(o object) purchase {
+	data, _ := o.object("supplementary_purchase_data")
+	data.text("purchase_reference", 255)
 	customer, _ := data.object("customer")
-	p.email = customer.text("email", 255)
-	return p
+	return purchase{raw: o.raw("supplementary_purchase_data"), email: customer.text("email", 255)}
+}
+
+// readOpaque reads an object of which the server looks at nothing.
+func readOpaque(o object, name string) json.RawMessage {
+	_, _ = o.object(name)
+	return o.raw(name)
 }
 
 // deniedTestCustomer recognizes the email by which Klarna's test environment denies a customer.

@@ -22,7 +22,8 @@ type traits int
 
 const (
 	keyed       traits = 1 << iota // needs an idempotency key
-	takesBody                      // needs a body; the other routes refuse one
+	takesBody                      // needs a body
+	mayTakeBody                    // takes a body or none; routes without either trait refuse one
 	accountless                    // has no account in its path
 	changes     = keyed | takesBody
 )
@@ -38,6 +39,21 @@ var routes = []route{
 	{"authorization.payment_request.update", "PUT", "payment/requests/{id}", changes, (*Server).updatePaymentRequest},
 	{"authorization.payment_request.cancel", "DELETE", "payment/requests/{id}", 0, (*Server).cancelPaymentRequest},
 	{"authorization.transaction.read", "GET", "payment/transactions/{id}", 0, (*Server).readTransaction},
+	{"authorization.transaction.update", "PATCH", "payment/transactions/{id}", changes, (*Server).updateTransaction},
+	{"authorization.transaction.capture", "POST", "payment/transactions/{id}/capture", changes, (*Server).captureTransaction},
+	{"authorization.transaction.void", "POST", "payment/transactions/{id}/void", keyed, (*Server).voidTransaction},
+	{"authorization.transaction.refund", "POST", "payment/transactions/{id}/refund", changes, (*Server).refundTransaction},
+	{"authorization.transaction.extend", "POST", "payment/transactions/{id}/authorize", changes, (*Server).extendTransaction},
+	{"authorization.capture.read", "GET", "payment/captures/{id}", 0, (*Server).readCapture},
+	{"authorization.capture.refund", "POST", "payment/captures/{id}/refund", changes, (*Server).refundCapture},
+	{"authorization.refund.read", "GET", "payment/refunds/{id}", 0, (*Server).readRefund},
+	{"authorization.chargeback.read", "GET", "payment/chargebacks/{id}", 0, (*Server).readChargeback},
+	{"authorization.token.revoke", "DELETE", "payment/tokens/{id}", 0, (*Server).revokeToken},
+	{"interoperability.token.create", "POST", "interoperability/tokens", keyed | mayTakeBody, (*Server).createInteroperabilityToken},
+	{"interoperability.sdk_token.create", "POST", "interoperability/sdk-tokens", keyed | mayTakeBody, (*Server).createSDKToken},
+	{"interoperability.sdk_token.create", "POST", "sdk-tokens", keyed | mayTakeBody, (*Server).createSDKToken},
+	{"interoperability.test_token.create", "POST", "interoperability/test-tokens", keyed | mayTakeBody, (*Server).createTestToken},
+	{"interoperability.test_token.create", "POST", "test-tokens", keyed | mayTakeBody, (*Server).createTestToken},
 	{"subscription.signing_key.create", "POST", "notification/signing-keys", keyed | accountless, (*Server).createSigningKey},
 	{"subscription.signing_key.list", "GET", "notification/signing-keys", accountless, (*Server).listSigningKeys},
 	{"subscription.signing_key.read", "GET", "notification/signing-keys/{id}", accountless, (*Server).readSigningKey},
@@ -123,7 +139,11 @@ func (r *route) match(method string, segments []string) (id string, ok bool) {
 // call is one request that has a route.
 type call struct {
 	target
-	request *http.Request
-	body    []byte
-	token   string // the session token, "" when none was sent
+	partner   *account // nil when the key may not act for the account, or none is named and one must be
+	request   *http.Request
+	body      []byte
+	token     string // the session token, "" when none was sent
+	allowance allowance
+	// customerToken is a stored customer's, "" when none was sent.
+	customerToken string
 }

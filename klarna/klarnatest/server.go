@@ -3,12 +3,14 @@ package klarnatest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -19,37 +21,63 @@ type Server struct {
 	URL string
 	// APIKey is the only key the server accepts, over 100 characters that begin with "klarna_test_api_".
 	APIKey string
-	// PartnerAccountID is the only account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE".
+	// PartnerAccountID is the first account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE". There are
+	// more with [Server.AddAccount].
 	PartnerAccountID string
+	// ClientID is the only client id that the browser SDK may use. The server API never accepts it.
+	ClientID string
 
-	ctx      context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
-	stop     context.CancelFunc
-	http     *http.Server  // nil without a socket
-	served   chan struct{} // closed when the accept loop has ended
-	webhooks *http.Client
+	ctx       context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
+	stop      context.CancelFunc
+	http      *http.Server      // nil without a socket
+	served    chan struct{}     // closed when the accept loop has ended
+	transport http.RoundTripper // of webhooks, nil for the network
+	parallel  int               // deliveries of one webhook
+	authority *authority        // nil without TLS
+	retention time.Duration     // 0 is without end
+	acquiring bool
+	state     *stateFile // nil without one
 
 	// mu guards everything below. Nothing outside the package is called while it is held: a webhook receiver calls back.
-	mu         sync.Mutex
+	mu         stateMutex
 	closed     bool
 	clock      clock
 	agenda     agenda
 	timer      *time.Timer
+	alarm      time.Time // what timer is set to, by the machine's clock
 	ticks      gate
 	deliveries gate
 	conns      gate
+	quota      quota
 
+	accounts        map[string]*account // by every name that an account has in a path
+	partners        []*account          // in the order of their coming
+	first           *account
+	kept            *savedAuthority // of a server with TLS that had the state file before
 	instruction     string
 	rules           []AuthorizeRule
 	faults          []*scriptedFault
-	webhookFaults   []scriptedWebhook
-	requests        []Request
+	faultDice       *mathrand.Rand
+	webhookFaults   []*scriptedWebhook
+	webhookDice     *mathrand.Rand
+	arrivals        uint64 // of requests so far
+	requests        fifo[*loggedRequest]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
+	captures        collection[*capture]
+	refunds         collection[*refund]
+	chargebacks     collection[*chargeback]
 	tokens          map[string]*sessionToken
+	customerTokens  map[string]*customerToken
+	journal         journal
 	remembered      map[idempotencyKey]*remembered
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
-	deliveryLog     []Delivery
+	shipments       uint64 // so far
+	outbox          map[uint64]*shipment
+	deliveryLog     fifo[Delivery]
+
+	duplicateComplete bool
 }
 
 // Format writes the URL, whatever the verb: a server is in use by several goroutines while a test prints it.
@@ -63,6 +91,15 @@ type config struct {
 	running   bool
 	start     time.Time
 	transport http.RoundTripper
+	parallel  int
+	seed      int64
+	addr      string
+	tls       bool
+	clientCAs *x509.CertPool
+	rateLimit int
+	retention time.Duration
+	acquiring bool
+	state     string
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
@@ -74,6 +111,9 @@ func WithoutSocket() Option { return func(c *config) { c.socket = false } }
 // server must then be made too, it runs with the bubble's time.
 func WithRunningClock() Option { return func(c *config) { c.running = true } }
 
+// WithAddr sets the address to listen on, such as "127.0.0.1:8787". The default is a free port on loopback.
+func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
+
 // WithTime sets the clock's first time. The default is the present second.
 func WithTime(start time.Time) Option { return func(c *config) { c.start = start } }
 
@@ -83,11 +123,15 @@ func WithWebhookTransport(transport http.RoundTripper) Option {
 	return func(c *config) { c.transport = transport }
 }
 
+// WithParallelDeliveries makes up to n deliveries of each webhook at once, so that a receiver that takes its time to answer
+// keeps pace with many events. They then come in any order, as Klarna's do. The default is one after the other.
+func WithParallelDeliveries(n int) Option { return func(c *config) { c.parallel = n } }
+
 // NewServer starts a server for a test. Its clock stands still until the test moves it with [Server.Advance]. The server
 // is closed when the test ends, and whatever was scripted and never met then fails the test.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := start(config{socket: true}, opts)
+	s, err := start(config{}, opts)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -102,62 +146,124 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program. Its clock runs by itself. The caller closes the server.
 func Start(opts ...Option) (*Server, error) {
-	return start(config{socket: true, running: true}, opts)
+	return start(config{running: true}, opts)
 }
 
 func start(c config, opts []Option) (*Server, error) {
+	c.socket, c.addr = true, "127.0.0.1:0"
 	for _, opt := range opts {
 		opt(&c)
 	}
-	if c.transport == nil {
-		// A kept connection is a goroutine that outlives the delivery; and no proxy of the environment sees a webhook.
-		c.transport = &http.Transport{DisableKeepAlives: true}
-	}
-	s := &Server{
-		URL:              "https://klarnatest.invalid",
-		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
-		PartnerAccountID: "krn:partner:global:account:test:" + rand.Text()[:8],
-		webhooks: &http.Client{
-			Transport:     c.transport,
-			Timeout:       10 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		clock:           newClock(c.running, c.start),
-		paymentRequests: newCollection[*paymentRequest](),
-		transactions:    newCollection[*transaction](),
-		signingKeys:     newCollection[*signingKey](),
-		subscriptions:   newCollection[*subscription](),
-		tokens:          map[string]*sessionToken{},
-		remembered:      map[idempotencyKey]*remembered{},
-	}
-	s.ctx, s.stop = context.WithCancel(context.Background())
-	if c.socket {
-		if err := s.listen(); err != nil {
-			s.stop()
-			return nil, err
-		}
+	s := newServer(c)
+	if err := s.begin(c); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) listen() error {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("klarnatest: listen on loopback: %w", err)
+func newServer(c config) *Server {
+	s := &Server{
+		URL:              "https://klarnatest.invalid",
+		APIKey:           "klarna_test_api_" + rand.Text() + rand.Text() + rand.Text() + rand.Text(),
+		PartnerAccountID: newAccountID(),
+		ClientID:         "klarna_test_client_" + rand.Text() + rand.Text(),
+		transport:        c.transport,
+		parallel:         max(c.parallel, 1),
+		retention:        c.retention,
+		acquiring:        c.acquiring,
+		quota:            quota{limit: c.rateLimit},
+		clock:            newClock(c.running, c.start),
+		faultDice:        newDice(c.seed, 1),
+		webhookDice:      newDice(c.seed, 2),
+		outbox:           map[uint64]*shipment{},
+		paymentRequests:  newCollection[*paymentRequest](),
+		transactions:     newCollection[*transaction](),
+		signingKeys:      newCollection[*signingKey](),
+		subscriptions:    newCollection[*subscription](),
+		tokens:           map[string]*sessionToken{},
+		remembered:       map[idempotencyKey]*remembered{},
+		accounts:         map[string]*account{},
+		captures:         newCollection[*capture](),
+		refunds:          newCollection[*refund](),
+		chargebacks:      newCollection[*chargeback](),
+		customerTokens:   map[string]*customerToken{},
 	}
-	s.URL = "http://" + listener.Addr().String()
-	s.served = make(chan struct{})
+	s.first = s.addAccount(s.PartnerAccountID)
+	if !s.acquiring {
+		s.accounts[""] = s.first
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// begin holds the mutex, so that nothing that fell due while there was no server happens, and nobody is answered, before all
+// is restored and the server knows its address.
+func (s *Server) begin(c config) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.state != "" {
+		if err := s.openState(c.state); err != nil {
+			return err
+		}
+	}
+	if c.socket {
+		if err := s.listen(c); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.paymentRequests.all() {
+		r.customerURL = s.customerURL(r.id)
+	}
+	s.settle()
+	return nil
+}
+
+func (s *Server) listen(c config) error {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ConnState:         s.countConn,
+		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: time.Minute,
 		IdleTimeout:       59 * time.Second, // Klarna's own
 	}
+	s.http.Protocols.SetHTTP1(true) // whose connections a fault can cut
+	scheme := "http"
+	if c.tls {
+		var err error
+		if s.authority, err = newAuthority(s.kept, c.clientCAs); err != nil {
+			return err
+		}
+		s.touch(s)
+		if s.http.TLSConfig, err = s.authority.serverConfig(); err != nil {
+			return err
+		}
+		scheme = "https"
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", c.addr)
+	if err != nil {
+		return fmt.Errorf("klarnatest: listen on %s: %w", c.addr, err)
+	}
+	s.URL = scheme + "://" + reachable(listener.Addr())
+	s.served = make(chan struct{})
 	go func() {
 		defer close(s.served)
-		_ = s.http.Serve(listener)
+		if c.tls {
+			_ = s.http.ServeTLS(listener, "", "")
+		} else {
+			_ = s.http.Serve(listener)
+		}
 	}()
 	return nil
+}
+
+// reachable is a listener's address for a client on the same machine.
+func reachable(addr net.Addr) string {
+	at, err := netip.ParseAddrPort(addr.String())
+	if err == nil && at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return addr.String()
 }
 
 // countConn lets Close wait for the goroutine that net/http keeps for each connection.
@@ -181,7 +287,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 
 	s.stop()
-	if s.http != nil {
+	if s.served != nil {
 		_ = s.http.Close()
 		<-s.served
 	}
@@ -191,6 +297,7 @@ func (s *Server) Close() {
 	s.wait(&s.ticks)
 	s.wait(&s.deliveries)
 	s.wait(&s.conns)
+	s.closeState()
 }
 
 var errClosed = errors.New("klarnatest: server is closed")
@@ -201,14 +308,19 @@ func (s *Server) unmet() []string {
 	defer s.mu.Unlock()
 	var list []string
 	for _, f := range s.faults {
-		list = append(list, fmt.Sprintf("scripted fault was never met: %s at %q, %d of %d times left",
-			f.Kind, f.Operation, f.left, f.times()))
+		if f.owed() {
+			list = append(list, fmt.Sprintf("scripted fault was never met: %s at %q, %d of %d times left",
+				f.Kind, f.Operation, f.left, f.times))
+		}
 	}
 	for _, r := range s.rules {
 		list = append(list, strings.TrimSpace(fmt.Sprintf("scripted authorize answer was never asked for: %s %s", r.Result, r.Reason)))
 	}
 	for _, w := range s.webhookFaults {
-		list = append(list, fmt.Sprintf("scripted webhook fault was never met: %s at %q", w.fault, w.pattern))
+		if w.owed() {
+			list = append(list, fmt.Sprintf("scripted webhook fault was never met: %s at %q, %d of %d times left",
+				w.Fault, w.EventType, w.left, w.times))
+		}
 	}
 	return list
 }

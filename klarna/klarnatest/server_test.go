@@ -28,6 +28,15 @@ func TestEveryOperationRefusesForTheSameReasons(t *testing.T) {
 		{"authorization.payment_request.update", "PATCH", "payment/requests/" + id, obj{"amount": 1}},
 		{"authorization.payment_request.cancel", "DELETE", "payment/requests/" + id, nil},
 		{"authorization.transaction.read", "GET", "payment/transactions/krn:none", nil},
+		{"authorization.transaction.update", "PATCH", "payment/transactions/krn:none", obj{}},
+		{"authorization.transaction.capture", "POST", "payment/transactions/krn:none/capture", obj{"capture_amount": 1}},
+		{"authorization.transaction.refund", "POST", "payment/transactions/krn:none/refund", obj{"refund_amount": 1}},
+		{"authorization.transaction.extend", "POST", "payment/transactions/krn:none/authorize", obj{}},
+		{"authorization.capture.read", "GET", "payment/captures/krn:none", nil},
+		{"authorization.capture.refund", "POST", "payment/captures/krn:none/refund", obj{"refund_amount": 1}},
+		{"authorization.refund.read", "GET", "payment/refunds/krn:none", nil},
+		{"authorization.chargeback.read", "GET", "payment/chargebacks/krn:none", nil},
+		{"authorization.token.revoke", "DELETE", "payment/tokens/krn:none", nil},
 	}
 	for _, op := range operations {
 		t.Run(op.name, func(t *testing.T) {

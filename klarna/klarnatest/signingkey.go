@@ -37,6 +37,7 @@ func (s *Server) newSigningKey() *signingKey {
 		createdAt: s.clock.now(),
 	}
 	s.signingKeys.add(k.ID, k)
+	s.touch(k)
 	return k
 }
 
@@ -52,8 +53,8 @@ type signingKeyBody struct {
 func (k *signingKey) body() signingKeyBody { return signingKeyBody{ID: k.ID, CreatedAt: k.createdAt} }
 
 func (s *Server) createSigningKey(*call) answer {
-	if len(s.signingKeys.order) >= maxSigningKeys {
-		return failure(http.StatusForbidden, codeForbidden, fmt.Sprintf("an account has at most %d signing keys", maxSigningKeys))
+	if len(s.signingKeys.byID) >= maxSigningKeys {
+		return forbidden("an account has at most %d signing keys", maxSigningKeys)
 	}
 	k := s.newSigningKey()
 	body := k.body()
@@ -62,8 +63,8 @@ func (s *Server) createSigningKey(*call) answer {
 }
 
 func (s *Server) listSigningKeys(*call) answer {
-	list := make([]signingKeyBody, 0, len(s.signingKeys.order))
-	for _, k := range s.signingKeys.order {
+	list := make([]signingKeyBody, 0, len(s.signingKeys.all()))
+	for _, k := range s.signingKeys.all() {
 		list = append(list, k.body())
 	}
 	return reply(http.StatusOK, map[string]any{"signing_keys": list})
@@ -84,12 +85,13 @@ func (s *Server) deleteSigningKey(c *call) answer {
 	if !ok {
 		return notFound("signing key")
 	}
-	for _, sub := range s.subscriptions.order {
+	for _, sub := range s.subscriptions.all() {
 		if sub.key == k {
 			return conflict("the webhook " + sub.id + " is signed with this key")
 		}
 	}
 	s.signingKeys.remove(k.ID)
+	s.drop(k)
 	return answer{status: http.StatusNoContent}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// subscription is a webhook. Its deliveries are made one after the other, so that a test sees them in the order in which
-// things happened. Each is signed with the key of the moment of its attempt.
+// subscription is a webhook. Its deliveries are made one after the other, unless [WithParallelDeliveries] says otherwise, so
+// that a test sees them in the order in which things happened. Each is signed with the key of the moment of its attempt.
 type subscription struct {
 	id        string
 	url       string
@@ -24,8 +24,10 @@ type subscription struct {
 	createdAt time.Time
 	updatedAt time.Time
 	deleted   bool
-	queue     []*shipment
-	draining  bool
+	client    *http.Client
+	queue     fifo[*shipment]
+	drains    int       // goroutines at work on the queue
+	overtaken *shipment // waits until the next event was shipped
 }
 
 const (
@@ -54,7 +56,9 @@ func (s *Server) newSubscription(draft subscription) *subscription {
 	draft.id = "krn:partner:global:notification:webhook:" + uuid.NewString()
 	draft.createdAt = s.clock.now()
 	draft.updatedAt = draft.createdAt
+	draft.client = s.newCourier()
 	s.subscriptions.add(draft.id, &draft)
+	s.touch(&draft)
 	return &draft
 }
 
@@ -145,15 +149,15 @@ func (s *Server) createWebhook(c *call) answer {
 	if len(found) > 0 {
 		return invalid(found...)
 	}
-	if slices.ContainsFunc(s.subscriptions.order, draft.sameAs) {
+	if slices.ContainsFunc(s.subscriptions.all(), draft.sameAs) {
 		return conflict("there is such a webhook already")
 	}
 	return reply(http.StatusCreated, s.newSubscription(draft).body())
 }
 
 func (s *Server) listWebhooks(*call) answer {
-	list := make([]webhookBody, 0, len(s.subscriptions.order))
-	for _, sub := range s.subscriptions.order {
+	list := make([]webhookBody, 0, len(s.subscriptions.all()))
+	for _, sub := range s.subscriptions.all() {
 		list = append(list, sub.body())
 	}
 	return reply(http.StatusOK, map[string]any{"webhooks": list})
@@ -180,6 +184,7 @@ func (s *Server) updateWebhook(c *call) answer {
 	}
 	draft.updatedAt = s.clock.now()
 	*sub = draft
+	s.touch(sub)
 	return reply(http.StatusOK, sub.body())
 }
 
@@ -188,8 +193,14 @@ func (s *Server) deleteWebhook(c *call) answer {
 	if !ok {
 		return notFound("webhook")
 	}
-	sub.deleted = true
+	sub.deleted, sub.overtaken = true, nil
 	s.subscriptions.remove(sub.id)
+	s.drop(sub)
+	for _, d := range s.outbox {
+		if d.subscription == sub {
+			s.unpack(d)
+		}
+	}
 	return answer{status: http.StatusNoContent}
 }
 
@@ -213,7 +224,7 @@ func (s *Server) simulateWebhook(c *call) answer {
 	if !sub.enabled() {
 		return conflict("the webhook is " + sub.status)
 	}
-	s.send(eventType, s.simulatedPayload(eventType), sub)
+	s.send(s.first, eventType, s.simulatedPayload(eventType), sub)
 	// Klarna's texts promise no more than a 2xx.
 	return answer{status: http.StatusAccepted}
 }

@@ -1,39 +1,75 @@
 package klarnatest
 
 import (
+	"encoding/json"
+	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 )
 
 const (
+	// transactionLife is the double's choice: how long an authorization lasts when nothing says so.
 	transactionLife = 28 * 24 * time.Hour
 	// An expired transaction can be extended for a week before it closes.
 	transactionGrace = 7 * 24 * time.Hour
+
+	maxCaptures   = 200
+	maxRefunds    = 200
+	maxOperations = 500
 )
 
+const (
+	transactionAuthorized = "AUTHORIZED"
+	transactionCompleted  = "COMPLETED"
+	transactionExpired    = "EXPIRED"
+	transactionClosed     = "CLOSED"
+
+	fundingPending = "PENDING"
+	fundingFunded  = "FUNDED"
+	fundingExpired = "EXPIRED"
+)
+
+// transaction is money that was authorized. Its amounts are in minor units of its currency, and captured and released
+// together are never more than amount.
 type transaction struct {
-	id        string
-	reference string
-	amount    int64
-	currency  string
-	state     string
-	request   *paymentRequest // nil when approved without a step-up
-	captures  []captureBody
-	createdAt time.Time
-	expiresAt time.Time
+	*account
+	id         string
+	reference  string
+	amount     int64 // authorized, extensions included
+	captured   int64
+	released   int64
+	refunded   int64
+	disputed   int64
+	currency   string
+	state      string
+	funding    string
+	purchase   json.RawMessage
+	request    string // id of the payment request, which may be forgotten by now; "" when approved without a step-up
+	captures   []*capture
+	refunds    []string // ids
+	disputes   []string // ids of chargebacks
+	operations int
+	createdAt  time.Time
+	expiresAt  time.Time
+	overAt     time.Time // since when nothing more is authorized
 }
 
+// remaining is what is still authorized: neither captured nor released.
+func (t *transaction) remaining() int64 { return t.amount - t.captured - t.released }
+
 type transactionBody struct {
-	ID        string        `json:"payment_transaction_id"`
-	Reference string        `json:"payment_transaction_reference"`
-	Amount    int64         `json:"amount"`
-	Currency  string        `json:"currency"`
-	State     string        `json:"state"`
-	ExpiresAt time.Time     `json:"expires_at"`
-	Funding   fundingBody   `json:"payment_funding"`
-	Captures  []captureBody `json:"payment_captures,omitempty"`
+	ID        string             `json:"payment_transaction_id"`
+	Reference string             `json:"payment_transaction_reference"`
+	Amount    int64              `json:"amount"`
+	Currency  string             `json:"currency"`
+	State     string             `json:"state"`
+	ExpiresAt time.Time          `json:"expires_at"`
+	Funding   fundingBody        `json:"payment_funding"`
+	Captures  []captureReference `json:"payment_captures,omitempty"`
+	Purchase  json.RawMessage    `json:"supplementary_purchase_data,omitempty"`
 }
 
 type fundingBody struct {
@@ -41,52 +77,85 @@ type fundingBody struct {
 	State string `json:"state"`
 }
 
-type captureBody struct {
-	ID        string `json:"payment_capture_id"`
-	Reference string `json:"payment_capture_reference,omitempty"`
-}
-
-func (t *transaction) body() *transactionBody {
-	return &transactionBody{
+// summary is t without the customer's data, as events show it.
+func (t *transaction) summary() *transactionBody {
+	b := &transactionBody{
 		ID:        t.id,
 		Reference: t.reference,
 		Amount:    t.amount,
 		Currency:  t.currency,
 		State:     t.state,
 		ExpiresAt: t.expiresAt,
-		Funding:   fundingBody{Type: "GUARANTEED", State: "PENDING"},
-		Captures:  t.captures,
+		Funding:   fundingBody{Type: "GUARANTEED", State: t.funding},
 	}
+	for _, c := range t.captures {
+		b.Captures = append(b.Captures, captureReference{c.id, c.reference})
+	}
+	return b
 }
 
-// newTransaction takes the money that an approval promises. The token, if any, is dead afterwards.
-func (s *Server) newTransaction(order authorizeOrder, token *sessionToken) *transaction {
+func (t *transaction) body() *transactionBody {
+	b := t.summary()
+	b.Purchase = t.purchase
+	return b
+}
+
+// newTransaction takes the money that an approval promises. request is what it finalizes, if anything.
+func (s *Server) newTransaction(partner *account, order authorizeOrder, request *paymentRequest) *transaction {
 	now := s.clock.now()
 	t := &transaction{
+		account:   partner,
 		id:        "krn:payment:eu1:transaction:" + uuid.NewString(),
 		reference: order.reference,
 		amount:    order.amount,
 		currency:  order.currency,
+		funding:   fundingPending,
+		purchase:  order.purchase.raw,
 		createdAt: now,
 		expiresAt: now.Add(transactionLife),
 	}
 	s.transactions.add(t.id, t)
-	if token != nil && token.request != nil {
-		t.request = token.request
-		t.request.transaction = t
+	authorized := t.deed(deedAuthorized, t.amount)
+	if request != nil {
+		t.request, request.transaction = request.id, t.id
+		authorized.request = request.id
 	}
-	s.moveTransaction(t, "AUTHORIZED")
+	s.note(authorized)
+	s.moveTransaction(t, transactionAuthorized)
 	if order.captureNow {
-		id := "krn:payment:eu1:capture:" + uuid.NewString()
-		t.captures = []captureBody{{ID: id, Reference: order.captureReference}}
-		s.moveTransaction(t, "COMPLETED")
+		s.capture(t, capture{amount: t.amount, reference: order.captureReference})
 		return t
 	}
-	s.schedule(t.expiresAt, func() {
-		s.moveTransaction(t, "EXPIRED")
-		s.schedule(t.expiresAt.Add(transactionGrace), func() { s.moveTransaction(t, "CLOSED") })
-	})
+	s.scheduleEnd(t)
 	return t
+}
+
+func (t *transaction) deed(kind deedKind, amount int64) deed {
+	return deed{
+		kind: kind, account: t.account.id, transaction: t.id, reference: t.reference, amount: amount, currency: t.currency,
+	}
+}
+
+// scheduleEnd lets t expire and then close, unless an extension moves either.
+func (s *Server) scheduleEnd(t *transaction) {
+	s.schedule(t.expiresAt, func() {
+		if t.state != transactionAuthorized || t.expiresAt.After(s.clock.now()) {
+			return
+		}
+		s.moveTransaction(t, transactionExpired)
+		if t.captured == 0 {
+			s.moveFunding(t, fundingExpired)
+		}
+		s.scheduleClosing(t)
+	})
+}
+
+func (s *Server) scheduleClosing(t *transaction) {
+	s.schedule(t.expiresAt.Add(transactionGrace), func() {
+		if t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
+			s.moveTransaction(t, transactionClosed)
+		}
+	})
 }
 
 type transactionEvent struct {
@@ -95,20 +164,152 @@ type transactionEvent struct {
 	PaymentRequestID string `json:"payment_request_id,omitempty"`
 }
 
+// over tells whether nothing more is authorized.
+func (t *transaction) over() bool {
+	return t.state == transactionCompleted || t.state == transactionClosed
+}
+
+func (t *transaction) event(previous string) transactionEvent {
+	return transactionEvent{transactionBody: t.summary(), PreviousState: previous, PaymentRequestID: t.request}
+}
+
 func (s *Server) moveTransaction(t *transaction, state string) {
-	event := transactionEvent{PreviousState: t.state}
-	if t.request != nil {
-		event.PaymentRequestID = t.request.id
-	}
+	previous := t.state
 	t.state = state
-	event.transactionBody = t.body()
-	s.emit("payment.transaction.state-change."+eventName(state), event)
+	s.touch(t)
+	if t.over() {
+		t.overAt = s.clock.now()
+		s.forgetTransactionLater(t)
+	}
+	s.emit(t.account, "payment.transaction.state-change."+eventName(state), t.event(previous))
+}
+
+// moveFunding is the double's choice: money is FUNDED with the first capture and EXPIRED when a transaction expires without
+// one.
+func (s *Server) moveFunding(t *transaction, state string) {
+	if t.funding != state {
+		t.funding = state
+		s.touch(t)
+		s.emit(t.account, "payment.funding.state-change."+eventName(state), t.event(""))
+	}
+}
+
+// release gives up what is still authorized.
+func (s *Server) release(t *transaction) {
+	s.note(t.deed(deedReleased, t.remaining()))
+	t.released += t.remaining()
+	s.touch(t)
+}
+
+// refuseOperation says why t may not be changed, which it may while in one of the states, or in any when none is given.
+func (t *transaction) refuseOperation(states ...string) *answer {
+	switch {
+	case len(states) > 0 && !slices.Contains(states, t.state):
+		return new(conflict("the payment transaction is " + t.state))
+	case t.operations >= maxOperations:
+		return new(forbidden("a payment transaction has at most %d operations", maxOperations))
+	}
+	return nil
 }
 
 func (s *Server) readTransaction(c *call) answer {
-	t, ok := s.transactions.byID[c.resource]
+	t, ok := own(c, s.transactions)
 	if !ok {
 		return notFound("payment transaction")
 	}
 	return reply(http.StatusOK, t.body())
+}
+
+func (s *Server) updateTransaction(c *call) answer {
+	t, ok := own(c, s.transactions)
+	if !ok {
+		return notFound("payment transaction")
+	}
+	var found problems
+	o := readObject(c.body, &found)
+	reference := o.text("payment_transaction_reference", 255)
+	data := readPurchase(o, t.amount).raw
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	if refused := t.refuseOperation(); refused != nil {
+		return *refused
+	}
+	t.operations++
+	s.touch(t)
+	if reference != "" {
+		t.reference = reference
+	}
+	if data != nil {
+		t.purchase = data
+	}
+	return reply(http.StatusOK, t.body())
+}
+
+func (s *Server) voidTransaction(c *call) answer {
+	t, ok := own(c, s.transactions)
+	if !ok {
+		return notFound("payment transaction")
+	}
+	if refused := t.refuseOperation(transactionAuthorized); refused != nil {
+		return *refused
+	}
+	t.operations++
+	s.release(t)
+	s.moveTransaction(t, transactionCompleted)
+	return reply(http.StatusOK, t.body())
+}
+
+// extendTransaction lets an authorization last longer by extension_days, by a whole life when there are none, and adds amount
+// to it.
+func (s *Server) extendTransaction(c *call) answer {
+	t, ok := own(c, s.transactions)
+	if !ok {
+		return notFound("payment transaction")
+	}
+	now := s.clock.now()
+	var found problems
+	o := readObject(c.body, &found)
+	days, amount := o.amount("extension_days"), o.amount("amount")
+	expiresAt := now.Add(transactionLife)
+	if o.has("extension_days") && days >= 0 && days < 1e6 {
+		expiresAt = later(now, t.expiresAt).AddDate(0, 0, int(days))
+	}
+	// JSON has no form for a year of five digits.
+	if days >= 1e6 || expiresAt.Year() > 9999 {
+		found.add("extension_days", "is too large")
+	}
+	if amount > math.MaxInt64-t.amount {
+		found.add("amount", "is too large")
+	}
+	data := readUnpaid(o).raw
+	if len(found) > 0 {
+		return invalid(found...)
+	}
+	if refused := t.refuseOperation(transactionAuthorized, transactionExpired); refused != nil {
+		return *refused
+	}
+	t.operations++
+	s.touch(t)
+	t.amount += amount
+	t.expiresAt = later(t.expiresAt, expiresAt)
+	if data != nil {
+		t.purchase = data
+	}
+	s.note(t.deed(deedExtended, amount))
+	if t.state == transactionExpired {
+		if t.funding == fundingExpired {
+			t.funding = fundingPending
+		}
+		s.moveTransaction(t, transactionAuthorized)
+	}
+	s.scheduleEnd(t)
+	return reply(http.StatusOK, t.body())
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -18,13 +18,15 @@ var retryDelays = [...]time.Duration{
 	10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
-// shipment is one event on its way to one subscription.
+// shipment is one event on its way to one subscription. Those that were neither delivered nor given up are the outbox.
 type shipment struct {
+	number       uint64 // in the order of their events
 	subscription *subscription
 	eventID      string
 	eventType    string
 	body         []byte
-	attempt      int
+	attempt      int       // the last one made
+	due          time.Time // of the next attempt
 }
 
 // Delivery is one attempt to deliver a webhook.
@@ -66,22 +68,22 @@ type metadata struct {
 	Live               bool      `json:"live"`
 }
 
-// emit sends an event to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
-func (s *Server) emit(eventType string, payload any) {
+// emit sends an event about an account to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
+func (s *Server) emit(subject *account, eventType string, payload any) {
 	var wanted []*subscription
-	for _, sub := range s.subscriptions.order {
+	for _, sub := range s.subscriptions.all() {
 		if sub.enabled() && slices.ContainsFunc(sub.patterns, func(p string) bool { return matches(p, eventType) }) {
 			wanted = append(wanted, sub)
 		}
 	}
-	s.send(eventType, payload, wanted...)
+	s.send(subject, eventType, payload, wanted...)
 }
 
-func (s *Server) send(eventType string, payload any, to ...*subscription) {
+func (s *Server) send(subject *account, eventType string, payload any, to ...*subscription) {
 	if len(to) == 0 {
 		return
 	}
-	times := s.deliverTimes(eventType)
+	fault := s.meetWebhookFault(eventType)
 	id, now := uuid.NewString(), s.clock.now()
 	for _, sub := range to {
 		body := encode(envelope{
@@ -90,7 +92,7 @@ func (s *Server) send(eventType string, payload any, to ...*subscription) {
 				EventType:          eventType,
 				EventVersion:       sub.version,
 				OccurredAt:         now,
-				SubjectAccountID:   s.PartnerAccountID,
+				SubjectAccountID:   subject.id,
 				RecipientAccountID: s.PartnerAccountID,
 				WebhookID:          sub.id,
 			},
@@ -99,10 +101,23 @@ func (s *Server) send(eventType string, payload any, to ...*subscription) {
 		// Indented, so that a receiver that decodes and encodes again before the check of the signature fails here too.
 		var indented bytes.Buffer
 		_ = json.Indent(&indented, body, "", " ")
-		for range times {
-			s.ship(&shipment{subscription: sub, eventID: id, eventType: eventType, body: indented.Bytes()})
-		}
+		s.dispatch(shipment{subscription: sub, eventID: id, eventType: eventType, body: indented.Bytes()}, fault)
 	}
+}
+
+// pack puts a shipment into the outbox, due at a time of the clock.
+func (s *Server) pack(d shipment, due time.Time) *shipment {
+	s.shipments++
+	d.number, d.due = s.shipments, due
+	s.outbox[d.number] = &d
+	s.touch(&d)
+	return &d
+}
+
+// unpack takes a shipment that was delivered, or never will be, out of the outbox.
+func (s *Server) unpack(d *shipment) {
+	delete(s.outbox, d.number)
+	s.drop(d)
 }
 
 // ship makes the next attempt of a delivery, as soon as those before it are done.
@@ -111,31 +126,34 @@ func (s *Server) ship(d *shipment) {
 		return
 	}
 	sub := d.subscription
-	sub.queue = append(sub.queue, d)
-	if !sub.draining {
-		sub.draining = true
+	sub.queue.push(d)
+	if sub.drains < s.parallel {
+		sub.drains++
 		s.deliveries.enter()
 		go s.drain(sub)
 	}
+}
+
+// shipLater makes the next attempt when it is due.
+func (s *Server) shipLater(d *shipment) {
+	s.schedule(d.due, func() { s.ship(d) })
 }
 
 func (s *Server) drain(sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.deliveries.leave()
-	defer func() { sub.draining = false }()
-	for len(sub.queue) > 0 && !s.closed {
-		d := sub.queue[0]
-		sub.queue = slices.Delete(sub.queue, 0, 1)
+	for sub.queue.len() > 0 && !s.closed {
+		d := sub.queue.pop()
 		if !sub.enabled() {
-			continue // given up: a webhook that was disabled or deleted gets nothing, and no retry either
+			s.unpack(d) // a webhook that was disabled or deleted gets nothing, and no retry either
+			continue
 		}
-		d.attempt++
 		entry := Delivery{
 			EventID:   d.eventID,
 			EventType: d.eventType,
 			URL:       sub.url,
-			Attempt:   d.attempt,
+			Attempt:   d.attempt + 1,
 			At:        s.clock.now(),
 			Body:      d.body,
 			Header: http.Header{
@@ -145,12 +163,40 @@ func (s *Server) drain(sub *subscription) {
 			},
 		}
 		s.mu.Unlock()
-		entry.StatusCode, entry.Err = s.post(entry)
+		entry.StatusCode, entry.Err = s.post(sub.client, entry)
 		s.mu.Lock()
-		s.deliveryLog = append(s.deliveryLog, entry)
-		if !delivered(entry.StatusCode) && d.attempt <= len(retryDelays) {
-			s.schedule(s.clock.now().Add(retryDelays[d.attempt-1]), func() { s.ship(d) })
+		if s.closed && entry.Err != nil {
+			break // Close cut it short, and a server that goes on from the state file makes the attempt
 		}
+		d.attempt++
+		s.deliveryLog.push(entry)
+		s.touch(&entry)
+		s.trimLogs()
+		if delivered(entry.StatusCode) || d.attempt > len(retryDelays) || sub.deleted {
+			s.unpack(d)
+			continue
+		}
+		d.due = s.clock.now().Add(retryDelays[d.attempt-1])
+		s.touch(d)
+		s.shipLater(d)
+	}
+	if sub.drains--; sub.drains == 0 {
+		// A kept connection is a goroutine, which must not outlive the deliveries.
+		sub.client.CloseIdleConnections()
+	}
+}
+
+// newCourier makes the client of one webhook's deliveries, so that a receiver that is slow holds up no other.
+func (s *Server) newCourier() *http.Client {
+	// No proxy of the environment sees a webhook.
+	var transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: s.parallel}
+	if s.transport != nil {
+		transport = struct{ http.RoundTripper }{s.transport} // whose idle connections are not ours to close
+	}
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
@@ -162,13 +208,13 @@ func delivered(status int) bool {
 	return false
 }
 
-func (s *Server) post(d Delivery) (status int, err error) {
+func (s *Server) post(courier *http.Client, d Delivery) (status int, err error) {
 	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
 	if err != nil {
 		return 0, fmt.Errorf("klarnatest: deliver webhook: %w", err)
 	}
 	r.Header = d.Header.Clone()
-	response, err := s.webhooks.Do(r)
+	response, err := courier.Do(r)
 	if err != nil {
 		return 0, fmt.Errorf("klarnatest: deliver webhook: %w", err)
 	}
@@ -181,7 +227,8 @@ func (s *Server) post(d Delivery) (status int, err error) {
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := slices.Clone(s.deliveryLog)
+	s.trimLogs()
+	list := slices.Clone(s.deliveryLog.all())
 	for i := range list {
 		list[i].Body = bytes.Clone(list[i].Body)
 		list[i].Header = list[i].Header.Clone()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -225,6 +226,174 @@ func TestALostWebhookIsNeverDelivered(t *testing.T) {
 	c.token(c.start(1))
 	server.Advance(48 * time.Hour)
 	equal(t, "events", inbox.types(), "submitted in-progress")
+}
+
+func TestALateWebhookComesByTheClock(t *testing.T) {
+	server, c := newPair(t)
+	inbox := newInbox(t)
+	server.Subscribe(inbox.URL)
+	server.ScriptWebhook("*.submitted", klarnatest.WebhookLate) // does not fit: a wildcard stands at the end
+	server.ClearFaults()
+	server.ScriptWebhooks(
+		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookLate},
+		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookLate, Delay: 10 * time.Second},
+	)
+	c.token(c.start(1))
+	server.Flush()
+	equal(t, "at once", inbox.types(), "completed")
+	server.Advance(10 * time.Second)
+	equal(t, "after 10 seconds", inbox.types(), "completed in-progress")
+	server.Advance(50 * time.Second)
+	equal(t, "after a minute", inbox.types(), "completed in-progress submitted")
+	equal(t, "the time of the event", inbox.events()[2].text("metadata.occurred_at"), server.Now().Add(-time.Minute).Format(time.RFC3339))
+}
+
+func TestAReorderedWebhookComesAfterTheNext(t *testing.T) {
+	server, c := newPair(t)
+	inbox, other := newInbox(t), newInbox(t)
+	server.Subscribe(inbox.URL)
+	server.Subscribe(other.URL, "payment.request.state-change.completed")
+	server.ScriptWebhook("payment.request.state-change.submitted", klarnatest.WebhookReorder)
+	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookReorder)
+	c.token(c.start(1))
+	server.Flush()
+	equal(t, "nothing came after the last", inbox.types(), "in-progress submitted")
+	server.Advance(time.Minute)
+	equal(t, "events", inbox.types(), "in-progress submitted completed")
+	equal(t, "events of another webhook", other.types(), "completed")
+	c.start(1)
+	server.Advance(time.Hour)
+	equal(t, "once each", inbox.types(), "in-progress submitted completed submitted")
+}
+
+func TestWebhooksThatAllAreReorderedAreSwappedInPairs(t *testing.T) {
+	server, c := newPair(t)
+	inbox := newInbox(t)
+	server.Subscribe(inbox.URL)
+	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookReorder, Probability: 1})
+	c.want(200, "POST", authorizePath, order(1), withToken(c.token(c.start(1))))
+	server.Flush()
+	equal(t, "events", inbox.types(), "in-progress submitted authorized completed")
+}
+
+func TestChanceOfWebhooksIsTheSameForTheSameSeed(t *testing.T) {
+	luck := func(seed int64) string {
+		server, c := newSocketless(t, klarnatest.WithSeed(seed), klarnatest.WithWebhookTransport(answering(200)))
+		server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
+		server.ScriptWebhooks(
+			klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Probability: 0.3},
+			klarnatest.WebhookRule{Fault: klarnatest.WebhookDuplicate, Probability: 0.3, Times: 9},
+		)
+		var arrived strings.Builder
+		for range 100 {
+			before := len(server.Deliveries())
+			c.want(201, "POST", requestsPath, draft(1))
+			server.Flush()
+			fmt.Fprint(&arrived, len(server.Deliveries())-before)
+		}
+		return arrived.String()
+	}
+	first := luck(7)
+	equal(t, "the same again", luck(7), first)
+	equal(t, "another seed", luck(8) == first, false)
+	equal(t, "twice", strings.Count(first, "2"), 9)
+	if lost := strings.Count(first, "0"); lost < 15 || lost > 45 {
+		t.Errorf("%d of 100 were lost, want about 30", lost)
+	}
+}
+
+// answering is a receiver without a socket.
+func answering(status int) http.RoundTripper {
+	return roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+	})
+}
+
+func TestAReceiverThatHangsHoldsUpNoOther(t *testing.T) {
+	server, c := newPair(t)
+	called, release := make(chan struct{}, 100), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		called <- struct{}{}
+		<-release
+	}))
+	t.Cleanup(slow.Close)
+	arrived := make(chan struct{}, 100)
+	quick := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	t.Cleanup(quick.Close)
+	server.Subscribe(slow.URL, "payment.request.state-change.submitted")
+	server.Subscribe(quick.URL, "payment.request.state-change.submitted")
+	c.start(1)
+	<-called
+	for range 20 {
+		c.start(1)
+	}
+	for range 21 {
+		<-arrived
+	}
+	equal(t, "second calls of the receiver that hangs", len(called), 0)
+	close(release)
+	server.Flush()
+	equal(t, "deliveries", len(server.Deliveries()), 42)
+}
+
+func TestDeliveriesOfOneWebhookMayRunAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		running := 0
+		var mu sync.Mutex
+		server, c := newSocketless(t, klarnatest.WithParallelDeliveries(3),
+			klarnatest.WithWebhookTransport(roundTrip(func(*http.Request) (*http.Response, error) {
+				mu.Lock()
+				running++
+				mu.Unlock()
+				<-release
+				return answering(204).RoundTrip(nil)
+			})))
+		server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
+		for range 5 {
+			c.start(1)
+		}
+		synctest.Wait()
+		equal(t, "deliveries at once", running, 3)
+		close(release)
+		server.Flush()
+		equal(t, "deliveries", running, 5)
+	})
+}
+
+// Connections are kept while deliveries follow each other, and not longer.
+func TestAConnectionToAReceiverEndsWithTheDeliveries(t *testing.T) {
+	server, c := newPair(t)
+	opened, closed := 0, 0
+	var mu sync.Mutex
+	gate := make(chan struct{})
+	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-gate }))
+	allClosed := make(chan struct{}, 100)
+	receiver.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch state {
+		case http.StateNew:
+			opened++
+		case http.StateClosed:
+			if closed++; closed == opened {
+				allClosed <- struct{}{}
+			}
+		}
+	}
+	receiver.Start()
+	t.Cleanup(receiver.Close)
+	server.Subscribe(receiver.URL, "payment.request.state-change.submitted")
+	for range 20 {
+		c.start(1)
+	}
+	close(gate)
+	server.Flush()
+	<-allClosed
+	equal(t, "deliveries", len(server.Deliveries()), 20)
+	mu.Lock()
+	defer mu.Unlock()
+	equal(t, "connections", opened, 1)
 }
 
 func TestAReceiverCallsBackIntoTheServer(t *testing.T) {

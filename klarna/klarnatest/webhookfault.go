@@ -1,8 +1,10 @@
 package klarnatest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // WebhookFault is a way in which a webhook goes wrong.
@@ -13,42 +15,115 @@ const (
 	WebhookDuplicate WebhookFault = iota + 1
 	// WebhookLose never delivers the event.
 	WebhookLose
+	// WebhookLate delivers the event WebhookRule.Delay after it happened.
+	WebhookLate
+	// WebhookReorder delivers the event after the next one of the same webhook, or WebhookRule.Delay after it happened when
+	// none came by then.
+	WebhookReorder
 )
+
+var webhookFaultNames = [...]string{"", "WebhookDuplicate", "WebhookLose", "WebhookLate", "WebhookReorder"}
 
 // String returns the name of the constant.
 func (f WebhookFault) String() string {
-	switch f {
-	case WebhookDuplicate:
-		return "WebhookDuplicate"
-	case WebhookLose:
-		return "WebhookLose"
+	if f < WebhookDuplicate || int(f) >= len(webhookFaultNames) {
+		return fmt.Sprintf("WebhookFault(%d)", int(f))
 	}
-	return fmt.Sprintf("WebhookFault(%d)", int(f))
+	return webhookFaultNames[f]
 }
 
+// WebhookRule lets events go wrong on their way to every webhook that wants them.
+type WebhookRule struct {
+	// EventType is the type of the events that meet the fault, or a wildcard as in [Server.Subscribe]; "" is any.
+	EventType string
+	// Fault is what goes wrong.
+	Fault WebhookFault
+	// Delay is how late WebhookLate and WebhookReorder deliver, on the server's clock. 0 is a minute.
+	Delay time.Duration
+	// Times is how many events meet the fault. 0 is 1, and without end for a rule with a Probability.
+	Times int
+	// Probability, above 0 and at most 1, lets chance say which events meet the fault. See [Fault].
+	Probability float64
+}
+
+// webhookDelay is that of a rule without one.
+const webhookDelay = time.Minute
+
 type scriptedWebhook struct {
-	pattern string
-	fault   WebhookFault
+	WebhookRule
+	aim
 }
 
 // ScriptWebhook lets the next event that matches the pattern, a type or a wildcard as in [Server.Subscribe], and that
 // somebody subscribed to meet the fault. One that was not met fails the test.
 func (s *Server) ScriptWebhook(eventTypePattern string, fault WebhookFault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.webhookFaults = append(s.webhookFaults, scriptedWebhook{eventTypePattern, fault})
+	s.ScriptWebhooks(WebhookRule{EventType: eventTypePattern, Fault: fault})
 }
 
-// deliverTimes takes the fault that an event meets and says how often the event is delivered.
-func (s *Server) deliverTimes(eventType string) int {
-	i := slices.IndexFunc(s.webhookFaults, func(w scriptedWebhook) bool { return matches(w.pattern, eventType) })
-	if i < 0 {
-		return 1
+// ScriptWebhooks lets coming events that somebody subscribed to meet faults, each event the first that fits. A rule without
+// a Probability that was not met as often as scripted fails the test. It panics on a rule that means nothing.
+func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, rule := range rules {
+		if rule.Fault < WebhookDuplicate || int(rule.Fault) >= len(webhookFaultNames) {
+			panic(fmt.Sprintf("klarnatest: there is no webhook fault %s", rule.Fault))
+		}
+		rule.EventType = cmp.Or(rule.EventType, "*")
+		rule.Delay = cmp.Or(rule.Delay, webhookDelay)
+		s.webhookFaults = append(s.webhookFaults, &scriptedWebhook{rule, newAim(rule.Times, rule.Probability)})
 	}
-	fault := s.webhookFaults[i].fault
-	s.webhookFaults = slices.Delete(s.webhookFaults, i, i+1)
-	if fault == WebhookLose {
-		return 0
+}
+
+// meetWebhookFault takes the fault that an event meets. The zero value is none.
+func (s *Server) meetWebhookFault(eventType string) WebhookRule {
+	for i, w := range s.webhookFaults {
+		if !matches(w.EventType, eventType) || !w.hit(s.webhookDice) {
+			continue
+		}
+		if w.spent() {
+			s.webhookFaults = slices.Delete(s.webhookFaults, i, i+1)
+		}
+		return w.WebhookRule
 	}
-	return 2
+	return WebhookRule{}
+}
+
+// dispatch sends a shipment on its way, with the fault in it.
+func (s *Server) dispatch(d shipment, fault WebhookRule) {
+	now := s.clock.now()
+	switch fault.Fault {
+	case WebhookLose:
+		return
+	case WebhookLate:
+		s.shipLater(s.pack(d, now.Add(fault.Delay)))
+		return
+	case WebhookReorder:
+		// What comes after an overtaken event is itself in the right place: one swap is two events.
+		if d.subscription.overtaken == nil {
+			s.overtake(s.pack(d, now.Add(fault.Delay)))
+			return
+		}
+	case WebhookDuplicate:
+		s.ship(s.pack(d, now))
+	}
+	s.ship(s.pack(d, now))
+	if held := d.subscription.overtaken; held != nil {
+		d.subscription.overtaken = nil
+		s.touch(held)
+		s.ship(held)
+	}
+}
+
+// overtake holds an event until the next one of its webhook, or until it is due.
+func (s *Server) overtake(d *shipment) {
+	sub := d.subscription
+	sub.overtaken = d
+	s.schedule(d.due, func() {
+		if sub.overtaken == d {
+			sub.overtaken = nil
+			s.touch(d)
+			s.ship(d)
+		}
+	})
 }

@@ -1,4 +1,5 @@
-package main
+// Package tap watches the calls between the parties of an example, so that their code need not know of it.
+package tap
 
 import (
 	"bytes"
@@ -10,10 +11,12 @@ import (
 	"strings"
 )
 
-// The taps write every call between two parties into the journal, so that merchant and gateway need not know of it.
+// Begin is told of a call that one party makes to another: what is called, and the parts of the request that tell a reader what is asked. It
+// returns what to tell when the call has ended. No token and no name is among what it is told.
+type Begin func(from, to, call, with string) (end func(result string))
 
-// transport taps the calls that a party makes.
-func (j *journal) transport(from, to string, next http.RoundTripper) http.RoundTripper {
+// Transport taps the calls that a party makes.
+func (begin Begin) Transport(from, to string, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		var asked []byte
 		if r.GetBody != nil {
@@ -21,10 +24,10 @@ func (j *journal) transport(from, to string, next http.RoundTripper) http.RoundT
 				asked, _ = io.ReadAll(body) // in memory
 			}
 		}
-		s := j.begin(from, to, call(r), facts(asked, r.URL.Query().Get))
+		end := begin(from, to, call(r), facts(asked, r.URL.Query().Get))
 		response, err := next.RoundTrip(r)
 		if err != nil {
-			s.end("no answer")
+			end("no answer")
 			return nil, err
 		}
 		answered, err := io.ReadAll(response.Body)
@@ -32,11 +35,11 @@ func (j *journal) transport(from, to string, next http.RoundTripper) http.RoundT
 			err = closeErr
 		}
 		if err != nil {
-			s.end("a broken answer")
+			end("a broken answer")
 			return nil, err
 		}
 		response.Body = io.NopCloser(bytes.NewReader(answered))
-		s.end(result(response.StatusCode, answered, response.Header.Get("Location")))
+		end(result(response.StatusCode, answered, response.Header.Get("Location")))
 		return response, nil
 	})
 }
@@ -45,8 +48,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// handler taps the calls that a party receives.
-func (j *journal) handler(from, to string, next http.Handler) http.Handler {
+// Webhooks taps the webhooks that a party receives.
+func (begin Begin) Webhooks(from, to string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {
@@ -54,10 +57,20 @@ func (j *journal) handler(from, to string, next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		s := j.begin(from, to, "webhook", facts(body, r.URL.Query().Get))
+		end := begin(from, to, "webhook", facts(body, r.URL.Query().Get))
 		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(recorded, r)
-		s.end(result(recorded.status, nil, ""))
+		end(result(recorded.status, nil, ""))
+	})
+}
+
+// Handler taps what a party is asked by browsers. What the answers hold is not told.
+func (begin Begin) Handler(from, to string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end := begin(from, to, call(r), facts(nil, r.URL.Query().Get))
+		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorded, r)
+		end(result(recorded.status, nil, w.Header().Get("Location")))
 	})
 }
 
@@ -70,6 +83,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController reach what is below.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // call is method and path without the account, which is the same in all of them, and without what makes ids long.
 func call(r *http.Request) string {
@@ -122,7 +138,7 @@ func result(status int, body []byte, location string) string {
 	for _, fact := range []string{
 		m.text("instruction"), m.text("payment_transaction_response", "result"), m.text("state"), m.text("status"),
 		m.text("error_code"), short(m.text("payment_transaction_response", "payment_transaction", "payment_transaction_id")),
-		methodTypes(m), redirect(location),
+		methodTypes(m), Redirect(location),
 	} {
 		if fact != "" {
 			told = append(told, fact)
@@ -131,8 +147,8 @@ func result(status int, body []byte, location string) string {
 	return strings.Join(told, " ")
 }
 
-// redirect says that there is one: the address may hold a token.
-func redirect(location string) string {
+// Redirect tells that there is an address to go to, and not which: it may hold a token.
+func Redirect(location string) string {
 	if location == "" {
 		return ""
 	}

@@ -1,0 +1,106 @@
+package flow_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// The smallest gateway: what is begun, the webhook, the customer's return and the recovery loop.
+func Example_gateway() {
+	double, err := klarnatest.Start() // a Klarna in this process
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer double.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	key := double.Subscribe(server.URL+"/klarna/webhook", "payment.*")
+	signingKey := webhook.Key{ID: key.ID, Secret: webhook.NewSecret(key.Secret)}
+	partnerAccountID, sealSecret, redirect := double.PartnerAccountID, klarna.NewSecret("64 random hexadecimal characters, the same in every replica"), func(string) {}
+	var orders sync.Mutex
+
+	client, err := klarna.NewClient(double.APIKey, klarna.WithBaseURL(double.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := flow.NewMemoryStore() // flow/sqlstore in a program that must survive a crash
+
+	coordinator, err := flow.New(client, store, sealSecret,
+		flow.WithReport(func(_ context.Context, t flow.Transition) error {
+			if t.To == flow.StateAuthorized {
+				orders.Lock()
+				defer orders.Unlock()
+				fmt.Println(t.Purchase.ID, "is paid:", t.Purchase.Amount, t.Purchase.Currency)
+			}
+			return nil
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	go coordinator.Run(ctx) // the recovery loop
+
+	verifier, err := webhook.NewVerifier(signingKey)
+	if err != nil {
+		log.Fatal(err)
+	}
+	webhooks, err := webhook.NewHandler(verifier, coordinator.HandleEvent)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux.Handle("POST /klarna/webhook", webhooks)
+
+	returnURL, err := authorization.ReturnURL("https://shop.example/return?order=1", authorization.PlaceholderID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	first := authorization.Request{
+		Currency:                  "EUR",
+		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 118_00},
+		StepUpConfig: &authorization.StepUpConfig{
+			CustomerInteractionConfig: authorization.CustomerInteractionConfig{
+				Method: authorization.Handover, ReturnURL: returnURL,
+			},
+		},
+	}
+
+	purchase := flow.Purchase{ID: "order-1", PartnerAccountID: partnerAccountID, Request: first}
+	status, err := coordinator.Begin(ctx, purchase)
+	if err != nil {
+		log.Fatal(err) // not the end: repeat Begin, or Cancel
+	}
+	switch status.State {
+	case flow.StateAwaitingCustomer:
+		redirect(status.PaymentRequestURL)
+	case flow.StateAuthorized:
+		fmt.Println("paid at once")
+	case flow.StateDeclined:
+		fmt.Println("offer another payment method")
+	}
+
+	if _, err := double.Approve(status.PaymentRequestID); err != nil { // the customer, at Klarna
+		log.Fatal(err)
+	}
+	double.Flush() // the webhook has come
+
+	status, err = coordinator.HandleReturn(ctx, "order-1") // the customer is back
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(status.State)
+	// Output:
+	// order-1 is paid: 11800 EUR
+	// AUTHORIZED
+}

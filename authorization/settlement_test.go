@@ -1,0 +1,157 @@
+package authorization_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// pay authorizes 118.00 EUR and returns the transaction's id.
+func pay(t *testing.T, server *klarnatest.Server, c *authorization.Client) string {
+	t.Helper()
+	token := klarna.NewSecret(server.IssueSessionToken("EUR", 11_800))
+	answer, err := c.Authorize(t.Context(), order(), klarna.WithSessionToken(token))
+	return outcome[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID
+}
+
+func TestWhatIsAuthorizedIsCapturedRefundedAndVoided(t *testing.T) {
+	server, c := newDouble(t)
+	id := pay(t, server, c)
+	captured, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureRequest{
+		CaptureAmount: 5_000, PaymentCaptureReference: "shipment-1",
+		SupplementaryCaptureData: &authorization.SupplementaryCaptureData{LineItems: []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: 5_000}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, err := c.ReadCapture(t.Context(), captured.PaymentCaptureID); err != nil || diff(captured, read) != "" {
+		t.Errorf("read back (-captured +read): %v\n%s", err, diff(captured, read))
+	}
+	ofCapture, err := c.RefundCapture(t.Context(), captured.PaymentCaptureID, authorization.CaptureRefund{RefundAmount: 1_000, PaymentRefundReference: "return-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, err := c.ReadRefund(t.Context(), ofCapture.PaymentRefundID); err != nil || diff(ofCapture, read) != "" {
+		t.Errorf("read back (-refunded +read): %v\n%s", err, diff(ofCapture, read))
+	}
+	if _, err := c.RefundTransaction(t.Context(), id, authorization.TransactionRefund{RefundAmount: 4_000, RefundReference: "return-2"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.RefundTransaction(t.Context(), id, authorization.TransactionRefund{RefundAmount: 1, RefundReference: "return-3"}); !errors.Is(err, klarna.CodeValidationError) {
+		t.Errorf("refunded beyond what was captured: %v", err)
+	}
+	voided, err := c.VoidTransaction(t.Context(), id)
+	if err != nil || voided.State != authorization.TransactionCompleted {
+		t.Fatalf("voided it is %v, %v", voided, err)
+	}
+	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureRequest{CaptureAmount: 1}); !errors.Is(err, klarna.CodeResourceConflict) {
+		t.Errorf("captured after the void: %v", err)
+	}
+
+	known := server.Transactions()[0]
+	if known.CapturedAmount != 5_000 || known.RefundedAmount != 5_000 || known.VoidedAmount != 6_800 {
+		t.Errorf("the ledger is %+v", known)
+	}
+	var references []string
+	for _, taken := range server.Captures() {
+		references = append(references, taken.Reference)
+	}
+	for _, given := range server.Refunds() {
+		references = append(references, given.Reference)
+	}
+	if diff := cmp.Diff([]string{"shipment-1", "return-1", "return-2"}, references); diff != "" {
+		t.Errorf("references (-want +got):\n%s", diff)
+	}
+	server.CheckInvariants(t)
+}
+
+func TestACaptureIsRepeatedAfterAnAnswerThatWasLost(t *testing.T) {
+	server, c := newDouble(t)
+	id := pay(t, server, c)
+	server.Script(klarnatest.Fault{Operation: "authorization.transaction.capture", Kind: klarnatest.FaultDropAfter})
+	capture := authorization.CaptureRequest{CaptureAmount: 11_800, PaymentCaptureReference: "shipment-1"}
+	if _, err := newDoublesClient(t, server, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1})).CaptureTransaction(t.Context(), id, capture); err == nil {
+		t.Fatal("the lost answer arrived")
+	}
+	captured, err := c.CaptureTransaction(t.Context(), id, capture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := server.Captures(); len(all) != 1 || all[0].PaymentCaptureID != captured.PaymentCaptureID {
+		t.Errorf("captured %s, and the ledger is %+v", captured.PaymentCaptureID, all)
+	}
+	server.CheckInvariants(t)
+}
+
+func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
+	server, c := newDouble(t)
+	id := pay(t, server, c)
+	before, err := c.ReadTransaction(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extended, err := c.ExtendTransaction(t.Context(), id, authorization.Extension{ExtensionDays: 3, Amount: new(int64(200))})
+	if err != nil || extended.Amount != 12_000 || !extended.ExpiresAt.Equal(before.ExpiresAt.AddDate(0, 0, 3)) {
+		t.Errorf("extended it is %+v, %v", extended, err)
+	}
+	updated, err := c.UpdateTransaction(t.Context(), id, authorization.TransactionUpdate{PaymentTransactionReference: "transaction-2"})
+	if err != nil || updated.PaymentTransactionReference != "transaction-2" {
+		t.Errorf("updated it is %+v, %v", updated, err)
+	}
+	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureRequest{CaptureAmount: 12_000}); err != nil {
+		t.Fatal(err)
+	}
+	chargeback, err := server.Chargeback(id, 12_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := c.ReadChargeback(t.Context(), chargeback)
+	if err != nil || string(read.Unknown["payment_chargeback_id"]) != `"`+chargeback+`"` {
+		t.Errorf("the chargeback is %s, %v", read.Raw, err)
+	}
+}
+
+func TestAStoredCustomerPaysWithoutAStepUp(t *testing.T) {
+	server, c := newDouble(t)
+	answer, err := c.Authorize(t.Context(), authorization.Request{
+		Currency: "EUR",
+		RequestCustomerToken: &authorization.RequestCustomerToken{
+			Scopes: []authorization.Scope{authorization.ScopeCustomerNotPresent}, CustomerTokenReference: "customer-1",
+		},
+	}, klarna.WithSessionToken(klarna.NewSecret(server.IssueSessionToken("EUR", 0))))
+	stored := outcome[authorization.TokenIssued](t, answer, err).CustomerToken.Secret()
+
+	answer, err = c.Authorize(t.Context(), order(), klarna.WithCustomerToken(stored))
+	outcome[authorization.Approved](t, answer, err)
+	p, err := c.CreatePaymentRequest(t.Context(), params(), klarna.WithCustomerToken(stored))
+	if err != nil || p.State != authorization.StateCompleted {
+		t.Fatalf("the payment request is %v, %v", p, err)
+	}
+	if approval, err := p.Approval(); err != nil || approval.Amount != 11_800 {
+		t.Errorf("its approval is %v, %v", approval, err)
+	}
+	checkLedger(t, server, 11_800)
+}
+
+func TestAPartnersPaymentDoesNotExistForAnother(t *testing.T) {
+	server := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithAcquiringPartner())
+	id := pay(t, server, newDoublesClient(t, server))
+	gateway, err := klarna.NewClient(server.APIKey, klarna.WithBaseURL(server.URL), klarna.WithHTTPClient(&http.Client{Transport: server.Transport()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := authorization.New(gateway.ForAccount(server.AddAccount()))
+	if p, err := other.ReadTransaction(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
+		t.Errorf("%v, %v", p, err)
+	}
+	if answer, err := authorization.New(gateway).Authorize(t.Context(), order()); answer != nil || !errors.Is(err, klarna.CodeOperationForbidden) {
+		t.Errorf("for no account: %v, %v", answer, err)
+	}
+	checkLedger(t, server, 11_800)
+}

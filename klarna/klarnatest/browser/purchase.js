@@ -1,0 +1,20 @@
+// What the purchase page adds when it was opened by the SDK in a window of its own: it tells the page behind what
+// happened and closes. Without JavaScript, and in a window of the customer's, the forms lead back to the shop.
+"use strict";
+
+const { openerOrigin, paymentRequestId, state, shipping, done } = document.body.dataset;
+
+if (window.opener && openerOrigin) {
+  const tell = (message) => window.opener.postMessage({ source: "klarna-double", paymentRequestId, ...message }, openerOrigin);
+  if (done !== undefined) {
+    tell({ type: "done", state });
+    window.close();
+  } else if (shipping) {
+    tell({ type: "shipping", shipping: JSON.parse(shipping) });
+  }
+  for (const form of document.forms) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "popup", value: "1" });
+    form.append(field);
+  }
+}

@@ -1,0 +1,66 @@
+package klarnatest
+
+import (
+	"os"
+	"strconv"
+	"strings"
+)
+
+// StateInMemoryAndInFile is the same twice when a restart would lose nothing.
+func (s *Server) StateInMemoryAndInFile() (inMemory, inFile string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inMemory = string(encode(s.snapshot()))
+	data, err := os.ReadFile(s.state.path)
+	if err != nil {
+		return "", "", err
+	}
+	known, err := readState(data)
+	if err != nil {
+		return "", "", err
+	}
+	again := newServer(config{retention: s.retention})
+	again.state = &stateFile{seen: map[any]bool{}} // so that its logs are as short
+	if err := again.restore(known); err != nil {
+		return "", "", err
+	}
+	return inMemory, string(encode(again.snapshot())), nil
+}
+
+// BreakStateFile lets every write fail until it is repaired.
+func (s *Server) BreakStateFile() (repair func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	readOnly, err := os.Open(s.state.path)
+	if err != nil {
+		return nil, err
+	}
+	good := s.state.file
+	s.state.file = readOnly
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.state.file = good
+		_ = readOnly.Close()
+	}, nil
+}
+
+// StateFileOf is a state file with these chapters, under whose checksums nothing hides.
+func StateFileOf(version int, chapters ...string) []byte {
+	var b strings.Builder
+	b.WriteString(stateHeader + strconv.Itoa(version) + "\n")
+	for _, text := range chapters {
+		b.WriteString(checksum([]byte(text)) + " " + text + "\n")
+	}
+	return []byte(b.String())
+}
+
+// ChaptersOf takes a state file apart.
+func ChaptersOf(file []byte) (chapters []string) {
+	lines := strings.Split(strings.TrimSpace(string(file)), "\n")
+	for _, line := range lines[1:] {
+		_, text, _ := strings.Cut(line, " ")
+		chapters = append(chapters, text)
+	}
+	return chapters
+}

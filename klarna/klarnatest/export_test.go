@@ -1,0 +1,18 @@
+package klarnatest
+
+// Held counts what the server remembers.
+func (s *Server) Held() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return map[string]int{
+		"payment requests":  len(s.paymentRequests.byID),
+		"transactions":      len(s.transactions.byID),
+		"session tokens":    len(s.tokens),
+		"idempotency keys":  len(s.remembered),
+		"requests":          s.requests.len(),
+		"deliveries":        s.deliveryLog.len(),
+		"webhooks to come":  len(s.outbox),
+		"appointments":      len(s.agenda.heap),
+		"removed, in order": len(s.paymentRequests.removed) + len(s.transactions.removed),
+	}
+}

@@ -1,0 +1,154 @@
+package klarnatest
+
+import (
+	"fmt"
+	"testing"
+)
+
+// CheckInvariants fails the test for everything that must not have happened, whoever did it, judged by a journal of what did:
+//
+//   - a purchase, which is a payment_transaction_reference of an account, with two transactions
+//   - a transaction whose payment request the customer did not approve, or approved for another amount or currency
+//   - a payment request finalized twice, after its cancel, or under another reference than its first authorize had
+//   - a capture beyond what is authorized, or a refund beyond what is captured
+//
+// The server itself refuses most of it, but not two purchases of one reference, which Klarna does not promise to refuse.
+func (s *Server) CheckInvariants(t testing.TB) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.retention > 0 {
+		t.Error("klarnatest: a server with a retention has no journal to judge by")
+	}
+	for _, violation := range s.journal.violations() {
+		t.Errorf("klarnatest: %s", violation)
+	}
+}
+
+// audit is what a journal tells so far.
+type audit struct {
+	found        []string
+	requests     map[string]*auditedRequest
+	transactions map[string]*auditedTransaction
+	captures     map[string]*auditedCapture
+	purchases    map[purchaseKey]string
+}
+
+type purchaseKey struct{ account, reference string }
+
+type auditedRequest struct {
+	reference   string
+	approved    bool
+	canceled    bool
+	amount      int64
+	currency    string
+	transaction string
+}
+
+type auditedTransaction struct{ authorized, captured, refunded int64 }
+
+type auditedCapture struct{ amount, refunded int64 }
+
+// violations reads the journal once, from its start.
+func (j journal) violations() []string {
+	a := audit{
+		requests:     map[string]*auditedRequest{},
+		transactions: map[string]*auditedTransaction{},
+		captures:     map[string]*auditedCapture{},
+		purchases:    map[purchaseKey]string{},
+	}
+	for _, d := range j {
+		a.read(d)
+	}
+	return a.found
+}
+
+func (a *audit) report(format string, args ...any) {
+	a.found = append(a.found, fmt.Sprintf(format, args...))
+}
+
+func (a *audit) read(d deed) {
+	switch d.kind {
+	case deedRequested:
+		a.requests[d.request] = &auditedRequest{reference: d.reference}
+	case deedApproved:
+		r := a.request(d)
+		r.approved, r.amount, r.currency = true, d.amount, d.currency
+	case deedCanceled:
+		a.request(d).canceled = true
+	case deedAuthorized:
+		a.authorized(d)
+	case deedExtended:
+		a.transaction(d).authorized += d.amount
+	case deedReleased, deedCaptured, deedRefunded:
+		a.moved(d)
+	}
+}
+
+// request finds what the deed speaks of; one that nobody requested is one that nobody approved.
+func (a *audit) request(d deed) *auditedRequest {
+	if a.requests[d.request] == nil {
+		a.requests[d.request] = &auditedRequest{}
+	}
+	return a.requests[d.request]
+}
+
+func (a *audit) transaction(d deed) *auditedTransaction {
+	if a.transactions[d.transaction] == nil {
+		a.transactions[d.transaction] = &auditedTransaction{}
+	}
+	return a.transactions[d.transaction]
+}
+
+func (a *audit) authorized(d deed) {
+	a.transaction(d).authorized += d.amount
+	key := purchaseKey{d.account, d.reference}
+	if first, twice := a.purchases[key]; twice {
+		a.report("the purchase %q of %s has two transactions, %s and %s", d.reference, d.account, first, d.transaction)
+	}
+	a.purchases[key] = d.transaction
+	if d.request == "" {
+		return
+	}
+	r := a.request(d)
+	switch {
+	case !r.approved:
+		a.report("transaction %s finalizes %s, which the customer did not approve", d.transaction, d.request)
+	case r.amount != d.amount || r.currency != d.currency:
+		a.report("transaction %s is over %d %s, and the customer approved %d %s", d.transaction, d.amount, d.currency, r.amount, r.currency)
+	}
+	if r.canceled {
+		a.report("transaction %s finalizes %s, which was canceled before", d.transaction, d.request)
+	}
+	if r.transaction != "" {
+		a.report("%s is finalized twice, by %s and %s", d.request, r.transaction, d.transaction)
+	}
+	if r.reference != "" && r.reference != d.reference {
+		a.report("%s is finalized as purchase %q, and its first authorize was of %q", d.request, d.reference, r.reference)
+	}
+	r.transaction = d.transaction
+}
+
+// moved adds up what leaves a transaction: authorized is what is neither captured nor released.
+func (a *audit) moved(d deed) {
+	t := a.transaction(d)
+	switch d.kind {
+	case deedCaptured:
+		t.captured += d.amount
+		a.captures[d.capture] = &auditedCapture{amount: d.amount}
+		fallthrough
+	case deedReleased:
+		if t.authorized -= d.amount; t.authorized < 0 {
+			a.report("transaction %s has %d captured or released beyond what is authorized", d.transaction, -t.authorized)
+		}
+	case deedRefunded:
+		if t.refunded += d.amount; t.refunded > t.captured {
+			a.report("transaction %s has %d refunded and only %d captured", d.transaction, t.refunded, t.captured)
+		}
+		if c := a.captures[d.capture]; c != nil {
+			if c.refunded += d.amount; c.refunded > c.amount {
+				a.report("capture %s of %d has %d refunded", d.capture, c.amount, c.refunded)
+			}
+		}
+	}
+}

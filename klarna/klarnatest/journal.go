@@ -1,0 +1,39 @@
+package klarnatest
+
+import "time"
+
+// journal is what happened to money and consent, in order, and never changed. It is written where things happen and read by
+// [Server.CheckInvariants] alone, so that a mistake in the double's own state shows as well as a client's.
+type journal []deed
+
+type deed struct {
+	kind deedKind
+	at   time.Time
+	// account, request, transaction and capture are ids, "" where the deed has none.
+	account, request, transaction, capture string
+	reference                              string // the caller's payment_transaction_reference
+	amount                                 int64
+	currency                               string
+}
+
+type deedKind int
+
+const (
+	deedRequested  deedKind = iota // a payment request came to be; reference is the first authorize's, if one asked for it
+	deedApproved                   // the customer approved amount
+	deedCanceled                   // the payment request was canceled
+	deedAuthorized                 // a transaction over amount came to be; request is what it finalizes, if anything
+	deedExtended                   // amount more was authorized
+	deedReleased                   // amount is no longer authorized
+	deedCaptured                   // amount was captured
+	deedRefunded                   // amount was refunded; capture is "" when the transaction was
+)
+
+func (s *Server) note(d deed) {
+	if s.retention > 0 {
+		return // it would grow with all that ever happened
+	}
+	d.at = s.clock.now()
+	s.journal = append(s.journal, d)
+	s.touch(&d)
+}

@@ -1,0 +1,96 @@
+package klarnatest
+
+import "time"
+
+// WithRetention lets the server forget what is over, d later on its clock, so that one that runs for long holds no more than
+// what lives: payment requests that were canceled, declined or expired, transactions COMPLETED or CLOSED, session tokens
+// that died, with the payment requests they completed, and the records of requests and deliveries. What is forgotten is in
+// no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
+// after their first use, and session tokens a day after their end.
+func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
+
+// deadTokenLife is how long a session token is known after its end when the server has no retention of its own.
+const deadTokenLife = 24 * time.Hour
+
+// forgetLater lets forget run a retention after something was over, and never without one. What it forgets it finds by its
+// id, for the agenda must not keep alive what is gone.
+func (s *Server) forgetLater(over time.Time, forget func()) {
+	if s.retention > 0 {
+		s.schedule(over.Add(s.retention), forget)
+	}
+}
+
+// forgetPaymentRequestLater is for one in a final state, which was its last change.
+func (s *Server) forgetPaymentRequestLater(r *paymentRequest) {
+	id := r.id
+	s.forgetLater(r.updatedAt, func() { s.forgetPaymentRequest(id) })
+}
+
+func (s *Server) forgetPaymentRequest(id string) {
+	if r := s.paymentRequests.byID[id]; r != nil {
+		s.paymentRequests.remove(id)
+		s.drop(r)
+	}
+}
+
+func (s *Server) forgetTransactionLater(t *transaction) {
+	id := t.id
+	s.forgetLater(t.overAt, func() {
+		t := s.transactions.byID[id]
+		if t == nil || !t.over() {
+			return
+		}
+		s.transactions.remove(id)
+		s.drop(t)
+		for _, c := range t.captures {
+			s.captures.remove(c.id)
+			s.drop(c)
+		}
+		for _, id := range t.refunds {
+			s.drop(s.refunds.byID[id])
+			s.refunds.remove(id)
+		}
+		for _, id := range t.disputes {
+			s.drop(s.chargebacks.byID[id])
+			s.chargebacks.remove(id)
+		}
+	})
+}
+
+// forgetTokenLater forgets a token some time after its end, when nobody can finalize with it any more, and with it the
+// payment request that it completed.
+func (s *Server) forgetTokenLater(t *sessionToken) {
+	life := deadTokenLife
+	if s.retention > 0 {
+		life = s.retention
+	}
+	value := t.value
+	s.schedule(t.expiresAt.Add(life), func() {
+		t := s.tokens[value]
+		if t.request != nil && s.retention > 0 {
+			s.forgetPaymentRequest(t.request.id)
+		}
+		delete(s.tokens, value)
+		s.drop(t)
+	})
+}
+
+// trimLogs forgets requests and deliveries that are older than the retention, or more than a state file holds.
+func (s *Server) trimLogs() {
+	for s.state != nil && s.requests.len() > stateLogs {
+		s.requests.pop()
+	}
+	for s.state != nil && s.deliveryLog.len() > stateLogs {
+		s.deliveryLog.pop()
+	}
+	if s.retention <= 0 {
+		return
+	}
+	oldest := s.clock.now().Add(-s.retention)
+	for s.requests.len() > 0 && !s.requests.all()[0].Time.After(oldest) {
+		s.requests.pop()
+	}
+	for s.deliveryLog.len() > 0 && !s.deliveryLog.all()[0].At.After(oldest) {
+		s.deliveryLog.pop()
+	}
+}

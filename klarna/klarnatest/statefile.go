@@ -1,0 +1,267 @@
+package klarnatest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// WithStateFile keeps all that the server knows in the file at path, so that a server started on it later goes on where this
+// one ended, however that was: what a client was answered is in the file before the answer leaves. Keys, accounts, payments,
+// tokens, idempotency keys with their answers, webhooks, those to be delivered with their attempts, and the last 1000 requests
+// and deliveries are kept, and the clock with the time it was moved by; what fell due in between happens at the start. Scripted
+// faults and answers are not kept. payment_request_url follows the address that the server has now; what was answered or sent
+// before stays as it was.
+//
+// A file that does not exist is made, with mode 0600, since it holds keys, tokens and what customers told. The start fails on
+// one that is damaged, is of another version of the format, or is in use by another server; a file beside it, with ".lock" at
+// the end of its name, tells the latter. Other files are no copies of it: it is renamed now and then from one with ".new".
+//
+// A change costs one write of what changed. It outlives the process, killed or not; it is not forced to the disk, so that the
+// last ones may not outlive the machine. While the file cannot be written, as on a full disk, every request is answered 500.
+func WithStateFile(path string) Option { return func(c *config) { c.state = path } }
+
+const (
+	stateHeader  = "klarnatest state, version "
+	stateVersion = 1
+	// stateLogs is how many requests and how many deliveries a server with a state file remembers.
+	stateLogs = 1000
+	// stateSlack is by how many bytes a file may outgrow twice its live contents before it is written anew.
+	stateSlack = 1 << 20
+)
+
+// stateFile is a header and then a line a chapter, the first with all there was: a checksum in eight hexadecimal digits, a space,
+// JSON.
+type stateFile struct {
+	path    string
+	unlock  func()
+	file    *os.File // open for appending
+	size    int64    // of what is whole
+	floor   int64    // size when it was last written anew
+	changed []any
+	seen    map[any]bool // in changed
+	gone    []any
+	err     error // of the last write
+}
+
+// stateMutex saves what was changed under it before anybody else, and with them any client, can learn of it.
+type stateMutex struct {
+	sync.Mutex
+	save func() // nil without a state file
+}
+
+// Unlock saves and unlocks.
+func (m *stateMutex) Unlock() {
+	if m.save != nil {
+		m.save()
+	}
+	m.Mutex.Unlock()
+}
+
+// touch notes that things are new or changed. The caller holds the mutex, and forgets no call: what is not noted is lost with
+// the process.
+func (s *Server) touch(things ...any) {
+	if s.state == nil {
+		return
+	}
+	for _, v := range things {
+		if !s.state.seen[v] {
+			s.state.seen[v] = true
+			s.state.changed = append(s.state.changed, v)
+		}
+	}
+}
+
+// drop notes that a thing is no longer there.
+func (s *Server) drop(thing any) {
+	if s.state == nil {
+		return
+	}
+	delete(s.state.seen, thing)
+	s.state.gone = append(s.state.gone, thing)
+}
+
+// openState restores what the file holds, or begins one.
+func (s *Server) openState(path string) error {
+	unlock, err := lockFile(path + ".lock")
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("klarnatest: the state file %s is in use by another server", path)
+	} else if err != nil {
+		return fmt.Errorf("klarnatest: state file: %w", err)
+	}
+	s.state = &stateFile{path: path, unlock: unlock, seen: map[any]bool{}}
+	data, err := os.ReadFile(path) //nolint:gosec // the caller's own choice
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("klarnatest: state file: %w", err)
+	default:
+		known, err := readState(data)
+		if err == nil {
+			err = s.restore(known)
+		}
+		if err != nil {
+			return fmt.Errorf("klarnatest: state file %s: %w", path, err)
+		}
+	}
+	if err := s.state.rewrite(s.snapshot()); err != nil {
+		return fmt.Errorf("klarnatest: state file: %w", err)
+	}
+	s.mu.save = s.saveState
+	return nil
+}
+
+// saveState writes what was touched since the last time.
+func (s *Server) saveState() {
+	f := s.state
+	if len(f.changed) == 0 && len(f.gone) == 0 || f.file == nil {
+		return
+	}
+	var ch chapter
+	for _, v := range f.changed {
+		if f.seen[v] {
+			ch.add(v)
+		}
+	}
+	for _, v := range f.gone {
+		ch.remove(v)
+	}
+	if f.err = f.append(&ch); f.err != nil {
+		return // the next time tries again
+	}
+	f.changed, f.gone = f.changed[:0], f.gone[:0]
+	clear(f.seen)
+	if f.size > 2*f.floor+stateSlack && f.rewrite(s.snapshot()) != nil {
+		f.floor = f.size // nothing is lost: the old file goes on, and is written anew when it is larger still
+	}
+}
+
+// unsaved tells why the file lacks something that happened.
+func (s *Server) unsaved() error {
+	if s.state == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.err
+}
+
+// closeState leaves the file to the next server.
+func (s *Server) closeState() {
+	if s.state == nil || s.state.unlock == nil {
+		return
+	}
+	if s.state.file != nil {
+		s.saveState()
+		_ = s.state.file.Close()
+	}
+	s.state.unlock()
+	s.state.file, s.state.unlock = nil, nil
+}
+
+func (f *stateFile) append(ch *chapter) error {
+	line := stateLine(ch)
+	if _, err := f.file.WriteAt(line, f.size); err != nil {
+		_ = f.file.Truncate(f.size) // or the rest of a longer line would follow the next one
+		return err
+	}
+	f.size += int64(len(line))
+	return nil
+}
+
+// rewrite begins the file anew with all there is.
+func (f *stateFile) rewrite(all *chapter) error {
+	whole := append([]byte(stateHeader+strconv.Itoa(stateVersion)+"\n"), stateLine(all)...)
+	temporary := f.path + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // beside the caller's file
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(whole)
+	if err == nil {
+		err = file.Sync() // a machine that dies leaves the old file or the new one
+	}
+	if err == nil {
+		err = os.Rename(temporary, f.path)
+	}
+	if err != nil {
+		_ = file.Close()
+		return err
+	}
+	if f.file != nil {
+		_ = f.file.Close()
+	}
+	f.file, f.size, f.floor = file, int64(len(whole)), int64(len(whole))
+	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func stateLine(ch *chapter) []byte {
+	text := encode(ch)
+	return fmt.Appendf(nil, "%s %s\n", checksum(text), text)
+}
+
+func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
+
+// readState reads a file's chapters. A last line that has no end is that of a server that died while it wrote: nobody was
+// answered by it.
+func readState(data []byte) (*library, error) {
+	first, rest, _ := bytes.Cut(data, []byte("\n"))
+	version, ours := strings.CutPrefix(string(first), stateHeader)
+	switch {
+	case !ours:
+		return nil, errors.New("is not a state file")
+	case version != strconv.Itoa(stateVersion):
+		return nil, fmt.Errorf("is of version %q, and this klarnatest reads version %d", version, stateVersion)
+	}
+	known := newLibrary()
+	number := 1
+	for line := range bytes.Lines(rest) {
+		number++
+		text, whole := bytes.CutSuffix(line, []byte("\n"))
+		if !whole && number > 2 {
+			break
+		}
+		ch, err := readChapter(text)
+		if !whole {
+			err = errors.New("it has no end")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("is damaged: line %d: %w", number, err)
+		}
+		known.read(ch)
+	}
+	if known.server == nil {
+		return nil, errors.New("is damaged: it does not tell whose it is")
+	}
+	return known, nil
+}
+
+func readChapter(line []byte) (*chapter, error) {
+	sum, text, _ := bytes.Cut(line, []byte(" "))
+	if string(sum) != checksum(text) {
+		return nil, errors.New("its checksum is wrong")
+	}
+	var ch chapter
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&ch); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows its JSON")
+	}
+	return &ch, nil
+}

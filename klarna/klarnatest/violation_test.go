@@ -1,0 +1,98 @@
+package klarnatest
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The server refuses most violations, so that these journals are of a server whose own logic is broken.
+func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
+	requested := deed{kind: deedRequested, account: "a", request: "r", reference: "p"}
+	approved := deed{kind: deedApproved, account: "a", request: "r", amount: 100, currency: "EUR"}
+	canceled := deed{kind: deedCanceled, account: "a", request: "r"}
+	authorized := deed{kind: deedAuthorized, account: "a", request: "r", transaction: "t", reference: "p", amount: 100, currency: "EUR"}
+	direct := deed{kind: deedAuthorized, account: "a", transaction: "t", reference: "p", amount: 100, currency: "EUR"}
+	but := func(d deed, change func(*deed)) deed { change(&d); return d }
+	captured := func(id string, amount int64) deed {
+		return deed{kind: deedCaptured, account: "a", transaction: "t", capture: id, amount: amount}
+	}
+	refunded := func(id string, amount int64) deed {
+		return deed{kind: deedRefunded, account: "a", transaction: "t", capture: id, amount: amount}
+	}
+	of := func(kind deedKind, amount int64) deed {
+		return deed{kind: kind, account: "a", transaction: "t", amount: amount}
+	}
+	for name, tc := range map[string]struct {
+		journal journal
+		want    []string
+	}{
+		"everything in order": {
+			journal: journal{
+				requested, approved, authorized, of(deedExtended, 50), captured("c", 60), captured("d", 40), refunded("c", 60),
+				refunded("", 40), of(deedReleased, 50),
+			},
+		},
+		"approved after another amount was approved": {
+			journal: journal{requested, but(approved, func(d *deed) { d.amount = 1 }), approved, authorized},
+		},
+		"nobody approved": {
+			journal{requested, authorized},
+			[]string{"transaction t finalizes r, which the customer did not approve"},
+		},
+		"nobody even asked": {
+			journal{authorized},
+			[]string{"transaction t finalizes r, which the customer did not approve"},
+		},
+		"another amount": {
+			journal{requested, approved, but(authorized, func(d *deed) { d.amount = 101 })},
+			[]string{"transaction t is over 101 EUR, and the customer approved 100 EUR"},
+		},
+		"another currency": {
+			journal{requested, approved, but(authorized, func(d *deed) { d.currency = "SEK" })},
+			[]string{"transaction t is over 100 SEK, and the customer approved 100 EUR"},
+		},
+		"another reference": {
+			journal{requested, approved, but(authorized, func(d *deed) { d.reference = "q" })},
+			[]string{`r is finalized as purchase "q", and its first authorize was of "p"`},
+		},
+		"after the cancel": {
+			journal{requested, approved, canceled, authorized},
+			[]string{"transaction t finalizes r, which was canceled before"},
+		},
+		"twice": {
+			journal{requested, approved, authorized, but(authorized, func(d *deed) { d.transaction = "u" })},
+			[]string{`the purchase "p" of a has two transactions, t and u`, "r is finalized twice, by t and u"},
+		},
+		"two purchases of one reference": {
+			journal{direct, but(direct, func(d *deed) { d.transaction = "u" })},
+			[]string{`the purchase "p" of a has two transactions, t and u`},
+		},
+		"captured beyond what is authorized": {
+			journal{direct, captured("c", 60), captured("d", 41)},
+			[]string{"transaction t has 1 captured or released beyond what is authorized"},
+		},
+		"captured after a release": {
+			journal{direct, of(deedReleased, 100), captured("c", 1)},
+			[]string{"transaction t has 1 captured or released beyond what is authorized"},
+		},
+		"captured from nothing": {
+			journal{captured("c", 1)},
+			[]string{"transaction t has 1 captured or released beyond what is authorized"},
+		},
+		"refunded beyond what is captured": {
+			journal{direct, captured("c", 60), refunded("", 61)},
+			[]string{"transaction t has 61 refunded and only 60 captured"},
+		},
+		"refunded beyond its capture": {
+			journal{direct, captured("c", 60), captured("d", 40), refunded("c", 61)},
+			[]string{"capture c of 60 has 61 refunded"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, tc.journal.violations()); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
