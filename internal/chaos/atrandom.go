@@ -19,7 +19,7 @@ type Config struct {
 	Store string
 	Open  func() (flow.Store, error)
 	// Seed repeats all choices. It does not repeat the order in which the replicas' goroutines come to run, on which some of them act.
-	Seed      uint64
+	Seed      int64
 	Purchases int
 	Replicas  int
 }
@@ -29,13 +29,14 @@ type Config struct {
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &fleet{dice: dice{random: rand.New(rand.NewPCG(config.Seed, 1))}}
+	f := &fleet{dice: dice{random: rand.New(rand.NewPCG(uint64(config.Seed), 1))}}
 	mail := &postman{fate: f.fate, pick: func() http.Handler { return f.pick() }}
-	shop, err := newShop(mail, klarnatest.WithoutSocket())
+	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
 		return nil, err
 	}
 	defer shop.Klarna.Close()
+	shop.loseMail()
 	f.shop = shop
 	for range config.Replicas {
 		store, err := config.Open()

@@ -206,7 +206,7 @@ func (p *purchase) checkAnswers(status *flow.Status) {
 // Result is what a run came to.
 type Result struct {
 	Store     string
-	Seed      uint64
+	Seed      int64
 	Purchases int
 	Replicas  int
 	// Crashes, Faults and Duplicates are those that happened; a duplicate is a webhook that was repeated, or a call of a client's.

@@ -26,19 +26,26 @@ const (
 	// The rest is Klarna's side, and the double does it.
 	dropBefore
 	truncate
+	longLength
+	shortLength
 	html
+	htmlAfter
 	internalError
 	unavailable
+	unavailableAfter
 	rateLimited
 	conflict
 	unauthorized
-	// hold lets Klarna work on the call for longer than the lease.
+	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the answer, or half of it, take that long.
 	hold
+	delay
+	stallAnswer
 )
 
 var harmNames = [...]string{
 	"none", "death before", "death after", "failure before", "failure after", "stall before", "stall after",
-	"drop before", "truncated answer", "HTML", "500", "503", "429", "409", "401", "hold",
+	"drop before", "truncated answer", "too little content", "too much content", "HTML", "HTML after", "500", "503", "503 after", "429", "409", "401",
+	"hold", "delay", "stalled answer",
 }
 
 func (h harm) String() string { return harmNames[h] }
@@ -46,7 +53,7 @@ func (h harm) String() string { return harmNames[h] }
 func (h harm) deadly() bool { return h == dieBefore || h == dieAfter }
 
 // slow: others go on meanwhile.
-func (h harm) slow() bool { return h == stallBefore || h == stallAfter || h == hold }
+func (h harm) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
 
 // harms are those that a step of this kind can meet, none and deaths left out.
 func harms(op string) []harm {
@@ -54,7 +61,8 @@ func harms(op string) []harm {
 	if !isNetwork(op) {
 		return all
 	}
-	return append(all, dropBefore, truncate, html, internalError, unavailable, rateLimited, conflict, unauthorized, hold)
+	return append(all, dropBefore, truncate, longLength, shortLength, html, htmlAfter, internalError, unavailable, unavailableAfter, rateLimited, conflict,
+		unauthorized, hold, delay, stallAnswer)
 }
 
 const (
@@ -64,7 +72,7 @@ const (
 	holdFor = 41 * time.Second
 )
 
-// fault is the double's part in a harm. It holds a call for that long.
+// fault is the double's part in a harm. It holds calls for that long.
 func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
 	f.Operation = operation
 	switch h {
@@ -74,12 +82,20 @@ func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault
 		f.Kind = klarnatest.FaultDropBefore
 	case truncate:
 		f.Kind = klarnatest.FaultTruncate
+	case longLength:
+		f.Kind = klarnatest.FaultLongLength
+	case shortLength:
+		f.Kind = klarnatest.FaultShortLength
 	case html:
 		f.Kind = klarnatest.FaultHTML
+	case htmlAfter:
+		f.Kind, f.AfterExecution = klarnatest.FaultHTML, true
 	case internalError:
 		f.StatusCode = http.StatusInternalServerError
 	case unavailable:
 		f.StatusCode = http.StatusServiceUnavailable
+	case unavailableAfter:
+		f.StatusCode, f.AfterExecution = http.StatusServiceUnavailable, true
 	case rateLimited:
 		f.StatusCode = http.StatusTooManyRequests
 	case conflict:
@@ -87,14 +103,21 @@ func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault
 	case unauthorized:
 		f.StatusCode = http.StatusUnauthorized
 	case hold:
-		f.Kind = klarnatest.FaultHold
-		release := make(chan struct{})
-		f.Release = release
-		time.AfterFunc(holding, func() { close(release) })
+		f.Kind, f.Release = klarnatest.FaultHold, after(holding)
+	case delay:
+		f.Kind, f.Delay = klarnatest.FaultDelay, holding
+	case stallAnswer:
+		f.Kind, f.Release = klarnatest.FaultStall, after(holding)
 	default:
 		return f, false
 	}
 	return f, true
+}
+
+func after(d time.Duration) <-chan struct{} {
+	passed := make(chan struct{})
+	time.AfterFunc(d, func() { close(passed) })
+	return passed
 }
 
 var networkOperations = []string{

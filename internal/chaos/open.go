@@ -13,10 +13,10 @@ import (
 )
 
 // open lets that many customers come, one after the other on average, and returns when they have all gone.
-func (s *Shop) open(ctx context.Context, seed uint64, purchases int, every time.Duration, pick func() Replica) {
+func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
 	var customers sync.WaitGroup
 	for i := range purchases {
-		random := rand.New(rand.NewPCG(seed, uint64(i)+2))
+		random := rand.New(rand.NewPCG(uint64(seed), uint64(i)+2))
 		j := journeys[random.IntN(len(journeys))]
 		if random.IntN(3) == 0 {
 			j = journeys[random.IntN(approving)]

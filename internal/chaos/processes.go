@@ -23,7 +23,7 @@ import (
 // Processes is how KillAtRandom goes.
 type Processes struct {
 	Store     string
-	Seed      uint64
+	Seed      int64
 	Purchases int
 	Replicas  int
 	// Start starts a replica, which calls Serve, and returns its address and what kills it at once, as a power failure does.
@@ -44,13 +44,14 @@ const (
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &herd{config: config, dice: dice{random: rand.New(rand.NewPCG(config.Seed, 1))}}
+	h := &herd{config: config, dice: dice{random: rand.New(rand.NewPCG(uint64(config.Seed), 1))}}
 	mail := &postman{fate: h.fate, pick: func() http.Handler { return h.pick() }}
-	shop, err := newShop(mail, klarnatest.WithoutSocket())
+	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
 		return nil, err
 	}
 	defer shop.Klarna.Close()
+	shop.loseMail()
 	shop.scale = scale
 	h.shop = shop
 	server, err := h.listen(ctx)

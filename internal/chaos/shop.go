@@ -80,6 +80,15 @@ func newShop(mail *postman, options ...klarnatest.Option) (*Shop, error) {
 	return s, nil
 }
 
+// loseMail lets the double lose, repeat, delay and reorder webhooks.
+func (s *Shop) loseMail() {
+	for _, fault := range []klarnatest.WebhookFault{
+		klarnatest.WebhookLose, klarnatest.WebhookDuplicate, klarnatest.WebhookLate, klarnatest.WebhookReorder,
+	} {
+		s.Klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: fault, Probability: 0.08})
+	}
+}
+
 // add makes a purchase known, before anybody can hear of it.
 func (s *Shop) add(id string, j *journey) *purchase {
 	p := &purchase{id: id, journey: j, confirmed: map[string]bool{}}
