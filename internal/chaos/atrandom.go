@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -29,7 +28,7 @@ type Config struct {
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &fleet{dice: dice{random: rand.New(rand.NewPCG(uint64(config.Seed), 1))}}
+	f := &fleet{dice: dice{random: newRandom(config.Seed, 1)}}
 	mail := &postman{fate: f.fate, pick: func() http.Handler { return f.pick() }}
 	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {

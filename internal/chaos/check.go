@@ -98,7 +98,7 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 		}
 	}
 	// Refused credentials end a purchase of which nothing is known at Klarna.
-	p.refused = status.State == flow.StateRejected && status.Reason == "UNAUTHORIZED" && len(requests)+len(transactions) == 0
+	p.refused = status.State == flow.StateRejected && strings.EqualFold(status.Reason, "UNAUTHORIZED") && len(requests)+len(transactions) == 0
 	p.checkMoney(status, requests, transactions)
 	p.checkEnd(status, requests)
 	p.checkReports(status)

@@ -17,3 +17,8 @@ func (d *dice) roll(n int) int {
 	defer d.mu.Unlock()
 	return d.random.IntN(n)
 }
+
+// newRandom is a source of its own for each stream.
+func newRandom(seed int64, stream int) *rand.Rand {
+	return rand.New(rand.NewPCG(uint64(seed), uint64(stream))) //nolint:gosec // any bits will do
+}

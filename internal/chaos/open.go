@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +15,7 @@ import (
 func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
 	var customers sync.WaitGroup
 	for i := range purchases {
-		random := rand.New(rand.NewPCG(uint64(seed), uint64(i)+2))
+		random := newRandom(seed, i+2)
 		j := journeys[random.IntN(len(journeys))]
 		if random.IntN(3) == 0 {
 			j = journeys[random.IntN(approving)]

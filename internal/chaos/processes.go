@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -44,7 +43,7 @@ const (
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &herd{config: config, dice: dice{random: rand.New(rand.NewPCG(uint64(config.Seed), 1))}}
+	h := &herd{config: config, dice: dice{random: newRandom(config.Seed, 1)}}
 	mail := &postman{fate: h.fate, pick: func() http.Handler { return h.pick() }}
 	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
