@@ -162,7 +162,11 @@ func changeDraft(d draft, o object, now time.Time) draft {
 		data.members = maps.Clone(o.members)
 		data.members["supplementary_purchase_data"] = d.purchase.raw
 	}
-	d.purchase = readPurchase(data, d.amount)
+	var sums []int64
+	if !o.wrong("amount") {
+		sums = append(sums, d.amount)
+	}
+	d.purchase = readPurchase(data, sums...)
 	checkNetworkData(o)
 	for _, name := range []string{"request_payment_transaction", "step_up_config"} {
 		if o.has(name) {
