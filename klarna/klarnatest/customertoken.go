@@ -70,6 +70,7 @@ type customerTokenEvent struct {
 func (s *Server) revokeToken(c *call) answer {
 	if t := s.customerTokens[c.resource]; t != nil && t.account == c.partner && !t.revoked {
 		t.revoked = true
+		s.forgetLater(func() { delete(s.customerTokens, t.value) })
 		s.emit(t.account, "identity.customer-token.state-change.revoked", customerTokenEvent{t.value, t.reference})
 		return answer{status: http.StatusNoContent}
 	}

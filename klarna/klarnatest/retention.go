@@ -4,7 +4,7 @@ import "time"
 
 // WithRetention lets the server forget what is over, d later on its clock, so that one that runs for long holds no more than
 // what lives: payment requests that were canceled, declined or expired, transactions COMPLETED or CLOSED, session tokens
-// that died, with the payment requests they completed, and the records of requests and deliveries. What is forgotten is in
+// that died, with the payment requests they completed, customer tokens that were revoked, and the records of requests and deliveries. What is forgotten is in
 // no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
 // after their first use, and session tokens a day after their end.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
