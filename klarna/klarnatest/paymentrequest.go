@@ -138,7 +138,7 @@ func changeDraft(d draft, o object, now time.Time) draft {
 		d.currency = o.currency("currency")
 	}
 	if o.has("amount") {
-		d.amount = o.amount("amount")
+		d.amount, d.tokenOnly = o.amount("amount"), false
 	}
 	if o.has("payment_request_reference") {
 		d.reference = o.text("payment_request_reference", 255)
@@ -163,7 +163,7 @@ func changeDraft(d draft, o object, now time.Time) draft {
 		data.members["supplementary_purchase_data"] = d.purchase.raw
 	}
 	var sums []int64
-	if !o.wrong("amount") {
+	if !o.wrong("amount") && !d.tokenOnly {
 		sums = append(sums, d.amount)
 	}
 	d.purchase = readPurchase(data, sums...)
@@ -179,8 +179,11 @@ func changeDraft(d draft, o object, now time.Time) draft {
 func (s *Server) createPaymentRequest(c *call) answer {
 	var found problems
 	o := readObject(c.body, &found)
-	o.need("currency", "amount")
-	d := changeDraft(draft{}, o, s.clock.now())
+	o.need("currency")
+	if !o.has("request_customer_token") {
+		o.need("amount")
+	}
+	d := changeDraft(draft{tokenOnly: true}, o, s.clock.now())
 	customer, refused := s.storedCustomer(c, &found)
 	switch {
 	case len(found) > 0:
