@@ -311,6 +311,36 @@ func TestASimulatedEventIsSignedAndDelivered(t *testing.T) {
 	c.want(409, "POST", webhooksPath+"/"+id+"/simulate", obj{"event_type": "a.b", "event_version": "v2"})
 }
 
+func TestASimulatedEventLooksLikeARealOne(t *testing.T) {
+	server, c := newPair(t)
+	in := newInbox(t)
+	id := c.webhook(in.URL, c.signingKey().ID, "payment.*")
+	for eventType, want := range map[string]obj{
+		"payment.request.state-change.expired":       {"payment_request_id": "krn:payment:eu1:request:", "state": "EXPIRED"},
+		"payment.transaction.state-change.completed": {"payment_transaction_id": "krn:payment:eu1:transaction:", "state": "COMPLETED"},
+		"payment.transaction.captured":               {"payment_capture_id": "krn:payment:eu1:capture:", "payment_transaction_id": "krn:"},
+		"payment.transaction.refunded":               {"payment_refund_id": "krn:payment:eu1:refund:", "payment_transaction_id": "krn:"},
+		"payment.transaction.chargeback":             {"payment_chargeback_id": "krn:payment:eu1:chargeback:", "payment_transaction_id": "krn:"},
+		"payment.funding.state-change.funded":        {"payment_transaction_id": "krn:payment:eu1:transaction:", "payment_funding.state": "FUNDED"},
+		"payment.dispute.state-change.closed":        {"payment_dispute_id": "krn:payment:eu1:dispute:", "state": "CLOSED"},
+		"payment.dispute.updated.arbitration-deadline-extended": {
+			"payment_dispute_id": "krn:", "payment_transaction_id": "krn:", "payment_capture_id": "krn:", "payment_account_id": server.PartnerAccountID,
+			"state": "INITIATED", "dispute_details.currency": "EUR",
+		},
+	} {
+		t.Run(eventType, func(t *testing.T) {
+			c.want(202, "POST", webhooksPath+"/"+id+"/simulate", obj{"event_type": eventType, "event_version": "v2"})
+			server.Flush()
+			event := in.last(t, eventType)
+			for name, prefix := range want {
+				if got := event.text("payload." + name); !strings.HasPrefix(got, prefix.(string)) {
+					t.Errorf("%s is %q, want %q", name, got, prefix)
+				}
+			}
+		})
+	}
+}
+
 func TestSubscribeIsAShortFormOverTheSameState(t *testing.T) {
 	server, c := newPair(t)
 	in := newInbox(t)
