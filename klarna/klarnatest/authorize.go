@@ -16,7 +16,8 @@ const (
 
 // AuthorizeRule is what a first authorize call answers.
 type AuthorizeRule struct {
-	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED". A step-up without a step_up_config declines.
+	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED", or any other text, which is answered as it is and does nothing. A
+	// step-up without a step_up_config declines.
 	Result string
 	// Reason is the answer's result_reason, left out when "".
 	Reason string

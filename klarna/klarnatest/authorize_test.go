@@ -1,6 +1,7 @@
 package klarnatest_test
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -31,6 +32,10 @@ func TestAuthorizeRefusesWhatTheContractProvesWrong(t *testing.T) {
 		},
 		"an amount with a fraction": {
 			func(o obj) { o["request_payment_transaction"].(obj)["amount"] = 19.99 },
+			"request_payment_transaction.amount",
+		},
+		"an amount with an exponent": {
+			func(o obj) { o["request_payment_transaction"].(obj)["amount"] = json.RawMessage("1e3") },
 			"request_payment_transaction.amount",
 		},
 		"a negative amount": {
