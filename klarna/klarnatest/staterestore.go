@@ -56,6 +56,7 @@ func (l *library) read(ch *chapter) {
 		takeOut(&l.refunds, gone.Refunds)
 		takeOut(&l.chargebacks, gone.Chargebacks)
 		takeOut(&l.sessionTokens, gone.SessionTokens)
+		takeOut(&l.customerTokens, gone.CustomerTokens)
 		takeOut(&l.remembered, gone.Remembered)
 		takeOut(&l.signingKeys, gone.SigningKeys)
 		takeOut(&l.webhooks, gone.Webhooks)
@@ -155,8 +156,10 @@ func (s *Server) restoreCustomerTokens(l *library) error {
 		if err != nil {
 			return err
 		}
-		s.customerTokens[saved.Value] = &customerToken{
-			account: partner, value: saved.Value, reference: saved.Reference, revoked: saved.Revoked,
+		t := &customerToken{account: partner, value: saved.Value, reference: saved.Reference, revokedAt: saved.RevokedAt}
+		s.customerTokens[saved.Value] = t
+		if t.revoked() {
+			s.forgetCustomerTokenLater(t)
 		}
 	}
 	return nil
