@@ -161,7 +161,9 @@ type PointOfTransaction struct {
 type wireRequest Request
 
 // MarshalJSON writes the object that Klarna takes, whatever encoder is used: encoding/json does not know the tag of Unknown.
-func (r Request) MarshalJSON() ([]byte, error) { return strictjson.Marshal(wireRequest(r)) }
+func (r Request) MarshalJSON() ([]byte, error) {
+	return strictjson.Marshal(withPurchaseData((*wireRequest)(&r)))
+}
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (r *Request) UnmarshalJSON(text []byte) error {

@@ -109,14 +109,17 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 
 // steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.
 func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
-	// The session token was for the first call alone.
-	resealed, err := c.seals.seal(p.ID, &sealed{Request: content.Request})
-	if err != nil {
-		return err
+	var resealed []byte
+	if !content.SessionToken.IsZero() || content.older {
+		// The session token was for the first call alone.
+		var err error
+		if resealed, err = c.seals.seal(p.ID, &sealed{Request: content.Request}); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	err = c.change(ctx, p, func() bool {
+	err := c.change(ctx, p, func() bool {
 		if p.State != StateBegun {
 			return false
 		}
@@ -125,7 +128,9 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 		if p.ExpiresAt.IsZero() {
 			p.ExpiresAt = c.time().Add(longestOpen)
 		}
-		p.Sealed = resealed
+		if resealed != nil {
+			p.Sealed = resealed
+		}
 		p.move(StateAwaitingCustomer, "", c.time(), c.report != nil)
 		p.DueAt = c.lookAgain(p, request)
 		if p.Cause != "" {

@@ -42,6 +42,9 @@ func newSeals(secrets []klarna.Secret) (*seals, error) {
 type sealed struct {
 	Request      authorization.Request `json:"request"`
 	SessionToken klarna.Secret         `json:"session_token,omitzero"`
+
+	// older: it was sealed with an older secret.
+	older bool
 }
 
 // seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for another's.
@@ -60,7 +63,7 @@ func (s *seals) seal(id string, content *sealed) ([]byte, error) {
 var errSealed = errors.New("flow: what the purchase needs is sealed with another secret, or damaged")
 
 func (s *seals) open(id string, text []byte) (*sealed, error) {
-	for _, root := range s.roots {
+	for i, root := range s.roots {
 		box, err := box(root, id)
 		if err != nil {
 			return nil, err
@@ -69,7 +72,7 @@ func (s *seals) open(id string, text []byte) (*sealed, error) {
 		if err != nil {
 			continue
 		}
-		content := new(sealed)
+		content := &sealed{older: i > 0}
 		if err := strictjson.Unmarshal(plain, content); err != nil {
 			return nil, errSealed
 		}
