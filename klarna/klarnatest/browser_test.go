@@ -133,7 +133,7 @@ func TestThePageWritesAmountsForPeople(t *testing.T) {
 		"SEK\u00a0999.99":             {"SEK", 99_999},
 		"HUF\u00a01,000,000.00":       {"HUF", 100_000_000},
 		"€92,233,720,368,547,758.07":  {"EUR", 1<<63 - 1},
-		"−€92,233,720,368,547,758.08": {"EUR", 0}, // by a line that encoding alone forbids no one
+		"−€92,233,720,368,547,758.08": {"EUR", 0}, // on a line that others make up for
 	} {
 		t.Run(want, func(t *testing.T) {
 			d := draft(tc.amount)
@@ -317,6 +317,31 @@ func TestThePageDeniesADeniedTestCustomer(t *testing.T) {
 	sent := c.browse(303, "POST", r.PaymentRequestURL, "action=approve").header.Get("Location")
 	equal(t, "state in the return URL", strings.HasSuffix(sent, "&state=DECLINED"), true)
 	equal(t, "state", server.PaymentRequests()[0].State, "DECLINED")
+}
+
+func TestThePageAsksForTheCustomersToken(t *testing.T) {
+	token := obj{"scopes": []string{"payment:customer_not_present"}, "customer_token_reference": "token-1"}
+	t.Run("beside a payment", func(t *testing.T) {
+		d := draft(1000)
+		d["request_customer_token"] = token
+		_, c, r := newPurchase(t, d)
+		c.shows(c.browse(200, "GET", r.PaymentRequestURL, ""), "Pay €10.00", "later payments, too", "Change the shipping")
+	})
+	t.Run("without a payment", func(t *testing.T) {
+		server, c := newPair(t)
+		c = newBrowser(c)
+		o := stepUp(1000)
+		delete(o, "request_payment_transaction")
+		delete(o, "supplementary_purchase_data")
+		o["request_customer_token"] = token
+		c.want(200, "POST", authorizePath, o)
+		address := server.PaymentRequests()[0].PaymentRequestURL
+		shown := c.browse(200, "GET", address, "")
+		c.shows(shown, "<h1>Allow later payments</h1>", "pays nothing now")
+		c.showsNot(shown, "<table", "0.00", "shipping")
+		c.browse(303, "POST", address, "action=approve")
+		equal(t, "state", server.PaymentRequests()[0].State, "COMPLETED")
+	})
 }
 
 func TestWhatIsNoPageOrNoFormIsRefused(t *testing.T) {

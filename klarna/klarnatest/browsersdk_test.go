@@ -47,6 +47,8 @@ func TestTheSDKAsksForTheStateAlone(t *testing.T) {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
 	}
+	other := server.AddAccount()
+	c.browse(404, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID+"&partner_account_id="+url.QueryEscape(other), "")
 	server.SetDuplicateComplete(true)
 	told := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID, "")
 	equal(t, "complete twice", told.get("duplicate_complete"), any(true))

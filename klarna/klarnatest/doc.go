@@ -15,6 +15,31 @@
 // What really happened is in the ledgers [Server.Transactions], [Server.Captures], [Server.Refunds] and [Server.PaymentRequests],
 // and [Server.CheckInvariants] fails a test in which a purchase was paid twice, or otherwise as nobody agreed to.
 //
+// # Browsers
+//
+// payment_request_url leads to a page on which a customer approves, declines, leaves or chooses other shipping. A GET opens the
+// payment, as a customer does; a HEAD and a prefetch do not. The page works without JavaScript and leads to return_url, or
+// says that it may be closed where there is none.
+//
+// The server also has a double of the browser SDK, for a page of any origin:
+//
+//	const { KlarnaSDK } = await import(serverURL + "/web-sdk/v2/klarna.mjs");
+//	const klarna = await KlarnaSDK({ clientId, products: ["PAYMENT"], partnerAccountId, locale: "en-US" });
+//	klarna.Payment.on("complete", ({ paymentRequestId, state }) => { … }); // abort, error, presentationupdate, …
+//	const { instruction, paymentOption } = await klarna.Payment.presentation({ amount: 1999, currency: "EUR" });
+//	paymentOption.icon.component().mount("#icon"); // header, subheader, badge, message, terms
+//	paymentOption.paymentButton.component({ initiate: () => askYourServer() }).mount("#button");
+//
+// clientId is [Server.ClientID]. The page obeys the instruction; the SDK only delivers it. initiate resolves to what the page's server
+// answered: returnUrl, where the page goes on, or paymentRequestUrl or paymentRequestId, whose page opens in a window of its
+// own. It opens in the shop's window where others are blocked, on a small screen and with initiationMode "REDIRECT"; then return_url
+// is the way back. After a window of its own, a payment that was approved is a complete event, any other an abort; an initiate
+// that is rejected is an error. [Server.SetDuplicateComplete] lets complete fire twice, as Klarna's may.
+//
+// A Content-Security-Policy of the page needs the server's URL in script-src and connect-src and nothing unsafe; a
+// Cross-Origin-Opener-Policy must be same-origin-allow-popups. Browsers are no clients of the API: their requests meet
+// no faults and are not among [Server.Requests].
+//
 // # Operations
 //
 // Faults and recorded requests name operations:
@@ -85,6 +110,11 @@
 //     is 404.
 //   - An idempotency key belongs to one account and one operation. What is refused before an operation is reached is not remembered.
 //   - A chargeback leaves its transaction as it is.
+//   - Shipping that the customer chooses at Klarna has no event of its own and is an object also in state_context. It is undone when the
+//     customer leaves.
+//   - What the browser SDK's events carry, which windows it opens and how its components look. No event carries the session token:
+//     servers read it. presentationupdate comes after a payment that was not made, when the presentation has changed since.
+//   - The image_url of a QR code leads to an image that says it is none.
 //
 // Amounts are integers in minor units, times are UTC. The package has its own wire structures, written from Klarna's
 // documentation and shared with no client, so that a misspelt JSON name fails a test instead of agreeing with itself.

@@ -31,14 +31,18 @@ func (s *Server) customer(r *http.Request, path string) answer {
 	if refused := refuseMethod(r, methods...); refused != nil {
 		return *refused
 	}
-	v, ok := s.look(id, page == "done")
-	if !ok {
-		return sorry(http.StatusNotFound, "Payment not found", "There is no payment at this address.")
-	}
 	origin := r.URL.Query().Get("origin")
-	switch {
-	case origin != "" && !isOrigin(origin):
+	if origin != "" && !isOrigin(origin) {
 		return sorry(http.StatusBadRequest, "Not a valid address", "What it gives as the origin of the shop’s page is none.")
+	}
+	if r.Method == http.MethodGet && page == "" && r.Header.Get("Sec-Purpose") == "" {
+		// Who looks before the customer does, a HEAD or a browser that prefetches, opens nothing.
+		_ = s.Open(id) // what cannot be opened is shown as it is
+	}
+	v, ok := s.look(id, page == "done")
+	switch {
+	case !ok:
+		return notOnPage()
 	case page == "return" && v.returnURL != "":
 		return redirect(v.returnURL)
 	case page == "qr.svg":
@@ -47,13 +51,8 @@ func (s *Server) customer(r *http.Request, path string) answer {
 		return sorry(http.StatusNotFound, "Page not found", "There is no page at this address.")
 	case r.Method == http.MethodPost:
 		return s.choose(r, id, origin)
-	case r.Method == http.MethodGet && page == "" && r.Header.Get("Sec-Purpose") == "":
-		// Who looks before the customer does, a HEAD or a browser that prefetches, opens nothing.
-		_ = s.Open(id) // what cannot be opened is shown as it is
-		v, _ = s.look(id, false)
 	}
-	v.page.OpenerOrigin = origin
-	return v.page.answer(http.StatusOK, v.returnURL)
+	return v.answer(http.StatusOK, origin)
 }
 
 // view is a payment request as a browser sees it.
@@ -61,6 +60,11 @@ type view struct {
 	page      purchasePage
 	url       string
 	returnURL string // with its placeholders filled
+}
+
+func (v view) answer(status int, origin string) answer {
+	v.page.OpenerOrigin = origin
+	return v.page.answer(status, v.returnURL)
 }
 
 func (s *Server) look(id string, done bool) (v view, ok bool) {
@@ -112,9 +116,10 @@ func (s *Server) choose(r *http.Request, id, origin string) answer {
 		return sorry(http.StatusBadRequest, "Not a valid form", "It holds no decision.")
 	}
 	if err != nil {
-		v, _ := s.look(id, false)
-		v.page.OpenerOrigin = origin
-		return v.page.answer(http.StatusConflict, v.returnURL)
+		if v, ok := s.look(id, false); ok {
+			return v.answer(http.StatusConflict, origin)
+		}
+		return notOnPage()
 	}
 	if back == "" || origin != "" && form.Has("popup") {
 		back = r.URL.Path + "/done" + query
@@ -135,6 +140,10 @@ var notInLocation = regexp.MustCompile(`[^\x21-\x7e]+`)
 func redirect(to string) answer {
 	location := notInLocation.ReplaceAllStringFunc(to, url.PathEscape)
 	return answer{status: http.StatusSeeOther, header: http.Header{"Location": {location}}}
+}
+
+func notOnPage() answer {
+	return sorry(http.StatusNotFound, "Payment not found", "There is no payment at this address.")
 }
 
 func sorry(status int, heading, sentence string) answer {

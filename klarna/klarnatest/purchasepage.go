@@ -19,7 +19,8 @@ type purchasePage struct {
 	Request      *requestOnPage // nil when there is none to show
 	Choices      bool           // the customer may decide; otherwise
 	Done         bool           // the customer decided, or somebody else did
-	Denied       bool
+	Agreement    string         // what approving means
+	Notes        []string
 	Offers       []offerOnPage
 	Links        []link
 }
@@ -29,7 +30,7 @@ type requestOnPage struct {
 	Reference         string
 	PurchaseReference string
 	State             string
-	Amount            string
+	Amount            string // "" when nothing is paid
 	ExpiresAt         string // "" when it no longer matters
 	Lines             []lineOnPage
 	Shipping          *shippingOnPage
@@ -73,9 +74,14 @@ func (r *paymentRequest) page(done bool) purchasePage {
 	p.Done = !p.Choices
 	path := customerPath + strings.TrimPrefix(r.id, paymentRequestPrefix)
 	if p.Choices {
-		p.Heading, p.Sentence = "Pay "+formatMoney(r.draft.amount, r.draft.currency), ""
-		p.Denied = r.draft.purchase.deniedTestCustomer()
-		p.Offers = r.offersOnPage()
+		amount := formatMoney(r.draft.amount, r.draft.currency)
+		p.Heading, p.Sentence, p.Agreement = "Pay "+amount, "", "The customer pays "+amount
+		if r.draft.tokenOnly {
+			p.Heading, p.Agreement = "Allow later payments", "The customer agrees, and pays nothing now"
+		} else {
+			p.Offers = r.offersOnPage()
+		}
+		p.Notes = r.notesOnPage()
 	}
 	if r.draft.interaction.returnURL != "" {
 		p.Links = append(p.Links, link{path + "/return", "Back to the shop"})
@@ -87,6 +93,16 @@ func (r *paymentRequest) page(done bool) purchasePage {
 	return p
 }
 
+func (r *paymentRequest) notesOnPage() (notes []string) {
+	if r.draft.token != nil && !r.draft.tokenOnly {
+		notes = append(notes, "Whoever approves allows the shop later payments, too.")
+	}
+	if r.draft.purchase.deniedTestCustomer() {
+		notes = append(notes, "The customer’s email has “+denied”: whoever approves is declined.")
+	}
+	return notes
+}
+
 func (r *paymentRequest) onPage() *requestOnPage {
 	v := &requestOnPage{
 		ID:        r.id,
@@ -94,6 +110,9 @@ func (r *paymentRequest) onPage() *requestOnPage {
 		State:     r.state,
 		Amount:    formatMoney(r.draft.amount, r.draft.currency),
 		Shipping:  r.shippingOnPage(),
+	}
+	if r.draft.tokenOnly {
+		v.Amount = ""
 	}
 	if r.open() {
 		v.ExpiresAt = r.draft.expiresAt.Format("2 January 2006 15:04 MST")

@@ -29,6 +29,7 @@ function newPayment(config) {
   let busy = false; // one payment at a time, whatever the number of buttons
 
   function emit(type, detail) {
+    if (type === "error" && !listeners.get(type)?.size) console.error(detail); // nobody else would say it
     for (const callback of [...(listeners.get(type) ?? [])]) {
       try {
         callback(detail);

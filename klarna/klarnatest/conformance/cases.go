@@ -1,0 +1,161 @@
+package conformance
+
+import (
+	"maps"
+	"slices"
+)
+
+// Cases returns the whole suite, in the order in which it is played. Cases that share something made at the host, such as an approved purchase, rely on
+// that order: what ends it comes last.
+func Cases() []Case {
+	return slices.Concat(
+		credentialCases(),
+		headerCases(),
+		idempotencyCases(),
+		errorCases(),
+		presentationCases(),
+		authorizeCases(),
+		paymentRequestCases(),
+		purchaseDataCases(),
+		customerCases(),
+		transactionCases(),
+		signingKeyCases(),
+		webhookCases(),
+	)
+}
+
+// The sections of the API.
+const (
+	credentials    = "credentials"
+	headers        = "headers"
+	idempotency    = "idempotency"
+	failures       = "errors"
+	presentation   = "presentation"
+	sessionToken   = "session token"
+	authorization  = "authorize"
+	requests       = "payment request"
+	purchaseData   = "purchase data"
+	transactions   = "transaction"
+	signingKeys    = "signing key"
+	webhooks       = "webhook"
+	webhookPayload = "webhook payload"
+)
+
+const (
+	present       = "GET payment/presentation?currency=${currency}&locale=${locale}&amount=1000&intents%5B%5D=PAY"
+	authorize     = "POST payment/authorize"
+	createRequest = "POST payment/requests"
+	readRequest   = "GET payment/requests/${request}"
+	updateRequest = "PATCH payment/requests/${request}"
+	cancelRequest = "DELETE payment/requests/${request}"
+	voidPayment   = "POST payment/transactions/${transaction}/void"
+
+	// payAmount is what a payment of the suite costs, in minor units.
+	payAmount = 10_00
+
+	result      = "payment_transaction_response.result"
+	transaction = "payment_transaction_response.payment_transaction."
+	interaction = "state_context.customer_interaction."
+
+	returnURL = "https://shop.example/back?id={klarna.payment_request.id}&state={klarna.payment_request.state}"
+)
+
+// with returns o with other members; nil takes one away.
+func with(o object, changes object) object {
+	changed := maps.Clone(o)
+	for name, value := range changes {
+		changed[name] = value
+		if value == nil {
+			delete(changed, name)
+		}
+	}
+	return changed
+}
+
+func handover() object { return object{"method": "HANDOVER", "return_url": returnURL} }
+
+// paymentRequest is the body that creates a payment request.
+func paymentRequest() object {
+	return object{
+		"currency": "${currency}", "amount": payAmount, "payment_request_reference": "${new.request_reference}",
+		"customer_interaction_config": handover(),
+	}
+}
+
+// purchase is the body of an authorize without a step-up. Its references are the same for all of a case.
+func purchase() object {
+	return object{
+		"currency": "${currency}",
+		"request_payment_transaction": object{
+			"amount": payAmount, "payment_transaction_reference": "${new.transaction_reference}",
+		},
+		"supplementary_purchase_data": object{
+			"purchase_reference": "${new.purchase_reference}",
+			"line_items":         list{object{"name": "Conformance", "quantity": 1, "total_amount": payAmount}},
+		},
+	}
+}
+
+// stepUp is the body of a first authorize.
+func stepUp() object { return with(purchase(), object{"step_up_config": stepUpConfig()}) }
+
+func stepUpConfig() object {
+	return object{"payment_request_reference": "${new.request_reference}", "customer_interaction_config": handover()}
+}
+
+// requested creates a payment request that the case is not about.
+func requested() step {
+	return step{
+		call: createRequest, body: paymentRequest(), given: checks{success()},
+		capture: map[string]string{"request": "payment_request_id", "request_url": interaction + "payment_request_url", "created_at": "created_at"},
+	}
+}
+
+// undone cancels a payment request, as far as there is one and it can be.
+func undone() []step { return []step{{call: cancelRequest}} }
+
+// outcomeOf are what a call that may make a payment request or a payment answers with, for undoneAll.
+func outcomeOf() map[string]string {
+	return map[string]string{
+		"request": "payment_request.payment_request_id", "transaction": transaction + "payment_transaction_id",
+	}
+}
+
+func undoneAll() []step { return []step{{call: cancelRequest}, {call: voidPayment}} }
+
+var errorWords = []subject{{part: theStatus}, member("error_code")}
+
+func refused(code string) checks { return checks{status(400), member("error_code").is(code)} }
+
+// acceptedOrRefused are the turns of a question that a 2xx or a 4xx answers, the expected one first.
+func acceptedOrRefused() []turn {
+	return []turn{
+		{name: "accepted", when: checks{success()}},
+		{name: "refused", when: checks{status(400, 401, 403, 404, 405, 409, 413, 415, 422, 431)}, show: errorWords},
+	}
+}
+
+func refusedOrAccepted() []turn {
+	turns := acceptedOrRefused()
+	slices.Reverse(turns)
+	return turns
+}
+
+// known are the turns of a word that has one of some values, the first being the expected one.
+func known(s subject, values ...string) []turn {
+	var turns []turn
+	for _, value := range values {
+		turns = append(turns, turn{name: value, when: checks{s.is(value)}})
+	}
+	return append(turns,
+		turn{name: "absent", when: checks{s.isAbsent()}},
+		turn{name: "another word", when: checks{s.looksLike(upperCase)}, show: []subject{s}})
+}
+
+// thereOrAbsent are the turns of a member that an answer may have.
+func thereOrAbsent(s subject) []turn {
+	return []turn{
+		{name: "there", when: checks{s.exists()}},
+		{name: "absent", when: checks{s.isAbsent()}},
+	}
+}

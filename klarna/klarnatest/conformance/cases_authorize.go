@@ -1,0 +1,150 @@
+package conformance
+
+func authorizeCases() []Case {
+	// first makes an authorize whose outcome is undone.
+	first := func(body any, s step) []step {
+		s.call, s.body, s.capture = authorize, body, outcomeOf()
+		return []step{s}
+	}
+	interacting := func(config object) object {
+		return with(purchase(), object{"step_up_config": with(stepUpConfig(), object{"customer_interaction_config": config})})
+	}
+	steppedUp := checks{status(200), member(result).is("STEP_UP_REQUIRED")}
+	turnsToStepUp := []turn{
+		{name: "accepted", when: steppedUp},
+		{name: "accepted, with another result", when: checks{status(200)}, show: []subject{member(result)}},
+		{name: "refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
+	}
+	turnsToRefusal := []turn{
+		{name: "refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
+		{name: "accepted", when: checks{status(200)}, show: []subject{member(result)}},
+	}
+	customer := "payment_request." + interaction
+	cases := []Case{
+		{
+			Name: "an authorize is a 200 with one of three results", Section: authorization, Certainty: Sure,
+			steps: first(stepUp(), step{want: checks{status(200), member(result).is("APPROVED", "STEP_UP_REQUIRED", "DECLINED")}}),
+		},
+		{
+			Name: "without a token the customer has to step up", Section: authorization, Certainty: Likely,
+			steps: first(stepUp(), step{given: checks{status(200)}, turns: known(member(result), "STEP_UP_REQUIRED", "APPROVED", "DECLINED")}),
+		},
+		{
+			Name: "a step-up names the payment request and where the customer goes", Section: authorization, Certainty: Sure,
+			steps: first(stepUp(), step{given: steppedUp, want: checks{
+				member("payment_request.payment_request_id").looksLike(aText),
+				member("payment_request.payment_request_reference").is("${new.request_reference}"),
+				member("payment_request.state").is("SUBMITTED"),
+				member("payment_request.amount").is(payAmount),
+				member("payment_request.currency").is("${currency}"),
+				member(customer + "payment_request_url").looksLike(webAddress),
+				member(customer + "payment_request_id").looksLike(aText),
+				member(customer + "method").is("HANDOVER"),
+			}}),
+		},
+		{
+			Name: "a step-up makes no transaction", Section: authorization, Certainty: Likely,
+			steps: first(stepUp(), step{given: steppedUp, turns: []turn{
+				{name: "there is none", when: checks{member(transaction + "payment_transaction_id").isAbsent()}},
+				{name: "there is one", when: checks{member(transaction + "payment_transaction_id").exists()}, show: []subject{member(transaction + "state")}},
+			}}),
+		},
+		{
+			Name: "without a step-up config Klarna approves or declines, and both are a 200", Section: authorization, Certainty: Sure,
+			steps: first(purchase(), step{want: checks{status(200), member(result).is("APPROVED", "DECLINED")}}),
+		},
+		{
+			Name: "without a token and a step-up config the payment is declined", Section: authorization, Certainty: Likely,
+			steps: first(purchase(), step{given: checks{status(200)}, turns: known(member(result), "DECLINED", "APPROVED", "STEP_UP_REQUIRED")}),
+		},
+		{
+			Name: "whether a decline has a reason", Section: authorization, Certainty: Gap,
+			steps: first(purchase(), step{given: checks{member(result).is("DECLINED")}, turns: []turn{
+				{name: "it has none", when: checks{member("payment_transaction_response.result_reason").isAbsent()}},
+				{name: "it has one", when: checks{member("payment_transaction_response.result_reason").exists()},
+					show: []subject{member("payment_transaction_response.result_reason")}},
+			}}),
+		},
+		{
+			Name: "an authorize without a currency is refused", Section: authorization, Certainty: Sure,
+			steps: first(with(stepUp(), object{"currency": nil}), step{want: refused("VALIDATION_ERROR")}),
+		},
+		{
+			Name: "an amount that is a text is refused", Section: authorization, Certainty: Likely,
+			steps: first(with(stepUp(), object{"request_payment_transaction": object{
+				"amount": "1000", "payment_transaction_reference": "${new.transaction_reference}",
+			}}), step{turns: turnsToRefusal}),
+		},
+		{
+			Name: "line items that do not sum to the amount are refused", Section: authorization, Certainty: Likely,
+			steps: first(with(stepUp(), object{"supplementary_purchase_data": object{
+				"line_items": list{object{"name": "Conformance", "quantity": 1, "total_amount": payAmount - 1}},
+			}}), step{turns: turnsToRefusal}),
+		},
+		{
+			Name: "whether a placeholder whose braces are percent-encoded is refused", Section: authorization, Certainty: Gap,
+			steps: first(interacting(object{
+				"method": "HANDOVER", "return_url": "https://shop.example/back?id=%7Bklarna.payment_request.id%7D",
+			}), step{turns: turnsToRefusal}),
+		},
+		{
+			Name: "the interaction may expire after a duration", Section: authorization, Certainty: Likely,
+			steps: first(interacting(with(handover(), object{"interaction_expiry": object{"duration": "PT15M"}})), step{turns: turnsToStepUp}),
+		},
+		{
+			Name: "the payment request may expire on a date", Section: authorization, Certainty: Likely,
+			steps: first(with(purchase(), object{
+				"step_up_config": with(stepUpConfig(), object{"payment_request_expires_at": "2099-12-31"}),
+			}), step{turns: turnsToStepUp}),
+		},
+		{
+			Name: "the customer may interact through an SDK", Section: authorization, Certainty: Likely,
+			steps: first(interacting(object{"method": "SDK", "return_url": returnURL}), step{turns: turnsToStepUp}),
+		},
+		{
+			Name: "a QR code comes with the customer's interaction", Section: authorization, Certainty: Likely,
+			steps: first(interacting(object{"method": "QR_CODE", "return_url": returnURL}), step{turns: []turn{
+				{name: "qr_code with image_url and target_url", when: checks{
+					member(customer + "qr_code.image_url").looksLike(webAddress), member(customer + "qr_code.target_url").looksLike(webAddress),
+				}},
+				{name: "qr_code in another form", when: checks{member(customer + "qr_code").exists()}},
+				{name: "no qr_code", when: checks{status(200)}},
+				{name: "refused", when: checks{status(400, 403, 409, 422)}, show: errorWords},
+			}}),
+		},
+		{
+			Name: "network data may be called klarna_network_data", Section: sessionToken, Certainty: Likely,
+			steps: first(with(stepUp(), object{"klarna_network_data": networkData}), step{turns: turnsToStepUp}),
+		},
+		{
+			Name: "network data may be called interoperability_data", Section: sessionToken, Certainty: Likely,
+			steps: first(with(stepUp(), object{"interoperability_data": networkData}), step{turns: turnsToStepUp}),
+		},
+		{
+			Name: "whether network data that is an object and no text is refused", Section: sessionToken, Certainty: Gap,
+			steps: first(with(stepUp(), object{"klarna_network_data": object{"a": "b"}}), step{turns: turnsToRefusal}),
+		},
+	}
+	for _, name := range sessionTokenHeaders {
+		s := first(stepUp(), step{
+			header: map[string]string{name: "krn:network:us1:test:session-token:${new.made_up}"},
+			turns: []turn{
+				{name: "refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
+				{name: "ignored", when: steppedUp},
+				{name: "declined", when: checks{status(200), member(result).is("DECLINED")}},
+			},
+		})
+		cases = append(cases, Case{
+			Name: "what becomes of an authorize with a token in " + name + " that Klarna did not make", Section: sessionToken, Certainty: Gap, steps: s,
+		})
+	}
+	for i := range cases {
+		cases[i].cleanup = undoneAll()
+	}
+	return cases
+}
+
+const networkData = `{"conformance": [1, 2.50]}`
+
+// sessionTokenHeaders are the names that the header of the session token had, newest first.
+var sessionTokenHeaders = []string{"Klarna-Network-Session-Token", "Klarna-Interoperability-Token", "Klarna-Payment-Token"}

@@ -1,0 +1,67 @@
+package conformance
+
+func credentialCases() []Case {
+	as := func(credentials string) step {
+		return step{call: present, header: map[string]string{"Authorization": credentials}}
+	}
+	unauthorized := checks{status(401), member("error_code").is("UNAUTHORIZED")}
+	mayUse := func(s step) []step {
+		s.turns = acceptedOrRefused()
+		return []step{s}
+	}
+	return []Case{
+		{
+			Name: "the raw API key authenticates", Section: credentials, Certainty: Sure,
+			steps: []step{{call: present, header: map[string]string{"Authorization": "Basic ${key}"}, want: checks{status(200)}}},
+		},
+		{
+			Name: "base64 of the key as a password authenticates", Section: credentials, Certainty: Likely,
+			steps: mayUse(as("Basic ${key_password}")),
+		},
+		{
+			Name: "base64 of the key as a user authenticates", Section: credentials, Certainty: Likely,
+			steps: mayUse(as("Basic ${key_user}")),
+		},
+		{
+			Name: "base64 of the key behind its username authenticates", Section: credentials, Certainty: Likely, needs: needsUsername,
+			steps: mayUse(as("Basic ${key_pair}")),
+		},
+		{
+			Name: "a wrong key is refused", Section: credentials, Certainty: Sure,
+			steps: []step{{
+				call: present, header: map[string]string{"Authorization": "Basic klarna_test_api_${hex.wrong}"}, want: unauthorized,
+			}},
+		},
+		{
+			Name: "a request without a key is refused", Section: credentials, Certainty: Sure,
+			steps: []step{{call: present, header: map[string]string{"Authorization": ""}, want: unauthorized}},
+		},
+		{
+			Name: "an account's colons stay raw in the path", Section: credentials, Certainty: Sure, needs: needsAccount,
+			steps: []step{{call: present, want: checks{status(200)}}},
+		},
+		{
+			Name: "whether an account may be named by the last part of its id", Section: credentials, Certainty: Gap, needs: needsAccount,
+			steps: mayUse(step{call: "GET /v2/accounts/${account_short}" + below(present)}),
+		},
+		{
+			Name: "whether the key works without an account in the path", Section: credentials, Certainty: Gap, needs: needsAccount,
+			steps: mayUse(step{call: "GET /v2" + below(present)}),
+		},
+		{
+			Name: "whether an account that the key may not act for is refused", Section: credentials, Certainty: Gap, needs: needsAccount,
+			steps: []step{{call: "GET /v2/accounts/krn:partner:global:account:test:NOBODY00" + below(present), turns: refusedOrAccepted()}},
+		},
+		{
+			Name: "how an answer tells that there was no client certificate", Section: credentials, Certainty: Gap,
+			steps: []step{{call: present, turns: known(header("Klarna-Mtls-Verification-Status"), "NOT_PRESENT", "VALID", "VALID, VALID", "INVALID")}},
+		},
+		{
+			Name: "how an answer tells what became of the IP address", Section: credentials, Certainty: Gap,
+			steps: []step{{call: present, turns: known(header("Klarna-Ip-Validation-Status"), "ALLOWED", "DENIED", "INVALID")}},
+		},
+	}
+}
+
+// below is the path and the query of a call, with a slash before.
+func below(call string) string { return "/" + step{call: call}.target() }

@@ -1,0 +1,246 @@
+package conformance
+
+const sessionTokenPath = "state_context.klarna_network_session_token"
+
+// visited are the steps of a customer who approves a payment that authorize, with this body, asked for. They put the session token, the approved
+// amount and the ids into variables.
+func visited(body object) []step {
+	return []step{
+		{
+			call: authorize, body: body, given: checks{status(200), member(result).is("STEP_UP_REQUIRED")},
+			capture: map[string]string{
+				"request": "payment_request.payment_request_id", "request_url": "payment_request." + interaction + "payment_request_url",
+			},
+		},
+		{visit: approves},
+		{
+			call: readRequest, poll: checks{member("state").is("COMPLETED")},
+			capture: map[string]string{"session_token": sessionTokenPath, "approved": "amount"},
+		},
+	}
+}
+
+// final is the body of the authorize that finalizes what purchase() began.
+func final(changes object) object {
+	transaction := with(object{"amount": "${approved}", "payment_transaction_reference": "${new.transaction_reference}"}, changes)
+	return with(purchase(), object{"request_payment_transaction": transaction})
+}
+
+// finalizing is the final authorize, under one key however often it comes.
+func finalizing(changes object) step {
+	return step{
+		call: authorize, body: final(changes),
+		header: map[string]string{"Klarna-Network-Session-Token": "${session_token}", "Klarna-Idempotency-Key": "${new.final_key}"},
+		given:  checks{status(200), member(result).is("APPROVED")},
+		capture: map[string]string{
+			"transaction": transaction + "payment_transaction_id", "payment_capture": transaction + "payment_captures.0.payment_capture_id",
+		},
+	}
+}
+
+// Each of these fixtures is a visit of the customer, who may be a person: so there are few.
+var (
+	// approved is a payment request that a customer completed and nobody finalized.
+	approved = &fixture{name: "a payment request that the customer approved", steps: visited(stepUp()), cleanup: undoneAll()}
+	// second is another one, for what may end it in more than one way.
+	second = &fixture{name: "a second payment request that the customer approved", steps: visited(stepUp()), cleanup: undoneAll()}
+	// paid is a transaction, finalized from such a payment request.
+	paid = &fixture{name: "a purchase that is approved", steps: append(visited(stepUp()), finalizing(nil)), cleanup: []step{{call: voidPayment}}}
+	// tokenized is a payment request for a customer token alone.
+	tokenized = &fixture{name: "a customer token that the customer approved", steps: tokenVisit(), cleanup: undone()}
+)
+
+func tokenOrder() object {
+	return object{"scopes": list{"payment:customer_present"}, "customer_token_reference": "${new.token_reference}"}
+}
+
+func tokenOnly() object {
+	return object{"currency": "${currency}", "request_customer_token": tokenOrder()}
+}
+
+func tokenVisit() []step {
+	steps := visited(with(tokenOnly(), object{"step_up_config": stepUpConfig()}))
+	steps[0].given = checks{status(200), member("payment_request.payment_request_id").exists()}
+	return steps
+}
+
+func customerCases() []Case {
+	const customerResult = "customer_token_response.result"
+	// again repeats the final authorize with something changed.
+	again := func(change func(*step)) step {
+		s := finalizing(nil)
+		s.given, s.capture = nil, nil
+		change(&s)
+		return s
+	}
+	anotherKey := func(s *step) {
+		s.header = map[string]string{"Klarna-Network-Session-Token": "${session_token}"}
+	}
+	completed := func(turns ...turn) []step {
+		return []step{{call: readRequest, given: checks{member("state").is("COMPLETED")}, turns: turns}}
+	}
+	cases := []Case{
+		{
+			Name: "a completed payment request has a session token", Section: sessionToken, Certainty: Sure, fixture: approved,
+			steps: []step{{call: readRequest, want: checks{member("state").is("COMPLETED"), member(sessionTokenPath).looksLike(aText)}}},
+		},
+		{
+			Name: "a session token looks like a KRN", Section: sessionToken, Certainty: Likely, fixture: approved,
+			steps: completed(
+				turn{name: sessionKRN.name, when: checks{member(sessionTokenPath).looksLike(sessionKRN)}},
+				turn{name: "another", when: checks{member(sessionTokenPath).exists()}},
+			),
+		},
+		{
+			Name: "whether the session token is there as payment_token, too", Section: sessionToken, Certainty: Gap, fixture: approved,
+			steps: completed(thereOrAbsent(member("state_context.payment_token"))...),
+		},
+		{
+			Name: "whether the session token is there as interoperability_token, too", Section: sessionToken, Certainty: Gap, fixture: approved,
+			steps: completed(thereOrAbsent(member("state_context.interoperability_token"))...),
+		},
+		{
+			Name: "a completed payment request tells who the customer is", Section: requests, Certainty: Likely, fixture: approved,
+			steps: completed(
+				turn{name: "klarna_customer with customer_profile", when: checks{member("state_context.klarna_customer.customer_profile").isOfKind(anObject)}},
+				turn{name: "klarna_customer in another form", when: checks{member("state_context.klarna_customer").exists()}},
+				turn{name: "not without being asked", when: checks{member("state_context.klarna_customer").isAbsent()}},
+			),
+		},
+		{
+			Name: "the presentation with the token of an approval tells to authorize", Section: presentation, Certainty: Likely, fixture: approved,
+			steps: []step{{
+				call: present, header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
+				turns: known(member("payment_status"), "PENDING_PARTNER_AUTHORIZATION", "REQUIRES_CUSTOMER_ACTION"),
+			}},
+		},
+		{
+			Name: "whether a final authorize of another amount than the approved one is refused", Section: authorization, Certainty: Gap, fixture: second,
+			steps: []step{{
+				call: authorize, body: final(object{"amount": payAmount + 1}), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"},
+				capture: outcomeOf(),
+				turns: []turn{
+					{name: "refused", when: checks{status(400, 403, 409, 422)}, show: errorWords},
+					{name: "the customer is asked again, or the payment is declined", when: checks{status(200), member(result).is("STEP_UP_REQUIRED", "DECLINED")}},
+					{name: "approved", when: checks{status(200), member(result).is("APPROVED")}},
+				},
+			}},
+			cleanup: []step{{call: voidPayment}},
+		},
+		{
+			Name: "a completed payment request can be canceled until it is finalized", Section: requests, Certainty: Sure, fixture: approved,
+			steps: []step{{call: cancelRequest, want: checks{status(200), member("state").is("CANCELED")}}},
+		},
+		{
+			Name: "a customer whom Klarna denies ends a payment request", Section: requests, Certainty: Sure,
+			steps: []step{
+				requested(), {visit: isDenied}, {call: readRequest, poll: checks{member("state").is("DECLINED", "COMPLETED", "CANCELED", "EXPIRED")}},
+				{call: readRequest, want: checks{status(200), member("state").is("DECLINED"), member(sessionTokenPath).isAbsent()}},
+			},
+			cleanup: undone(),
+		},
+		{
+			Name: "the final authorize is approved, with the references of the first", Section: authorization, Certainty: Sure, fixture: paid,
+			steps: []step{again(func(s *step) {
+				s.want = checks{
+					status(200), member(result).is("APPROVED"),
+					member(transaction + "payment_transaction_id").is("${transaction}"),
+					member(transaction + "payment_transaction_reference").is("${new.transaction_reference}"),
+					member(transaction + "amount").is("${approved}"),
+					member(transaction + "currency").is("${currency}"),
+				}
+			})},
+		},
+		{
+			Name: "a transaction is AUTHORIZED after the approval", Section: transactions, Certainty: Likely, fixture: paid,
+			steps: []step{again(func(s *step) {
+				s.given, s.turns = checks{status(200)}, known(member(transaction+"state"), "AUTHORIZED", "COMPLETED")
+			})},
+		},
+		{
+			Name: "a transaction tells when it expires", Section: transactions, Certainty: Likely, fixture: paid,
+			steps: []step{again(func(s *step) {
+				s.given, s.turns = checks{status(200)}, []turn{
+					{name: "an ISO 8601 time", when: checks{member(transaction + "expires_at").looksLike(aTimestamp)}},
+					{name: "in another form", when: checks{member(transaction + "expires_at").exists()}},
+					{name: "absent", when: checks{member(transaction + "expires_at").isAbsent()}},
+				}
+			})},
+		},
+		{
+			Name: "a transaction's funding is guaranteed", Section: transactions, Certainty: Likely, fixture: paid,
+			steps: []step{again(func(s *step) {
+				s.given, s.turns = checks{status(200)}, known(member(transaction+"payment_funding.type"), "GUARANTEED", "NON_GUARANTEED")
+			})},
+		},
+		{
+			Name: "the same token and payload under another key answer the same transaction", Section: sessionToken, Certainty: Sure, fixture: paid,
+			steps: []step{again(func(s *step) {
+				anotherKey(s)
+				s.want = checks{status(200), member(result).is("APPROVED"), member(transaction + "payment_transaction_id").is("${transaction}")}
+			})},
+		},
+		{
+			Name: "the same token with another payload is a conflict", Section: sessionToken, Certainty: Sure, fixture: paid,
+			steps: []step{again(func(s *step) {
+				anotherKey(s)
+				s.body = final(object{"payment_transaction_reference": "${new.another_reference}"})
+				s.capture = map[string]string{"second_transaction": transaction + "payment_transaction_id"}
+				s.want = checks{status(409), member("error_code").is("RESOURCE_CONFLICT")}
+			})},
+			cleanup: []step{{call: "POST payment/transactions/${second_transaction}/void"}},
+		},
+		{
+			Name: "a finalized payment request cannot be canceled", Section: requests, Certainty: Sure, fixture: paid,
+			steps: []step{{call: cancelRequest, want: checks{status(409), member("error_code").is("RESOURCE_CONFLICT")}}},
+		},
+	}
+	for _, name := range sessionTokenHeaders[1:] {
+		cases = append(cases, Case{
+			Name: "whether the final authorize takes the token in " + name, Section: sessionToken, Certainty: Gap, fixture: paid,
+			steps: []step{again(func(s *step) {
+				s.header = map[string]string{name: "${session_token}"}
+				s.capture = map[string]string{"request_again": "payment_request.payment_request_id", "second_transaction": transaction + "payment_transaction_id"}
+				s.turns = []turn{
+					{name: "yes, with the same answer", when: checks{status(200), member(transaction + "payment_transaction_id").is("${transaction}")}},
+					{name: "no, the header is ignored", when: checks{status(200), member(result).is("STEP_UP_REQUIRED", "DECLINED")}},
+					{name: "yes, with another answer", when: checks{status(200)}},
+					{name: "no, refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
+				}
+			})},
+			cleanup: []step{{call: "DELETE payment/requests/${request_again}"}},
+		})
+	}
+	return append(cases,
+		Case{
+			Name: "a customer token alone is asked for without a payment", Section: "customer token", Certainty: Likely,
+			steps: []step{{
+				call: authorize, body: with(tokenOnly(), object{"step_up_config": stepUpConfig()}), capture: outcomeOf(),
+				turns: []turn{
+					{name: "customer_token_response tells to step up", when: checks{
+						member(customerResult).is("STEP_UP_REQUIRED"), member("payment_request.payment_request_id").exists(),
+					}},
+					{name: "payment_transaction_response tells to step up", when: checks{
+						member(result).is("STEP_UP_REQUIRED"), member("payment_request.payment_request_id").exists(),
+					}},
+					{name: "a payment request and no result", when: checks{member("payment_request.payment_request_id").exists()}},
+					{name: "no payment request", when: checks{status(200)}, show: []subject{member(customerResult)}},
+					{name: "refused", when: checks{status(400, 403, 404, 409, 422)}, show: errorWords},
+				},
+			}},
+			cleanup: undoneAll(),
+		},
+		Case{
+			Name: "what form a customer token has", Section: "customer token", Certainty: Gap, fixture: tokenized,
+			steps: []step{{
+				call: authorize, body: tokenOnly(), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
+				turns: []turn{
+					{name: "a string", when: checks{member("customer_token_response.customer_token").isOfKind(aString)}},
+					{name: "an object with customer_token_id", when: checks{member("customer_token_response.customer_token.customer_token_id").exists()}},
+					{name: "another", when: checks{member("customer_token_response.customer_token").exists()}},
+					{name: "absent", when: checks{member("customer_token_response.customer_token").isAbsent()}, show: []subject{member(customerResult)}},
+				},
+			}},
+		},
+	)
+}

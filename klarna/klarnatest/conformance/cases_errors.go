@@ -1,0 +1,120 @@
+package conformance
+
+func errorCases() []Case {
+	const incomplete = "GET payment/presentation?locale=${locale}&amount=1000&intents%5B%5D=PAY"
+	failing := func(want ...check) []step { return []step{{call: incomplete, given: checks{status(400)}, want: want}} }
+	turned := func(turns ...turn) []step {
+		return []step{{call: incomplete, given: checks{status(400)}, turns: turns}}
+	}
+	unknown := func(resource string) []step {
+		return []step{{call: "GET payment/" + resource, want: checks{status(404), member("error_code").is("RESOURCE_NOT_FOUND")}}}
+	}
+	posted := func(s step) []step {
+		s.call, s.capture = createRequest, map[string]string{"request": "payment_request_id"}
+		if s.want == nil {
+			s.turns = refusedOrAccepted()
+		}
+		return []step{s}
+	}
+	return []Case{
+		{
+			Name: "an error has an id, a code and a message", Section: failures, Certainty: Sure,
+			steps: failing(member("error_id").looksLike(aUUID), member("error_code").looksLike(upperCase), member("error_message").looksLike(aText)),
+		},
+		{
+			Name: "an error's content type is application/json", Section: failures, Certainty: Likely,
+			steps: turned(
+				turn{name: "application/json", when: checks{header("Content-Type").looksLike(jsonMedia)}},
+				turn{name: "another", when: checks{header("Content-Type").exists()}, show: []subject{header("Content-Type")}},
+				turn{name: "absent", when: checks{header("Content-Type").isAbsent()}},
+			),
+		},
+		{
+			Name: "a parameter that is missing is a VALIDATION_ERROR", Section: failures, Certainty: Sure,
+			steps: failing(member("error_code").is("VALIDATION_ERROR")),
+		},
+		{
+			Name: "an error has a type", Section: failures, Certainty: Likely,
+			steps: turned(known(member("error_type"), "INPUT_ERROR")...),
+		},
+		{
+			Name: "an error links to its documentation", Section: failures, Certainty: Likely,
+			steps: turned(thereOrAbsent(member("doc_url"))...),
+		},
+		{
+			Name: "the parameters that failed are listed", Section: failures, Certainty: Likely,
+			steps: turned(
+				turn{name: "validation_errors, the reason is a string", when: checks{
+					member("validation_errors.*.parameter").is("currency"), member("validation_errors.*.reason").isOfKind(aString),
+				}},
+				turn{name: "validation_errors, the reason is an array", when: checks{
+					member("validation_errors.*.parameter").is("currency"), member("validation_errors.*.reason").isOfKind(aList),
+				}},
+				turn{name: "errors, each with an error_message", when: checks{
+					member("errors.*.parameter").is("currency"), member("errors.*.error_message").isOfKind(aString),
+				}},
+				turn{name: "validation_errors, in another form", when: checks{member("validation_errors").exists()}},
+				turn{name: "errors, in another form", when: checks{member("errors").exists()}},
+				turn{name: "not listed", when: checks{member("validation_errors").isAbsent(), member("errors").isAbsent()}},
+			),
+		},
+		{
+			Name: "a path that is no route is NOT_FOUND", Section: failures, Certainty: Sure,
+			steps: []step{{call: "GET payment/nowhere", want: checks{status(404), member("error_code").is("NOT_FOUND")}}},
+		},
+		{
+			Name: "whether a route that is not found has an error type", Section: failures, Certainty: Gap,
+			steps: []step{{call: "GET payment/nowhere", given: checks{status(404)}, turns: []turn{
+				{name: "it has none", when: checks{member("error_type").isAbsent()}},
+				{name: "it has one", when: checks{member("error_type").exists()}, show: []subject{member("error_type")}},
+			}}},
+		},
+		{
+			Name: "how a method that a route does not have is answered", Section: failures, Certainty: Gap,
+			steps: []step{{call: "GET payment/authorize", turns: []turn{
+				{name: "not found", when: checks{status(404)}, show: errorWords},
+				{name: "not allowed", when: checks{status(405)}, show: errorWords},
+				{name: "refused", when: checks{status(400, 403)}, show: errorWords},
+			}}},
+		},
+		{
+			Name: "a payment request that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			steps: unknown("requests/krn:payment:eu1:request:${new.nobodys}"),
+		},
+		{
+			Name: "a transaction that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			steps: unknown("transactions/krn:payment:eu1:transaction:${new.nobodys}"),
+		},
+		{
+			Name: "a capture that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			steps: unknown("captures/krn:payment:eu1:capture:${new.nobodys}"),
+		},
+		{
+			Name: "a refund that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			steps: unknown("refunds/krn:payment:eu1:refund:${new.nobodys}"),
+		},
+		{
+			Name: "a chargeback that never came is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			steps: unknown("chargebacks/krn:payment:eu1:chargeback:${new.nobodys}"),
+		},
+		{
+			Name: "a body of another content type is INVALID_CONTENT_TYPE", Section: failures, Certainty: Sure,
+			steps: posted(step{
+				body: raw("currency=EUR"), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, want: refused("INVALID_CONTENT_TYPE"),
+			}),
+			cleanup: undone(),
+		},
+		{
+			Name: "whether a body that is no JSON is refused", Section: failures, Certainty: Gap,
+			steps: posted(step{body: raw("{")}), cleanup: undone(),
+		},
+		{
+			Name: "whether a body that names a member twice is refused", Section: failures, Certainty: Gap,
+			steps: posted(step{body: raw(`{"currency":"EUR","amount":1000,"amount":1001,"payment_request_reference":"twice"}`)}), cleanup: undone(),
+		},
+		{
+			Name: "whether a member that Klarna does not know is refused", Section: failures, Certainty: Gap,
+			steps: posted(step{body: with(paymentRequest(), object{"klarna_go_conformance": "unknown"})}), cleanup: undone(),
+		},
+	}
+}

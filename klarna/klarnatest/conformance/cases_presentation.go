@@ -1,0 +1,130 @@
+package conformance
+
+func presentationCases() []Case {
+	const (
+		base   = "GET payment/presentation?currency=${currency}&locale=${locale}"
+		pay    = "&amount=1000&intents%5B%5D=PAY"
+		weekly = base + "&amount=1000&intents%5B%5D=SUBSCRIBE&subscription_billing_interval=WEEK"
+	)
+	shown := func(turns []turn) []step { return []step{{call: present, given: checks{status(200)}, turns: turns}} }
+	asked := func(call string, turns []turn) []step { return []step{{call: call, turns: turns}} }
+	works := func(call string) []step {
+		return []step{{call: call, want: checks{status(200), member("instruction").exists()}}}
+	}
+	// textual are the forms of a Text.
+	textual := func(name string) []turn {
+		path := "payment_option." + name
+		return []turn{
+			{name: "text", when: checks{member(path + ".text").isOfKind(aString)}},
+			{name: "parts", when: checks{member(path + ".parts.0.text").isOfKind(aString), member(path+".parts.0.type").is("TEXT", "LINK")}},
+			{name: "parts, in another form", when: checks{member(path + ".parts").exists()}},
+			{name: "a bare string", when: checks{member(path).isOfKind(aString)}},
+			{name: "absent", when: checks{member(path).isAbsent()}},
+		}
+	}
+	option := member("payment_option.payment_option_id")
+	cases := []Case{
+		{
+			Name: "the instruction is one of the four", Section: presentation, Certainty: Sure,
+			steps: []step{{call: present, want: checks{
+				status(200), member("instruction").is("SHOW_KLARNA", "PRESELECT_KLARNA", "SHOW_ONLY_KLARNA", "HIDE_KLARNA"),
+			}}},
+		},
+		{
+			Name: "the payment status asks for an action of the customer", Section: presentation, Certainty: Likely,
+			steps: shown(known(member("payment_status"), "REQUIRES_CUSTOMER_ACTION", "PENDING_PARTNER_AUTHORIZATION")),
+		},
+		{
+			Name: "there is a payment option with an id", Section: presentation, Certainty: Likely,
+			steps: shown([]turn{
+				{name: "a string", when: checks{option.isOfKind(aString)}},
+				{name: "an option without an id", when: checks{member("payment_option").exists()}},
+				{name: "no option, with the instruction to hide", when: checks{member("instruction").is("HIDE_KLARNA"), member("payment_option").isAbsent()}},
+				{name: "no option", when: checks{member("payment_option").isAbsent()}},
+			}),
+		},
+		{
+			Name: "the payment button has a text", Section: presentation, Certainty: Likely,
+			steps: shown([]turn{
+				{name: "a string", when: checks{member("payment_option.payment_button.text").isOfKind(aString)}},
+				{name: "an object", when: checks{member("payment_option.payment_button.text").isOfKind(anObject)}},
+				{name: "absent", when: checks{member("payment_option.payment_button.text").isAbsent()}},
+			}),
+		},
+		{
+			Name: "the icon has an image", Section: presentation, Certainty: Likely,
+			steps: shown([]turn{
+				{name: "rectangle_image_url", when: checks{member("payment_option.icon.rectangle_image_url").looksLike(webAddress)}},
+				{name: "square_image_url", when: checks{member("payment_option.icon.square_image_url").looksLike(webAddress)}},
+				{name: "badge_image_url", when: checks{member("payment_option.icon.badge_image_url").looksLike(webAddress)}},
+				{name: "an icon without an image", when: checks{member("payment_option.icon").exists()}},
+				{name: "absent", when: checks{member("payment_option.icon").isAbsent()}},
+			}),
+		},
+		{
+			Name: "a presentation without a currency is refused", Section: presentation, Certainty: Sure,
+			steps: []step{{call: "GET payment/presentation?locale=${locale}" + pay, want: refused("VALIDATION_ERROR")}},
+		},
+		{
+			Name: "a presentation to pay without an amount is refused", Section: presentation, Certainty: Sure,
+			steps: []step{{call: base + "&intents%5B%5D=PAY", want: refused("VALIDATION_ERROR")}},
+		},
+		{
+			Name: "a presentation without a locale is refused", Section: presentation, Certainty: Likely,
+			steps: asked("GET payment/presentation?currency=${currency}"+pay, refusedOrAccepted()),
+		},
+		{
+			Name: "a wallet alone needs no amount", Section: presentation, Certainty: Sure,
+			steps: works(base + "&intents%5B%5D=ADD_TO_WALLET"),
+		},
+		{
+			Name: "whether a wallet alone with an amount is refused", Section: presentation, Certainty: Gap,
+			steps: asked(base+"&amount=1000&intents%5B%5D=ADD_TO_WALLET", refusedOrAccepted()),
+		},
+		{
+			Name: "several intents repeat the key", Section: presentation, Certainty: Sure,
+			steps: works(base + pay + "&intents%5B%5D=ADD_TO_WALLET"),
+		},
+		{
+			Name: "the brackets of intents[] may be raw", Section: presentation, Certainty: Sure,
+			steps: works(base + "&amount=1000&intents[]=PAY"),
+		},
+		{
+			Name: "whether one intent may be named without brackets", Section: presentation, Certainty: Gap,
+			steps: asked(base+"&amount=1000&intent=PAY", acceptedOrRefused()),
+		},
+		{
+			Name: "whether an intent that Klarna does not know is refused", Section: presentation, Certainty: Gap,
+			steps: asked(base+"&amount=1000&intents%5B%5D=CONFORMANCE", refusedOrAccepted()),
+		},
+		{
+			Name: "a billing interval with its frequency is accepted", Section: presentation, Certainty: Sure,
+			steps: works(weekly + "&subscription_billing_interval_frequency=1"),
+		},
+		{
+			Name: "a billing interval without its frequency is refused", Section: presentation, Certainty: Sure,
+			steps: []step{{call: weekly, want: refused("VALIDATION_ERROR")}},
+		},
+		{
+			Name: "the app's return URL is base64", Section: presentation, Certainty: Sure,
+			steps: works(present + "&app_return_url=c2hvcDovL2JhY2s%3D"),
+		},
+		{
+			Name: "whether the app's return URL as it is, without base64, is refused", Section: presentation, Certainty: Gap,
+			steps: asked(present+"&app_return_url=shop%3A%2F%2Fback", refusedOrAccepted()),
+		},
+		{
+			Name: "what becomes of a presentation with a token that Klarna did not make", Section: sessionToken, Certainty: Gap,
+			steps: []step{{
+				call: present, header: map[string]string{"Klarna-Network-Session-Token": "krn:network:us1:test:session-token:${new.made_up}"},
+				turns: acceptedOrRefused(),
+			}},
+		},
+	}
+	for _, name := range []string{"header", "subheader", "message", "terms"} {
+		cases = append(cases, Case{
+			Name: "in which form of a Text comes the payment option's " + name, Section: presentation, Certainty: Gap, steps: shown(textual(name)),
+		})
+	}
+	return cases
+}

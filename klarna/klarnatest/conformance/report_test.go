@@ -1,0 +1,271 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sample is a report with every way in which a case can end.
+func sample() Report {
+	return Report{
+		Host: "127.0.0.1", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Results: []Result{
+			{Section: "errors", Name: "a wrong key is refused", Certainty: Sure, Verdict: Held},
+			{Section: "errors", Name: "a route", Certainty: Sure, Verdict: Broken, Detail: "step 1 of 1, GET x: the status is 418, want 404"},
+			{Section: "payment request", Name: "how long one lives", Certainty: Likely, Verdict: TurnedOut, Outcome: "3 hours", Expected: "3 hours"},
+			{Section: "payment request", Name: "a method", Certainty: Likely, Verdict: TurnedOut, Outcome: `accepted; result "APPROVED"`, Expected: "accepted"},
+			{Section: "credentials", Name: "base64", Certainty: Likely, Verdict: TurnedOut, Outcome: `refused; the status 401; error_code "UNAUTHORIZED"`, Expected: "accepted"},
+			{Section: "credentials", Name: "a prefix", Certainty: Likely, Verdict: TurnedOut, Outcome: "accepted later", Expected: "accepted"},
+			{Section: "credentials", Name: "a form", Certainty: Likely, Verdict: Unforeseen, Detail: "the status is 418, error_code absent", Expected: "accepted"},
+			{Section: "headers", Name: "a header of 7 KB", Certainty: Gap, Verdict: TurnedOut, Outcome: "refused; the status 431"},
+			{Section: "headers", Name: "a trailer", Certainty: Gap, Verdict: Unforeseen, Detail: "the status is 418, error_code absent"},
+			{Section: "webhook", Name: "a signature", Certainty: Sure, Verdict: Untested, Detail: "step 2 of 3, the webhook: waited in vain"},
+			{Section: "webhook", Name: "a payload", Certainty: Gap, Verdict: Untested, Detail: "step 2 of 3, the webhook: waited in vain"},
+			{Section: "transaction", Name: "a capture", Certainty: Sure, Verdict: Skipped, Detail: "needs a customer"},
+		},
+		Left: []string{"DELETE http://127.0.0.1/v2/notification/webhooks/w: the status is 500"},
+	}
+}
+
+const sampleText = `Klarna's documentation, Network API v2, against 127.0.0.1, 2026-01-02 03:04:05 UTC: 12 cases
+
+Sure, and broken: 1
+  errors             a route
+                       step 1 of 1, GET x: the status is 418, want 404
+
+Sure, and could not be tested: 1
+  webhook            a signature
+                       step 2 of 3, the webhook: waited in vain
+
+Likely, and turned out otherwise: 3
+  credentials        base64
+                       → refused; the status 401; error_code "UNAUTHORIZED"
+                       expected: accepted
+  credentials        a prefix
+                       → accepted later
+                       expected: accepted
+  credentials        a form
+                       the status is 418, error_code absent
+                       expected: accepted
+
+Likely, and turned out as expected: 2
+  payment request    how long one lives
+                       → 3 hours
+  payment request    a method
+                       → accepted; result "APPROVED"
+
+Gap, and known now: 1
+  headers            a header of 7 KB
+                       → refused; the status 431
+
+Gap, and turned out in no way that was foreseen: 1
+  headers            a trailer
+                       the status is 418, error_code absent
+
+Likely or gap, and could not be tested: 1
+  webhook            a payload
+                       step 2 of 3, the webhook: waited in vain
+
+Sure, and held: 1
+  errors             a wrong key is refused
+
+Skipped: 1
+  transaction        a capture
+                       needs a customer
+
+Left behind at the host: 1
+  DELETE http://127.0.0.1/v2/notification/webhooks/w: the status is 500
+`
+
+func TestTheTextOfAReport(t *testing.T) {
+	var text strings.Builder
+	if err := sample().WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleText, text.String()); diff != "" {
+		t.Error(diff)
+	}
+	const summary = "1 sure facts held, 1 broken; 5 likely ones and gaps turned out, 2 in no foreseen way; 2 untested, 1 skipped"
+	if got := sample().Summary(); got != summary {
+		t.Errorf("%q, want %q", got, summary)
+	}
+}
+
+// Each result is in the text once, whatever its verdict and certainty.
+func TestNoResultIsMissingFromTheText(t *testing.T) {
+	for _, certainty := range []Certainty{Sure, Likely, Gap} {
+		for _, verdict := range []Verdict{Held, Broken, TurnedOut, Unforeseen, Untested, Skipped} {
+			if certainty == Sure && (verdict == TurnedOut || verdict == Unforeseen) || certainty != Sure && (verdict == Held || verdict == Broken) {
+				continue // no case ends so
+			}
+			var text strings.Builder
+			r := Report{Results: []Result{{Name: "the sentence", Certainty: certainty, Verdict: verdict, Outcome: "o"}}}
+			if err := r.WriteText(&text); err != nil || strings.Count(text.String(), "the sentence") != 1 {
+				t.Errorf("%s, %s: %v in\n%s", certainty, verdict, err, &text)
+			}
+		}
+	}
+}
+
+// A report read from a file may have been tampered with; a terminal shows it all the same.
+func TestTheTextOfAReportMovesNoCursor(t *testing.T) {
+	hostile := "a\x1b[2J\nb\x00" + strings.Repeat("x", 1000)
+	r := Report{Host: hostile, Results: []Result{
+		{Section: hostile, Name: hostile, Certainty: Likely, Verdict: TurnedOut, Outcome: hostile, Expected: hostile + "2", Detail: hostile},
+	}, Left: []string{hostile}}
+	var text strings.Builder
+	if err := errors.Join(r.WriteText(&text), WriteDrift(&text, []Drift{{hostile, hostile, Gap, hostile, hostile}})); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(text.String(), "\x1b\x00") {
+		t.Errorf("%q", text.String())
+	}
+	for line := range strings.Lines(text.String()) {
+		if n := len([]rune(line)); n > 3*maxShown {
+			t.Errorf("a line of %d characters", n)
+		}
+	}
+}
+
+func TestAReportIsReadAsItWasWritten(t *testing.T) {
+	var first, second strings.Builder
+	want := sample()
+	if err := want.WriteJSON(&first); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadReport(strings.NewReader(first.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := got.WriteJSON(&second); err != nil || first.String() != second.String() {
+		t.Errorf("%v: not the same bytes", err)
+	}
+	if !strings.HasPrefix(first.String(), "{\n  \"host\": \"127.0.0.1\",\n  \"at\": \"2026-01-02T03:04:05Z\",\n  \"results\": [\n    {\n      \"section\": \"errors\",\n") {
+		t.Errorf("%.200s", first.String())
+	}
+}
+
+func TestWhatIsNoReportIsNotRead(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"nothing":      {"", "unexpected end"},
+		"another JSON": {"{}", "no results"},
+		"no JSON":      {"<html>", "invalid character"},
+		"too much":     {strings.Repeat(" ", maxReport+1), "larger than 8 MB"},
+	} {
+		if _, err := ReadReport(strings.NewReader(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+	if _, err := ReadReport(failing{}); err == nil {
+		t.Error("a reader that fails is read")
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestAWriterThatFailsIsAnError(t *testing.T) {
+	for name, err := range map[string]error{
+		"text":  sample().WriteText(brokenPipe{}),
+		"JSON":  sample().WriteJSON(brokenPipe{}),
+		"drift": WriteDrift(brokenPipe{}, []Drift{{}}),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestAReportIsOKUnlessASureFactIsBrokenOrUntested(t *testing.T) {
+	for _, tc := range []struct {
+		certainty Certainty
+		verdict   Verdict
+		want      bool
+	}{
+		{Sure, Held, true}, {Sure, Skipped, true}, {Sure, Broken, false}, {Sure, Untested, false},
+		{Likely, TurnedOut, true}, {Likely, Unforeseen, true}, {Likely, Untested, true}, {Gap, Unforeseen, true}, {Gap, Untested, true},
+	} {
+		r := Report{Results: []Result{{Certainty: Sure, Verdict: Held}, {Certainty: tc.certainty, Verdict: tc.verdict}}}
+		if r.OK() != tc.want {
+			t.Errorf("%s, %s: OK is %t", tc.certainty, tc.verdict, !tc.want)
+		}
+	}
+}
+
+func TestDriftIsWhatChangedAtTheHost(t *testing.T) {
+	result := func(name string, v Verdict, outcome string) Result {
+		return Result{Section: "s", Name: name, Certainty: Gap, Verdict: v, Outcome: outcome, Detail: fmt.Sprint(time.Now())}
+	}
+	before := Report{Results: []Result{
+		result("same", Held, ""), result("breaks", Held, ""), result("turns", TurnedOut, "3 hours"), result("as before", TurnedOut, "x"),
+		result("was skipped", Skipped, ""), result("is skipped", Held, ""), result("is gone", Held, ""), result("silent", Held, ""),
+	}}
+	after := Report{Results: []Result{
+		result("turns", TurnedOut, "48 hours"), result("as before", TurnedOut, "x"), result("same", Held, ""), result("breaks", Broken, ""),
+		result("was skipped", Broken, ""), result("is skipped", Skipped, ""), result("is new", Held, ""), result("silent", Untested, ""),
+	}}
+	got := Diff(before, after)
+	want := []Drift{
+		{"s", "turns", Gap, "3 hours", "48 hours"}, {"s", "breaks", Gap, "held", "broken"}, {"s", "silent", Gap, "held", "untested"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	var text strings.Builder
+	if err := WriteDrift(&text, got[:2]); err != nil {
+		t.Fatal(err)
+	}
+	const wantText = `Drift: 2
+  s                  turns
+                       was: 3 hours
+                       now: 48 hours
+  s                  breaks
+                       was: held
+                       now: broken
+`
+	if diff := cmp.Diff(wantText, text.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTwoRunsOfTheDoubleAreTheSame(t *testing.T) {
+	_, target := newDouble(t, nil, nil)
+	_, other := newDouble(t, nil, nil)
+	first, second := run(t, target), run(t, other)
+	first.At, second.At = time.Time{}, time.Time{}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Error(diff)
+	}
+	if drift := Diff(first, second); drift != nil {
+		t.Error(drift)
+	}
+}
+
+func TestNoVerbPrintsATargetsKey(t *testing.T) {
+	target := Target{BaseURL: "https://u:p4ss@h.example", APIKey: testKey, Username: "u53r"}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "target", target)
+	shown := fmt.Sprintf("%v %+v %#v %s %q %x %v", target, target, target, target, target, target, &target) + target.String() + log.String()
+	for _, secret := range []string{testKey, fmt.Sprintf("%x", testKey), "u53r", "p4ss"} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("%q is in %s", secret, shown)
+		}
+	}
+	if !strings.Contains(shown, "h.example") {
+		t.Error(shown)
+	}
+	target.BaseURL = ":"
+	if got := target.String(); got != "conformance.Target{}" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,299 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Run plays the cases, or those of [Cases] when none are given, one after the other against the target and reports how each turned out. The
+// report is complete even where the host is down or the context ends: what could not be tested says so. An error means that the target was refused
+// and nothing was sent.
+func Run(ctx context.Context, t Target, cases ...Case) (Report, error) {
+	h, err := newHost(t)
+	if err != nil {
+		return Report{}, err
+	}
+	defer h.hangUp()
+	if len(cases) == 0 {
+		cases = Cases()
+	}
+	r := &runner{host: h, fixtures: map[*fixture]*standing{}}
+	report := Report{Host: h.name, At: time.Now().UTC().Truncate(time.Second)}
+	for _, c := range cases {
+		report.Results = append(report.Results, r.play(ctx, c))
+	}
+	r.tearDown(ctx)
+	report.Left = r.left
+	return report, nil
+}
+
+// runner is one run.
+type runner struct {
+	*host
+	fixtures map[*fixture]*standing
+	built    []*fixture // in the order of building
+	left     []string
+	silent   int // cases in a row that got no answer
+}
+
+// standing is a fixture that was built, or why it could not be.
+type standing struct {
+	vars vars
+	err  error
+}
+
+const (
+	// giveUpAfter is how many cases in a row may get no answer before the others are not tried.
+	giveUpAfter = 3
+	// cleanupTime bounds what is done after the context has ended.
+	cleanupTime = 30 * time.Second
+	// A run that waits looks again soon, and then less and less often.
+	firstPause   = 200 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+var errSilent = errTransport{fmt.Sprintf("not tried: %d cases in a row got no answer", giveUpAfter)}
+
+// untested is why a case says nothing, as opposed to what it says.
+type untested struct{ reason string }
+
+func (e untested) Error() string { return e.reason }
+
+func (r *runner) play(ctx context.Context, c Case) Result {
+	result := Result{Section: c.Section, Name: c.Name, Certainty: c.Certainty}
+	if missing := c.allNeeds() &^ r.has(); missing != 0 {
+		result.Verdict, result.Detail = Skipped, "needs "+missing.String()
+		return result
+	}
+	if c.Certainty == Likely {
+		result.Expected = c.expected()
+	}
+	known, err := r.begin(ctx, c)
+	if err == nil {
+		err = r.steps(ctx, c, known, &result)
+		r.cleanUp(ctx, c.cleanup, known)
+	}
+	r.listen(err)
+	if err != nil {
+		result.Verdict, result.Outcome, result.Detail = Untested, "", r.clean(err.Error())
+	}
+	return result
+}
+
+// expected is the name of how a likely case should turn out.
+func (c Case) expected() string { return c.steps[len(c.steps)-1].turns[0].name }
+
+// listen counts the cases that got no answer.
+func (r *runner) listen(err error) {
+	if _, silent := errors.AsType[errTransport](err); silent {
+		r.silent++
+	} else {
+		r.silent = 0
+	}
+}
+
+// begin returns the variables a case begins with.
+func (r *runner) begin(ctx context.Context, c Case) (vars, error) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, untested{"not tried: " + ended(ctx.Err())}
+	case r.silent >= giveUpAfter:
+		return nil, errSilent
+	case c.fixture == nil:
+		return r.known.clone(), nil
+	}
+	if s := r.fixtures[c.fixture]; s != nil {
+		return s.vars.clone(), s.err
+	}
+	s := &standing{vars: r.known.clone()}
+	r.fixtures[c.fixture] = s
+	r.built = append(r.built, c.fixture)
+	var none Result
+	err := r.steps(ctx, Case{steps: c.fixture.steps}, s.vars, &none)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.fixture.name, err)
+		s.err = untested{err.Error()} // the next case that needs it asks nobody, so that it is no sign of a silent host
+	}
+	return s.vars.clone(), err
+}
+
+// steps plays a case's steps into result. An error says why the case could not be tested.
+func (r *runner) steps(ctx context.Context, c Case, known vars, result *Result) error {
+	result.Verdict = Held
+	for i, s := range c.steps {
+		x, err := r.step(ctx, known, s)
+		if err != nil {
+			return s.at(i, c, err)
+		}
+		r.capture(s, x, known) // before any check, because what a failing one made must be undone too
+		if fault, err := s.given.fault(x, known); fault != "" || err != nil {
+			return s.at(i, c, cannot(fault, err))
+		}
+		fault, err := s.want.fault(x, known)
+		if err != nil {
+			return s.at(i, c, err)
+		}
+		if fault != "" {
+			result.Verdict = Broken
+			if c.Certainty != Sure {
+				result.Verdict = Unforeseen
+			}
+			result.Detail = r.clean(s.at(i, c, untested{fault}).Error())
+			return nil
+		}
+		if len(s.turns) > 0 {
+			return r.turn(s, x, known, result)
+		}
+	}
+	return nil
+}
+
+func cannot(fault string, err error) error {
+	if err != nil {
+		return err
+	}
+	return untested{fault}
+}
+
+// at says where in a case an error is. Paths hold variables and are shown as they are written.
+func (s step) at(i int, c Case, err error) error {
+	what := s.call
+	switch {
+	case s.visit != noVisit:
+		what = "the customer's visit"
+	case s.delivery != "":
+		what = "the webhook"
+	}
+	return fmt.Errorf("step %d of %d, %s: %w", i+1, len(c.steps), what, err)
+}
+
+// turn finds out how a likely fact or a gap turned out.
+func (r *runner) turn(s step, x exchange, known vars, result *Result) error {
+	for _, turn := range s.turns {
+		fault, err := turn.when.fault(x, known)
+		if err != nil {
+			return err
+		}
+		if fault == "" {
+			result.Verdict, result.Outcome = TurnedOut, turn.name
+			for _, subject := range turn.show {
+				result.Outcome += "; " + r.clean(subject.String()+" "+subject.seen(subject.values(x)))
+			}
+			return nil
+		}
+	}
+	result.Verdict = Unforeseen
+	result.Detail = r.clean(fmt.Sprintf("the status is %d, error_code %s", x.status, member("error_code").seen(member("error_code").values(x))))
+	return nil
+}
+
+// capture puts members of an answer into variables. One that is absent is missed where the variable is used.
+func (r *runner) capture(s step, x exchange, known vars) {
+	for name, path := range s.capture {
+		found := member(path).values(x)
+		if len(found) == 0 {
+			continue
+		}
+		known[name] = found[0]
+		if text, ok := found[0].(string); ok && isSecret(name) {
+			r.secrets = append(r.secrets, text)
+		}
+	}
+}
+
+func (r *runner) step(ctx context.Context, known vars, s step) (exchange, error) {
+	switch {
+	case s.visit != noVisit:
+		v := Visit{PaymentRequestID: known.text("request"), URL: known.text("request_url"), Deny: s.visit == isDenied}
+		if err := r.Customer(ctx, v); err != nil {
+			return exchange{}, untested{r.clean(err.Error())}
+		}
+		return exchange{}, nil
+	case s.delivery != "":
+		return r.await(ctx, known, s)
+	case s.poll == nil:
+		return r.ask(ctx, known, s)
+	}
+	var x exchange
+	var fault string
+	err := r.until(ctx, func() (done bool, err error) {
+		if x, err = r.ask(ctx, known, s); err != nil {
+			return false, err
+		}
+		fault, err = s.poll.fault(x, known)
+		return fault == "", err
+	})
+	if errors.Is(err, errPatience) {
+		err = untested{err.Error() + ": " + fault}
+	}
+	return x, err
+}
+
+// await waits for a webhook.
+func (r *runner) await(ctx context.Context, known vars, s step) (exchange, error) {
+	end, err := known.expand(s.delivery, asIs)
+	if err != nil {
+		return exchange{}, err
+	}
+	var x exchange
+	err = r.until(ctx, func() (came bool, _ error) {
+		x, came = r.Receiver.nth(end, s.nth)
+		return came, nil
+	})
+	return x, err
+}
+
+var errPatience = untested{"waited in vain"}
+
+// until looks again and again, as long as the target's patience lasts.
+func (r *runner) until(ctx context.Context, look func() (bool, error)) error {
+	left := r.Patience
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		done, err := look()
+		if done || err != nil {
+			return err
+		}
+		if left <= 0 {
+			return errPatience
+		}
+		if err := r.Wait(ctx, min(pause, left)); err != nil {
+			return untested{ended(err)}
+		}
+		left -= pause
+	}
+}
+
+// gone are the answers after which nothing is left: it worked, or there is nothing that could still be undone.
+var gone = map[int]bool{200: true, 201: true, 202: true, 204: true, 403: true, 404: true, 409: true}
+
+// cleanUp undoes what a case made. It does so after the context's end too, and skips what was never made.
+func (r *runner) cleanUp(ctx context.Context, steps []step, known vars) {
+	if r.silent >= giveUpAfter {
+		return // what was made before, nobody can undo now
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer stop()
+	for _, s := range steps {
+		address, err := r.url(known, s.target())
+		if err != nil {
+			continue // a variable that was not captured: there is nothing to undo
+		}
+		x, err := r.ask(ctx, known, s)
+		switch {
+		case err != nil:
+			r.left = append(r.left, r.clean(fmt.Sprintf("%s: %v", s.method()+" "+address, err)))
+		case !gone[x.status]:
+			r.left = append(r.left, r.clean(fmt.Sprintf("%s: the status is %d", s.method()+" "+address, x.status)))
+		}
+	}
+}
+
+// tearDown undoes the fixtures, last built first.
+func (r *runner) tearDown(ctx context.Context) {
+	for _, f := range slices.Backward(r.built) {
+		r.cleanUp(ctx, f.cleanup, r.fixtures[f].vars)
+	}
+}

@@ -1,0 +1,224 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// TestHost is the base URL of Klarna's test environment.
+const TestHost = "https://api-global.test.klarna.com"
+
+// Target is a server, and what a run may use there. A field that is left empty skips the cases that need it. No formatting
+// verb prints the key.
+type Target struct {
+	// BaseURL is TestHost or a URL on loopback, without the version "/v2". Every other host is refused.
+	BaseURL string
+	// APIKey is a test key. A live one is refused.
+	APIKey string `json:"-"`
+	// Username is the UUID that Klarna shows beside the key.
+	Username string
+	// PartnerAccountID is the account to act for. Empty acts for the key's own.
+	PartnerAccountID string
+	// Currency and Locale are what the account may sell in. Empty is EUR and en-DE.
+	Currency string
+	Locale   string
+	// Client sends the requests; its redirect policy and cookies are not used. nil is a client with the environment's proxy.
+	Client *http.Client
+	// Customer lets somebody visit a payment request's URL. It need not wait for them: the run reads the payment request until its
+	// state tells.
+	Customer func(ctx context.Context, visit Visit) error
+	// WebhookURL is where the cases point webhooks to, with paths of their own below it. Klarna takes https on port 443 or 8443.
+	WebhookURL string
+	// Receiver gets what is posted below WebhookURL.
+	Receiver *Receiver
+	// Patience is how long a run waits for a customer or a webhook. 0 is two minutes.
+	Patience time.Duration
+	// Wait lets time pass. nil waits; a double's clock can be moved instead.
+	Wait func(ctx context.Context, d time.Duration) error
+	// ReadOnly skips every case that sends anything but a GET.
+	ReadOnly bool
+}
+
+// Visit is what a customer shall do.
+type Visit struct {
+	PaymentRequestID string
+	// URL is the customer's, where Klarna's purchase journey begins.
+	URL string
+	// Deny asks for a customer whom Klarna denies, in its test environment one whose email has "+denied" before the "@". Otherwise the customer
+	// approves.
+	Deny bool
+}
+
+// String tells the host and nothing else.
+func (t Target) String() string {
+	u, err := url.Parse(t.BaseURL)
+	if err != nil {
+		return "conformance.Target{}"
+	}
+	return "conformance.Target{" + u.Hostname() + "}"
+}
+
+// Format writes what String returns, whatever the verb.
+func (t Target) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.String()) }
+
+// LogValue returns what String returns.
+func (t Target) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+const (
+	// requestTimeout is longer than Klarna's own 59 seconds, so that its answer is seen and not hidden.
+	requestTimeout  = 65 * time.Second
+	defaultPatience = 2 * time.Minute
+)
+
+// host is a target that was checked and may be sent to.
+type host struct {
+	Target
+	name   string // of the host, without port
+	origin string
+	client *http.Client
+	own    *http.Transport // nil when the client is the caller's
+	// known are the variables that every case begins with.
+	known vars
+	// secrets never reach a report.
+	secrets []string
+}
+
+func newHost(t Target) (*host, error) {
+	u, err := url.Parse(t.BaseURL)
+	if err != nil {
+		return nil, errors.New("conformance: the base URL cannot be read") // its text may hold what should not be shown
+	}
+	if err := checkHost(u); err != nil {
+		return nil, fmt.Errorf("conformance: %w", err)
+	}
+	if err := checkKey(t.APIKey); err != nil {
+		return nil, fmt.Errorf("conformance: %w", err)
+	}
+	if t.Receiver != nil && t.WebhookURL == "" {
+		return nil, errors.New("conformance: a receiver needs the webhook URL under which it is reached")
+	}
+	t.Currency, t.Locale = cmp.Or(t.Currency, "EUR"), cmp.Or(t.Locale, "en-DE")
+	t.Patience = cmp.Or(t.Patience, defaultPatience)
+	if t.Wait == nil {
+		t.Wait = wait
+	}
+	h := &host{Target: t, name: u.Hostname(), origin: u.Scheme + "://" + u.Host}
+	h.dial()
+	h.introduce()
+	return h, nil
+}
+
+// checkHost lets pass Klarna's test environment and this machine: what a run does is not for live money, nor for anyone else.
+func checkHost(u *url.URL) error {
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return errors.New("the base URL is a scheme and a host, and nothing more")
+	}
+	name := u.Hostname()
+	ip, err := netip.ParseAddr(name)
+	loopback := name == "localhost" || err == nil && ip.IsLoopback()
+	switch {
+	case loopback && (u.Scheme == "http" || u.Scheme == "https"):
+		return nil
+	case u.Scheme == "https" && TestHost == "https://"+name && (u.Port() == "" || u.Port() == "443"):
+		return nil
+	}
+	return errors.New("the suite runs against " + TestHost + " and against loopback, and against nothing else")
+}
+
+func checkKey(key string) error {
+	switch {
+	case key == "":
+		return errors.New("there is no API key")
+	case strings.HasPrefix(key, "klarna_live_"):
+		return errors.New("the key is a live key, and the suite moves test money alone")
+	case strings.Contains(key, "_client_"):
+		return errors.New("the key is a client id, which no server API takes")
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("the key has characters that no API key has")
+	}
+	return nil
+}
+
+func (h *host) dial() {
+	var client http.Client
+	if h.Client != nil {
+		client = *h.Client
+	}
+	if client.Transport == nil {
+		h.own = &http.Transport{
+			Proxy:             http.ProxyFromEnvironment,
+			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
+			ForceAttemptHTTP2: true,
+		}
+		client.Transport = h.own
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.client = &client
+}
+
+// introduce fills the variables that cases may use from the start.
+func (h *host) introduce() {
+	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	h.known = vars{
+		"currency":      h.Currency,
+		"locale":        h.Locale,
+		"account":       h.PartnerAccountID,
+		"account_short": h.PartnerAccountID[strings.LastIndexByte(h.PartnerAccountID, ':')+1:],
+		"webhook_url":   strings.TrimRight(h.WebhookURL, "/"),
+		"key":           h.APIKey,
+		"key_password":  encode(":" + h.APIKey),
+		"key_user":      encode(h.APIKey + ":"),
+		"key_pair":      encode(h.Username + ":" + h.APIKey),
+	}
+	for _, name := range []string{"key", "key_password", "key_user", "key_pair"} {
+		h.secrets = append(h.secrets, h.known.text(name))
+	}
+}
+
+// hangUp ends the connections of a client that was made for this run.
+func (h *host) hangUp() {
+	if h.own != nil {
+		h.own.CloseIdleConnections()
+	}
+}
+
+// has tells what the target offers of what cases need.
+func (h *host) has() need {
+	var offered need
+	for need, there := range map[need]bool{
+		needsAccount:    h.PartnerAccountID != "",
+		needsUsername:   h.Username != "",
+		needsCustomer:   h.Customer != nil,
+		needsWebhookURL: h.WebhookURL != "",
+		needsReceiver:   h.Receiver != nil,
+		needsChanges:    !h.ReadOnly,
+	} {
+		if there {
+			offered |= need
+		}
+	}
+	return offered
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,110 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// vars are what a case knows: what the target brings, what answers were captured, and what it makes up itself. In a case's texts "${name}"
+// stands for one. A name that begins with "new." is a fresh UUID, and with "hex." one without hyphens, the same for all of a case.
+type vars map[string]any
+
+func (v vars) text(name string) string {
+	s, _ := v[name].(string)
+	return s
+}
+
+func (v vars) value(name string) (any, error) {
+	if known, ok := v[name]; ok {
+		return known, nil
+	}
+	fresh := uuid.NewString()
+	switch {
+	case strings.HasPrefix(name, "new."):
+	case strings.HasPrefix(name, "hex."):
+		fresh = strings.ReplaceAll(fresh, "-", "")
+	default:
+		return nil, fmt.Errorf("the variable %s is not known", name)
+	}
+	v[name] = fresh
+	return fresh, nil
+}
+
+// expand puts values in place of the variables of a text, escaped for where the text goes. A value is not expanded again: the host brought it.
+func (v vars) expand(text string, escape func(string) (string, error)) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return "", errors.New("a variable is not closed")
+		}
+		value, err := v.value(name)
+		if err != nil {
+			return "", err
+		}
+		s, ok := value.(string)
+		if !ok {
+			return "", fmt.Errorf("the variable %s is not a text", name)
+		}
+		if s, err = escape(s); err != nil {
+			return "", fmt.Errorf("the variable %s: %w", name, err)
+		}
+		b.WriteString(s)
+		text = after
+	}
+}
+
+func asIs(s string) (string, error) { return s, nil }
+
+func inQuery(s string) (string, error) { return url.QueryEscape(s), nil }
+
+// inPath refuses what would make the path another one. Colons stay raw.
+func inPath(s string) (string, error) {
+	if s == "" || s == "." || s == ".." {
+		return "", errors.New("is not an id that a path can hold")
+	}
+	return url.PathEscape(s), nil
+}
+
+// fill expands every text of a JSON value. A text that is one variable and nothing else becomes its value, of whatever type.
+func (v vars) fill(value any) (any, error) {
+	switch x := value.(type) {
+	case string:
+		if name, ok := strings.CutPrefix(x, "${"); ok && strings.IndexByte(name, '}') == len(name)-1 {
+			return v.value(strings.TrimSuffix(name, "}"))
+		}
+		return v.expand(x, asIs)
+	case object:
+		filled := object{}
+		for name, member := range x {
+			var err error
+			if filled[name], err = v.fill(member); err != nil {
+				return nil, err
+			}
+		}
+		return filled, nil
+	case list:
+		filled := list{}
+		for _, element := range x {
+			e, err := v.fill(element)
+			if err != nil {
+				return nil, err
+			}
+			filled = append(filled, e)
+		}
+		return filled, nil
+	}
+	return value, nil
+}
+
+func (v vars) clone() vars { return maps.Clone(v) }

@@ -1,0 +1,81 @@
+package conformance
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// groups are the parts of a report for a person: what needs a look comes first.
+var groups = []struct {
+	title string
+	has   func(Result) bool
+}{
+	{"Sure, and broken", func(r Result) bool { return r.Verdict == Broken }},
+	{"Sure, and could not be tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty == Sure }},
+	{"Likely, and turned out otherwise", func(r Result) bool {
+		return r.Certainty == Likely && (r.Verdict == Unforeseen || r.Verdict == TurnedOut && !r.asExpected())
+	}},
+	{"Likely, and turned out as expected", func(r Result) bool { return r.Certainty == Likely && r.Verdict == TurnedOut && r.asExpected() }},
+	{"Gap, and known now", func(r Result) bool { return r.Certainty == Gap && r.Verdict == TurnedOut }},
+	{"Gap, and turned out in no way that was foreseen", func(r Result) bool { return r.Certainty == Gap && r.Verdict == Unforeseen }},
+	{"Likely or gap, and could not be tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty != Sure }},
+	{"Sure, and held", func(r Result) bool { return r.Verdict == Held }},
+	{"Skipped", func(r Result) bool { return r.Verdict == Skipped }},
+}
+
+// asExpected tells whether a likely fact turned out as it should. What the answer showed follows after a semicolon.
+func (r Result) asExpected() bool {
+	return r.Outcome == r.Expected || strings.HasPrefix(r.Outcome, r.Expected+";")
+}
+
+// WriteText writes the report for a person.
+func (r Report) WriteText(w io.Writer) error {
+	p := &printer{w: w}
+	p.line("Klarna's documentation, Network API v2, against %s, %s: %d cases", printable(r.Host), r.At.Format(time.DateTime+" MST"), len(r.Results))
+	for _, group := range groups {
+		var list []Result
+		for _, result := range r.Results {
+			if group.has(result) {
+				list = append(list, result)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
+		p.line("\n%s: %d", group.title, len(list))
+		for _, result := range list {
+			p.result(result)
+		}
+	}
+	if len(r.Left) > 0 {
+		p.line("\nLeft behind at the host: %d", len(r.Left))
+		for _, left := range r.Left {
+			p.line("  %s", printable(left))
+		}
+	}
+	return p.err
+}
+
+func (p *printer) result(r Result) {
+	p.line("  %-18s %s", printable(r.Section), printable(r.Name))
+	for _, note := range []struct{ before, text string }{{"→ ", r.Outcome}, {"", r.Detail}} {
+		if note.text != "" {
+			p.line("  %-18s   %s%s", "", note.before, printable(note.text))
+		}
+	}
+	if r.Certainty == Likely && (r.Verdict == Unforeseen || r.Verdict == TurnedOut && !r.asExpected()) {
+		p.line("  %-18s   %s", "", "expected: "+printable(r.Expected))
+	}
+}
+
+// Summary counts in one line: "41 sure facts held, 1 broken, …".
+func (r Report) Summary() string {
+	count := map[Verdict]int{}
+	for _, result := range r.Results {
+		count[result.Verdict]++
+	}
+	return fmt.Sprintf("%d sure facts held, %d broken; %d likely ones and gaps turned out, %d in no foreseen way; %d untested, %d skipped",
+		count[Held], count[Broken], count[TurnedOut], count[Unforeseen], count[Untested], count[Skipped])
+}
