@@ -9,9 +9,6 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// errAgain is a step's word that the record has become another's meanwhile, and is loaded anew.
-var errAgain = errors.New("flow: look again")
-
 // advance takes a purchase as far as it gets now. Where somebody else is at it, it waits for the result, but no longer than patience, which is
 // time of the machine's.
 //
@@ -19,10 +16,6 @@ var errAgain = errors.New("flow: look again")
 // references, bytes and idempotency keys, so Klarna makes them once; and what they lead to is recorded by compare-and-swap.
 func (c *Coordinator) advance(ctx context.Context, p *purchase, patience time.Duration) error {
 	err := c.steps(ctx, p, time.Now().Add(patience))
-	if p.State == StateUnknown && err == nil && len(p.Unreported) > 0 {
-		c.logger.ErrorContext(ctx, "klarna flow: a purchase has ended without it being known whether money moved",
-			"purchase", p.ID, "payment_request_id", p.PaymentRequestID, "reason", p.Reason)
-	}
 	c.deliver(ctx, p)
 	return err
 }
@@ -44,7 +37,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 			}
 			err = c.exclusively(ctx, p)
 		}
-		if errors.Is(err, errAgain) || errors.Is(err, ErrChanged) {
+		if errors.Is(err, ErrChanged) {
 			err = c.reload(ctx, p)
 		}
 		if err != nil || settled {
@@ -96,13 +89,14 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 	}
 }
 
-// end closes a purchase. An approval outdoes every other end, because there is a transaction then, whatever was thought before; an end outdoes
-// no other.
+// end closes a purchase. An approval outdoes everything, because there is a transaction then, whatever was thought before. Any other end holds for the
+// turn in which it was found: what somebody else has begun meanwhile may end otherwise.
 func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	return c.change(ctx, p, func() bool {
-		if p.State == to || p.State.Final() && to != StateAuthorized {
+	found, ended := p.turn(), false
+	err := c.change(ctx, p, func() bool {
+		if ended = p.State != to && (to == StateAuthorized || p.turn() == found); !ended {
 			return false
 		}
 		p.move(to, reason, c.time(), c.report != nil)
@@ -111,7 +105,20 @@ func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason str
 		}
 		return true
 	})
+	if err == nil && ended && to == StateUnknown {
+		c.logger.ErrorContext(ctx, "klarna flow: a purchase has ended without it being known whether money moved",
+			"purchase", p.ID, "payment_request_id", p.PaymentRequestID, "reason", reason)
+	}
+	return err
 }
+
+// turn is a state, and in it the lease of the call that is made: while it stays the same, nobody else has made one.
+type turn struct {
+	state State
+	lease time.Time
+}
+
+func (p *purchase) turn() turn { return turn{p.State, p.LeaseUntil} }
 
 // later records that a step failed and is to be repeated, and returns why.
 func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {

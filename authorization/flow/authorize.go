@@ -55,6 +55,7 @@ const (
 	reasonNotSent      = "NOT_SENT"
 	reasonNoAnswer     = "NO_ANSWER"
 	reasonNotFinalized = "NOT_FINALIZED_IN_TIME"
+	reasonUnexpected   = "UNEXPECTED_ANSWER"
 )
 
 func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure error) error {
@@ -90,11 +91,12 @@ func unpaid(mayHaveRun bool, otherwise State) State {
 	return otherwise
 }
 
+// unexpected is the reason of an answer that is none to the question.
 func unexpected(outcome authorization.Outcome) string {
 	if u, ok := outcome.(authorization.UnknownResult); ok {
 		return u.Result
 	}
-	return fmt.Sprintf("%T", outcome)
+	return reasonUnexpected
 }
 
 // paid records the transaction.
@@ -177,10 +179,11 @@ const patience = 10 * time.Second
 //	StateAwaitingCustomer  send the customer to PaymentRequestURL
 //	StateAuthorized        paid at once
 //	StateDeclined          offer another payment method
+//	StateBegun             another call of it has no answer yet, or died: repeat in a moment
 //
 // An error is not the end of the purchase, except for ErrRejected: it may have been authorized, and recovery goes on with it. Repeat Begin, or call
 // Cancel before the customer is offered another method. With an error of Klarna's, a *klarna.Error, the Status is there all the same; other errors are the
-// store's, ErrOtherPurchase, and those of a Purchase that lacks something, which nothing was recorded of.
+// store's, the context's, ErrOtherPurchase, and those of a Purchase that lacks something, which nothing was recorded of.
 func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error) {
 	p, err := c.newPurchase(&from)
 	if err != nil {
@@ -190,7 +193,7 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	if err != nil {
 		return nil, err
 	}
-	p.Record = r
+	p.Record, p.stored = r, r
 	switch err := c.store.Create(ctx, r); {
 	case errors.Is(err, ErrExists):
 		known, err := c.load(ctx, from.ID)

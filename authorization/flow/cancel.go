@@ -5,13 +5,11 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // toCanceling records that the payment request is to be canceled, and why.
 func (c *Coordinator) toCanceling(ctx context.Context, p *purchase, why cause) error {
-	if p.State != StateAwaitingCustomer {
-		return errAgain
-	}
 	p.toCanceling(why, string(why), c.time(), c.report != nil)
 	return c.save(ctx, p)
 }
@@ -43,7 +41,13 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 			return c.comeBack(ctx, p)
 		}
 	}
-	if read, err = c.authorizations(p).CancelPaymentRequest(ctx, p.PaymentRequestID); err != nil {
+	completed := read.State == authorization.StateCompleted
+	read, err = c.authorizations(p).CancelPaymentRequest(ctx, p.PaymentRequestID)
+	switch {
+	case err != nil && completed && conflict(err) && c.conflictLasts(p):
+		// Klarna cancels what is completed until it is finalized, so it was, by somebody else.
+		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), err)
+	case err != nil:
 		return c.cancelFailed(ctx, p, err)
 	}
 	p.seen = read
@@ -98,6 +102,10 @@ func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 			return true
 		case p.State == StateBegun && p.Cause == "":
 			p.Cause = causeCaller
+			return true
+		case p.State == StateCanceling && p.Cause == causeAbandoned:
+			// Now it is not taken back, should the customer come back.
+			p.Cause, p.Reason = causeCaller, string(causeCaller)
 			return true
 		default:
 			return false

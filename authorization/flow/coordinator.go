@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -25,6 +26,7 @@ type Coordinator struct {
 	abandonAfter time.Duration
 	perSecond    float64
 	limiter      *rate.Limiter
+	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
 	now          func() time.Time
 	logger       *slog.Logger
 }
@@ -132,22 +134,27 @@ func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	fresh.seen, fresh.overdue = p.seen, p.overdue
-	*p = *fresh
+	p.become(fresh)
 	return nil
 }
 
-// save stores p over the version that it was read from. The error may be ErrChanged.
+// save stores p over the version that it was read from. The error may be ErrChanged. With any error p is again what is known to be stored, so that
+// nobody is told of what is not.
 func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	r, err := p.encoded()
+	if err == nil {
+		if err = c.store.Update(ctx, r); err != nil {
+			err = fmt.Errorf("flow: update: %w", err)
+		}
+	}
 	if err != nil {
+		if before, broken := decode(p.stored); broken == nil {
+			p.become(before)
+		}
 		return err
 	}
-	if err := c.store.Update(ctx, r); err != nil {
-		return fmt.Errorf("flow: update: %w", err)
-	}
-	p.Record = r
-	p.Version++
+	r.Version++
+	p.Record, p.stored = r, r
 	return nil
 }
 

@@ -43,6 +43,10 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	}
 	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval)
 	if err != nil {
+		// Refused credentials can be mended, and the customer has approved.
+		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !unauthorized(err) {
+			return c.giveUpApproved(ctx, p, reason, err)
+		}
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
 	switch outcome := answer.Outcome.(type) {
@@ -63,14 +67,8 @@ var (
 // finalizeFailed repeats the final call for as long as the answer can still come, and then gives up with what is known.
 func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRun bool, failure error) error {
 	now := c.time()
-	reason, isRefused := refused(failure, p.ranBefore)
-	isRefused = isRefused && !mayHaveRun
 	lasting := conflict(failure) && c.conflictLasts(p)
 	switch {
-	case isRefused && unauthorized(failure):
-		// Credentials can be mended, and the customer has approved.
-	case isRefused:
-		return c.giveUpApproved(ctx, p, reason, failure)
 	case lasting && !p.ConflictSince.Before(p.FinalizeBy.Add(-clockSkew)):
 		// Each repeat was the same call as every call before it. Had one run, this would have been answered with its answer; so none has,
 		// and none can any more.
@@ -97,8 +95,9 @@ func (c *Coordinator) giveUpApproved(ctx context.Context, p *purchase, reason st
 	c.logger.WarnContext(ctx, "klarna flow: an approved purchase was refused", "purchase", p.ID, "error", failure)
 	ctx, cancel := recording(ctx)
 	defer cancel()
+	found := p.turn()
 	return c.change(ctx, p, func() bool {
-		if p.State != StateFinalizing {
+		if p.turn() != found {
 			return false
 		}
 		p.toCanceling(causeRejected, reason, c.time(), c.report != nil)

@@ -74,10 +74,7 @@ func endOf(s authorization.State) State {
 func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	approval, err := read.Approval()
 	if err != nil {
-		if c.time().After(c.finalizeBy(read).Add(clockSkew)) {
-			return c.end(ctx, p, StateExpired, reasonNotFinalized, nil)
-		}
-		return c.later(ctx, p, false, err)
+		return c.notYet(ctx, p, read, err)
 	}
 	accepted := approval.Currency == "" || approval.Currency == p.Currency
 	if accepted && approval.Amount != p.Amount {
@@ -85,7 +82,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 			Status: *p.status(), Begun: p.Amount, Approved: approval.Amount, PaymentRequest: read,
 		})
 		if err != nil {
-			return c.later(ctx, p, false, err)
+			return c.notYet(ctx, p, read, err)
 		}
 	}
 	if !accepted {
@@ -102,6 +99,14 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	}
 	p.held, p.ranBefore = true, false
 	return nil
+}
+
+// notYet puts off what the customer approved, for as long as it can be finalized.
+func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
+	if c.time().After(c.finalizeBy(read).Add(clockSkew)) {
+		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)
+	}
+	return c.later(ctx, p, false, why)
 }
 
 // finalizeBy is the end of Klarna's 60 minutes.

@@ -3,8 +3,12 @@ package flow
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
 // AmountChange is a customer's approval of another amount than was begun.
@@ -16,6 +20,16 @@ type AmountChange struct {
 	PaymentRequest *authorization.PaymentRequest
 }
 
+// Format writes id and amounts, whatever the verb: the payment request holds personal data.
+func (a AmountChange) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
+
+// LogValue returns what Format writes.
+func (a AmountChange) LogValue() slog.Value { return slog.StringValue(a.describe()) }
+
+func (a *AmountChange) describe() string {
+	return fmt.Sprintf("flow.AmountChange{%s %d to %d}", a.Status.ID, a.Begun, a.Approved)
+}
+
 // AmountPolicy decides whether a purchase is finalized with another amount than was begun. If not, the payment request is canceled and the
 // purchase ends in StateCanceled. An error puts the question off. It may be asked more than once; the first answer that is recorded counts.
 type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
@@ -23,10 +37,5 @@ type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, e
 // AcceptShipping accepts another amount where the customer chose the shipping at Klarna, and refuses it otherwise.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
 	chosen := bytes.TrimSpace(change.PaymentRequest.StateContext.Shipping)
-	for _, none := range []string{"", "null", "{}", "[]"} {
-		if string(chosen) == none {
-			return false, nil
-		}
-	}
-	return true, nil
+	return !slices.Contains([]string{"", "null", "{}", "[]"}, string(chosen)), nil
 }

@@ -14,6 +14,8 @@ import (
 type purchase struct {
 	Record
 	content
+	// stored is the record as it is known to be stored.
+	stored Record
 
 	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before this call's own.
 	held, ranBefore bool
@@ -73,11 +75,17 @@ const (
 )
 
 func decode(r Record) (*purchase, error) {
-	p := &purchase{Record: r}
+	p := &purchase{Record: r, stored: r}
 	if err := strictjson.Unmarshal(r.Data, &p.content); err != nil {
 		return nil, fmt.Errorf("flow: the record of purchase %s cannot be read: %w", strconv.Quote(r.ID), err)
 	}
 	return p, nil
+}
+
+// become replaces what p holds of the record.
+func (p *purchase) become(fresh *purchase) {
+	fresh.seen, fresh.overdue = p.seen, p.overdue
+	*p = *fresh
 }
 
 // encoded returns the record to store.
@@ -89,7 +97,8 @@ func (p *purchase) encoded() (Record, error) {
 	r := p.Record
 	r.Data = data
 	if !r.DueAt.IsZero() {
-		r.DueAt = r.DueAt.UTC().Truncate(time.Millisecond)
+		// Not a moment too early, when there would be nothing to do yet.
+		r.DueAt = r.DueAt.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	return r, nil
 }

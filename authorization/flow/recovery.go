@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/klarna-go/klarna-go/klarna"
@@ -16,6 +16,8 @@ const (
 	recoveryWorkers = 16
 	// recoveryPause is how long Run rests when nothing is due.
 	recoveryPause = 2 * time.Second
+	// longestPause is the longest one that a rate limit of Klarna's makes of it.
+	longestPause = time.Minute
 	// recoveryGrace is how long a step may go on that was begun before Run's context ended.
 	recoveryGrace = 10 * time.Second
 )
@@ -46,7 +48,6 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 
 	var (
 		workers sync.WaitGroup
-		paused  atomic.Int64 // until when Klarna wants no more calls: Unix nanoseconds of the machine's time
 		free    = make(chan struct{}, recoveryWorkers)
 	)
 	defer workers.Wait()
@@ -55,22 +56,20 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 		if err != nil {
 			return purchases, err
 		}
-		if err := sleep(ctx, time.Until(time.Unix(0, paused.Load()))); err != nil {
+		if err := sleep(ctx, time.Until(time.Unix(0, c.paused.Load()))); err != nil {
 			return purchases, err
 		}
 		now := c.time()
 		records, err := c.store.ClaimDue(ctx, now, now.Add(lease), slots)
+		c.limiter.ReserveN(time.Now(), len(records))
 		for range slots - len(records) {
 			<-free
 		}
 		for _, r := range records {
 			workers.Go(func() {
 				defer func() { <-free }()
-				if c.limiter.Wait(step) != nil {
-					return
-				}
 				if wait := c.recoverOne(step, r); wait > 0 {
-					paused.Store(time.Now().Add(wait).UnixNano())
+					c.paused.Store(time.Now().Add(wait).UnixNano())
 				}
 			})
 		}
@@ -84,7 +83,8 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 	}
 }
 
-// take waits for a slot, and takes others that are free at the moment: as many as the rate lets begin well within a lease.
+// take waits for a slot and for its turn at the rate, and takes others that can be had at the moment. The turn comes before the claim: what was claimed
+// and then waited would be another's when its lease is over.
 func (c *Coordinator) take(ctx context.Context, free chan struct{}) (slots int, err error) {
 	select {
 	case free <- struct{}{}:
@@ -92,13 +92,15 @@ func (c *Coordinator) take(ctx context.Context, free chan struct{}) (slots int, 
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	for float64(slots) < min(c.perSecond*lease.Seconds()/4, recoveryWorkers/2) {
-		select {
-		case free <- struct{}{}:
-			slots++
-		default:
-			return slots, nil
+	pause := max(time.Duration(min(1, 1/c.perSecond)*float64(time.Second)), time.Millisecond)
+	for c.limiter.Tokens() < 1 {
+		if err := sleep(ctx, pause); err != nil {
+			return 0, err
 		}
+	}
+	for slots < min(recoveryWorkers/2, int(c.limiter.Tokens())) && len(free) < cap(free) {
+		free <- struct{}{} // nobody else puts one in
+		slots++
 	}
 	return slots, nil
 }
@@ -134,12 +136,12 @@ func (c *Coordinator) recoverOne(ctx context.Context, r Record) (quiet time.Dura
 		r.DueAt = c.time().Add(15 * time.Minute)
 		err = errors.Join(err, c.store.Update(ctx, r))
 	}
-	if err == nil {
+	if err == nil || errors.Is(err, ErrRejected) { // which is an end
 		return 0
 	}
 	c.logger.WarnContext(ctx, "klarna flow: a purchase could not be recovered and will be tried again", "purchase", r.ID, "error", err)
-	if e, ok := errors.AsType[*klarna.Error](err); ok && errors.Is(err, klarna.CodeRateLimited) {
-		return max(e.RateLimit.Reset, time.Second)
+	if e, ok := errors.AsType[*klarna.Error](err); ok && e.StatusCode == http.StatusTooManyRequests {
+		return min(max(e.RateLimit.Reset, time.Second), longestPause)
 	}
 	return 0
 }

@@ -65,6 +65,9 @@ func (p *purchase) transition(m move) Transition {
 	if m.To != StateAuthorized {
 		s.PaymentTransactionID = ""
 	}
+	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {
+		s.Amount = p.Amount // nothing was approved yet
+	}
 	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Purchase: s}
 }
 

@@ -13,18 +13,20 @@ import (
 //
 // A method that fails may have done its work or not; a Coordinator copes with both. Its error must not quote a record's Data or Sealed.
 type Store interface {
-	// Create stores a new record, with version 1. It returns ErrExists, and changes nothing, where there is a record of this ID.
+	// Create stores a new record, with version 1. It returns ErrExists, and changes nothing, where there is a record of this ID or
+	// of this payment request.
 	Create(ctx context.Context, r Record) error
 	// Load returns the record of an ID, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)
 	// FindPaymentRequest returns the record of a payment request, or ErrNotFound.
 	FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error)
 	// Update replaces the stored record by r if the stored version is r.Version, and stores it with the next version. It returns
-	// ErrChanged, and changes nothing, where the version is another; ErrNotFound where there is no such record.
+	// ErrChanged, and changes nothing, where the version is another; ErrNotFound where there is no such record; ErrExists where another
+	// record has this payment request.
 	Update(ctx context.Context, r Record) error
 	// ClaimDue takes up to limit records whose DueAt is at or before now, the most overdue first, and returns them as they then are:
-	// with DueAt moved to until, and the next version. Of any number of calls at once, one gets a record. Its cost must not grow with
-	// the records that are not due.
+	// with DueAt moved to until, and the next version, in that order. Of any number of calls at once, one gets a record. A limit below 1
+	// claims nothing. Its cost must not grow with the records that are not due.
 	ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]Record, error)
 }
 

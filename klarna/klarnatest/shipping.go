@@ -42,6 +42,18 @@ func (s *Server) ChangeShipping(paymentRequestID string, option ShippingOption) 
 	return s.chooseShipping(paymentRequestID, &option)
 }
 
+// ChangeAmount lets the customer approve amount, in minor units, without a choice of shipping that explains it. Klarna documents no such
+// journey; a caller has to be ready for an amount that is not the one it asked for all the same.
+func (s *Server) ChangeAmount(paymentRequestID string, amount int64) error {
+	if amount < 0 {
+		return fmt.Errorf("klarnatest: the amount cannot be %d", amount)
+	}
+	_, err := s.visit(paymentRequestID, func(r *paymentRequest) {
+		r.draft.amount, r.shipping, r.updatedAt = amount, nil, s.clock.now()
+	})
+	return err
+}
+
 func (s *Server) chooseShipping(paymentRequestID string, option *ShippingOption) error {
 	var refused error
 	_, err := s.visit(paymentRequestID, func(r *paymentRequest) { refused = s.setShipping(r, option) })

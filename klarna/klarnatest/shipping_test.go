@@ -116,3 +116,20 @@ func TestADeniedTestCustomerIsDeniedInsideTheJourney(t *testing.T) {
 	equal(t, "where the customer goes", back, "https://shop.example/back?id="+"krn%3Apayment%3Aeu1%3Arequest%3A"+id[len("krn:payment:eu1:request:"):]+
 		"&token=&state=DECLINED")
 }
+
+func TestTheAmountMayChangeWithoutAChoiceOfShipping(t *testing.T) {
+	server, c := newPair(t)
+	id := c.start(1000)
+	if err := server.ChangeAmount(id, -1); err == nil {
+		t.Error("a negative amount was taken")
+	}
+	if err := server.ChangeAmount(id, 1200); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Approve(id); err != nil {
+		t.Fatal(err)
+	}
+	read := c.want(200, "GET", requestsPath+"/"+id, nil)
+	equal(t, "amount", read.get("amount"), any(1200.0))
+	equal(t, "shipping", read.get("state_context.shipping"), nil)
+}

@@ -1,92 +1,26 @@
 package sqlstore_test
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/fakedb"
 	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )
 
 // What a database does is tested in internal/dbtest, with real ones. Here is what only a driver that misbehaves can show.
 
-// answers is a driver whose statements all do the same.
-type answers struct {
-	// statement answers each, as a Query and as an Exec.
-	statement func(query string, arguments []driver.NamedValue) (*rows, error)
-	begin     error
-	commit    error
-}
-
-func (a *answers) Connect(context.Context) (driver.Conn, error) { return &connection{a}, nil }
-
-func (a *answers) Driver() driver.Driver { return nil }
-
-type connection struct{ *answers }
-
-func (c *connection) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not prepared") }
-
-func (c *connection) Close() error { return nil }
-
-func (c *connection) Begin() (driver.Tx, error) { return c, c.begin }
-
-func (c *connection) Commit() error { return c.commit }
-
-func (c *connection) Rollback() error { return nil }
-
-func (c *connection) QueryContext(_ context.Context, query string, arguments []driver.NamedValue) (driver.Rows, error) {
-	r, err := c.statement(query, arguments)
-	return r, err
-}
-
-func (c *connection) ExecContext(_ context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
-	r, err := c.statement(query, arguments)
-	return r, err
-}
-
-// rows are a result of either kind.
-type rows struct {
-	values   [][]driver.Value
-	end      error // io.EOF where it is nil
-	affected int64
-	uncount  error
-}
-
-func (r *rows) Columns() []string { return []string{"token", "completed"} }
-
-func (r *rows) Close() error { return nil }
-
-func (r *rows) Next(into []driver.Value) error {
-	if len(r.values) == 0 {
-		if r.end != nil {
-			return r.end
-		}
-		return io.EOF
-	}
-	copy(into, r.values[0])
-	r.values = r.values[1:]
-	return nil
-}
-
-func (r *rows) LastInsertId() (int64, error) { return 0, nil }
-
-func (r *rows) RowsAffected() (int64, error) { return r.affected, r.uncount }
-
-func newStore(t *testing.T, a *answers, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
+func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()
-	db := sql.OpenDB(a)
-	t.Cleanup(func() { _ = db.Close() })
-	s, err := sqlstore.New(db, dialect, options...)
+	s, err := sqlstore.New(db.Open(t), dialect, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +28,7 @@ func newStore(t *testing.T, a *answers, dialect sqlstore.Dialect, options ...sql
 }
 
 func TestNewRefuses(t *testing.T) {
-	db := sql.OpenDB(new(answers))
-	defer db.Close()
+	db := new(fakedb.DB).Open(t)
 	for name, tc := range map[string]struct {
 		db      *sql.DB
 		dialect sqlstore.Dialect
@@ -127,7 +60,7 @@ func TestNewRefuses(t *testing.T) {
 // The clock is the database's: no time of the program's is handed to it.
 func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
 	var got [][]any
-	s := newStore(t, &answers{statement: func(_ string, arguments []driver.NamedValue) (*rows, error) {
+	s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		var values []any
 		for _, a := range arguments {
 			if text, ok := a.Value.(string); ok && len(text) == 26 {
@@ -136,7 +69,7 @@ func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
 			values = append(values, a.Value)
 		}
 		got = append(got, values)
-		return &rows{values: [][]driver.Value{{"another", false}}, affected: 1}, nil
+		return &fakedb.Answer{Values: [][]driver.Value{{"another", false}}, Affected: 1}, nil
 	}}, sqlstore.PostgreSQL)
 	if c, err := s.Claim(t.Context(), "e", time.Second+1); err != nil || c.Status != webhook.InFlight {
 		t.Errorf("%v, %v", c, err)
@@ -158,34 +91,36 @@ func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
 	}
 }
 
-func TestPruneWorksInBatches(t *testing.T) {
-	broken := errors.New("the connection broke")
-	for _, tc := range []struct {
-		name     string
-		affected []int64
-		want     int64
-		err      error
+// A claim is granted to whose token the row holds.
+func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		holder    string // the claim's own token where it is ""
+		completed bool
+		want      webhook.ClaimStatus
 	}{
-		{"nothing to delete", []int64{0}, 0, nil},
-		{"less than a batch", []int64{7}, 7, nil},
-		{"several batches", []int64{1000, 1000, 7}, 2007, nil},
-		{"several full batches", []int64{1000, 1000, 0}, 2000, nil},
-		{"an error after a batch counts what is gone", []int64{1000}, 1000, broken},
+		"one's own":                    {"", false, webhook.Granted},
+		"another's":                    {"another", false, webhook.InFlight},
+		"nobody's, as it is completed": {"another", true, webhook.Completed},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			affected := tc.affected
-			s := newStore(t, &answers{statement: func(string, []driver.NamedValue) (*rows, error) {
-				if len(affected) == 0 {
-					return nil, broken
-				}
-				r := &rows{affected: affected[0]}
-				affected = affected[1:]
-				return r, nil
-			}}, sqlstore.SQLite)
-			if n, err := s.Prune(t.Context()); n != tc.want || !errors.Is(err, tc.err) || len(affected) > 0 {
-				t.Errorf("deleted %d, %v; want %d, %v", n, err, tc.want, tc.err)
+		var token string
+		s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
+			token, _ = arguments[1].Value.(string)
+			holder := tc.holder
+			if holder == "" {
+				holder = token
 			}
-		})
+			return &fakedb.Answer{Values: [][]driver.Value{{holder, tc.completed}}}, nil
+		}}, sqlstore.SQLite)
+		if c, err := s.Claim(t.Context(), "e", time.Minute); err != nil || c.Status != tc.want || (c.Token == token) != (tc.want == webhook.Granted) {
+			t.Errorf("%s: %v, %v", name, c.Status, err)
+		}
+	}
+}
+
+func TestCompletingWhatIsNotOnesOwnIsALostClaim(t *testing.T) {
+	s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }}, sqlstore.SQLite)
+	if err := s.Complete(t.Context(), "e", "t"); !errors.Is(err, webhook.ErrLostClaim) {
+		t.Errorf("%v, want ErrLostClaim", err)
 	}
 }
 
@@ -194,13 +129,15 @@ func TestErrorsHoldNoValues(t *testing.T) {
 	const event, token = "canary-event", "canary-token"
 	broken := errors.New("the connection broke")
 	var quoted string
-	quoting := func(_ string, arguments []driver.NamedValue) (*rows, error) {
+	quoting := func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		quoted = fmt.Sprint(arguments)
 		return nil, fmt.Errorf("%w: cannot execute with %v", broken, arguments)
 	}
-	uncounted := func(string, []driver.NamedValue) (*rows, error) { return &rows{uncount: broken}, nil }
-	cut := func(string, []driver.NamedValue) (*rows, error) {
-		return &rows{values: [][]driver.Value{{"t", false}}, end: broken, uncount: broken}, nil
+	uncounted := func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		return &fakedb.Answer{Uncounted: broken}, nil
+	}
+	cut := func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		return &fakedb.Answer{Values: [][]driver.Value{{"t", false}}, End: broken, Uncounted: broken}, nil
 	}
 	claim := func(s *sqlstore.Store) error { _, err := s.Claim(t.Context(), event, time.Minute); return err }
 	prune := func(s *sqlstore.Store) error { _, err := s.Prune(t.Context()); return err }
@@ -209,21 +146,21 @@ func TestErrorsHoldNoValues(t *testing.T) {
 	migrate := func(s *sqlstore.Store) error { return s.Migrate(t.Context()) }
 	for _, tc := range []struct {
 		name    string
-		driver  answers
+		driver  fakedb.DB
 		dialect sqlstore.Dialect
 		call    func(s *sqlstore.Store) error
 	}{
-		{"claim", answers{statement: quoting}, sqlstore.PostgreSQL, claim},
-		{"claim, after the row", answers{statement: cut}, sqlstore.PostgreSQL, claim},
-		{"complete", answers{statement: quoting}, sqlstore.PostgreSQL, complete},
-		{"complete, without a count", answers{statement: uncounted}, sqlstore.PostgreSQL, complete},
-		{"release", answers{statement: quoting}, sqlstore.PostgreSQL, release},
-		{"prune", answers{statement: quoting}, sqlstore.PostgreSQL, prune},
-		{"prune, without a count", answers{statement: uncounted}, sqlstore.PostgreSQL, prune},
-		{"migrate", answers{statement: quoting}, sqlstore.PostgreSQL, migrate},
-		{"migrate, on SQLite", answers{statement: quoting}, sqlstore.SQLite, migrate},
-		{"migrate, at the beginning", answers{begin: broken}, sqlstore.PostgreSQL, migrate},
-		{"migrate, at the end", answers{statement: func(string, []driver.NamedValue) (*rows, error) { return new(rows), nil }, commit: broken}, sqlstore.PostgreSQL, migrate},
+		{"claim", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, claim},
+		{"claim, after the row", fakedb.DB{Statement: cut}, sqlstore.PostgreSQL, claim},
+		{"complete", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, complete},
+		{"complete, without a count", fakedb.DB{Statement: uncounted}, sqlstore.PostgreSQL, complete},
+		{"release", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, release},
+		{"prune", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, prune},
+		{"prune, without a count", fakedb.DB{Statement: uncounted}, sqlstore.PostgreSQL, prune},
+		{"migrate", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, migrate},
+		{"migrate, on SQLite", fakedb.DB{Statement: quoting}, sqlstore.SQLite, migrate},
+		{"migrate, at the beginning", fakedb.DB{Begin: broken}, sqlstore.PostgreSQL, migrate},
+		{"migrate, at the end", fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }, Commit: broken}, sqlstore.PostgreSQL, migrate},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := tc.call(newStore(t, &tc.driver, tc.dialect))
@@ -248,46 +185,14 @@ func TestErrorsHoldNoValues(t *testing.T) {
 }
 
 func TestAClaimThatADriverAnswersOddlyIsAnError(t *testing.T) {
-	for name, answer := range map[string]*rows{
+	for name, answer := range map[string]*fakedb.Answer{
 		"without a row":           {},
-		"with another type":       {values: [][]driver.Value{{"t", "neither true nor false"}}},
-		"with nothing in the row": {values: [][]driver.Value{{nil, nil}}},
+		"with another type":       {Values: [][]driver.Value{{"t", "neither true nor false"}}},
+		"with nothing in the row": {Values: [][]driver.Value{{nil, nil}}},
 	} {
-		s := newStore(t, &answers{statement: func(string, []driver.NamedValue) (*rows, error) { return answer, nil }}, sqlstore.SQLite)
+		s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return answer, nil }}, sqlstore.SQLite)
 		if c, err := s.Claim(t.Context(), "e", time.Minute); err == nil || c != (webhook.Claim{}) {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}
-	}
-}
-
-func TestMigrateWaitsForSQLitesLock(t *testing.T) {
-	locked := errors.New("database is locked (5) (SQLITE_BUSY)")
-	for _, tc := range []struct {
-		name    string
-		lasts   time.Duration
-		timeout time.Duration
-		want    error
-		after   time.Duration
-	}{
-		{"a moment", 100 * time.Millisecond, time.Hour, nil, 100 * time.Millisecond},
-		{"but not for ever", time.Hour, time.Hour, locked, 5 * time.Second},
-		{"and not past its context", time.Hour, time.Second, context.DeadlineExceeded, time.Second},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				begin := time.Now()
-				s := newStore(t, &answers{statement: func(string, []driver.NamedValue) (*rows, error) {
-					if time.Since(begin) < tc.lasts {
-						return nil, locked
-					}
-					return new(rows), nil
-				}}, sqlstore.SQLite)
-				ctx, cancel := context.WithTimeout(t.Context(), tc.timeout)
-				defer cancel()
-				if err := s.Migrate(ctx); !errors.Is(err, tc.want) || time.Since(begin) != tc.after {
-					t.Errorf("%v after %v, want %v after %v", err, time.Since(begin), tc.want, tc.after)
-				}
-			})
-		})
 	}
 }

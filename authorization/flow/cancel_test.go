@@ -1,0 +1,377 @@
+package flow_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+func TestAPurchaseThatIsNotThereCannotBeCanceled(t *testing.T) {
+	s := newScene(t)
+	if status, err := s.replica().Cancel(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
+		t.Errorf("%v, %v", status, err)
+	}
+}
+
+func TestAPurchaseThatWaitsForItsCustomerIsCanceled(t *testing.T) {
+	for name, customer := range map[string]func(s *scene, id string) error{
+		"who has not come": func(*scene, string) error { return nil },
+		"who is at Klarna": func(s *scene, id string) error { return s.klarna.Open(id) },
+		"who has left":     func(s *scene, id string) error { _, err := s.klarna.Abandon(id); return err },
+		"who has approved": func(s *scene, id string) error { _, err := s.klarna.Approve(id); return err },
+		"canceled elsewhere": func(s *scene, id string) error {
+			_, err := s.byHand().CancelPaymentRequest(s.Context(), id)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			if err := customer(s, s.stepUp(r, orderID).PaymentRequestID); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				status, err := r.Cancel(t.Context(), orderID)
+				s.wants(status, err, flow.StateCanceled)
+				if status.Reason != "CALLER_CANCELED" || status.PaymentRequestURL != "" {
+					t.Errorf("%q %q", status.Reason, status.PaymentRequestURL)
+				}
+			}
+			if s.atKlarna() != "CANCELED" {
+				t.Errorf("at Klarna it is %s", s.atKlarna())
+			}
+			s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateCanceled)
+			// The customer comes back too late.
+			status, err := r.HandleReturn(t.Context(), orderID)
+			s.wants(status, err, flow.StateCanceled)
+			s.paid()
+		})
+	}
+}
+
+func TestAPurchaseThatEndedOtherwiseIsNotCanceled(t *testing.T) {
+	for name, tc := range map[string]struct {
+		customer func(s *scene, id string) error
+		want     flow.State
+		reason   string
+	}{
+		"declined": {func(s *scene, id string) error { _, err := s.klarna.Decline(id); return err }, flow.StateDeclined, "CUSTOMER_DECLINED"},
+		"expired":  {func(s *scene, _ string) error { s.klarna.Advance(4 * time.Hour); return nil }, flow.StateExpired, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			if err := tc.customer(s, s.stepUp(r, orderID).PaymentRequestID); err != nil {
+				t.Fatal(err)
+			}
+			status, err := r.Cancel(t.Context(), orderID)
+			s.wants(status, err, tc.want)
+			if status.Reason != tc.reason || s.calls(cancelCall) != 0 {
+				t.Errorf("%q after %d calls", status.Reason, s.calls(cancelCall))
+			}
+		})
+	}
+}
+
+func TestAPaymentThatWasMadeIsNotCanceled(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+	s.unknown(s.fails(r))
+	for range 2 { // in FINALIZING, then in AUTHORIZED
+		status, err := r.Cancel(t.Context(), orderID)
+		s.wants(status, err, flow.StateAuthorized)
+	}
+	s.paid(118_00)
+	if n := s.calls(cancelCall); n != 0 {
+		t.Errorf("%d calls to cancel", n)
+	}
+}
+
+func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
+	t.Run("and nothing can have run", func(t *testing.T) {
+		s := newScene(t)
+		r := s.replica()
+		r.meetsOnce(http.MethodPost, unreachable)
+		_, err := r.Begin(t.Context(), s.order(orderID))
+		s.notSent(err)
+		status, err := r.Cancel(t.Context(), orderID)
+		s.wants(status, err, flow.StateCanceled)
+		if status.Reason != "CALLER_CANCELED" || len(s.klarna.Requests()) > 0 {
+			t.Errorf("%q after %d calls", status.Reason, len(s.klarna.Requests()))
+		}
+		status, err = r.Begin(t.Context(), s.order(orderID))
+		s.wants(status, err, flow.StateCanceled)
+		s.went(orderID, flow.StateBegun, flow.StateCanceled)
+	})
+	t.Run("and a step-up may have been asked for", func(t *testing.T) {
+		s := newScene(t)
+		r := s.replica()
+		s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter, Times: 2})
+		_, err := r.Begin(t.Context(), s.order(orderID))
+		s.unknown(err)
+		status, err := r.Cancel(t.Context(), orderID)
+		s.unknown(err)
+		if status.State != flow.StateBegun {
+			t.Fatalf("%v", status)
+		}
+		s.klarna.Advance(2 * time.Second)
+		s.recovers(s.replica())
+		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+		if s.atKlarna() != "CANCELED" {
+			t.Errorf("at Klarna it is %s", s.atKlarna())
+		}
+	})
+	t.Run("and the payment may have been approved", func(t *testing.T) {
+		s := newScene(t)
+		r := s.replica()
+		s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+		_, err := r.Begin(t.Context(), s.browserOrder(orderID))
+		s.unknown(err)
+		status, err := r.Cancel(t.Context(), orderID)
+		s.wants(status, err, flow.StateAuthorized) // for the caller to void
+		s.paid(118_00)
+	})
+	t.Run("while it is under way", func(t *testing.T) {
+		s := newScene(t)
+		r, other := s.replica(), s.replica()
+		held, release, done := make(chan struct{}), make(chan struct{}), make(chan *flow.Status, 1)
+		r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+			close(held)
+			<-release
+			return pass(request)
+		})
+		go func() {
+			status, _ := r.Begin(t.Context(), s.order(orderID))
+			done <- status
+		}()
+		<-held
+		var releasing bool
+		other.writes(func(operation string, _ flow.Record, do func() error) error {
+			err := do()
+			if operation == "Update" && !releasing {
+				releasing = true
+				close(release) // it has said what it wants
+			}
+			return err
+		})
+		status, err := other.Cancel(t.Context(), orderID)
+		s.wants(status, err, flow.StateCanceled)
+		s.wants(<-done, nil, flow.StateCanceled)
+		if s.atKlarna() != "CANCELED" {
+			t.Errorf("at Klarna it is %s", s.atKlarna())
+		}
+	})
+}
+
+func TestACancelationThatFailedIsRepeated(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		fault klarnatest.Fault
+	}{
+		{"the read is dropped", klarnatest.Fault{Operation: readCall, Kind: klarnatest.FaultDropBefore}},
+		{"dropped before", klarnatest.Fault{Operation: cancelCall, Kind: klarnatest.FaultDropBefore}},
+		{"dropped after", klarnatest.Fault{Operation: cancelCall, Kind: klarnatest.FaultDropAfter}},
+		{"unavailable", klarnatest.Fault{Operation: cancelCall}},
+		{"refused credentials", klarnatest.Fault{Operation: cancelCall, StatusCode: 401}},
+		{"a conflict", klarnatest.Fault{Operation: cancelCall, StatusCode: 409}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			s.stepUp(r, orderID)
+			s.klarna.Script(tc.fault)
+			status, err := r.Cancel(t.Context(), orderID)
+			if _, ok := errors.AsType[*klarna.Error](err); !ok || status.State != flow.StateCanceling {
+				t.Fatalf("%v, %v", status, err)
+			}
+			s.klarna.Advance(2 * time.Second)
+			s.recovers(s.replica())
+			s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+			s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateCanceled)
+		})
+	}
+}
+
+func TestACrashInTheMiddleOfACancelationIsMadeGood(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.stepUp(r, orderID)
+	r.meetsOnce(http.MethodDelete, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		defer r.die()
+		return pass(request)
+	})
+	_, _ = r.Cancel(t.Context(), orderID)
+	s.stands(orderID, flow.StateCanceling, "CALLER_CANCELED")
+	s.klarna.Advance(21 * time.Second)
+	s.recovers(s.replica())
+	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+}
+
+func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.stepUp(r, orderID)
+	r.meets(unreachable)
+	if _, err := r.Cancel(t.Context(), orderID); err == nil {
+		t.Fatal("no error")
+	}
+	s.pass(r, 4*time.Hour, 10*time.Minute) // the payment request lives 3 hours, and an approval one more
+	s.stands(orderID, flow.StateCanceling, "CALLER_CANCELED")
+	s.pass(r, 20*time.Minute, 10*time.Minute)
+	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+}
+
+func TestARefusedPurchaseWhoseCancelationNeverSucceedsIsRejected(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 400})
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method == http.MethodDelete {
+			return unreachable(request, pass)
+		}
+		return pass(request)
+	})
+	_ = s.fails(r)
+	s.stands(orderID, flow.StateCanceling, "VALIDATION_ERROR")
+	s.pass(r, 5*time.Hour, 10*time.Minute)
+	s.stands(orderID, flow.StateRejected, "VALIDATION_ERROR")
+	s.paid()
+}
+
+// Klarna cancels what is completed until it is finalized. If it goes on refusing, somebody else has taken the money.
+func TestWhatSomebodyElseFinalizedIsNotCalledCanceled(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	s.finalizesByHand()
+	if _, err := r.Cancel(t.Context(), orderID); !errors.Is(err, klarna.CodeResourceConflict) {
+		t.Fatal(err)
+	}
+	s.pass(r, 2*time.Minute+30*time.Second, 10*time.Second)
+	s.stands(orderID, flow.StateCanceling, "CALLER_CANCELED")
+	s.pass(r, 3*time.Minute, 10*time.Second)
+	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
+	if !strings.Contains(s.log.String(), `"level":"ERROR"`) {
+		t.Error("nobody is told to look into it")
+	}
+}
+
+// abandoned begins a purchase and has recovery find that its customer has gone. meanwhile happens after that was recorded and before Klarna is asked
+// once more.
+func abandoned(s *scene, meanwhile func(id string, r *replica)) {
+	s.Helper()
+	r := s.replica(flow.WithAbandonAfter(30 * time.Minute))
+	id := s.stepUp(r, orderID).PaymentRequestID
+	r.writesOnce(flow.StateCanceling, func(do func() error) error {
+		defer meanwhile(id, r)
+		return do()
+	})
+	s.pass(r, 31*time.Minute, time.Minute)
+}
+
+func TestAnAbandonedPurchaseIsCanceled(t *testing.T) {
+	s := newScene(t)
+	abandoned(s, func(string, *replica) {})
+	s.stands(orderID, flow.StateCanceled, "ABANDONED")
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateCanceled)
+	if s.atKlarna() != "CANCELED" {
+		t.Errorf("at Klarna it is %s", s.atKlarna())
+	}
+}
+
+func TestACustomerWhoComesBackInTheLastMomentIsNotSentAway(t *testing.T) {
+	s := newScene(t)
+	abandoned(s, func(id string, _ *replica) {
+		if err := s.klarna.Open(id); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	if s.atKlarna() != "IN_PROGRESS" {
+		t.Errorf("at Klarna it is %s", s.atKlarna())
+	}
+	s.approve(s.status(orderID).PaymentRequestID)
+	status, err := s.replica().HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+}
+
+func TestACustomerWhoApprovesInTheLastMomentHasPaid(t *testing.T) {
+	s := newScene(t)
+	abandoned(s, func(id string, _ *replica) { s.approve(id) })
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+}
+
+func TestACustomerWhoApprovesBetweenTheLastReadAndTheCancelationHasNotPaid(t *testing.T) {
+	s := newScene(t)
+	abandoned(s, func(id string, r *replica) {
+		r.meetsOnce(http.MethodDelete, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+			s.approve(id)
+			return pass(request)
+		})
+	})
+	s.stands(orderID, flow.StateCanceled, "ABANDONED")
+	s.paid()
+}
+
+// What the caller cancels stays canceled, though the customer who was thought to have gone comes back.
+func TestACallersCancelationOutdoesAnAbandonment(t *testing.T) {
+	s := newScene(t)
+	other := s.replica()
+	abandoned(s, func(id string, _ *replica) {
+		if err := s.klarna.Open(id); err != nil {
+			t.Fatal(err)
+		}
+		status, err := other.Cancel(t.Context(), orderID)
+		s.wants(status, err, flow.StateCanceled)
+	})
+	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+	if s.atKlarna() != "CANCELED" {
+		t.Errorf("at Klarna it is %s", s.atKlarna())
+	}
+}
+
+func TestACallersCancelationOutdoesAnAbandonmentThatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		other := s.replica()
+		abandoned(s, func(id string, r *replica) {
+			r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				if err := s.klarna.Open(id); err != nil {
+					t.Fatal(err)
+				}
+				status, err := other.Cancel(t.Context(), orderID)
+				s.wants(status, err, flow.StateCanceling)
+				return pass(request)
+			})
+		})
+		s.pass(other, time.Minute, 30*time.Second)
+		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+		if s.atKlarna() != "CANCELED" {
+			t.Errorf("at Klarna it is %s", s.atKlarna())
+		}
+	})
+}
+
+func TestACancelsStoreErrorIsTheCallers(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.stepUp(r, orderID)
+	down := errors.New("down")
+	r.writesOnce(flow.StateCanceling, func(func() error) error { return down })
+	if status, err := r.Cancel(t.Context(), orderID); status != nil || !errors.Is(err, down) {
+		t.Errorf("%v, %v", status, err)
+	}
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+}

@@ -1,0 +1,260 @@
+package flow_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// The cases here are those of a replica that is slow or loses its store in the middle of a step, while another goes on.
+
+func TestTwoReplicasThatHearTheSameStepUpRecordItOnce(t *testing.T) {
+	s := newScene(t)
+	slow, other := s.replica(), s.replica()
+	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		answer, err := pass(request)
+		s.klarna.Advance(21 * time.Second)
+		s.recovers(other)
+		s.stands(orderID, flow.StateAwaitingCustomer, "")
+		return answer, err
+	})
+	if status := s.stepUp(slow, orderID); status.PaymentRequestURL == "" {
+		t.Error("the customer cannot be sent on")
+	}
+	s.atKlarna()
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
+}
+
+func TestAFailureThatCameTooLateChangesNothing(t *testing.T) {
+	s := newScene(t)
+	slow, other := s.replica(), s.replica()
+	var before flow.Record
+	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		s.klarna.Advance(21 * time.Second)
+		s.recovers(other)
+		before = s.record(orderID)
+		return nil, errors.New("cut")
+	})
+	status, err := slow.Begin(t.Context(), s.order(orderID))
+	s.unknown(err)
+	if status.State != flow.StateAwaitingCustomer || s.record(orderID).Version != before.Version {
+		t.Errorf("it is %v of version %d, was %d", status, s.record(orderID).Version, before.Version)
+	}
+}
+
+// The lease of the one who is slow is over; that of the other is not touched.
+func TestAFailureThatCameTooLateLeavesTheOthersCallAlone(t *testing.T) {
+	s := newScene(t)
+	slow, other, third := s.replica(), s.replica(), s.replica()
+	release, done := make(chan struct{}), make(chan struct{})
+	slow.meetsOnce(http.MethodPost, func(*http.Request, roundTrip) (*http.Response, error) {
+		s.klarna.Advance(21 * time.Second)
+		held := make(chan struct{})
+		other.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+			close(held)
+			<-release
+			return pass(request)
+		})
+		go func() {
+			defer close(done)
+			_, _ = other.Recover(t.Context())
+		}()
+		<-held
+		return nil, errors.New("cut")
+	})
+	_, err := slow.Begin(t.Context(), s.order(orderID))
+	s.unknown(err)
+	third.writes(func(operation string, _ flow.Record, do func() error) error {
+		if operation == "Load" {
+			third.writes(func(_ string, _ flow.Record, do func() error) error {
+				third.writes(nil)
+				close(release) // it has seen that somebody is at it
+				return do()
+			})
+		}
+		return do()
+	})
+	status, err := third.HandleReturn(t.Context(), orderID) // waits for the other
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	<-done
+	if n := s.calls(authorizeCall); n != 1 {
+		t.Errorf("%d calls arrived, want that of the other", n)
+	}
+}
+
+func TestARefusalOfTheFinalCallThatCameTooLateLetsNobodyGo(t *testing.T) {
+	s := newScene(t)
+	slow, other := s.replica(), s.replica()
+	approved(s, slow)
+	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		s.klarna.Advance(21 * time.Second)
+		s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+		s.recovers(other)
+		slow.meets(unreachable)
+		return answering(404, `{"error_code":"NOT_FOUND"}`)(request, pass)
+	})
+	_, _ = slow.HandleReturn(t.Context(), orderID)
+	s.stands(orderID, flow.StateFinalizing, "")
+	s.pass(other, time.Minute, 20*time.Second)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+}
+
+func TestARecoveryThatIsOvertakenDoesNotPutThePurchaseOff(t *testing.T) {
+	s := newScene(t)
+	r, other := s.replica(), s.replica()
+	id := s.stepUp(r, orderID).PaymentRequestID
+	s.klarna.Advance(time.Minute)
+	r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		answer, err := pass(request) // it is open
+		s.approve(id)
+		status, failure := other.HandleReturn(t.Context(), orderID)
+		s.wants(status, failure, flow.StateAuthorized)
+		return answer, err
+	})
+	s.recovers(r)
+	s.stands(orderID, flow.StateAuthorized, "")
+	if due := s.record(orderID).DueAt; !due.IsZero() {
+		t.Errorf("it is due at %v", due)
+	}
+}
+
+func TestAStoreThatIsLostInTheMiddleOfAStep(t *testing.T) {
+	down := errors.New("the database is down")
+	for _, tc := range []struct {
+		name    string
+		prepare func(s *scene, r *replica)
+		state   flow.State // to which the write fails
+		call    func(s *scene, r *replica) (*flow.Status, error)
+		stood   flow.State
+	}{
+		{"a refusal cannot be recorded", func(s *scene, _ *replica) {
+			s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 403})
+		},
+			flow.StateRejected, func(s *scene, r *replica) (*flow.Status, error) { return r.Begin(s.Context(), s.order(orderID)) }, flow.StateBegun},
+		{"a failure cannot be recorded", func(s *scene, _ *replica) { s.klarna.Script(klarnatest.Fault{Operation: authorizeCall}) },
+			flow.StateBegun, func(s *scene, r *replica) (*flow.Status, error) { return r.Begin(s.Context(), s.order(orderID)) }, flow.StateBegun},
+		{"the lease of a cancelation cannot be recorded", func(s *scene, r *replica) {
+			s.stepUp(r, orderID)
+			s.klarna.Script(klarnatest.Fault{Operation: cancelCall})
+			_, _ = r.Cancel(s.Context(), orderID)
+		}, flow.StateCanceling, func(s *scene, r *replica) (*flow.Status, error) { return r.HandleReturn(s.Context(), orderID) }, flow.StateCanceling},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			tc.prepare(s, r)
+			told := len(s.told.all())
+			r.writesOnce(tc.state, func(func() error) error { return down })
+			status, err := tc.call(s, r)
+			if !errors.Is(err, down) || status.State != tc.stood {
+				t.Fatalf("%v, %v", status, err)
+			}
+			s.stands(orderID, tc.stood, s.status(orderID).Reason)
+			if n := len(s.told.all()); n != told {
+				t.Error("it was reported all the same")
+			}
+			s.pass(r, time.Minute, 21*time.Second)
+			if state := s.status(orderID).State; state == tc.stood {
+				t.Errorf("it is still %s", state)
+			}
+		})
+	}
+}
+
+func TestAStoreThatIsLostWhileItIsReadAnew(t *testing.T) {
+	s := newScene(t)
+	r, other := s.replica(), s.replica()
+	down := errors.New("the database is down")
+	r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		s.klarna.Advance(21 * time.Second)
+		s.recovers(other)
+		r.writes(func(operation string, _ flow.Record, do func() error) error {
+			if operation == "Load" {
+				return down
+			}
+			return do()
+		})
+		return pass(request)
+	})
+	if status, err := r.Begin(t.Context(), s.order(orderID)); !errors.Is(err, down) || status.State != flow.StateBegun {
+		t.Errorf("%v, %v", status, err)
+	}
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+}
+
+func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.told.failing(func(flow.Transition) error {
+		r.writes(func(string, flow.Record, func() error) error { return errors.New("the database is down") })
+		return nil
+	})
+	s.stepUp(r, orderID)
+	if log := s.log.String(); !strings.Contains(log, "the database is down") {
+		t.Errorf("the log says %q", log)
+	}
+}
+
+// Two purchases of one reference would be one at Klarna.
+func TestAPaymentRequestIsOnePurchases(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	first := s.order(orderID)
+	first.Request.RequestPaymentTransaction.PaymentTransactionReference = "the-same"
+	first.Request.StepUpConfig.PaymentRequestReference = "the-same"
+	second := first
+	second.ID = "order-2"
+	status, err := r.Begin(t.Context(), first)
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	status, err = r.Begin(t.Context(), second)
+	if err == nil || status.State != flow.StateBegun || status.PaymentRequestURL != "" {
+		t.Errorf("%v, %v", status, err)
+	}
+	s.approve(s.status(orderID).PaymentRequestID)
+	s.pass(r, 5*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.stands("order-2", flow.StateBegun, "")
+	s.paid(118_00)
+}
+
+func TestAPaymentRequestThatDoesNotSayWhenItWasApproved(t *testing.T) {
+	for name, updated := range map[string]string{"nothing": "", "a time of tomorrow": `,"updated_at":"2999-01-01T00:00:00Z"`} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			id := approved(s, r)
+			r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				if request.Method == http.MethodPost {
+					return unreachable(request, pass)
+				}
+				return answering(200, `{"payment_request_id":"`+id+`","state":"COMPLETED","amount":11800,"state_context":{"payment_token":"t"}`+updated+`}`)(request, pass)
+			})
+			s.pass(r, 64*time.Minute, time.Minute)
+			s.stands(orderID, flow.StateFinalizing, "")
+			s.pass(r, 4*time.Minute, time.Minute)
+			s.stands(orderID, flow.StateExpired, "NOT_FINALIZED_IN_TIME")
+		})
+	}
+}
+
+func TestAMissingPurchaseIsToldFromABrokenStore(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	down := errors.New("down")
+	r.writes(func(string, flow.Record, func() error) error { return down })
+	for name, call := range map[string]func() error{
+		"HandleReturn": func() error { _, err := r.HandleReturn(t.Context(), orderID); return err },
+		"Status":       func() error { _, err := r.Status(t.Context(), orderID); return err },
+		"Cancel":       func() error { _, err := r.Cancel(t.Context(), orderID); return err },
+	} {
+		if err := call(); !errors.Is(err, down) || errors.Is(err, flow.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

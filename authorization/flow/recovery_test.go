@@ -1,0 +1,555 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// many begins so many purchases whose customers have to go to Klarna.
+func (s *scene) many(r *replica, n int) {
+	s.Helper()
+	for i := range n {
+		s.stepUp(r, fmt.Sprint("order-", i+1))
+	}
+}
+
+// reads counts the reads of each payment request.
+func (s *scene) reads() map[string]int {
+	n := map[string]int{}
+	for _, r := range s.klarna.Requests() {
+		if r.Operation == readCall {
+			n[r.Path]++
+		}
+	}
+	return n
+}
+
+func TestRecoveryFinalizesWhatNoWebhookTold(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	if n := s.recovers(r); n != 0 {
+		t.Fatalf("at once it looks at %d purchases: a webhook will come", n)
+	}
+	s.klarna.Advance(time.Minute)
+	if n := s.recovers(s.replica()); n != 1 {
+		t.Fatalf("it looks at %d purchases", n)
+	}
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+	if n := s.recovers(r); n != 0 {
+		t.Errorf("then it looks at %d purchases", n)
+	}
+}
+
+func TestRecoveryClosesWhatEndedAtKlarna(t *testing.T) {
+	for name, tc := range map[string]struct {
+		customer func(s *scene, id string) error
+		want     flow.State
+		reason   string
+	}{
+		"declined": {func(s *scene, id string) error { _, err := s.klarna.Decline(id); return err }, flow.StateDeclined, "CUSTOMER_DECLINED"},
+		"canceled": {func(s *scene, id string) error {
+			_, err := s.byHand().CancelPaymentRequest(s.Context(), id)
+			return err
+		}, flow.StateCanceled, "PARTNER_CANCELED"},
+		"expired": {func(s *scene, _ string) error { s.klarna.Advance(3 * time.Hour); return nil }, flow.StateExpired, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			if err := tc.customer(s, s.stepUp(r, orderID).PaymentRequestID); err != nil {
+				t.Fatal(err)
+			}
+			s.klarna.Advance(time.Minute)
+			s.recovers(r)
+			s.stands(orderID, tc.want, tc.reason)
+		})
+	}
+}
+
+func TestRecoveryCancelsWhatWasAbandonedBeforeItExpires(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.stepUp(r, orderID)
+	s.pass(r, 2*time.Hour+57*time.Minute, time.Minute) // of 3 hours
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	s.pass(r, 2*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateCanceled, "ABANDONED")
+	if s.atKlarna() != "CANCELED" {
+		t.Errorf("at Klarna it is %s", s.atKlarna())
+	}
+	if n := s.calls(readCall); n > 40 {
+		t.Errorf("%d reads in 3 hours, want the pauses to grow", n)
+	}
+}
+
+func TestACustomerIsGivenTimeFromTheLastVisit(t *testing.T) {
+	s := newScene(t)
+	r := s.replica(flow.WithAbandonAfter(20 * time.Minute))
+	id := s.stepUp(r, orderID).PaymentRequestID
+	s.pass(r, 15*time.Minute, time.Minute)
+	if _, err := s.klarna.Abandon(id); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(r, 18*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	s.pass(r, 3*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateCanceled, "ABANDONED")
+}
+
+func TestACustomerWhoIsAtKlarnaIsLeftAlone(t *testing.T) {
+	s := newScene(t)
+	r := s.replica(flow.WithAbandonAfter(20 * time.Minute))
+	id := s.stepUp(r, orderID).PaymentRequestID
+	if err := s.klarna.Open(id); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(r, 3*time.Hour-time.Second, time.Minute)
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	s.pass(r, time.Minute, 10*time.Second)
+	s.stands(orderID, flow.StateExpired, "")
+	if n := s.calls(cancelCall); n != 0 {
+		t.Errorf("%d calls to cancel", n)
+	}
+}
+
+func TestAPaymentRequestThatStaysOpenAfterItsExpiryIsCanceled(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	id := s.stepUp(r, orderID).PaymentRequestID
+	if err := s.klarna.Open(id); err != nil {
+		t.Fatal(err)
+	}
+	canceled := false
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		state := "OF_TOMORROW" // taken as open
+		if canceled = canceled || request.Method == http.MethodDelete; canceled {
+			state = "CANCELED"
+		}
+		return answering(200, `{"payment_request_id":"`+id+`","state":"`+state+`"}`)(request, pass)
+	})
+	s.pass(r, 3*time.Hour+4*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	s.pass(r, 20*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateCanceled, "ABANDONED")
+}
+
+func TestAPaymentRequestThatDoesNotSayWhenItExpires(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	answer := `{"payment_request_id":"request-1","state":"SUBMITTED"}`
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method == http.MethodPost {
+			return answering(200, `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":`+answer+`}`)(request, pass)
+		}
+		if request.Method == http.MethodDelete {
+			return answering(200, `{"payment_request_id":"request-1","state":"CANCELED"}`)(request, pass)
+		}
+		return answering(200, answer)(request, pass)
+	})
+	s.stepUp(r, orderID)
+	s.pass(r, 47*time.Hour+50*time.Minute, 10*time.Minute)
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	s.pass(r, 20*time.Minute, 5*time.Minute)
+	s.stands(orderID, flow.StateCanceled, "ABANDONED")
+}
+
+func TestAPurchaseThatKlarnaCannotBeAskedAboutEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.stepUp(r, orderID)
+	r.meets(unreachable)
+	s.pass(r, 4*time.Hour, 10*time.Minute)
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+	s.pass(r, 20*time.Minute, 10*time.Minute)
+	s.stands(orderID, flow.StateExpired, "NO_ANSWER")
+}
+
+func TestTwoReplicasShareTheWork(t *testing.T) {
+	s := newScene(t)
+	a, b := s.replica(), s.replica()
+	s.many(a, 60)
+	s.klarna.Advance(time.Minute)
+	var looked [2]int
+	var group sync.WaitGroup
+	for i, r := range []*replica{a, b} {
+		group.Go(func() { looked[i] = s.recovers(r) })
+	}
+	group.Wait()
+	if looked[0]+looked[1] != 60 {
+		t.Errorf("they looked at %d and %d, want 60 in all", looked[0], looked[1])
+	}
+	for path, n := range s.reads() {
+		if n != 1 {
+			t.Errorf("%s was read %d times", path, n)
+		}
+	}
+	if n := len(s.reads()); n != 60 {
+		t.Errorf("%d were read", n)
+	}
+}
+
+func TestPurchasesThatBeganAtOnceAreNotLookedAtAtOnce(t *testing.T) {
+	s := newScene(t)
+	s.many(s.replica(), 100)
+	seconds := map[int64]int{}
+	for i := range 100 {
+		due := s.record(fmt.Sprint("order-", i+1)).DueAt.Sub(s.klarna.Now())
+		if due < 30*time.Second || due > time.Minute {
+			t.Fatalf("one is due in %v", due)
+		}
+		seconds[int64(due/time.Second)]++
+	}
+	if len(seconds) < 10 {
+		t.Errorf("they are spread over %d seconds", len(seconds))
+	}
+}
+
+func TestAnOutageIsNotMultiplied(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	calls := 0
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		calls++
+		return unreachable(request, pass)
+	})
+	s.pass(r, 50*time.Minute, time.Second)
+	if calls < 50 || calls > 120 {
+		t.Errorf("%d calls in 50 minutes, want about one a minute", calls)
+	}
+}
+
+func TestAPurchaseIsNotLookedAtBeforeItsTime(t *testing.T) {
+	s := newScene(t)
+	// Nanoseconds, as Klarna's times may have: what is due in a whole millisecond would be due too early, and due again at once.
+	r := s.replica(flow.WithAbandonAfter(time.Minute), flow.WithClock(func() time.Time { return s.klarna.Now().Add(1500 * time.Microsecond) }))
+	s.stepUp(r, orderID)
+	for range 200 {
+		s.recovers(r)
+		record := s.record(orderID)
+		if record.State.Final() {
+			return
+		}
+		if end := s.status(orderID).UpdatedAt.Add(time.Minute); record.DueAt.After(end.Add(-time.Millisecond)) && record.DueAt.Before(end) {
+			t.Fatalf("it is due %v before its customer has been gone for long enough", end.Sub(record.DueAt))
+		}
+		s.klarna.Advance(time.Second)
+	}
+	t.Fatal("it was never given up")
+}
+
+func TestADamagedRecordDoesNotKeepRecoveryFromTheOthers(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.many(r, 3)
+	damaged := s.record("order-2")
+	damaged.Data = []byte(`{"amount":"x`)
+	if err := s.memory.Update(t.Context(), damaged); err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range s.klarna.PaymentRequests() {
+		s.approve(request.PaymentRequestID)
+	}
+	s.klarna.Advance(time.Minute)
+	s.recovers(r)
+	s.paid(118_00, 118_00)
+	if log := s.log.String(); !strings.Contains(log, "order-2") {
+		t.Errorf("the log says %s", log)
+	}
+	s.klarna.Advance(14 * time.Minute)
+	if n := s.recovers(r); n != 0 {
+		t.Errorf("it is looked at again too soon")
+	}
+	s.klarna.Advance(2 * time.Minute)
+	if n := s.recovers(r); n != 1 {
+		t.Errorf("it is forgotten")
+	}
+}
+
+func TestARefusedPurchaseIsNotSaidToBeTriedAgain(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	r.meetsOnce(http.MethodPost, unreachable)
+	_, err := r.Begin(t.Context(), s.order(orderID))
+	s.notSent(err)
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 403})
+	s.klarna.Advance(2 * time.Second)
+	s.recovers(r)
+	s.stands(orderID, flow.StateRejected, "OPERATION_FORBIDDEN")
+	if log := s.log.String(); strings.Contains(log, "tried again") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+func TestRecoverReturnsTheStoresError(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	down := errors.New("down")
+	r.writes(func(string, flow.Record, func() error) error { return down })
+	if n, err := r.Recover(t.Context()); n != 0 || !errors.Is(err, down) {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	s.klarna.Advance(time.Minute)
+	r.writes(func(operation string, _ flow.Record, do func() error) error {
+		if operation == "ClaimDue" {
+			return errors.Join(do(), errors.New("cut"))
+		}
+		return do()
+	})
+	if n, err := r.Recover(t.Context()); n != 1 || err == nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	s.stands(orderID, flow.StateAuthorized, "")
+}
+
+func TestRecoverEndsWithItsContext(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	s.klarna.Advance(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n, err := r.Recover(ctx); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d, %v", n, err)
+	}
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+}
+
+// running is a scene whose clock runs, for tests in a bubble.
+func running(t *testing.T) *scene {
+	t.Helper()
+	return newScene(t, klarnatest.WithRunningClock())
+}
+
+// runs starts recovery, and returns what ends it and waits for that.
+func runs(t *testing.T, r *replica) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func TestRunGoesOnByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		a, b := s.replica(), s.replica()
+		stopA, stopB := runs(t, a), runs(t, b)
+		s.many(a, 20)
+		for i, request := range s.klarna.PaymentRequests() {
+			if i%2 == 0 {
+				s.approve(request.PaymentRequestID)
+			}
+		}
+		<-time.After(2 * time.Minute)
+		if n := len(s.klarna.Transactions()); n != 10 {
+			t.Errorf("%d transactions after two minutes", n)
+		}
+		<-time.After(4 * time.Hour)
+		stopA()
+		stopB()
+		for i := range 20 {
+			want := flow.StateAuthorized
+			if i%2 == 1 {
+				want = flow.StateCanceled
+			}
+			if status := s.status(fmt.Sprint("order-", i+1)); status.State != want {
+				t.Errorf("%s is %s, want %s", status.ID, status.State, want)
+			}
+		}
+		if n := s.calls(authorizeCall); n != 30 {
+			t.Errorf("%d authorize calls", n)
+		}
+	})
+}
+
+func TestRunSpreadsItsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 200)
+		<-time.After(time.Minute) // all are due
+		r := s.replica(flow.WithRecoveryRate(10))
+		stop := runs(t, r)
+		<-time.After(10 * time.Second)
+		if n := s.calls(readCall); n < 100 || n > 10*10+16 {
+			t.Errorf("%d calls in 10 seconds, want 10 a second", n)
+		}
+		<-time.After(12 * time.Second)
+		stop()
+		for path, n := range s.reads() {
+			if n != 1 {
+				t.Errorf("%s was read %d times", path, n)
+			}
+		}
+		if n := len(s.reads()); n != 200 {
+			t.Errorf("%d were read", n)
+		}
+	})
+}
+
+// What waits for its turn must not be taken for abandoned by its replica.
+func TestALowRateDoublesNoWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 60)
+		<-time.After(time.Minute)
+		stopA, stopB := runs(t, s.replica(flow.WithRecoveryRate(0.2))), runs(t, s.replica(flow.WithRecoveryRate(0.2)))
+		<-time.After(2 * time.Minute)
+		stopA()
+		stopB()
+		if n := len(s.reads()); n < 50 {
+			t.Errorf("%d were read", n)
+		}
+		last := map[string]time.Time{}
+		for _, request := range s.klarna.Requests() {
+			if pause := request.Time.Sub(last[request.Path]); request.Operation == readCall && pause < 30*time.Second {
+				t.Errorf("%s was read again after %v", request.Path, pause)
+			}
+			last[request.Path] = request.Time
+		}
+	})
+}
+
+func TestRunPausesWhenKlarnaWantsNoMoreCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 2)
+		<-time.After(time.Minute)
+		s.klarna.Script(klarnatest.Fault{Operation: readCall, StatusCode: 429, Times: 2, Header: http.Header{"X-Ratelimit-Reset": {"15"}}})
+		stop := runs(t, s.replica())
+		<-time.After(14 * time.Second)
+		if n := s.calls(readCall); n > 2 {
+			t.Errorf("%d calls in the 15 seconds that Klarna asked for", n)
+		}
+		<-time.After(10 * time.Second)
+		if n := s.calls(readCall); n < 4 {
+			t.Errorf("%d calls: it does not go on", n)
+		}
+		stop()
+	})
+}
+
+// No answer stops recovery for long.
+func TestAPauseThatKlarnaAsksForIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 1)
+		<-time.After(time.Minute)
+		s.klarna.Script(klarnatest.Fault{Operation: readCall, StatusCode: 429, Header: http.Header{"X-Ratelimit-Reset": {"9000000000"}}})
+		stop := runs(t, s.replica())
+		<-time.After(3 * time.Minute)
+		if n := s.calls(readCall); n < 2 {
+			t.Errorf("%d calls", n)
+		}
+		stop()
+	})
+}
+
+func TestRunSurvivesAStoreThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		r := s.replica()
+		approved(s, r)
+		down := errors.New("the database is down")
+		r.writes(func(string, flow.Record, func() error) error { return down })
+		stop := runs(t, r)
+		<-time.After(10 * time.Minute)
+		s.stands(orderID, flow.StateAwaitingCustomer, "")
+		r.writes(nil)
+		<-time.After(time.Minute)
+		s.stands(orderID, flow.StateAuthorized, "")
+		stop()
+		if log := s.log.String(); !strings.Contains(log, down.Error()) || strings.Count(log, down.Error()) > 1000 {
+			t.Errorf("the log says %d times that the store is down", strings.Count(log, down.Error()))
+		}
+	})
+}
+
+func TestRunStopsWhenWhatItHadBegunIsDone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		takes, stops time.Duration
+		want         flow.State
+	}{
+		"a call that is answered soon": {3 * time.Second, 3 * time.Second, flow.StateAuthorized},
+		"a call that is not":           {time.Hour, 10 * time.Second, flow.StateFinalizing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				r := s.replica()
+				approved(s, r)
+				release := make(chan struct{})
+				s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultHold, Release: release})
+				stop := runs(t, r)
+				for s.calls(authorizeCall) < 2 {
+					<-time.After(time.Second)
+				}
+				time.AfterFunc(tc.takes, func() { close(release) })
+				start := time.Now()
+				stop()
+				if took := time.Since(start); took != tc.stops {
+					t.Errorf("it took %v to stop, want %v", took, tc.stops)
+				}
+				s.stands(orderID, tc.want, "")
+				stop = runs(t, s.replica())
+				<-time.After(time.Minute)
+				stop()
+				s.stands(orderID, flow.StateAuthorized, "")
+				s.paid(118_00)
+				<-time.After(tc.takes) // the held call's release belongs to the bubble
+			})
+		})
+	}
+}
+
+func TestRunStopsAtOnceWhenItRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := runs(t, running(t).replica())
+		<-time.After(time.Hour)
+		start := time.Now()
+		stop()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestRunUnderTheClientsOwnRetriesFinalizesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		r := s.replicaOf(klarna.RetryPolicy{})
+		approved(s, r)
+		s.klarna.Script(
+			klarnatest.Fault{Operation: readCall, StatusCode: 503, Times: 2},
+			klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter, Times: 3})
+		stop := runs(t, r)
+		<-time.After(3 * time.Minute)
+		stop()
+		s.stands(orderID, flow.StateAuthorized, "")
+		s.paid(118_00)
+	})
+}

@@ -1,0 +1,267 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+)
+
+func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	status := s.stepUp(r, orderID)
+	begun := s.klarna.Now()
+	s.klarna.Advance(time.Minute)
+	s.approve(status.PaymentRequestID)
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+
+	base := flow.Status{
+		ID: orderID, PartnerAccountID: s.klarna.PartnerAccountID, Amount: 118_00, Currency: "EUR",
+		PaymentRequestID: status.PaymentRequestID, BegunAt: begun,
+	}
+	stood := func(state flow.State, at time.Time, transaction string) flow.Status {
+		b := base
+		b.State, b.UpdatedAt, b.PaymentTransactionID = state, at, transaction
+		return b
+	}
+	later := s.klarna.Now()
+	want := []flow.Transition{
+		{ID: "order-1#1", At: begun, From: flow.StateBegun, To: flow.StateAwaitingCustomer, Purchase: stood(flow.StateAwaitingCustomer, begun, "")},
+		{ID: "order-1#2", At: later, From: flow.StateAwaitingCustomer, To: flow.StateFinalizing, Purchase: stood(flow.StateFinalizing, later, "")},
+		{ID: "order-1#3", At: later, From: flow.StateFinalizing, To: flow.StateAuthorized,
+			Purchase: stood(flow.StateAuthorized, later, status.PaymentTransactionID)},
+	}
+	if diff := cmp.Diff(want, s.told.all()); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+	if text := s.told.all()[2].String(); text != "order-1#3: FINALIZING to AUTHORIZED" {
+		t.Errorf("it prints %q", text)
+	}
+}
+
+func TestWhoeverReportsFindsTheTransitionDurable(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	var wrong []string
+	s.told.failing(func(transition flow.Transition) error {
+		if stored := s.status(orderID); stored.State != transition.To {
+			wrong = append(wrong, fmt.Sprintf("%v while the store has %s", transition, stored.State))
+		}
+		return nil
+	})
+	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
+		// Each transition is lost once in a store that is down, and told only when it is up again.
+		r.writesOnce(state, func(func() error) error { return errors.New("the database is down") })
+		var status *flow.Status
+		var err error
+		if state == flow.StateAwaitingCustomer {
+			status, err = r.Begin(t.Context(), s.order(orderID))
+		} else {
+			status, err = r.HandleReturn(t.Context(), orderID)
+		}
+		if err == nil {
+			t.Fatalf("the store failed at %s, and the status is %v", state, status)
+		}
+		if stored := s.status(orderID); status.State != stored.State {
+			t.Errorf("the status says %s while the store has %s", status.State, stored.State)
+		}
+		s.klarna.Advance(21 * time.Second)
+		if state == flow.StateAwaitingCustomer {
+			s.recovers(r)
+			s.approve(s.status(orderID).PaymentRequestID)
+		}
+	}
+	s.recovers(r)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+	if len(wrong) > 0 {
+		t.Errorf("told too early:\n%s", strings.Join(wrong, "\n"))
+	}
+	s.paid(118_00)
+}
+
+// What failed may have been done all the same.
+func TestATransitionWhoseStoringFailedAndWasDoneIsReported(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
+		r.writesOnce(state, func(do func() error) error { return errors.Join(do(), errors.New("the connection was cut")) })
+		if state == flow.StateAwaitingCustomer {
+			_, _ = r.Begin(t.Context(), s.order(orderID))
+			s.approve(s.status(orderID).PaymentRequestID)
+			continue
+		}
+		_, _ = r.HandleReturn(t.Context(), orderID)
+		s.klarna.Advance(21 * time.Second)
+	}
+	s.recovers(r)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+}
+
+func TestAReportThatFailsIsRepeatedUntilItSucceeds(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	down := errors.New("the queue is down")
+	s.told.failing(func(flow.Transition) error { return down })
+	status := s.stepUp(r, orderID) // whose business goes on
+	s.approve(status.PaymentRequestID)
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	if got := ids(s.told.all()); slices.Contains(got, "order-1#2") {
+		t.Fatalf("told %q: the second before the first was taken", got)
+	}
+	s.pass(r, 10*time.Minute, 5*time.Second)
+	tries := len(s.told.all())
+	if tries < 10 || tries > 40 {
+		t.Errorf("%d tries in 10 minutes, want them to back off to a minute", tries)
+	}
+	if !strings.Contains(s.log.String(), down.Error()) {
+		t.Error("nobody is told why")
+	}
+
+	s.told.failing(nil)
+	s.pass(s.replica(), time.Minute, time.Minute)
+	if got := ids(s.told.all()[tries:]); !slices.Equal(got, []string{"order-1#1", "order-1#2", "order-1#3"}) {
+		t.Errorf("then told %q", got)
+	}
+	s.pass(r, time.Hour, 10*time.Minute)
+	if n := len(s.told.all()); n != tries+3 {
+		t.Errorf("%d reports after the last was taken", n-tries-3)
+	}
+}
+
+func ids(transitions []flow.Transition) []string {
+	var list []string
+	for _, transition := range transitions {
+		list = append(list, transition.ID)
+	}
+	return list
+}
+
+func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
+	s := newScene(t)
+	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	r := s.replica(flow.WithAmountPolicy(acceptAll))
+	status := s.stepUp(r, orderID)
+	if err := s.klarna.ChangeAmount(status.PaymentRequestID, 123_00); err != nil {
+		t.Fatal(err)
+	}
+	s.approve(status.PaymentRequestID)
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	s.told.failing(nil)
+	told := len(s.told.all())
+	s.pass(r, time.Minute, time.Minute)
+	var got []string
+	for _, transition := range s.told.all()[told:] {
+		p := transition.Purchase
+		got = append(got, fmt.Sprint(p.State, " ", p.Amount, " ", p.PaymentTransactionID != "", " ", p.UpdatedAt.Equal(transition.At)))
+	}
+	want := []string{"AWAITING_CUSTOMER 11800 false true", "FINALIZING 12300 false true", "AUTHORIZED 12300 true true"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestATransitionIsReportedAlsoWhenItsReplicaDiesBeforeItIs(t *testing.T) {
+	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
+		t.Run(string(state), func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			r.writesOnce(state, func(do func() error) error { defer r.die(); return do() })
+			_, _ = r.Begin(t.Context(), s.order(orderID))
+			if state != flow.StateAwaitingCustomer {
+				s.approve(s.status(orderID).PaymentRequestID)
+				_, _ = r.HandleReturn(t.Context(), orderID)
+			}
+			s.stands(orderID, state, "")
+			if path := s.told.path(orderID); strings.Contains(path, string(state)) {
+				t.Fatalf("it was told of %s", path)
+			}
+			s.klarna.Advance(time.Minute)
+			s.recovers(s.replica())
+			if path := s.told.path(orderID); !strings.Contains(path, string(state)) {
+				t.Errorf("it was told of %s alone", path)
+			}
+		})
+	}
+}
+
+func TestAReportThatSucceededAndWasNotNotedIsRepeatedWithTheSameID(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.told.failing(func(flow.Transition) error { r.die(); return nil })
+	_, _ = r.Begin(t.Context(), s.order(orderID))
+	s.told.failing(nil)
+	s.klarna.Advance(time.Minute)
+	s.recovers(s.replica())
+	all := s.told.all()
+	if len(all) != 2 {
+		t.Fatalf("told %q", ids(all))
+	}
+	if diff := cmp.Diff(all[0], all[1]); diff != "" {
+		t.Errorf("(-first +again):\n%s", diff)
+	}
+}
+
+func TestAReportThatPanicsIsRecoverysToRepeat(t *testing.T) {
+	s := newScene(t)
+	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	r := s.replica()
+	s.stepUp(r, orderID)
+	s.told.failing(func(transition flow.Transition) error { panic(transition.Purchase.ID + email) })
+	other := s.stepUp(s.replica(flow.WithReport(nil)), "order-2")
+	s.approve(other.PaymentRequestID)
+	s.klarna.Advance(time.Minute)
+	s.recovers(r) // it panics in the course of each purchase
+	if log := s.log.String(); !strings.Contains(log, "panicked") || strings.Contains(log, email) {
+		t.Errorf("the log says %s", log)
+	}
+	s.stands("order-2", flow.StateAuthorized, "")
+	s.told.failing(nil)
+	s.klarna.Advance(time.Minute)
+	s.recovers(r)
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
+}
+
+func TestWithoutAReportNothingIsKeptToBeReported(t *testing.T) {
+	s := newScene(t)
+	r := s.replica(flow.WithReport(nil))
+	status := s.stepUp(r, orderID)
+	s.approve(status.PaymentRequestID)
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	if record := s.record(orderID); !record.DueAt.IsZero() || strings.Contains(string(record.Data), "unreported") {
+		t.Errorf("due at %v: %s", record.DueAt, record.Data)
+	}
+	if n := len(s.told.all()); n != 0 {
+		t.Errorf("%d reports", n)
+	}
+}
+
+func TestAReportIsMadeThoughTheCallerHasLeft(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	ctx, cancel := context.WithCancel(t.Context())
+	r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		defer cancel()
+		answer, err := pass(request)
+		return answer, err
+	})
+	r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error { cancel(); return do() })
+	_, _ = r.Begin(ctx, s.order(orderID))
+	s.klarna.Advance(time.Minute)
+	s.recovers(r)
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
+}

@@ -1,0 +1,521 @@
+package flow_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// TestMain fails the package if a goroutine of a Coordinator's outlives the tests.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := lingering(5 * time.Second); code == 0 && left != "" {
+		fmt.Fprintln(os.Stderr, "goroutines outlive the tests:\n"+left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// lingering returns the stacks that still run this module after a grace for what is ending.
+func lingering(grace time.Duration) string {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(grace); ; <-tick.C {
+		buffer := make([]byte, 1<<20)
+		var left []string
+		for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
+			if strings.Contains(stack, "klarna-go/klarna-go") && !strings.Contains(stack, "TestMain") {
+				left = append(left, stack)
+			}
+		}
+		if len(left) == 0 || time.Now().After(deadline) {
+			return strings.Join(left, "\n\n")
+		}
+	}
+}
+
+const (
+	sealSecret = "of-the-test-0123456789abcdef-0123456789abcdef"
+	orderID    = "order-1"
+
+	authorizeCall = "authorization.authorize"
+	readCall      = "authorization.payment_request.read"
+	cancelCall    = "authorization.payment_request.cancel"
+)
+
+// The customer of every purchase, none of whom may be read in a store or a log.
+const (
+	email      = "linnea.canary@shop.example"
+	givenName  = "Linneacanary"
+	familyName = "Lindqvistcanary"
+	phone      = "+46 70 174 0605"
+)
+
+// scene is a Klarna of its own whose clock stands still, a store, and the replicas that share both.
+type scene struct {
+	testing.TB
+	klarna *klarnatest.Server
+	memory *flow.MemoryStore
+	told   *told
+	log    *logbook
+
+	mu   sync.Mutex
+	seen []byte // everything that was ever given to the store
+}
+
+func newScene(t testing.TB, options ...klarnatest.Option) *scene {
+	t.Helper()
+	return &scene{
+		TB:     t,
+		klarna: klarnatest.NewServer(t, append([]klarnatest.Option{klarnatest.WithoutSocket()}, options...)...),
+		memory: flow.NewMemoryStore(),
+		told:   new(told),
+		log:    new(logbook),
+	}
+}
+
+// replica is one of the processes that run a Coordinator. Tests put themselves between it and its store, and between it and Klarna.
+type replica struct {
+	*flow.Coordinator
+	scene *scene
+	dead  atomic.Bool
+
+	mu      sync.Mutex
+	network network
+	disk    func(operation string, r flow.Record, do func() error) error
+}
+
+// network is what stands between a replica and Klarna.
+type network func(r *http.Request, pass roundTrip) (*http.Response, error)
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// replica starts one that tries each call once.
+func (s *scene) replica(options ...flow.Option) *replica {
+	s.Helper()
+	return s.replicaOf(klarna.RetryPolicy{MaxAttempts: 1}, options...)
+}
+
+func (s *scene) replicaOf(retries klarna.RetryPolicy, options ...flow.Option) *replica {
+	s.Helper()
+	r := &replica{scene: s}
+	base := []flow.Option{
+		flow.WithClock(s.klarna.Now), flow.WithReport(r.report), flow.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil))),
+		flow.WithRecoveryRate(1e6), // of the machine's seconds
+	}
+	var err error
+	if r.Coordinator, err = flow.New(r.client(retries), r.store(), klarna.NewSecret(sealSecret), append(base, options...)...); err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+func (r *replica) client(retries klarna.RetryPolicy) *klarna.Client {
+	r.scene.Helper()
+	client, err := klarna.NewClient(r.scene.klarna.APIKey,
+		klarna.WithBaseURL(r.scene.klarna.URL),
+		klarna.WithHTTPClient(&http.Client{Transport: r.scene.klarna.Transport()}),
+		klarna.WithRetries(retries),
+		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(request *http.Request) (*http.Response, error) {
+				r.mu.Lock()
+				network := r.network
+				r.mu.Unlock()
+				switch {
+				case r.dead.Load():
+					return nil, errDead
+				case network != nil:
+					return network(request, next.RoundTrip)
+				}
+				return next.RoundTrip(request)
+			})
+		}))
+	if err != nil {
+		r.scene.Fatal(err)
+	}
+	return client
+}
+
+var errDead = errors.New("the process has died")
+
+func (r *replica) report(ctx context.Context, transition flow.Transition) error {
+	if r.dead.Load() {
+		return errDead
+	}
+	return r.scene.told.report(ctx, transition)
+}
+
+// die lets nothing that the replica does have an effect any more.
+func (r *replica) die() { r.dead.Store(true) }
+
+// meets puts a test between the replica and Klarna; nil takes it away.
+func (r *replica) meets(network network) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.network = network
+}
+
+// meetsOnce is meets for the next call of a method: POST authorizes, GET reads, DELETE cancels.
+func (r *replica) meetsOnce(method string, network network) {
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method != method {
+			return pass(request)
+		}
+		r.meets(nil)
+		return network(request, pass)
+	})
+}
+
+// writes puts a test between the replica and its store; nil takes it away.
+func (r *replica) writes(disk func(operation string, r flow.Record, do func() error) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.disk = disk
+}
+
+// writesOnce is writes for the next Update to a state.
+func (r *replica) writesOnce(state flow.State, disk func(do func() error) error) {
+	r.writes(func(operation string, record flow.Record, do func() error) error {
+		if operation != "Update" || record.State != state {
+			return do()
+		}
+		r.writes(nil)
+		return disk(do)
+	})
+}
+
+// unreachable is a Klarna to which no connection can be made.
+func unreachable(*http.Request, roundTrip) (*http.Response, error) {
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no route to host")}
+}
+
+// answering is a Klarna that answers this.
+func answering(status int, body string) network {
+	return func(r *http.Request, _ roundTrip) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(strings.NewReader(body)), Request: r,
+		}, nil
+	}
+}
+
+// store is the scene's as one replica sees it.
+func (r *replica) store() flow.Store { return replicaStore{r} }
+
+type replicaStore struct{ *replica }
+
+func (s replicaStore) around(operation string, r flow.Record, do func() error) error {
+	if s.dead.Load() {
+		return errDead
+	}
+	s.mu.Lock()
+	disk := s.disk
+	s.mu.Unlock()
+	if disk == nil {
+		return do()
+	}
+	return disk(operation, r, do)
+}
+
+func (s replicaStore) Create(ctx context.Context, r flow.Record) error {
+	s.scene.note(r)
+	return s.around("Create", r, func() error { return s.scene.memory.Create(ctx, r) })
+}
+
+func (s replicaStore) Load(ctx context.Context, id string) (r flow.Record, err error) {
+	err = s.around("Load", flow.Record{ID: id}, func() error { r, err = s.scene.memory.Load(ctx, id); return err })
+	return r, err
+}
+
+func (s replicaStore) FindPaymentRequest(ctx context.Context, id string) (r flow.Record, err error) {
+	err = s.around("FindPaymentRequest", flow.Record{PaymentRequestID: id}, func() error { r, err = s.scene.memory.FindPaymentRequest(ctx, id); return err })
+	return r, err
+}
+
+func (s replicaStore) Update(ctx context.Context, r flow.Record) error {
+	s.scene.note(r)
+	return s.around("Update", r, func() error { return s.scene.memory.Update(ctx, r) })
+}
+
+func (s replicaStore) ClaimDue(ctx context.Context, now, until time.Time, limit int) (list []flow.Record, err error) {
+	err = s.around("ClaimDue", flow.Record{}, func() error { list, err = s.scene.memory.ClaimDue(ctx, now, until, limit); return err })
+	return list, err
+}
+
+func (s *scene) note(r flow.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = fmt.Appendf(s.seen, "%s %s %s %s\n%s\n", r.ID, r.PaymentRequestID, r.State, r.Data, r.Sealed)
+}
+
+// told is who was told of the transitions.
+type told struct {
+	mu   sync.Mutex
+	list []flow.Transition
+	fail func(flow.Transition) error
+}
+
+func (t *told) report(_ context.Context, transition flow.Transition) error {
+	t.mu.Lock()
+	t.list = append(t.list, transition)
+	fail := t.fail
+	t.mu.Unlock()
+	if fail == nil {
+		return nil
+	}
+	return fail(transition)
+}
+
+func (t *told) all() []flow.Transition {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.list)
+}
+
+// failing lets reports end so; nil lets them succeed.
+func (t *told) failing(fail func(flow.Transition) error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fail = fail
+}
+
+// path is the way of a purchase through its states as it was told, duplicates left out.
+func (t *told) path(id string) string {
+	var states []string
+	known := map[string]bool{}
+	for _, transition := range t.all() {
+		if transition.Purchase.ID != id || known[transition.ID] {
+			continue
+		}
+		known[transition.ID] = true
+		if len(states) == 0 {
+			states = append(states, string(transition.From))
+		}
+		states = append(states, string(transition.To))
+	}
+	return strings.Join(states, " ")
+}
+
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// order is a purchase of 118.00 EUR that Klarna may step up.
+func (s *scene) order(id string) flow.Purchase {
+	return flow.Purchase{
+		ID:               id,
+		PartnerAccountID: s.klarna.PartnerAccountID,
+		Request: authorization.Request{
+			Currency:                  "EUR",
+			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 118_00},
+			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
+				PurchaseReference: id,
+				LineItems:         []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: 118_00}},
+				Customer:          &authorization.Customer{GivenName: givenName, FamilyName: familyName, Email: email, Phone: phone},
+			},
+			StepUpConfig: &authorization.StepUpConfig{CustomerInteractionConfig: authorization.CustomerInteractionConfig{
+				Method: authorization.Handover, ReturnURL: "https://shop.example/return?id={klarna.payment_request.id}",
+			}},
+		},
+	}
+}
+
+// browserOrder is a purchase that the customer approved in the browser already.
+func (s *scene) browserOrder(id string) flow.Purchase {
+	order := s.order(id)
+	order.SessionToken = klarna.NewSecret(s.klarna.IssueSessionToken("EUR", 118_00))
+	return order
+}
+
+// stepUp begins a purchase whose customer has to go to Klarna.
+func (s *scene) stepUp(r *replica, id string) *flow.Status {
+	s.Helper()
+	status, err := r.Begin(s.Context(), s.order(id))
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	return status
+}
+
+// approve lets the customer pay.
+func (s *scene) approve(paymentRequestID string) {
+	s.Helper()
+	if _, err := s.klarna.Approve(paymentRequestID); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// status is how a purchase stands in the store.
+func (s *scene) status(id string) *flow.Status {
+	s.Helper()
+	status, err := s.replica().Status(s.Context(), id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return status
+}
+
+// wants checks where a call left a purchase, of which nothing failed.
+func (s *scene) wants(status *flow.Status, err error, state flow.State) {
+	s.Helper()
+	if err != nil {
+		s.Fatalf("%v, want %s", err, state)
+	}
+	if status.State != state {
+		s.Fatalf("the purchase is %s because of %q, want %s", status.State, status.Reason, state)
+	}
+}
+
+// stands checks how a purchase stands in the store.
+func (s *scene) stands(id string, state flow.State, reason string) {
+	s.Helper()
+	if status := s.status(id); status.State != state || status.Reason != reason {
+		s.Fatalf("purchase %s is %s because of %q, want %s because of %q", id, status.State, status.Reason, state, reason)
+	}
+}
+
+// went checks the way of a purchase that was reported.
+func (s *scene) went(id string, states ...flow.State) {
+	s.Helper()
+	var want []string
+	for _, state := range states {
+		want = append(want, string(state))
+	}
+	if diff := cmp.Diff(strings.Join(want, " "), s.told.path(id)); diff != "" {
+		s.Errorf("reported states of %s (-want +got):\n%s", id, diff)
+	}
+}
+
+// paid checks what money was really authorized.
+func (s *scene) paid(amounts ...int64) {
+	s.Helper()
+	var got []int64
+	for _, transaction := range s.klarna.Transactions() {
+		got = append(got, transaction.Amount)
+	}
+	if diff := cmp.Diff(amounts, got); diff != "" {
+		s.Errorf("authorized amounts (-want +got):\n%s", diff)
+	}
+}
+
+// calls counts the requests of an operation that Klarna received.
+func (s *scene) calls(operation string) int {
+	n := 0
+	for _, r := range s.klarna.Requests() {
+		if r.Operation == operation {
+			n++
+		}
+	}
+	return n
+}
+
+// atKlarna is the state of the only payment request there.
+func (s *scene) atKlarna() string {
+	s.Helper()
+	all := s.klarna.PaymentRequests()
+	if len(all) != 1 {
+		s.Fatalf("%d payment requests, want 1", len(all))
+	}
+	return all[0].State
+}
+
+// recovers lets recovery run once.
+func (s *scene) recovers(r *replica) (purchases int) {
+	s.Helper()
+	n, err := r.Recover(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	return n
+}
+
+// pass lets time go by, with a recovery at each step of it.
+func (s *scene) pass(r *replica, d, step time.Duration) {
+	s.Helper()
+	for ; d > 0; d -= step {
+		s.klarna.Advance(min(d, step))
+		s.recovers(r)
+	}
+}
+
+// event is a delivery about a payment request.
+func event(eventType webhook.EventType, paymentRequestID, state string) *webhook.Event {
+	return &webhook.Event{
+		Metadata: webhook.Metadata{EventID: "event-1", EventType: eventType},
+		Payload:  webhook.RawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":%q}`, paymentRequestID, state)),
+	}
+}
+
+func completed(paymentRequestID string) *webhook.Event {
+	return event(webhook.PaymentRequestCompleted, paymentRequestID, "COMPLETED")
+}
+
+// unknown fails the test unless err is a call of unknown outcome.
+func (s *scene) unknown(err error) {
+	s.Helper()
+	if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Outcome != klarna.OutcomeUnknown {
+		s.Fatalf("%v, want a *klarna.Error of unknown outcome", err)
+	}
+}
+
+// notSent fails the test unless err is a call that was not sent.
+func (s *scene) notSent(err error) {
+	s.Helper()
+	if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Outcome != klarna.OutcomeNotSent {
+		s.Fatalf("%v, want a *klarna.Error that was not sent", err)
+	}
+}
+
+// record is a purchase as it is stored.
+func (s *scene) record(id string) flow.Record {
+	s.Helper()
+	r, err := s.memory.Load(s.Context(), id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+// unsealed is what a purchase's seal holds.
+func (s *scene) unsealed(id string) string {
+	s.Helper()
+	text, err := flow.Unsealed(klarna.NewSecret(sealSecret), s.record(id))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return text
+}

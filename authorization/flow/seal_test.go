@@ -1,0 +1,238 @@
+package flow_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// journeys takes purchases through all that can happen to them.
+func journeys(s *scene) (tokens []string) {
+	s.Helper()
+	r := s.replica()
+	begin := func(id string) string { return s.stepUp(r, id).PaymentRequestID }
+	visit := func(id string) { _, _ = r.HandleReturn(s.Context(), id) }
+
+	s.approve(begin("paid"))
+	visit("paid")
+	s.approve(begin("paid-late"))
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter, Times: 2})
+	visit("paid-late")
+	visit("paid-late")
+	visit("paid-late")
+	if _, err := s.klarna.Decline(begin("declined")); err != nil {
+		s.Fatal(err)
+	}
+	visit("declined")
+	begin("canceled")
+	_, _ = r.Cancel(s.Context(), "canceled")
+	s.approve(begin("rejected"))
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 400})
+	visit("rejected")
+	invalid := s.order("invalid")
+	invalid.Request.RequestPaymentTransaction.Amount = -1
+	_, _ = r.Begin(s.Context(), invalid)
+	browser := s.browserOrder("browser")
+	tokens = append(tokens, browser.SessionToken.Reveal())
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore})
+	_, _ = r.Begin(s.Context(), browser)
+	_, _ = r.Begin(s.Context(), browser)
+	changed := begin("changed")
+	if err := s.klarna.ChangeAmount(changed, 1); err != nil {
+		s.Fatal(err)
+	}
+	s.approve(changed)
+	visit("changed")
+	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "STEP_UP_REQUIRED"})
+	stepped := s.browserOrder("browser-stepped-up")
+	tokens = append(tokens, stepped.SessionToken.Reveal())
+	_, _ = r.Begin(s.Context(), stepped)
+	begin("open")
+	return tokens
+}
+
+func TestNothingThatKlarnaOrTheCustomerToldCanBeReadWhereItIsStored(t *testing.T) {
+	s := newScene(t)
+	tokens := journeys(s)
+	for _, request := range s.klarna.PaymentRequests() {
+		tokens = append(tokens, request.PaymentRequestURL)
+		if request.SessionToken != "" {
+			tokens = append(tokens, request.SessionToken)
+		}
+	}
+	if len(tokens) < 12 {
+		t.Fatalf("too little has happened: %d tokens and URLs", len(tokens))
+	}
+	for _, secret := range append(tokens, email, givenName, familyName, phone, "Astrid", "Shoes", s.klarna.APIKey, sealSecret) {
+		for form, text := range map[string]string{
+			"":           secret,
+			" in base64": base64.StdEncoding.EncodeToString([]byte(secret))[:4*(len(secret)/3)],
+			" in hex":    hex.EncodeToString([]byte(secret)),
+		} {
+			if bytes.Contains(s.seen, []byte(text)) {
+				t.Errorf("the store was given %q%s", secret, form)
+			}
+			if strings.Contains(s.log.String(), text) {
+				t.Errorf("the log has %q%s", secret, form)
+			}
+		}
+	}
+	if !bytes.Contains(s.seen, []byte("AUTHORIZED")) {
+		t.Error("nothing was looked at")
+	}
+}
+
+func TestWhatEndedKeepsNoSeal(t *testing.T) {
+	s := newScene(t)
+	journeys(s)
+	ends := map[flow.State]bool{}
+	for _, id := range []string{"paid", "paid-late", "declined", "canceled", "rejected", "invalid", "browser", "changed"} {
+		record := s.record(id)
+		ends[record.State] = true
+		if !record.State.Final() || len(record.Sealed) > 0 || !record.DueAt.IsZero() {
+			t.Errorf("%s is %s with %d bytes sealed, due at %v", id, record.State, len(record.Sealed), record.DueAt)
+		}
+	}
+	if len(ends) != 4 {
+		t.Errorf("ends %v", ends)
+	}
+	if len(s.record("open").Sealed) == 0 {
+		t.Error("what is open has no seal")
+	}
+}
+
+func TestTheSameContentIsSealedDifferently(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.stepUp(r, orderID)
+	s.stepUp(r, "order-2")
+	if a, b := s.record(orderID).Sealed, s.record("order-2").Sealed; bytes.Equal(a[:16], b[:16]) {
+		t.Error("the seals begin alike")
+	}
+}
+
+// sealing is a replica with other secrets than the scene's.
+func (s *scene) sealing(secret string, older ...string) *replica {
+	s.Helper()
+	r := s.replica()
+	var olderSecrets []klarna.Secret
+	for _, o := range older {
+		olderSecrets = append(olderSecrets, klarna.NewSecret(o))
+	}
+	var err error
+	if r.Coordinator, err = flow.New(r.client(klarna.RetryPolicy{MaxAttempts: 1}), r.store(), klarna.NewSecret(secret),
+		flow.WithClock(s.klarna.Now), flow.WithReport(r.report), flow.WithOlderSealSecrets(olderSecrets...), flow.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil)))); err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+const nextSecret = "of-tomorrow-0123456789abcdef-0123456789abcdef"
+
+func TestASealSecretIsRotatedWhilePurchasesAreOpen(t *testing.T) {
+	s := newScene(t)
+	before := s.replica()
+	during := s.sealing(sealSecret, nextSecret)
+	after := s.sealing(nextSecret, "of-long-ago-0123456789abcdef-0123456789abcdef", sealSecret)
+	for id, replicas := range map[string][2]*replica{"rolling out": {before, during}, "rolled out": {during, after}, "still the old one": {after, during}} {
+		s.approve(s.stepUp(replicas[0], id).PaymentRequestID)
+		status, err := replicas[1].HandleReturn(t.Context(), id)
+		s.wants(status, err, flow.StateAuthorized)
+	}
+	s.paid(118_00, 118_00, 118_00)
+
+	// One that is not answered yet is sealed anew by whoever hears the answer.
+	before.meetsOnce(http.MethodPost, unreachable)
+	_, err := before.Begin(t.Context(), s.order("order-2"))
+	s.notSent(err)
+	status, err := after.Begin(t.Context(), s.order("order-2"))
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	s.approve(status.PaymentRequestID)
+	status, err = s.sealing(nextSecret).HandleReturn(t.Context(), "order-2")
+	s.wants(status, err, flow.StateAuthorized)
+}
+
+func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
+	t.Run("before the first call", func(t *testing.T) {
+		s := newScene(t)
+		r, wrong := s.replica(), s.sealing(nextSecret)
+		r.meetsOnce(http.MethodPost, unreachable)
+		_, err := r.Begin(t.Context(), s.order(orderID))
+		s.notSent(err)
+		status, err := wrong.Begin(t.Context(), s.order(orderID))
+		if err == nil || status.State != flow.StateBegun || len(s.klarna.Requests()) > 0 {
+			t.Fatalf("%v, %v", status, err)
+		}
+		status, err = r.Begin(t.Context(), s.order(orderID))
+		s.wants(status, err, flow.StateAwaitingCustomer)
+	})
+	t.Run("before the final call", func(t *testing.T) {
+		s := newScene(t)
+		r, wrong := s.replica(), s.sealing(nextSecret)
+		approved(s, r)
+		status, err := wrong.HandleReturn(t.Context(), orderID)
+		if err == nil || status.State != flow.StateFinalizing {
+			t.Fatalf("%v, %v", status, err)
+		}
+		s.paid()
+		status, err = r.HandleReturn(t.Context(), orderID)
+		s.wants(status, err, flow.StateAuthorized)
+	})
+	t.Run("and alone it gives up in time", func(t *testing.T) {
+		s := newScene(t)
+		wrong := s.sealing(nextSecret)
+		approved(s, s.replica())
+		s.pass(wrong, 70*time.Minute, 5*time.Minute)
+		s.stands(orderID, flow.StateExpired, "NOT_FINALIZED_IN_TIME")
+		s.paid()
+	})
+}
+
+func TestASealIsOnePurchases(t *testing.T) {
+	for name, damage := range map[string]func(sealed, other []byte) []byte{
+		"another's": func(_, other []byte) []byte { return other },
+		"a changed byte": func(sealed, _ []byte) []byte {
+			sealed = slices.Clone(sealed)
+			sealed[len(sealed)/2] ^= 1
+			return sealed
+		},
+		"cut":  func(sealed, _ []byte) []byte { return sealed[:len(sealed)-1] },
+		"gone": func(_, _ []byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			approved(s, r)
+			s.stepUp(r, "order-2")
+			whole := s.record(orderID)
+			swapped := whole
+			swapped.Sealed = damage(whole.Sealed, s.record("order-2").Sealed)
+			if err := s.memory.Update(t.Context(), swapped); err != nil {
+				t.Fatal(err)
+			}
+			err := s.fails(r)
+			if _, isKlarnas := errors.AsType[*klarna.Error](err); isKlarnas || !strings.Contains(err.Error(), "sealed") {
+				t.Errorf("the error is %v", err)
+			}
+			s.paid()
+			mended := s.record(orderID)
+			mended.Sealed = whole.Sealed
+			if err := s.memory.Update(t.Context(), mended); err != nil {
+				t.Fatal(err)
+			}
+			status, err := r.HandleReturn(t.Context(), orderID)
+			s.wants(status, err, flow.StateAuthorized)
+		})
+	}
+}

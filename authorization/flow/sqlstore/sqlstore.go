@@ -1,0 +1,243 @@
+// Package sqlstore is a flow.Store in an SQL database: SQLite for one machine, PostgreSQL for several. It speaks database/sql and imports no
+// driver; it is tested with modernc.org/sqlite and github.com/jackc/pgx/v5/stdlib.
+//
+//	store, err := sqlstore.New(db, sqlstore.PostgreSQL)
+//	…
+//	err = store.Migrate(ctx) // or once, at deployment
+//
+// Call Prune now and then, once a day for example, from one replica or from all.
+//
+// # For whoever looks into the table
+//
+// It is named klarna_purchases and has a row a purchase:
+//
+//	id                  the purchase's
+//	payment_request_id  Klarna's; NULL before there is one
+//	state               such as AWAITING_CUSTOMER; package flow has them all
+//	due_ms              when recovery is to look at it; NULL when never again
+//	was_due_ms          when it was due before recovery last took it up; NULL when it never did
+//	version             how often it has changed
+//	changed_ms          when it last did
+//	data                the rest, in JSON
+//	sealed              what recovery needs, encrypted; NULL once the purchase has ended
+//
+// Times are milliseconds of Unix time. What recovery should have seen to five minutes ago:
+//
+//	SELECT id, state FROM klarna_purchases WHERE due_ms < 1000 * extract(epoch FROM now() - interval '5 minutes')
+//
+// The table klarna_purchases_schema holds the version of the schema.
+//
+// # Durability
+//
+// A purchase must not be forgotten by a crash, so leave PostgreSQL's synchronous_commit and fsync on, and fail over only to a replica that has
+// everything (synchronous_standby_names). On SQLite leave PRAGMA synchronous at FULL: with the write-ahead log, NORMAL forgets the last
+// commits in a power failure.
+//
+// Isolation must be READ COMMITTED on PostgreSQL, which is its default: with a stricter one, whoever is overtaken gets an error of the database's instead of
+// flow.ErrChanged. And autovacuum must be on, which it is by default: a claim of what is due reads an index and no table as soon as PostgreSQL knows that the
+// table has grown.
+//
+// # SQLite
+//
+// SQLite lets one connection write at a time. Give every connection a busy timeout, so that the others wait instead of failing
+// with SQLITE_BUSY, and use the write-ahead log; with modernc.org/sqlite:
+//
+//	sql.Open("sqlite", "file:purchases.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+//
+// SQLite 3.35 or newer is needed, and for a database in memory db.SetMaxOpenConns(1), because each connection would have its own. What is deleted
+// or replaced stays readable in the file until its place is used again, and Sealed is encrypted there, too; PRAGMA secure_delete(ON)
+// overwrites it.
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/internal/sqltable"
+)
+
+// Dialect is the SQL that a database speaks.
+type Dialect int
+
+// The databases that a Store can use.
+const (
+	SQLite     = Dialect(sqltable.SQLite)
+	PostgreSQL = Dialect(sqltable.PostgreSQL)
+)
+
+// Store is a flow.Store over database/sql.
+type Store struct {
+	table     *sqltable.Table
+	name      string
+	retention time.Duration
+
+	create, load, find, update, version, claim, delete string
+}
+
+var _ flow.Store = (*Store)(nil)
+
+// Option configures a Store.
+type Option func(*Store)
+
+// WithTable names the table; klarna_purchases by default. A name has up to 48 lower-case letters, digits and underscores and does not
+// begin with a digit.
+func WithTable(name string) Option { return func(s *Store) { s.name = name } }
+
+// WithRetention sets for how long Prune leaves purchases that have ended, 90 days by default. It is at least 25 hours: a purchase's id can be begun anew once
+// it is forgotten, and for 24 hours Klarna answers a repeated call with the first one's result.
+func WithRetention(d time.Duration) Option { return func(s *Store) { s.retention = d } }
+
+const (
+	defaultTable     = "klarna_purchases"
+	defaultRetention = 90 * 24 * time.Hour
+	leastRetention   = 25 * time.Hour
+)
+
+// New returns a Store whose table Migrate has created or will create. The Store does not close db.
+func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
+	s := &Store{name: defaultTable, retention: defaultRetention}
+	for _, o := range options {
+		if o != nil {
+			o(s)
+		}
+	}
+	var err error
+	if s.table, err = sqltable.New("flow/sqlstore", db, sqltable.Dialect(d), s.name); err != nil {
+		return nil, err
+	}
+	if s.retention < leastRetention {
+		return nil, fmt.Errorf("flow/sqlstore: a retention of %v is shorter than %v", s.retention, leastRetention)
+	}
+	const columns = `id, payment_request_id, state, due_ms, version, data, sealed`
+	s.create = s.table.Text(`INSERT INTO {table} (id, payment_request_id, state, due_ms, data, sealed, version, changed_ms)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, {now}) ON CONFLICT DO NOTHING`)
+	s.load = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE id = ?1`)
+	s.find = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE payment_request_id = ?1`)
+	s.update = s.table.Text(`UPDATE {table} SET payment_request_id = ?2, state = ?3, due_ms = ?4, data = ?5, sealed = ?6, version = version + 1, changed_ms = {now}
+		WHERE id = ?1 AND version = ?7`)
+	s.version = s.table.Text(`SELECT version FROM {table} WHERE id = ?1`)
+	s.claim = s.table.Text(`UPDATE {table} SET was_due_ms = due_ms, due_ms = ?2, version = version + 1, changed_ms = {now}
+		WHERE id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?3`) + ` RETURNING ` + columns + `, was_due_ms`)
+	// The age is asked for twice: a row that changes between the inner question and the outer is not deleted.
+	const old = `due_ms IS NULL AND changed_ms < (SELECT {now}) - ?1`
+	s.delete = s.table.Text(`DELETE FROM {table} WHERE ` + old + ` AND id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE `+old+` ORDER BY changed_ms LIMIT ?2`))
+	return s, nil
+}
+
+// among is how rows are chosen that others choose from at the same time. SQLite writes one at a time. PostgreSQL locks what it chooses and skips what others
+// have locked; it makes an array of that once and looks its ids up, where it may plan IN so that it chooses again and again, or reads the
+// whole table.
+var among = map[Dialect]string{
+	SQLite:     `IN (%s)`,
+	PostgreSQL: `= ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))`,
+}
+
+// Create implements flow.Store.
+func (s *Store) Create(ctx context.Context, r flow.Record) error {
+	switch n, err := s.table.Change(ctx, s.create, arguments(r)...); {
+	case err != nil:
+		return s.table.Failed("create", err, values(r)...)
+	case n == 0:
+		return flow.ErrExists
+	default:
+		return nil
+	}
+}
+
+// Load implements flow.Store.
+func (s *Store) Load(ctx context.Context, id string) (flow.Record, error) {
+	return s.read(ctx, "load", s.load, id)
+}
+
+// FindPaymentRequest implements flow.Store.
+func (s *Store) FindPaymentRequest(ctx context.Context, paymentRequestID string) (flow.Record, error) {
+	return s.read(ctx, "find a payment request", s.find, paymentRequestID)
+}
+
+func (s *Store) read(ctx context.Context, doing, statement, key string) (r flow.Record, err error) {
+	// PostgreSQL is not asked for what its texts cannot hold: that would be an error, and the id may come from anywhere.
+	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		return flow.Record{}, flow.ErrNotFound
+	}
+	found := false
+	err = s.table.Rows(ctx, statement, []any{key}, func(rows *sql.Rows) error {
+		found = true
+		return scan(rows, &r)
+	})
+	switch {
+	case err != nil:
+		return flow.Record{}, s.table.Failed(doing, err, key)
+	case !found:
+		return flow.Record{}, flow.ErrNotFound
+	default:
+		return r, nil
+	}
+}
+
+// Update implements flow.Store. Where another record has the payment request, its error is flow.ErrExists.
+func (s *Store) Update(ctx context.Context, r flow.Record) error {
+	switch n, err := s.table.Change(ctx, s.update, append(arguments(r), r.Version)...); {
+	case err != nil && s.taken(ctx, r):
+		return flow.ErrExists
+	case err != nil:
+		return s.table.Failed("update", err, values(r)...)
+	case n > 0:
+		return nil
+	}
+	var version int64
+	switch err := s.table.Row(ctx, s.version, []any{r.ID}, &version); {
+	case errors.Is(err, sql.ErrNoRows):
+		return flow.ErrNotFound
+	case err != nil:
+		return s.table.Failed("update", err, values(r)...)
+	default:
+		return flow.ErrChanged
+	}
+}
+
+// taken reports whether another record has the payment request. The database's own error of it is another in every driver.
+func (s *Store) taken(ctx context.Context, r flow.Record) bool {
+	if r.PaymentRequestID == "" {
+		return false
+	}
+	other, err := s.FindPaymentRequest(ctx, r.PaymentRequestID)
+	return err == nil && other.ID != r.ID
+}
+
+// ClaimDue implements flow.Store.
+func (s *Store) ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]flow.Record, error) {
+	type claimed struct {
+		flow.Record
+		from int64
+	}
+	var list []claimed
+	// A negative limit is none in SQLite.
+	if err := s.table.Rows(ctx, s.claim, []any{now.UnixMilli(), milliseconds(until), max(limit, 0)}, func(rows *sql.Rows) error {
+		var c claimed
+		err := scan(rows, &c.Record, &c.from)
+		list = append(list, c)
+		return err
+	}); err != nil {
+		return nil, s.table.Failed("claim what is due", err)
+	}
+	slices.SortStableFunc(list, func(a, b claimed) int { return cmp.Compare(a.from, b.from) })
+	records := make([]flow.Record, len(list))
+	for i, c := range list {
+		records[i] = c.Record
+	}
+	return records, nil
+}
+
+// Prune deletes the purchases that recovery has done with and that last changed longer ago than the retention, whatever their end, and returns how many. It
+// does so a thousand at a time, each in a transaction of its own, so that purchases need not wait; an error leaves deleted what was deleted.
+func (s *Store) Prune(ctx context.Context) (deleted int64, err error) {
+	return s.table.Prune(ctx, s.delete, s.retention.Milliseconds())
+}

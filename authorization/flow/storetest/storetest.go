@@ -1,0 +1,862 @@
+// Package storetest checks an implementation of flow.Store, as testing/slogtest does one of slog.Handler.
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) flow.Store { return newStore(t) })
+//	}
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+)
+
+// Run checks the stores that newStore returns: one for each check, and empty. It calls a store up to 200 times at once, so a pool of connections
+// must have its bound. What it stores is as a Coordinator's: Data are always JSON, of which every byte counts. Sealed may be any bytes; where there are none,
+// a store may return nil or an empty slice, whatever it was given.
+func Run(t *testing.T, newStore func(t *testing.T) flow.Store) {
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := c.check(ctx, newStore(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+const (
+	// patience ends a check whose store waits for what does not come.
+	patience = time.Minute
+	// crowd is how many call at once.
+	crowd = 200
+	// large is how many bytes a record may well hold.
+	large = 300_000
+)
+
+// noon is what a check takes for now: long ago, so that a store that goes by a clock of its own is found.
+var noon = time.Date(2004, time.February, 29, 12, 0, 0, 0, time.UTC)
+
+type check struct {
+	name  string
+	check func(ctx context.Context, s flow.Store) error
+}
+
+var checks = []check{
+	{"a created record is loaded as it was, with version 1", func(ctx context.Context, s flow.Store) error {
+		for _, r := range []flow.Record{
+			{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`)},
+			{ID: newID(), State: flow.StateUnknown, Version: 7, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")},
+			{ID: newID(), PaymentRequestID: newID(), State: flow.StateAwaitingCustomer, DueAt: noon, Data: []byte(`{}`)},
+		} {
+			if err := s.Create(ctx, r); err != nil {
+				return fmt.Errorf("Create: %w", err)
+			}
+			r.Version = 1
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"creating what exists is ErrExists and changes nothing", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{PaymentRequestID: newID(), DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")})
+		if err != nil {
+			return err
+		}
+		for _, another := range []flow.Record{r, {ID: r.ID, PaymentRequestID: newID(), State: flow.StateUnknown, Data: []byte(`{}`)}} {
+			if err := fails("Create", s.Create(ctx, another), flow.ErrExists); err != nil {
+				return err
+			}
+		}
+		return holds(ctx, s, r)
+	}},
+	{"of many creations at once one succeeds", func(ctx context.Context, s flow.Store) error {
+		id := newID()
+		winner, err := oneOfMany(func(i int) error {
+			return s.Create(ctx, flow.Record{ID: id, State: flow.StateBegun, Data: number(i)})
+		}, flow.ErrExists)
+		if err != nil {
+			return fmt.Errorf("Create: %w", err)
+		}
+		return holds(ctx, s, flow.Record{ID: id, State: flow.StateBegun, Version: 1, Data: number(winner)})
+	}},
+	{"what is not there is ErrNotFound", func(ctx context.Context, s flow.Store) error {
+		// One without a payment request, which must not be found by "".
+		if _, err := created(ctx, s, flow.Record{DueAt: noon}); err != nil {
+			return err
+		}
+		id := newID()
+		for range 2 {
+			_, err := s.Load(ctx, id)
+			if err := fails("Load", err, flow.ErrNotFound); err != nil {
+				return err
+			}
+			for _, paymentRequest := range []string{newID(), id, ""} {
+				_, err = s.FindPaymentRequest(ctx, paymentRequest)
+				if err := fails(fmt.Sprintf("FindPaymentRequest of %q", paymentRequest), err, flow.ErrNotFound); err != nil {
+					return err
+				}
+			}
+			// And then it must still not be there.
+			for version := range int64(2) {
+				err := s.Update(ctx, flow.Record{ID: id, PaymentRequestID: newID(), Version: version, DueAt: noon, Data: []byte(`{}`)})
+				if err := fails("Update", err, flow.ErrNotFound); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}},
+	{"an update replaces everything, with the next version", func(ctx context.Context, s flow.Store) error {
+		bystander, err := created(ctx, s, flow.Record{PaymentRequestID: newID(), DueAt: noon, Data: []byte(`{"bystander":true}`)})
+		if err != nil {
+			return err
+		}
+		r, err := created(ctx, s, flow.Record{Data: []byte(`{"a":1}`), Sealed: []byte("sealed"), DueAt: noon})
+		if err != nil {
+			return err
+		}
+		for _, next := range []flow.Record{
+			{State: flow.StateAwaitingCustomer, PaymentRequestID: newID(), DueAt: noon.Add(time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("longer than before")},
+			{State: flow.StateFinalizing, DueAt: noon.Add(-time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("short")},
+			{State: flow.StateAuthorized, Data: []byte(`{"c":3}`)},
+			{State: flow.StateCanceling, DueAt: noon, Data: []byte(`{}`), Sealed: []byte("sealed again")},
+			{State: flow.StateCanceled, Data: []byte(`{}`), Sealed: []byte{}},
+		} {
+			next.ID, next.Version = r.ID, r.Version
+			if next.PaymentRequestID == "" {
+				next.PaymentRequestID = r.PaymentRequestID
+			}
+			if r, err = updated(ctx, s, next); err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		return holds(ctx, s, bystander)
+	}},
+	{"an update of another version is ErrChanged and changes nothing", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{DueAt: noon, Data: []byte(`{"a":1}`)})
+		if err != nil {
+			return err
+		}
+		for range 2 {
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			for _, version := range []int64{-1, 0, r.Version - 1, r.Version + 1, r.Version + 2} {
+				other := flow.Record{ID: r.ID, PaymentRequestID: newID(), State: flow.StateUnknown, Version: version, Data: []byte(`{}`)}
+				if err := fails(fmt.Sprintf("Update of version %d where there is %d", version, r.Version), s.Update(ctx, other), flow.ErrChanged); err != nil {
+					return err
+				}
+				if err := holds(ctx, s, r); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}},
+	{"of hundreds of updates of a version one succeeds", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{DueAt: noon})
+		if err != nil {
+			return err
+		}
+		for range 3 {
+			winner, err := oneOfMany(func(i int) error {
+				next := r
+				next.Data = number(i)
+				return s.Update(ctx, next)
+			}, flow.ErrChanged)
+			if err != nil {
+				return fmt.Errorf("Update: %w", err)
+			}
+			r.Version++
+			r.Data = number(winner)
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"no update is lost", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{Data: number(0)})
+		if err != nil {
+			return err
+		}
+		const callers, times = 8, 10
+		err = atOnce(callers, func(int) error {
+			for done := 0; done < times; {
+				r, err := s.Load(ctx, r.ID)
+				if err != nil {
+					return fmt.Errorf("Load: %w", err)
+				}
+				n, err := strconv.Atoi(string(r.Data))
+				if err != nil || int64(n) != r.Version-1 {
+					return fmt.Errorf("version %d holds the data of version %d (%.20q)", r.Version, n+1, r.Data)
+				}
+				r.Data = number(n + 1)
+				switch err := s.Update(ctx, r); {
+				case err == nil:
+					done++
+				case !errors.Is(err, flow.ErrChanged):
+					return fmt.Errorf("Update: %w", err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		r.Version, r.Data = 1+callers*times, number(callers*times)
+		return holds(ctx, s, r)
+	}},
+	{"a payment request finds its record from when it is set", func(ctx context.Context, s flow.Store) error {
+		var all []flow.Record
+		for range 3 {
+			r, err := created(ctx, s, flow.Record{DueAt: noon, Data: []byte(`{}`)})
+			if err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		for i, r := range all {
+			request := newID()
+			_, err := s.FindPaymentRequest(ctx, request)
+			if err := fails("FindPaymentRequest before there is one", err, flow.ErrNotFound); err != nil {
+				return err
+			}
+			r.PaymentRequestID = request
+			for range 2 { // the second leaves it as it is
+				if r, err = updated(ctx, s, r); err != nil {
+					return err
+				}
+			}
+			all[i] = r
+		}
+		for _, r := range all {
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+			_, err := s.Load(ctx, r.PaymentRequestID)
+			if err := fails("Load of a payment request's id", err, flow.ErrNotFound); err != nil {
+				return err
+			}
+			_, err = s.FindPaymentRequest(ctx, r.ID)
+			if err := fails("FindPaymentRequest of a record's id", err, flow.ErrNotFound); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"no two records share a payment request", func(ctx context.Context, s flow.Store) error {
+		first, err := created(ctx, s, flow.Record{PaymentRequestID: newID()})
+		if err != nil {
+			return err
+		}
+		second, err := created(ctx, s, flow.Record{Data: []byte(`{"a":1}`)})
+		if err != nil {
+			return err
+		}
+		thief := second
+		thief.PaymentRequestID = first.PaymentRequestID
+		if err := refused("Update", s.Update(ctx, thief)); err != nil {
+			return err
+		}
+		thief.ID = newID()
+		if s.Create(ctx, thief) == nil {
+			return errors.New("Create gives a second record the payment request of a first")
+		}
+		_, err = s.Load(ctx, thief.ID)
+		if err := fails("Load of a record that was not created", err, flow.ErrNotFound); err != nil {
+			return err
+		}
+		if err := holds(ctx, s, first); err != nil {
+			return err
+		}
+		return holds(ctx, s, second)
+	}},
+	{"of many records at once one gets a payment request", func(ctx context.Context, s flow.Store) error {
+		var all [16]flow.Record
+		for i := range all {
+			var err error
+			if all[i], err = created(ctx, s, flow.Record{}); err != nil {
+				return err
+			}
+		}
+		request := newID()
+		var errs [len(all)]error
+		_ = atOnce(len(all), func(i int) error {
+			r := all[i]
+			r.PaymentRequestID = request
+			errs[i] = s.Update(ctx, r)
+			return nil
+		})
+		had := 0
+		for i, r := range all {
+			if errs[i] == nil {
+				had++
+				r.PaymentRequestID = request
+				r.Version++
+			} else if err := refused("Update", errs[i]); err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		if had != 1 {
+			return fmt.Errorf("%d records got one payment request", had)
+		}
+		return nil
+	}},
+	{"a record without a due time is never claimed", func(ctx context.Context, s flow.Store) error {
+		if _, err := created(ctx, s, flow.Record{}); err != nil {
+			return err
+		}
+		ended, err := created(ctx, s, flow.Record{DueAt: noon})
+		if err != nil {
+			return err
+		}
+		ended.DueAt = time.Time{}
+		if _, err := updated(ctx, s, ended); err != nil {
+			return err
+		}
+		for _, now := range []time.Time{noon, time.Now(), time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)} {
+			if _, err := claim(ctx, s, now, now.Add(time.Hour), 10); err != nil {
+				return err
+			}
+		}
+		// And one that is not due at first is, once it has a time.
+		ended.Version++
+		ended.DueAt = noon
+		if ended, err = updated(ctx, s, ended); err != nil {
+			return err
+		}
+		_, err = claim(ctx, s, noon, noon.Add(time.Hour), 10, ended)
+		return err
+	}},
+	{"what is due is claimed, with its due time moved and the next version", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{
+			PaymentRequestID: newID(), State: flow.StateFinalizing, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte{0, 1, 2, 255},
+		})
+		if err != nil {
+			return err
+		}
+		until := noon.Add(time.Minute + time.Millisecond)
+		for range 3 {
+			if _, err := claim(ctx, s, r.DueAt.Add(-time.Millisecond), until, 10); err != nil {
+				return fmt.Errorf("a millisecond early: %w", err)
+			}
+			claimed, err := claim(ctx, s, r.DueAt, until, 10, r)
+			if err != nil {
+				return err
+			}
+			r = claimed[0]
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+			until = until.Add(time.Minute)
+		}
+		if _, err := updated(ctx, s, r); err != nil {
+			return fmt.Errorf("with the version of a claim: %w", err)
+		}
+		return nil
+	}},
+	{"a due time is kept to the millisecond", func(ctx context.Context, s flow.Store) error {
+		for _, at := range []time.Time{
+			noon.Add(time.Millisecond), noon.Add(999 * time.Millisecond),
+			time.Date(2026, time.December, 31, 23, 59, 59, 999e6, time.UTC), time.Date(2286, time.November, 20, 17, 46, 40, 1e6, time.UTC),
+		} {
+			r, err := created(ctx, s, flow.Record{DueAt: at})
+			if err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+			r.DueAt = time.Time{}
+			if _, err := updated(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"the most overdue is claimed first, and no more than the limit", func(ctx context.Context, s flow.Store) error {
+		var byAge [7]flow.Record
+		for _, i := range []int{3, 0, 6, 2, 5, 1, 4} {
+			var err error
+			// The states are another order, and so are the data.
+			if byAge[i], err = created(ctx, s, flow.Record{DueAt: noon.Add(time.Duration(i) * time.Millisecond), Data: number(i * 3 % 7)}); err != nil {
+				return err
+			}
+		}
+		now, until := noon.Add(5*time.Millisecond), noon.Add(time.Hour)
+		for _, limit := range []int{0, -1} {
+			if _, err := claim(ctx, s, now, until, limit); err != nil {
+				return fmt.Errorf("a limit of %d: %w", limit, err)
+			}
+		}
+		for _, step := range []struct{ limit, from, to int }{{1, 0, 1}, {3, 1, 4}, {100, 4, 6}, {100, 6, 6}} {
+			if _, err := claim(ctx, s, now, until, step.limit, byAge[step.from:step.to]...); err != nil {
+				return fmt.Errorf("a limit of %d: %w", step.limit, err)
+			}
+		}
+		return nil
+	}},
+	{"of many claims at once one gets a record", func(ctx context.Context, s flow.Store) error {
+		const many = 300
+		due := make(map[string]flow.Record)
+		for i := range many {
+			// Some are due at the same time.
+			r, err := created(ctx, s, flow.Record{DueAt: noon.Add(time.Duration(i/3) * time.Millisecond), Data: number(i)})
+			if err != nil {
+				return err
+			}
+			due[r.ID] = r
+			if _, err := created(ctx, s, flow.Record{DueAt: noon.Add(2 * time.Hour)}); err != nil {
+				return err
+			}
+		}
+		now, until := noon.Add(time.Second), noon.Add(time.Hour)
+		var mu sync.Mutex
+		claims := func(int) error {
+			for {
+				list, err := s.ClaimDue(ctx, now, until, 7)
+				switch {
+				case err != nil:
+					return fmt.Errorf("ClaimDue: %w", err)
+				case len(list) > 7:
+					return fmt.Errorf("ClaimDue with a limit of 7 returns %d records", len(list))
+				case len(list) == 0:
+					return nil
+				}
+				mu.Lock()
+				for _, r := range list {
+					want, ok := due[r.ID]
+					if !ok {
+						mu.Unlock()
+						return errors.New("a record was claimed twice, or was not due")
+					}
+					delete(due, r.ID)
+					want.DueAt, want.Version = until, want.Version+1
+					if err := same(r, want); err != nil {
+						mu.Unlock()
+						return err
+					}
+				}
+				mu.Unlock()
+			}
+		}
+		if err := atOnce(16, claims); err != nil {
+			return err
+		}
+		// One that is alone must leave nothing.
+		if err := claims(0); err != nil {
+			return err
+		}
+		if len(due) > 0 {
+			return fmt.Errorf("%d of %d records were never claimed", len(due), many)
+		}
+		return nil
+	}},
+	{"of an update and a claim at once one succeeds", func(ctx context.Context, s flow.Store) error {
+		for range 30 {
+			r, err := created(ctx, s, flow.Record{DueAt: noon, Data: []byte(`{"a":1}`)})
+			if err != nil {
+				return err
+			}
+			ended := r
+			ended.DueAt, ended.Data = time.Time{}, []byte(`{"b":2}`)
+			var list []flow.Record
+			var changed error
+			if err := atOnce(2, func(i int) error {
+				var err error
+				if i == 0 {
+					changed = s.Update(ctx, ended)
+				} else {
+					list, err = s.ClaimDue(ctx, noon, noon.Add(time.Hour), 10)
+				}
+				return err
+			}); err != nil {
+				return fmt.Errorf("ClaimDue: %w", err)
+			}
+			switch {
+			case changed == nil && len(list) > 0:
+				return errors.New("both succeeded")
+			case changed == nil:
+				r = ended
+			case !errors.Is(changed, flow.ErrChanged):
+				return fmt.Errorf("Update: %w, want ErrChanged", changed)
+			case len(list) != 1:
+				return fmt.Errorf("Update is ErrChanged, and ClaimDue returns %d records", len(list))
+			default:
+				r.DueAt = noon.Add(time.Hour)
+			}
+			r.Version++
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"data and sealed come back byte for byte", func(ctx context.Context, s flow.Store) error {
+		every := make([]byte, 256)
+		for i := range every {
+			every[i] = byte(i)
+		}
+		for _, c := range []struct{ data, sealed []byte }{
+			{[]byte(`{}`), []byte{0}},
+			{[]byte("{ \"b\" : 1.0,\t\"a\":1e2 }\n"), []byte("\x00\x00")},
+			{[]byte(`{"text":"å 日本 😀 ' \" \\ \u0000 \u00e5 %s $1 ?1"}`), every},
+			{[]byte(`"` + incompressible(large) + `"`), random(large)},
+			{[]byte("\"'; --\""), []byte("'; --")},
+			{[]byte(`null`), nil},
+			{[]byte(`0`), []byte{}},
+		} {
+			r, err := created(ctx, s, flow.Record{DueAt: noon, Data: c.data, Sealed: c.sealed})
+			if err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+			claimed, err := claim(ctx, s, noon, noon.Add(time.Hour), 10, r)
+			if err != nil {
+				return err
+			}
+			r = claimed[0]
+			r.Data, r.Sealed = []byte(`{"another":true}`), []byte("another")
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			r.Data, r.Sealed = c.data, c.sealed
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"ids are opaque", func(ctx context.Context, s flow.Store) error {
+		base := newID()
+		var all []flow.Record
+		for i, tail := range []string{
+			"", " ", "  ", "a", "A", "å", "a\u030a", "Å", "ß", "ss", "ﬁ", "fi", "日本", "😀", "\u00a0", "\u200b", "\ufeff", "\u202e", "'", "''", `"`, "`", `\`, "%", "_", "?", "$1", "?1", "/", ":", "*", "{table}",
+			"'; DROP TABLE klarna_purchases; --", strings.Repeat("x", 255-len(base)-1), strings.Repeat("x", 255-len(base)), strings.Repeat("日", (255-len(base))/3),
+		} {
+			for _, id := range []string{base + tail, tail + base} {
+				if tail == "" && len(all) > 0 {
+					continue // it is the same
+				}
+				r, err := created(ctx, s, flow.Record{ID: id, PaymentRequestID: id, Data: number(i)})
+				if err != nil {
+					return fmt.Errorf("the id %q: %w", id, err)
+				}
+				all = append(all, r)
+			}
+		}
+		for i, r := range all {
+			if i%2 == 0 {
+				r.DueAt = noon
+				var err error
+				if r, err = updated(ctx, s, r); err != nil {
+					return fmt.Errorf("the id %q: %w", r.ID, err)
+				}
+				if _, err := claim(ctx, s, noon, noon.Add(time.Hour), 10, r); err != nil {
+					return fmt.Errorf("the id %q: %w", r.ID, err)
+				}
+				r.DueAt = noon.Add(time.Hour)
+				r.Version++
+				all[i] = r
+			}
+		}
+		for _, r := range all {
+			if err := holds(ctx, s, r); err != nil {
+				return fmt.Errorf("the id %q: %w", r.ID, err)
+			}
+		}
+		return nil
+	}},
+	{"what a caller does to a record's bytes changes nothing stored", func(ctx context.Context, s flow.Store) error {
+		var want flow.Record
+		fresh := func() flow.Record {
+			r := want
+			r.Data, r.Sealed = bytes.Clone(r.Data), bytes.Clone(r.Sealed)
+			return r
+		}
+		spoil := func(r flow.Record) {
+			for _, b := range [][]byte{r.Data[:cap(r.Data)], r.Sealed[:cap(r.Sealed)]} {
+				for i := range b {
+					b[i] ^= 1
+				}
+			}
+		}
+		want = flow.Record{ID: newID(), PaymentRequestID: newID(), State: flow.StateBegun, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")}
+		for _, step := range []struct {
+			name    string
+			version int64
+			call    func() (flow.Record, error)
+		}{
+			{"Create", 1, func() (flow.Record, error) { r := fresh(); return r, s.Create(ctx, r) }},
+			{"Load", 0, func() (flow.Record, error) { return s.Load(ctx, want.ID) }},
+			{"FindPaymentRequest", 0, func() (flow.Record, error) { return s.FindPaymentRequest(ctx, want.PaymentRequestID) }},
+			{"Update", 1, func() (flow.Record, error) { r := fresh(); return r, s.Update(ctx, r) }},
+			{"ClaimDue", 1, func() (flow.Record, error) {
+				list, err := s.ClaimDue(ctx, noon, noon, 1)
+				if err == nil && len(list) != 1 {
+					err = fmt.Errorf("%d records", len(list))
+				}
+				if err != nil {
+					return flow.Record{}, err
+				}
+				return list[0], nil
+			}},
+		} {
+			r, err := step.call()
+			if err != nil {
+				return fmt.Errorf("%s: %w", step.name, err)
+			}
+			want.Version += step.version
+			spoil(r)
+			if err := holds(ctx, s, want); err != nil {
+				return fmt.Errorf("after the bytes of %s were changed: %w", step.name, err)
+			}
+		}
+		return nil
+	}},
+	{"a context that has ended is an error", func(ctx context.Context, s flow.Store) error {
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		before, err := created(ctx, s, flow.Record{PaymentRequestID: newID(), DueAt: noon, Data: []byte(`{"a":1}`)})
+		if err != nil {
+			return err
+		}
+		change := before
+		change.Data = []byte(`{"b":2}`)
+		for name, call := range map[string]func() error{
+			"Create": func() error {
+				return s.Create(ended, flow.Record{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`)})
+			},
+			"Load":               func() error { _, err := s.Load(ended, before.ID); return err },
+			"FindPaymentRequest": func() error { _, err := s.FindPaymentRequest(ended, before.PaymentRequestID); return err },
+			"Update":             func() error { return s.Update(ended, change) },
+			"ClaimDue":           func() error { _, err := s.ClaimDue(ended, noon, noon.Add(time.Hour), 10); return err },
+		} {
+			switch err := call(); {
+			case err == nil:
+				return fmt.Errorf("%s answers nil", name)
+			case errors.Is(err, flow.ErrExists), errors.Is(err, flow.ErrNotFound), errors.Is(err, flow.ErrChanged):
+				return fmt.Errorf("%s answers %w, which is not so", name, err)
+			}
+		}
+		// A method that fails may have done its work. Half of it is too little: a due time and a version go together, as do data and a version.
+		after, err := s.Load(ctx, before.ID)
+		if err != nil {
+			return fmt.Errorf("Load: %w", err)
+		}
+		want := before
+		if bytes.Equal(after.Data, change.Data) {
+			want.Data = change.Data
+			want.Version++
+		}
+		if !after.DueAt.Equal(before.DueAt) {
+			want.DueAt = noon.Add(time.Hour)
+			want.Version++
+		}
+		return same(after, want)
+	}},
+}
+
+// created creates a record, with an id, a state and data where it has none, and returns it as it then is.
+func created(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, error) {
+	if r.ID == "" {
+		r.ID = newID()
+	}
+	if r.State == "" {
+		r.State = flow.StateBegun
+	}
+	if r.Data == nil {
+		r.Data = []byte(`{}`)
+	}
+	if err := s.Create(ctx, r); err != nil {
+		return r, fmt.Errorf("Create: %w", err)
+	}
+	r.Version = 1
+	return r, nil
+}
+
+// updated updates a record and returns it as it then is.
+func updated(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, error) {
+	if err := s.Update(ctx, r); err != nil {
+		return r, fmt.Errorf("Update: %w", err)
+	}
+	r.Version++
+	return r, nil
+}
+
+// claim claims what must be these records, in their order, and returns them as they then are.
+func claim(ctx context.Context, s flow.Store, now, until time.Time, limit int, want ...flow.Record) ([]flow.Record, error) {
+	list, err := s.ClaimDue(ctx, now, until, limit)
+	if err != nil {
+		return nil, fmt.Errorf("ClaimDue: %w", err)
+	}
+	if len(list) != len(want) {
+		return nil, fmt.Errorf("ClaimDue returns %d records, want %d", len(list), len(want))
+	}
+	for i, r := range want {
+		r.DueAt = until
+		r.Version++
+		if err := same(list[i], r); err != nil {
+			return nil, fmt.Errorf("record %d of %d that were claimed: %w", i+1, len(list), err)
+		}
+	}
+	return list, nil
+}
+
+// holds checks that a record is found as it is expected to be.
+func holds(ctx context.Context, s flow.Store, want flow.Record) error {
+	got, err := s.Load(ctx, want.ID)
+	if err != nil {
+		return fmt.Errorf("Load: %w", err)
+	}
+	if err := same(got, want); err != nil {
+		return fmt.Errorf("Load: %w", err)
+	}
+	if want.PaymentRequestID == "" {
+		return nil
+	}
+	if got, err = s.FindPaymentRequest(ctx, want.PaymentRequestID); err != nil {
+		return fmt.Errorf("FindPaymentRequest: %w", err)
+	}
+	if err := same(got, want); err != nil {
+		return fmt.Errorf("FindPaymentRequest: %w", err)
+	}
+	return nil
+}
+
+// same compares two records. A Sealed that is empty and one that is nil are the same.
+func same(got, want flow.Record) error {
+	switch {
+	case got.ID != want.ID:
+		return fmt.Errorf("the id is %q, want %q", got.ID, want.ID)
+	case got.PaymentRequestID != want.PaymentRequestID:
+		return fmt.Errorf("the payment request is %q, want %q", got.PaymentRequestID, want.PaymentRequestID)
+	case got.State != want.State:
+		return fmt.Errorf("the state is %q, want %q", got.State, want.State)
+	case !got.DueAt.Equal(want.DueAt) || got.DueAt.Location() != time.UTC:
+		return fmt.Errorf("the due time is %v, want %v", got.DueAt, want.DueAt)
+	case got.Version != want.Version:
+		return fmt.Errorf("the version is %d, want %d", got.Version, want.Version)
+	case !bytes.Equal(got.Data, want.Data):
+		return fmt.Errorf("the data are %s, want %s", excerpt(got.Data), excerpt(want.Data))
+	case !bytes.Equal(got.Sealed, want.Sealed):
+		return fmt.Errorf("sealed is %s, want %s", excerpt(got.Sealed), excerpt(want.Sealed))
+	}
+	return nil
+}
+
+func excerpt(b []byte) string { return fmt.Sprintf("%d bytes (%.40q)", len(b), b) }
+
+func fails(what string, err, want error) error {
+	if !errors.Is(err, want) {
+		return fmt.Errorf("%s: %v, want what wraps %q", what, err, want) //nolint:errorlint // it may be nil
+	}
+	return nil
+}
+
+// refused checks that another's payment request is refused, and not in words that would have the caller try again or create the record.
+func refused(what string, err error) error {
+	if err == nil || errors.Is(err, flow.ErrChanged) || errors.Is(err, flow.ErrNotFound) {
+		return fmt.Errorf("%s with another record's payment request: %v", what, err) //nolint:errorlint // it may be nil
+	}
+	return nil
+}
+
+// oneOfMany calls from many goroutines at once. One must succeed, whose number it returns, and the others fail with an error.
+func oneOfMany(call func(i int) error, others error) (winner int, err error) {
+	var errs [crowd]error
+	_ = atOnce(crowd, func(i int) error {
+		errs[i] = call(i)
+		return nil
+	})
+	won := 0
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			won++
+			winner = i
+		case !errors.Is(err, others):
+			return 0, err
+		}
+	}
+	if won != 1 {
+		return 0, fmt.Errorf("of %d calls at once %d succeeded", crowd, won)
+	}
+	return winner, nil
+}
+
+// atOnce calls from n goroutines, and returns one of their errors.
+func atOnce(n int, call func(i int) error) error {
+	var (
+		ready, done sync.WaitGroup
+		start       = make(chan struct{})
+		errs        = make([]error, n)
+	)
+	for i := range n {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-start
+			errs[i] = call(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newID() string { return rand.Text() }
+
+// number is data that tell one from another.
+func number(i int) []byte { return []byte(strconv.Itoa(i)) }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it does not fail
+	return b
+}
+
+// incompressible is a text of n letters and digits that a database cannot make shorter.
+func incompressible(n int) string {
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(rand.Text())
+	}
+	return b.String()[:n]
+}

@@ -1,0 +1,108 @@
+package sqltable_test
+
+import (
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/internal/fakedb"
+	"github.com/klarna-go/klarna-go/internal/sqltable"
+)
+
+// there is a database in which there are these names, and a version.
+func there(names map[string]bool, version driver.Value, executed *[]string, fails string) *fakedb.DB {
+	return &fakedb.DB{Statement: func(query string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
+		*executed = append(*executed, query)
+		switch {
+		case fails != "" && strings.Contains(query, fails):
+			return nil, errBroken
+		case strings.Contains(query, "sqlite_master"):
+			n := int64(0)
+			if name, _ := arguments[0].Value.(string); names[name] {
+				n = 1
+			}
+			return &fakedb.Answer{Values: [][]driver.Value{{n}}}, nil
+		case strings.HasPrefix(query, "SELECT version"):
+			return &fakedb.Answer{Values: [][]driver.Value{{version}}}, nil
+		default:
+			return new(fakedb.Answer), nil
+		}
+	}}
+}
+
+var errBroken = errors.New("the connection broke")
+
+var (
+	steps   = [][]string{{`CREATE TABLE {table}`, `CREATE INDEX`}, {`ALTER TABLE {table}`}, {`DROP INDEX`}}
+	none    = map[string]bool{}
+	both    = map[string]bool{"events": true, "events_schema": true}
+	foreign = map[string]bool{"events": true}
+	half    = map[string]bool{"events_schema": true}
+)
+
+func TestMigrateTakesTheStepsThatAreLeft(t *testing.T) {
+	const done = `UPDATE "events_schema" SET version = ?1`
+	for _, tc := range []struct {
+		name    string
+		names   map[string]bool
+		version int64
+		want    []string
+	}{
+		{"all, of a new table", none, 0, []string{`CREATE TABLE "events_schema" (version INTEGER NOT NULL)`, `INSERT INTO "events_schema" (version) VALUES (0)`, `CREATE TABLE "events"`, `CREATE INDEX`, `ALTER TABLE "events"`, `DROP INDEX`, done}},
+		{"all but the first, of version 1", both, 1, []string{`ALTER TABLE "events"`, `DROP INDEX`, done}},
+		{"the last, of version 2", both, 2, []string{`DROP INDEX`, done}},
+		{"none, of the newest version", both, 3, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var executed, got []string
+			table := newTable(t, there(tc.names, tc.version, &executed, ""), sqltable.SQLite)
+			if err := table.Migrate(t.Context(), 1, steps...); err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range executed {
+				if !strings.HasPrefix(statement, "SELECT") {
+					got = append(got, statement)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("executed (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMigrateRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		names   map[string]bool
+		version driver.Value
+		fails   string
+		want    string
+	}{
+		{"a newer version", both, int64(4), "", `the table "events" is of version 4, and this program knows no more than version 3`},
+		{"a negative version", both, int64(-1), "", `the table "events" is of version -1, and this program knows no more than version 3`},
+		{"a version that is none", both, "new", "", `the table "events_schema" is not this store's, or tells no version: `},
+		{"another's table", foreign, int64(0), "", `there is something named "events" that is not this store's: there is no table "events_schema"`},
+		{"half of the tables", half, int64(0), "", `there is a table "events_schema", and no table "events"`},
+		{"an error of the first question", none, int64(0), "sqlite_master", `the connection broke`},
+		{"an error of the version", both, int64(0), "SELECT version", `the table "events_schema" is not this store's, or tells no version: the connection broke`},
+		{"an error of the version's table", none, int64(0), `CREATE TABLE "events_schema"`, `the connection broke`},
+		{"an error of a step", both, int64(1), "ALTER TABLE", `the connection broke`},
+		{"an error of the end", both, int64(1), "UPDATE", `the connection broke`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var executed []string
+			table := newTable(t, there(tc.names, tc.version, &executed, tc.fails), sqltable.SQLite)
+			err := table.Migrate(t.Context(), 1, steps...)
+			if err == nil || !strings.HasPrefix(err.Error(), "a/store: migrate: "+tc.want) || tc.fails != "" && !errors.Is(err, errBroken) {
+				t.Errorf("%v, want %s", err, tc.want)
+			}
+			if last := executed[len(executed)-1]; tc.fails == "" && !strings.HasPrefix(last, "SELECT") {
+				t.Errorf("it executes %s", last)
+			}
+		})
+	}
+}
