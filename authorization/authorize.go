@@ -35,19 +35,19 @@ func (c *Client) Finalize(ctx context.Context, first Request, approval Approval,
 }
 
 func (c *Client) authorize(ctx context.Context, operation string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
-	answer := new(Authorization)
+	a := new(Authorization)
 	raw, err := c.klarna.Do(ctx, klarna.Call{
 		Operation:    operation,
 		Method:       http.MethodPost,
 		Route:        "payment/authorize",
-		Body:         (*wireRequest)(request),
+		Body:         withPurchaseData((*wireRequest)(request)),
 		Reference:    reference,
 		SessionToken: token,
 		Validate:     validate,
-	}, answer, options...)
+	}, answer{a}, options...)
 	if err != nil {
 		return nil, err
 	}
-	answer.Raw = raw
-	return answer, nil
+	a.Raw = raw
+	return a, nil
 }

@@ -1,6 +1,7 @@
 package authorization
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 
@@ -91,49 +92,31 @@ func (t CustomerToken) Secret() klarna.Secret {
 	return t.CustomerTokenID
 }
 
-// UnmarshalJSON reads either form. Its shape is the least settled of an answer, and must not cost the payment beside it: a
-// member that does not fit is kept in Unknown, and what is neither string nor object is no token.
+// UnmarshalJSON reads either form.
 func (t *CustomerToken) UnmarshalJSON(text []byte) error {
 	*t = CustomerToken{}
-	if len(text) > 0 && text[0] == '"' {
-		return strictjson.Unmarshal(text, &t.Token)
-	}
-	type plain CustomerToken
-	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
-	if err != nil {
-		return err
-	}
-	*t = CustomerToken(p)
-	t.Unknown = redact.Merge(t.Unknown, misfits)
-	return nil
+	return strictjson.Read(bytes.Clone(text), t.readJSON)
 }
 
 // UnmarshalJSON reads the answer and decides its outcome. An answer whose parts contradict its result is an error, so
 // that nobody takes it for a payment or for a refusal.
 func (a *Authorization) UnmarshalJSON(text []byte) error {
-	var wire struct {
-		PaymentTransactionResponse *struct {
-			Result             string              `json:"result"`
-			ResultReason       string              `json:"result_reason"`
-			PaymentTransaction *PaymentTransaction `json:"payment_transaction"`
-		} `json:"payment_transaction_response"`
-		PaymentRequest        *PaymentRequest        `json:"payment_request"`
-		CustomerTokenResponse *CustomerTokenResponse `json:"customer_token_response"`
-	}
-	if err := strictjson.Unmarshal(text, &wire); err != nil {
-		return err
-	}
-	*a = Authorization{CustomerToken: wire.CustomerTokenResponse}
+	return strictjson.Read(bytes.Clone(text), answer{a}.ReadJSON)
+}
+
+// decide makes the authorization of the parts of an answer, or says why they make none.
+func (a *Authorization) decide(parts *answerParts) (wrong string) {
+	*a = Authorization{CustomerToken: parts.token}
 	var (
 		result, reason, lacking string
 		approved                Outcome
 	)
-	switch payment, token := wire.PaymentTransactionResponse, wire.CustomerTokenResponse; {
+	switch payment, token := parts.payment, parts.token; {
 	case payment != nil:
-		result, reason = payment.Result, payment.ResultReason
+		result, reason = payment.result, payment.reason
 		lacking = "payment_transaction"
-		if payment.PaymentTransaction != nil && payment.PaymentTransaction.PaymentTransactionID != "" {
-			approved = Approved{payment.PaymentTransaction}
+		if payment.transaction != nil && payment.transaction.PaymentTransactionID != "" {
+			approved = Approved{payment.transaction}
 		}
 	case token != nil:
 		result, reason = token.Result, token.ResultReason
@@ -142,28 +125,28 @@ func (a *Authorization) UnmarshalJSON(text []byte) error {
 			approved = TokenIssued{token.CustomerToken}
 		}
 	default:
-		return strictjson.Invalid("the answer has neither a payment_transaction_response nor a customer_token_response")
+		return "the answer has neither a payment_transaction_response nor a customer_token_response"
 	}
 	switch result {
 	case resultApproved:
 		if approved == nil {
-			return strictjson.Invalid("the result is APPROVED and there is no " + lacking)
+			return "the result is APPROVED and there is no " + lacking
 		}
 		a.Outcome = approved
 	case resultStepUpRequired:
-		if wire.PaymentRequest == nil || wire.PaymentRequest.PaymentRequestID == "" {
-			return strictjson.Invalid("the result is STEP_UP_REQUIRED and there is no payment_request")
+		if parts.request == nil || parts.request.PaymentRequestID == "" {
+			return "the result is STEP_UP_REQUIRED and there is no payment_request"
 		}
-		interaction := wire.PaymentRequest.StateContext.CustomerInteraction
-		a.Outcome = StepUpRequired{PaymentRequest: wire.PaymentRequest, URL: interaction.PaymentRequestURL, QRCode: interaction.QRCode}
+		interaction := parts.request.StateContext.CustomerInteraction
+		a.Outcome = StepUpRequired{PaymentRequest: parts.request, URL: interaction.PaymentRequestURL, QRCode: interaction.QRCode}
 	case resultDeclined:
 		a.Outcome = Declined{Reason: reason}
 	case "":
-		return strictjson.Invalid("the answer has no result")
+		return "the answer has no result"
 	default:
 		a.Outcome = UnknownResult{Result: result, Reason: reason}
 	}
-	return nil
+	return ""
 }
 
 // Format writes the kind of the outcome, whatever the verb.

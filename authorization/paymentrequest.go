@@ -1,6 +1,7 @@
 package authorization
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -134,17 +135,10 @@ type QRCodeImage struct {
 // UnmarshalJSON reads the object. Klarna's texts do not settle the code's shape: one that does not fit is kept in Unknown and does not
 // cost the URL beside it.
 func (c *CustomerInteraction) UnmarshalJSON(text []byte) error {
-	type plain CustomerInteraction
-	var p plain
-	if err := strictjson.Unmarshal(text, &p); err != nil {
-		var misfits klarna.Fields
-		if p, misfits, _ = strictjson.UnmarshalMembers[plain](text); len(misfits) != 1 || misfits["qr_code"] == nil {
-			return err
-		}
-		p.Unknown = redact.Merge(p.Unknown, misfits)
-	}
-	*c = CustomerInteraction(p)
-	return nil
+	*c = CustomerInteraction{}
+	return strictjson.Read(bytes.Clone(text), func(r *strictjson.Reader) bool {
+		return strictjson.Object(r, c, (*CustomerInteraction).member)
+	})
 }
 
 // MarshalJSON writes the object that UnmarshalJSON reads, whatever encoder is used.
@@ -198,7 +192,7 @@ func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequest
 		Operation: "authorization.payment_request.create",
 		Method:    http.MethodPost,
 		Route:     "payment/requests",
-		Body:      &params,
+		Body:      withPurchaseData(&params),
 		Reference: params.PaymentRequestReference,
 		Validate:  params.problems,
 	}, options)
@@ -213,7 +207,7 @@ func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID stri
 		Method:    http.MethodPatch,
 		Route:     paymentRequestRoute,
 		IDs:       []string{paymentRequestID},
-		Body:      &update,
+		Body:      withPurchaseData(&update),
 		Validate:  update.problems,
 	}, options)
 }
@@ -233,17 +227,6 @@ func (c *Client) paymentRequest(ctx context.Context, call klarna.Call, options [
 // identified is a payment request that is the whole of an answer. One without id or state says nothing, and must not pass for a payment
 // request that is open, or for one that was canceled.
 type identified struct{ PaymentRequest }
-
-// UnmarshalJSON reads the answer.
-func (p *identified) UnmarshalJSON(text []byte) error {
-	if err := strictjson.Unmarshal(text, &p.PaymentRequest); err != nil {
-		return err
-	}
-	if p.PaymentRequestID == "" || p.State == "" {
-		return strictjson.Invalid("it has no payment_request_id or no state")
-	}
-	return nil
-}
 
 // Format writes id and state, whatever the verb: a payment request holds tokens and personal data.
 func (p PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }

@@ -80,6 +80,32 @@ func TestAnyRequestIsTheSameCallAfterItWasStored(t *testing.T) {
 	}
 }
 
+// The idempotency key is made of the bytes that are sent, so how they are encoded must not change them.
+func TestPurchaseDataIsEncodedInPlaceToTheSameBytes(t *testing.T) {
+	random := seeded(t, 1512)
+	for range 100 {
+		var request Request
+		var params PaymentRequestParams
+		var update PaymentRequestUpdate
+		fill(random, reflect.ValueOf(&request).Elem(), sometimes)
+		fill(random, reflect.ValueOf(&params).Elem(), sometimes)
+		fill(random, reflect.ValueOf(&update).Elem(), sometimes)
+		if d := request.SupplementaryPurchaseData; d != nil {
+			d.Unknown = klarna.Fields{"z": klarna.RawJSON("{ \"b\": 1.50, \"a\" : \"\\u00e5\\/<&>\\u2028\" }"), "a": klarna.RawJSON("[ ]")}
+		}
+		for _, value := range []any{(*wireRequest)(&request), &params, &update} {
+			want, err := strictjson.Marshal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := strictjson.Marshal(withPurchaseData(value))
+			if err != nil || !bytes.Equal(want, got) {
+				t.Fatalf("%T (%v) is\n%s\nand in place\n%s", value, err, want, got)
+			}
+		}
+	}
+}
+
 func TestMembersOfTomorrowSurviveInRequests(t *testing.T) {
 	random := seeded(t, 2025)
 	for _, typ := range requestTypes {

@@ -3,7 +3,7 @@ package authorization
 import (
 	"fmt"
 	"math"
-	"math/big"
+	"math/bits"
 
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -80,16 +80,20 @@ func LinesTotal(lines []LineItem) int64 {
 	return total
 }
 
-// linesTotal sums without a bound, so that an overflow does not depend on the order of the lines and their discounts.
+// linesTotal sums in 128 bits, so that an overflow does not depend on the order of the lines and their discounts.
 func linesTotal(lines []LineItem) (total int64, exact bool) {
-	var sum, amount big.Int
+	var high, low uint64
 	for i := range lines {
-		sum.Add(&sum, amount.SetInt64(lines[i].TotalAmount))
+		amount := lines[i].TotalAmount
+		var carry uint64
+		low, carry = bits.Add64(low, uint64(amount), 0)       //nolint:gosec // its two's complement
+		high, _ = bits.Add64(high, uint64(amount>>63), carry) //nolint:gosec // its sign
 	}
-	switch {
-	case sum.IsInt64():
-		return sum.Int64(), true
-	case sum.Sign() < 0:
+	total = int64(low)
+	switch negative := high>>63 == 1; {
+	case high == uint64(total>>63): // high is no more than the sign
+		return total, true
+	case negative:
 		return math.MinInt64, false
 	default:
 		return math.MaxInt64, false

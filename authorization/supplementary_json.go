@@ -8,10 +8,15 @@ import (
 // These methods make decoding liberal, and encode with the members of Unknown in their places whatever encoder is used:
 // encoding/json, by which a caller may store the data, does not know the tag embed.
 
+// plainPurchaseData is SupplementaryPurchaseData without methods.
+type plainPurchaseData SupplementaryPurchaseData
+
+// withPurchaseData makes a request body of a value that has supplementary purchase data, which is most of it, in it.
+var withPurchaseData = strictjson.InPlace(func(d *SupplementaryPurchaseData) *plainPurchaseData { return (*plainPurchaseData)(d) })
+
 // UnmarshalJSON reads an object. A member whose shape does not fit is kept in Unknown and costs no other.
 func (d *SupplementaryPurchaseData) UnmarshalJSON(text []byte) error {
-	type plain SupplementaryPurchaseData
-	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
+	p, misfits, err := strictjson.UnmarshalMembers[plainPurchaseData](text)
 	if err != nil {
 		return err
 	}
@@ -22,8 +27,7 @@ func (d *SupplementaryPurchaseData) UnmarshalJSON(text []byte) error {
 
 // MarshalJSON writes the object that Klarna takes.
 func (d SupplementaryPurchaseData) MarshalJSON() ([]byte, error) {
-	type plain SupplementaryPurchaseData
-	return strictjson.Marshal(plain(d))
+	return strictjson.Marshal(plainPurchaseData(d))
 }
 
 // UnmarshalJSON reads an object. A member whose shape does not fit is kept in Unknown and costs no other.

@@ -41,11 +41,11 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 	a.header, a.body, a.problem = nil, nil, errorBody{}
 	attempt := &a.attempts[len(a.attempts)-1]
 
-	bounded, cancel := context.WithTimeout(ctx, t.timeout)
+	bounded, cancel := within(ctx, t.timeout)
 	defer cancel()
-	var trace connectionTrace
+	trace := new(connectionTrace)
 	own := request.WithContext(trace.attach(bounded))
-	own.Header = request.Header.Clone() // a middleware may write to it, and the attempts share the call's
+	own.Header = a.requestHeader()
 	response, err := t.next.RoundTrip(own)
 	if err == nil && response == nil {
 		err = errNoAnswer
@@ -72,6 +72,14 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 		Body:       io.NopCloser(bytes.NewReader(a.body)),
 		Request:    request,
 	}, nil
+}
+
+// within bounds a context by the attempt's time, unless it ends earlier by itself.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= limit {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 // mayBegin waits for the client's rate limit. What it refuses was never sent.
@@ -111,7 +119,7 @@ func (a *activeCall) read(ctx context.Context, response *http.Response, most int
 	if response.StatusCode < http.StatusOK {
 		return errSwitched
 	}
-	body, err := readAll(ctx, io.LimitReader(response.Body, most+1))
+	body, err := readBody(ctx, response, most)
 	if err != nil {
 		return err
 	}
@@ -131,16 +139,24 @@ func (a *activeCall) read(ctx context.Context, response *http.Response, most int
 	return nil
 }
 
-// readAll reads until the end or until the context's. The body of a transport that is not net/http's may heed neither the context nor Close; the
-// reading is then left behind until it ends by itself.
-func readAll(ctx context.Context, body io.Reader) ([]byte, error) {
+// readBody reads at most one byte more than allowed, until the end or until the context's. The body of a transport that is not net/http's may heed
+// neither the context nor Close; the reading is then left behind until it ends by itself.
+func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
+	limited := io.LimitReader(response.Body, most+1)
+	if _, heeds := response.Body.(heedingBody); heeds {
+		text, err := readAll(limited, response.ContentLength)
+		if err != nil && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return text, err
+	}
 	type read struct {
 		text []byte
 		err  error
 	}
 	done := make(chan read, 1)
 	go func() {
-		text, err := io.ReadAll(body)
+		text, err := readAll(limited, response.ContentLength)
 		done <- read{text, err}
 	}()
 	select {
@@ -149,6 +165,15 @@ func readAll(ctx context.Context, body io.Reader) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// readAll takes the length that was announced for what it is, a hint.
+func readAll(body io.Reader, announced int64) ([]byte, error) {
+	const usual, large = 512, 64 << 10
+	var b bytes.Buffer
+	b.Grow(int(min(max(announced, usual), large)) + bytes.MinRead) // with room to see the end
+	_, err := b.ReadFrom(body)
+	return b.Bytes(), err
 }
 
 // scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body, which may be personal
@@ -185,16 +210,16 @@ func withoutLocation(h http.Header) http.Header {
 // connectionTrace observes whether a request may have left, and how often. Its hooks run in goroutines of the
 // transport, which may outlive the attempt.
 type connectionTrace struct {
+	hooks httptrace.ClientTrace
 	asked atomic.Bool
 	got   atomic.Int32
 }
 
 func (t *connectionTrace) attach(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { t.asked.Store(true) },
-		// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
-		GotConn: func(httptrace.GotConnInfo) { t.got.Add(1) },
-	})
+	t.hooks.GetConn = func(string) { t.asked.Store(true) }
+	// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
+	t.hooks.GotConn = func(httptrace.GotConnInfo) { t.got.Add(1) }
+	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
 
 // sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's that makes no

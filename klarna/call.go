@@ -3,6 +3,7 @@ package klarna
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,7 +57,7 @@ const (
 // Do makes the call and decodes a successful answer into destination, a pointer, or ignores its body where destination
 // is nil. It returns the answer's body as it came. Any failure is an [*Error].
 func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
-	a := &activeCall{client: c, call: &call, start: c.now()}
+	a := &activeCall{client: c, call: call, start: c.now()}
 	a.settings.timeout = c.timeout
 	for _, o := range options {
 		if o != nil {
@@ -82,15 +83,18 @@ func (c *core) now() time.Time { return time.Now() }
 // activeCall is a call in progress. Its attempts run one after the other, so it needs no lock.
 type activeCall struct {
 	client         *Client
-	call           *Call
+	call           Call
 	settings       callSettings
 	start          time.Time
 	idempotencyKey string
 	correlationID  string
+	metadata       string // Klarna-Integration-Metadata, "" for none
+	retrying       retryablehttp.Client
 
 	attempts []Attempt
 	header   http.Header // of the last attempt's answer; nil where none came
 	body     RawJSON     // of the last attempt's answer
+	url      *url.URL
 	sentBody []byte
 	problem  errorBody // of the last attempt's answer, if it was an error
 	stopped  error     // what kept a further attempt from being made: the context, or the rate limit
@@ -98,8 +102,7 @@ type activeCall struct {
 
 // do returns an *Error, typed, so that no nil of it ever becomes a non-nil error.
 func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) {
-	request, err := a.prepare(ctx)
-	if err != nil {
+	if err := a.prepare(ctx); err != nil {
 		return nil, err
 	}
 	if a.settings.timeout > 0 {
@@ -107,9 +110,11 @@ func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) 
 		defer cancel()
 		ctx = bounded
 	}
-	request = request.WithContext(context.WithValue(ctx, activeCallKey{}, a))
-
-	retrying := retryablehttp.Client{
+	request, err := a.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.retrying = retryablehttp.Client{
 		HTTPClient: a.client.http,
 		RetryMax:   a.client.retries.MaxAttempts, // one above what checkRetry allows: it alone decides
 		CheckRetry: a.checkRetry,
@@ -118,7 +123,7 @@ func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) 
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	response, doErr := retrying.Do(request)
+	response, doErr := a.retrying.Do(request)
 	if a.stopped == nil && len(a.attempts) > 0 && a.attempts[len(a.attempts)-1].Wait > 0 {
 		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp returned the bare error.
 		a.stopped = ctx.Err()
@@ -157,69 +162,87 @@ func (a *activeCall) conclude(ctx context.Context, doErr error, destination any)
 	return a.body, nil
 }
 
-// prepare checks everything and makes the request; every problem is found before anything is sent.
-func (a *activeCall) prepare(ctx context.Context) (*retryablehttp.Request, *Error) {
+// prepare checks everything and makes what every attempt sends; every problem is found before anything is sent.
+func (a *activeCall) prepare(ctx context.Context) *Error {
 	if ctx == nil {
-		return nil, a.invalid([]ValidationError{{Parameter: "context", Reasons: []string{"is nil"}}})
+		return a.invalid([]ValidationError{{Parameter: "context", Reasons: []string{"is nil"}}})
 	}
 	s := &a.settings
-	address, problems := a.client.url(a.call)
+	address, problems := a.client.url(&a.call)
 	if a.call.Validate != nil && a.client.validate {
 		problems = append(problems, a.call.Validate()...)
 	}
-	check := func(name, value string, most int) {
-		if len(value) > most {
-			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{fmt.Sprintf("is longer than %d characters", most)}})
-		}
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{"holds characters that a header cannot carry"}})
-		}
-		if strings.Trim(value, " ") != value {
-			// net/http would trim it, so that what Klarna gets is not what was given, or nothing.
-			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{"begins or ends with a space"}})
-		}
-	}
-	check("Klarna-Network-Session-Token", s.sessionToken.Reveal(), maxToken)
-	check("Klarna-Customer-Token", s.customerToken.Reveal(), maxToken)
-	check("Klarna-Idempotency-Key", s.idempotencyKey, maxHeaderText)
-	check("Partner-Correlation-Id", s.correlationID, maxHeaderText)
-	metadata := a.client.metadata
+	problems = checkHeaderText(problems, "Klarna-Network-Session-Token", s.sessionToken.Reveal(), maxToken)
+	problems = checkHeaderText(problems, "Klarna-Customer-Token", s.customerToken.Reveal(), maxToken)
+	problems = checkHeaderText(problems, "Klarna-Idempotency-Key", s.idempotencyKey, maxHeaderText)
+	problems = checkHeaderText(problems, "Partner-Correlation-Id", s.correlationID, maxHeaderText)
+	a.metadata = a.client.metadata
 	if s.metadata != nil {
 		var err error
-		if metadata, err = s.metadata.encode(); err != nil {
+		if a.metadata, err = s.metadata.encode(); err != nil {
 			problems = append(problems, ValidationError{Parameter: headerIntegrationMetadata, Reasons: strings.Split(err.Error(), "\n")})
 		}
 	}
 	if len(problems) > 0 {
-		return nil, a.invalid(problems)
+		return a.invalid(problems)
 	}
+	a.url = address
 
-	var body []byte
 	if a.call.Body != nil {
 		var err error
-		if body, err = strictjson.Marshal(a.call.Body); err != nil {
-			return nil, a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{err.Error()}}})
+		if a.sentBody, err = strictjson.Marshal(a.call.Body); err != nil {
+			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{err.Error()}}})
 		}
-		if len(body) > maxRequest {
-			return nil, a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than the 1 MB that Klarna takes"}}})
+		if len(a.sentBody) > maxRequest {
+			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than the 1 MB that Klarna takes"}}})
 		}
 	}
-	a.sentBody = body
 	a.correlationID = s.correlationID
 	if a.correlationID == "" {
-		a.correlationID = strings.ReplaceAll(uuid.NewString(), "-", "")
+		id := uuid.New()
+		a.correlationID = hex.EncodeToString(id[:])
 	}
 	if needsIdempotencyKey(a.call.Method) {
 		a.idempotencyKey = s.idempotencyKey
 		if a.idempotencyKey == "" {
-			a.idempotencyKey = deriveIdempotencyKey(a.call, a.client.account, s.sessionToken, s.customerToken, body)
+			a.idempotencyKey = deriveIdempotencyKey(&a.call, a.client.account, s.sessionToken, s.customerToken, a.sentBody)
 		}
 	}
-	request, err := retryablehttp.NewRequestWithContext(ctx, a.call.Method, address, bodyReader(body))
-	if err != nil {
+	return nil
+}
+
+// checkHeaderText finds what keeps a text from being sent in a header as it is.
+func checkHeaderText(problems []ValidationError, name, value string, most int) []ValidationError {
+	refuse := func(reason string) {
+		problems = append(problems, ValidationError{Parameter: name, Reasons: []string{reason}})
+	}
+	if len(value) > most {
+		refuse(fmt.Sprintf("is longer than %d characters", most))
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' {
+			refuse("holds characters that a header cannot carry")
+			break
+		}
+	}
+	if strings.Trim(value, " ") != value {
+		// net/http would trim it, so that what Klarna gets is not what was given, or nothing.
+		refuse("begins or ends with a space")
+	}
+	return problems
+}
+
+// request makes the request that go-retryablehttp repeats. It has no header: each attempt puts a new one on.
+func (a *activeCall) request(ctx context.Context) (*retryablehttp.Request, *Error) {
+	// Made by hand and not by http.NewRequest, which would parse the address again.
+	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	request, err := retryablehttp.FromRequest(plain.WithContext(context.WithValue(ctx, activeCallKey{}, a)))
+	if err == nil {
+		err = request.SetBody(bodyReader(a.sentBody))
+	}
+	if err != nil || a.call.Method == "" || strings.Trim(a.call.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return nil, a.invalid([]ValidationError{{Parameter: "method", Reasons: []string{"cannot be made into a request"}}})
 	}
-	request.Header = a.requestHeader(metadata, body != nil)
 	return request, nil
 }
 
@@ -231,31 +254,35 @@ func bodyReader(body []byte) any {
 	return body
 }
 
-// requestHeader is the header of every attempt.
-func (a *activeCall) requestHeader(metadata string, hasBody bool) http.Header {
-	h := http.Header{
-		headerAuthorization:        {a.client.credentials.header.Reveal()},
-		headerPartnerCorrelationID: {a.correlationID},
-		headerAccept:               {"application/json"},
-		headerUserAgent:            {userAgent},
+// requestHeader makes the header of an attempt. A middleware may write to it.
+func (a *activeCall) requestHeader() http.Header {
+	h := make(http.Header, 8)
+	values := make([]string, 0, 9) // of all of them at once; none can grow into the next
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	if hasBody {
-		h[headerContentType] = []string{"application/json"}
+	set(headerAuthorization, a.client.credentials.header.Reveal())
+	set(headerPartnerCorrelationID, a.correlationID)
+	set(headerAccept, "application/json")
+	set(headerUserAgent, userAgent)
+	if a.sentBody != nil {
+		set(headerContentType, "application/json")
 	}
 	if a.idempotencyKey != "" {
-		h[headerIdempotencyKey] = []string{a.idempotencyKey}
+		set(headerIdempotencyKey, a.idempotencyKey)
 		// Marks the request as one that net/http may send again when a pooled connection turns out to be
 		// stale. It looks for this name and not for Klarna's; without a value nothing is sent.
 		h[headerReplayable] = []string{}
 	}
 	if t := a.settings.sessionToken; !t.IsZero() {
-		h[headerSessionToken] = []string{t.Reveal()}
+		set(headerSessionToken, t.Reveal())
 	}
 	if t := a.settings.customerToken; !t.IsZero() {
-		h[headerCustomerToken] = []string{t.Reveal()}
+		set(headerCustomerToken, t.Reveal())
 	}
-	if metadata != "" {
-		h[headerIntegrationMetadata] = []string{metadata}
+	if a.metadata != "" {
+		set(headerIntegrationMetadata, a.metadata)
 	}
 	return h
 }

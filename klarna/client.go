@@ -29,7 +29,7 @@ type Client struct {
 type core struct {
 	environment Environment
 	credentials credentials
-	prefix      string // scheme, host and version, without a slash at the end
+	base        url.URL // scheme, host and escaped path up to the version, without a slash at the end
 	http        *http.Client
 	retries     RetryPolicy
 	budget      *retryBudget
@@ -76,7 +76,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 	c := &core{
 		environment: environment,
 		credentials: creds,
-		prefix:      base.Scheme + "://" + base.Host + strings.TrimRight(base.EscapedPath(), "/") + "/v2",
+		base:        url.URL{Scheme: base.Scheme, Host: strings.TrimSuffix(base.Host, ":"), Path: strings.TrimRight(base.EscapedPath(), "/") + "/v2"},
 		retries:     retries,
 		budget:      newRetryBudget(retries.Budget),
 		limiter:     s.limiter,
@@ -124,26 +124,26 @@ func (c *Client) describe() string {
 }
 
 // url expands a call's route. Colons stay as they are: Klarna's ids have them raw.
-func (c *Client) url(call *Call) (string, []ValidationError) {
+func (c *Client) url(call *Call) (*url.URL, []ValidationError) {
 	var problems []ValidationError
-	var b strings.Builder
+	path := make([]byte, 0, 192)
 	id := func(name, value string) {
-		b.WriteString(url.PathEscape(value))
+		path = append(path, url.PathEscape(value)...)
 		if reason := segmentProblem(value); reason != "" {
 			problems = append(problems, ValidationError{Parameter: name, Reasons: []string{reason}})
 		}
 	}
-	b.WriteString(c.prefix)
+	path = append(path, c.base.Path...)
 	if c.forAccount && !call.WithoutAccount {
-		b.WriteString("/accounts/")
+		path = append(path, "/accounts/"...)
 		id("partner_account_id", c.account)
 	}
 	ids := call.IDs
 	for segment := range strings.SplitSeq(call.Route, "/") {
-		b.WriteByte('/')
+		path = append(path, '/')
 		name, isID := strings.CutPrefix(segment, "{")
 		if !isID {
-			b.WriteString(segment)
+			path = append(path, segment...)
 			continue
 		}
 		var value string
@@ -152,11 +152,14 @@ func (c *Client) url(call *Call) (string, []ValidationError) {
 		}
 		id(strings.TrimSuffix(name, "}"), value)
 	}
-	if len(call.Query) > 0 {
-		b.WriteByte('?')
-		b.WriteString(call.Query.Encode())
+	u := c.base
+	u.Path = string(path)
+	if strings.Contains(u.Path, "%") {
+		u.RawPath = u.Path
+		u.Path, _ = url.PathUnescape(u.RawPath) // it was escaped above
 	}
-	return b.String(), problems
+	u.RawQuery = call.Query.Encode()
+	return &u, problems
 }
 
 // segmentProblem refuses what would make the path another one: an empty id would read a list, dots would climb. The rest

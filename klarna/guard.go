@@ -2,6 +2,7 @@ package klarna
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -54,17 +55,36 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, notSent{errNoIdempotencyKey}
 	}
-	clean := make(http.Header, len(request.Header))
+	response, err := g.next.RoundTrip(departed(request))
+	if _, ok := g.next.(*http.Transport); ok && err == nil && response.Body != nil {
+		response.Body = heedingBody{response.Body}
+	}
+	return response, err
+}
+
+// departed is the request without the headers that must stay.
+func departed(request *http.Request) *http.Request {
+	clean := true
+	for name := range request.Header {
+		clean = clean && departing[name]
+	}
+	if clean { // as always without a middleware
+		return request
+	}
+	header := make(http.Header, len(request.Header))
 	for name, values := range request.Header {
 		if departing[name] {
-			clean[name] = values
+			header[name] = values
 		}
 	}
 	// A RoundTripper must not change its request: a shallow copy gets the clean header.
 	sent := *request
-	sent.Header = clean
-	return g.next.RoundTrip(&sent)
+	sent.Header = header
+	return &sent
 }
+
+// heedingBody is a body of net/http's own transport: reading it ends with the request's context.
+type heedingBody struct{ io.ReadCloser }
 
 // notSent marks the error of an attempt that certainly put nothing on a connection.
 type notSent struct{ error }

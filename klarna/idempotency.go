@@ -1,6 +1,7 @@
 package klarna
 
 import (
+	"crypto/sha1" //nolint:gosec // what a UUIDv5 is made of
 	"encoding/binary"
 	"net/http"
 
@@ -22,19 +23,29 @@ func deriveIdempotencyKey(call *Call, account string, sessionToken, customerToke
 		random := uuid.New()
 		return uuid.NewSHA1(idempotencyNamespace, random[:]).String()
 	}
-	var material []byte
-	for _, part := range append([]string{call.Operation, account, call.Reference, sessionToken.Reveal()}, call.IDs...) {
-		material = appendPart(material, []byte(part))
+	name := sha1.New() //nolint:gosec // what a UUIDv5 is made of
+	name.Write(idempotencyNamespace[:])
+	head := make([]byte, 0, 512)
+	for _, part := range [...]string{call.Operation, account, call.Reference, sessionToken.Reveal()} {
+		head = appendPart(head, part)
 	}
-	material = appendPart(material, body)
+	for _, id := range call.IDs {
+		head = appendPart(head, id)
+	}
+	name.Write(binary.BigEndian.AppendUint64(head, uint64(len(body))))
+	name.Write(body)
 	if !customerToken.IsZero() {
-		material = appendPart(material, []byte(customerToken.Reveal()))
+		name.Write(appendPart(nil, customerToken.Reveal()))
 	}
-	return uuid.NewSHA1(idempotencyNamespace, material).String()
+	var key uuid.UUID
+	copy(key[:], name.Sum(head[:0]))
+	key[6] = key[6]&0x0f | 5<<4 // version
+	key[8] = key[8]&0x3f | 0x80 // variant
+	return key.String()
 }
 
 // appendPart writes the length first, so that no two lists of parts run together into the same bytes.
-func appendPart(material, part []byte) []byte {
+func appendPart(material []byte, part string) []byte {
 	material = binary.BigEndian.AppendUint64(material, uint64(len(part)))
 	return append(material, part...)
 }

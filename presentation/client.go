@@ -25,7 +25,7 @@ func (c *Client) Get(ctx context.Context, params Params, options ...klarna.CallO
 		Route:     "payment/presentation",
 		Query:     params.query(),
 		Validate:  params.validate,
-	}, p, options...)
+	}, answer{p}, options...)
 	if err != nil {
 		return nil, err
 	}

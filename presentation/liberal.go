@@ -1,6 +1,7 @@
 package presentation
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 
@@ -11,21 +12,14 @@ import (
 // UnmarshalJSON reads an option. Klarna's texts are less sure of its members than of the instruction beside it, so one of
 // another shape costs no other: it is kept in Unknown. What is not even an object is in the whole answer's Raw.
 func (o *PaymentOption) UnmarshalJSON(text []byte) error {
-	type plain PaymentOption
-	p, misfits, err := strictjson.UnmarshalMembers[plain](text)
-	*o = PaymentOption(p)
-	o.Unknown = redact.Merge(o.Unknown, misfits)
-	return err
+	*o = PaymentOption{}
+	return strictjson.Read(bytes.Clone(text), o.readJSON)
 }
 
 // UnmarshalJSON reads a text in either of Klarna's forms, and a bare string as the plain form.
 func (t *Text) UnmarshalJSON(text []byte) error {
-	type plain Text
-	if len(text) > 0 && text[0] == '"' {
-		*t = Text{}
-		return strictjson.Unmarshal(text, &t.Text)
-	}
-	return strictjson.Unmarshal(text, (*plain)(t))
+	*t = Text{}
+	return strictjson.Read(bytes.Clone(text), t.readJSON)
 }
 
 // A saved option may name the customer and a card, so none of these prints its texts.

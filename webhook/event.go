@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -61,11 +62,14 @@ const (
 // Event is a delivery whose signature was right.
 type Event struct {
 	Metadata Metadata `json:"metadata"`
-	// Payload is what the event is about, as it came.
+	// Payload is what the event is about, as it came: a part of Raw.
 	Payload RawJSON `json:"payload"`
 
 	// Raw is the whole body as it came.
 	Raw RawJSON `json:"-"`
+
+	// request is the payload as Parse has read it, nil where that is left to PaymentRequest.
+	request *PaymentRequest
 }
 
 // Metadata says what happened, when and to whom.
@@ -97,32 +101,82 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 	if err := v.Verify(ctx, header, body); err != nil {
 		return nil, err
 	}
-	var envelope struct {
-		Event
-		// Some dispute events say these at the top level as well.
-		EventID    string    `json:"event_id"`
-		EventType  EventType `json:"event_type"`
-		OccurredAt time.Time `json:"occurred_at"`
-	}
-	if err := strictjson.Unmarshal(body, &envelope); err != nil {
+	event := &Event{Raw: append(RawJSON(nil), body...)}
+	m, top := &event.Metadata, new(Metadata)
+	err := strictjson.Read(event.Raw, func(r *strictjson.Reader) bool {
+		return r.Members(func(name []byte) bool {
+			switch string(name) {
+			case "metadata":
+				return r.Members(func(name []byte) bool { return m.read(r, name) })
+			case "payload":
+				return event.readPayload(r)
+			case "event_id", "event_type", "occurred_at":
+				// Some dispute events say these at the top level as well.
+				return top.read(r, name)
+			default:
+				return r.Skip()
+			}
+		})
+	})
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoEvent, err)
 	}
-	event := &envelope.Event
-	event.Raw = append(RawJSON(nil), body...)
-	m := &event.Metadata
 	if m.EventID == "" {
-		m.EventID = envelope.EventID
+		m.EventID = top.EventID
 	}
 	if m.EventType == "" {
-		m.EventType = envelope.EventType
+		m.EventType = top.EventType
 	}
 	if m.OccurredAt.IsZero() {
-		m.OccurredAt = envelope.OccurredAt
+		m.OccurredAt = top.OccurredAt
 	}
 	if m.EventID == "" || m.EventType == "" {
 		return nil, fmt.Errorf("%w: event_id or event_type is missing", ErrNoEvent)
 	}
 	return event, nil
+}
+
+// readPayload reads a payment request on the way, where the type says that it is one and, as nearly always, stands before it: to read the payload
+// again takes as long as to hash it twice.
+func (e *Event) readPayload(r *strictjson.Reader) bool {
+	if !strings.HasPrefix(string(e.Metadata.EventType), paymentRequests) {
+		return r.Raw(&e.Payload)
+	}
+	p := new(PaymentRequest)
+	if r.RawOf(&e.Payload, func() bool { return p.readJSON(r) }) {
+		e.request = p
+	}
+	return true
+}
+
+// read reads the member of that name.
+func (m *Metadata) read(r *strictjson.Reader, name []byte) (fits bool) {
+	switch string(name) {
+	case "event_id":
+		return strictjson.Text(r, &m.EventID)
+	case "event_type":
+		return strictjson.Text(r, &m.EventType)
+	case "event_version":
+		return strictjson.Text(r, &m.EventVersion)
+	case "occurred_at":
+		return r.Time(&m.OccurredAt)
+	case "subject_account_id":
+		return strictjson.Text(r, &m.SubjectAccountID)
+	case "recipient_account_id":
+		return strictjson.Text(r, &m.RecipientAccountID)
+	case "webhook_id":
+		return strictjson.Text(r, &m.WebhookID)
+	case "live":
+		return r.Bool(&m.Live)
+	case "product_instance_id":
+		return strictjson.Text(r, &m.ProductInstanceID)
+	case "correlation_id":
+		return strictjson.Text(r, &m.CorrelationID)
+	case "merchant_id":
+		return strictjson.Text(r, &m.MerchantID)
+	default:
+		return r.Keep(&m.Unknown, name)
+	}
 }
 
 // LogValue returns type and id: a handler of JSON would write the unknown fields.

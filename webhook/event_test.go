@@ -3,13 +3,17 @@ package webhook_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
@@ -128,6 +132,32 @@ func TestPaymentRequestReadsThePayload(t *testing.T) {
 	}
 }
 
+func TestPaymentRequestIsTheSameWhereverTheTypeStands(t *testing.T) {
+	const metadata = `"metadata":{"event_id":"e","event_type":"payment.request.updated"}`
+	const payload = `"payload" : {"payment_request_id":"1","amount":7,"newer":[1, 2],"state_context":{"payment_token":"t","shipping":{}}}`
+	var read [2]*webhook.PaymentRequest
+	for i, body := range []string{`{` + metadata + `,` + payload + ` }`, `{` + payload + `,` + metadata + `}`} {
+		event, err := parse(t, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := event.PaymentRequest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Unknown["newer"], first.State = nil, "CHANGED" // it is the caller's own
+		if read[i], err = event.PaymentRequest(); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(payload, string(event.Payload)) || event.Payload[0] != '{' {
+			t.Errorf("payload %s", []byte(event.Payload))
+		}
+	}
+	if diff := cmp.Diff(read[1], read[0], asText); diff != "" || string(read[0].Unknown["newer"]) != "[1, 2]" || read[0].SessionToken.Reveal() != "t" {
+		t.Errorf("read on the way (-later +on the way):\n%s", diff)
+	}
+}
+
 func TestPaymentRequestIsAskedOfItsOwnEventsAlone(t *testing.T) {
 	event, err := parse(t, `{"metadata":{"event_id":"e","event_type":"payment.transaction.captured"},"payload":{}}`)
 	if err != nil {
@@ -159,6 +189,54 @@ func TestEventsPrintNeitherTokensNorPersonalData(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What Parse and PaymentRequest read by hand is what the struct tags say.
+func FuzzParseReadsWhatTheTagsSay(f *testing.F) {
+	f.Add(`{"event_id":"e","event_type":"payment.request.x","event_version":null,"live":true,"occurred_at":"x","newer":[]}`,
+		`{"payment_request_id":"1","amount":7,"currency":"\u0045UR","state":7,"created_at":"2026-01-02","newer":{}}`)
+	f.Add(`{"event_id":"e","event_type":"payment.request.x","correlation_id":{}}`, `{"payment_transaction_id":"1","amount":1.5,"previous_state":""}`)
+	v := newVerifier(f)
+	f.Fuzz(func(t *testing.T, metadata, payload string) {
+		body := []byte(`{"metadata":` + metadata + `,"payload":` + payload + `}`)
+		event, err := v.Parse(t.Context(), http.Header{"Klarna-Signature": {sign(secret, body)}}, body)
+		var tags struct {
+			Metadata webhook.Metadata `json:"metadata"`
+			Payload  webhook.RawJSON  `json:"payload"`
+		}
+		other := strictjson.Unmarshal(body, &tags)
+		if other == nil && (tags.Metadata.EventID == "" || tags.Metadata.EventType == "") {
+			other = webhook.ErrNoEvent
+		}
+		if (err == nil) != (other == nil) {
+			t.Fatalf("Parse says %v, the tags %v", err, other)
+		}
+		if err != nil {
+			return
+		}
+		if diff := cmp.Diff(tags.Metadata, event.Metadata, asText); diff != "" {
+			t.Errorf("metadata (-tags +read):\n%s", diff)
+		}
+		got, err := event.PaymentRequest()
+		if err != nil {
+			return
+		}
+		want, misfits, err := strictjson.UnmarshalMembers[webhook.PaymentRequest](event.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Unknown = redact.Merge(want.Unknown, misfits)
+		// Members that are read from two places.
+		for _, name := range []string{"klarna_network_session_token", "interoperability_token", "payment_token", "klarna_customer", "shipping", "state_context"} {
+			delete(want.Unknown, name)
+			delete(got.Unknown, name)
+		}
+		got.SessionToken, got.KlarnaCustomer, got.Shipping = webhook.Secret{}, nil, nil
+		names := cmp.Transformer("names", func(f webhook.Fields) []string { return slices.Sorted(maps.Keys(f)) })
+		if diff := cmp.Diff(&want, got, asText, names); diff != "" {
+			t.Errorf("payload (-tags +read):\n%s", diff)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

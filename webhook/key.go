@@ -28,16 +28,16 @@ type keyHolder interface {
 
 // keySet is a set of keys that does not change.
 type keySet struct {
-	all     []Key
-	byID    map[string][]Key // each with the unnamed keys, which are tried on every delivery
-	unnamed []Key
+	all     []*signer
+	byID    map[string][]*signer // each with the unnamed keys, which are tried on every delivery
+	unnamed []*signer
 }
 
 func newKeySet(keys []Key) (*keySet, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("webhook: a Verifier needs at least one signing key")
 	}
-	s := &keySet{all: append([]Key(nil), keys...), byID: make(map[string][]Key)}
+	s := &keySet{byID: make(map[string][]*signer)}
 	for i, k := range keys {
 		secret := k.Secret.Reveal()
 		if strings.TrimSpace(secret) != secret {
@@ -46,17 +46,19 @@ func newKeySet(keys []Key) (*keySet, error) {
 		if n := len(secret); n < minSecret {
 			return nil, fmt.Errorf("webhook: signing key %d: the secret has %d bytes, fewer than the %d that any signing key has", i, n, minSecret)
 		}
+		signs := newSigner(k)
+		s.all = append(s.all, signs)
 		if k.ID == "" {
-			s.unnamed = append(s.unnamed, k)
+			s.unnamed = append(s.unnamed, signs)
 			continue
 		}
 		if _, twice := s.byID[k.ID]; twice {
 			return nil, fmt.Errorf("webhook: signing key %d: its id stands there twice", i)
 		}
-		s.byID[k.ID] = []Key{k}
+		s.byID[k.ID] = []*signer{signs}
 	}
-	for id, k := range s.byID {
-		s.byID[id] = append(k, s.unnamed...)
+	for id, named := range s.byID {
+		s.byID[id] = append(named, s.unnamed...)
 	}
 	return s, nil
 }
@@ -66,7 +68,7 @@ func (s *keySet) held() *keySet { return s }
 func (s *keySet) renewed(context.Context, string) (*keySet, error) { return s, nil }
 
 // candidates returns the keys to try for a delivery that names id, "" for none.
-func (s *keySet) candidates(id string) []Key {
+func (s *keySet) candidates(id string) []*signer {
 	if id == "" {
 		return s.all
 	}

@@ -17,11 +17,8 @@ var ErrOtherEvent = errors.New("webhook: the event has another payload")
 // decodePayload decodes the payload of an event whose type starts with family. A member of an unexpected shape costs no other: it is returned
 // among the misfits. Only the id must fit, and the payload be an object.
 func decodePayload[T any](e *Event, family, id string) (payload T, misfits Fields, err error) {
-	if e == nil || !strings.HasPrefix(string(e.Metadata.EventType), family) {
-		return payload, nil, ErrOtherEvent
-	}
-	if len(e.Payload) == 0 || e.Payload[0] != '{' {
-		return payload, nil, fmt.Errorf("%w: the payload is not an object", ErrNoEvent)
+	if err := e.isOf(family); err != nil {
+		return payload, nil, err
 	}
 	payload, misfits, err = strictjson.UnmarshalMembers[T](e.Payload)
 	if err == nil && misfits[id] != nil {
@@ -31,6 +28,18 @@ func decodePayload[T any](e *Event, family, id string) (payload T, misfits Field
 		return payload, nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
 	}
 	return payload, misfits, nil
+}
+
+// isOf is nil where the event is of that family and has an object for a payload.
+func (e *Event) isOf(family string) error {
+	switch {
+	case e == nil || !strings.HasPrefix(string(e.Metadata.EventType), family):
+		return ErrOtherEvent
+	case len(e.Payload) == 0 || e.Payload[0] != '{':
+		return fmt.Errorf("%w: the payload is not an object", ErrNoEvent)
+	default:
+		return nil
+	}
 }
 
 // PaymentTransaction is the payload of the payment.transaction events. Klarna's texts do not settle it, so it names ids,

@@ -3,6 +3,7 @@ package webhook
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -30,7 +31,7 @@ type PaymentRequest struct {
 	// SessionToken is the customer's klarna_network_session_token, which the final authorize call needs. It is there when the payment
 	// request is completed, wherever the delivery has it and whatever it calls it.
 	SessionToken Secret `json:"-"`
-	// KlarnaCustomer and Shipping are what the customer shared, as it came; nil where there is none.
+	// KlarnaCustomer and Shipping are what the customer shared, as it came, parts of the event's Payload; nil where there is none.
 	KlarnaCustomer RawJSON `json:"-"`
 	Shipping       RawJSON `json:"-"`
 
@@ -40,44 +41,107 @@ type PaymentRequest struct {
 // PaymentRequest decodes the payload of a payment.request event. The error is ErrOtherEvent for an event of
 // another type, and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentRequest() (*PaymentRequest, error) {
-	// Klarna's texts and the published integrations differ in where these stand, so both places are read; and in what
-	// the token is called, so all names are, newest first.
-	type wandering struct {
-		SessionToken          Secret  `json:"klarna_network_session_token"`
-		InteroperabilityToken Secret  `json:"interoperability_token"`
-		PaymentToken          Secret  `json:"payment_token"`
-		KlarnaCustomer        RawJSON `json:"klarna_customer"`
-		Shipping              RawJSON `json:"shipping"`
-	}
-	type whole struct {
-		PaymentRequest
-		wandering
-		StateContext RawJSON `json:"state_context"`
-	}
-	payload, misfits, err := decodePayload[whole](e, "payment.request.", "payment_request_id")
-	if err != nil {
+	if err := e.isOf(paymentRequests); err != nil {
 		return nil, err
 	}
-	top := payload.wandering
-	context, _, err := strictjson.UnmarshalMembers[wandering](payload.StateContext)
-	if err != nil {
+	if e.request != nil {
+		p := *e.request
+		p.Unknown = maps.Clone(p.Unknown)
+		return &p, nil
+	}
+	p := new(PaymentRequest)
+	if err := strictjson.Read(e.Payload, p.readJSON); err != nil {
 		return nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
 	}
-	p := &payload.PaymentRequest
-	p.Unknown = redact.Merge(p.Unknown, misfits)
-	for _, token := range []Secret{
-		top.SessionToken, context.SessionToken,
-		top.InteroperabilityToken, context.InteroperabilityToken,
-		top.PaymentToken, context.PaymentToken,
+	return p, nil
+}
+
+const (
+	paymentRequests  = "payment.request."
+	paymentRequestID = "payment_request_id"
+)
+
+func (p *PaymentRequest) readJSON(r *strictjson.Reader) (fits bool) {
+	var top, context wandering
+	if !r.Members(func(name []byte) bool {
+		if string(name) == "state_context" {
+			return r.Members(func(name []byte) bool { return context.read(r, name) || r.Skip() }) || r.Skip()
+		}
+		// The id must fit. Another member of an unexpected shape must cost no other, so it is as unknown as one of a new name.
+		return p.read(r, name) || string(name) != paymentRequestID && (top.read(r, name) || r.Keep(&p.Unknown, name))
+	}) {
+		return false
+	}
+	for _, token := range [...]Secret{
+		top.sessionToken, context.sessionToken,
+		top.interoperabilityToken, context.interoperabilityToken,
+		top.paymentToken, context.paymentToken,
 	} {
 		if !token.IsZero() {
 			p.SessionToken = token
 			break
 		}
 	}
-	p.KlarnaCustomer = firstJSON(top.KlarnaCustomer, context.KlarnaCustomer)
-	p.Shipping = firstJSON(top.Shipping, context.Shipping)
-	return p, nil
+	p.KlarnaCustomer = firstJSON(top.klarnaCustomer, context.klarnaCustomer)
+	p.Shipping = firstJSON(top.shipping, context.shipping)
+	return true
+}
+
+// read reads the member of that name.
+func (p *PaymentRequest) read(r *strictjson.Reader, name []byte) (fits bool) {
+	switch string(name) {
+	case paymentRequestID:
+		return strictjson.Text(r, &p.PaymentRequestID)
+	case "payment_request_reference":
+		return strictjson.Text(r, &p.PaymentRequestReference)
+	case "state":
+		return strictjson.Text(r, &p.State)
+	case "previous_state":
+		return strictjson.Text(r, &p.PreviousState)
+	case "state_reason":
+		return strictjson.Text(r, &p.StateReason)
+	case "payment_transaction_id":
+		return strictjson.Text(r, &p.PaymentTransactionID)
+	case "amount":
+		return strictjson.New(r, &p.Amount, r.Int)
+	case "currency":
+		return strictjson.Text(r, &p.Currency)
+	case "expires_at":
+		return r.Time(&p.ExpiresAt)
+	case "created_at":
+		return r.Time(&p.CreatedAt)
+	case "updated_at":
+		return r.Time(&p.UpdatedAt)
+	default:
+		return false
+	}
+}
+
+// wandering are the members whose place Klarna's texts and the published integrations do not agree on, so both places are read; nor on the
+// name of the token, so all of its names are, newest first.
+type wandering struct {
+	sessionToken          Secret
+	interoperabilityToken Secret
+	paymentToken          Secret
+	klarnaCustomer        RawJSON
+	shipping              RawJSON
+}
+
+func (w *wandering) read(r *strictjson.Reader, name []byte) (fits bool) {
+	switch string(name) {
+	case "klarna_network_session_token":
+		return r.Secret(&w.sessionToken)
+	case "interoperability_token":
+		return r.Secret(&w.interoperabilityToken)
+	case "payment_token":
+		return r.Secret(&w.paymentToken)
+	case "klarna_customer":
+		return r.Raw(&w.klarnaCustomer)
+	case "shipping":
+		return r.Raw(&w.shipping)
+	default:
+		return false
+	}
 }
 
 func firstJSON(candidates ...RawJSON) RawJSON {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -47,11 +48,12 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 // ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by errors.Is; with a KeySource, it can be
 // ErrKeySource or the context's, which say nothing about the delivery.
 func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
-	signature, err := signatureOf(header)
+	signatures, ids := signatureHeaders(header)
+	signature, err := signatureOf(signatures)
 	if err != nil {
 		return err
 	}
-	id, err := keyIDOf(header)
+	id, err := keyIDOf(ids)
 	if err != nil {
 		return err
 	}
@@ -77,41 +79,51 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 	}
 }
 
+// digest is the HMAC-SHA256 of a body, or what a delivery claims it to be.
+type digest [sha256.Size]byte
+
 // signed reports whether one of the keys made the signature. All of a digest is computed and all of it compared, in a time that does not depend on
 // where the first wrong byte is: nothing can be learnt by trying signatures.
-func signed(signature []byte, keys []Key, body []byte) bool {
+func signed(signature digest, keys []*signer, body []byte) bool {
 	for _, k := range keys {
-		if hmac.Equal(signature, digest(k.Secret, body)) {
+		if equal(signature, k.digest(body)) {
 			return true
 		}
 	}
 	return false
 }
 
-func signatureOf(header http.Header) ([]byte, error) {
-	values := headerValues(header, HeaderSignature)
+// equal takes the same time for any two digests.
+func equal(signature, computed digest) bool { return hmac.Equal(signature[:], computed[:]) }
+
+func signatureOf(values []string) (digest, error) {
+	var d digest
 	switch len(values) {
 	case 0:
-		return nil, ErrNoSignature
+		return d, ErrNoSignature
 	case 1:
 	default:
-		return nil, ErrMalformedSignature
+		return d, ErrMalformedSignature
 	}
-	text := values[0]
-	if len(text) != hex.EncodedLen(sha256.Size) || strings.ToLower(text) != text {
-		return nil, ErrMalformedSignature
+	var text [2 * len(d)]byte
+	if len(values[0]) != len(text) {
+		return d, ErrMalformedSignature
 	}
-	signature, err := hex.DecodeString(text)
-	if err != nil {
-		return nil, ErrMalformedSignature
+	copy(text[:], values[0])
+	if _, err := hex.Decode(d[:], text[:]); err != nil {
+		return d, ErrMalformedSignature
 	}
-	return signature, nil
+	// Decoding takes digits of either case; Klarna's are lower.
+	if hex.Encode(text[:], d[:]); values[0] != string(text[:]) {
+		return d, ErrMalformedSignature
+	}
+	return d, nil
 }
 
 // keyIDOf is the key that the delivery names, "" for none. Two different names are none that can be known.
-func keyIDOf(header http.Header) (string, error) {
+func keyIDOf(values []string) (string, error) {
 	var id string
-	for _, value := range headerValues(header, HeaderSigningKeyID) {
+	for _, value := range values {
 		switch value = strings.TrimSpace(value); {
 		case value == "":
 		case id != "" && value != id:
@@ -123,23 +135,30 @@ func keyIDOf(header http.Header) (string, error) {
 	return id, nil
 }
 
-// headerValues finds a header whatever the case of its name: headers that came through a queue or a gateway are often
+// signatureHeaders finds the two headers whatever the case of their names: headers that came through a queue or a gateway are often
 // not in Go's form.
-func headerValues(header http.Header, name string) []string {
-	var values []string
-	for n, v := range header {
-		if strings.EqualFold(n, name) {
-			values = append(values, v...)
+func signatureHeaders(header http.Header) (signatures, ids []string) {
+	for name, values := range header {
+		switch {
+		case len(name) == len(HeaderSignature) && strings.EqualFold(name, HeaderSignature):
+			signatures = join(signatures, values)
+		case len(name) == len(HeaderSigningKeyID) && strings.EqualFold(name, HeaderSigningKeyID):
+			ids = join(ids, values)
 		}
 	}
-	return values
+	return signatures, ids
+}
+
+// join copies only where there is something to join.
+func join(values, more []string) []string {
+	if values == nil {
+		return more
+	}
+	return slices.Concat(values, more)
 }
 
 // Sign returns the signature of a body: what Klarna writes into Klarna-Signature, for tests of a receiver.
-func Sign(secret Secret, body []byte) string { return hex.EncodeToString(digest(secret, body)) }
-
-func digest(secret Secret, body []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
-	mac.Write(body)
-	return mac.Sum(nil)
+func Sign(secret Secret, body []byte) string {
+	d := newSigner(Key{Secret: secret}).digest(body)
+	return hex.EncodeToString(d[:])
 }

@@ -209,7 +209,7 @@ func TestAKeyPrintsNoSecret(t *testing.T) {
 }
 
 // Nothing can be learnt of the right signature by trying wrong ones: whichever byte is the first to differ, the same is done. That is so by construction,
-// and the construction is what this test holds: the decoded signature is used in one place, as an argument of hmac.Equal over the whole digest.
+// and the construction is what this test holds: the decoded signature is used in one place, which is an argument of hmac.Equal over the whole digest.
 func TestVerifyComparesSignaturesInConstantTimeAlone(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "verifier.go", nil, 0)
 	if err != nil {
@@ -231,6 +231,8 @@ func TestVerifyComparesSignaturesInConstantTimeAlone(t *testing.T) {
 				case *ast.AssignStmt, *ast.Field:
 				case *ast.CallExpr:
 					uses = append(uses, types.ExprString(parent))
+				case *ast.SliceExpr:
+					uses = append(uses, types.ExprString(stack[len(stack)-2].(ast.Expr)))
 				default:
 					uses = append(uses, fmt.Sprintf("%T", parent))
 				}
@@ -240,7 +242,10 @@ func TestVerifyComparesSignaturesInConstantTimeAlone(t *testing.T) {
 		})
 		return uses
 	}
-	if diff := cmp.Diff([]string{"hmac.Equal(signature, digest(k.Secret, body))"}, uses("signed")); diff != "" {
+	if diff := cmp.Diff([]string{"hmac.Equal(signature[:], computed[:])"}, uses("equal")); diff != "" {
+		t.Errorf("uses of the signature in equal (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"equal(signature, k.digest(body))"}, uses("signed")); diff != "" {
 		t.Errorf("uses of the signature in signed (-want +got):\n%s", diff)
 	}
 	passed := "signed(signature, held.candidates(id), body)"
@@ -278,6 +283,42 @@ func aTypicalBody() []byte {
 		`"klarna_customer":{"customer_profile":{"given_name":"Alice","family_name":"Test","email":"alice@example.com","phone":"+46701234567","date_of_birth":"1980-01-01"},` +
 		`"address":{"street_address":"Mainzer Landstraße 50","postal_code":"60325","city":"Frankfurt am Main","country":"DE"}}}}}`
 	return []byte(text)
+}
+
+func TestVerifyAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("under the race detector, pools drop what they are given")
+	}
+	v, text := newVerifier(t, webhook.Key{ID: "another", Secret: webhook.NewSecret(sign("another", nil))}, webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}), aTypicalBody()
+	header := http.Header{"Klarna-Signature": {sign(secret, text)}, "Klarna-Signing-Key-Id": {keyID}, "Content-Type": {"application/json"}}
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		if err := v.Verify(ctx, header, text); err != nil {
+			t.Error(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestATypedWebhookAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("under the race detector, pools drop what they are given")
+	}
+	v, text := newVerifier(t), aTypicalBody()
+	header := http.Header{"Klarna-Signature": {sign(secret, text)}, "Klarna-Signing-Key-Id": {keyID}}
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		event, err := v.Parse(ctx, header, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := event.PaymentRequest(); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 12 {
+		t.Errorf("%v allocations, want at most 12", n)
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {

@@ -142,7 +142,6 @@ func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, w
 			p.MayHaveRun = mayHaveRun
 			p.LeaseUntil = time.Time{}
 		}
-		p.MayHaveRun = p.MayHaveRun || mayHaveRun
 		p.DueAt = c.time().Add(c.backoff(p.Tries))
 		return true
 	})

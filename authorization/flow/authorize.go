@@ -104,7 +104,6 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 	return c.end(ctx, p, StateAuthorized, "", func() {
 		p.Transaction = outcome.PaymentTransaction.PaymentTransactionID
 		p.Approved = &amount
-		p.Reason = ""
 	})
 }
 
@@ -168,8 +167,9 @@ func (c *Coordinator) newPurchase(from *Purchase) (*purchase, error) {
 	return p, err
 }
 
-// patience is how long a caller waits for somebody else who is at the same purchase.
-const patience = 10 * time.Second
+// patience is how long a caller waits for somebody else who is at the same purchase: longer than a lease, so that a caller who repeats what died in the
+// middle has an answer, and not only word that there is none.
+const patience = lease + 5*time.Second
 
 // Begin records a purchase, makes its first authorize call and records the outcome. A repeat, by a client that tries again, after a crash or
 // on another replica, gets the same purchase and the same answer, however far it has come meanwhile.

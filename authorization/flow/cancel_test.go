@@ -216,6 +216,30 @@ func TestACrashInTheMiddleOfACancelationIsMadeGood(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 }
 
+func TestACrashBeforeACancelationBeginsIsMadeGoodAtOnce(t *testing.T) {
+	t.Run("of what waits for its customer", func(t *testing.T) {
+		s := newScene(t)
+		r := s.replica()
+		s.stepUp(r, orderID)
+		r.writesOnce(flow.StateCanceling, func(do func() error) error { defer r.die(); return do() })
+		_, _ = r.Cancel(t.Context(), orderID)
+		s.recovers(s.replica())
+		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+	})
+	t.Run("of what was canceled while it began", func(t *testing.T) {
+		s := newScene(t)
+		r := s.replica()
+		s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+		_, err := r.Begin(t.Context(), s.order(orderID))
+		s.unknown(err)
+		r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error { defer r.die(); return do() })
+		_, _ = r.Cancel(t.Context(), orderID)
+		s.stands(orderID, flow.StateAwaitingCustomer, "")
+		s.recovers(s.replica())
+		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
+	})
+}
+
 func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

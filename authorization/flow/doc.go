@@ -37,7 +37,7 @@
 //	AWAITING_CUSTOMER ──┬─────────────────────────────────→ DECLINED, EXPIRED, CANCELED
 //	  │ approved     ↑  └ abandoned, canceled, other amount
 //	  ↓              │           ↓
-//	FINALIZING       └─────── CANCELING ──────────────────→ CANCELED, EXPIRED, DECLINED, REJECTED
+//	FINALIZING       └─────── CANCELING ──────────────────→ CANCELED, EXPIRED, DECLINED, REJECTED, UNKNOWN
 //	  │ └ refused ───────────────↑
 //	  └───────────────────────────────────────────────────→ AUTHORIZED, DECLINED, CANCELED, EXPIRED, UNKNOWN
 //

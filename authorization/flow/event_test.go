@@ -237,6 +237,12 @@ func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 	r := s.replica()
 	s.stepUp(r, orderID)
 	calls := len(s.klarna.Requests())
+	r.writes(func(operation string, record flow.Record, do func() error) error {
+		if operation == "FindPaymentRequest" && record.PaymentRequestID == "" {
+			t.Error("the store is asked for the payment request of purchases that have none")
+		}
+		return do()
+	})
 	for name, foreign := range map[string]*webhook.Event{
 		"none":                                nil,
 		"of another's payment request":        completed("krn:payment:eu1:request:another"),

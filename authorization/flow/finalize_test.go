@@ -178,6 +178,21 @@ func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
 		s.stands(orderID, flow.StateCanceled, "PARTNER_CANCELED")
 		s.paid()
 	})
+	t.Run("after it was read, while another died over the final call", func(t *testing.T) {
+		s := newScene(t)
+		r, other := s.replica(), s.replica()
+		id := approved(s, r)
+		r.writesOnce(flow.StateFinalizing, func(do func() error) error {
+			other.meetsOnce(http.MethodPost, func(*http.Request, roundTrip) (*http.Response, error) { other.die(); return nil, errDead })
+			_, _ = other.HandleReturn(t.Context(), orderID)
+			cancel(s, id)
+			s.klarna.Advance(21 * time.Second)
+			return do()
+		})
+		status, err := r.HandleReturn(t.Context(), orderID) // which reads again
+		s.wants(status, err, flow.StateCanceled)
+		s.paid()
+	})
 	t.Run("after a final call that did not arrive", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -368,6 +383,15 @@ func TestAFinalCallThatKlarnaRefusesLetsTheCustomerGo(t *testing.T) {
 			r := s.replica()
 			approved(s, r)
 			s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: status})
+			r.meetsOnce(http.MethodDelete, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				if err := s.replica().HandleEvent(t.Context(), completed(s.status(orderID).PaymentRequestID)); err != nil {
+					t.Error(err)
+				}
+				if n := s.calls(cancelCall); n != 0 {
+					t.Error("another cancels at the same time")
+				}
+				return pass(request)
+			})
 			got, err := r.HandleReturn(t.Context(), orderID)
 			s.wants(got, err, flow.StateRejected)
 			if got.Reason != reason || s.atKlarna() != "CANCELED" {
@@ -396,6 +420,38 @@ func TestARefusalAfterAFinalCallThatMayHaveRunLetsNobodyGo(t *testing.T) {
 			s.stands(orderID, flow.StateFinalizing, "")
 			status, err := r.HandleReturn(t.Context(), orderID)
 			s.wants(status, err, flow.StateAuthorized)
+			s.paid(118_00)
+		})
+	}
+}
+
+func TestARefusalAfterACrashLetsNobodyGo(t *testing.T) {
+	for name, before := range map[string]func(s *scene){
+		"of the final call": func(*scene) {},
+		"of its repeat, where the first was not sent": func(s *scene) {
+			r := s.replica()
+			r.meetsOnce(http.MethodPost, unreachable)
+			s.notSent(s.fails(r))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r, other := s.replica(), s.replica()
+			approved(s, r)
+			before(s)
+			r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				defer r.die()
+				return pass(request)
+			})
+			_, _ = r.HandleReturn(t.Context(), orderID)
+			s.paid(118_00)
+			s.klarna.Advance(21 * time.Second)
+			s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 404})
+			s.recovers(other)
+			s.stands(orderID, flow.StateFinalizing, "")
+			s.klarna.Advance(2 * time.Second)
+			s.recovers(other)
+			s.stands(orderID, flow.StateAuthorized, "")
 			s.paid(118_00)
 		})
 	}

@@ -20,7 +20,7 @@ type Transition struct {
 
 // deliver reports what is unreported. What fails is left to recovery, and is no failure of the step that was made.
 func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
-	if c.report == nil || len(p.Unreported) == 0 {
+	if c.report == nil || len(p.Unreported) == 0 && (!p.State.Final() || p.DueAt.IsZero()) {
 		return
 	}
 	ctx, cancel := recording(ctx)
@@ -42,6 +42,13 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 			p.Unreported = p.Unreported[1:]
 		}
 		switch now := c.time(); {
+		case p.State.Final() && len(p.Unreported) == 0:
+			// Also where this report failed: then somebody else's of the same succeeded meanwhile.
+			if p.DueAt.IsZero() && before == 0 {
+				return false
+			}
+			p.DueAt, p.Tries = time.Time{}, 0
+			return true
 		case failed:
 			p.Tries++
 			again := now.Add(c.backoff(p.Tries))
@@ -49,8 +56,6 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 				p.DueAt = again
 			}
 			return true
-		case p.State.Final() && len(p.Unreported) == 0:
-			p.DueAt, p.Tries = time.Time{}, 0
 		}
 		return len(p.Unreported) != before
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -123,7 +122,7 @@ func TestAReportThatFailsIsRepeatedUntilItSucceeds(t *testing.T) {
 	}
 	s.pass(r, 10*time.Minute, 5*time.Second)
 	tries := len(s.told.all())
-	if tries < 10 || tries > 40 {
+	if tries < 10 || tries > 25 {
 		t.Errorf("%d tries in 10 minutes, want them to back off to a minute", tries)
 	}
 	if !strings.Contains(s.log.String(), down.Error()) {
@@ -252,16 +251,15 @@ func TestWithoutAReportNothingIsKeptToBeReported(t *testing.T) {
 
 func TestAReportIsMadeThoughTheCallerHasLeft(t *testing.T) {
 	s := newScene(t)
-	r := s.replica()
+	r := s.replica(flow.WithReport(func(ctx context.Context, transition flow.Transition) error {
+		return errors.Join(ctx.Err(), s.told.report(ctx, transition))
+	}))
 	ctx, cancel := context.WithCancel(t.Context())
-	r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
-		defer cancel()
-		answer, err := pass(request)
-		return answer, err
-	})
 	r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error { cancel(); return do() })
 	_, _ = r.Begin(ctx, s.order(orderID))
 	s.klarna.Advance(time.Minute)
 	s.recovers(r)
-	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
+	if got := ids(s.told.all()); !slices.Equal(got, []string{"order-1#1"}) {
+		t.Errorf("told %q", got)
+	}
 }

@@ -4,6 +4,8 @@
 //	go run ./examples/serverside                    the customer approves
 //	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, duplicate-webhook, lost-webhook
 //	go run ./examples/serverside -json              the steps as JSON lines
+//	go run ./examples/serverside -state FILE        what the parties know is kept in FILE: killed at any step and started again, the
+//	                                                program completes the payment; -kill 11 kills it at step 11
 //
 // With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway talks to Klarna's test
 // host instead of the built-in Klarna, prints the URL for you to open, and polls, since no webhook reaches it.
@@ -38,6 +40,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	flags.SetOutput(stderr)
 	name := flags.String("scenario", "approve", "what happens: "+strings.Join(scenarioNames(), ", "))
 	asJSON := flags.Bool("json", false, "print the steps as JSON lines")
+	file := flags.String("state", "", "keep what the parties know in this `FILE`, and go on with what an earlier run left unfinished")
+	kill := flags.Int("kill", 0, "kill this program, as a crash does, when it comes to this `step`")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -45,7 +49,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return 2
 	}
 	journal := newJournal(stdout, *asJSON)
-	ending, err := play(ctx, *name, getenv, journal)
+	journal.kill = *kill
+	ending, err := play(ctx, *name, *file, getenv, journal)
 	journal.close()
 	if err != nil {
 		fmt.Fprintln(stderr, "serverside: "+explain(err))
@@ -55,15 +60,28 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return 0
 }
 
-func play(ctx context.Context, name string, getenv func(string) string, journal *journal) (ending, error) {
+func play(ctx context.Context, name, file string, getenv func(string) string, journal *journal) (end ending, err error) {
 	play, ok := scenarios[name]
 	if !ok {
 		return ending{}, fmt.Errorf("there is no scenario %q; choose one of %s", name, strings.Join(scenarioNames(), ", "))
 	}
+	state, err := openState(ctx, file)
+	if err != nil {
+		return ending{}, err
+	}
+	defer func() {
+		if err == nil {
+			err = state.finish(context.WithoutCancel(ctx))
+		}
+		err = errors.Join(err, state.close())
+	}()
+	if state.resumed {
+		journal.say("Going on with " + state.order + " of an earlier run.")
+	}
 	key, account := getenv("KLARNA_API_KEY"), getenv("KLARNA_PARTNER_ACCOUNT_ID")
 	switch {
 	case key == "" && account == "":
-		return playWithDouble(ctx, journal, play)
+		return playWithDouble(ctx, journal, state, play)
 	case key == "":
 		return ending{}, errors.New("KLARNA_API_KEY is not set, but KLARNA_PARTNER_ACCOUNT_ID is; set both, or neither for the built-in Klarna")
 	case account == "":
@@ -71,7 +89,7 @@ func play(ctx context.Context, name string, getenv func(string) string, journal 
 	case name != "approve":
 		return ending{}, fmt.Errorf("the scenario %s needs the built-in Klarna: unset KLARNA_API_KEY and KLARNA_PARTNER_ACCOUNT_ID", name)
 	}
-	return playWithTestHost(ctx, journal, key, account, getenv("KLARNA_BASE_URL"))
+	return playWithTestHost(ctx, journal, state, key, account, getenv("KLARNA_BASE_URL"))
 }
 
 // explain makes one clear line of an error, with what to do about it where that is known.

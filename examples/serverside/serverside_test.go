@@ -5,10 +5,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +32,66 @@ var endings = map[string]string{
 	"expire":            `payment expired \(the customer never acted\)`,
 	"duplicate-webhook": `payment approved once: ` + transactionID + ` \(the webhook came twice\)`,
 	"lost-webhook":      `payment approved without its webhook: ` + transactionID + ` \(the payment request was read instead\)`,
+}
+
+// TestMain lets a test run the program in a process of its own, to be killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("SERVERSIDE_TEST_RUN") != "" {
+		os.Exit(run(context.Background(), os.Args[1:], noEnvironment, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+func program(ctx context.Context, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, os.Args[0], arguments...)
+	command.Env = append(os.Environ(), "SERVERSIDE_TEST_RUN=1")
+	return command
+}
+
+func TestKilledAtAnyStepItCompletesThePaymentWhenItIsStartedAgain(t *testing.T) {
+	whole, err := program(t.Context()).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := len(lines(string(whole))) - 1
+	if steps < 10 {
+		t.Fatalf("only %d steps", steps)
+	}
+	for step := 1; step <= steps; step++ {
+		t.Run(fmt.Sprintf("step %d", step), func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "purchases.db")
+			if err := program(t.Context(), "-state", file, "-kill", strconv.Itoa(step)).Run(); err == nil {
+				t.Fatal("it was not killed")
+			}
+			printed, err := program(t.Context(), "-state", file).Output()
+			if err != nil {
+				t.Fatalf("%v after\n%s", err, printed)
+			}
+			got := lines(string(printed))
+			if last := got[len(got)-1]; !regexp.MustCompile("^payment approved: " + transactionID + "$").MatchString(last) {
+				t.Errorf("last line %q", last)
+			}
+			if want := "Going on with order-"; !strings.Contains(string(printed), want) {
+				t.Errorf("it did not say %q in\n%s", want, printed)
+			}
+		})
+	}
+}
+
+func TestAFinishedOrderIsFollowedByAnother(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "purchases.db")
+	seen := map[string]bool{}
+	for range 2 {
+		printed, err := program(t.Context(), "-state", file).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[regexp.MustCompile("payment approved: "+transactionID).FindString(string(printed))] = true
+	}
+	if len(seen) != 2 || seen[""] {
+		t.Errorf("the payments %v", seen)
+	}
 }
 
 func noEnvironment(string) string { return "" }

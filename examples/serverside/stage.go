@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,14 +27,21 @@ type stage struct {
 	failure error // the first call to Klarna that failed
 }
 
-// serve starts a server on a free port of the loopback interface and returns its URL.
-func (s *stage) serve(ctx context.Context, handler func(url string) (http.Handler, error)) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+// serve starts a party's server on the loopback interface and returns its URL.
+func (s *stage) serve(ctx context.Context, kept *state, party string, handler func(url string) (http.Handler, error)) (string, error) {
+	address, err := kept.address(ctx, party)
 	if err != nil {
 		return "", err
 	}
-	address := "http://" + listener.Addr().String()
-	h, err := handler(address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return "", err
+	}
+	if err := kept.keepAddress(ctx, party, listener.Addr().String()); err != nil {
+		return "", errors.Join(err, listener.Close())
+	}
+	url := "http://" + listener.Addr().String()
+	h, err := handler(url)
 	if err != nil {
 		return "", errors.Join(err, listener.Close())
 	}
@@ -45,14 +51,13 @@ func (s *stage) serve(ctx context.Context, handler func(url string) (http.Handle
 		// It ends with http.ErrServerClosed when close ends it.
 		_ = server.Serve(listener)
 	}()
-	return address, nil
+	return url, nil
 }
 
 // setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is told the gateway's
 // webhook URL and returns the key that Klarna will sign with.
-func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
-	reference := "order-" + strings.ToLower(rand.Text()[:8])
-	s := &stage{paymentID: "pay-" + reference}
+func setUp(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
+	s := &stage{paymentID: "pay-" + kept.order}
 	options := []klarna.Option{
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return j.tap().Transport(gatewayParty, klarnaParty, next)
@@ -68,18 +73,21 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 	if err != nil {
 		return nil, err
 	}
-	coordinator, err := flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()))
+	coordinator, err := flow.New(client, kept.purchases, kept.sealSecret)
 	if err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(ctx)
 	s.stop = stop
 	s.recovery.Go(func() { coordinator.Run(running) })
-	gatewayURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
+	gatewayURL, err := s.serve(ctx, kept, gatewayParty, func(url string) (http.Handler, error) {
 		var verifier *webhook.Verifier
 		if subscribe != nil {
-			var err error
-			if verifier, err = webhook.NewVerifier(subscribe(url + "/klarna/webhook")); err != nil {
+			key, err := kept.signingKey(func() webhook.Key { return subscribe(url + "/klarna/webhook") })
+			if err != nil {
+				return nil, err
+			}
+			if verifier, err = webhook.NewVerifier(key); err != nil {
 				return nil, err
 			}
 		}
@@ -95,9 +103,9 @@ func setUp(ctx context.Context, j *journal, apiKey, account, baseURL string, sub
 	if err != nil {
 		return s, err
 	}
-	merchantURL, err := s.serve(ctx, func(url string) (http.Handler, error) {
+	merchantURL, err := s.serve(ctx, kept, merchantParty, func(url string) (http.Handler, error) {
 		toGateway := &http.Client{Transport: j.tap().Transport(merchantParty, gatewayParty, new(http.Transport))}
-		return newMerchant(url, gatewayURL, toGateway, reference).mux, nil
+		return newMerchant(url, gatewayURL, toGateway, kept.order).mux, nil
 	})
 	if err != nil {
 		return s, err

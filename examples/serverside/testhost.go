@@ -12,11 +12,11 @@ import (
 
 // playWithTestHost plays the journey with Klarna's test host and a person as the customer. No webhook reaches a program on
 // loopback, so it polls.
-func playWithTestHost(ctx context.Context, j *journal, apiKey, account, baseURL string) (ending, error) {
+func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string) (ending, error) {
 	if strings.HasPrefix(apiKey, "klarna_live_") {
 		return ending{}, errors.New("KLARNA_API_KEY is a live key; this example moves test money alone")
 	}
-	s, err := setUp(ctx, j, apiKey, account, baseURL, nil)
+	s, err := setUp(ctx, j, kept, apiKey, account, baseURL, nil)
 	if s != nil {
 		defer s.close()
 	}

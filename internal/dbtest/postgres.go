@@ -75,10 +75,11 @@ func (p *Postgres) NewDatabase(t testing.TB) (name string) {
 // Open opens a database as a replica of a program does: with a pool of its own, which is closed when the test ends.
 func (p *Postgres) Open(t testing.TB, database string) *sql.DB {
 	t.Helper()
-	return open(t, "pgx", p.dsn(database))
+	return open(t, "pgx", p.DSN(database))
 }
 
-func (p *Postgres) dsn(database string) string {
+// DSN is what another process opens a database with, by the driver pgx.
+func (p *Postgres) DSN(database string) string {
 	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
 }
 
@@ -185,7 +186,7 @@ func start(t testing.TB, a account, program, data string) (*Postgres, error) {
 		return <-ended
 	}
 	p := &Postgres{port: port}
-	if p.admin, err = sql.Open("pgx", p.dsn("postgres")); err != nil {
+	if p.admin, err = sql.Open("pgx", p.DSN("postgres")); err != nil {
 		return nil, errors.Join(err, stop())
 	}
 	patience, cancel := context.WithTimeout(ctx, 30*time.Second)

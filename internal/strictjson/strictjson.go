@@ -15,29 +15,57 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-var encoding = json.JoinOptions(
-	json.Deterministic(true),
-	json.WithMarshalers(json.JoinMarshalers(
+var (
+	encoding = encodingWith(nil)
+	writers  = json.JoinMarshalers(
 		json.MarshalToFunc(func(enc *jsontext.Encoder, s redact.Secret) error {
 			return enc.WriteToken(jsontext.String(s.Reveal()))
 		}),
 		json.MarshalToFunc(encodeTime),
-	)),
+	)
 )
+
+func encodingWith(more *json.Marshalers) json.Options {
+	return json.JoinOptions(json.Deterministic(true), json.WithMarshalers(json.JoinMarshalers(writers, more)))
+}
 
 var decoding = json.WithUnmarshalers(json.UnmarshalFromFunc(decodeTime))
 
 // Marshal encodes a value for the wire, secrets included.
 func Marshal(v any) ([]byte, error) {
-	text, err := json.Marshal(v, encoding)
+	if p, ok := v.(inPlace); ok {
+		return marshal(p.value, p.encoding)
+	}
+	return marshal(v, encoding)
+}
+
+func marshal(v any, options json.Options) ([]byte, error) {
+	text, err := json.Marshal(v, options)
 	if err != nil {
 		return nil, describe("encode", err)
 	}
 	return text, nil
 }
 
+// InPlace returns what makes Marshal encode the values of T within another value where they stand, as the P that plain makes of them: the same
+// struct without the MarshalJSON that would encode them by themselves first, and then again. The bytes are the same.
+func InPlace[T, P any](plain func(*T) *P) func(value any) any {
+	options := encodingWith(json.MarshalToFunc(func(enc *jsontext.Encoder, value *T) error {
+		return json.MarshalEncode(enc, plain(value))
+	}))
+	return func(value any) any { return inPlace{value, options} }
+}
+
+type inPlace struct {
+	value    any
+	encoding json.Options
+}
+
 // Unmarshal decodes one JSON value. Its errors say where and what kind, never what stood there.
 func Unmarshal(text []byte, v any) error {
+	if d, ok := v.(Destination); ok {
+		return Read(text, d.ReadJSON)
+	}
 	if err := json.Unmarshal(text, v, decoding); err != nil {
 		return describe("decode", err)
 	}

@@ -4,9 +4,10 @@ import "time"
 
 // WithRetention lets the server forget what is over, d later on its clock, so that one that runs for long holds no more than
 // what lives: payment requests that were canceled, declined or expired, transactions COMPLETED or CLOSED, session tokens
-// that died, with the payment requests they completed, and the records of requests and deliveries. What is forgotten is in
-// no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
-// after their first use, and session tokens a day after their end.
+// that died, with the payment requests they completed, customer tokens that were revoked, and the records of requests and
+// deliveries. What is forgotten is in no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without
+// it a server remembers all it did, as a test wants it; only idempotency keys go a day after their first use, and session
+// tokens a day after their end.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
 // WithLogLimit lets the server remember no more than the last n requests and the last n deliveries. The default is all of them,
@@ -75,6 +76,13 @@ func (s *Server) forgetTokenLater(t *sessionToken) {
 			s.forgetPaymentRequest(t.request.id)
 		}
 		delete(s.tokens, value)
+		s.drop(t)
+	})
+}
+
+func (s *Server) forgetCustomerTokenLater(t *customerToken) {
+	s.forgetLater(t.revokedAt, func() {
+		delete(s.customerTokens, t.value)
 		s.drop(t)
 	})
 }

@@ -21,7 +21,7 @@ type route struct {
 type traits int
 
 const (
-	keyed       traits = 1 << iota // needs an idempotency key
+	keyed       traits = 1 << iota // needs an idempotency key, a PUT only honours one
 	takesBody                      // needs a body
 	mayTakeBody                    // takes a body or none; routes without either trait refuse one
 	accountless                    // has no account in its path

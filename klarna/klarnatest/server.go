@@ -111,7 +111,7 @@ type config struct {
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
 // knows. It is for servers made inside a testing/synctest bubble, where a goroutine that waits for the network would stop
-// the bubble's time.
+// the bubble's time. Without a socket [WithAddr] and [WithTLS] mean nothing.
 func WithoutSocket() Option { return func(c *config) { c.socket = false } }
 
 // WithRunningClock lets the server's clock run by itself, as [Start] does. Inside a testing/synctest bubble, where the

@@ -18,8 +18,8 @@ import (
 // one ended, however that was: what a client was answered is in the file before the answer leaves. That is keys, accounts,
 // payments, tokens, idempotency keys with their answers, webhooks and those to be delivered with their attempts, the last 1000
 // requests and deliveries ([WithLogLimit]), and the clock with the time it was moved by. What fell due in between happens at the
-// start, and a delivery that the end cut short is made again. Scripted faults and answers are not kept. payment_request_url follows the address that the server has now; what was
-// answered or sent before stays as it was.
+// start, and a delivery that the end cut short is made again. Scripted faults and answers are not kept. payment_request_url
+// follows the address that the server has now; what was answered or sent before stays as it was.
 //
 // A file that does not exist is made, with mode 0600, since it holds keys, tokens and what customers told. The start fails on
 // one that is damaged, is of another version of the format, or is in use by another server, which a file beside it tells, with

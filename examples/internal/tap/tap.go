@@ -64,6 +64,16 @@ func (begin Begin) Webhooks(from, to string, next http.Handler) http.Handler {
 	})
 }
 
+// Handler taps what a party is asked by browsers. What the answers hold is not told.
+func (begin Begin) Handler(from, to string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end := begin(from, to, call(r), facts(nil, r.URL.Query().Get))
+		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorded, r)
+		end(result(recorded.status, nil, w.Header().Get("Location")))
+	})
+}
+
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -73,6 +83,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController reach what is below.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // call is method and path without the account, which is the same in all of them, and without what makes ids long.
 func call(r *http.Request) string {

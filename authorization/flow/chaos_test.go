@@ -1,0 +1,142 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/internal/chaos"
+)
+
+// A crash before and after every step of every journey and, with CHAOS_PURCHASES, every other harm at each step.
+func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
+	_, _, full, err := chaos.Size(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	depth := chaos.Deaths
+	switch {
+	case os.Getenv("CHAOS_PAIRS") != "":
+		depth = chaos.Pairs
+	case full:
+		depth = chaos.Harms
+	}
+	synctest.Test(t, func(t *testing.T) {
+		result, err := chaos.EveryStep(t.Context(), "memory", flow.NewMemoryStore(), depth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examine(t, result)
+	})
+}
+
+// Everything at once, on four replicas. CHAOS_PURCHASES and CHAOS_SEED say how much of it, and what.
+func TestNoChaosLosesOrRepeatsAPayment(t *testing.T) {
+	seed, purchases, _, err := chaos.Size(500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		store := flow.NewMemoryStore()
+		result, err := chaos.AtRandom(t.Context(), chaos.Config{
+			Store: "memory", Open: func() (flow.Store, error) { return store, nil },
+			Seed: seed, Purchases: purchases, Replicas: 4,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		examine(t, result)
+	})
+}
+
+func examine(t *testing.T, r *chaos.Result) {
+	t.Helper()
+	t.Log(r)
+	for i, v := range r.Violations {
+		if i == 20 {
+			t.Fatalf("and %d more", len(r.Violations)-i)
+		}
+		t.Error(v)
+	}
+	// Without these the test would show nothing.
+	if r.Crashes == 0 || r.Duplicates == 0 || r.Transactions == 0 || r.AuthorizeCalls <= int64(r.Transactions) {
+		t.Error("nothing crashed, or nothing was repeated")
+	}
+}
+
+// A store that does not keep its word shows, or the tests above would show nothing.
+func TestChaosIsSeenToNoticeABrokenStore(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		store func(*flow.MemoryStore) flow.Store
+	}{
+		{"updates over whatever version there is", func(s *flow.MemoryStore) flow.Store { return &careless{MemoryStore: s} }},
+		{"forgets what it said it had stored", func(s *flow.MemoryStore) flow.Store { return &forgetful{MemoryStore: s} }},
+		{"creates over what there is", func(s *flow.MemoryStore) flow.Store { return &overwriting{MemoryStore: s} }},
+		{"loses what it handed out", func(s *flow.MemoryStore) flow.Store { return &losing{MemoryStore: s} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := tc.store(flow.NewMemoryStore())
+				result, err := chaos.AtRandom(t.Context(), chaos.Config{
+					Store: tc.name, Open: func() (flow.Store, error) { return store, nil },
+					Seed: 2512, Purchases: 250, Replicas: 4,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Log(result)
+				if len(result.Violations) == 0 {
+					t.Error("nobody noticed")
+				}
+			})
+		})
+	}
+}
+
+type careless struct{ *flow.MemoryStore }
+
+func (s *careless) Update(ctx context.Context, r flow.Record) error {
+	if now, err := s.Load(ctx, r.ID); err == nil {
+		r.Version = now.Version
+	}
+	return s.MemoryStore.Update(ctx, r)
+}
+
+type forgetful struct {
+	*flow.MemoryStore
+	updates atomic.Int64
+}
+
+func (s *forgetful) Update(ctx context.Context, r flow.Record) error {
+	if s.updates.Add(1)%30 == 0 {
+		return nil
+	}
+	return s.MemoryStore.Update(ctx, r)
+}
+
+type overwriting struct{ *flow.MemoryStore }
+
+func (s *overwriting) Create(ctx context.Context, r flow.Record) error {
+	err := s.MemoryStore.Create(ctx, r)
+	if errors.Is(err, flow.ErrExists) {
+		now, err := s.Load(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		r.Version = now.Version
+		return s.Update(ctx, r)
+	}
+	return err
+}
+
+type losing struct{ *flow.MemoryStore }
+
+func (s *losing) ClaimDue(ctx context.Context, now, _ time.Time, limit int) ([]flow.Record, error) {
+	return s.MemoryStore.ClaimDue(ctx, now, now.AddDate(1, 0, 0), limit)
+}

@@ -1,0 +1,195 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// initiate answers Klarna's browser SDK, which calls it when the customer clicks Klarna's button. What it is sent comes from a browser: the
+// amount and everything else that matters comes from the session.
+func (c *Checkout) initiate(w http.ResponseWriter, r *http.Request, s *session) {
+	var in struct {
+		SessionToken    string `json:"klarnaNetworkSessionToken"`
+		PaymentOptionID string `json:"paymentOptionId"`
+	}
+	if !readJSON(w, r, &in) {
+		return
+	}
+	next := c.begin(r.Context(), s, in.PaymentOptionID, klarna.NewSecret(in.SessionToken))
+	switch {
+	case next.atKlarna != "":
+		writeJSON(w, http.StatusOK, map[string]string{"paymentRequestUrl": next.atKlarna})
+	case next.here != "":
+		writeJSON(w, http.StatusOK, map[string]string{"returnUrl": c.URL + next.here})
+	default:
+		// An error makes the SDK's promise reject, and the page says why.
+		writeJSON(w, next.status, map[string]string{"error_code": next.code, "message": next.message})
+	}
+}
+
+// pay takes the page's form: Klarna without JavaScript, and the other payment methods.
+func (c *Checkout) pay(w http.ResponseWriter, r *http.Request, s *session) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	var next next
+	switch r.PostFormValue("method") {
+	case "klarna":
+		next = c.begin(r.Context(), s, r.PostFormValue("payment_option_id"), klarna.Secret{})
+	case "card":
+		next = c.payOtherwise(r.Context(), s)
+	default:
+		c.sorry(w, http.StatusBadRequest, "That did not work", "Please go back and choose how to pay.")
+		return
+	}
+	switch {
+	case next.atKlarna != "":
+		http.Redirect(w, r, next.atKlarna, http.StatusSeeOther)
+	case next.here != "":
+		http.Redirect(w, r, next.here, http.StatusSeeOther)
+	default:
+		c.showPlain(w, r, s, next.status, next.message)
+	}
+}
+
+// next is where a customer goes who has chosen how to pay: to Klarna, to a page of the checkout, or nowhere.
+type next struct {
+	atKlarna, here string
+	status         int
+	code, message  string
+}
+
+func nowhere(status int, code, message string) next {
+	return next{status: status, code: code, message: message}
+}
+
+// begin begins to pay with Klarna, or goes on with it: a repeated click, a reload and a second tab are the same purchase. Once it has ended
+// without payment there is another, because Klarna answers a repeat of the same one with the same answer.
+func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) next {
+	done, err := s.takeTurn(ctx)
+	if err != nil {
+		return unavailable
+	}
+	defer done()
+	if s.otherwise.Load() {
+		return next{here: s.path() + "/return"}
+	}
+	repeated, err := c.prepareAttempt(ctx, s)
+	if err != nil {
+		c.failed(ctx, "the state of a purchase", s, err)
+		return unavailable
+	}
+	purchase, err := c.beginPurchase(ctx, s, paymentOptionID, token)
+	if repeated && err == nil && (purchase.State == flow.StateExpired || purchase.State == flow.StateCanceled) {
+		// The customer was too late for that one, and is here for another.
+		s.attempt.Add(1)
+		purchase, err = c.beginPurchase(ctx, s, paymentOptionID, token)
+	}
+	switch {
+	case errors.Is(err, flow.ErrRejected):
+		c.failed(ctx, "Klarna refused a purchase", s, err)
+	case err != nil:
+		// It may have reached Klarna: the same click repeats the same call, and recovery goes on with it meanwhile.
+		c.failed(ctx, "begin a purchase", s, err)
+		return unavailable
+	}
+	switch purchase.State {
+	case flow.StateAwaitingCustomer:
+		return next{atKlarna: purchase.PaymentRequestURL}
+	case flow.StateAuthorized, flow.StateFinalizing:
+		return next{here: s.path() + "/return"}
+	case flow.StateDeclined, flow.StateRejected, flow.StateCanceled, flow.StateExpired:
+		return nowhere(http.StatusPaymentRequired, string(purchase.State), notices[purchase.State])
+	case flow.StateUnknown:
+		return nowhere(http.StatusConflict, string(purchase.State), notices[purchase.State])
+	default:
+		return unavailable
+	}
+}
+
+var unavailable = nowhere(http.StatusServiceUnavailable, "UNAVAILABLE", notices[flow.StateBegun])
+
+// prepareAttempt makes sure that the present attempt is not one that has ended without payment. It reports whether that was begun before.
+func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, err error) {
+	purchase, err := c.Coordinator.Status(ctx, s.purchase())
+	switch {
+	case errors.Is(err, flow.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case statuses[purchase.State] == StatusUnpaid:
+		s.attempt.Add(1)
+		return false, nil
+	}
+	return true, nil
+}
+
+func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) (*flow.Status, error) {
+	// The state tells what the customer hopes for, and decides which page to show to one who has not paid.
+	returnURL, err := authorization.ReturnURL(c.URL+s.path()+"/return", authorization.PlaceholderState)
+	if err != nil {
+		return nil, err
+	}
+	return c.Coordinator.Begin(ctx, flow.Purchase{
+		ID:               s.purchase(),
+		PartnerAccountID: c.PartnerAccountID,
+		SessionToken:     token,
+		Request: authorization.Request{
+			Currency: s.order.Currency,
+			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
+				Amount: s.order.Amount, PaymentOptionID: paymentOptionID,
+			},
+			StepUpConfig: &authorization.StepUpConfig{
+				CustomerInteractionConfig: authorization.CustomerInteractionConfig{
+					Method: authorization.Handover, ReturnURL: returnURL,
+				},
+			},
+			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
+				PurchaseReference: s.order.Reference, LineItems: s.order.klarnaLines(),
+			},
+			KlarnaNetworkData: s.order.KlarnaNetworkData,
+		},
+	})
+}
+
+// payOtherwise stands for the other payment methods. What each of them has to do first is here: give up the payment with Klarna, and believe
+// that it is given up only when the coordinator says so. Otherwise the customer could pay twice.
+func (c *Checkout) payOtherwise(ctx context.Context, s *session) next {
+	done, err := s.takeTurn(ctx)
+	if err != nil {
+		return unavailable
+	}
+	defer done()
+	purchase, err := c.Coordinator.Cancel(ctx, s.purchase())
+	switch {
+	case errors.Is(err, flow.ErrNotFound):
+		s.otherwise.Store(true)
+	case err != nil:
+		c.failed(ctx, "cancel a purchase", s, err)
+		return stillOpen
+	case statuses[purchase.State] == StatusUnpaid:
+		s.otherwise.Store(true) // here a card would be charged
+	case statuses[purchase.State] != StatusPaid:
+		return stillOpen
+	}
+	return next{here: s.path() + "/return"}
+}
+
+var stillOpen = nowhere(http.StatusConflict, "STILL_OPEN",
+	"Your payment with Klarna has not ended yet. Please try again in a moment, so that you do not pay twice.")
+
+// notices tell a customer about a payment that was not made, or not yet. Klarna's own reasons are not for customers.
+var notices = map[flow.State]string{
+	flow.StateBegun:            "Klarna could not be reached. Please try again in a moment.",
+	flow.StateAwaitingCustomer: "You have not paid yet. Your order is kept: go on with Klarna, or choose another way to pay.",
+	flow.StateCanceling:        "Your payment with Klarna is being canceled. Please choose how to pay.",
+	flow.StateDeclined:         "Klarna did not approve this payment, and no money was taken. Please choose another way to pay.",
+	flow.StateCanceled:         "Your payment with Klarna was canceled, and no money was taken. Please choose how to pay.",
+	flow.StateExpired:          "The time to pay with Klarna ran out, and no money was taken. Please choose how to pay.",
+	flow.StateRejected:         "This order cannot be paid with Klarna, and no money was taken. Please choose another way to pay.",
+	flow.StateUnknown: "We do not know yet whether your payment with Klarna was made. Please do not pay again: we look into it " +
+		"and tell you.",
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"time"
+)
+
+// contender is one way to do what a contest is about.
+type contender struct {
+	name string
+	op   func() error
+}
+
+// contest is the same job done by several contenders, ours first.
+type contest struct {
+	title string
+	// shape says what is sent and decoded, so that nobody has to guess what is compared.
+	shape      string
+	contenders []contender
+}
+
+// ballast is a live heap, as any service has. Without one the collector would run for every few megabytes that are allocated, and be most of what is
+// measured.
+var ballast = make([]byte, 64<<20)
+
+// plan is how long to measure.
+type plan struct {
+	rounds int
+	slice  time.Duration // of one contender in one round
+}
+
+// figures are what was measured of one contender, a value a round.
+type figures struct {
+	name   string
+	nanos  []float64 // an operation
+	allocs []float64
+	bytes  []float64
+}
+
+// result is a contest that was held.
+type result struct {
+	contest contest
+	figures []figures
+}
+
+// hold runs the contenders in turn, round by round, each round beginning with another one, so that what disturbs the
+// machine disturbs all of them.
+func hold(c contest, p plan) (result, error) {
+	defer runtime.KeepAlive(ballast)
+	r := result{contest: c, figures: make([]figures, len(c.contenders))}
+	loops := make([]int, len(c.contenders))
+	for i, contender := range c.contenders {
+		r.figures[i].name = contender.name
+		var err error
+		if loops[i], err = calibrate(contender.op, p.slice); err != nil {
+			return r, fmt.Errorf("%s: %s: %w", c.title, contender.name, err)
+		}
+	}
+	for round := range p.rounds {
+		for i := range c.contenders {
+			at := (round + i) % len(c.contenders)
+			if err := r.figures[at].measure(c.contenders[at].op, loops[at]); err != nil {
+				return r, fmt.Errorf("%s: %s: %w", c.title, c.contenders[at].name, err)
+			}
+		}
+	}
+	return r, nil
+}
+
+// calibrate warms the contender up and finds how many operations fill a slice.
+func calibrate(op func() error, slice time.Duration) (int, error) {
+	for n := 1; ; n *= 2 {
+		took, err := repeat(op, n)
+		if err != nil {
+			return 0, err
+		}
+		if took >= slice/4 {
+			return max(1, int(float64(n)*float64(slice)/float64(took))), nil
+		}
+	}
+}
+
+func (f *figures) measure(op func() error, loops int) error {
+	runtime.GC()                                   // nobody pays for the garbage of the one before
+	if _, err := repeat(op, loops/4); err != nil { // pools are empty after a collection
+		return err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	took, err := repeat(op, loops)
+	if err != nil {
+		return err
+	}
+	runtime.ReadMemStats(&after)
+	n := float64(loops)
+	f.nanos = append(f.nanos, float64(took)/n)
+	f.allocs = append(f.allocs, float64(after.Mallocs-before.Mallocs)/n)
+	f.bytes = append(f.bytes, float64(after.TotalAlloc-before.TotalAlloc)/n)
+	return nil
+}
+
+func repeat(op func() error, n int) (time.Duration, error) {
+	start := time.Now()
+	for range n {
+		if err := op(); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start), nil
+}
+
+// ratio is the median over the rounds of a's time by b's.
+func (r *result) ratio(a, b string) float64 {
+	x, y := r.of(a).nanos, r.of(b).nanos
+	ratios := make([]float64, len(x))
+	for i := range x {
+		ratios[i] = x[i] / y[i]
+	}
+	return median(ratios)
+}
+
+func (r *result) of(name string) *figures {
+	i := slices.IndexFunc(r.figures, func(f figures) bool { return f.name == name })
+	if i < 0 {
+		panic("bench: no contender is named " + name)
+	}
+	return &r.figures[i]
+}
+
+// fastest is the name of the fastest of these.
+func (r *result) fastest(names ...string) string {
+	return slices.MinFunc(names, func(a, b string) int {
+		return compare(median(r.of(a).nanos), median(r.of(b).nanos))
+	})
+}
+
+func compare(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// quantile interpolates.
+func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	if low == len(sorted)-1 {
+		return sorted[low]
+	}
+	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
+}
+
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+// spread is the distance between the quartiles, as a part of the median.
+func spread(values []float64) float64 {
+	return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values)
+}
+
+// print writes the result as a table for a terminal.
+func (r *result) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%s\n%s\n\n", r.contest.title, r.contest.shape)
+	fmt.Fprintf(w, "  %-34s %12s %8s %8s %10s %8s\n", "", "median", "spread", "allocs", "bytes", "to ours")
+	ours := r.figures[0].name
+	for i := range r.figures {
+		f := &r.figures[i]
+		fmt.Fprintf(w, "  %-34s %12s %7.0f%% %8.0f %10.0f %7.2fx\n", f.name, nanos(median(f.nanos)), 100*spread(f.nanos),
+			median(f.allocs), median(f.bytes), r.ratio(f.name, ours))
+	}
+}
+
+// nanos writes a time with three digits that count.
+func nanos(n float64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%.0f ns", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.3g µs", n/1e3)
+	default:
+		return fmt.Sprintf("%.3g ms", n/1e6)
+	}
+}

@@ -1,0 +1,178 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// Config is how AtRandom goes.
+type Config struct {
+	// Store names the stores in the result; Open returns a replica's. It is called once for each replica.
+	Store string
+	Open  func() (flow.Store, error)
+	// Seed repeats all choices. It does not repeat the order in which the replicas' goroutines come to run, on which some of them act.
+	Seed      int64
+	Purchases int
+	Replicas  int
+}
+
+// AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets harms and dies now and then and is started again. When the
+// customers are done nothing breaks any more, and recovery has to bring everything to its end.
+func AtRandom(ctx context.Context, config Config) (*Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := &fleet{dice: dice{random: newRandom(config.Seed, 1)}}
+	mail := &postman{fate: f.fate, pick: func() http.Handler { return f.pick() }}
+	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
+	if err != nil {
+		return nil, err
+	}
+	defer shop.Klarna.Close()
+	shop.loseMail()
+	f.shop = shop
+	for range config.Replicas {
+		store, err := config.Open()
+		if err != nil {
+			return nil, err
+		}
+		f.slots = append(f.slots, &slot{fleet: f, store: store})
+	}
+	var running sync.WaitGroup
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, s := range f.slots {
+		if err := s.start(serving); err != nil {
+			return nil, err
+		}
+		running.Go(func() { s.run(serving) })
+	}
+	shop.open(ctx, config.Seed, config.Purchases, 700*time.Millisecond, func() Replica { return f.pick() })
+	f.calm.Store(true)
+	mail.underWay.Wait()
+	stop()
+	running.Wait()
+
+	// Whoever is left, and a store without any history in this process.
+	last, err := newLife(ctx, shop, f.slots[0].store, 4, func(int, string) harm { return none })
+	if err != nil {
+		return nil, err
+	}
+	revive := func() { _, err = last.Recover(ctx) }
+	if err := errors.Join(shop.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
+		return nil, err
+	}
+	shop.Klarna.Flush()
+	mail.underWay.Wait()
+	result, err := shop.result(ctx, last.next, last.Coordinator)
+	if err != nil {
+		return nil, err
+	}
+	result.Store, result.Seed, result.Replicas = config.Store, config.Seed, config.Replicas
+	return result, nil
+}
+
+// fleet is several replicas of one program.
+type fleet struct {
+	shop  *Shop
+	slots []*slot
+	dice  dice
+	calm  atomic.Bool
+}
+
+// slot is where one life follows the other.
+type slot struct {
+	fleet *fleet
+	store flow.Store
+	mu    sync.Mutex
+	now   *life
+}
+
+func (s *slot) start(ctx context.Context) error {
+	attempts := 1 + 2*s.fleet.dice.roll(2)
+	l, err := newLife(ctx, s.fleet.shop, s.store, attempts, s.fleet.strike)
+	if err != nil {
+		return err
+	}
+	l.latency = s.fleet.latency
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = l
+	return nil
+}
+
+// run is a replica with its recovery loop, under a supervisor that starts it again.
+func (s *slot) run(ctx context.Context) {
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	for ctx.Err() == nil {
+		l := s.life()
+		loops.Go(func() { l.Run(l.ctx) })
+		<-l.ctx.Done()
+		pause(ctx, time.Duration(s.fleet.dice.roll(3000))*time.Millisecond)
+		if err := s.start(ctx); err != nil {
+			panic(err) // its arguments are always the same
+		}
+	}
+}
+
+func (s *slot) life() *life {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// pick returns a replica that lives, if there is one at the moment.
+func (f *fleet) pick() Replica {
+	first := f.dice.roll(len(f.slots))
+	for i := range f.slots {
+		if l := f.slots[(first+i)%len(f.slots)].life(); !l.isDead() {
+			return l
+		}
+	}
+	return f.slots[first].life()
+}
+
+// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise.
+func (f *fleet) strike(_ int, op string) harm {
+	if f.calm.Load() {
+		return none
+	}
+	most := 200
+	if op == "store.claim_due" {
+		most *= 10 // there are many that find nothing
+	}
+	switch n := f.dice.roll(most); {
+	case n == 0:
+		return dieBefore
+	case n == 1:
+		return dieAfter
+	case n < 12:
+		all := harms(op)
+		return all[f.dice.roll(len(all))]
+	}
+	return none
+}
+
+// latency lets steps overtake each other.
+func (f *fleet) latency(op string) time.Duration {
+	if isNetwork(op) {
+		return time.Duration(f.dice.roll(200)) * time.Millisecond
+	}
+	return time.Duration(f.dice.roll(5000)) * time.Microsecond
+}
+
+// fate loses a fifth of the webhooks, and repeats a third, up to twenty minutes late.
+func (f *fleet) fate(*purchase) (copies []time.Duration, isLost bool) {
+	for f.dice.roll(3) == 0 {
+		most := []time.Duration{time.Second, time.Minute, 20 * time.Minute}[f.dice.roll(3)]
+		copies = append(copies, time.Duration(f.dice.roll(int(most))))
+	}
+	return copies, f.dice.roll(5) == 0
+}

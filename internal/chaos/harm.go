@@ -1,0 +1,127 @@
+package chaos
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// harm is what befalls one step.
+type harm int
+
+const (
+	none harm = iota
+	// dieBefore and dieAfter end the life.
+	dieBefore
+	dieAfter
+	// failBefore makes the step fail without having happened, failAfter after it has: at Klarna, a connection that is refused and one that is cut.
+	failBefore
+	failAfter
+	// stallBefore and stallAfter let the life sleep through its lease and wake up in a world that has gone on.
+	stallBefore
+	stallAfter
+
+	// The rest is Klarna's side, and the double does it.
+	dropBefore
+	truncate
+	longLength
+	shortLength
+	html
+	htmlAfter
+	internalError
+	unavailable
+	unavailableAfter
+	rateLimited
+	conflict
+	unauthorized
+	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the answer, or half of it, take that long.
+	hold
+	delay
+	stallAnswer
+)
+
+var harmNames = [...]string{
+	"none", "death before", "death after", "failure before", "failure after", "stall before", "stall after",
+	"drop before", "truncated answer", "too little content", "too much content", "HTML", "HTML after", "500", "503", "503 after", "429", "409", "401",
+	"hold", "delay", "stalled answer",
+}
+
+func (h harm) String() string { return harmNames[h] }
+
+func (h harm) deadly() bool { return h == dieBefore || h == dieAfter }
+
+// slow: others go on meanwhile.
+func (h harm) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
+
+// harms are those that a step of this kind can meet, none and deaths left out.
+func harms(op string) []harm {
+	all := []harm{failBefore, failAfter, stallBefore, stallAfter}
+	if !isNetwork(op) {
+		return all
+	}
+	return append(all, dropBefore, truncate, longLength, shortLength, html, htmlAfter, internalError, unavailable, unavailableAfter, rateLimited, conflict,
+		unauthorized, hold, delay, stallAnswer)
+}
+
+const (
+	// stall is longer than a Coordinator's lease, and shorter than what it takes for a call that Klarna works on.
+	stall = 27 * time.Second
+	// holdFor is shorter than the 59 seconds after which Klarna gives up a call.
+	holdFor = 41 * time.Second
+)
+
+// fault is the double's part in a harm. It holds calls for that long.
+func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
+	f.Operation = operation
+	switch h {
+	case failAfter:
+		f.Kind = klarnatest.FaultDropAfter
+	case dropBefore:
+		f.Kind = klarnatest.FaultDropBefore
+	case truncate:
+		f.Kind = klarnatest.FaultTruncate
+	case longLength:
+		f.Kind = klarnatest.FaultLongLength
+	case shortLength:
+		f.Kind = klarnatest.FaultShortLength
+	case html:
+		f.Kind = klarnatest.FaultHTML
+	case htmlAfter:
+		f.Kind, f.AfterExecution = klarnatest.FaultHTML, true
+	case internalError:
+		f.StatusCode = http.StatusInternalServerError
+	case unavailable:
+		f.StatusCode = http.StatusServiceUnavailable
+	case unavailableAfter:
+		f.StatusCode, f.AfterExecution = http.StatusServiceUnavailable, true
+	case rateLimited:
+		f.StatusCode = http.StatusTooManyRequests
+	case conflict:
+		f.StatusCode = http.StatusConflict
+	case unauthorized:
+		f.StatusCode = http.StatusUnauthorized
+	case hold:
+		f.Kind, f.Release = klarnatest.FaultHold, after(holding)
+	case delay:
+		f.Kind, f.Delay = klarnatest.FaultDelay, holding
+	case stallAnswer:
+		f.Kind, f.Release = klarnatest.FaultStall, after(holding)
+	default:
+		return f, false
+	}
+	return f, true
+}
+
+func after(d time.Duration) <-chan struct{} {
+	passed := make(chan struct{})
+	time.AfterFunc(d, func() { close(passed) })
+	return passed
+}
+
+var networkOperations = []string{
+	"authorization.authorize", "authorization.payment_request.read", "authorization.payment_request.cancel",
+}
+
+func isNetwork(op string) bool { return slices.Contains(networkOperations, op) }

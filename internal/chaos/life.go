@@ -1,0 +1,287 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+var (
+	errDead   = errors.New("chaos: this life has ended")
+	errFailed = errors.New("chaos: this step failed")
+)
+
+// life is one incarnation of a replica, from its start to its crash.
+type life struct {
+	*flow.Coordinator
+	shop     *Shop
+	next     flow.Store
+	webhooks http.Handler
+	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and its way back.
+	strike  func(n int, op string) harm
+	latency func(op string) time.Duration
+	ctx     context.Context //nolint:containedctx // it is the life's
+	end     context.CancelFunc
+
+	mu   sync.Mutex
+	ops  []string // the steps begun
+	dead bool
+}
+
+// sealSecret is the one of all replicas.
+const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
+
+func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, strike func(int, string) harm) (*life, error) {
+	l := &life{shop: shop, next: store, strike: strike}
+	l.ctx, l.end = context.WithCancel(ctx)
+	client, err := klarna.NewClient(shop.Klarna.APIKey,
+		klarna.WithBaseURL(shop.Klarna.URL),
+		klarna.WithHTTPClient(&http.Client{Transport: network{l}}),
+		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: attempts}))
+	if err != nil {
+		return nil, err
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	l.Coordinator, err = flow.New(client, recordStore{l}, klarna.NewSecret(sealSecret), flow.WithLogger(quiet),
+		flow.WithReport(l.report), flow.WithAmountPolicy(acceptEven), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter))
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := webhook.NewVerifier(shop.signingKey)
+	if err != nil {
+		return nil, err
+	}
+	l.webhooks, err = webhook.NewHandler(verifier, l.HandleEvent, webhook.WithLogger(quiet))
+	return l, err
+}
+
+// abandonAfter is when a replica gives up a purchase whose customer has gone.
+const abandonAfter = 30 * time.Minute
+
+// acceptEven is the policy of every replica: what it decides depends on the amount alone.
+func acceptEven(_ context.Context, change flow.AmountChange) (bool, error) {
+	return change.Approved%2 == 0, nil
+}
+
+// step is the gate through which everything passes that a life does to the world.
+func (l *life) step(op string, act func(harm) error) error {
+	l.mu.Lock()
+	if l.dead {
+		l.mu.Unlock()
+		return errDead
+	}
+	l.ops = append(l.ops, op)
+	h := l.strike(len(l.ops), op)
+	l.mu.Unlock()
+	if h != none && !h.deadly() {
+		l.shop.faults.Add(1)
+	}
+	switch h {
+	case dieBefore:
+		l.die()
+		return errDead
+	case failBefore:
+		if isNetwork(op) {
+			return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		}
+		return errFailed
+	case stallBefore:
+		pause(context.WithoutCancel(l.ctx), stall)
+	}
+	l.travel(op)
+	err := act(h)
+	l.travel(op)
+	switch h {
+	case dieAfter:
+		l.die()
+	case failAfter:
+		if err == nil {
+			err = errFailed
+		}
+	case stallAfter:
+		pause(context.WithoutCancel(l.ctx), stall)
+	}
+	if l.isDead() {
+		return errDead
+	}
+	return err
+}
+
+func (l *life) travel(op string) {
+	if l.latency != nil {
+		pause(context.WithoutCancel(l.ctx), l.latency(op))
+	}
+}
+
+func (l *life) die() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return
+	}
+	l.dead = true
+	l.shop.crashes.Add(1)
+	l.end()
+}
+
+func (l *life) isDead() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+func (l *life) stepsTaken() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.ops)
+}
+
+// report is the callback of a life's Coordinator.
+func (l *life) report(_ context.Context, t flow.Transition) error {
+	err := l.step("report", func(harm) error {
+		l.shop.Reported(t)
+		return nil
+	})
+	if err == nil {
+		l.shop.confirmed(t)
+	}
+	return err
+}
+
+// heard is what a client hears: nothing, where the life has ended before it could answer.
+func (l *life) heard(status *flow.Status, err error) (*flow.Status, error) {
+	if l.isDead() {
+		return nil, errDead
+	}
+	return status, err
+}
+
+// Begin implements Replica.
+func (l *life) Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error) {
+	return l.heard(l.Coordinator.Begin(ctx, p))
+}
+
+// HandleReturn implements Replica.
+func (l *life) HandleReturn(ctx context.Context, id string) (*flow.Status, error) {
+	return l.heard(l.Coordinator.HandleReturn(ctx, id))
+}
+
+// Cancel implements Replica.
+func (l *life) Cancel(ctx context.Context, id string) (*flow.Status, error) {
+	return l.heard(l.Coordinator.Cancel(ctx, id))
+}
+
+// ServeHTTP takes a webhook.
+func (l *life) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := httptest.NewRecorder()
+	l.webhooks.ServeHTTP(answer, r)
+	if l.isDead() {
+		answer.Code = http.StatusBadGateway
+	}
+	w.WriteHeader(answer.Code)
+}
+
+// network is a life's way to Klarna.
+type network struct{ life *life }
+
+// RoundTrip implements http.RoundTripper.
+func (n network) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	op := operationOf(r)
+	err = n.life.step(op, func(h harm) error {
+		if op == "authorization.authorize" {
+			n.life.shop.authorizeCalls.Add(1)
+		}
+		if fault, ok := h.fault(op, holdFor); ok {
+			n.life.shop.Klarna.Script(fault)
+		}
+		var err error
+		response, err = n.life.shop.Klarna.Transport().RoundTrip(r) //nolint:bodyclose // handed on, or closed below
+		return err
+	})
+	if err != nil {
+		if response != nil {
+			_ = response.Body.Close()
+		}
+		return nil, err
+	}
+	return response, nil
+}
+
+// operationOf names a call as the double does.
+func operationOf(r *http.Request) string {
+	switch {
+	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/payment/authorize"):
+		return "authorization.authorize"
+	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/payment/requests/"):
+		return "authorization.payment_request.read"
+	case r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/payment/requests/"):
+		return "authorization.payment_request.cancel"
+	}
+	panic(fmt.Sprintf("chaos: a Coordinator makes no such call: %s %s", r.Method, r.URL.Path))
+}
+
+// recordStore is a life's way to its Store.
+type recordStore struct{ life *life }
+
+// Create implements flow.Store.
+func (s recordStore) Create(ctx context.Context, r flow.Record) error {
+	return s.life.step("store.create", func(harm) error { return s.life.next.Create(ctx, r) })
+}
+
+// Load implements flow.Store.
+func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err error) {
+	err = s.life.step("store.load", func(harm) (err error) {
+		r, err = s.life.next.Load(ctx, id)
+		return err
+	})
+	return r, err
+}
+
+// FindPaymentRequest implements flow.Store.
+func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.Record, err error) {
+	err = s.life.step("store.find_payment_request", func(harm) (err error) {
+		r, err = s.life.next.FindPaymentRequest(ctx, id)
+		return err
+	})
+	return r, err
+}
+
+// Update implements flow.Store.
+func (s recordStore) Update(ctx context.Context, r flow.Record) error {
+	return s.life.step("store.update", func(harm) error { return s.life.next.Update(ctx, r) })
+}
+
+// ClaimDue implements flow.Store.
+func (s recordStore) ClaimDue(ctx context.Context, now, until time.Time, limit int) (list []flow.Record, err error) {
+	err = s.life.step("store.claim_due", func(harm) (err error) {
+		list, err = s.life.next.ClaimDue(ctx, now, until, limit)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

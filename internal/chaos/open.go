@@ -1,0 +1,61 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+)
+
+// open lets that many customers come, one after the other on average, and returns when they have all gone.
+func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
+	var customers sync.WaitGroup
+	for i := range purchases {
+		random := newRandom(seed, i+2)
+		j := journeys[random.IntN(len(journeys))]
+		if random.IntN(3) == 0 {
+			j = journeys[random.IntN(approving)]
+		}
+		if j.late && s.scale > 1 {
+			j = journeys[0] // the machine's time is too dear
+		}
+		a := &actor{
+			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), shop: s, pick: pick, random: random,
+			tries: 1 + 9*random.IntN(2),
+		}
+		customers.Go(func() {
+			pause(ctx, s.machine(time.Duration(random.Int64N(int64(purchases)*int64(every)))))
+			j.play(ctx, a)
+		})
+	}
+	customers.Wait()
+}
+
+// bringToAnEnd lets recovery look again and again, for longer than a purchase can last. pass lets time pass.
+func (s *Shop) bringToAnEnd(ctx context.Context, store flow.Store, revive func(), pass func(time.Duration)) error {
+	open := slices.Collect(maps.Keys(s.purchases))
+	wait := 7 * time.Second
+	for passed := time.Duration(0); passed < 30*time.Hour && ctx.Err() == nil; passed += wait {
+		left := open[:0]
+		for _, id := range open {
+			done, err := settled(ctx, store, id)
+			if err != nil {
+				return err
+			}
+			if !done {
+				left = append(left, id)
+			}
+		}
+		if open = left; len(open) == 0 {
+			return nil
+		}
+		revive()
+		pass(wait)
+		wait = min(wait*4/3, 10*time.Minute)
+	}
+	return ctx.Err()
+}
