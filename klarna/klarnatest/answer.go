@@ -70,6 +70,10 @@ func encode(v any) []byte {
 }
 
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.handler != nil && !ownPath(r.URL.Path) {
+		s.handler.ServeHTTP(w, r)
+		return
+	}
 	a := s.handle(r)
 	if a.cut == cutAll {
 		// A hijacked connection closes without an HTTP answer and, unlike an aborted handler, without a panic.

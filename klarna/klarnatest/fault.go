@@ -100,7 +100,7 @@ func (s *Server) Script(faults ...Fault) {
 	defer s.mu.Unlock()
 	for _, f := range faults {
 		if f.Operation != "" && !slices.ContainsFunc(routes, func(r route) bool { return r.operation == f.Operation }) {
-			panic(fmt.Sprintf("klarnatest: there is no operation %q; there are %s", f.Operation, strings.Join(operations(), ", ")))
+			panic(fmt.Sprintf("klarnatest: there is no operation %q; there are %s", f.Operation, strings.Join(Operations(), ", ")))
 		}
 		if f.Kind < 0 || int(f.Kind) >= len(faultNames) || f.Kind == FaultDelay && f.Delay <= 0 {
 			panic(fmt.Sprintf("klarnatest: %s with a Delay of %v is no fault", f.Kind, f.Delay))
@@ -119,6 +119,21 @@ func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.webhookFaults = nil, nil
+}
+
+// Faults returns the faults that requests may still meet, in the order of their scripting. Times is what is left of each, 0
+// without end, and Skip what is left to pass.
+func (s *Server) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Fault
+	for _, f := range s.faults {
+		left := f.Fault
+		left.Header = left.Header.Clone()
+		left.Times, left.Skip = max(f.left, 0), f.skip
+		list = append(list, left)
+	}
+	return list
 }
 
 // nextFault takes the fault that this request meets, nil when there is none.
@@ -148,7 +163,7 @@ func (f *scriptedFault) apply(s *Server, c *call) answer {
 		return s.process(c, nil)
 	}
 	a := f.meet(s, c)
-	if f.Delay > 0 && pause(c.request.Context(), f.Delay) != nil {
+	if pause(c.request.Context(), f.Delay) != nil {
 		return answer{cut: cutAll}
 	}
 	return a
@@ -204,6 +219,9 @@ func released(ctx context.Context, release <-chan struct{}) error {
 }
 
 func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -51,6 +51,9 @@ func (s *Server) answer(r *http.Request) answer {
 	s.mu.Unlock()
 
 	a := fault.apply(s, c)
+	if pause(r.Context(), s.latency) != nil {
+		a = answer{cut: cutAll}
+	}
 	s.addCommonHeaders(&a, c)
 
 	s.mu.Lock()

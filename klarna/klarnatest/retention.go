@@ -10,6 +10,10 @@ import "time"
 // tokens a day after their end.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
+// WithLogLimit lets the server remember no more than the last n requests and the last n deliveries. The default is all of them,
+// and 1000 with [WithStateFile].
+func WithLogLimit(n int) Option { return func(c *config) { c.logLimit = n } }
+
 // deadTokenLife is how long a session token is known after its end when the server has no retention of its own.
 const deadTokenLife = 24 * time.Hour
 
@@ -83,12 +87,12 @@ func (s *Server) forgetCustomerTokenLater(t *customerToken) {
 	})
 }
 
-// trimLogs forgets requests and deliveries that are older than the retention, or more than a state file holds.
+// trimLogs forgets requests and deliveries that are older than the retention, or more than the limit.
 func (s *Server) trimLogs() {
-	for s.state != nil && s.requests.len() > stateLogs {
+	for s.logLimit > 0 && s.requests.len() > s.logLimit {
 		s.requests.pop()
 	}
-	for s.state != nil && s.deliveryLog.len() > stateLogs {
+	for s.logLimit > 0 && s.deliveryLog.len() > s.logLimit {
 		s.deliveryLog.pop()
 	}
 	if s.retention <= 0 {

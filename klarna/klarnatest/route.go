@@ -66,8 +66,8 @@ var routes = []route{
 	{"subscription.webhook.simulate", "POST", "notification/webhooks/{id}/simulate", changes | accountless, (*Server).simulateWebhook},
 }
 
-// operations are the names of all operations.
-func operations() []string {
+// Operations returns the names of all operations, as faults and recorded requests have them.
+func Operations() []string {
 	var names []string
 	for _, r := range routes {
 		names = append(names, r.operation)

@@ -202,7 +202,11 @@ func (s *Server) restorePaymentRequests(l *library) error {
 			r.draft.token = &tokenOrder{*d.Token}
 		}
 		if saved.CustomerToken != "" && r.customerToken == nil {
-			return errors.New("a customer token of " + saved.ID + " is not in it")
+			// It was revoked and is forgotten, and the payment request that brought it still shows it.
+			r.customerToken = &customerToken{account: partner, value: saved.CustomerToken}
+			if r.draft.token != nil {
+				r.customerToken.reference = r.draft.token.reference
+			}
 		}
 		s.paymentRequests.add(r.id, r)
 		switch {

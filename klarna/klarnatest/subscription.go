@@ -53,6 +53,33 @@ func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
 	return key.SigningKey
 }
 
+// Webhook is a webhook as it stands.
+type Webhook struct {
+	WebhookID    string
+	URL          string
+	EventTypes   []string
+	SigningKeyID string
+	Status       string
+	// Waiting is how many events are on their way to it, those that wait for another attempt included.
+	Waiting int
+}
+
+// Webhooks returns every webhook there is, in the order of their making.
+func (s *Server) Webhooks() []Webhook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	waiting := map[*subscription]int{}
+	for _, d := range s.outbox {
+		waiting[d.subscription]++
+	}
+	list := make([]Webhook, 0, len(s.subscriptions.byID))
+	for _, sub := range s.subscriptions.all() {
+		list = append(list, Webhook{sub.id, sub.url, slices.Clone(sub.patterns), sub.key.ID, sub.status, waiting[sub]})
+	}
+	return list
+}
+
 func (s *Server) newSubscription(draft subscription) *subscription {
 	draft.id = "krn:partner:global:notification:webhook:" + uuid.NewString()
 	draft.createdAt = s.clock.now()
