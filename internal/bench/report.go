@@ -30,6 +30,12 @@ func (m *measurements) markdown(w io.Writer) {
 			fmt.Fprintf(w, "| %s | %s | %.0f %% | %.0f | %.0f | %.2f |\n", f.name, nanos(median(f.nanos)), 100*spread(f.nanos), median(f.allocs), median(f.bytes), r.ratio(f.name, ours))
 		}
 	}
+	if m.wire != nil {
+		fmt.Fprintf(w, "\n## %s\n\n%s\n\n| | median |\n|---|---:|\n", m.wire.contest.title, m.wire.contest.shape)
+		for i := range m.wire.figures {
+			fmt.Fprintf(w, "| %s | %s |\n", m.wire.figures[i].name, nanos(median(m.wire.figures[i].nanos)))
+		}
+	}
 	if m.loopback != nil {
 		fmt.Fprintf(w, "\n## %d callers over loopback\n\nThe server is another process on the same machine, without TLS. GETs and POSTs by turns.\n\n| | calls a second | spread | p99 |\n|---|---:|---:|---:|\n", callers)
 		for i := range m.loopback {
