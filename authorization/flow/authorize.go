@@ -110,7 +110,8 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 // steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.
 func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
 	// The session token was for the first call alone.
-	resealed, err := c.seals.seal(p.ID, &sealed{Request: content.Request})
+	content.SessionToken = klarna.Secret{}
+	resealed, err := c.seals.seal(p.ID, content)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // purchase is a record in work.
@@ -27,7 +28,7 @@ type purchase struct {
 }
 
 // content is what a record's Data holds. A member may be added; one that is there keeps its name and meaning, because replicas of two
-// versions work on one store while the newer is rolled out.
+// versions work on one store while the newer is rolled out: the older keeps what it does not know.
 type content struct {
 	Account     string    `json:"partner_account_id,omitzero"`
 	Amount      int64     `json:"amount"`
@@ -53,6 +54,9 @@ type content struct {
 	// Moves counts the changes of State; Unreported are those that the caller has not confirmed, in order.
 	Moves      int    `json:"moves,omitzero"`
 	Unreported []move `json:"unreported,omitzero"`
+
+	// Unknown is what a newer version wrote.
+	Unknown klarna.Fields `json:",embed"`
 }
 
 // move is one change of State.
@@ -62,6 +66,8 @@ type move struct {
 	To     State     `json:"to"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
 }
 
 // cause is why a purchase is to be canceled.

@@ -45,11 +45,11 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 		case failed:
 			p.Tries++
 			again := now.Add(c.backoff(p.Tries))
-			if p.DueAt.IsZero() || p.State.Final() || again.Before(p.DueAt) {
+			if p.DueAt.IsZero() || p.State.ended() || again.Before(p.DueAt) {
 				p.DueAt = again
 			}
 			return true
-		case p.State.Final() && len(p.Unreported) == 0:
+		case p.State.ended() && len(p.Unreported) == 0:
 			p.DueAt, p.Tries = time.Time{}, 0
 		}
 		return len(p.Unreported) != before

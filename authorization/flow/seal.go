@@ -42,6 +42,9 @@ func newSeals(secrets []klarna.Secret) (*seals, error) {
 type sealed struct {
 	Request      authorization.Request `json:"request"`
 	SessionToken klarna.Secret         `json:"session_token,omitzero"`
+
+	// Unknown is what a newer version wrote.
+	Unknown klarna.Fields `json:",embed"`
 }
 
 // seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for another's.
