@@ -56,6 +56,7 @@ const (
 	reasonNoAnswer     = "NO_ANSWER"
 	reasonNotFinalized = "NOT_FINALIZED_IN_TIME"
 	reasonUnexpected   = "UNEXPECTED_ANSWER"
+	reasonOtherAmount  = "OTHER_AMOUNT"
 )
 
 func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure error) error {
@@ -99,12 +100,24 @@ func unexpected(outcome authorization.Outcome) string {
 	return reasonUnexpected
 }
 
-// paid records the transaction.
+// paid records the transaction. One of another amount than was asked for is neither a payment of the purchase nor none.
 func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorization.Approved, amount int64) error {
-	return c.end(ctx, p, StateAuthorized, "", func() {
-		p.Transaction = outcome.PaymentTransaction.PaymentTransactionID
+	t := outcome.PaymentTransaction
+	to, reason := StateAuthorized, ""
+	if t.Amount != 0 && t.Amount != amount || t.Currency != "" && t.Currency != p.Currency {
+		to, reason = StateUnknown, reasonOtherAmount
+		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
+			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
+	}
+	err := c.end(ctx, p, to, reason, func() {
+		p.Transaction = t.PaymentTransactionID
 		p.Approved = &amount
 	})
+	if err == nil && p.State == StateAuthorized && p.Transaction != t.PaymentTransactionID {
+		c.logger.ErrorContext(ctx, "klarna flow: a purchase has a second transaction",
+			"purchase", p.ID, "payment_transaction_id", p.Transaction, "second", t.PaymentTransactionID)
+	}
+	return err
 }
 
 // steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.

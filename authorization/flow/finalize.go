@@ -43,8 +43,8 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	}
 	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval)
 	if err != nil {
-		// Refused credentials can be mended, and the customer has approved.
-		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !unauthorized(err) {
+		// The customer has approved.
+		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !mendable(err) {
 			return c.giveUpApproved(ctx, p, reason, err)
 		}
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
@@ -105,8 +105,8 @@ func (c *Coordinator) giveUpApproved(ctx context.Context, p *purchase, reason st
 	})
 }
 
-// unauthorized reports that the credentials were refused, and not the call.
-func unauthorized(err error) bool {
+// mendable reports that not the call was refused but its credentials, or that who refused was not Klarna, which gives a code.
+func mendable(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
-	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
+	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }

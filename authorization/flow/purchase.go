@@ -36,7 +36,8 @@ type Status struct {
 	// Amount is in minor units of Currency: what was begun, and once the customer has approved, what was approved.
 	Amount   int64
 	Currency string
-	// PaymentRequestID is there once the customer was asked to step up, PaymentTransactionID once paid.
+	// PaymentRequestID is there once the customer was asked to step up, PaymentTransactionID once paid, and in StateUnknown where
+	// Reason is OTHER_AMOUNT: the transaction that Klarna made is not over Amount.
 	PaymentRequestID     string
 	PaymentTransactionID string
 	// Reason is Klarna's word for a purchase that ended without payment, where there is one: a result_reason, a state_reason or an error's

@@ -62,7 +62,7 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 func (p *purchase) transition(m move) Transition {
 	s := *p.status()
 	s.State, s.UpdatedAt, s.Reason, s.PaymentRequestURL = m.To, m.At, m.Reason, ""
-	if m.To != StateAuthorized {
+	if m.To != StateAuthorized && m.Reason != reasonOtherAmount {
 		s.PaymentTransactionID = ""
 	}
 	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {
