@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type Coordinator struct {
 	perSecond    float64
 	limiter      *rate.Limiter
 	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
+	inWork       sync.Map     // the purchases that recovery has in work, by their IDs
 	now          func() time.Time
 	logger       *slog.Logger
 }
