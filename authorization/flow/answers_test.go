@@ -1,7 +1,10 @@
 package flow_test
 
 import (
+	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -156,4 +159,71 @@ func TestKlarnasOwnClockDoesNotMatter(t *testing.T) {
 		s.stands(orderID, flow.StateAuthorized, "")
 		s.paid(118_00)
 	}
+}
+
+// renewing has every read tell another session token than the one before, all of which Klarna takes.
+func (s *scene) renewing() network {
+	reads := 0
+	renewed := regexp.MustCompile(`"(krn:network:[^"]*)"`)
+	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method == http.MethodPost {
+			request.Header.Set("Klarna-Network-Session-Token", s.klarna.PaymentRequests()[0].SessionToken)
+			return pass(request)
+		}
+		answer, err := pass(request)
+		if err != nil {
+			return nil, err
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil, err
+		}
+		reads++
+		return answering(answer.StatusCode, renewed.ReplaceAllString(string(body), fmt.Sprintf(`"${1}-%d"`, reads)))(request, pass)
+	}
+}
+
+func TestASessionTokenThatIsRenewedMakesNoSecondAttempt(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meets(s.renewing())
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter, Times: 2})
+	for range 2 {
+		s.unknown(s.fails(r))
+	}
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	s.paid(118_00)
+	keys := map[string]bool{}
+	for _, request := range s.klarna.Requests() {
+		if request.Operation == authorizeCall {
+			keys[request.Header.Get("Klarna-Idempotency-Key")] = true
+		}
+	}
+	if len(keys) != 2 {
+		t.Errorf("%d idempotency keys, want one of the first call and one of the final call", len(keys))
+	}
+}
+
+// Had the refused calls been those of before, the refusal would say that none of them has run.
+func TestAConflictOverARenewedSessionTokenSettlesNothing(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	renewing := s.renewing()
+	r.meets(renewing)
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+	s.unknown(s.fails(r))
+	s.paid(118_00)
+	r.meets(unreachable)
+	s.pass(r, 2*time.Hour, 5*time.Minute)
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method == http.MethodPost {
+			return answering(409, `{"error_code":"RESOURCE_CONFLICT"}`)(request, pass)
+		}
+		return renewing(request, pass)
+	})
+	s.pass(r, 10*time.Minute, 10*time.Second)
+	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
 }

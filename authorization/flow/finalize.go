@@ -41,7 +41,12 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
-	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval)
+	key, err := finalKey(p, content, approval)
+	if err != nil {
+		return c.finalizeFailed(ctx, p, p.ranBefore, err)
+	}
+	p.otherCall = key != p.FinalKey
+	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))
 	if err != nil {
 		// The customer has approved.
 		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !mendable(err) {
@@ -69,12 +74,12 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 	now := c.time()
 	lasting := conflict(failure) && c.conflictLasts(p)
 	switch {
-	case lasting && !p.ConflictSince.Before(p.FinalizeBy.Add(-clockSkew)):
+	case lasting && !p.otherCall && !p.ConflictSince.Before(p.FinalizeBy.Add(-clockSkew)):
 		// Each repeat was the same call as every call before it. Had one run, this would have been answered with its answer; so none has,
 		// and none can any more.
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
 	case lasting:
-		// In time, and nobody's call takes that long: what the customer approved was finalized with other content, by somebody else.
+		// Nobody's call takes that long: what the customer approved was finalized with other content, by somebody else, or before the content changed.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
 	case !mayHaveRun && now.After(p.FinalizeBy.Add(clockSkew)):
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)

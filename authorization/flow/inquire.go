@@ -92,8 +92,15 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if !accepted {
 		return c.toCanceling(ctx, p, causeAmount)
 	}
+	content, err := c.seals.open(p.ID, p.Sealed)
+	if err != nil {
+		return c.notYet(ctx, p, read, err)
+	}
 	now := c.time()
 	p.Approved = &approval.Amount
+	if p.FinalKey, err = finalKey(p, content, approval); err != nil {
+		return c.notYet(ctx, p, read, err)
+	}
 	p.move(StateFinalizing, "", now, c.report != nil)
 	p.FinalizeBy = c.finalizeBy(read)
 	p.LeaseUntil, p.DueAt, p.MayHaveRun = now.Add(lease), now.Add(lease), true

@@ -20,6 +20,8 @@ type purchase struct {
 
 	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before this call's own.
 	held, ranBefore bool
+	// otherCall: the final call that can be made now is not the one that was made before.
+	otherCall bool
 	// seen is the payment request as this call last read it; fresh, that it was read just now.
 	seen  *authorization.PaymentRequest
 	fresh bool
@@ -42,6 +44,8 @@ type content struct {
 	// ExpiresAt is the payment request's, FinalizeBy the end of the 60 minutes that Klarna gives for what the customer approved.
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	FinalizeBy time.Time `json:"finalize_by,omitzero"`
+	// FinalKey is the idempotency key of the final call and of each of its repeats.
+	FinalKey string `json:"final_idempotency_key,omitzero"`
 	// LeaseUntil keeps others from making the same call at the same time, which Klarna would refuse. Nothing but that refusal depends on it.
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 	// MayHaveRun: an authorize call of the present state may have been executed. It is recorded before the call leaves.
