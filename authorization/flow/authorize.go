@@ -52,11 +52,12 @@ func (c *Coordinator) tooLateToBegin(p *purchase) (to State, reason string) {
 
 // The Coordinator's own reasons, beside the causes of a cancelation.
 const (
-	reasonNotSent      = "NOT_SENT"
-	reasonNoAnswer     = "NO_ANSWER"
-	reasonNotFinalized = "NOT_FINALIZED_IN_TIME"
-	reasonUnexpected   = "UNEXPECTED_ANSWER"
-	reasonOtherAmount  = "OTHER_AMOUNT"
+	reasonNotSent       = "NOT_SENT"
+	reasonNoAnswer      = "NO_ANSWER"
+	reasonNotFinalized  = "NOT_FINALIZED_IN_TIME"
+	reasonUnexpected    = "UNEXPECTED_ANSWER"
+	reasonOtherAmount   = "OTHER_AMOUNT"
+	reasonOthersPayment = "OTHER_PURCHASES_PAYMENT"
 )
 
 func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure error) error {
@@ -112,12 +113,23 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 	err := c.end(ctx, p, to, reason, func() {
 		p.Transaction = t.PaymentTransactionID
 		p.Approved = &amount
+		if p.PaymentRequestID == "" {
+			p.PaymentRequestID = t.PaymentTransactionID // which no two records share, either
+		}
 	})
+	if errors.Is(err, ErrExists) {
+		return c.othersPayment(ctx, p)
+	}
 	if err == nil && p.State == StateAuthorized && p.Transaction != t.PaymentTransactionID {
 		c.logger.ErrorContext(ctx, "klarna flow: a purchase has a second transaction",
 			"purchase", p.ID, "payment_transaction_id", p.Transaction, "second", t.PaymentTransactionID)
 	}
 	return err
+}
+
+// othersPayment ends a purchase that Klarna takes for another, whose reference and content are the same. What is paid is the other's.
+func (c *Coordinator) othersPayment(ctx context.Context, p *purchase) error {
+	return c.end(ctx, p, StateUnknown, reasonOthersPayment, nil)
 }
 
 // steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.
@@ -147,6 +159,9 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 		}
 		return true
 	})
+	if errors.Is(err, ErrExists) {
+		return c.othersPayment(ctx, p)
+	}
 	if err != nil {
 		return err
 	}

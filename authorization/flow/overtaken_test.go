@@ -201,7 +201,7 @@ func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
 	}
 }
 
-// Two purchases of one reference would be one at Klarna.
+// Two purchases of one reference are one at Klarna, which is not paid twice for being two here.
 func TestAPaymentRequestIsOnePurchases(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -213,13 +213,33 @@ func TestAPaymentRequestIsOnePurchases(t *testing.T) {
 	status, err := r.Begin(t.Context(), first)
 	s.wants(status, err, flow.StateAwaitingCustomer)
 	status, err = r.Begin(t.Context(), second)
-	if err == nil || status.State != flow.StateBegun || status.PaymentRequestURL != "" {
-		t.Errorf("%v, %v", status, err)
+	s.wants(status, err, flow.StateUnknown)
+	if status.PaymentRequestURL != "" || status.PaymentRequestID != "" || !strings.Contains(s.log.String(), `"level":"ERROR"`) {
+		t.Errorf("%+v, logged\n%s", status.PaymentRequestID, s.log)
 	}
 	s.approve(s.status(orderID).PaymentRequestID)
 	s.pass(r, 5*time.Minute, time.Minute)
 	s.stands(orderID, flow.StateAuthorized, "")
-	s.stands("order-2", flow.StateBegun, "")
+	s.stands("order-2", flow.StateUnknown, "OTHER_PURCHASES_PAYMENT")
+	s.paid(118_00)
+}
+
+func TestATransactionIsOnePurchases(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	first := s.browserOrder(orderID)
+	first.Request.RequestPaymentTransaction.PaymentTransactionReference = "the-same"
+	first.Request.StepUpConfig = nil
+	second := first
+	second.ID = "order-2"
+	status, err := r.Begin(t.Context(), first)
+	s.wants(status, err, flow.StateAuthorized)
+	if status.PaymentRequestID != "" || status.PaymentTransactionID == "" {
+		t.Errorf("payment request %q, transaction %q", status.PaymentRequestID, status.PaymentTransactionID)
+	}
+	status, err = r.Begin(t.Context(), second)
+	s.wants(status, err, flow.StateUnknown)
+	s.stands("order-2", flow.StateUnknown, "OTHER_PURCHASES_PAYMENT")
 	s.paid(118_00)
 }
 

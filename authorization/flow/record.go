@@ -127,6 +127,9 @@ func (p *purchase) status() *Status {
 		BegunAt:              p.BegunAt,
 		UpdatedAt:            p.UpdatedAt,
 	}
+	if p.PaymentRequestID == p.Transaction {
+		s.PaymentRequestID = ""
+	}
 	if p.Approved != nil {
 		s.Amount = *p.Approved
 	}
