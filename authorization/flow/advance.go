@@ -38,7 +38,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 			err = c.exclusively(ctx, p)
 		}
 		if errors.Is(err, ErrChanged) {
-			err = c.reload(ctx, p)
+			err = c.overtaken(ctx, p)
 		}
 		if err != nil || settled {
 			return err

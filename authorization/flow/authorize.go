@@ -52,10 +52,12 @@ func (c *Coordinator) tooLateToBegin(p *purchase) (to State, reason string) {
 
 // The Coordinator's own reasons, beside the causes of a cancelation.
 const (
-	reasonNotSent      = "NOT_SENT"
-	reasonNoAnswer     = "NO_ANSWER"
-	reasonNotFinalized = "NOT_FINALIZED_IN_TIME"
-	reasonUnexpected   = "UNEXPECTED_ANSWER"
+	reasonNotSent       = "NOT_SENT"
+	reasonNoAnswer      = "NO_ANSWER"
+	reasonNotFinalized  = "NOT_FINALIZED_IN_TIME"
+	reasonUnexpected    = "UNEXPECTED_ANSWER"
+	reasonOtherAmount   = "OTHER_AMOUNT"
+	reasonOthersPayment = "OTHER_PURCHASES_PAYMENT"
 )
 
 func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure error) error {
@@ -99,12 +101,35 @@ func unexpected(outcome authorization.Outcome) string {
 	return reasonUnexpected
 }
 
-// paid records the transaction.
+// paid records the transaction. One of another amount than was asked for is neither a payment of the purchase nor none.
 func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorization.Approved, amount int64) error {
-	return c.end(ctx, p, StateAuthorized, "", func() {
-		p.Transaction = outcome.PaymentTransaction.PaymentTransactionID
+	t := outcome.PaymentTransaction
+	to, reason := StateAuthorized, ""
+	if t.Amount != 0 && t.Amount != amount || t.Currency != "" && t.Currency != p.Currency {
+		to, reason = StateUnknown, reasonOtherAmount
+		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
+			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
+	}
+	err := c.end(ctx, p, to, reason, func() {
+		p.Transaction = t.PaymentTransactionID
 		p.Approved = &amount
+		if p.PaymentRequestID == "" {
+			p.PaymentRequestID = t.PaymentTransactionID // which no two records share, either
+		}
 	})
+	if errors.Is(err, ErrExists) {
+		return c.othersPayment(ctx, p)
+	}
+	if err == nil && p.State == StateAuthorized && p.Transaction != t.PaymentTransactionID {
+		c.logger.ErrorContext(ctx, "klarna flow: a purchase has a second transaction",
+			"purchase", p.ID, "payment_transaction_id", p.Transaction, "second", t.PaymentTransactionID)
+	}
+	return err
+}
+
+// othersPayment ends a purchase that Klarna takes for another, whose reference and content are the same. What is paid is the other's.
+func (c *Coordinator) othersPayment(ctx context.Context, p *purchase) error {
+	return c.end(ctx, p, StateUnknown, reasonOthersPayment, nil)
 }
 
 // steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.
@@ -112,8 +137,9 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 	var resealed []byte
 	if !content.SessionToken.IsZero() || content.older {
 		// The session token was for the first call alone.
+		content.SessionToken = klarna.Secret{}
 		var err error
-		if resealed, err = c.seals.seal(p.ID, &sealed{Request: content.Request}); err != nil {
+		if resealed, err = c.seals.seal(p.ID, content); err != nil {
 			return err
 		}
 	}
@@ -138,6 +164,9 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 		}
 		return true
 	})
+	if errors.Is(err, ErrExists) {
+		return c.othersPayment(ctx, p)
+	}
 	if err != nil {
 		return err
 	}

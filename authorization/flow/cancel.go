@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -47,12 +48,17 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	case err != nil && completed && conflict(err) && c.conflictLasts(p):
 		// Klarna cancels what is completed until it is finalized, so it was, by somebody else.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), err)
-	case err != nil:
+	case err == nil && (read.State.Open() || read.State == authorization.StateCompleted):
+		err = errNotCanceled
+	}
+	if err != nil {
 		return c.cancelFailed(ctx, p, err)
 	}
 	p.seen = read
 	return c.canceled(ctx, p, read)
 }
+
+var errNotCanceled = errors.New("flow: Klarna has not canceled the payment request")
 
 // canceled records the end of a payment request that was to be canceled, which may have ended otherwise before.
 func (c *Coordinator) canceled(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +29,7 @@ type Coordinator struct {
 	perSecond    float64
 	limiter      *rate.Limiter
 	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
+	inWork       sync.Map     // the purchases that recovery has in work, by their IDs
 	now          func() time.Time
 	logger       *slog.Logger
 }
@@ -169,7 +172,27 @@ func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool
 		if !errors.Is(err, ErrChanged) {
 			return err
 		}
+		if err := c.overtaken(ctx, p); err != nil {
+			return err
+		}
+	}
+}
+
+// overtaken reads p anew, which somebody else has changed. A store that still tells what was before, from a copy that lags behind, is not asked at
+// the speed of light, nor Klarna.
+func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
+	known, until := p.Version, time.Now().Add(lagPatience)
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		if err := c.reload(ctx, p); err != nil {
+			return err
+		}
+		if p.Version > known {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("flow: the store tells a version of purchase %s that it does not hold: %w", strconv.Quote(p.ID), ErrChanged)
+		}
+		if err := sleep(ctx, jitter(pause)); err != nil {
 			return err
 		}
 	}

@@ -27,3 +27,16 @@ func Recode(r Record) (Record, error) {
 	}
 	return p.encoded()
 }
+
+// Sealed is a seal that holds text.
+func Sealed(secret klarna.Secret, id, text string) ([]byte, error) {
+	s, err := newSeals([]klarna.Secret{secret})
+	if err != nil {
+		return nil, err
+	}
+	box, err := box(s.roots[0], id)
+	if err != nil {
+		return nil, err
+	}
+	return box.Seal(nil, nil, []byte(text), nil), nil
+}

@@ -41,10 +41,15 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
-	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval)
+	key, err := finalKey(p, content, approval)
 	if err != nil {
-		// Refused credentials can be mended, and the customer has approved.
-		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !unauthorized(err) {
+		return c.finalizeFailed(ctx, p, p.ranBefore, err)
+	}
+	p.otherCall = key != p.FinalKey
+	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))
+	if err != nil {
+		// The customer has approved.
+		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !mendable(err) {
 			return c.giveUpApproved(ctx, p, reason, err)
 		}
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
@@ -69,12 +74,12 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 	now := c.time()
 	lasting := conflict(failure) && c.conflictLasts(p)
 	switch {
-	case lasting && !p.ConflictSince.Before(p.FinalizeBy.Add(-clockSkew)):
+	case lasting && !p.otherCall && !p.ConflictSince.Before(p.FinalizeBy.Add(-clockSkew)):
 		// Each repeat was the same call as every call before it. Had one run, this would have been answered with its answer; so none has,
 		// and none can any more.
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
 	case lasting:
-		// In time, and nobody's call takes that long: what the customer approved was finalized with other content, by somebody else.
+		// Nobody's call takes that long: what the customer approved was finalized with other content, by somebody else, or before the content changed.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
 	case !mayHaveRun && now.After(p.FinalizeBy.Add(clockSkew)):
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
@@ -105,8 +110,8 @@ func (c *Coordinator) giveUpApproved(ctx context.Context, p *purchase, reason st
 	})
 }
 
-// unauthorized reports that the credentials were refused, and not the call.
-func unauthorized(err error) bool {
+// mendable reports that not the call was refused but its credentials, or that who refused was not Klarna, which gives a code.
+func mendable(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
-	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
+	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }

@@ -26,6 +26,10 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 		return false, c.later(ctx, p, false, err)
 	}
 	p.seen = read
+	moved := !read.ExpiresAt.IsZero() && !read.ExpiresAt.Equal(p.ExpiresAt)
+	if moved {
+		p.ExpiresAt = read.ExpiresAt.UTC()
+	}
 	switch read.State {
 	case authorization.StateCompleted:
 		return false, c.approved(ctx, p, read)
@@ -37,7 +41,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	case now.After(p.ExpiresAt.Add(clockSkew)),
 		read.State == authorization.StateSubmitted && !now.Before(c.abandonAt(p, read)):
 		return false, c.toCanceling(ctx, p, causeAbandoned)
-	case p.overdue || !read.ExpiresAt.IsZero() && !read.ExpiresAt.Equal(p.ExpiresAt):
+	case p.overdue || moved:
 		return true, c.wait(ctx, p, read, c.lookAgain)
 	}
 	return true, nil
@@ -88,8 +92,15 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if !accepted {
 		return c.toCanceling(ctx, p, causeAmount)
 	}
+	content, err := c.seals.open(p.ID, p.Sealed)
+	if err != nil {
+		return c.notYet(ctx, p, read, err)
+	}
 	now := c.time()
 	p.Approved = &approval.Amount
+	if p.FinalKey, err = finalKey(p, content, approval); err != nil {
+		return c.notYet(ctx, p, read, err)
+	}
 	p.move(StateFinalizing, "", now, c.report != nil)
 	p.FinalizeBy = c.finalizeBy(read)
 	p.LeaseUntil, p.DueAt, p.MayHaveRun = now.Add(lease), now.Add(lease), true
@@ -101,9 +112,10 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	return nil
 }
 
-// notYet puts off what the customer approved, for as long as it can be finalized.
+// notYet puts off what the customer approved, for as long as it can be finalized. Where Klarna does not say when that was, it was before the
+// payment request expired.
 func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
-	if c.time().After(c.finalizeBy(read).Add(clockSkew)) {
+	if now := c.time(); now.After(c.finalizeBy(read).Add(clockSkew)) || now.After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) {
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)
 	}
 	return c.later(ctx, p, false, why)

@@ -1,13 +1,17 @@
 package flow_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
@@ -201,7 +205,7 @@ func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
 	}
 }
 
-// Two purchases of one reference would be one at Klarna.
+// Two purchases of one reference are one at Klarna, which is not paid twice for being two here.
 func TestAPaymentRequestIsOnePurchases(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -213,13 +217,33 @@ func TestAPaymentRequestIsOnePurchases(t *testing.T) {
 	status, err := r.Begin(t.Context(), first)
 	s.wants(status, err, flow.StateAwaitingCustomer)
 	status, err = r.Begin(t.Context(), second)
-	if err == nil || status.State != flow.StateBegun || status.PaymentRequestURL != "" {
-		t.Errorf("%v, %v", status, err)
+	s.wants(status, err, flow.StateUnknown)
+	if status.PaymentRequestURL != "" || status.PaymentRequestID != "" || !strings.Contains(s.log.String(), `"level":"ERROR"`) {
+		t.Errorf("%+v, logged\n%s", status.PaymentRequestID, s.log)
 	}
 	s.approve(s.status(orderID).PaymentRequestID)
 	s.pass(r, 5*time.Minute, time.Minute)
 	s.stands(orderID, flow.StateAuthorized, "")
-	s.stands("order-2", flow.StateBegun, "")
+	s.stands("order-2", flow.StateUnknown, "OTHER_PURCHASES_PAYMENT")
+	s.paid(118_00)
+}
+
+func TestATransactionIsOnePurchases(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	first := s.browserOrder(orderID)
+	first.Request.RequestPaymentTransaction.PaymentTransactionReference = "the-same"
+	first.Request.StepUpConfig = nil
+	second := first
+	second.ID = "order-2"
+	status, err := r.Begin(t.Context(), first)
+	s.wants(status, err, flow.StateAuthorized)
+	if status.PaymentRequestID != "" || status.PaymentTransactionID == "" {
+		t.Errorf("payment request %q, transaction %q", status.PaymentRequestID, status.PaymentTransactionID)
+	}
+	status, err = r.Begin(t.Context(), second)
+	s.wants(status, err, flow.StateUnknown)
+	s.stands("order-2", flow.StateUnknown, "OTHER_PURCHASES_PAYMENT")
 	s.paid(118_00)
 }
 
@@ -256,5 +280,70 @@ func TestAMissingPurchaseIsToldFromABrokenStore(t *testing.T) {
 		if err := call(); !errors.Is(err, down) || errors.Is(err, flow.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// lagging is a store whose reads are of a copy that is behind.
+type lagging struct {
+	flow.Store
+	mu   sync.Mutex
+	copy map[string]flow.Record
+	asks int
+}
+
+func (l *lagging) Load(ctx context.Context, id string) (flow.Record, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asks++
+	if r, ok := l.copy[id]; ok {
+		return r, ctx.Err()
+	}
+	return l.Store.Load(ctx, id)
+}
+
+func (l *lagging) catchUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.copy = nil
+}
+
+func TestAStoreThatLagsBehindIsNotAskedAllTheTime(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *flow.Coordinator) (*flow.Status, error){
+		"by a return": func(ctx context.Context, c *flow.Coordinator) (*flow.Status, error) {
+			return c.HandleReturn(ctx, orderID)
+		},
+		"by a cancel": func(ctx context.Context, c *flow.Coordinator) (*flow.Status, error) {
+			return c.Cancel(ctx, orderID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				r := s.replica()
+				approved(s, r)
+				store := &lagging{Store: s.memory, copy: map[string]flow.Record{orderID: s.record(orderID)}}
+				c, err := flow.New(r.client(klarna.RetryPolicy{MaxAttempts: 1}), store, klarna.NewSecret(sealSecret), flow.WithClock(s.klarna.Now))
+				if err != nil {
+					t.Fatal(err)
+				}
+				status, err := r.HandleReturn(t.Context(), orderID)
+				s.wants(status, err, flow.StateAuthorized)
+				reads := s.calls(readCall)
+
+				start := time.Now()
+				if _, err := call(t.Context(), c); !errors.Is(err, flow.ErrChanged) {
+					t.Errorf("%v", err)
+				}
+				if took := time.Since(start); took < time.Second || took > 10*time.Second {
+					t.Errorf("it took %v to give up", took)
+				}
+				if n := s.calls(readCall) - reads; n > 1 || store.asks > 60 {
+					t.Errorf("%d reads at Klarna, %d of the store", n, store.asks)
+				}
+				time.AfterFunc(time.Second, store.catchUp)
+				status, err = call(t.Context(), c)
+				s.wants(status, err, flow.StateAuthorized)
+			})
+		})
 	}
 }

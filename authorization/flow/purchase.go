@@ -22,7 +22,9 @@ type Purchase struct {
 	// PartnerAccountID is the account that an Acquiring Partner acts for; "" for a Partner with credentials of its own.
 	PartnerAccountID string
 	// Request is the first authorize call. References that it lacks become the ID. It asks for a payment and for no customer token,
-	// which nobody would be handed.
+	// which nobody would be handed. Give references of your own only if no two purchases share them: those that are the same in all else are
+	// one to Klarna, which answers the second with the first one's answer, a decline too; the second of a payment ends in
+	// StateUnknown.
 	Request authorization.Request
 	// SessionToken is the token that the Partner's front end sent, if any.
 	SessionToken klarna.Secret
@@ -36,7 +38,8 @@ type Status struct {
 	// Amount is in minor units of Currency: what was begun, and once the customer has approved, what was approved.
 	Amount   int64
 	Currency string
-	// PaymentRequestID is there once the customer was asked to step up, PaymentTransactionID once paid.
+	// PaymentRequestID is there once the customer was asked to step up, PaymentTransactionID once paid, and in StateUnknown where
+	// Reason is OTHER_AMOUNT: the transaction that Klarna made is not over Amount.
 	PaymentRequestID     string
 	PaymentTransactionID string
 	// Reason is Klarna's word for a purchase that ended without payment, where there is one: a result_reason, a state_reason or an error's

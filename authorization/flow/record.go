@@ -8,6 +8,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // purchase is a record in work.
@@ -19,6 +20,8 @@ type purchase struct {
 
 	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before this call's own.
 	held, ranBefore bool
+	// otherCall: the final call that can be made now is not the one that was made before.
+	otherCall bool
 	// seen is the payment request as this call last read it; fresh, that it was read just now.
 	seen  *authorization.PaymentRequest
 	fresh bool
@@ -27,7 +30,7 @@ type purchase struct {
 }
 
 // content is what a record's Data holds. A member may be added; one that is there keeps its name and meaning, because replicas of two
-// versions work on one store while the newer is rolled out.
+// versions work on one store while the newer is rolled out: the older keeps what it does not know.
 type content struct {
 	Account     string    `json:"partner_account_id,omitzero"`
 	Amount      int64     `json:"amount"`
@@ -41,6 +44,8 @@ type content struct {
 	// ExpiresAt is the payment request's, FinalizeBy the end of the 60 minutes that Klarna gives for what the customer approved.
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	FinalizeBy time.Time `json:"finalize_by,omitzero"`
+	// FinalKey is the idempotency key of the final call and of each of its repeats.
+	FinalKey string `json:"final_idempotency_key,omitzero"`
 	// LeaseUntil keeps others from making the same call at the same time, which Klarna would refuse. Nothing but that refusal depends on it.
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 	// MayHaveRun: an authorize call of the present state may have been executed. It is recorded before the call leaves.
@@ -53,6 +58,9 @@ type content struct {
 	// Moves counts the changes of State; Unreported are those that the caller has not confirmed, in order.
 	Moves      int    `json:"moves,omitzero"`
 	Unreported []move `json:"unreported,omitzero"`
+
+	// Unknown is what a newer version wrote.
+	Unknown klarna.Fields `json:",embed"`
 }
 
 // move is one change of State.
@@ -62,6 +70,8 @@ type move struct {
 	To     State     `json:"to"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitzero"`
+
+	Unknown klarna.Fields `json:",embed"`
 }
 
 // cause is why a purchase is to be canceled.
@@ -116,6 +126,9 @@ func (p *purchase) status() *Status {
 		Reason:               p.Reason,
 		BegunAt:              p.BegunAt,
 		UpdatedAt:            p.UpdatedAt,
+	}
+	if p.PaymentRequestID == p.Transaction {
+		s.PaymentRequestID = ""
 	}
 	if p.Approved != nil {
 		s.Amount = *p.Approved

@@ -26,8 +26,11 @@ const (
 // until ctx ends. Every replica may run it: a purchase that is due is one replica's. It returns when what it had begun is done, or after ten
 // seconds.
 func (c *Coordinator) Run(ctx context.Context) {
+	w := newWorkers(ctx)
+	defer w.end()
 	for ctx.Err() == nil {
-		if _, err := c.Recover(ctx); err != nil && ctx.Err() == nil {
+		// What hangs is not waited for: the others are due meanwhile.
+		if _, err := c.recoverDue(ctx, w); err != nil && ctx.Err() == nil {
 			c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
 		}
 		_ = sleep(ctx, jitter(recoveryPause))
@@ -37,22 +40,40 @@ func (c *Coordinator) Run(ctx context.Context) {
 // Recover goes on once with every purchase that is due, for programs that are started by a schedule, and for tests. It returns how many it looked
 // at. Failures at Klarna are logged, and those purchases are due again later; the error is the store's or the context's.
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
+	w := newWorkers(ctx)
+	defer w.end()
+	return c.recoverDue(ctx, w)
+}
+
+// workers are what recovery has in work.
+type workers struct {
+	sync.WaitGroup
+	free chan struct{}
+	// step is the context of a purchase's step, which may go on for a while when recovery is to end.
+	step context.Context //nolint:containedctx // it is that of the workers' whole life
+	end  func()
+}
+
+func newWorkers(ctx context.Context) *workers {
 	step, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
 		grace := time.AfterFunc(recoveryGrace, cancel)
 		<-step.Done()
 		grace.Stop()
 	})
-	defer stop()
+	w := &workers{free: make(chan struct{}, recoveryWorkers), step: step}
+	w.end = func() {
+		w.Wait()
+		stop()
+		cancel()
+	}
+	return w
+}
 
-	var (
-		workers sync.WaitGroup
-		free    = make(chan struct{}, recoveryWorkers)
-	)
-	defer workers.Wait()
+// recoverDue goes on with every purchase until none is due, and does not wait for the last ones.
+func (c *Coordinator) recoverDue(ctx context.Context, w *workers) (purchases int, err error) {
 	for {
-		slots, err := c.take(ctx, free)
+		slots, err := c.take(ctx, w.free)
 		if err != nil {
 			return purchases, err
 		}
@@ -63,17 +84,22 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 		records, err := c.store.ClaimDue(ctx, now, now.Add(lease), slots)
 		c.limiter.ReserveN(time.Now(), len(records))
 		for range slots - len(records) {
-			<-free
+			<-w.free
 		}
 		for _, r := range records {
-			workers.Go(func() {
-				defer func() { <-free }()
-				if wait := c.recoverOne(step, r); wait > 0 {
+			if _, inWork := c.inWork.LoadOrStore(r.ID, true); inWork {
+				<-w.free // it takes longer than its lease; another call of it would not be faster
+				continue
+			}
+			purchases++
+			w.Go(func() {
+				defer func() { <-w.free }()
+				defer c.inWork.Delete(r.ID)
+				if wait := c.recoverOne(w.step, r); wait > 0 {
 					c.paused.Store(time.Now().Add(wait).UnixNano())
 				}
 			})
 		}
-		purchases += len(records)
 		if err != nil {
 			return purchases, fmt.Errorf("flow: claim: %w", err)
 		}

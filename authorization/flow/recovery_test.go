@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -552,4 +553,66 @@ func TestRunUnderTheClientsOwnRetriesFinalizesOnce(t *testing.T) {
 		s.stands(orderID, flow.StateAuthorized, "")
 		s.paid(118_00)
 	})
+}
+
+// Each end of its lease would give it another worker, until there are none for the others; and who waits for it to be done has none for them either.
+func TestAPurchaseThatHangsHoldsOneWorkerAndNobodyUp(t *testing.T) {
+	for name, hang := range map[string]func(s *scene, r *replica, id string, hold func(context.Context) error){
+		"at Klarna": func(_ *scene, r *replica, id string, hold func(context.Context) error) {
+			r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				if !strings.HasSuffix(request.URL.Path, id) {
+					return pass(request)
+				}
+				return nil, hold(request.Context())
+			})
+		},
+		"in a report that does not heed its context": func(s *scene, _ *replica, id string, hold func(context.Context) error) {
+			s.told.failing(func(transition flow.Transition) error {
+				if transition.Purchase.ID != orderID {
+					return nil
+				}
+				return hold(context.WithoutCancel(s.Context()))
+			})
+			if _, err := s.klarna.Decline(id); err != nil {
+				s.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				r, other := s.replica(), s.replica()
+				var holding atomic.Int32
+				release := make(chan struct{})
+				hang(s, r, s.stepUp(r, orderID).PaymentRequestID, func(ctx context.Context) error {
+					holding.Add(1)
+					defer holding.Add(-1)
+					select {
+					case <-release:
+					case <-ctx.Done():
+					}
+					return errors.New("it hung")
+				})
+				stop := runs(t, r)
+				defer func() {
+					close(release)
+					stop()
+				}()
+				for holding.Load() == 0 {
+					<-time.After(time.Second)
+				}
+				for i := range 20 {
+					id := fmt.Sprint("another-", i)
+					other.meetsOnce(http.MethodPost, unreachable)
+					_, err := other.Begin(t.Context(), s.order(id))
+					s.notSent(err)
+					<-time.After(10 * time.Second)
+					s.stands(id, flow.StateAwaitingCustomer, "")
+					if n := holding.Load(); n > 1 {
+						t.Fatalf("%d workers hang", n)
+					}
+				}
+			})
+		})
+	}
 }

@@ -20,7 +20,10 @@ type Transition struct {
 
 // deliver reports what is unreported. What fails is left to recovery, and is no failure of the step that was made.
 func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
-	if c.report == nil || len(p.Unreported) == 0 && (!p.State.Final() || p.DueAt.IsZero()) {
+	switch idle := len(p.Unreported) == 0; {
+	case idle && (!p.State.ended() || p.DueAt.IsZero()):
+		return // and what has ended and is due all the same is not to be due any more
+	case !idle && c.report == nil:
 		return
 	}
 	ctx, cancel := recording(ctx)
@@ -37,27 +40,22 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 	}
 	failed := err != nil
 	err = c.change(ctx, p, func() bool {
-		before := len(p.Unreported)
+		before, due := len(p.Unreported), p.DueAt
 		for len(p.Unreported) > 0 && p.Unreported[0].Number <= reported {
 			p.Unreported = p.Unreported[1:]
 		}
 		switch now := c.time(); {
-		case p.State.Final() && len(p.Unreported) == 0:
-			// Also where this report failed: then somebody else's of the same succeeded meanwhile.
-			if p.DueAt.IsZero() && before == 0 {
-				return false
-			}
-			p.DueAt, p.Tries = time.Time{}, 0
-			return true
-		case failed:
+		case failed && len(p.Unreported) > 0:
 			p.Tries++
 			again := now.Add(c.backoff(p.Tries))
-			if p.DueAt.IsZero() || p.State.Final() || again.Before(p.DueAt) {
+			if p.DueAt.IsZero() || p.State.ended() || again.Before(p.DueAt) {
 				p.DueAt = again
 			}
 			return true
+		case p.State.ended() && len(p.Unreported) == 0:
+			p.DueAt, p.Tries = time.Time{}, 0
 		}
-		return len(p.Unreported) != before
+		return len(p.Unreported) != before || !p.DueAt.Equal(due)
 	})
 	if err != nil {
 		c.logger.WarnContext(ctx, "klarna flow: a report is not recorded and will be repeated", "purchase", p.ID, "error", err)
@@ -67,7 +65,7 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 func (p *purchase) transition(m move) Transition {
 	s := *p.status()
 	s.State, s.UpdatedAt, s.Reason, s.PaymentRequestURL = m.To, m.At, m.Reason, ""
-	if m.To != StateAuthorized {
+	if m.To != StateAuthorized && m.Reason != reasonOtherAmount {
 		s.PaymentTransactionID = ""
 	}
 	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {

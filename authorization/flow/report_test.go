@@ -263,3 +263,44 @@ func TestAReportIsMadeThoughTheCallerHasLeft(t *testing.T) {
 		t.Errorf("told %q", got)
 	}
 }
+
+// Otherwise recovery would look at it for ever.
+func TestAReportThatFailedWhileAnotherSucceededLeavesNothingToDo(t *testing.T) {
+	s := newScene(t)
+	r, other := s.replica(), s.replica()
+	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
+		t.Fatal(err)
+	}
+	s.told.failing(func(flow.Transition) error {
+		s.told.failing(nil)
+		s.klarna.Advance(21 * time.Second)
+		s.recovers(other)
+		return errors.New("the answer was lost")
+	})
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateDeclined)
+	if due := s.record(orderID).DueAt; !due.IsZero() {
+		t.Errorf("it is due at %v", due)
+	}
+}
+
+func TestAPurchaseThatHasEndedAndIsDueAllTheSameIsLookedAtOnce(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
+		t.Fatal(err)
+	}
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateDeclined)
+	record := s.record(orderID)
+	record.DueAt = s.klarna.Now()
+	if err := s.memory.Update(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.recovers(r); n != 1 {
+		t.Fatalf("recovery looks at %d purchases", n)
+	}
+	if due := s.record(orderID).DueAt; !due.IsZero() {
+		t.Errorf("it is due at %v", due)
+	}
+}

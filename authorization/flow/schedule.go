@@ -20,6 +20,8 @@ const (
 	longestOpen = 48 * time.Hour
 	// clockSkew is how far two clocks may differ.
 	clockSkew = 5 * time.Minute
+	// lagPatience is how long a store may tell what was before.
+	lagPatience = 5 * time.Second
 	// conflictPatience outlasts a call of somebody else's that Klarna still works on: its server gives up after 59 seconds.
 	conflictPatience = 3 * time.Minute
 	// abandonBefore is how long before its expiry a payment request is canceled that no customer is at.

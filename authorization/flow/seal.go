@@ -45,6 +45,9 @@ type sealed struct {
 
 	// older: it was sealed with an older secret.
 	older bool
+
+	// Unknown is what a newer version wrote.
+	Unknown klarna.Fields `json:",embed"`
 }
 
 // seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for another's.

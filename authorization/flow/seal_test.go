@@ -182,7 +182,7 @@ func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
 		r, wrong := s.replica(), s.sealing(nextSecret)
 		approved(s, r)
 		status, err := wrong.HandleReturn(t.Context(), orderID)
-		if err == nil || status.State != flow.StateFinalizing {
+		if err == nil || status.State != flow.StateAwaitingCustomer {
 			t.Fatalf("%v, %v", status, err)
 		}
 		s.paid()

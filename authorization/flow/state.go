@@ -39,3 +39,13 @@ func (s State) Final() bool {
 		return true
 	}
 }
+
+// ended is Final of the states that this version knows. What another is to a newer version, nobody here can say.
+func (s State) ended() bool {
+	switch s {
+	case StateAuthorized, StateDeclined, StateCanceled, StateExpired, StateRejected, StateUnknown:
+		return true
+	default:
+		return false
+	}
+}

@@ -34,7 +34,8 @@ type Store interface {
 type Record struct {
 	// ID is the purchase's, 1 to 255 bytes of valid UTF-8 without control characters.
 	ID string
-	// PaymentRequestID finds the record, too. It is "" before there is one, and then set once; no two records share one.
+	// PaymentRequestID finds the record, too. It is "" before there is one, and then set once; no two records share one. Where
+	// Klarna asked for none, because it was paid at once, it is the payment transaction's.
 	PaymentRequestID string
 	// State is the purchase's, for whoever looks into the store: a Store need not read it.
 	State State

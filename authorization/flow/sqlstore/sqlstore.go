@@ -12,7 +12,7 @@
 // It is named klarna_purchases and has a row a purchase:
 //
 //	id                  the purchase's
-//	payment_request_id  Klarna's; NULL before there is one
+//	payment_request_id  Klarna's; NULL before there is one, and the payment transaction's where it was paid at once
 //	state               such as AWAITING_CUSTOMER; package flow has them all
 //	due_ms              when recovery is to look at it; NULL when never again
 //	was_due_ms          when it was due before recovery last took it up; NULL when it never did
