@@ -493,3 +493,27 @@ func TestCallsAreShared(t *testing.T) {
 		t.Errorf("%d requests with %d keys, want 40 with one for each of two accounts", len(requests.list()), len(keys))
 	}
 }
+
+func BenchmarkDo(b *testing.B) {
+	transport := new(http.Transport)
+	transport.RegisterProtocol("http", roundTrip(func(r *http.Request) (*http.Response, error) {
+		return respond(r, http.StatusOK, `{"payment_request_id":"krn:payment:eu1:request:1","state":"SUBMITTED"}`), nil
+	}))
+	client, err := klarna.NewClient(testKey, klarna.WithBaseURL("http://127.0.0.1:1"), klarna.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, call := range map[string]klarna.Call{"read": read(), "authorize": authorize()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var answer struct {
+					State string `json:"state"`
+				}
+				if _, err := client.Do(b.Context(), call, &answer); err != nil || answer.State != "SUBMITTED" {
+					b.Fatal(answer, err)
+				}
+			}
+		})
+	}
+}

@@ -339,7 +339,11 @@ func BenchmarkParse(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.Parse(b.Context(), header, text); err != nil {
+		event, err := v.Parse(b.Context(), header, text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := event.PaymentRequest(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -214,7 +214,7 @@ func filler(n int) string { return string(fill("⟨…⟩", n)) }
 
 // callContests are a GET and a POST, without a network.
 func callContests() (get, post contest, err error) {
-	clients, err := stubbedClients(variants(presentationBody(size)), variants(authorizeBody()))
+	clients, err := stubbedClients(variants(presentationBody()), variants(authorizeBody()))
 	if err != nil {
 		return get, post, err
 	}

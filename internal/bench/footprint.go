@@ -42,6 +42,41 @@ func main() {
 	}
 }
 `
+	modulesProgram = `package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		response, err := retryablehttp.NewClient().Get(os.Args[1])
+		if err != nil {
+			panic(err)
+		}
+		var answer struct{ State string }
+		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+			panic(err)
+		}
+		_ = response.Body.Close()
+		text, err := json.Marshal(answer)
+		if err != nil {
+			panic(err)
+		}
+		hmac.New(sha256.New, text).Write(text)
+		slog.Info(answer.State, "id", uuid.NewSHA1(uuid.New(), text).String())
+		panic(http.ListenAndServe(os.Args[1], nil))
+	}
+}
+`
 	receivingProgram = `package main
 
 import (
@@ -149,8 +184,8 @@ func footprint(ctx context.Context, rounds int) (_ []footprintFigures, err error
 	if err != nil {
 		return nil, err
 	}
-	figures := []footprintFigures{{name: "net/http alone"}, {name: "webhook"}, {name: "all packages"}}
-	programs := []string{emptyProgram, receivingProgram, strings.ReplaceAll(wholeProgram, "⟨imports⟩", rest)}
+	figures := []footprintFigures{{name: "net/http alone"}, {name: "webhook"}, {name: "all packages"}, {name: "hand-written on encoding/json, log/slog and go-retryablehttp"}}
+	programs := []string{emptyProgram, receivingProgram, strings.ReplaceAll(wholeProgram, "⟨imports⟩", rest), modulesProgram}
 	if err := b.prime(ctx, programs); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 // measurements are all that a run measured; nil is what it left out.
 type measurements struct {
 	verify, receive, get, post *result
+	wire                       *result
 	loopback                   []loopbackFigures
 	held                       []heldFigures
 	scale                      []scaleFigures
@@ -62,6 +63,11 @@ var parts = []part{
 	}},
 	{"post", func(_ context.Context, m *measurements, e effort) error {
 		return one(&m.post, e, func() (contest, error) { _, post, err := callContests(); return post, err })
+	}},
+	{"wire", func(_ context.Context, m *measurements, e effort) error {
+		r, err := wire(e.plan)
+		m.wire = &r
+		return err
 	}},
 	{"loopback", func(ctx context.Context, m *measurements, e effort) error {
 		return withServer(ctx, func(s *server) (err error) {
@@ -172,6 +178,9 @@ func (m *measurements) contests() []*result {
 func (m *measurements) print(w io.Writer) {
 	for _, r := range m.contests() {
 		r.print(w)
+	}
+	if m.wire != nil {
+		printWire(w, m.wire)
 	}
 	if m.loopback != nil {
 		printLoopback(w, m.loopback, m.held)

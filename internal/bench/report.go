@@ -13,7 +13,7 @@ import (
 // markdown writes all tables as a document.
 func (m *measurements) markdown(w io.Writer) {
 	fmt.Fprintf(w, "# Measured\n\nWritten by `go run ./internal/bench -markdown docs/performance-table.md -svg docs/performance.svg`, one run on %s %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
-	fmt.Fprint(w, "All contenders run in one process and by turns. The median of the rounds counts; the spread is the distance between the quartiles. Compare ratios, not times.\n\n")
+	fmt.Fprint(w, "All contenders run in one process and by turns. The time is the median of the rounds, the spread the distance between the quartiles; ratios are of the fastest tenth of each, because what else runs on the machine only ever adds. Compare ratios, not times.\n\n")
 	fmt.Fprint(w, "Peers: "+strings.Join(peers(), ", ")+".\n")
 	fmt.Fprint(w, "\n## Targets\n\n| | measured | target | |\n|---|---:|---:|---|\n")
 	for _, t := range m.targets() {
@@ -28,6 +28,12 @@ func (m *measurements) markdown(w io.Writer) {
 		for i := range r.figures {
 			f := &r.figures[i]
 			fmt.Fprintf(w, "| %s | %s | %.0f %% | %.0f | %.0f | %.2f |\n", f.name, nanos(median(f.nanos)), 100*spread(f.nanos), median(f.allocs), median(f.bytes), r.ratio(f.name, ours))
+		}
+	}
+	if m.wire != nil {
+		fmt.Fprintf(w, "\n## %s\n\n%s\n\n| | median |\n|---|---:|\n", m.wire.contest.title, m.wire.contest.shape)
+		for i := range m.wire.figures {
+			fmt.Fprintf(w, "| %s | %s |\n", m.wire.figures[i].name, nanos(median(m.wire.figures[i].nanos)))
 		}
 	}
 	if m.loopback != nil {

@@ -114,7 +114,7 @@ func serve() error {
 			_, _ = w.Write(body)
 		}
 	}
-	presented := answer(presentationBody(size))
+	presented := answer(presentationBody())
 	mux.HandleFunc("GET /v2/accounts/{account}/payment/presentation", presented)
 	mux.HandleFunc("POST /v2/accounts/{account}/payment/authorize", answer(authorizeBody()))
 	mux.HandleFunc("GET /slow/v2/accounts/{account}/payment/presentation", func(w http.ResponseWriter, r *http.Request) {

@@ -66,7 +66,7 @@ func klarnaEvent(n int) []byte {
 }
 
 // presentationBody is Klarna's answer to a presentation call.
-func presentationBody(n int) []byte {
+func presentationBody() []byte {
 	return fill(`{"instruction":"SHOW_KLARNA","payment_status":"REQUIRES_CUSTOMER_ACTION","payment_option":{`+
 		`"payment_option_id":"S0xBUk5B000000000000","header":{"text":"Pay with Klarna"},"subheader":{"parts":[`+
 		`{"type":"TEXT","text":"Get more time to pay. ","styles":["BOLD"]},`+
@@ -75,7 +75,7 @@ func presentationBody(n int) []byte {
 		`{"type":"LINK","text":"terms","url":"https://www.klarna.com/legal/terms","context":"INFO","styles":["UNDERLINE"]}]},`+
 		`"payment_button":{"text":{"text":"Continue with Klarna"},"image_url":"https://x.klarnacdn.net/button.svg","image_alignment":"LEFT"},`+
 		`"icon":{"alt":"Klarna","badge_image_url":"https://x.klarnacdn.net/badge.png",`+
-		`"rectangle_image_url":"https://x.klarnacdn.net/rectangle.png","square_image_url":"https://x.klarnacdn.net/square.png"}}}`, n)
+		`"rectangle_image_url":"https://x.klarnacdn.net/rectangle.png","square_image_url":"https://x.klarnacdn.net/square.png"}}}`, size)
 }
 
 // authorizeBody is Klarna's answer to a first authorize call.

@@ -327,7 +327,7 @@ func Text[T ~string](r *Reader, to *T) bool {
 	return true
 }
 
-// own makes a string. Short ones share their memory with others of the same text, because an object has many; 256 bytes hold those of most.
+// own makes a string. Short ones share their memory with others of the same text, because an object has many; 384 bytes hold those of a webhook.
 func (r *Reader) own(text []byte) string {
 	const short = 96
 	if len(text) > short {
@@ -335,7 +335,7 @@ func (r *Reader) own(text []byte) string {
 	}
 	if r.strings.Cap()-r.strings.Len() < len(text) {
 		r.strings = strings.Builder{}
-		r.strings.Grow(256)
+		r.strings.Grow(384)
 	}
 	start := r.strings.Len()
 	r.strings.Write(text)

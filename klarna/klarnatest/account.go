@@ -21,6 +21,17 @@ func (s *Server) AddAccount() (partnerAccountID string) {
 	return s.addAccount(newAccountID()).id
 }
 
+// Accounts returns the ids of all accounts, [Server.PartnerAccountID] first.
+func (s *Server) Accounts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]string, 0, len(s.partners))
+	for _, a := range s.partners {
+		list = append(list, a.id)
+	}
+	return list
+}
+
 func newAccountID() string { return "krn:partner:global:account:test:" + rand.Text()[:8] }
 
 // addAccount lets an account be named by its id and by the last segment of it.

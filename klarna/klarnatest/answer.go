@@ -70,6 +70,10 @@ func encode(v any) []byte {
 }
 
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.handler != nil && !ownPath(r.URL.Path) {
+		s.handler.ServeHTTP(w, r)
+		return
+	}
 	a := s.handle(r)
 	if a.cut == cutAll {
 		// A hijacked connection closes without an HTTP answer and, unlike an aborted handler, without a panic.
@@ -108,7 +112,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.server.ctx.Err() != nil {
 		return nil, errClosed
 	}
-	a := t.server.handle(r)
+	a := t.server.handle(asReceived(r))
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
@@ -136,6 +140,17 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		ContentLength: int64(announced),
 		Request:       r,
 	}, nil
+}
+
+// asReceived is r as a server reads it from a connection, on which "klarna-customer-token" is the same header as any other case of it.
+func asReceived(r *http.Request) *http.Request {
+	received := *r
+	received.Header = make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		name = http.CanonicalHeaderKey(name)
+		received.Header[name] = append(received.Header[name], values...)
+	}
+	return &received
 }
 
 type brokenReader struct{}

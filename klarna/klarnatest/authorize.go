@@ -16,7 +16,8 @@ const (
 
 // AuthorizeRule is what a first authorize call answers.
 type AuthorizeRule struct {
-	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED". A step-up without a step_up_config declines.
+	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED", or any other text, which is answered as it is and does nothing. A
+	// step-up without a step_up_config declines.
 	Result string
 	// Reason is the answer's result_reason, left out when "".
 	Reason string
@@ -62,7 +63,8 @@ type authorizeOrder struct {
 	stepUp           *draft // nil without a step_up_config
 }
 
-func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found problems) {
+// readAuthorize reads a call whose lines sum to its amount, or to cart, when that is not nil.
+func readAuthorize(body []byte, now time.Time, cart *int64) (order authorizeOrder, found problems) {
 	o := readObject(body, &found)
 	o.need("currency")
 	order.currency = o.currency("currency")
@@ -79,11 +81,14 @@ func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found prob
 		order.captureNow = t.choice("capture", "LATER", "NOW") == "NOW"
 		order.captureReference = t.text("payment_capture_reference", 255)
 	}
-	if order.payment {
-		order.purchase = readPurchase(o, order.amount)
-	} else {
-		order.purchase = readUnpaid(o)
+	var sums []int64
+	if order.payment && !t.wrong("amount") {
+		sums = append(sums, order.amount)
+		if cart != nil {
+			sums = append(sums, *cart)
+		}
 	}
+	order.purchase = readPurchase(o, sums...)
 	checkNetworkData(o)
 
 	if config, ok := o.object("step_up_config"); ok {
@@ -106,8 +111,8 @@ func readAuthorize(body []byte, now time.Time) (order authorizeOrder, found prob
 
 func (s *Server) authorize(c *call) answer {
 	now := s.clock.now()
-	order, found := readAuthorize(c.body, now)
 	token := s.tokens[c.token]
+	order, found := readAuthorize(c.body, now, token.cart())
 	if c.token != "" && (token == nil || token.account != c.partner) {
 		found.add(headerSessionToken, "is not a session token of this account")
 	}

@@ -1,6 +1,9 @@
 package klarnatest_test
 
 import (
+	"encoding/json"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,21 +27,19 @@ func TestAuthorizeRefusesWhatTheContractProvesWrong(t *testing.T) {
 			func(o obj) { o["Currency"] = o["currency"]; delete(o, "currency") }, "currency",
 		},
 		"no amount and no reference": {
-			func(o obj) { o["request_payment_transaction"] = obj{}; delete(o, "supplementary_purchase_data") },
+			func(o obj) { o["request_payment_transaction"] = obj{} },
 			"request_payment_transaction.amount request_payment_transaction.payment_transaction_reference",
 		},
 		"an amount with a fraction": {
-			func(o obj) {
-				o["request_payment_transaction"].(obj)["amount"] = 19.99
-				delete(o, "supplementary_purchase_data")
-			},
+			func(o obj) { o["request_payment_transaction"].(obj)["amount"] = 19.99 },
+			"request_payment_transaction.amount",
+		},
+		"an amount with an exponent": {
+			func(o obj) { o["request_payment_transaction"].(obj)["amount"] = json.RawMessage("1e3") },
 			"request_payment_transaction.amount",
 		},
 		"a negative amount": {
-			func(o obj) {
-				o["request_payment_transaction"].(obj)["amount"] = -1
-				delete(o, "supplementary_purchase_data")
-			},
+			func(o obj) { o["request_payment_transaction"].(obj)["amount"] = -1 },
 			"request_payment_transaction.amount",
 		},
 		"lines that do not sum to the amount": {
@@ -49,6 +50,22 @@ func TestAuthorizeRefusesWhatTheContractProvesWrong(t *testing.T) {
 				}}
 			},
 			"supplementary_purchase_data.line_items",
+		},
+		"lines whose sum goes around and arrives at the amount": {
+			func(o obj) {
+				o["supplementary_purchase_data"] = obj{"line_items": []obj{
+					{"name": "Shoes", "quantity": 1, "total_amount": int64(math.MaxInt64)},
+					{"name": "Socks", "quantity": 1, "total_amount": int64(math.MaxInt64)},
+					{"name": "Laces", "quantity": 1, "total_amount": 2001},
+				}}
+			},
+			"supplementary_purchase_data.line_items",
+		},
+		"a line without its amount": {
+			func(o obj) {
+				o["supplementary_purchase_data"] = obj{"line_items": []obj{{"name": "Shoes", "quantity": 1}}}
+			},
+			"supplementary_purchase_data.line_items[0].total_amount",
 		},
 		"a line without a name": {
 			func(o obj) {
@@ -107,6 +124,9 @@ func TestAuthorizeRefusesWhatTheContractProvesWrong(t *testing.T) {
 		"network data that is an object": {
 			func(o obj) { o["klarna_network_data"] = obj{"a": 1} }, "klarna_network_data",
 		},
+		"network data that is too long": {
+			func(o obj) { o["klarna_network_data"] = `"` + strings.Repeat("é", 10239) + `"` }, "klarna_network_data",
+		},
 		"network data that is no JSON": {
 			func(o obj) { o["interoperability_data"] = "{" }, "interoperability_data",
 		},
@@ -120,6 +140,21 @@ func TestAuthorizeRefusesWhatTheContractProvesWrong(t *testing.T) {
 			equal(t, "parameters", r.parameters(), tc.parameters)
 		})
 	}
+}
+
+func TestNetworkDataIsMeasuredInCharacters(t *testing.T) {
+	_, c := newPair(t)
+	o := stepUp(1999)
+	o["klarna_network_data"] = `"` + strings.Repeat("é", 10238) + `"`
+	c.want(200, "POST", authorizePath, o)
+}
+
+func TestABodyFullOfProblemsIsAnsweredAtOnce(t *testing.T) {
+	_, c := newPair(t)
+	lines := strings.TrimSuffix(strings.Repeat("{},", 300_000), ",")
+	r := c.want(400, "POST", authorizePath, `{"currency":"EUR","request_payment_transaction":{"amount":1,"payment_transaction_reference":"tx-1"},`+
+		`"supplementary_purchase_data":{"line_items":[`+lines+`]}}`)
+	equal(t, "problems", len(r.get("validation_errors").([]any)), 100)
 }
 
 func TestTheExpiryOfAStepUpTakesEveryForm(t *testing.T) {

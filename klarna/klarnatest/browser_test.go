@@ -173,6 +173,8 @@ func TestHostileTextStaysText(t *testing.T) {
 func TestThePageIsLockedUp(t *testing.T) {
 	app := draft(1)
 	app["customer_interaction_config"] = obj{"method": "SDK", "return_url": "shop-app://back"}
+	script := draft(1)
+	script["customer_interaction_config"] = obj{"method": "SDK", "return_url": "javascript:alert(1)"}
 	for name, tc := range map[string]struct {
 		draft  obj
 		forms  string
@@ -181,6 +183,7 @@ func TestThePageIsLockedUp(t *testing.T) {
 	}{
 		"a shop on the web": {draft(1), "form-action 'self' http: https:", 200, ""},
 		"a shop in an app":  {app, "form-action 'self' http: https: shop-app:", 200, ""},
+		"a shop of no kind": {script, "form-action 'self' http: https:", 200, ""},
 		"an error page":     {draft(1), "form-action 'self' http: https:", 404, "/nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {

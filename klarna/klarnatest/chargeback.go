@@ -84,20 +84,27 @@ func (s *Server) Chargeback(paymentTransactionID string, amount int64) (paymentC
 	s.touch(b)
 	t.disputes = append(t.disputes, b.id)
 	s.emit(t.account, "payment.transaction.chargeback", b.body())
-	s.emit(t.account, "payment.dispute.state-change.initiated", disputeEvent{
+	s.emit(t.account, "payment.dispute.state-change.initiated", disputeOf(t, t.captures[0], amount, disputeInitiated, now))
+	return b.id, nil
+}
+
+const disputeInitiated = "INITIATED"
+
+// disputeOf is a new dispute. Its reason, and the name of who created it, are the double's.
+func disputeOf(t *transaction, c *capture, amount int64, state string, now time.Time) disputeEvent {
+	return disputeEvent{
 		ID:                   "krn:payment:eu1:dispute:" + uuid.NewString(),
 		TransactionID:        t.id,
 		TransactionReference: t.reference,
-		CaptureID:            t.captures[0].id,
-		CaptureReference:     t.captures[0].reference,
+		CaptureID:            c.id,
+		CaptureReference:     c.reference,
 		PaymentAccountID:     t.account.id,
-		State:                "INITIATED",
+		State:                state,
 		Reason:               "GOODS_NOT_RECEIVED",
 		Details:              disputeDetails{amount, t.currency, "CUSTOMER"},
 		CreatedAt:            now,
 		UpdatedAt:            now,
-	})
-	return b.id, nil
+	}
 }
 
 func (s *Server) readChargeback(c *call) answer {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // customerToken stands for a customer whom Klarna knows: with it a payment is approved at once. What its scopes allow is not
@@ -12,8 +13,10 @@ type customerToken struct {
 	*account
 	value     string
 	reference string
-	revoked   bool
+	revokedAt time.Time // zero for one that is good
 }
+
+func (t *customerToken) revoked() bool { return !t.revokedAt.IsZero() }
 
 // tokenOrder is a request_customer_token.
 type tokenOrder struct{ reference string }
@@ -56,7 +59,7 @@ func (s *Server) storedCustomer(c *call, found *problems) (t *customerToken, ref
 	case t == nil || t.account != c.partner:
 		found.add(headerCustomerToken, "is not a customer token of this account")
 		return nil, nil
-	case t.revoked:
+	case t.revoked():
 		return nil, new(conflict("the customer token was revoked"))
 	}
 	return t, nil
@@ -69,9 +72,10 @@ type customerTokenEvent struct {
 
 // revokeToken ends a customer token, or a session token that was not used. One that is revoked already is not found.
 func (s *Server) revokeToken(c *call) answer {
-	if t := s.customerTokens[c.resource]; t != nil && t.account == c.partner && !t.revoked {
-		t.revoked = true
+	if t := s.customerTokens[c.resource]; t != nil && t.account == c.partner && !t.revoked() {
+		t.revokedAt = s.clock.now()
 		s.touch(t)
+		s.forgetCustomerTokenLater(t)
 		s.emit(t.account, "identity.customer-token.state-change.revoked", customerTokenEvent{t.value, t.reference})
 		return answer{status: http.StatusNoContent}
 	}

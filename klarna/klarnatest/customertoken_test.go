@@ -126,6 +126,26 @@ func TestACustomerTokenThatIsNone(t *testing.T) {
 		"request_customer_token.scopes[1] request_customer_token.customer_token_reference")
 }
 
+func TestAPaymentRequestMayAskForATokenAlone(t *testing.T) {
+	server, c := newPair(t)
+	d := draft(0)
+	delete(d, "amount")
+	equal(t, "neither", c.want(400, "POST", requestsPath, d).parameters(), "amount")
+	d["request_customer_token"] = wish()
+	id := c.want(201, "POST", requestsPath, d).text("payment_request_id")
+	if err := server.ChangeShipping(id, express); err == nil {
+		t.Error("shipping was chosen where nothing is paid")
+	}
+	token := c.token(id)
+	equal(t, "a payment", c.want(400, "POST", authorizePath, order(1), withToken(token)).parameters(), "request_payment_transaction")
+	final := obj{"currency": "EUR", "request_customer_token": wish()}
+	equal(t, "result", c.want(200, "POST", authorizePath, final, withToken(token)).text("customer_token_response.result"), "APPROVED")
+
+	id = c.want(201, "POST", requestsPath, d).text("payment_request_id")
+	c.want(200, "PATCH", requestsPath+"/"+id, obj{"amount": 5})
+	equal(t, "a payment after all", c.result(c.want(200, "POST", authorizePath, order(5), withToken(c.token(id)))), "APPROVED")
+}
+
 func TestARevokedTokenIsDead(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)

@@ -109,6 +109,15 @@
 //   - A path without an account is the first account's, unless [WithAcquiringPartner] refuses it with 403. What is another account's
 //     is 404.
 //   - An idempotency key belongs to one account and one operation. What is refused before an operation is reached is not remembered.
+//   - A word of a request that the documentation does not list is 400, so that a misspelt one fails a test: a method, an intent, an
+//     interval, a scope, a currency, what capture says. Types of events and the status of a webhook may be any. An amount written
+//     as 1e3 or 1000.0 is 400, a body where none is documented too, and a tracing header.
+//   - Headers that are too large are 400. 413 has no body. Of all problems of a request a hundred are told.
+//   - A payment request that Klarna declined has the state_reason CUSTOMER_DECLINED.
+//   - After other shipping was chosen, the line items of a final call sum to the amount with it or to the one without.
+//   - What a simulated event holds: something that nobody made and that cannot be read, and nothing in families whose payloads are
+//     not documented.
+//   - A receiver of webhooks has ten seconds to answer, on the machine's clock. [Server.Advance] and [Server.Flush] wait for it.
 //   - A chargeback leaves its transaction as it is.
 //   - Shipping that the customer chooses at Klarna has no event of its own and is an object also in state_context. It is undone when the
 //     customer leaves.

@@ -19,8 +19,7 @@ func (s *Server) StateInMemoryAndInFile() (inMemory, inFile string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	again := newServer(config{retention: s.retention})
-	again.state = &stateFile{seen: map[any]bool{}} // so that its logs are as short
+	again := newServer(config{retention: s.retention, logLimit: s.logLimit})
 	if err := again.restore(known); err != nil {
 		return "", "", err
 	}

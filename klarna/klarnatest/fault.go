@@ -28,7 +28,7 @@ type Fault struct {
 	// the client's: a timer, which inside a testing/synctest bubble is the bubble's. What is executed is executed before it, so
 	// that a client which gives up during the delay does not learn the outcome.
 	Delay time.Duration
-	// StatusCode is the HTTP status of FaultStatus. 0 is 503.
+	// StatusCode is the HTTP status of FaultStatus, where 0 is 503, and of FaultHTML, where 0 is 502.
 	StatusCode int
 	// Code is the error_code of FaultStatus. "" is the usual code of the status.
 	Code string
@@ -53,8 +53,8 @@ const (
 	FaultDropAfter
 	// FaultTruncate executes the request, then cuts the connection in the middle of the body.
 	FaultTruncate
-	// FaultHTML answers 502 with a page of HTML, as a proxy in between does; the request is not executed, but for
-	// Fault.AfterExecution.
+	// FaultHTML answers with a page of HTML, as a proxy in between does and, with 403, a protection against floods; the request
+	// is not executed, but for Fault.AfterExecution.
 	FaultHTML
 	// FaultHold lets the request claim its idempotency key and then wait for Fault.Release before it is executed. A request
 	// whose client gives up first is not executed.
@@ -94,16 +94,19 @@ type scriptedFault struct {
 
 // Script lets coming requests meet faults. A fault without a Probability that was not met as often as scripted fails the
 // test. Script panics on a fault that could never be met or that means nothing: one of an operation that the server does not
-// have, of an unknown kind, with a probability that is none, or a FaultDelay without a Delay.
+// have, of an unknown kind, with a status or a probability that is none, or a FaultDelay without a Delay.
 func (s *Server) Script(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range faults {
 		if f.Operation != "" && !slices.ContainsFunc(routes, func(r route) bool { return r.operation == f.Operation }) {
-			panic(fmt.Sprintf("klarnatest: there is no operation %q; there are %s", f.Operation, strings.Join(operations(), ", ")))
+			panic(fmt.Sprintf("klarnatest: there is no operation %q; there are %s", f.Operation, strings.Join(Operations(), ", ")))
 		}
 		if f.Kind < 0 || int(f.Kind) >= len(faultNames) || f.Kind == FaultDelay && f.Delay <= 0 {
 			panic(fmt.Sprintf("klarnatest: %s with a Delay of %v is no fault", f.Kind, f.Delay))
+		}
+		if f.StatusCode != 0 && (f.StatusCode < 200 || f.StatusCode > 999) {
+			panic(fmt.Sprintf("klarnatest: no answer ends with the status %d", f.StatusCode))
 		}
 		f.Header = f.Header.Clone()
 		s.faults = append(s.faults, &scriptedFault{f, newAim(f.Times, f.Probability), f.Skip})
@@ -116,6 +119,21 @@ func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.webhookFaults = nil, nil
+}
+
+// Faults returns the faults that requests may still meet, in the order of their scripting. Times is what is left of each, 0
+// without end, and Skip what is left to pass.
+func (s *Server) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Fault
+	for _, f := range s.faults {
+		left := f.Fault
+		left.Header = left.Header.Clone()
+		left.Times, left.Skip = max(f.left, 0), f.skip
+		list = append(list, left)
+	}
+	return list
 }
 
 // nextFault takes the fault that this request meets, nil when there is none.
@@ -145,7 +163,7 @@ func (f *scriptedFault) apply(s *Server, c *call) answer {
 		return s.process(c, nil)
 	}
 	a := f.meet(s, c)
-	if f.Delay > 0 && pause(c.request.Context(), f.Delay) != nil {
+	if pause(c.request.Context(), f.Delay) != nil {
 		return answer{cut: cutAll}
 	}
 	return a
@@ -164,10 +182,10 @@ func (f *scriptedFault) meet(s *Server, c *call) answer {
 			s.process(c, nil)
 		}
 		a := answer{
-			status: http.StatusBadGateway,
+			status: cmp.Or(f.StatusCode, http.StatusBadGateway),
 			header: http.Header{"Content-Type": {"text/html"}},
-			body:   []byte("<html><body><h1>502 Bad Gateway</h1></body></html>"),
 		}
+		a.body = fmt.Appendf(nil, "<html><body><h1>%d %s</h1></body></html>", a.status, http.StatusText(a.status))
 		return a.with(f.Header)
 	case FaultDropBefore:
 		return answer{cut: cutAll}
@@ -201,6 +219,9 @@ func released(ctx context.Context, release <-chan struct{}) error {
 }
 
 func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

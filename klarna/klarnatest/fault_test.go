@@ -101,6 +101,9 @@ func TestAPageOfHTMLComesFromInBetween(t *testing.T) {
 		equal(t, "type", r.header.Get("Content-Type"), "text/html")
 		equal(t, "body", strings.HasPrefix(string(r.raw), "<html>"), true)
 		equal(t, "executed", len(server.PaymentRequests()), 0)
+
+		server.Script(klarnatest.Fault{Kind: klarnatest.FaultHTML, StatusCode: 403})
+		equal(t, "body", string(c.want(403, "POST", requestsPath, draft(1)).raw), "<html><body><h1>403 Forbidden</h1></body></html>")
 	})
 }
 
@@ -430,11 +433,12 @@ func TestAFaultThatCouldNeverBeMetIsRefusedAtOnce(t *testing.T) {
 		"an unknown operation": {
 			func() { server.Script(klarnatest.Fault{Operation: "authorization.cancel"}) }, `no operation "authorization.cancel"; there are presentation.get, `,
 		},
-		"an unknown kind":       {func() { server.Script(klarnatest.Fault{Kind: 99}) }, "FaultKind(99)"},
-		"a delay of no time":    {func() { server.Script(klarnatest.Fault{Kind: klarnatest.FaultDelay}) }, "FaultDelay with a Delay of 0s"},
-		"too much chance":       {func() { server.Script(klarnatest.Fault{Probability: 1.5}) }, "probability of 1.5"},
-		"a chance of no number": {func() { server.Script(klarnatest.Fault{Probability: math.NaN()}) }, "probability of NaN"},
-		"no webhook fault":      {func() { server.ScriptWebhooks(klarnatest.WebhookRule{}) }, "WebhookFault(0)"},
+		"an unknown kind":              {func() { server.Script(klarnatest.Fault{Kind: 99}) }, "FaultKind(99)"},
+		"a status that ends no answer": {func() { server.Script(klarnatest.Fault{StatusCode: 100}) }, "status 100"},
+		"a delay of no time":           {func() { server.Script(klarnatest.Fault{Kind: klarnatest.FaultDelay}) }, "FaultDelay with a Delay of 0s"},
+		"too much chance":              {func() { server.Script(klarnatest.Fault{Probability: 1.5}) }, "probability of 1.5"},
+		"a chance of no number":        {func() { server.Script(klarnatest.Fault{Probability: math.NaN()}) }, "probability of NaN"},
+		"no webhook fault":             {func() { server.ScriptWebhooks(klarnatest.WebhookRule{}) }, "WebhookFault(0)"},
 		"an unknown webhook fault": {
 			func() { server.ScriptWebhook("*", klarnatest.WebhookFault(99)) }, "WebhookFault(99)",
 		},

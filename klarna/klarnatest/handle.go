@@ -51,6 +51,9 @@ func (s *Server) answer(r *http.Request) answer {
 	s.mu.Unlock()
 
 	a := fault.apply(s, c)
+	if pause(r.Context(), s.latency) != nil {
+		a = answer{cut: cutAll}
+	}
 	s.addCommonHeaders(&a, c)
 
 	s.mu.Lock()
@@ -70,7 +73,7 @@ func (s *Server) process(c *call, hold func() error) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle() // a running clock's timer may be late
-	if !c.route.is(keyed) {
+	if !c.route.is(keyed) || c.request.Header.Get(headerIdempotencyKey) == "" {
 		if err := s.heldBack(hold); err != nil {
 			return answer{cut: cutAll}
 		}

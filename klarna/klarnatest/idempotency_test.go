@@ -46,6 +46,20 @@ func TestTheSameKeyWhileTheFirstRequestRunsIsAConflict(t *testing.T) {
 	})
 }
 
+func TestAPutNeedsNoKeyAndHonoursOne(t *testing.T) {
+	_, c := newPair(t)
+	path := requestsPath + "/" + c.want(201, "POST", requestsPath, draft(1)).text("payment_request_id")
+	const none = "Klarna-Idempotency-Key: "
+	for _, amount := range []float64{2, 3} {
+		equal(t, "without", c.want(200, "PUT", path, obj{"amount": amount}, none).get("amount"), any(amount))
+	}
+	again := freshKey()
+	c.want(200, "PUT", path, obj{"amount": 4}, again)
+	c.want(200, "PUT", path, obj{"amount": 5}, none)
+	equal(t, "repeated", c.want(200, "PUT", path, obj{"amount": 4}, again).get("amount"), any(4.0))
+	equal(t, "read", c.want(200, "GET", path, nil).get("amount"), any(5.0))
+}
+
 func TestAKeyIsForgottenAfterADay(t *testing.T) {
 	server, c := newPair(t)
 	c.want(201, "POST", requestsPath, draft(100), key)

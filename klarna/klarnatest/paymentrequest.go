@@ -144,7 +144,7 @@ func changeDraft(d draft, o object, now time.Time) draft {
 		d.currency = o.currency("currency")
 	}
 	if o.has("amount") {
-		d.amount = o.amount("amount")
+		d.amount, d.tokenOnly = o.amount("amount"), false
 	}
 	if o.has("payment_request_reference") {
 		d.reference = o.text("payment_request_reference", 255)
@@ -168,7 +168,11 @@ func changeDraft(d draft, o object, now time.Time) draft {
 		data.members = maps.Clone(o.members)
 		data.members["supplementary_purchase_data"] = d.purchase.raw
 	}
-	d.purchase = readPurchase(data, d.amount)
+	var sums []int64
+	if !o.wrong("amount") && !d.tokenOnly {
+		sums = append(sums, d.amount)
+	}
+	d.purchase = readPurchase(data, sums...)
 	checkNetworkData(o)
 	for _, name := range []string{"request_payment_transaction", "step_up_config"} {
 		if o.has(name) {
@@ -181,8 +185,11 @@ func changeDraft(d draft, o object, now time.Time) draft {
 func (s *Server) createPaymentRequest(c *call) answer {
 	var found problems
 	o := readObject(c.body, &found)
-	o.need("currency", "amount")
-	d := changeDraft(draft{}, o, s.clock.now())
+	o.need("currency")
+	if !o.has("request_customer_token") {
+		o.need("amount")
+	}
+	d := changeDraft(draft{tokenOnly: true}, o, s.clock.now())
 	customer, refused := s.storedCustomer(c, &found)
 	switch {
 	case len(found) > 0:

@@ -87,7 +87,7 @@ func TestAnUpdateMovesTheExpiry(t *testing.T) {
 func TestPaymentRequestsRefuseWhatBelongsElsewhere(t *testing.T) {
 	_, c := newPair(t)
 	r := c.want(400, "POST", requestsPath, stepUp(100))
-	equal(t, "parameters", r.parameters(), "amount supplementary_purchase_data.line_items request_payment_transaction step_up_config")
+	equal(t, "parameters", r.parameters(), "amount request_payment_transaction step_up_config")
 	c.want(400, "POST", requestsPath, `[]`)
 	id := c.want(201, "POST", requestsPath, draft(1)).text("payment_request_id")
 	c.want(400, "PATCH", requestsPath+"/"+id, `null`)

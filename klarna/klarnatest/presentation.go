@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // SetInstruction sets what the presentation answers: "SHOW_KLARNA", "PRESELECT_KLARNA", "SHOW_ONLY_KLARNA", "HIDE_KLARNA" or
@@ -126,7 +127,7 @@ func checkPresentation(query url.Values) (found problems) {
 	checkIntents(query, &found)
 	checkBillingInterval(query, &found)
 	if s := query.Get("app_return_url"); s != "" {
-		if _, err := base64.StdEncoding.DecodeString(s); err != nil {
+		if !isBase64(s) {
 			found.add("app_return_url", "must be base64")
 		}
 	}
@@ -135,6 +136,13 @@ func checkPresentation(query url.Values) (found problems) {
 		found.add("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
 	}
 	return found
+}
+
+// isBase64 takes either alphabet, padded or not: Klarna's texts say no more than base64.
+func isBase64(s string) bool {
+	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
+	_, err := base64.RawStdEncoding.DecodeString(s)
+	return err == nil
 }
 
 func checkIntents(query url.Values, found *problems) {

@@ -53,7 +53,17 @@ func TestThePresentationChecksItsQuery(t *testing.T) {
 			equal(t, "parameters", c.want(400, "GET", presentationPath+"?"+tc.query, nil).parameters(), tc.parameters)
 		})
 	}
-	c.want(200, "GET", presentationPath+"?currency=EUR&locale=en-US&intents[]=ADD_TO_WALLET", nil)
+	for name, query := range map[string]string{
+		"the wallet alone":            "intents[]=ADD_TO_WALLET",
+		"an app link":                 "amount=1&app_return_url=YXBwOi8vYmFjaz9vPT4%2BPg%3D%3D",
+		"an app link without padding": "amount=1&app_return_url=YXBwOi8vYmFjaz9vPT4%2BPg",
+		"an app link for a URL":       "amount=1&app_return_url=YXBwOi8vYmFjaz9vPT4-Pg==",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.TB = t
+			c.want(200, "GET", presentationPath+"?currency=EUR&locale=en-US&"+query, nil)
+		})
+	}
 }
 
 func TestThePresentationKnowsACustomerWhoApproved(t *testing.T) {

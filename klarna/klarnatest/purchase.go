@@ -2,7 +2,9 @@ package klarnatest
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // purchase is what the server reads of supplementary_purchase_data; the rest is kept as received.
@@ -11,18 +13,26 @@ type purchase struct {
 	email string
 }
 
-// readPurchase checks supplementary_purchase_data of o, whose lines must sum to amount.
-func readPurchase(o object, amount int64) purchase {
+// readPurchase checks supplementary_purchase_data of o, whose lines must sum to the first of sums, or to another of them. Without
+// any, as when the amount itself is wrong, and when a line is wrong, there is nothing to compare.
+func readPurchase(o object, sums ...int64) purchase {
 	data, _ := o.object("supplementary_purchase_data")
-	var sum int64
+	before := len(*o.found)
 	lines := data.objects("line_items")
+	sum, fits := int64(0), true
 	for _, line := range lines {
 		line.need("name", "quantity", "total_amount")
 		line.text("name", 255)
-		sum += line.integer("total_amount")
+		more := line.integer("total_amount")
+		fits = fits && (sum+more > sum) == (more > 0)
+		sum += more
 	}
-	if len(lines) > 0 && sum != amount {
-		o.found.add(data.at("line_items"), "the total_amount of all lines is %d and must be the amount, %d", sum, amount)
+	switch {
+	case len(lines) == 0 || len(sums) == 0 || len(*o.found) > before:
+	case !fits:
+		o.found.add(data.at("line_items"), "the total_amount of all lines is too large")
+	case !slices.Contains(sums, sum):
+		o.found.add(data.at("line_items"), "the total_amount of all lines is %d and must be the amount, %d", sum, sums[0])
 	}
 	return readUnpaid(o)
 }
@@ -58,7 +68,7 @@ func checkNetworkData(o object) {
 		switch {
 		case json.Unmarshal(raw, &s) != nil:
 			o.found.add(o.at(name), "must be a string of serialized JSON, not JSON")
-		case len(s) > 10240:
+		case utf8.RuneCountInString(s) > 10240:
 			o.found.add(o.at(name), "must have at most 10240 characters")
 		case !json.Valid([]byte(s)):
 			o.found.add(o.at(name), "must be serialized JSON")

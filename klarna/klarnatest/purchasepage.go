@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -208,7 +209,7 @@ func (p purchasePage) answer(status int, returnURL string) answer {
 // form-action, those of a shop too, so that no narrower one than a scheme is safe.
 func appScheme(returnURL string) string {
 	u, err := url.Parse(returnURL)
-	if err != nil || u.Scheme == "" || u.Scheme == "http" || u.Scheme == "https" {
+	if err != nil || slices.Contains([]string{"", "http", "https", "javascript", "data"}, u.Scheme) { // the last two are nobody's app
 		return ""
 	}
 	return " " + u.Scheme + ":"

@@ -4,10 +4,15 @@ import "time"
 
 // WithRetention lets the server forget what is over, d later on its clock, so that one that runs for long holds no more than
 // what lives: payment requests that were canceled, declined or expired, transactions COMPLETED or CLOSED, session tokens
-// that died, with the payment requests they completed, and the records of requests and deliveries. What is forgotten is in
-// no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
-// after their first use, and session tokens a day after their end.
+// that died, with the payment requests they completed, customer tokens that were revoked, and the records of requests and
+// deliveries. What is forgotten is in no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without
+// it a server remembers all it did, as a test wants it; only idempotency keys go a day after their first use, and session
+// tokens a day after their end.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
+
+// WithLogLimit lets the server remember no more than the last n requests and the last n deliveries. The default is all of them,
+// and 1000 with [WithStateFile].
+func WithLogLimit(n int) Option { return func(c *config) { c.logLimit = n } }
 
 // deadTokenLife is how long a session token is known after its end when the server has no retention of its own.
 const deadTokenLife = 24 * time.Hour
@@ -75,12 +80,19 @@ func (s *Server) forgetTokenLater(t *sessionToken) {
 	})
 }
 
-// trimLogs forgets requests and deliveries that are older than the retention, or more than a state file holds.
+func (s *Server) forgetCustomerTokenLater(t *customerToken) {
+	s.forgetLater(t.revokedAt, func() {
+		delete(s.customerTokens, t.value)
+		s.drop(t)
+	})
+}
+
+// trimLogs forgets requests and deliveries that are older than the retention, or more than the limit.
 func (s *Server) trimLogs() {
-	for s.state != nil && s.requests.len() > stateLogs {
+	for s.logLimit > 0 && s.requests.len() > s.logLimit {
 		s.requests.pop()
 	}
-	for s.state != nil && s.deliveryLog.len() > stateLogs {
+	for s.logLimit > 0 && s.deliveryLog.len() > s.logLimit {
 		s.deliveryLog.pop()
 	}
 	if s.retention <= 0 {

@@ -3,6 +3,7 @@ package klarnatest_test
 import (
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,33 @@ func TestWhatIsOverIsForgottenARetentionLater(t *testing.T) {
 	equal(t, "an authorized transaction lives", len(server.Transactions()), 1)
 	server.Advance(35 * 24 * time.Hour)
 	equal(t, "a closed one is forgotten", len(server.Transactions()), 0)
+}
+
+func TestATransactionIsForgottenWholeBeforeItsAuthorizationWouldExpire(t *testing.T) {
+	server, c := newSocketless(t, klarnatest.WithRetention(time.Hour))
+	before := heap()
+	for range 12 {
+		o := order(1)
+		o["supplementary_purchase_data"].(obj)["additional_data"] = strings.Repeat("x", 500_000)
+		r := c.want(200, "POST", authorizePath, o, withToken(server.IssueSessionToken("EUR", 1)))
+		c.want(201, "POST", "/v2/payment/transactions/"+r.text("payment_transaction_response.payment_transaction.payment_transaction_id")+"/capture",
+			obj{"capture_amount": 1})
+	}
+	server.Advance(26 * time.Hour) // keys and tokens are forgotten too, the 28 days are not over
+	if grown := int64(heap()) - int64(before); grown > 3_000_000 {
+		t.Errorf("6 MB were sent and %d MB are held", grown/1e6)
+	}
+	equal(t, "transactions", len(server.Transactions()), 0)
+}
+
+func TestARevokedCustomerTokenIsForgottenARetentionLater(t *testing.T) {
+	server, c := newSocketless(t, klarnatest.WithRetention(time.Hour))
+	customer := c.store()
+	server.Advance(1000 * time.Hour)
+	c.want(204, "DELETE", "/v2/payment/tokens/"+customer, nil)
+	c.want(409, "POST", authorizePath, order(2), withCustomer(customer))
+	server.Advance(time.Hour)
+	c.want(400, "POST", authorizePath, order(2), withCustomer(customer))
 }
 
 func TestWithoutRetentionOnlyKeysAndDeadTokensAreForgotten(t *testing.T) {

@@ -21,7 +21,7 @@ type route struct {
 type traits int
 
 const (
-	keyed       traits = 1 << iota // needs an idempotency key
+	keyed       traits = 1 << iota // needs an idempotency key, a PUT only honours one
 	takesBody                      // needs a body
 	mayTakeBody                    // takes a body or none; routes without either trait refuse one
 	accountless                    // has no account in its path
@@ -66,8 +66,8 @@ var routes = []route{
 	{"subscription.webhook.simulate", "POST", "notification/webhooks/{id}/simulate", changes | accountless, (*Server).simulateWebhook},
 }
 
-// operations are the names of all operations.
-func operations() []string {
+// Operations returns the names of all operations, as faults and recorded requests have them.
+func Operations() []string {
 	var names []string
 	for _, r := range routes {
 		names = append(names, r.operation)

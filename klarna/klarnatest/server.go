@@ -1,6 +1,7 @@
 package klarnatest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -36,7 +37,10 @@ type Server struct {
 	authority *authority        // nil without TLS
 	retention time.Duration     // 0 is without end
 	acquiring bool
-	state     *stateFile // nil without one
+	latency   time.Duration
+	logLimit  int          // 0 is none
+	handler   http.Handler // nil for none
+	state     *stateFile   // nil without one
 
 	// mu guards everything below. Nothing outside the package is called while it is held: a webhook receiver calls back.
 	mu         stateMutex
@@ -100,11 +104,14 @@ type config struct {
 	retention time.Duration
 	acquiring bool
 	state     string
+	logLimit  int
+	latency   time.Duration
+	handler   http.Handler
 }
 
 // WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
 // knows. It is for servers made inside a testing/synctest bubble, where a goroutine that waits for the network would stop
-// the bubble's time.
+// the bubble's time. Without a socket [WithAddr] and [WithTLS] mean nothing.
 func WithoutSocket() Option { return func(c *config) { c.socket = false } }
 
 // WithRunningClock lets the server's clock run by itself, as [Start] does. Inside a testing/synctest bubble, where the
@@ -172,6 +179,9 @@ func newServer(c config) *Server {
 		parallel:         max(c.parallel, 1),
 		retention:        c.retention,
 		acquiring:        c.acquiring,
+		latency:          c.latency,
+		logLimit:         c.logLimit,
+		handler:          c.handler,
 		quota:            quota{limit: c.rateLimit},
 		clock:            newClock(c.running, c.start),
 		faultDice:        newDice(c.seed, 1),
@@ -203,6 +213,7 @@ func (s *Server) begin(c config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.state != "" {
+		s.logLimit = cmp.Or(s.logLimit, stateLogs)
 		if err := s.openState(c.state); err != nil {
 			return err
 		}
@@ -298,6 +309,17 @@ func (s *Server) Close() {
 	s.wait(&s.deliveries)
 	s.wait(&s.conns)
 	s.closeState()
+}
+
+// Shutdown closes the server in order: it takes no more connections and waits for the requests that run, until ctx ends, whose
+// error it then returns. What follows is [Server.Close].
+func (s *Server) Shutdown(ctx context.Context) error {
+	var err error
+	if s.http != nil {
+		err = s.http.Shutdown(ctx)
+	}
+	s.Close()
+	return err
 }
 
 var errClosed = errors.New("klarnatest: server is closed")

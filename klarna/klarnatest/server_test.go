@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
@@ -249,6 +251,25 @@ func TestATransportHonoursTheContext(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	equal(t, "requests", len(server.Requests()), 0)
+}
+
+func TestATransportReadsHeadersInAnyCase(t *testing.T) {
+	server := klarnatest.NewServer(t, klarnatest.WithoutSocket())
+	body := strings.NewReader(`{"currency":"EUR","amount":1}`)
+	request, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+requestsPath, body)
+	sent := http.Header{
+		"authorization": {"Basic " + server.APIKey}, "klarna-idempotency-key": {"k"}, "CONTENT-TYPE": {"application/json"},
+	}
+	request.Header = sent.Clone()
+	response, err := server.Transport().RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	equal(t, "status", response.StatusCode, 201)
+	if diff := cmp.Diff(sent, request.Header); diff != "" {
+		t.Errorf("the caller's request was changed: %s", diff)
+	}
 }
 
 func TestARequestIsRecordedAsItWasSent(t *testing.T) {

@@ -43,6 +43,15 @@ func (t *sessionToken) covers(currency string, amount int64) bool {
 	return t.consent == consentToAnything || t.consent == consentToAmount && t.currency == currency && t.amount == amount
 }
 
+// cart is what the purchase cost before the customer chose other shipping, nil without such a choice. A final call is the first one
+// again but for its amount, and whether its lines must show the choice Klarna's texts do not say.
+func (t *sessionToken) cart() *int64 {
+	if t == nil || t.request == nil || t.request.shipping == nil {
+		return nil
+	}
+	return new(t.request.cartAmount())
+}
+
 // issueToken makes a token for what is agreed to now.
 func (s *Server) issueToken(t sessionToken) *sessionToken {
 	claims := `{"jti":"` + rand.Text() + rand.Text() + `"}`

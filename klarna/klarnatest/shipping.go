@@ -70,6 +70,9 @@ func (r *paymentRequest) cartAmount() int64 {
 
 // setShipping puts option in place of the shipping chosen before. nil is the cart's own.
 func (s *Server) setShipping(r *paymentRequest, option *ShippingOption) error {
+	if r.draft.tokenOnly {
+		return errors.New("klarnatest: nothing is shipped where nothing is paid")
+	}
 	amount := r.cartAmount()
 	if option != nil {
 		amount += option.Price

@@ -74,6 +74,30 @@ func TestShippingGoesHomeUnlessTheOptionSaysWhere(t *testing.T) {
 	equal(t, "carrier", read.text("state_context.shipping.shipping_option.shipping_carrier"), "Post")
 }
 
+func TestAFinalCallMayShowTheChosenShippingOrNot(t *testing.T) {
+	server, c := newPair(t)
+	for name, tc := range map[string]struct {
+		chosen int64 // what the lines show beside the shoes
+		status int
+	}{
+		"the lines of the first call":  {0, 200},
+		"a line for the choice":        {990, 200},
+		"a line for what nobody chose": {290, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := c.start(1000)
+			if err := server.ChangeShipping(id, express); err != nil {
+				t.Fatal(err)
+			}
+			final := order(1990)
+			final["supplementary_purchase_data"] = obj{"line_items": []obj{
+				{"name": "Shoes", "quantity": 1, "total_amount": 1000}, {"name": "Shipping", "quantity": 1, "total_amount": tc.chosen},
+			}}
+			c.want(tc.status, "POST", authorizePath, final, withToken(c.token(id)))
+		})
+	}
+}
+
 func TestLeavingUndoesTheShipping(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1000)

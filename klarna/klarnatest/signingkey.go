@@ -41,6 +41,24 @@ func (s *Server) newSigningKey() *signingKey {
 	return k
 }
 
+// NewSigningKey makes a key for a webhook that is yet to be created over the API.
+func (s *Server) NewSigningKey() SigningKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newSigningKey().SigningKey
+}
+
+// SigningKeys returns every signing key there is, in the order of their making.
+func (s *Server) SigningKeys() []SigningKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]SigningKey, 0, len(s.signingKeys.byID))
+	for _, k := range s.signingKeys.all() {
+		list = append(list, k.SigningKey)
+	}
+	return list
+}
+
 // maxSigningKeys is how many keys an account may have.
 const maxSigningKeys = 50
 

@@ -41,6 +41,7 @@ type savedGone struct {
 	Refunds         []string `json:"refunds,omitempty"`
 	Chargebacks     []string `json:"chargebacks,omitempty"`
 	SessionTokens   []string `json:"session_tokens,omitempty"`
+	CustomerTokens  []string `json:"customer_tokens,omitempty"`
 	Remembered      []string `json:"remembered,omitempty"`
 	SigningKeys     []string `json:"signing_keys,omitempty"`
 	Webhooks        []string `json:"webhooks,omitempty"`
@@ -175,10 +176,10 @@ func (h savedHeader) restore() (http.Header, error) {
 }
 
 type savedCustomerToken struct {
-	Value     string `json:"value"`
-	Account   string `json:"account"`
-	Reference string `json:"reference,omitempty"`
-	Revoked   bool   `json:"revoked,omitempty"`
+	Value     string    `json:"value"`
+	Account   string    `json:"account"`
+	Reference string    `json:"reference,omitempty"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
 // savedRemembered has its key as bytes: a header need not be UTF-8.
@@ -312,6 +313,8 @@ func (ch *chapter) remove(thing any) {
 		gone.Chargebacks = append(gone.Chargebacks, v.id)
 	case *sessionToken:
 		gone.SessionTokens = append(gone.SessionTokens, v.value)
+	case *customerToken:
+		gone.CustomerTokens = append(gone.CustomerTokens, v.value)
 	case *remembered:
 		gone.Remembered = append(gone.Remembered, v.save().name())
 	case *signingKey:
@@ -481,7 +484,7 @@ func (t *sessionToken) save() savedSessionToken {
 func (a *answer) save() savedAnswer { return savedAnswer{a.status, saveHeader(a.header), a.body} }
 
 func (t *customerToken) save() savedCustomerToken {
-	return savedCustomerToken{t.value, t.account.id, t.reference, t.revoked} //nolint:staticcheck // t.id would read as the token's own
+	return savedCustomerToken{t.value, t.account.id, t.reference, t.revokedAt} //nolint:staticcheck // t.id would read as the token's own
 }
 
 func (r *remembered) save() savedRemembered {

@@ -15,15 +15,15 @@ import (
 )
 
 // WithStateFile keeps all that the server knows in the file at path, so that a server started on it later goes on where this
-// one ended, however that was: what a client was answered is in the file before the answer leaves. Keys, accounts, payments,
-// tokens, idempotency keys with their answers, webhooks, those to be delivered with their attempts, and the last 1000 requests
-// and deliveries are kept, and the clock with the time it was moved by; what fell due in between happens at the start. Scripted
-// faults and answers are not kept. payment_request_url follows the address that the server has now; what was answered or sent
-// before stays as it was.
+// one ended, however that was: what a client was answered is in the file before the answer leaves. That is keys, accounts,
+// payments, tokens, idempotency keys with their answers, webhooks and those to be delivered with their attempts, the last 1000
+// requests and deliveries ([WithLogLimit]), and the clock with the time it was moved by. What fell due in between happens at the
+// start, and a delivery that the end cut short is made again. Scripted faults and answers are not kept. payment_request_url
+// follows the address that the server has now; what was answered or sent before stays as it was.
 //
 // A file that does not exist is made, with mode 0600, since it holds keys, tokens and what customers told. The start fails on
-// one that is damaged, is of another version of the format, or is in use by another server; a file beside it, with ".lock" at
-// the end of its name, tells the latter. Other files are no copies of it: it is renamed now and then from one with ".new".
+// one that is damaged, is of another version of the format, or is in use by another server, which a file beside it tells, with
+// ".lock" at the end of its name. Now and then the file is written anew, beside it with ".new", and renamed.
 //
 // A change costs one write of what changed. It outlives the process, killed or not; it is not forced to the disk, so that the
 // last ones may not outlive the machine. While the file cannot be written, as on a full disk, every request is answered 500.
@@ -32,7 +32,7 @@ func WithStateFile(path string) Option { return func(c *config) { c.state = path
 const (
 	stateHeader  = "klarnatest state, version "
 	stateVersion = 1
-	// stateLogs is how many requests and how many deliveries a server with a state file remembers.
+	// stateLogs is how many requests and how many deliveries a server with a state file remembers by default.
 	stateLogs = 1000
 	// stateSlack is by how many bytes a file may outgrow twice its live contents before it is written anew.
 	stateSlack = 1 << 20

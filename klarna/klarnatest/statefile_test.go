@@ -282,6 +282,24 @@ func TestTheJournalOutlivesAKill(t *testing.T) {
 	equal(t, "two purchases of one reference", len(judge(t, second)), 1)
 }
 
+func TestACustomerTokenThatIsForgottenIsStillThePaymentRequests(t *testing.T) {
+	path := statePath(t)
+	server, c := newSocketless(t, klarnatest.WithStateFile(path), klarnatest.WithRetention(time.Hour))
+	first := stepUp(100)
+	first["request_customer_token"] = wish()
+	id := c.want(200, "POST", authorizePath, first).text("payment_request.payment_request_id")
+	c.token(id)
+	token := server.PaymentRequests()[0].CustomerToken
+	c.want(204, "DELETE", "/v2/payment/tokens/"+token, nil)
+	server.Advance(90 * time.Minute)
+	c.want(404, "DELETE", "/v2/payment/tokens/"+token, nil)
+	before := c.want(200, "GET", requestsPath+"/"+id, nil)
+
+	_, c = newSocketless(t, klarnatest.WithStateFile(killed(t, path)), klarnatest.WithRetention(time.Hour))
+	equal(t, "after a restart", string(c.want(200, "GET", requestsPath+"/"+id, nil).raw), string(before.raw))
+	c.want(400, "POST", requestsPath, draft(1), withCustomer(token))
+}
+
 // receive takes the next delivery that reaches a receiver.
 func receive(t *testing.T, arrivals <-chan *http.Request) {
 	t.Helper()
@@ -493,7 +511,6 @@ func TestThingsThatBelongToNothingAreRefused(t *testing.T) {
 	const at = `"created_at":"2026-01-01T00:00:00Z"`
 	for chapter, want := range map[string]string{
 		`{"payment_requests":[{"id":"r","account":"b",` + at + `}]}`:                                                         `account "b"`,
-		`{"payment_requests":[{"id":"r","account":"a","customer_token":"t",` + at + `}]}`:                                    "a customer token of r",
 		`{"transactions":[{"id":"t","account":"b",` + at + `}]}`:                                                             `account "b"`,
 		`{"captures":[{"id":"c","transaction":"t",` + at + `}]}`:                                                             `transaction "t" of c`,
 		`{"refunds":[{"id":"r","transaction":"t",` + at + `}]}`:                                                              `transaction "t" of r`,

@@ -56,6 +56,7 @@ func (l *library) read(ch *chapter) {
 		takeOut(&l.refunds, gone.Refunds)
 		takeOut(&l.chargebacks, gone.Chargebacks)
 		takeOut(&l.sessionTokens, gone.SessionTokens)
+		takeOut(&l.customerTokens, gone.CustomerTokens)
 		takeOut(&l.remembered, gone.Remembered)
 		takeOut(&l.signingKeys, gone.SigningKeys)
 		takeOut(&l.webhooks, gone.Webhooks)
@@ -155,8 +156,10 @@ func (s *Server) restoreCustomerTokens(l *library) error {
 		if err != nil {
 			return err
 		}
-		s.customerTokens[saved.Value] = &customerToken{
-			account: partner, value: saved.Value, reference: saved.Reference, revoked: saved.Revoked,
+		t := &customerToken{account: partner, value: saved.Value, reference: saved.Reference, revokedAt: saved.RevokedAt}
+		s.customerTokens[saved.Value] = t
+		if t.revoked() {
+			s.forgetCustomerTokenLater(t)
 		}
 	}
 	return nil
@@ -199,7 +202,11 @@ func (s *Server) restorePaymentRequests(l *library) error {
 			r.draft.token = &tokenOrder{*d.Token}
 		}
 		if saved.CustomerToken != "" && r.customerToken == nil {
-			return errors.New("a customer token of " + saved.ID + " is not in it")
+			// It was revoked and is forgotten, and the payment request that brought it still shows it.
+			r.customerToken = &customerToken{account: partner, value: saved.CustomerToken}
+			if r.draft.token != nil {
+				r.customerToken.reference = r.draft.token.reference
+			}
 		}
 		s.paymentRequests.add(r.id, r)
 		switch {

@@ -1,6 +1,7 @@
 package klarnatest
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -50,6 +51,33 @@ func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
 	key := s.newSigningKey()
 	s.newSubscription(subscription{url: url, patterns: patterns, version: eventVersionV2, status: statusEnabled, key: key})
 	return key.SigningKey
+}
+
+// Webhook is a webhook as it stands.
+type Webhook struct {
+	WebhookID    string
+	URL          string
+	EventTypes   []string
+	SigningKeyID string
+	Status       string
+	// Waiting is how many events are on their way to it, those that wait for another attempt included.
+	Waiting int
+}
+
+// Webhooks returns every webhook there is, in the order of their making.
+func (s *Server) Webhooks() []Webhook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	waiting := map[*subscription]int{}
+	for _, d := range s.outbox {
+		waiting[d.subscription]++
+	}
+	list := make([]Webhook, 0, len(s.subscriptions.byID))
+	for _, sub := range s.subscriptions.all() {
+		list = append(list, Webhook{sub.id, sub.url, slices.Clone(sub.patterns), sub.key.ID, sub.status, waiting[sub]})
+	}
+	return list
 }
 
 func (s *Server) newSubscription(draft subscription) *subscription {
@@ -229,23 +257,52 @@ func (s *Server) simulateWebhook(c *call) answer {
 	return answer{status: http.StatusAccepted}
 }
 
-// simulatedPayload is that of a payment request nobody made, for the events of payment requests, and an empty one for the
-// others. What it names cannot be read.
+// simulatedPayload is that of a payment request, transaction or dispute nobody made, for their events, and an empty one for the
+// others, of whose payloads no field is known. What it names cannot be read.
 func (s *Server) simulatedPayload(eventType string) any {
-	if !strings.HasPrefix(eventType, "payment.request.") {
-		return struct{}{}
-	}
-	state := stateSubmitted
-	if name, ok := strings.CutPrefix(eventType, "payment.request.state-change."); ok {
+	state := ""
+	if _, name, ok := strings.Cut(eventType, ".state-change."); ok {
 		state = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	}
 	now := s.clock.now()
-	r := &paymentRequest{
-		id:        "krn:payment:eu1:request:" + uuid.NewString(),
-		draft:     draft{reference: "simulated", currency: "EUR", amount: 100, expiresAt: now.Add(paymentRequestLife)},
-		state:     state,
+	t := &transaction{
+		account:   s.first,
+		id:        "krn:payment:eu1:transaction:" + uuid.NewString(),
+		reference: "simulated",
+		amount:    100,
+		currency:  "EUR",
+		state:     transactionAuthorized,
+		funding:   fundingPending,
 		createdAt: now,
-		updatedAt: now,
+		expiresAt: now.Add(transactionLife),
 	}
-	return r.event()
+	c := &capture{transaction: t, id: "krn:payment:eu1:capture:" + uuid.NewString(), reference: t.reference, amount: t.amount, createdAt: now}
+	switch {
+	case strings.HasPrefix(eventType, "payment.request."):
+		r := &paymentRequest{
+			id:        paymentRequestPrefix + uuid.NewString(),
+			draft:     draft{reference: t.reference, currency: t.currency, amount: t.amount, expiresAt: now.Add(paymentRequestLife)},
+			state:     cmp.Or(state, stateSubmitted),
+			createdAt: now,
+			updatedAt: now,
+		}
+		return r.event()
+	case eventType == "payment.transaction.captured":
+		return c.body()
+	case eventType == "payment.transaction.refunded":
+		r := refund{transaction: t, capture: c, id: "krn:payment:eu1:refund:" + uuid.NewString(), reference: t.reference, amount: t.amount, createdAt: now}
+		return r.body()
+	case eventType == "payment.transaction.chargeback":
+		b := chargeback{transaction: t, id: "krn:payment:eu1:chargeback:" + uuid.NewString(), amount: t.amount, createdAt: now}
+		return b.body()
+	case strings.HasPrefix(eventType, "payment.transaction."):
+		t.state = cmp.Or(state, t.state)
+		return t.event("")
+	case strings.HasPrefix(eventType, "payment.funding."):
+		t.funding = cmp.Or(state, t.funding)
+		return t.event("")
+	case strings.HasPrefix(eventType, "payment.dispute."):
+		return disputeOf(t, c, t.amount, cmp.Or(state, disputeInitiated), now)
+	}
+	return struct{}{}
 }

@@ -183,7 +183,7 @@ func TestAWebhookTellsAllFailingParameters(t *testing.T) {
 		parameters string
 	}{
 		"nothing":               {obj{}, "url event_types event_version signing_key_id status"},
-		"not an object":         {`[]`, "body url event_types event_version signing_key_id status"},
+		"not an object":         {`[]`, "body"},
 		"everything wrong":      {obj{"url": "http://shop.example", "event_types": []string{"*.a", "a", "a.*.b", "a*"}, "event_version": "v1", "signing_key_id": "k", "status": 1}, "url event_types[0] event_types[2] event_types[3] event_version signing_key_id status"},
 		"another port":          {wanted("https://shop.example:8080/", k.ID, "payment.*"), "url"},
 		"another scheme":        {wanted("ftp://127.0.0.1/", k.ID, "payment.*"), "url"},
@@ -309,6 +309,36 @@ func TestASimulatedEventIsSignedAndDelivered(t *testing.T) {
 
 	c.want(200, "PATCH", webhooksPath+"/"+id, obj{"status": "DISABLED"})
 	c.want(409, "POST", webhooksPath+"/"+id+"/simulate", obj{"event_type": "a.b", "event_version": "v2"})
+}
+
+func TestASimulatedEventLooksLikeARealOne(t *testing.T) {
+	server, c := newPair(t)
+	in := newInbox(t)
+	id := c.webhook(in.URL, c.signingKey().ID, "payment.*")
+	for eventType, want := range map[string]obj{
+		"payment.request.state-change.expired":       {"payment_request_id": "krn:payment:eu1:request:", "state": "EXPIRED"},
+		"payment.transaction.state-change.completed": {"payment_transaction_id": "krn:payment:eu1:transaction:", "state": "COMPLETED"},
+		"payment.transaction.captured":               {"payment_capture_id": "krn:payment:eu1:capture:", "payment_transaction_id": "krn:"},
+		"payment.transaction.refunded":               {"payment_refund_id": "krn:payment:eu1:refund:", "payment_transaction_id": "krn:"},
+		"payment.transaction.chargeback":             {"payment_chargeback_id": "krn:payment:eu1:chargeback:", "payment_transaction_id": "krn:"},
+		"payment.funding.state-change.funded":        {"payment_transaction_id": "krn:payment:eu1:transaction:", "payment_funding.state": "FUNDED"},
+		"payment.dispute.state-change.closed":        {"payment_dispute_id": "krn:payment:eu1:dispute:", "state": "CLOSED"},
+		"payment.dispute.updated.arbitration-deadline-extended": {
+			"payment_dispute_id": "krn:", "payment_transaction_id": "krn:", "payment_capture_id": "krn:", "payment_account_id": server.PartnerAccountID,
+			"state": "INITIATED", "dispute_details.currency": "EUR",
+		},
+	} {
+		t.Run(eventType, func(t *testing.T) {
+			c.want(202, "POST", webhooksPath+"/"+id+"/simulate", obj{"event_type": eventType, "event_version": "v2"})
+			server.Flush()
+			event := in.last(t, eventType)
+			for name, prefix := range want {
+				if got := event.text("payload." + name); !strings.HasPrefix(got, prefix.(string)) {
+					t.Errorf("%s is %q, want %q", name, got, prefix)
+				}
+			}
+		})
+	}
 }
 
 func TestSubscribeIsAShortFormOverTheSameState(t *testing.T) {

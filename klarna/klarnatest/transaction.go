@@ -138,8 +138,10 @@ func (t *transaction) deed(kind deedKind, amount int64) deed {
 
 // scheduleEnd lets t expire and then close, unless an extension moves either.
 func (s *Server) scheduleEnd(t *transaction) {
+	id := t.id // by which it is found again, or not when it was forgotten
 	s.schedule(t.expiresAt, func() {
-		if t.state != transactionAuthorized || t.expiresAt.After(s.clock.now()) {
+		t := s.transactions.byID[id]
+		if t == nil || t.state != transactionAuthorized || t.expiresAt.After(s.clock.now()) {
 			return
 		}
 		s.moveTransaction(t, transactionExpired)
@@ -151,8 +153,10 @@ func (s *Server) scheduleEnd(t *transaction) {
 }
 
 func (s *Server) scheduleClosing(t *transaction) {
+	id := t.id
 	s.schedule(t.expiresAt.Add(transactionGrace), func() {
-		if t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
+		t := s.transactions.byID[id]
+		if t != nil && t.state == transactionExpired && !t.expiresAt.Add(transactionGrace).After(s.clock.now()) {
 			s.moveTransaction(t, transactionClosed)
 		}
 	})

@@ -21,8 +21,14 @@ type problem struct {
 // problems collects everything wrong with a request, because Klarna reports all failing parameters at once.
 type problems []problem
 
+// maxProblems keeps a body with a problem in every byte from holding up the server, and its answer readable. It is the double's choice.
+const maxProblems = 100
+
 // add notes a problem once, although two readers of a member may find it.
 func (p *problems) add(parameter, format string, args ...any) {
+	if len(*p) >= maxProblems {
+		return
+	}
 	if found := (problem{parameter, fmt.Sprintf(format, args...)}); !slices.Contains(*p, found) {
 		*p = append(*p, found)
 	}
@@ -40,7 +46,8 @@ func readObject(raw []byte, found *problems) object {
 	o := object{found: found}
 	if json.Unmarshal(raw, &o.members) != nil || o.members == nil {
 		found.add("body", "must be a JSON object")
-		o.members = map[string]json.RawMessage{}
+		// Nobody need be told what is missing in it.
+		o.members, o.found = map[string]json.RawMessage{}, new(problems)
 	}
 	return o
 }
@@ -62,6 +69,11 @@ func (o object) raw(name string) json.RawMessage {
 		return nil
 	}
 	return raw
+}
+
+// wrong tells whether a problem with the member was found, such as that it is missing.
+func (o object) wrong(name string) bool {
+	return slices.ContainsFunc(*o.found, func(p problem) bool { return p.Parameter == o.at(name) })
 }
 
 func (o object) has(name string) bool { return o.raw(name) != nil }

@@ -75,6 +75,20 @@ func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	}
 }
 
+// WebhookRules returns the rules that events may still meet, in the order of their scripting. Times is what is left of each, 0
+// without end.
+func (s *Server) WebhookRules() []WebhookRule {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []WebhookRule
+	for _, w := range s.webhookFaults {
+		left := w.WebhookRule
+		left.Times = max(w.left, 0)
+		list = append(list, left)
+	}
+	return list
+}
+
 // meetWebhookFault takes the fault that an event meets. The zero value is none.
 func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 	for i, w := range s.webhookFaults {
