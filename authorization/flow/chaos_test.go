@@ -13,7 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/chaos"
 )
 
-// A crash before and after every step of every journey and, with CHAOS_PURCHASES, every other harm at each step.
+// A crash before and after every step of every journey; with CHAOS_PURCHASES every other harm at each step, too, and with CHAOS_PAIRS two crashes, at
+// every two steps: that takes minutes.
 func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 	_, _, full, err := chaos.Size(0)
 	if err != nil {

@@ -29,8 +29,8 @@ type Postgres struct {
 }
 
 // StartPostgres starts a server that stops when the test ends. Where PostgreSQL is not installed, it skips the test, or fails it where the
-// environment says CI=true.
-func StartPostgres(t testing.TB) *Postgres {
+// environment says CI=true. Settings are such as "fsync=on", and win over those that it has otherwise.
+func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	folder, err := binaries()
 	if err != nil {
@@ -54,7 +54,7 @@ func StartPostgres(t testing.TB) *Postgres {
 	// Another program may take the free port before the server does.
 	for range 3 {
 		var p *Postgres
-		if p, err = start(t, account, filepath.Join(folder, "postgres"), data); err == nil {
+		if p, err = start(t, account, filepath.Join(folder, "postgres"), data, settings); err == nil {
 			return p
 		}
 	}
@@ -161,7 +161,7 @@ func dataFolder(t testing.TB, a account) (string, error) {
 }
 
 // start starts the server and waits until it answers.
-func start(t testing.TB, a account, program, data string) (*Postgres, error) {
+func start(t testing.TB, a account, program, data string, settings []string) (*Postgres, error) {
 	port, err := freePort(t.Context())
 	if err != nil {
 		return nil, err
@@ -169,9 +169,14 @@ func start(t testing.TB, a account, program, data string) (*Postgres, error) {
 	// Not the test's context, which ends before its cleanups: the server stops after the pools are closed.
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
 	var output bytes.Buffer
-	server := a.command(ctx, program, "-D", data, "-p", strconv.Itoa(port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=100")
+	arguments := []string{"-D", data, "-p", strconv.Itoa(port)}
+	for _, setting := range append([]string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=",
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100",
+	}, settings...) {
+		arguments = append(arguments, "-c", setting)
+	}
+	server := a.command(ctx, program, arguments...)
 	server.Stdout, server.Stderr = &output, &output
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGQUIT) } // at once, children included
 	server.WaitDelay = 10 * time.Second
