@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +151,7 @@ type model struct {
 	mu      sync.Mutex
 	records map[string]*flow.Record
 	calls   int
+	pauses  atomic.Int64
 }
 
 func (m *model) has(fault string) bool { return m.fault == fault }
@@ -168,10 +170,14 @@ func (m *model) begin(ctx context.Context) error {
 	}
 }
 
-// pause gives the others the time to be wrong.
+// pause gives the others the time to be wrong: until another is here, too, or for so long that there can be none.
 func (m *model) pause() {
 	m.mu.Unlock()
-	for range 100 {
+	m.pauses.Add(1)
+	for range 100_000 {
+		if m.pauses.Load() > 1 {
+			break
+		}
 		runtime.Gosched()
 	}
 	m.mu.Lock()
