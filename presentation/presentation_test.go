@@ -1,6 +1,8 @@
 package presentation_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -323,6 +325,60 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 				t.Errorf("unknown (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A caller that stores an option, or reads one from an answer by itself, has the same option.
+func TestAnOptionIsReadByAnyDecoder(t *testing.T) {
+	client, mock := newClient(t)
+	answer(mock, http.StatusOK, fullAnswer)
+	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole struct {
+		Option json.RawMessage `json:"payment_option"`
+	}
+	if err := json.Unmarshal([]byte(fullAnswer), &whole); err != nil {
+		t.Fatal(err)
+	}
+	got := presentation.PaymentOption{PaymentOptionID: "of before"}
+	text := bytes.Clone(whole.Option)
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	clear(text) // what was decoded from may be used again
+	show := cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r) })
+	if diff := cmp.Diff(p.PaymentOption, got, show); diff != "" {
+		t.Errorf("option (-of the answer +by itself):\n%s", diff)
+	}
+	for form, want := range map[string]presentation.Text{
+		`"a\u00e5"`: {Text: "aå"}, `{"text":"b","of_tomorrow":[1]}`: {Text: "b", Unknown: klarna.Fields{"of_tomorrow": klarna.RawJSON(`[1]`)}}, `null`: {},
+	} {
+		read := presentation.Text{Text: "of before"}
+		if err := json.Unmarshal([]byte(form), &read); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, read, show); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", form, diff)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"parts":[{"text":7}]}`), new(presentation.Text)); err == nil {
+		t.Error("a text of another shape was read")
+	}
+}
+
+func TestMembersOfTomorrowAreKeptInEveryObject(t *testing.T) {
+	client, mock := newClient(t)
+	answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","payment_option":{"icon":{"i":1},"payment_button":{"b":[2]},"terms":{"t":{"a": 3}}}}`)
+	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := p.PaymentOption
+	got := []string{string(o.Icon.Unknown["i"]), string(o.PaymentButton.Unknown["b"]), string(o.Terms.Unknown["t"])}
+	if diff := cmp.Diff([]string{`1`, `[2]`, `{"a": 3}`}, got); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 }
 

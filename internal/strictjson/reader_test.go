@@ -172,6 +172,104 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// basket reads itself.
+type basket struct {
+	Owner *person
+	Lines []person
+	Tags  []string
+	Kind  string
+	Rest  redact.Fields
+}
+
+type person struct {
+	Name string
+	Age  int64
+}
+
+func (p *person) member(r *strictjson.Reader, name []byte) bool {
+	switch string(name) {
+	case "name":
+		return strictjson.Text(r, &p.Name)
+	case "age":
+		return r.Int(&p.Age)
+	default:
+		return r.Skip()
+	}
+}
+
+func (b *basket) ReadJSON(r *strictjson.Reader) bool {
+	if !strictjson.Object(r, b, (*basket).member) {
+		return false
+	}
+	if b.Kind == "" {
+		return r.Invalid("it has no kind")
+	}
+	return true
+}
+
+func (b *basket) member(r *strictjson.Reader, name []byte) bool {
+	switch string(name) {
+	case "owner":
+		return strictjson.NewObject(r, &b.Owner, (*person).member)
+	case "lines":
+		return strictjson.Slice(r, &b.Lines, func(p *person) bool { return strictjson.Object(r, p, (*person).member) })
+	case "tags":
+		return strictjson.Slice(r, &b.Tags, func(s *string) bool { return strictjson.Text(r, s) }) || r.Keep(&b.Rest, name)
+	case "kind":
+		if !r.IsString() {
+			b.Kind = "other"
+			return r.Skip()
+		}
+		return strictjson.Text(r, &b.Kind)
+	default:
+		return r.Keep(&b.Rest, name)
+	}
+}
+
+func TestADestinationReadsItself(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want basket
+		err  string
+	}{
+		"every member": {
+			`{"kind":"k","owner":{"name":"a","age":7,"new":[]},"lines":[{"name":"b"},{},{"age":-1}],"tags":["x","y\u00e5"]}`,
+			basket{Owner: &person{"a", 7}, Lines: []person{{Name: "b"}, {}, {Age: -1}}, Tags: []string{"x", "yå"}, Kind: "k"}, "",
+		},
+		"null for all of them":                    {`{"owner":null,"lines":null,"tags":null,"kind":7}`, basket{Kind: "other"}, ""},
+		"arrays without elements":                 {`{"kind":"k","lines":[],"tags":[ ]}`, basket{Kind: "k", Lines: []person{}, Tags: []string{}}, ""},
+		"null in an array":                        {`{"kind":"k","lines":[null],"tags":[null]}`, basket{Kind: "k", Lines: []person{{}}, Tags: []string{""}}, ""},
+		"what does not fit deep inside":           {`{"kind":"k","lines":[{"age":1},{"age":"old"},{"age":2}]}`, basket{}, "cannot decode lines[1].age: a string"},
+		"an object for an array":                  {`{"kind":"k","lines":{}}`, basket{}, "cannot decode lines: an object"},
+		"an array for an object":                  {`{"kind":"k","owner":[{}]}`, basket{}, "cannot decode owner: an array"},
+		"a number that does not fit":              {`{"kind":"k","owner":{"age":1e3}}`, basket{}, "cannot decode owner.age: a number"},
+		"the first of two that do not fit":        {`{"kind":"k","owner":{"age":true,"name":1},"lines":7}`, basket{}, "cannot decode owner.age: a boolean"},
+		"what does not fit and is kept":           {`{"kind":"k","tags":["x",1,{"a":[]}],"b":2}`, basket{Kind: "k", Rest: redact.Fields{"tags": redact.RawJSON(`["x",1,{"a":[]}]`), "b": redact.RawJSON("2")}}, ""},
+		"what makes no sense":                     {`{}`, basket{}, "it has no kind"},
+		"what is broken within what does not fit": {`{"kind":"k","lines":[1,{]}`, basket{}, "invalid JSON (syntax) at byte 24"},
+		"a broken element":                        {`{"kind":"k","tags":["x" "y"]}`, basket{}, "invalid JSON (syntax) at byte 24"},
+		"an array that ends too early":            {`{"kind":"k","tags":["x"`, basket{}, "invalid JSON (it ends too early) at byte 23"},
+		"another kind of value":                   {`[]`, basket{}, "cannot decode an array"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got basket
+			err := strictjson.Unmarshal([]byte(test.text), &got)
+			if test.err != "" {
+				if err == nil || err.Error() != test.err {
+					t.Errorf("error %v, want %s", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got, everyText); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestWhatAReaderReadOutlivesTheNext(t *testing.T) {
 	var first, second string
 	for text, to := range map[string]*string{`"` + strings.Repeat("a", 300) + `"`: &first, `"` + strings.Repeat("b", 300) + `"`: &second} {

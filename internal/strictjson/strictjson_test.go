@@ -3,6 +3,8 @@ package strictjson_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +81,35 @@ func TestMarshalIsDeterministicAndWritesSecrets(t *testing.T) {
 	}
 }
 
+// stubborn encodes itself.
+type stubborn struct {
+	At   time.Time      `json:"at,omitzero"`
+	Raw  redact.RawJSON `json:"raw,omitzero"`
+	Name redact.Secret  `json:"name,omitzero"`
+}
+
+type plainStubborn stubborn
+
+func (s stubborn) MarshalJSON() ([]byte, error) { return strictjson.Marshal(plainStubborn(s)) }
+
+func TestInPlaceTheBytesAreTheSame(t *testing.T) {
+	inPlace := strictjson.InPlace(func(s *stubborn) *plainStubborn { return (*plainStubborn)(s) })
+	at := time.Date(2026, 1, 2, 5, 4, 5, 6, time.FixedZone("", 7200))
+	value := struct {
+		A []stubborn           `json:"a"`
+		B *stubborn            `json:"b"`
+		C map[string]*stubborn `json:"c"`
+	}{
+		[]stubborn{{At: at}, {Raw: redact.RawJSON("{ \"b\" : 1.0, \"a\":\"\\u00e5\" }")}}, &stubborn{Name: redact.NewSecret("s")}, map[string]*stubborn{"z": {}, "y": nil},
+	}
+	want := `{"a":[{"at":"2026-01-02T03:04:05.000000006Z"},{"raw":{"b":1.0,"a":"å"}}],"b":{"name":"s"},"c":{"y":null,"z":{}}}`
+	for name, v := range map[string]any{"by itself": value, "in place": inPlace(value), "behind a pointer": inPlace(&value)} {
+		if text, err := strictjson.Marshal(v); err != nil || string(text) != want {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
+	}
+}
+
 func TestMarshalRefusesWithoutQuoting(t *testing.T) {
 	for name, value := range map[string]any{
 		"a value that JSON has no word for": map[string]any{"a": func() {}},
@@ -113,6 +144,26 @@ func TestTimesAreReadInEveryFormOfISO8601(t *testing.T) {
 		}{time.Now()}
 		if err := strictjson.Unmarshal([]byte(`{"at":`+text+`}`), &got); err != nil || !got.At.Equal(want) || got.At.Location() != time.UTC {
 			t.Errorf("%s is read as %s (%v)", text, got.At, err)
+		}
+	}
+}
+
+func TestUnmarshalMembersReturnsWhatDoesNotFit(t *testing.T) {
+	for text, want := range map[string]struct {
+		value   inner
+		misfits []string
+		fails   bool
+	}{
+		`{"name":"a","count":1}`:        {inner{"a", 1}, nil, false},
+		`{"name":"a","count":"many"}`:   {inner{"a", 0}, []string{"count"}, false},
+		`{"name":7,"count":[],"new":1}`: {inner{}, []string{"count", "name"}, false},
+		`"a"`:                           {inner{}, nil, false},
+		``:                              {inner{}, nil, false},
+		`{"name":"a","name":"b"}`:       {inner{}, nil, true},
+	} {
+		value, misfits, err := strictjson.UnmarshalMembers[inner]([]byte(text))
+		if (err != nil) != want.fails || value != want.value || !slices.Equal(slices.Sorted(maps.Keys(misfits)), want.misfits) {
+			t.Errorf("%s: %+v, %v, %v", text, value, slices.Sorted(maps.Keys(misfits)), err)
 		}
 	}
 }
