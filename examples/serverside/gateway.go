@@ -174,6 +174,10 @@ func (g *gateway) cancelPayment(w http.ResponseWriter, r *http.Request) {
 
 // answer tells a Partner how a payment stands or, where Klarna could not be asked, that and nothing of why.
 func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
+	if errors.Is(err, flow.ErrRejected) {
+		g.failed(err)
+		err = nil // it is how the payment ended, and no repeat mends it
+	}
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
 		http.Error(w, "no such payment", http.StatusNotFound)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,5 +52,16 @@ func TestACustomerWhoHasPaidIsNotSentToKlarnaAgain(t *testing.T) {
 		if at := w.Header().Get("Location"); at != want {
 			t.Errorf("the customer is sent to %q, want %q", at, want)
 		}
+	}
+}
+
+// Trying again would not mend it.
+func TestARefusedPaymentIsAnEnd(t *testing.T) {
+	w := httptest.NewRecorder()
+	told := 0
+	g := &gateway{failed: func(error) { told++ }}
+	g.answer(w, &flow.Status{ID: "pay-order-1", State: flow.StateRejected}, fmt.Errorf("%w: %w", flow.ErrRejected, errors.New("why")))
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"failed"`) || told != 1 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
