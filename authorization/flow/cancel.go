@@ -94,8 +94,11 @@ func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, failure err
 
 // Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request at Klarna, until the customer's approval is being
 // finalized; from then on it changes nothing. So look at the Status: in StateCanceled no money moves; in StateAuthorized the payment was made, and voiding it is
-// what is left; in StateBegun Klarna has not been reached, and recovery goes on. The error is ErrNotFound for a purchase that there is not; with a *klarna.Error, the Status is there all the
-// same.
+// what is left; in any other state it is not known yet, so ask again before the customer pays otherwise. With a *klarna.Error, the Status is there all
+// the same.
+//
+// The error is ErrNotFound for a purchase that there is not. A Begin that comes later begins it: one that has not returned, or whose store failed and may yet
+// do what it was told, is to be waited for.
 func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 	p, err := c.load(ctx, id)
 	if err != nil {

@@ -47,7 +47,8 @@ func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
 //
 // report is called at least once for each, in their order for one purchase, until it returns nil: by whoever made the change, and if
 // that one dies or report fails, later by recovery. Dedupe by Transition.ID. It is called in the course of Begin, HandleEvent and the others,
-// so it should take no longer than a write to a database.
+// so it should take no longer than a write to a database, and heed its context, which ends after ten seconds. Give it to every replica: what one
+// without it changes is not reported.
 func WithReport(report func(context.Context, Transition) error) Option {
 	return func(c *Coordinator) { c.report = report }
 }
@@ -63,7 +64,8 @@ func WithAbandonAfter(d time.Duration) Option {
 	return func(c *Coordinator) { c.abandonAfter = d }
 }
 
-// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 20 by default.
+// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 20 by default. After an outage everything that waited is due
+// at once, and what was approved meanwhile has its turn among it: all of it should be looked at within some minutes, because Klarna waits 60.
 func WithRecoveryRate(perSecond float64) Option {
 	return func(c *Coordinator) { c.perSecond = perSecond }
 }

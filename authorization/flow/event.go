@@ -70,8 +70,9 @@ func paymentRequestOf(event *webhook.Event) (id string, ended bool, err error) {
 // approved, and waits a moment for whoever else is at it, so that the page can tell the customer.
 //
 //	StateAuthorized        the confirmation
-//	StateAwaitingCustomer  not paid: the customer left, and may go to PaymentRequestURL again
+//	StateAwaitingCustomer  not paid: the customer left, and may go to PaymentRequestURL again; before another method is offered, Cancel
 //	StateFinalizing        paid as far as the customer is concerned; ask again in a moment
+//	StateUnknown           nobody knows: ask for no other payment
 //
 // The error is ErrNotFound for a purchase that there is not; with a *klarna.Error, the Status is there all the same.
 func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, error) {

@@ -32,6 +32,8 @@ const (
 	canceled status = "canceled"
 	expired  status = "expired"
 	failed   status = "failed"
+	// unclear: money may have moved, and a person looks into it. The customer must not be asked to pay again.
+	unclear status = "unclear"
 )
 
 // statuses are what a Partner is told. A purchase in a state that is not here is pending.
@@ -41,7 +43,7 @@ var statuses = map[flow.State]status{
 	flow.StateCanceled:   canceled,
 	flow.StateExpired:    expired,
 	flow.StateRejected:   failed,
-	flow.StateUnknown:    failed,
+	flow.StateUnknown:    unclear,
 }
 
 // newGateway returns the gateway of a Partner account. Without a verifier it takes no webhooks.
@@ -172,6 +174,10 @@ func (g *gateway) cancelPayment(w http.ResponseWriter, r *http.Request) {
 
 // answer tells a Partner how a payment stands or, where Klarna could not be asked, that and nothing of why.
 func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
+	if errors.Is(err, flow.ErrRejected) {
+		g.failed(err)
+		err = nil // it is how the payment ended, and no repeat mends it
+	}
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
 		http.Error(w, "no such payment", http.StatusNotFound)

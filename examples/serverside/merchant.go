@@ -103,7 +103,7 @@ func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	err = m.ask(r.Context(), http.MethodPost, "/payments", paymentRequest{
+	err = m.askPayment(r.Context(), http.MethodPost, "/payments", paymentRequest{
 		Reference:       m.order.Reference,
 		Amount:          m.order.amount(),
 		Currency:        m.order.Currency,
@@ -111,7 +111,7 @@ func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
 		ReturnURL:       back,
 		SessionToken:    r.PostFormValue("klarna_network_session_token"),
 		Lines:           m.order.Lines,
-	}, &m.payment)
+	})
 	switch {
 	case err != nil:
 		m.sorry(w)
@@ -127,14 +127,14 @@ func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
 func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.ask(r.Context(), http.MethodGet, "/payments/"+m.payment.ID, nil, &m.payment); err != nil {
+	if err := m.askPayment(r.Context(), http.MethodGet, "/payments/"+m.payment.ID, nil); err != nil {
 		m.sorry(w)
 		return
 	}
 	if m.payment.Status == pending {
-		// The customer came back without paying and gets to choose again; what was begun must not be completed
-		// from a forgotten tab.
-		if err := m.ask(r.Context(), http.MethodDelete, "/payments/"+m.payment.ID, nil, &m.payment); err != nil {
+		// The customer came back without paying and gets to choose again, once what was begun is canceled: it must not be completed from a
+		// forgotten tab.
+		if err := m.askPayment(r.Context(), http.MethodDelete, "/payments/"+m.payment.ID, nil); err != nil {
 			m.sorry(w)
 			return
 		}
@@ -142,10 +142,14 @@ func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 	m.conclude(w)
 }
 
+// conclude asks for another payment only where this one has surely ended without one: otherwise the customer could pay twice.
 func (m *merchant) conclude(w http.ResponseWriter) {
-	page := "Please choose another payment method."
-	if m.payment.Status == approved {
+	page := "Your payment is being confirmed. Please do not pay again."
+	switch m.payment.Status {
+	case approved:
 		page = "Thank you for your order."
+	case declined, canceled, expired, failed:
+		page = "Please choose another payment method."
 	}
 	writeJSON(w, map[string]any{"page": page, "status": m.payment.Status})
 }
@@ -154,7 +158,7 @@ func (m *merchant) conclude(w http.ResponseWriter) {
 func (m *merchant) readOrder(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.ask(r.Context(), http.MethodGet, "/payments/"+m.payment.ID, nil, &m.payment); err != nil {
+	if err := m.askPayment(r.Context(), http.MethodGet, "/payments/"+m.payment.ID, nil); err != nil {
 		m.sorry(w)
 		return
 	}
@@ -163,6 +167,16 @@ func (m *merchant) readOrder(w http.ResponseWriter, r *http.Request) {
 
 func (m *merchant) sorry(w http.ResponseWriter) {
 	http.Error(w, "We could not reach the payment provider. Please try again.", http.StatusBadGateway)
+}
+
+// askPayment asks the gateway for, or about, the payment.
+func (m *merchant) askPayment(ctx context.Context, method, path string, question any) error {
+	var answer paymentAnswer // what an earlier one had must not be left in it
+	if err := m.ask(ctx, method, path, question, &answer); err != nil {
+		return err
+	}
+	m.payment = answer
+	return nil
 }
 
 // ask calls the gateway.

@@ -37,6 +37,9 @@ func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, acco
 		}
 		return ending{}, err
 	}
+	if p.State == flow.StateRejected {
+		return ending{}, s.cause(errors.New("the payment was refused by Klarna"))
+	}
 	if p.State != flow.StateAuthorized {
 		return ending{Outcome: "payment " + string(statuses[p.State])}, nil
 	}

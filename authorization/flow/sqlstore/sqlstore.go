@@ -33,6 +33,8 @@
 // everything (synchronous_standby_names). On SQLite leave PRAGMA synchronous at FULL: with the write-ahead log, NORMAL forgets the last
 // commits in a power failure.
 //
+// Give it the primary: a read from a replica that lags behind tells of purchases what is over.
+//
 // Isolation must be READ COMMITTED on PostgreSQL, which is its default: with a stricter one, whoever is overtaken gets an error of the database's instead of
 // flow.ErrChanged. And autovacuum must be on, which it is by default: a claim of what is due reads an index and no table as soon as PostgreSQL knows that the
 // table has grown.
