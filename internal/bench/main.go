@@ -30,6 +30,7 @@ type measurements struct {
 	growth                     *growthFigures
 	footprint                  []footprintFigures
 	double                     *doubleFigures
+	purchase                   *purchaseFigures
 }
 
 // part is what can be measured by itself.
@@ -84,6 +85,11 @@ var parts = []part{
 		}
 		g, err := growth(e.growth, e.plan)
 		m.growth = &g
+		return err
+	}},
+	{"flow", func(ctx context.Context, m *measurements, e effort) error {
+		f, err := purchases(ctx, e.plan)
+		m.purchase = &f
 		return err
 	}},
 	{"double", func(_ context.Context, m *measurements, e effort) error {
@@ -187,6 +193,9 @@ func (m *measurements) print(w io.Writer) {
 	}
 	if m.scale != nil {
 		printScale(w, m.scale, *m.growth)
+	}
+	if m.purchase != nil {
+		printPurchases(w, m.purchase)
 	}
 	if m.double != nil {
 		printDouble(w, *m.double)

@@ -62,6 +62,9 @@ func (m *measurements) markdown(w io.Writer) {
 		}
 		fmt.Fprintf(w, "\nAfter %d calls, a call takes %.2f of what it took before; each left %.2f bytes.\n", m.growth.calls, m.growth.slope, m.growth.bytes)
 	}
+	if m.purchase != nil {
+		fmt.Fprintf(w, "\n## flow\n\nA purchase over the memory store takes %.1f µs, of which %.1f µs beyond its three calls.\n", median(m.purchase.coordinated), m.purchase.own())
+	}
 	if m.double != nil {
 		fmt.Fprintf(w, "\n## klarnatest\n\n%.0f authorize calls a second, each a purchase of its own, the client included in the same process.\n", median(m.double.throughput))
 	}

@@ -74,6 +74,9 @@ func (m *measurements) targets() []target {
 			below("webhook alone adds to a stripped binary, by what all packages add", (receiving.size-empty.size)/(whole.size-empty.size), 0.5, "%.2f"),
 			below("webhook alone adds to a build, by what all packages add", float64(receiving.build-empty.build)/float64(whole.build-empty.build), 0.5, "%.2f"))
 	}
+	if p := m.purchase; p != nil {
+		all = append(all, atMost("flow over the memory store: microseconds of its own a purchase", p.own(), 15, "%.1f"))
+	}
 	if d := m.double; d != nil {
 		all = append(all, atLeast("klarnatest: calls a second", median(d.throughput), 5000, "%.0f"))
 	}
