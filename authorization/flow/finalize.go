@@ -37,15 +37,17 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
-	content, err := c.seals.open(p.ID, p.Sealed)
-	if err != nil {
-		return c.finalizeFailed(ctx, p, p.ranBefore, err)
+	content := p.opened
+	if content == nil || p.ranBefore {
+		if content, err = c.seals.open(p.ID, p.Sealed); err != nil {
+			return c.finalizeFailed(ctx, p, p.ranBefore, err)
+		}
+		key, err := finalKey(p, content, approval)
+		if err != nil {
+			return c.finalizeFailed(ctx, p, p.ranBefore, err)
+		}
+		p.otherCall = key != p.FinalKey
 	}
-	key, err := finalKey(p, content, approval)
-	if err != nil {
-		return c.finalizeFailed(ctx, p, p.ranBefore, err)
-	}
-	p.otherCall = key != p.FinalKey
 	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))
 	if err != nil {
 		// The customer has approved.

@@ -108,7 +108,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
-	p.held, p.ranBefore = true, false
+	p.held, p.ranBefore, p.opened = true, false, content
 	return nil
 }
 

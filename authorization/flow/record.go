@@ -20,6 +20,8 @@ type purchase struct {
 
 	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before this call's own.
 	held, ranBefore bool
+	// opened is what was sealed, where the final key was just made of it.
+	opened *sealed
 	// otherCall: the final call that can be made now is not the one that was made before.
 	otherCall bool
 	// seen is the payment request as this call last read it; fresh, that it was read just now.
