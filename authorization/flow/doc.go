@@ -26,7 +26,8 @@
 //   - Klarna answers a repeat of the same call, with the same idempotency key, with the first answer, for 24 hours. The Coordinator makes the same call
 //     from the same record: references, bytes and keys depend on nothing else.
 //   - Nobody else finalizes or cancels these payment requests with other calls. If somebody does, a cancelation is honoured, and a foreign
-//     finalization ends in StateUnknown.
+//     finalization ends in StateUnknown, or in StateExpired where it is met only when the 60 minutes are about to end or over.
+//   - The replicas' clocks agree to within five minutes. Beyond that nothing is paid twice, but an approval may be given up too early.
 //   - Recovery runs somewhere. Without it, what a crash interrupts waits for the next webhook, return or repeat.
 //
 // # The states
