@@ -17,9 +17,9 @@ type guard struct{ name, file, is, becomes string }
 var guards = []guard{
 	{
 		"the final call has the references of the first", "finalize.go",
-		"answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval)",
+		"answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))",
 		"content.Request.RequestPaymentTransaction.PaymentTransactionReference += c.now().Format(\" 150405.000000000\")\n" +
-			"answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval)",
+			"answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))",
 	},
 	{
 		"the key of the first call depends on nothing but the call", "authorize.go",
@@ -59,8 +59,8 @@ var guards = []guard{
 	},
 	{
 		"the amount is the one that was approved", "finalize.go",
-		"Finalize(ctx, content.Request, approval)",
-		"Finalize(ctx, content.Request, authorization.Approval{Amount: p.Amount, Currency: approval.Currency, SessionToken: approval.SessionToken})",
+		"Finalize(ctx, content.Request, approval, ",
+		"Finalize(ctx, content.Request, authorization.Approval{Amount: p.Amount, Currency: approval.Currency, SessionToken: approval.SessionToken}, ",
 	},
 	{
 		"the policy is asked about another amount", "inquire.go",
