@@ -253,6 +253,9 @@ func TestVerifyComparesSignaturesInConstantTimeAlone(t *testing.T) {
 		t.Errorf("uses of the signature in Verify (-want +got):\n%s", diff)
 	}
 
+	if raceEnabled {
+		return // under the race detector pools drop what they are given, and allocations vary
+	}
 	v := newVerifier(t)
 	signature := sign(secret, body)
 	allocated := func(at int) float64 {

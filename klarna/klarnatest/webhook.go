@@ -162,8 +162,9 @@ func (s *Server) drain(sub *subscription) {
 				"Klarna-Signing-Key-Id": {sub.key.ID},
 			},
 		}
+		courier := sub.client
 		s.mu.Unlock()
-		entry.StatusCode, entry.Err = s.post(sub.client, entry)
+		entry.StatusCode, entry.Err = s.post(courier, entry)
 		s.mu.Lock()
 		if s.closed && entry.Err != nil {
 			break // Close cut it short, and a server that goes on from the state file makes the attempt
