@@ -56,8 +56,27 @@ func playWithDouble(ctx context.Context, j *journal, kept *state, play func(cont
 	if err != nil {
 		return ending{}, err
 	}
-	end, err := play(ctx, &scene{stage: s, klarna: double, journal: j})
+	acting := &scene{stage: s, klarna: double, journal: j}
+	end, err := play(ctx, acting)
+	if errors.Is(err, errNotRedirected) {
+		end, err = acting.endedBefore(ctx)
+	}
 	return end, s.cause(err)
+}
+
+// endedBefore is the end of an order that came to it without payment in an earlier run, which was killed before it could say so.
+func (s *scene) endedBefore(ctx context.Context) (ending, error) {
+	order, err := s.customer.order(ctx)
+	if err != nil {
+		return ending{}, err
+	}
+	switch order.Status {
+	case declined, canceled, expired:
+		if !s.paidBefore() {
+			return ending{Outcome: "payment " + string(order.Status), Detail: "in an earlier run"}, nil
+		}
+	}
+	return ending{}, errNotRedirected
 }
 
 func approve(ctx context.Context, s *scene) (ending, error) {

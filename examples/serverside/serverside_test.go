@@ -79,6 +79,30 @@ func TestKilledAtAnyStepItCompletesThePaymentWhenItIsStartedAgain(t *testing.T) 
 	}
 }
 
+func TestKilledAfterAnEndWithoutPaymentItSaysSoWhenItIsStartedAgain(t *testing.T) {
+	for scenario, end := range map[string]string{"decline": "declined", "abandon": "canceled"} {
+		t.Run(scenario, func(t *testing.T) {
+			t.Parallel()
+			whole, err := program(t.Context(), "-scenario", scenario).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "purchases.db")
+			last := strconv.Itoa(len(lines(string(whole))) - 1)
+			if err := program(t.Context(), "-scenario", scenario, "-state", file, "-kill", last).Run(); err == nil {
+				t.Fatal("it was not killed")
+			}
+			for _, want := range []string{"payment " + end + " (in an earlier run)", "payment approved: "} { // and then another
+				printed, err := program(t.Context(), "-state", file).Output()
+				got := lines(string(printed))
+				if err != nil || !strings.HasPrefix(got[len(got)-1], want) {
+					t.Fatalf("%v, want %q after\n%s", err, want, printed)
+				}
+			}
+		})
+	}
+}
+
 func TestAFinishedOrderIsFollowedByAnother(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "purchases.db")
 	seen := map[string]bool{}
