@@ -11,7 +11,8 @@ import (
 type CaptureRequest struct {
 	// CaptureAmount is in minor units.
 	CaptureAmount int64 `json:"capture_amount"`
-	// PaymentCaptureReference is the caller's, at most 255 characters. With one, repeating the call makes one capture; without one, the
+	// PaymentCaptureReference is the caller's, at most 255 characters. With one, repeating the call within 24 hours
+	// makes one capture, and after that the transaction has to be read first; without one, the
 	// idempotency key is random and only klarna.WithIdempotencyKey makes a repeat after a crash safe.
 	PaymentCaptureReference string `json:"payment_capture_reference,omitzero"`
 	// RemainingAuthorization is ReleaseRemaining, or "" to keep the rest authorized.

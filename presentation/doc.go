@@ -9,6 +9,6 @@
 //
 // An Acquiring Partner that answers its Partners hands on [Presentation].Raw, which is Klarna's body byte for byte.
 //
-// Klarna's page: https://docs.klarna.com/payments/; the contract that this package is written from is its Payment
+// Klarna's page: https://docs.klarna.com/payments/; this package is written from its Payment
 // Presentation API.
 package presentation

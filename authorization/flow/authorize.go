@@ -215,6 +215,8 @@ const patience = lease + 5*time.Second
 //	StateDeclined          offer another payment method
 //	StateBegun             another call of it has no answer yet, or died: repeat in a moment
 //
+// A request that local validation refuses ends the purchase, too, though nothing was sent: correct it under a new ID.
+//
 // An error is not the end of the purchase, except for ErrRejected: it may have been authorized, and recovery goes on with it. Repeat Begin, or call
 // Cancel before the customer is offered another method. With an error of Klarna's, a *klarna.Error, the Status is there all the same; other errors are the
 // store's, the context's, ErrOtherPurchase, and those of a Purchase that lacks something, which nothing was recorded of.

@@ -48,7 +48,7 @@
 //
 // An error that says not sent is repeated. One of unknown outcome is asked again, with the same key, until Klarna tells, and never becomes a
 // decline or a second attempt; if Klarna does not tell within a day, the purchase ends in StateUnknown. One that says rejected ends
-// the purchase. Refused credentials end it only where nothing was authorized yet: what the customer has approved is tried again until
+// the purchase, except for a rate limit, which is waited out. Refused credentials end it only where nothing was authorized yet: what the customer has approved is tried again until
 // the 60 minutes are over, for somebody to mend them.
 //
 // # At rest

@@ -74,7 +74,8 @@ func paymentRequestOf(event *webhook.Event) (id string, ended bool, err error) {
 //	StateFinalizing        paid as far as the customer is concerned; ask again in a moment
 //	StateUnknown           nobody knows: ask for no other payment
 //
-// The error is ErrNotFound for a purchase that there is not; with a *klarna.Error, the Status is there all the same.
+// The error is ErrNotFound for a purchase that there is not. With a *klarna.Error, and with the context's error where that ended while it waited, the
+// Status is there all the same: a page that shows an error then would show it to a customer who may have paid.
 func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, error) {
 	p, err := c.load(ctx, id)
 	if err != nil {

@@ -48,6 +48,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		}
 		return 2
 	}
+	if flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "serverside: it takes flags alone; a scenario is chosen with -scenario")
+		return 2
+	}
 	journal := newJournal(stdout, *asJSON)
 	journal.kill = *kill
 	ending, err := play(ctx, *name, *file, getenv, journal)

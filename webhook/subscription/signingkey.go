@@ -33,7 +33,7 @@ const (
 	signingKeyRoute  = signingKeysRoute + "/{signing_key_id}"
 )
 
-// CreateSigningKey creates a signing key (contract section 11, POST notification/signing-keys); Klarna chooses the secret and shows it
+// CreateSigningKey creates a signing key (POST notification/signing-keys); Klarna chooses the secret and shows it
 // in this answer alone. Nothing is signed with the key until a webhook names it. A creation has no reference of the caller's, so its
 // idempotency key is random: a call that failed with klarna.OutcomeUnknown may have left a key whose secret nobody knows. Errors are
 // *klarna.Error; an account has at most 50 keys.
@@ -42,7 +42,7 @@ func (c *Client) CreateSigningKey(ctx context.Context, options ...klarna.CallOpt
 	return key, err
 }
 
-// SigningKeys lists all signing keys, without their secrets (contract section 11, GET notification/signing-keys). Klarna does not
+// SigningKeys lists all signing keys, without their secrets (GET notification/signing-keys). Klarna does not
 // divide the list into pages. Errors are *klarna.Error.
 func (c *Client) SigningKeys(ctx context.Context, options ...klarna.CallOption) ([]SigningKey, error) {
 	list, _, err := do[struct {
@@ -54,7 +54,7 @@ func (c *Client) SigningKeys(ctx context.Context, options ...klarna.CallOption) 
 	return list.SigningKeys, nil
 }
 
-// SigningKey reads a signing key, without its secret (contract section 11, GET notification/signing-keys/{signing_key_id}). Errors are
+// SigningKey reads a signing key, without its secret (GET notification/signing-keys/{signing_key_id}). Errors are
 // *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) SigningKey(ctx context.Context, signingKeyID string, options ...klarna.CallOption) (*SigningKey, error) {
 	key, raw, err := do[SigningKey](ctx, c, newCall("signing_key.read", http.MethodGet, signingKeyRoute, signingKeyID), options)
@@ -65,7 +65,7 @@ func (c *Client) SigningKey(ctx context.Context, signingKeyID string, options ..
 	return key, nil
 }
 
-// DeleteSigningKey deletes a signing key (contract section 11, DELETE notification/signing-keys/{signing_key_id}), whatever is still signed
+// DeleteSigningKey deletes a signing key (DELETE notification/signing-keys/{signing_key_id}), whatever is still signed
 // with it: RetireKey looks first. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) DeleteSigningKey(ctx context.Context, signingKeyID string, options ...klarna.CallOption) error {
 	_, err := c.klarna.Do(ctx, newCall("signing_key.delete", http.MethodDelete, signingKeyRoute, signingKeyID), nil, options...)

@@ -78,7 +78,7 @@ const (
 	webhookRoute  = webhooksRoute + "/{webhook_id}"
 )
 
-// CreateWebhook creates a webhook (contract section 11, POST notification/webhooks). Its idempotency key is random: to repeat a call
+// CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random: to repeat a call
 // after a crash, use EnsureWebhook. Errors are *klarna.Error, with CodeResourceConflict where there is an identical one already.
 func (c *Client) CreateWebhook(ctx context.Context, params WebhookParams, options ...klarna.CallOption) (*Webhook, error) {
 	if params.EventVersion == "" {
@@ -92,7 +92,7 @@ func (c *Client) CreateWebhook(ctx context.Context, params WebhookParams, option
 	return c.webhook(ctx, call, options)
 }
 
-// Webhooks lists all webhooks (contract section 11, GET notification/webhooks). Klarna does not divide the list into pages. Errors are
+// Webhooks lists all webhooks (GET notification/webhooks). Klarna does not divide the list into pages. Errors are
 // *klarna.Error.
 func (c *Client) Webhooks(ctx context.Context, options ...klarna.CallOption) ([]Webhook, error) {
 	return c.webhooks(ctx, nil, options)
@@ -111,13 +111,13 @@ func (c *Client) webhooks(ctx context.Context, validate func() []klarna.Validati
 	return list.Webhooks, nil
 }
 
-// Webhook reads a webhook (contract section 11, GET notification/webhooks/{webhook_id}). Errors are *klarna.Error, with
+// Webhook reads a webhook (GET notification/webhooks/{webhook_id}). Errors are *klarna.Error, with
 // CodeResourceNotFound where there is none of that id.
 func (c *Client) Webhook(ctx context.Context, webhookID string, options ...klarna.CallOption) (*Webhook, error) {
 	return c.webhook(ctx, newCall("webhook.read", http.MethodGet, webhookRoute, webhookID), options)
 }
 
-// UpdateWebhook changes what update names and nothing else (contract section 11, PATCH notification/webhooks/{webhook_id}). Its
+// UpdateWebhook changes what update names and nothing else (PATCH notification/webhooks/{webhook_id}). Its
 // idempotency key is random, because the same update may be meant twice. Errors are *klarna.Error, with CodeResourceNotFound where
 // there is none of that id.
 func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, update WebhookUpdate, options ...klarna.CallOption) (*Webhook, error) {
@@ -126,14 +126,14 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, update Web
 	return c.webhook(ctx, call, options)
 }
 
-// DeleteWebhook deletes a webhook (contract section 11, DELETE notification/webhooks/{webhook_id}). Its signing key stays. Errors are
+// DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). Its signing key stays. Errors are
 // *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) error {
 	_, err := c.klarna.Do(ctx, newCall("webhook.delete", http.MethodDelete, webhookRoute, webhookID), nil, options...)
 	return err
 }
 
-// Simulate has Klarna post a test event of a type to a webhook, signed as every delivery is (contract section 11, POST
+// Simulate has Klarna post a test event of a type to a webhook, signed as every delivery is (POST
 // notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The idempotency key is random: each call is an event.
 // Errors are *klarna.Error.
 func (c *Client) Simulate(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
