@@ -26,9 +26,6 @@ func (a AmountChange) Format(s fmt.State, _ rune) { redact.Format(s, a.describe(
 // LogValue returns what Format writes.
 func (a AmountChange) LogValue() slog.Value { return slog.StringValue(a.describe()) }
 
-// MarshalText returns what Format writes.
-func (a AmountChange) MarshalText() ([]byte, error) { return []byte(a.describe()), nil }
-
 func (a *AmountChange) describe() string {
 	return fmt.Sprintf("flow.AmountChange{%s %d to %d}", a.Status.ID, a.Begun, a.Approved)
 }

@@ -46,8 +46,8 @@ type Status struct {
 	// code; or, in capitals too, the Coordinator's. It is not for the customer's eyes.
 	Reason string
 	// PaymentRequestURL is where to send the customer. It is there only in StateAwaitingCustomer, and only from Begin and
-	// HandleReturn. It is the customer's alone, and is neither printed by a verb nor encoded.
-	PaymentRequestURL string `json:"-"`
+	// HandleReturn. It is the customer's alone, and is printed by no verb.
+	PaymentRequestURL string
 	// BegunAt and UpdatedAt are in UTC.
 	BegunAt   time.Time
 	UpdatedAt time.Time
@@ -66,9 +66,6 @@ func (p Purchase) Format(f fmt.State, _ rune) { redact.Format(f, p.describe()) }
 
 // LogValue returns what Format writes.
 func (p Purchase) LogValue() slog.Value { return slog.StringValue(p.describe()) }
-
-// MarshalText returns what Format writes, for what has a purchase in it and is logged as JSON. So a purchase is not for encoding.
-func (p Purchase) MarshalText() ([]byte, error) { return []byte(p.describe()), nil }
 
 func (p *Purchase) describe() string { return fmt.Sprintf("flow.Purchase{%s}", p.ID) }
 

@@ -16,11 +16,7 @@ import (
 // prints formats and logs value in every way.
 func prints(value any) string {
 	var text bytes.Buffer
-	loggers := []*slog.Logger{slog.New(slog.NewTextHandler(&text, nil)), slog.New(slog.NewJSONHandler(&text, nil))}
 	for _, v := range []any{value, []any{value}, map[string]any{"v": value}, struct{ V any }{value}} {
-		for _, l := range loggers {
-			l.Info("m", "value", v)
-		}
 		for verb := 'A'; verb <= 'z'; verb++ {
 			if verb == 'T' || verb == 'p' || verb == 'w' {
 				continue // fmt answers these itself; go vet finds them where they are wrong
@@ -29,6 +25,9 @@ func prints(value any) string {
 				fmt.Fprintf(&text, "%"+flags+string(verb)+"\n", v)
 			}
 		}
+	}
+	for _, l := range []*slog.Logger{slog.New(slog.NewTextHandler(&text, nil)), slog.New(slog.NewJSONHandler(&text, nil))} {
+		l.Info("m", "value", value)
 	}
 	return text.String()
 }
