@@ -28,7 +28,7 @@ var wireRoots = []any{
 
 // notOnTheWire are the other exported structs.
 var notOnTheWire = []string{
-	"Approval", "Approved", "Authorization", "Client", "Declined", "Return", "StepUpRequired", "TokenIssued", "UnknownResult",
+	"Approval", "Approved", "Authorization", "Client", "Declined", "Prepared", "Return", "StepUpRequired", "TokenIssued", "UnknownResult",
 }
 
 // exportedStructs returns the names of the structs that the package exports, from its source, so that none is forgotten.

@@ -32,7 +32,7 @@ type Call struct {
 	// WithoutAccount is for the calls that have no account in their path even when the client is bound to one.
 	WithoutAccount bool
 	Query          url.Values
-	// Body is encoded as JSON; nil sends none.
+	// Body is encoded as JSON; nil sends none. A RawJSON is sent byte for byte.
 	Body any
 	// Reference is what makes the call the caller's own: with it the idempotency key is derived from operation,
 	// account, ids, reference, session and customer token and body, so that a repeat after a crash has the same key.
@@ -190,7 +190,7 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 
 	if a.call.Body != nil {
 		var err error
-		if a.sentBody, err = strictjson.Marshal(a.call.Body); err != nil {
+		if a.sentBody, err = encode(a.call.Body); err != nil {
 			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{err.Error()}}})
 		}
 		if len(a.sentBody) > maxRequest {
@@ -209,6 +209,19 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 		}
 	}
 	return nil
+}
+
+// encode returns the bytes that are sent of a body.
+func encode(body any) ([]byte, error) {
+	raw, isRaw := body.(RawJSON)
+	if !isRaw {
+		return strictjson.Marshal(body)
+	}
+	var value RawJSON
+	if err := strictjson.Unmarshal(raw, &value); err != nil {
+		return nil, err
+	}
+	return raw, nil
 }
 
 // checkHeaderText finds what keeps a text from being sent in a header as it is.

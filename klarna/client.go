@@ -1,6 +1,8 @@
 package klarna
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,6 +111,13 @@ func (c *Client) ForAccount(partnerAccountID string) *Client {
 
 // Environment returns the side of Klarna that the API key belongs to, "" where the key does not say.
 func (c *Client) Environment() Environment { return c.environment }
+
+// KeyFingerprint returns 16 hexadecimal digits that tell the client's API key from others. The key
+// cannot be computed from them.
+func (c *Client) KeyFingerprint() string {
+	sum := sha256.Sum256([]byte("klarna-go API key fingerprint 1 " + c.credentials.key.Reveal()))
+	return hex.EncodeToString(sum[:8])
+}
 
 // Format writes the environment, whatever the verb.
 func (c Client) Format(s fmt.State, _ rune) { redact.Format(s, c.describe()) }

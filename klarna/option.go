@@ -187,6 +187,7 @@ type callSettings struct {
 	customerToken  Secret
 	timeout        time.Duration
 	response       *Response
+	once           bool
 }
 
 type callOption func(*callSettings)
@@ -213,6 +214,11 @@ func WithSessionToken(token Secret) CallOption {
 // WithCustomerToken sends a stored customer's token with the call.
 func WithCustomerToken(token Secret) CallOption {
 	return callOption(func(s *callSettings) { s.customerToken = token })
+}
+
+// WithoutRetries makes one attempt, whatever the client's retry policy says.
+func WithoutRetries() CallOption {
+	return callOption(func(s *callSettings) { s.once = true })
 }
 
 // WithResponse fills *response with the metadata of the call's last answer, also when the call fails; where none came its

@@ -106,7 +106,7 @@ func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) 
 	}
 	last := &a.attempts[len(a.attempts)-1]
 	defer a.logAttempt(ctx, last)
-	if !retryable(last) || len(a.attempts) >= a.client.retries.MaxAttempts {
+	if !retryable(last) || a.settings.once || len(a.attempts) >= a.client.retries.MaxAttempts {
 		return false, nil
 	}
 	if needsIdempotencyKey(a.call.Method) && a.idempotencyKey == "" {

@@ -1,0 +1,91 @@
+package authorization_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+func preparing(t *testing.T) (*klarnatest.Server, *authorization.Client) {
+	t.Helper()
+	server := klarnatest.NewServer(t, klarnatest.WithoutSocket())
+	client, err := klarna.NewClient(server.APIKey, klarna.WithBaseURL(server.URL),
+		klarna.WithHTTPClient(&http.Client{Transport: server.Transport()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, authorization.New(client.ForAccount(server.PartnerAccountID))
+}
+
+func preparable() authorization.Request {
+	return authorization.Request{
+		Currency:                  "EUR",
+		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 1000, PaymentTransactionReference: "tx-1"},
+		StepUpConfig: &authorization.StepUpConfig{
+			PaymentRequestReference:   "tx-1",
+			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover, ReturnURL: "https://shop.example/back"},
+		},
+	}
+}
+
+func TestAPreparedCallIsTheCallThatAuthorizeMakes(t *testing.T) {
+	server, client := preparing(t)
+	prepared, err := client.PrepareAuthorize(preparable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(server.Requests()); n != 0 {
+		t.Fatalf("preparing made %d calls", n)
+	}
+	if _, err := client.Authorize(t.Context(), preparable()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.AuthorizePrepared(t.Context(), *prepared); err != nil {
+		t.Fatal(err)
+	}
+	// One whose key was not stored derives the same key from the same bytes.
+	if _, err := client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: prepared.Body, Reference: "tx-1"}); err != nil {
+		t.Fatal(err)
+	}
+	all := server.Requests()
+	for _, r := range all[1:] {
+		if diff := cmp.Diff(string(all[0].Body), string(r.Body)); diff != "" {
+			t.Errorf("body (-Authorize +prepared):\n%s", diff)
+		}
+		if got := r.Header.Get("Klarna-Idempotency-Key"); got != prepared.IdempotencyKey || got != all[0].Header.Get("Klarna-Idempotency-Key") {
+			t.Errorf("the idempotency key is %s", got)
+		}
+	}
+}
+
+func TestAPreparedBodyIsSentByteForByte(t *testing.T) {
+	server, client := preparing(t)
+	body := "{ \"currency\" : \"EUR\",\"of_tomorrow\":\"\\u00e9\"}\n"
+	_, _ = client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.RawJSON(body), IdempotencyKey: "k"})
+	if diff := cmp.Diff(body, string(server.Requests()[0].Body)); diff != "" {
+		t.Errorf("(-prepared +sent):\n%s", diff)
+	}
+}
+
+func TestWhatIsPreparedIsCheckedLikeACall(t *testing.T) {
+	_, client := preparing(t)
+	request := preparable()
+	request.RequestPaymentTransaction.Amount = -1
+	if _, err := client.PrepareAuthorize(request); klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
+		t.Errorf("%v", err)
+	}
+	if _, err := client.PrepareFinalize(preparable(), authorization.Approval{Amount: 1000}); klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
+		t.Errorf("without a session token: %v", err)
+	}
+	for name, body := range map[string]string{"no JSON": "{", "nothing": ""} {
+		_, err := client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.RawJSON(body), IdempotencyKey: "k"})
+		if klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package klarna
+
+import "context"
+
+// Prepared is what Do would send of a call.
+type Prepared struct {
+	// Body is the encoded body; nil where the call has none.
+	Body RawJSON
+	// IdempotencyKey is "" where the call carries none.
+	IdempotencyKey string
+}
+
+// Prepare checks and encodes a call as Do does, and sends nothing. Store its result before the call
+// is made: a call with Body as its body and WithIdempotencyKey repeats the same bytes under the same
+// key, also from another version of this library, which may encode the same value differently. The
+// error is an [*Error] of OutcomeNotSent.
+func (c *Client) Prepare(call Call, options ...CallOption) (Prepared, error) {
+	a := &activeCall{client: c, call: call}
+	for _, o := range options {
+		if o != nil {
+			o.applyToCall(&a.settings)
+		}
+	}
+	if !call.SessionToken.IsZero() {
+		a.settings.sessionToken = call.SessionToken
+	}
+	if err := a.prepare(context.Background()); err != nil {
+		return Prepared{}, err
+	}
+	return Prepared{Body: a.sentBody, IdempotencyKey: a.idempotencyKey}, nil
+}
