@@ -57,7 +57,8 @@ func (a *activeCall) identity() []slog.Attr {
 	if a.idempotencyKey != "" {
 		attrs = append(attrs, slog.String("idempotency_key", a.idempotencyKey))
 	}
-	return append(attrs, slog.String("partner_correlation_id", a.correlationID))
+	attrs = append(attrs, slog.String("partner_correlation_id", a.correlationID))
+	return append(attrs, a.settings.logAttrs...)
 }
 
 func (a *Attempt) answer() []slog.Attr {

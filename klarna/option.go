@@ -188,6 +188,7 @@ type callSettings struct {
 	timeout        time.Duration
 	response       *Response
 	once           bool
+	logAttrs       []slog.Attr
 }
 
 type callOption func(*callSettings)
@@ -214,6 +215,12 @@ func WithSessionToken(token Secret) CallOption {
 // WithCustomerToken sends a stored customer's token with the call.
 func WithCustomerToken(token Secret) CallOption {
 	return callOption(func(s *callSettings) { s.customerToken = token })
+}
+
+// WithLogAttrs adds attributes to the call's log records, such as the caller's own id of what it is
+// made for. They must hold no secret.
+func WithLogAttrs(attrs ...slog.Attr) CallOption {
+	return callOption(func(s *callSettings) { s.logAttrs = append(s.logAttrs, attrs...) })
 }
 
 // WithoutRetries makes one attempt, whatever the client's retry policy says.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -21,7 +23,18 @@ func (c *Coordinator) advance(ctx context.Context, p *purchase, patience time.Du
 }
 
 func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) error {
+	if p.resolvable() && p.overdue {
+		return c.resolve(ctx, p)
+	}
 	for !p.State.Final() {
+		// Nothing is done upon a record that is not what was stored.
+		switch _, err := c.open(p); {
+		case err != nil && p.overdue:
+			return c.damaged(ctx, p.stored, err)
+		case err != nil:
+			return err
+		}
+		p.DamagedAt = time.Time{} // somebody has mended it
 		var err error
 		settled := false // nothing to do until the customer acts
 		switch p.State {
@@ -89,8 +102,9 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 	}
 }
 
-// end closes a purchase. An approval outdoes everything, because there is a transaction then, whatever was thought before. Any other end holds for the
-// turn in which it was found: what somebody else has begun meanwhile may end otherwise.
+// end closes a purchase. StateAuthorized always wins: a transaction exists then, whatever was thought
+// before. Any other end holds for the turn in which it was found: what another replica has begun
+// meanwhile may end otherwise.
 func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -129,12 +143,12 @@ func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, w
 		if p.State != state {
 			return false
 		}
-		if conflict(why) {
-			if p.ConflictSince.IsZero() {
-				p.ConflictSince = c.time()
-			}
-		} else {
-			p.ConflictSince = time.Time{}
+		now := c.time()
+		if answer := answerIn(why); answer != "" {
+			p.Seen = answer
+		}
+		if conflict(why) && (p.State == StateBegun || p.State == StateFinalizing && now.Before(p.FinalizeBy.Add(-clockSkew))) {
+			p.Conflicted = true
 		}
 		p.Tries++
 		if first { // otherwise the lease is somebody else's by now
@@ -142,13 +156,71 @@ func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, w
 			p.MayHaveRun = mayHaveRun
 			p.LeaseUntil = time.Time{}
 		}
-		p.DueAt = c.time().Add(c.backoff(p.Tries))
+		p.DueAt = now.Add(c.pauseAfter(p, now))
 		return true
 	})
 	if err != nil {
 		return errors.Join(why, err)
 	}
 	return why
+}
+
+// pauseAfter is the pause after a failure. What is asked for hours, and cannot run any more, is asked
+// less often.
+func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
+	patient := false
+	switch p.State {
+	case StateBegun:
+		patient = now.After(p.BegunAt.Add(2 * time.Hour))
+	case StateFinalizing:
+		patient = now.After(p.FinalizeBy.Add(2 * clockSkew))
+	}
+	if patient && p.Tries > 30 {
+		return jitter(10 * time.Minute)
+	}
+	return c.backoff(p.Tries)
+}
+
+// answerIn is what Klarna said where it decided nothing: an error's code, or a result that nobody here
+// knows. It is "" for what is no answer of Klarna's, and for a rate limit or a conflict, which say
+// nothing of the call.
+func answerIn(err error) string {
+	if u, ok := errors.AsType[*UndecidedError](err); ok {
+		return u.Result
+	}
+	e, ok := errors.AsType[*klarna.Error](err)
+	if !ok || e.Code == "" || e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusTooManyRequests ||
+		e.StatusCode >= http.StatusInternalServerError || mendable(err) {
+		return ""
+	}
+	return string(e.Code)
+}
+
+// UndecidedError is the error of an answer that is neither an approval nor a refusal, such as a result
+// of PENDING. Klarna is asked again.
+type UndecidedError struct {
+	// Result is Klarna's, or UNEXPECTED_ANSWER for an answer of another kind than was asked for.
+	Result string
+}
+
+// Error names the result.
+func (e *UndecidedError) Error() string {
+	return "flow: Klarna has not decided: the result is " + strconv.Quote(e.Result)
+}
+
+// undecided is the error of an outcome that decides nothing.
+func undecided(outcome authorization.Outcome) error {
+	if u, ok := outcome.(authorization.UnknownResult); ok && len(u.Result) <= 64 {
+		return &UndecidedError{Result: u.Result}
+	}
+	return &UndecidedError{Result: reasonUnexpected}
+}
+
+// mendable reports that not the call was refused but its credentials, or that who refused was not
+// Klarna, which gives a code.
+func mendable(err error) bool {
+	e, ok := errors.AsType[*klarna.Error](err)
+	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }
 
 // conflict reports that Klarna answered 409, last of all.

@@ -2,8 +2,14 @@ package flow
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -15,11 +21,19 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	if to, reason := c.tooLateToBegin(p); to != "" {
 		return c.end(ctx, p, to, reason, nil)
 	}
-	content, err := c.seals.open(p.ID, p.Sealed)
+	content, err := c.open(p)
+	if err != nil {
+		return err
+	}
+	api, err := c.api(ctx, p)
 	if err != nil {
 		return c.later(ctx, p, p.ranBefore, err)
 	}
-	answer, err := c.authorizations(p).Authorize(ctx, content.Request, klarna.WithSessionToken(content.SessionToken))
+	// The bytes and the key of the call are those that were stored before it was made. A seal of the
+	// first form has no key: it is derived from the same bytes, as it was then.
+	answer, err := api.AuthorizePrepared(ctx, authorization.Prepared{
+		Body: klarna.RawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
+	}, append(c.callOptions(p), klarna.WithSessionToken(content.SessionToken))...)
 	if err != nil {
 		return c.authorizeFailed(ctx, p, err)
 	}
@@ -31,21 +45,23 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	case authorization.Declined:
 		return c.end(ctx, p, StateDeclined, outcome.Reason, nil)
 	default:
-		return c.end(ctx, p, StateUnknown, unexpected(outcome), nil)
+		return c.later(ctx, p, true, undecided(outcome))
 	}
 }
 
-// tooLateToBegin tells when to stop repeating the first call, and how the purchase ends then: soon when no call can have run, and otherwise when
-// Klarna no longer promises the first answer.
+// tooLateToBegin says when to stop repeating the first call, and how the purchase ends then: soon when
+// no call can have run, and otherwise when Klarna no longer promises the first answer.
 func (c *Coordinator) tooLateToBegin(p *purchase) (to State, reason string) {
 	age := c.time().Sub(p.BegunAt)
 	switch {
 	case !p.ranBefore && p.Cause != "":
 		return StateCanceled, string(p.Cause)
+	case !p.ranBefore && p.Conflicted && age < finalizeWithin+2*clockSkew:
+		return "", "" // what the customer approved in the browser is not given up
 	case !p.ranBefore && age >= beginWithin:
 		return StateRejected, reasonNotSent
 	case age >= idempotent:
-		return StateUnknown, reasonNoAnswer
+		return StateUnknown, orElse(p.Seen, reasonNoAnswer)
 	}
 	return "", ""
 }
@@ -62,16 +78,15 @@ const (
 
 func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure error) error {
 	mayHaveRun := p.ranBefore || klarna.OutcomeOf(failure) == klarna.OutcomeUnknown
-	to := StateRejected
 	reason, settled := refused(failure, p.ranBefore)
-	if !settled && conflict(failure) && c.conflictLasts(p) {
-		// Nobody else's call takes that long: the session token is another purchase's, for one.
-		to, reason, settled = unpaid(mayHaveRun, StateRejected), string(klarna.CodeResourceConflict), true
+	if conflict(failure) && !mayHaveRun && c.time().After(p.BegunAt.Add(finalizeWithin+clockSkew)) {
+		// A session token that the customer approved with is over, too.
+		reason, settled = string(klarna.CodeResourceConflict), true
 	}
-	if !settled {
+	if !settled || c.othersCredentials(ctx, p, failure) {
 		return c.later(ctx, p, mayHaveRun, failure)
 	}
-	if err := c.end(ctx, p, to, reason, nil); err != nil {
+	if err := c.end(ctx, p, StateRejected, reason, func() { p.Refused = parametersOf(failure) }); err != nil {
 		return errors.Join(failure, err)
 	}
 	if p.State != StateRejected {
@@ -80,25 +95,21 @@ func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure 
 	return fmt.Errorf("%w: %w", ErrRejected, failure)
 }
 
-// conflictLasts reports that Klarna has answered with conflicts for longer than any call runs.
-func (c *Coordinator) conflictLasts(p *purchase) bool {
-	return !p.ConflictSince.IsZero() && c.time().Sub(p.ConflictSince) >= conflictPatience
-}
-
-// unpaid is how a purchase ends that is given up: in the state given, or, if money may have moved, in StateUnknown.
-func unpaid(mayHaveRun bool, otherwise State) State {
-	if mayHaveRun {
-		return StateUnknown
+// parametersOf are the parameters that Klarna refused, by their paths.
+func parametersOf(err error) string {
+	e, ok := errors.AsType[*klarna.Error](err)
+	if !ok {
+		return ""
 	}
-	return otherwise
-}
-
-// unexpected is the reason of an answer that is none to the question.
-func unexpected(outcome authorization.Outcome) string {
-	if u, ok := outcome.(authorization.UnknownResult); ok {
-		return u.Result
+	var names []string
+	for i, v := range e.ValidationErrors {
+		if i == 20 {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, v.LogValue().String())
 	}
-	return reasonUnexpected
+	return strings.Join(names, ", ")
 }
 
 // paid records the transaction. One of another amount than was asked for is neither a payment of the purchase nor none.
@@ -135,11 +146,11 @@ func (c *Coordinator) othersPayment(ctx context.Context, p *purchase) error {
 // steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.
 func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
 	var resealed []byte
-	if !content.SessionToken.IsZero() || content.older {
+	if !content.SessionToken.IsZero() || content.outdated {
 		// The session token was for the first call alone.
 		content.SessionToken = klarna.Secret{}
 		var err error
-		if resealed, err = c.seals.seal(p.ID, content); err != nil {
+		if resealed, err = c.seals.seal(p, content); err != nil {
 			return err
 		}
 	}
@@ -176,37 +187,66 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 	return nil
 }
 
-// newPurchase is a purchase at its beginning, with the lease of its first call.
-func (c *Coordinator) newPurchase(from *Purchase) (*purchase, error) {
+// newPurchase is a purchase at its beginning, with the lease of its first call. The call is checked and
+// encoded here: what local validation refuses is not recorded, and uses no ID up.
+func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchase, error) {
 	request, err := from.request()
 	if err != nil {
 		return nil, err
+	}
+	client, err := c.clientFor(ctx, from.PartnerAccountID)
+	if err != nil {
+		return nil, err
+	}
+	call, err := authorization.New(client).PrepareAuthorize(request, klarna.WithSessionToken(from.SessionToken))
+	if err != nil {
+		return nil, fmt.Errorf("flow: the purchase was not recorded: %w", err)
 	}
 	now := c.time()
 	p := &purchase{
 		Record: Record{ID: from.ID, State: StateBegun, DueAt: now.Add(lease), Version: 1},
 		content: content{
-			Account:    from.PartnerAccountID,
-			Amount:     request.RequestPaymentTransaction.Amount,
-			Currency:   request.Currency,
-			Reference:  request.RequestPaymentTransaction.PaymentTransactionReference,
-			BegunAt:    now,
-			UpdatedAt:  now,
-			LeaseUntil: now.Add(lease),
-			MayHaveRun: true,
+			Account:     from.PartnerAccountID,
+			Amount:      request.RequestPaymentTransaction.Amount,
+			Currency:    request.Currency,
+			Reference:   request.RequestPaymentTransaction.PaymentTransactionReference,
+			BegunAt:     now,
+			UpdatedAt:   now,
+			LeaseUntil:  now.Add(lease),
+			MayHaveRun:  true,
+			Credentials: client.KeyFingerprint(),
 		},
 		held: true,
 	}
-	p.Sealed, err = c.seals.seal(p.ID, &sealed{Request: request, SessionToken: from.SessionToken})
+	p.Record.Reference = referenceKey(p.Account, p.content.Reference)
+	digest, err := c.seals.digest(c.seals.roots[0], p, string(call.Body))
+	if err != nil {
+		return nil, fmt.Errorf("flow: the request cannot be read back: %w", err)
+	}
+	p.Digest = c.seals.fingerprints()[0] + ":" + digest
+	p.opened = &sealed{FirstBody: string(call.Body), FirstKey: call.IdempotencyKey, SessionToken: from.SessionToken}
+	p.Sealed, err = c.seals.seal(p, p.opened)
 	return p, err
 }
 
-// patience is how long a caller waits for somebody else who is at the same purchase: longer than a lease, so that a caller who repeats what died in the
-// middle has an answer, and not only word that there is none.
+// referenceKey makes a Record's Reference.
+func referenceKey(account, reference string) string {
+	var text []byte
+	for _, part := range []string{"klarna-go flow reference 1", account, reference} {
+		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// patience is how long a caller waits for another replica that is at the same purchase. It is longer
+// than a lease, so that a caller who repeats what died in the middle gets an answer.
 const patience = lease + 5*time.Second
 
-// Begin records a purchase, makes its first authorize call and records the outcome. A repeat, by a client that tries again, after a crash or
-// on another replica, gets the same purchase and the same answer, however far it has come meanwhile.
+// Begin records a purchase, makes its first authorize call and records the outcome. A repeat, by a
+// client that tries again, after a crash or on another replica, gets the same purchase and the same
+// answer, however far it has come meanwhile.
 //
 // Switch over the Status:
 //
@@ -215,13 +255,24 @@ const patience = lease + 5*time.Second
 //	StateDeclined          offer another payment method
 //	StateBegun             another call of it has no answer yet, or died: repeat in a moment
 //
-// A request that local validation refuses ends the purchase, too, though nothing was sent: correct it under a new ID.
+// Where another replica is at the purchase, Begin waits for it, for 25 seconds at most or until ctx
+// ends. Give ctx a deadline that fits your page.
 //
-// An error is not the end of the purchase, except for ErrRejected: it may have been authorized, and recovery goes on with it. Repeat Begin, or call
-// Cancel before the customer is offered another method. With an error of Klarna's, a *klarna.Error, the Status is there all the same; other errors are the
-// store's, the context's, ErrOtherPurchase, and those of a Purchase that lacks something, which nothing was recorded of.
+// A request that local validation refuses, or a Purchase that lacks something, is an error without a
+// Status. Nothing was recorded then: correct it and begin again under the same ID. A purchase that
+// Klarna refused at once is in StateRejected, and the error is ErrRejected. Nothing was executed, so it
+// may be begun again under the same ID with a corrected request; a repeat of the refused request is
+// refused as before.
+//
+// Any other error is not the end of the purchase: it may have been authorized, and recovery goes on with
+// it. Repeat Begin, or call Cancel before the customer is offered another method. With an error of
+// Klarna's, a *klarna.Error, and an *UndecidedError, the Status is there all the same. Other errors are
+// the store's, the context's and ErrOtherPurchase.
 func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error) {
-	p, err := c.newPurchase(&from)
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
+	p, err := c.newPurchase(ctx, &from)
 	if err != nil {
 		return nil, err
 	}
@@ -232,36 +283,97 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	p.Record, p.stored = r, r
 	switch err := c.store.Create(ctx, r); {
 	case errors.Is(err, ErrExists):
-		known, err := c.load(ctx, from.ID)
-		if err != nil {
+		if p, err = c.known(ctx, p); err != nil {
 			return nil, err
 		}
-		if difference := known.differs(p); difference != "" {
-			return nil, fmt.Errorf("%w, with another %s", ErrOtherPurchase, difference)
-		}
-		p = known
 	case err != nil:
 		return nil, fmt.Errorf("flow: create: %w", err)
 	}
 	err = c.advance(ctx, p, patience)
 	if err == nil && p.State == StateRejected {
 		err = fmt.Errorf("%w: %s", ErrRejected, p.Reason)
+		if p.Refused != "" {
+			err = fmt.Errorf("%w: %s [%s]", ErrRejected, p.Reason, p.Refused)
+		}
 	}
 	return p.status(), err
 }
 
-// differs names what makes two purchases of one ID different ones. A repeat may differ in the rest, a time stamp or a renewed token for example:
-// then the first one counts.
-func (p *purchase) differs(other *purchase) string {
-	switch {
-	case p.Account != other.Account:
-		return "PartnerAccountID"
-	case p.Amount != other.Amount:
-		return "amount"
-	case p.Currency != other.Currency:
-		return "currency"
-	case p.Reference != other.Reference:
-		return "payment_transaction_reference"
+// known returns the stored purchase that p repeats, or p itself where the stored one was refused and p
+// corrects it.
+func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error) {
+	known, err := c.load(ctx, p.ID)
+	if errors.Is(err, ErrNotFound) {
+		if other, findErr := c.store.FindReference(ctx, p.Record.Reference); findErr == nil {
+			return nil, fmt.Errorf("%w: the account's purchase %s has this payment_transaction_reference", ErrOtherPurchase, strconv.Quote(other.ID))
+		}
 	}
-	return ""
+	if err != nil {
+		return nil, err
+	}
+	if err := c.intact(known); err != nil {
+		return nil, err
+	}
+	difference, err := c.difference(known, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case difference != "" && known.refusedAtOnce() && known.Account == p.Account:
+		return c.correct(ctx, known, p)
+	case difference != "":
+		return nil, fmt.Errorf("%w, with another %s", ErrOtherPurchase, difference)
+	}
+	if err := c.heed(ctx, known); err != nil {
+		return nil, err
+	}
+	return known, nil
+}
+
+// refusedAtOnce reports that Klarna refused the first call, so that nothing was executed.
+func (p *purchase) refusedAtOnce() bool {
+	return p.State == StateRejected && p.PaymentRequestID == "" && p.Approved == nil
+}
+
+// correct begins a refused purchase again, with another request. Its transitions go on being counted.
+func (c *Coordinator) correct(ctx context.Context, refused, p *purchase) (*purchase, error) {
+	p.Record.Version, p.stored = refused.Version, refused.stored
+	p.Moves, p.Unreported, p.content.Unknown = refused.Moves+1, refused.Unreported, refused.content.Unknown
+	if c.report != nil {
+		p.Unreported = append(slices.Clip(p.Unreported), move{Number: p.Moves, From: refused.State, To: StateBegun, At: p.UpdatedAt})
+	}
+	r, err := p.encoded()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.store.Update(ctx, r); err != nil {
+		return nil, fmt.Errorf("flow: update: %w", err)
+	}
+	r.Version++
+	p.Record, p.stored = r, r
+	return p, nil
+}
+
+// difference names what makes two purchases of one ID different ones, "" for none.
+func (c *Coordinator) difference(known, other *purchase) (string, error) {
+	switch {
+	case known.Account != other.Account:
+		return "PartnerAccountID: IDs are unique among all accounts", nil
+	case known.Amount != other.Amount:
+		return "amount", nil
+	case known.Currency != other.Currency:
+		return "currency", nil
+	case known.content.Reference != other.content.Reference:
+		return "payment_transaction_reference", nil
+	}
+	body := other.opened.first()
+	same, err := c.seals.sameRequest(known, body)
+	if same || err != nil {
+		return "", err
+	}
+	if content, err := c.seals.open(known); err == nil {
+		if member := differingMember(content.first(), body); member != "" {
+			return member, nil
+		}
+	}
+	return "request", nil
 }

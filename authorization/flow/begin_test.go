@@ -98,8 +98,6 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 		},
 			state: flow.StateDeclined, reason: "RISK"},
 		{name: "declined without a reason", klarna: func(s *scene, _ *replica) { s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED"}) }, state: flow.StateDeclined},
-		{name: "a result of a later version", klarna: func(_ *scene, r *replica) { r.meetsOnce(http.MethodPost, answering(200, unknownResult)) },
-			state: flow.StateUnknown, reason: "PENDING_REVIEW"},
 		{name: "refused as invalid", klarna: func(_ *scene, r *replica) {
 			r.meetsOnce(http.MethodPost, answering(400, badRequest("VALIDATION_ERROR")))
 		},
@@ -112,8 +110,6 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 			state: flow.StateRejected, reason: "Forbidden"},
 		{name: "not found", klarna: func(s *scene, _ *replica) { s.klarna.Script(klarnatest.Fault{StatusCode: 404}) },
 			state: flow.StateRejected, reason: "RESOURCE_NOT_FOUND", code: klarna.CodeResourceNotFound},
-		{name: "refused before it was sent", change: func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = -1 },
-			state: flow.StateRejected, reason: "VALIDATION_ERROR", code: klarna.CodeValidationError},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -166,6 +162,9 @@ func TestAPurchaseThatLacksSomethingIsNotRecorded(t *testing.T) {
 		"an ID with a line break":       func(p *flow.Purchase) { p.ID = "order\n1" },
 		"an ID that is not UTF-8":       func(p *flow.Purchase) { p.ID = "order\xff" },
 		"no payment":                    func(p *flow.Purchase) { p.Request.RequestPaymentTransaction = nil },
+		"a payment of nothing":          func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 0 },
+		"a negative amount":             func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = -1 },
+		"line items that do not sum":    func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 118_01 },
 		"a customer token":              func(p *flow.Purchase) { p.Request.RequestCustomerToken = new(authorization.RequestCustomerToken) },
 		"a request that no JSON holds":  func(p *flow.Purchase) { p.Request.KlarnaNetworkData = "\xff" },
 		"an account that no JSON holds": func(p *flow.Purchase) { p.PartnerAccountID = "\xff" },
@@ -218,6 +217,8 @@ func TestARepeatMayDifferInWhatMakesNoOtherPurchase(t *testing.T) {
 	first := s.stepUp(s.replica(), orderID)
 	order := s.order(orderID)
 	order.Request.SupplementaryPurchaseData.Customer.GivenName = "Linn"
+	order.Request.KlarnaNetworkData = "{}"
+	order.Request.StepUpConfig.CustomerInteractionConfig.InteractionExpiry = &authorization.InteractionExpiry{Duration: "PT20M"}
 	order.SessionToken = klarna.NewSecret("renewed")
 	again, err := s.replica().Begin(t.Context(), order)
 	s.wants(again, err, flow.StateAwaitingCustomer)
@@ -231,7 +232,16 @@ func TestAnIDIsOnePurchases(t *testing.T) {
 	r := s.replica()
 	s.stepUp(r, orderID)
 	for part, change := range map[string]func(*flow.Purchase){
-		"amount":                        func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 1 },
+		"amount": func(p *flow.Purchase) {
+			p.Request.RequestPaymentTransaction.Amount, p.Request.SupplementaryPurchaseData.LineItems = 1, nil
+		},
+		"return_url": func(p *flow.Purchase) {
+			p.Request.StepUpConfig.CustomerInteractionConfig.ReturnURL = "https://shop.example/another"
+		},
+		"capture": func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Capture = authorization.CaptureNow },
+		"line_items": func(p *flow.Purchase) {
+			p.Request.SupplementaryPurchaseData.LineItems = []authorization.LineItem{{Name: "Boots", Quantity: 1, TotalAmount: 118_00}}
+		},
 		"currency":                      func(p *flow.Purchase) { p.Request.Currency = "SEK" },
 		"PartnerAccountID":              func(p *flow.Purchase) { p.PartnerAccountID = "" },
 		"payment_transaction_reference": func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.PaymentTransactionReference = "another" },
@@ -535,10 +545,12 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedForAsLongAsKlarnaKnowsIt(t *testing
 func TestAnEndOfUnknownOutcomeIsLoggedOnceAlsoWithoutReports(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(nil))
-	r.meetsOnce(http.MethodPost, answering(200, unknownResult))
+	r.meets(answering(200, unknownResult))
+	_, err := r.Begin(t.Context(), s.order(orderID))
+	s.undecided(err, "PENDING_REVIEW")
+	s.pass(r, 24*time.Hour, 10*time.Minute)
 	status, err := r.Begin(t.Context(), s.order(orderID))
 	s.wants(status, err, flow.StateUnknown)
-	_, err = r.Begin(t.Context(), s.order(orderID))
 	if log := s.log.String(); err != nil || strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, "PENDING_REVIEW") {
 		t.Errorf("logged\n%s, %v", log, err)
 	}
@@ -645,12 +657,14 @@ func TestAConflictIsWaitedOut(t *testing.T) {
 
 func TestAConflictThatLastsEndsThePurchase(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		first klarnatest.Fault
-		state flow.State
+		name   string
+		first  klarnatest.Fault
+		lasts  time.Duration
+		state  flow.State
+		reason string
 	}{
-		{"and nothing can have run", klarnatest.Fault{Operation: authorizeCall, StatusCode: 409}, flow.StateRejected},
-		{"and something may have run", klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore}, flow.StateUnknown},
+		{"and nothing can have run", klarnatest.Fault{Operation: authorizeCall, StatusCode: 409}, time.Hour, flow.StateRejected, "RESOURCE_CONFLICT"},
+		{"and something may have run", klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore}, 22 * time.Hour, flow.StateUnknown, "NO_ANSWER"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -665,10 +679,10 @@ func TestAConflictThatLastsEndsThePurchase(t *testing.T) {
 			if _, err := r.Begin(t.Context(), order); err == nil {
 				t.Fatal("no error")
 			}
-			s.pass(r, 2*time.Minute+45*time.Second, 5*time.Second)
+			s.pass(r, tc.lasts, time.Minute)
 			s.stands(orderID, flow.StateBegun, "")
-			s.pass(r, 3*time.Minute, 5*time.Second)
-			s.stands(orderID, tc.state, "RESOURCE_CONFLICT")
+			s.pass(r, 90*time.Minute, time.Minute)
+			s.stands(orderID, tc.state, tc.reason)
 			s.paid(118_00)
 		})
 	}

@@ -20,14 +20,27 @@ func (p *purchase) toCanceling(why cause, reason string, now time.Time, reportin
 	p.Cause, p.Reason, p.DueAt = why, reason, now
 }
 
-// cancel cancels the payment request. It asks first, because a customer who was thought to have gone may have come back, or even have
-// approved.
+// cancelWithin bounds the call that cancels. It is not repeated: whoever tries again reads first.
+const cancelWithin = 10 * time.Second
+
+// cancel cancels the payment request. It reads first, because a customer who was thought to have gone
+// may have come back, or even have approved.
 func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
-	read, err := c.authorizations(p).ReadPaymentRequest(ctx, p.PaymentRequestID)
+	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.cancelFailed(ctx, p, err)
+		return c.later(ctx, p, false, err)
+	}
+	read, err := api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
+	if err != nil {
+		return c.cancelFailed(ctx, p, nil, err)
 	}
 	p.seen = read
+	switch done, err := c.transactionOf(ctx, p, read); {
+	case done:
+		return err
+	case err != nil:
+		return c.cancelFailed(ctx, p, nil, err)
+	}
 	overtime := c.time().After(p.ExpiresAt.Add(clockSkew))
 	switch read.State {
 	case authorization.StateDeclined, authorization.StateExpired, authorization.StateCanceled:
@@ -42,20 +55,25 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 			return c.comeBack(ctx, p)
 		}
 	}
-	completed := read.State == authorization.StateCompleted
-	read, err = c.authorizations(p).CancelPaymentRequest(ctx, p.PaymentRequestID)
+	// An event or a return that came meanwhile has taken the cancelation back.
+	now, err := c.load(ctx, p.ID)
 	switch {
-	case err != nil && completed && conflict(err) && c.conflictLasts(p):
-		// Klarna cancels what is completed until it is finalized, so it was, by somebody else.
-		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), err)
-	case err == nil && (read.State.Open() || read.State == authorization.StateCompleted):
+	case err != nil:
+		return c.later(ctx, p, false, err)
+	case now.turn() != p.turn():
+		return ErrChanged
+	}
+	once, cancel := context.WithTimeout(ctx, cancelWithin)
+	defer cancel()
+	canceled, err := api.CancelPaymentRequest(once, p.PaymentRequestID, append(c.callOptions(p), klarna.WithoutRetries())...)
+	if err == nil && (canceled.State.Open() || canceled.State == authorization.StateCompleted) {
 		err = errNotCanceled
 	}
 	if err != nil {
-		return c.cancelFailed(ctx, p, err)
+		return c.cancelFailed(ctx, p, read, err)
 	}
-	p.seen = read
-	return c.canceled(ctx, p, read)
+	p.seen = canceled
+	return c.canceled(ctx, p, canceled)
 }
 
 var errNotCanceled = errors.New("flow: Klarna has not canceled the payment request")
@@ -63,10 +81,7 @@ var errNotCanceled = errors.New("flow: Klarna has not canceled the payment reque
 // canceled records the end of a payment request that was to be canceled, which may have ended otherwise before.
 func (c *Coordinator) canceled(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	to, reason := endOf(read.State), read.StateReason
-	switch {
-	case p.Cause == causeRejected:
-		to, reason = StateRejected, p.Reason
-	case to == StateCanceled:
+	if to == StateCanceled {
 		reason = string(p.Cause)
 	}
 	return c.end(ctx, p, to, reason, nil)
@@ -74,34 +89,68 @@ func (c *Coordinator) canceled(ctx context.Context, p *purchase, read *authoriza
 
 // comeBack takes back a cancelation: the customer is there.
 func (c *Coordinator) comeBack(ctx context.Context, p *purchase) error {
-	p.move(StateAwaitingCustomer, "", c.time(), c.report != nil)
-	p.Cause, p.Reason = "", ""
-	p.DueAt = c.lookAgain(p, p.seen)
+	c.takeBack(p)
 	return c.save(ctx, p)
 }
 
-// cancelFailed tries again until the payment request, and an approval of it, have surely expired.
-func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, failure error) error {
-	if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
-		to, reason := StateCanceled, string(p.Cause)
-		if p.Cause == causeRejected {
-			to, reason = StateRejected, p.Reason
-		}
-		return c.giveUp(ctx, p, to, reason, failure)
-	}
-	return c.later(ctx, p, false, failure)
+func (c *Coordinator) takeBack(p *purchase) {
+	p.move(StateAwaitingCustomer, "", c.time(), c.report != nil)
+	p.Cause, p.Reason = "", ""
+	p.DueAt = c.lookAgain(p, p.seen)
 }
 
-// Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request at Klarna, until the customer's approval is being
-// finalized; from then on it changes nothing. So look at the Status: in StateCanceled no money moves; in StateAuthorized the payment was made, and voiding it is
-// what is left; in any other state it is not known yet, so ask again before the customer pays otherwise. With a *klarna.Error, the Status is there all
-// the same.
+// heed takes back the cancelation of an abandoned purchase because its customer was heard of. Whoever
+// is canceling it stops before the call that cancels, and Klarna is asked again.
+func (c *Coordinator) heed(ctx context.Context, p *purchase) error {
+	return c.change(ctx, p, func() bool {
+		if p.State != StateCanceling || p.Cause != causeAbandoned {
+			return false
+		}
+		c.takeBack(p)
+		p.DueAt = c.time().Add(time.Second)
+		return true
+	})
+}
+
+// cancelFailed tries again until the payment request, and an approval of it, have surely expired. read
+// is the payment request before the call that cancels; nil where that was not made.
+func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *authorization.PaymentRequest, failure error) error {
+	over := c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew))
+	if read != nil && read.State == authorization.StateCompleted && !read.UpdatedAt.IsZero() {
+		over = over || c.time().After(c.finalizeBy(read).Add(clockSkew))
+	}
+	switch {
+	case !over || c.othersCredentials(ctx, p, failure):
+		return c.later(ctx, p, false, failure)
+	case read != nil && read.State == authorization.StateCompleted && conflict(failure):
+		// Either Klarna cancels nothing that is completed, or somebody else has finalized it.
+		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
+	}
+	return c.giveUp(ctx, p, StateCanceled, string(p.Cause), failure)
+}
+
+// Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request at
+// Klarna, until the customer's approval is being finalized; from then on it changes nothing. Look at
+// the Status:
 //
-// The error is ErrNotFound for a purchase that there is not. A Begin that comes later begins it: one that has not returned, or whose store failed and may yet
-// do what it was told, is to be waited for.
+//	StateCanceled    no money moves
+//	StateAuthorized  the payment was made; void it
+//	any other state  it is not known yet; ask again before the customer pays otherwise
+//
+// Where another replica is at the purchase, Cancel waits for it, for 25 seconds at most or until ctx
+// ends. With a *klarna.Error, the Status is there all the same.
+//
+// The error is ErrNotFound for a purchase that does not exist. A Begin that comes later begins it: wait
+// for a Begin that has not returned, or whose store failed and may yet have stored it.
 func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
 	p, err := c.load(ctx, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.intact(p); err != nil {
 		return nil, err
 	}
 	err = c.change(ctx, p, func() bool {
@@ -113,7 +162,7 @@ func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 			p.Cause = causeCaller
 			return true
 		case p.State == StateCanceling && p.Cause == causeAbandoned:
-			// Now it is not taken back, should the customer come back.
+			// From now on it is not taken back, should the customer come back.
 			p.Cause, p.Reason = causeCaller, string(causeCaller)
 			return true
 		default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 // concurrent use, in one process and among all that share its Store.
 type Coordinator struct {
 	client       *klarna.Client
+	clients      func(ctx context.Context, partnerAccountID string) (*klarna.Client, error)
 	store        Store
 	seals        *seals
 	olderSecrets []klarna.Secret
@@ -30,6 +32,8 @@ type Coordinator struct {
 	limiter      *rate.Limiter
 	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
 	inWork       sync.Map     // the purchases that recovery has in work, by their IDs
+	checked      atomic.Bool  // the store is this Coordinator's
+	exclusive    bool
 	now          func() time.Time
 	logger       *slog.Logger
 }
@@ -70,6 +74,22 @@ func WithRecoveryRate(perSecond float64) Option {
 	return func(c *Coordinator) { c.perSecond = perSecond }
 }
 
+// WithClients has the client of each call returned by get, for a platform whose merchants have
+// credentials of their own. partnerAccountID is the purchase's; the client is bound to it with
+// ForAccount unless it is "". New's client may be nil then. get is called often, so it should keep its
+// clients. Its error counts as a call that was not made.
+func WithClients(get func(ctx context.Context, partnerAccountID string) (*klarna.Client, error)) Option {
+	return func(c *Coordinator) { c.clients = get }
+}
+
+// WithExclusiveWebhook says that no other system creates payment requests whose events come to
+// HandleEvent. One that the customer completed and that the store does not know is then an error, so
+// that Klarna delivers it again: the store may have lost it in a fail-over. By default it is logged at
+// Warn and acknowledged, because such an event may be another system's.
+func WithExclusiveWebhook() Option {
+	return func(c *Coordinator) { c.exclusive = true }
+}
+
 // WithClock replaces time.Now, for tests.
 func WithClock(now func() time.Time) Option {
 	return func(c *Coordinator) { c.now = now }
@@ -97,7 +117,7 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 		c.logger = slog.Default()
 	}
 	switch {
-	case client == nil || store == nil:
+	case client == nil && c.clients == nil || store == nil:
 		return nil, errors.New("flow: a Coordinator needs a client and a Store")
 	case c.accept == nil || c.now == nil:
 		return nil, errors.New("flow: a policy or a clock is nil")
@@ -114,12 +134,56 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	return c, nil
 }
 
-// authorizations is the API for the purchase's account.
-func (c *Coordinator) authorizations(p *purchase) *authorization.Client {
-	if p.Account == "" {
-		return authorization.New(c.client)
+// clientFor returns the client of an account, bound to it.
+func (c *Coordinator) clientFor(ctx context.Context, account string) (*klarna.Client, error) {
+	client := c.client
+	if c.clients != nil {
+		var err error
+		if client, err = c.clients(ctx, account); err != nil {
+			return nil, fmt.Errorf("flow: the client of the account: %w", err)
+		}
+		if client == nil {
+			return nil, errors.New("flow: the function of WithClients returned no client")
+		}
 	}
-	return authorization.New(c.client.ForAccount(p.Account))
+	if account == "" {
+		return client, nil
+	}
+	return client.ForAccount(account), nil
+}
+
+// api is the API for the purchase's account.
+func (c *Coordinator) api(ctx context.Context, p *purchase) (*authorization.Client, error) {
+	client, err := c.clientFor(ctx, p.Account)
+	if err != nil {
+		return nil, err
+	}
+	return authorization.New(client), nil
+}
+
+// callOptions are those of every call that is made for a purchase.
+func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
+	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID))}
+}
+
+// othersCredentialsFor is how long a refusal of credentials other than the purchase's own ends nothing.
+const othersCredentialsFor = 96 * time.Hour
+
+// othersCredentials reports that Klarna refused a call as it refuses credentials that a purchase was
+// not begun with. It says nothing of the purchase: a Coordinator that has the right ones may share the
+// store.
+func (c *Coordinator) othersCredentials(ctx context.Context, p *purchase, failure error) bool {
+	e, ok := errors.AsType[*klarna.Error](failure)
+	if !ok || p.Credentials == "" || c.time().After(p.BegunAt.Add(othersCredentialsFor)) {
+		return false
+	}
+	switch e.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+	default:
+		return false
+	}
+	client, err := c.clientFor(ctx, p.Account)
+	return err == nil && client.KeyFingerprint() != p.Credentials
 }
 
 func (c *Coordinator) time() time.Time { return c.now().UTC().Round(0) }
@@ -180,8 +244,8 @@ func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool
 	}
 }
 
-// overtaken reads p anew, which somebody else has changed. A store that still tells what was before, from a copy that lags behind, is not asked at
-// the speed of light, nor Klarna.
+// overtaken reads p anew, which another replica has changed. It backs off while the store still
+// returns the old version, from a copy that lags behind.
 func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
 	known, until := p.Version, time.Now().Add(lagPatience)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,82 +11,163 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// HandleEvent takes Klarna's webhooks: it is a webhook.Receiver. An event is a reason to ask Klarna how far the customer is, so duplicates, late
-// ones and those out of order change nothing, and need not be filtered out before. Events of other kinds, and those of payment requests that are no
-// purchase's, are none of its business: it returns nil.
+// HandleEvent takes Klarna's webhooks: it is a webhook.Receiver. An event is a reason to ask Klarna, so
+// duplicates, late events and those out of order change nothing, and need not be filtered out before.
+//
+// An event of a transaction settles its purchase, whatever was thought before: HandleEvent reads the
+// transaction from Klarna, and a purchase that ended otherwise becomes StateAuthorized. It finds the
+// purchase by the payment request, or by the transaction's reference.
+//
+// Events of other kinds, and of payment requests that are no purchase's, are none of its business: it
+// returns nil. A payment request that the customer completed, and that the store does not know, is
+// logged at Warn; see [WithExclusiveWebhook].
 //
 // An error makes Klarna deliver again. Recovery goes on with the purchase also without that.
 func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) error {
-	id, ended, err := paymentRequestOf(event)
-	if err != nil || id == "" {
+	said, err := readEvent(event)
+	if err != nil || said == nil {
 		return err
 	}
-	r, err := c.store.FindPaymentRequest(ctx, id)
+	if err := c.Check(ctx); err != nil {
+		return err
+	}
+	p, err := c.concerned(ctx, said)
 	if errors.Is(err, ErrNotFound) {
+		return c.strange(ctx, said)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.intact(p); err != nil {
+		return err
+	}
+	if err := c.heed(ctx, p); err != nil {
+		return err
+	}
+	if said.busy {
 		return nil
-	}
-	if err != nil {
-		return err
-	}
-	p, err := decode(r)
-	if err != nil {
-		return err
 	}
 	if err := c.advance(ctx, p, 0); err != nil {
 		return err
 	}
-	if ended && p.State == StateAwaitingCustomer && p.seen != nil {
+	if said.transactionID != "" && p.State != StateAuthorized {
+		_, err := c.confirm(ctx, p, said.transactionID)
+		c.deliver(ctx, p)
+		return err
+	}
+	if said.ended && p.State == StateAwaitingCustomer && p.seen != nil {
 		// The event is ahead of what Klarna answers to a read.
 		return c.wait(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
 	}
 	return nil
 }
 
-// paymentRequestOf returns the payment request whose customer has acted, "" for an event of another kind.
-func paymentRequestOf(event *webhook.Event) (id string, ended bool, err error) {
+// said is what an event says.
+type said struct {
+	paymentRequestID, transactionID, reference, account string
+	// ended: the customer has acted; completed: and has approved; busy: the customer is at Klarna.
+	ended, completed, busy bool
+}
+
+// readEvent returns what an event says of a purchase, nil for an event of another kind.
+func readEvent(event *webhook.Event) (*said, error) {
 	if event == nil {
-		return "", false, nil
+		return nil, nil //nolint:nilnil // it says nothing
 	}
 	switch eventType := string(event.Metadata.EventType); {
 	case strings.HasPrefix(eventType, "payment.request."):
 		payload, err := event.PaymentRequest()
 		if err != nil {
-			return "", false, err
+			return nil, err
 		}
-		if state := authorization.State(payload.State); payload.State != "" && state.Open() {
-			return "", false, nil // the customer is busy
-		}
-		return payload.PaymentRequestID, true, nil
+		state := authorization.State(strings.ToUpper(payload.State))
+		s := &said{paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID}
+		s.busy = payload.State != "" && state.Open()
+		s.ended = !s.busy
+		s.completed = state == authorization.StateCompleted
+		return s, nil
 	case strings.HasPrefix(eventType, "payment.transaction."):
 		payload, err := event.PaymentTransaction()
 		if err != nil {
-			return "", false, err
+			return nil, err
 		}
-		return payload.PaymentRequestID, false, nil
+		return &said{
+			paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID,
+			reference: payload.PaymentTransactionReference, account: event.Metadata.SubjectAccountID,
+		}, nil
 	}
-	return "", false, nil
+	return nil, nil //nolint:nilnil // it says nothing
 }
 
-// HandleReturn is for the page that Klarna sends the customer back to. It does not believe the browser: it asks Klarna, finalizes what was
-// approved, and waits a moment for whoever else is at it, so that the page can tell the customer.
+// concerned finds the purchase of an event, or ErrNotFound.
+func (c *Coordinator) concerned(ctx context.Context, s *said) (*purchase, error) {
+	found := func(r Record, err error) (*purchase, error) {
+		if err != nil {
+			return nil, err
+		}
+		return decode(r)
+	}
+	if s.paymentRequestID != "" {
+		if p, err := found(c.store.FindPaymentRequest(ctx, s.paymentRequestID)); !errors.Is(err, ErrNotFound) {
+			return p, err
+		}
+	}
+	if s.reference == "" {
+		return nil, ErrNotFound
+	}
+	for _, account := range []string{s.account, ""} {
+		if p, err := found(c.store.FindReference(ctx, referenceKey(account, s.reference))); !errors.Is(err, ErrNotFound) {
+			return p, err
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// strange is for an event of a payment request that the store does not know.
+func (c *Coordinator) strange(ctx context.Context, s *said) error {
+	if !s.completed {
+		return nil
+	}
+	c.logger.WarnContext(ctx, "klarna flow: a customer approved a payment request that is no purchase's in the store",
+		"payment_request_id", s.paymentRequestID)
+	if c.exclusive {
+		return fmt.Errorf("flow: a completed payment request is no purchase's: %w", ErrNotFound)
+	}
+	return nil
+}
+
+// HandleReturn is for the page that Klarna sends the customer back to. It does not believe the browser:
+// it asks Klarna, and finalizes what was approved. Where another replica is at the purchase, it waits
+// for it, for 25 seconds at most or until ctx ends, so that the page can say what became of it.
 //
 //	StateAuthorized        the confirmation
 //	StateAwaitingCustomer  not paid: the customer left, and may go to PaymentRequestURL again; before another method is offered, Cancel
 //	StateFinalizing        paid as far as the customer is concerned; ask again in a moment
 //	StateUnknown           nobody knows: ask for no other payment
 //
-// The error is ErrNotFound for a purchase that there is not. With a *klarna.Error, and with the context's error where that ended while it waited, the
-// Status is there all the same: a page that shows an error then would show it to a customer who may have paid.
+// The error is ErrNotFound for a purchase that does not exist. With a *klarna.Error, an
+// *UndecidedError, and the context's error where that ended while it waited, the Status is there all
+// the same: a page that shows an error then would show it to a customer who may have paid.
 func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, error) {
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
 	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if err := c.intact(p); err != nil {
+		return nil, err
+	}
+	if err := c.heed(ctx, p); err != nil {
+		return p.status(), err
 	}
 	err = c.advance(ctx, p, patience)
 	return p.status(), err
 }
 
-// Status tells how a purchase stands in the store, without asking Klarna. The error is ErrNotFound for a purchase that there is not.
+// Status returns how a purchase stands in the store, without asking Klarna. The error is ErrNotFound
+// for a purchase that does not exist.
 func (c *Coordinator) Status(ctx context.Context, id string) (*Status, error) {
 	p, err := c.load(ctx, id)
 	if err != nil {

@@ -11,7 +11,11 @@ func Unsealed(secret klarna.Secret, r Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	content, err := s.open(r.ID, r.Sealed)
+	p, err := decode(r)
+	if err != nil {
+		return "", err
+	}
+	content, err := s.open(p)
 	if err != nil {
 		return "", err
 	}
@@ -28,15 +32,19 @@ func Recode(r Record) (Record, error) {
 	return p.encoded()
 }
 
-// Sealed is a seal that holds text.
-func Sealed(secret klarna.Secret, id, text string) ([]byte, error) {
+// Sealed is a seal of the record that holds text.
+func Sealed(secret klarna.Secret, r Record, text string) ([]byte, error) {
 	s, err := newSeals([]klarna.Secret{secret})
 	if err != nil {
 		return nil, err
 	}
-	box, err := box(s.roots[0], id)
+	p, err := decode(r)
 	if err != nil {
 		return nil, err
 	}
-	return box.Seal(nil, nil, []byte(text), nil), nil
+	box, err := box(s.roots[0], secondForm+r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return box.Seal(nil, nil, []byte(text), p.facts()), nil
 }

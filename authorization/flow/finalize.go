@@ -3,7 +3,8 @@ package flow
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
+	"strconv"
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/klarna"
@@ -11,22 +12,29 @@ import (
 
 // finalize makes the final authorize call, or makes it again.
 func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
+	api, err := c.api(ctx, p)
+	if err != nil {
+		return c.finalizeFailed(ctx, p, p.ranBefore, err)
+	}
 	read := p.seen
 	if read == nil || read.State != authorization.StateCompleted || p.ranBefore || p.Tries > 0 {
 		// The session token is not stored: it can be read again. And somebody may have canceled.
-		var err error
-		if read, err = c.authorizations(p).ReadPaymentRequest(ctx, p.PaymentRequestID); err != nil {
+		if read, err = api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...); err != nil {
 			return c.finalizeFailed(ctx, p, p.ranBefore, err)
 		}
 		p.seen = read
 	}
+	switch done, err := c.transactionOf(ctx, p, read); {
+	case done:
+		return err
+	case err != nil:
+		c.logger.WarnContext(ctx, "klarna flow: a transaction that a payment request names cannot be read", "purchase", p.ID, "error", err)
+	}
 	switch read.State {
 	case authorization.StateCompleted:
-	case authorization.StateCanceled:
-		// Klarna cancels no payment request that was finalized.
-		return c.end(ctx, p, StateCanceled, read.StateReason, nil)
-	case authorization.StateExpired, authorization.StateDeclined:
-		return c.end(ctx, p, unpaid(p.ranBefore, endOf(read.State)), read.StateReason, nil)
+	case authorization.StateCanceled, authorization.StateExpired, authorization.StateDeclined:
+		// Klarna closes no payment request that was finalized.
+		return c.end(ctx, p, endOf(read.State), read.StateReason, nil)
 	default:
 		return c.finalizeFailed(ctx, p, p.ranBefore, errReopened)
 	}
@@ -37,23 +45,12 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
-	content := p.opened
-	if content == nil || p.ranBefore {
-		if content, err = c.seals.open(p.ID, p.Sealed); err != nil {
-			return c.finalizeFailed(ctx, p, p.ranBefore, err)
-		}
-		key, err := finalKey(p, content, approval)
-		if err != nil {
-			return c.finalizeFailed(ctx, p, p.ranBefore, err)
-		}
-		p.otherCall = key != p.FinalKey
-	}
-	answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))
+	call, err := c.finalCall(ctx, p, api, approval)
 	if err != nil {
-		// The customer has approved.
-		if reason, isRefused := refused(err, p.ranBefore); isRefused && !p.ranBefore && !mendable(err) {
-			return c.giveUpApproved(ctx, p, reason, err)
-		}
+		return c.finalizeFailed(ctx, p, p.ranBefore, err)
+	}
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
+	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
 	switch outcome := answer.Outcome.(type) {
@@ -62,8 +59,47 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	case authorization.Declined:
 		return c.end(ctx, p, StateDeclined, outcome.Reason, nil)
 	default:
-		return c.end(ctx, p, StateUnknown, unexpected(outcome), nil)
+		return c.finalizeFailed(ctx, p, true, undecided(outcome))
 	}
+}
+
+// finalCall is the final call as it was recorded.
+func (c *Coordinator) finalCall(ctx context.Context, p *purchase, api *authorization.Client, approval authorization.Approval) (*authorization.Prepared, error) {
+	content, err := c.open(p)
+	if err != nil {
+		return nil, err
+	}
+	p.otherCall = finalKey(p, content.first(), approval) != p.FinalKey
+	if content.FinalBody != "" {
+		if content.FinalAmount != *p.Approved {
+			return nil, fmt.Errorf("flow: purchase %s: %w: its approved amount is not the sealed one", strconv.Quote(p.ID), ErrDamaged)
+		}
+		return &authorization.Prepared{
+			Body: klarna.RawJSON(content.FinalBody), IdempotencyKey: p.FinalKey, Reference: p.content.Reference,
+		}, nil
+	}
+	// An older release recorded the key alone. Should it have encoded the call otherwise, Klarna refuses
+	// this one for its key.
+	call, err := c.makeFinalCall(p, api, content, approval)
+	if err != nil {
+		return nil, err
+	}
+	call.IdempotencyKey = p.FinalKey
+	return call, nil
+}
+
+// makeFinalCall encodes the final call, before it is recorded.
+func (c *Coordinator) makeFinalCall(p *purchase, api *authorization.Client, content *sealed, approval authorization.Approval) (*authorization.Prepared, error) {
+	request, err := content.request()
+	if err != nil {
+		return nil, fmt.Errorf("flow: purchase %s: the first request cannot be read: %w", strconv.Quote(p.ID), err)
+	}
+	call, err := api.PrepareFinalize(request, approval)
+	if err != nil {
+		return nil, err
+	}
+	call.IdempotencyKey = finalKey(p, content.first(), approval)
+	return call, nil
 }
 
 var (
@@ -71,49 +107,47 @@ var (
 	errAmountMoved = errors.New("flow: a payment request that was completed has another amount")
 )
 
-// finalizeFailed repeats the final call for as long as the answer can still come, and then gives up with what is known.
+// finalizeFailed repeats the final call. Whatever the answers are, it does so until Klarna's 60 minutes
+// are surely over; then it gives up with what is known. It compares this replica's clock with the end
+// of the 60 minutes, and never with a time that another replica noted.
 func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRun bool, failure error) error {
-	now := c.time()
-	lasting := conflict(failure) && c.conflictLasts(p)
+	now, over := c.time(), p.FinalizeBy.Add(clockSkew)
+	seen := p.Seen
+	if answer := answerIn(failure); answer != "" {
+		seen = answer
+	}
 	switch {
-	case lasting && !p.otherCall && !p.ConflictSince.Before(p.FinalizeBy.Add(-clockSkew)):
-		// Each repeat was the same call as every call before it. Had one run, this would have been answered with its answer; so none has,
-		// and none can any more.
+	case !now.After(over), c.othersCredentials(ctx, p, failure):
+	case conflict(failure) && !now.After(over.Add(conflictPatience)):
+		// A call that began in time may still run.
+	case conflict(failure) && !p.otherCall && !p.Conflicted:
+		// Each repeat was the same call as every call before it. Had one run, this one would have been
+		// answered with its answer. So none has, and none can any more.
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
-	case lasting:
-		// Nobody's call takes that long: what the customer approved was finalized with other content, by somebody else, or before the content changed.
+	case conflict(failure):
+		// Somebody else may have finalized what the customer approved.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
-	case !mayHaveRun && now.After(p.FinalizeBy.Add(clockSkew)):
+	case !mayHaveRun && p.Conflicted:
+		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
+	case !mayHaveRun && seen != "":
+		return c.giveUp(ctx, p, StateRejected, seen, failure)
+	case !mayHaveRun:
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
-	case now.After(p.FinalizeBy.Add(idempotent - finalizeWithin)):
-		return c.giveUp(ctx, p, StateUnknown, reasonNoAnswer, failure)
+	case now.After(p.keyEnds()):
+		return c.giveUp(ctx, p, StateUnknown, orElse(seen, reasonNoAnswer), failure)
 	}
 	return c.later(ctx, p, mayHaveRun, failure)
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }
 
 // giveUp ends a purchase after a failure that no repeat mends.
 func (c *Coordinator) giveUp(ctx context.Context, p *purchase, to State, reason string, failure error) error {
 	c.logger.WarnContext(ctx, "klarna flow: a purchase was given up", "purchase", p.ID, "state", p.State, "error", failure)
 	return c.end(ctx, p, to, reason, nil)
-}
-
-// giveUpApproved lets go of what the customer approved and Klarna refuses to finalize.
-func (c *Coordinator) giveUpApproved(ctx context.Context, p *purchase, reason string, failure error) error {
-	c.logger.WarnContext(ctx, "klarna flow: an approved purchase was refused", "purchase", p.ID, "error", failure)
-	ctx, cancel := recording(ctx)
-	defer cancel()
-	found := p.turn()
-	return c.change(ctx, p, func() bool {
-		if p.turn() != found {
-			return false
-		}
-		p.toCanceling(causeRejected, reason, c.time(), c.report != nil)
-		return true
-	})
-}
-
-// mendable reports that not the call was refused but its credentials, or that who refused was not Klarna, which gives a code.
-func mendable(err error) bool {
-	e, ok := errors.AsType[*klarna.Error](err)
-	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }

@@ -17,9 +17,13 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 		p.fresh = false
 		return true, nil
 	}
-	read, err := c.authorizations(p).ReadPaymentRequest(ctx, p.PaymentRequestID)
+	api, err := c.api(ctx, p)
 	if err != nil {
-		if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
+		return false, c.later(ctx, p, false, err)
+	}
+	read, err := api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
+	if err != nil {
+		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.othersCredentials(ctx, p, err) {
 			// Whatever the customer did, it can no longer be finalized; and no final call was made.
 			return false, c.end(ctx, p, StateExpired, reasonNoAnswer, nil)
 		}
@@ -92,15 +96,26 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if !accepted {
 		return c.toCanceling(ctx, p, causeAmount)
 	}
-	content, err := c.seals.open(p.ID, p.Sealed)
+	content, err := c.open(p)
+	if err != nil {
+		return err
+	}
+	api, err := c.api(ctx, p)
+	if err != nil {
+		return c.notYet(ctx, p, read, err)
+	}
+	call, err := c.makeFinalCall(p, api, content, approval)
+	if err != nil {
+		return c.notYet(ctx, p, read, err)
+	}
+	recorded := *content
+	recorded.FinalBody, recorded.FinalAmount = string(call.Body), approval.Amount
+	resealed, err := c.seals.seal(p, &recorded)
 	if err != nil {
 		return c.notYet(ctx, p, read, err)
 	}
 	now := c.time()
-	p.Approved = &approval.Amount
-	if p.FinalKey, err = finalKey(p, content, approval); err != nil {
-		return c.notYet(ctx, p, read, err)
-	}
+	p.Sealed, p.FinalKey, p.Approved = resealed, call.IdempotencyKey, &approval.Amount
 	p.move(StateFinalizing, "", now, c.report != nil)
 	p.FinalizeBy = c.finalizeBy(read)
 	p.LeaseUntil, p.DueAt, p.MayHaveRun = now.Add(lease), now.Add(lease), true
@@ -108,7 +123,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
-	p.held, p.ranBefore, p.opened = true, false, content
+	p.held, p.ranBefore, p.opened = true, false, &recorded
 	return nil
 }
 
@@ -125,7 +140,7 @@ func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorizati
 func (c *Coordinator) finalizeBy(read *authorization.PaymentRequest) time.Time {
 	now := c.time()
 	since := read.UpdatedAt.UTC()
-	if since.IsZero() || since.After(now) {
+	if since.IsZero() || since.After(now.Add(clockSkew)) {
 		since = now
 	}
 	return since.Add(finalizeWithin)

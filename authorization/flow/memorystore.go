@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,6 +16,8 @@ type MemoryStore struct {
 	mu        sync.Mutex
 	records   map[string]*memoryRecord
 	byRequest map[string]*memoryRecord
+	byRef     map[string]*memoryRecord
+	settings  map[string]string
 	due       dueHeap
 }
 
@@ -24,10 +28,15 @@ type memoryRecord struct {
 
 // NewMemoryStore returns an empty MemoryStore.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{records: make(map[string]*memoryRecord), byRequest: make(map[string]*memoryRecord)}
+	return &MemoryStore{records: make(map[string]*memoryRecord), byRequest: make(map[string]*memoryRecord),
+		byRef: make(map[string]*memoryRecord), settings: make(map[string]string)}
 }
 
-var _ Store = (*MemoryStore)(nil)
+var (
+	_ Store         = (*MemoryStore)(nil)
+	_ Guarded       = (*MemoryStore)(nil)
+	_ DamagedLister = (*MemoryStore)(nil)
+)
 
 // Create implements Store.
 func (s *MemoryStore) Create(ctx context.Context, r Record) error {
@@ -36,7 +45,7 @@ func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.records[r.ID] != nil || s.byRequest[r.PaymentRequestID] != nil {
+	if s.records[r.ID] != nil || s.byRequest[r.PaymentRequestID] != nil || s.byRef[r.Reference] != nil {
 		return ErrExists
 	}
 	r.Version = 1
@@ -54,6 +63,51 @@ func (s *MemoryStore) Load(ctx context.Context, id string) (Record, error) {
 // FindPaymentRequest implements Store.
 func (s *MemoryStore) FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error) {
 	return s.find(ctx, s.byRequest, paymentRequestID)
+}
+
+// FindReference implements Store.
+func (s *MemoryStore) FindReference(ctx context.Context, reference string) (Record, error) {
+	return s.find(ctx, s.byRef, reference)
+}
+
+// Setting implements Guarded.
+func (s *MemoryStore) Setting(ctx context.Context, name string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settings[name], nil
+}
+
+// ChangeSetting implements Guarded.
+func (s *MemoryStore) ChangeSetting(ctx context.Context, name, from, to string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settings[name] != from {
+		return ErrChanged
+	}
+	s.settings[name] = to
+	return nil
+}
+
+// ListDamaged implements DamagedLister.
+func (s *MemoryStore) ListDamaged(ctx context.Context, after string, limit int) ([]Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Record
+	for _, id := range slices.Sorted(maps.Keys(s.records)) {
+		if stored := s.records[id]; len(list) < limit && id > after && !stored.DamagedAt.IsZero() {
+			list = append(list, stored.clone())
+		}
+	}
+	return list, nil
 }
 
 func (s *MemoryStore) find(ctx context.Context, index map[string]*memoryRecord, key string) (Record, error) {
@@ -80,12 +134,13 @@ func (s *MemoryStore) Update(ctx context.Context, r Record) error {
 	if stored == nil {
 		return ErrNotFound
 	}
-	other := s.byRequest[r.PaymentRequestID]
-	switch {
-	case stored.Version != r.Version:
+	if stored.Version != r.Version {
 		return ErrChanged
-	case other != nil && other != stored:
-		return ErrExists
+	}
+	for _, other := range []*memoryRecord{s.byRequest[r.PaymentRequestID], s.byRef[r.Reference]} {
+		if other != nil && other != stored {
+			return ErrExists
+		}
 	}
 	r.Version++
 	s.put(stored, r)
@@ -121,10 +176,14 @@ func (s *MemoryStore) put(stored *memoryRecord, r Record) {
 		heap.Remove(&s.due, stored.place)
 	}
 	delete(s.byRequest, stored.PaymentRequestID)
+	delete(s.byRef, stored.Reference)
 	stored.Record = r
 	stored.Record = stored.clone()
 	if r.PaymentRequestID != "" {
 		s.byRequest[r.PaymentRequestID] = stored
+	}
+	if r.Reference != "" {
+		s.byRef[r.Reference] = stored
 	}
 	if !r.DueAt.IsZero() {
 		heap.Push(&s.due, stored)

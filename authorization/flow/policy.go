@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // AmountChange is a customer's approval of another amount than was begun.
@@ -34,8 +37,43 @@ func (a *AmountChange) describe() string {
 // purchase ends in StateCanceled. An error puts the question off. It may be asked more than once; the first answer that is recorded counts.
 type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
 
-// AcceptShipping accepts another amount where the customer chose the shipping at Klarna, and refuses it otherwise.
+// AcceptShipping accepts an amount that is higher than what was begun where the customer chose a
+// shipping option at Klarna, which an address alone is not. It refuses any other amount, and nothing
+// below what was begun.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
-	chosen := bytes.TrimSpace(change.PaymentRequest.StateContext.Shipping)
-	return !slices.Contains([]string{"", "null", "{}", "[]"}, string(chosen)), nil
+	return change.Approved >= change.Begun && choseShipping(change.PaymentRequest.StateContext.Shipping), nil
+}
+
+// choseShipping reports that a shipping, or one of a list, names an option: by its reference, or by its
+// type or carrier.
+func choseShipping(shipping []byte) bool {
+	shipping = bytes.TrimSpace(shipping)
+	if len(shipping) > 0 && shipping[0] == '[' {
+		var list []klarna.RawJSON
+		if strictjson.Unmarshal(shipping, &list) != nil {
+			return false
+		}
+		return slices.ContainsFunc(list, func(one klarna.RawJSON) bool {
+			one = bytes.TrimSpace(one)
+			return len(one) > 0 && one[0] == '{' && choseShipping(one)
+		})
+	}
+	var chosen map[string]klarna.RawJSON
+	if strictjson.Unmarshal(shipping, &chosen) != nil {
+		return false
+	}
+	if names(chosen["shipping_reference"]) {
+		return true
+	}
+	var option map[string]klarna.RawJSON
+	if strictjson.Unmarshal(chosen["shipping_option"], &option) != nil {
+		return false
+	}
+	return names(option["shipping_type"]) || names(option["shipping_carrier"]) || names(option["shipping_reference"])
+}
+
+// names reports that a value is a string that is not blank.
+func names(value klarna.RawJSON) bool {
+	var text string
+	return len(value) > 0 && strictjson.Unmarshal(value, &text) == nil && strings.TrimSpace(text) != ""
 }

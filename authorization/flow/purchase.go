@@ -16,15 +16,25 @@ import (
 
 // Purchase is what a customer is about to pay.
 type Purchase struct {
-	// ID is the caller's, the same for every repeat of Begin, and never another purchase's of any account: 1 to 255 bytes without
-	// control characters. A customer who tries again after a decline is another purchase.
+	// ID is the caller's, the same for every repeat of Begin: 1 to 255 bytes without control characters.
+	//
+	// IDs are unique among all accounts: two merchants' purchases must not share one. Where merchants
+	// choose their order numbers themselves, make the ID of the account and the number. Begin refuses an
+	// ID that is another account's with ErrOtherPurchase.
+	//
+	// A customer who tries again after a decline is another purchase, with another ID.
 	ID string
 	// PartnerAccountID is the account that an Acquiring Partner acts for; "" for a Partner with credentials of its own.
 	PartnerAccountID string
-	// Request is the first authorize call. References that it lacks become the ID. It asks for a payment and for no customer token,
-	// which nobody would be handed. Give references of your own only if no two purchases share them: those that are the same in all else are
-	// one to Klarna, which answers the second with the first one's answer, a decline too; the second of a payment ends in
-	// StateUnknown.
+	// Request is the first authorize call. It asks for a payment of at least 1, and for no customer token,
+	// which nobody would be handed.
+	//
+	// References that it lacks become the ID. A payment_transaction_reference of your own is one
+	// purchase's: Begin refuses one that another purchase of the account has, with ErrOtherPurchase.
+	//
+	// A repeat may differ in the session token, klarna_network_data, interoperability_data,
+	// supplementary_purchase_data.customer and the expiry in step_up_config; the first one counts. Where
+	// it differs in anything else, Begin refuses it with ErrOtherPurchase.
 	Request authorization.Request
 	// SessionToken is the token that the Partner's front end sent, if any.
 	SessionToken klarna.Secret
@@ -69,10 +79,12 @@ func (p Purchase) LogValue() slog.Value { return slog.StringValue(p.describe()) 
 
 func (p *Purchase) describe() string { return fmt.Sprintf("flow.Purchase{%s}", p.ID) }
 
-// ErrOtherPurchase is the error of beginning a purchase whose ID is another's: of another account, amount, currency or reference.
-var ErrOtherPurchase = errors.New("flow: there is another purchase of this ID")
+// ErrOtherPurchase is the error of beginning a purchase whose ID, or whose reference, is another
+// purchase's. The error names what differs.
+var ErrOtherPurchase = errors.New("flow: there is another purchase of this ID or reference")
 
-// ErrRejected is the error of a purchase that Klarna refused: it is in StateRejected, and the *klarna.Error, where this call met it, is in the chain.
+// ErrRejected is the error of a purchase that Klarna refused: it is in StateRejected. The error names
+// the parameters that Klarna named. Where this call met the refusal, the *klarna.Error is in the chain.
 var ErrRejected = errors.New("flow: Klarna refused the purchase")
 
 // request returns the first authorize call, with the references it lacks.
@@ -85,6 +97,8 @@ func (p *Purchase) request() (authorization.Request, error) {
 		return r, errors.New("flow: the purchase's Request must have a RequestPaymentTransaction")
 	case r.RequestCustomerToken != nil:
 		return r, errors.New("flow: the purchase's Request must not ask for a customer token; package authorization does")
+	case r.RequestPaymentTransaction.Amount == 0:
+		return r, errors.New("flow: the purchase's amount must be at least 1: Klarna has no approval of nothing")
 	}
 	transaction := *r.RequestPaymentTransaction
 	if transaction.PaymentTransactionReference == "" {

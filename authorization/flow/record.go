@@ -11,7 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// purchase is a record in work.
+// purchase is a record in progress.
 type purchase struct {
 	Record
 	content
@@ -20,7 +20,7 @@ type purchase struct {
 
 	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before this call's own.
 	held, ranBefore bool
-	// opened is what was sealed, where the final key was just made of it.
+	// opened is what is sealed, once it was opened.
 	opened *sealed
 	// otherCall: the final call that can be made now is not the one that was made before.
 	otherCall bool
@@ -52,9 +52,20 @@ type content struct {
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 	// MayHaveRun: an authorize call of the present state may have been executed. It is recorded before the call leaves.
 	MayHaveRun bool `json:"may_have_run,omitzero"`
-	// Tries counts failures in a row, ConflictSince is when the first conflict of an unbroken row of them was seen.
-	Tries         int       `json:"tries,omitzero"`
-	ConflictSince time.Time `json:"conflict_since,omitzero"`
+	// Tries counts failures in a row.
+	Tries int `json:"tries,omitzero"`
+	// Seen is the last answer of Klarna's to the present call that decided nothing: an error's code, or
+	// a result that nobody here knows.
+	Seen string `json:"last_answer,omitzero"`
+	// Refused are the parameters that Klarna refused, by their paths.
+	Refused string `json:"refused_parameters,omitzero"`
+	// Conflicted: the first call was answered with a conflict, or the final call was while it could
+	// still be made.
+	Conflicted bool `json:"conflicted_in_time,omitzero"`
+	// Credentials is the fingerprint of the API key that the purchase was begun with.
+	Credentials string `json:"credentials,omitzero"`
+	// Digest tells the request from another one.
+	Digest string `json:"request_digest,omitzero"`
 	// Cause is why the purchase is to be canceled.
 	Cause cause `json:"cancel_cause,omitzero"`
 	// Moves counts the changes of State; Unreported are those that the caller has not confirmed, in order.
@@ -83,13 +94,12 @@ const (
 	causeCaller    cause = "CALLER_CANCELED"
 	causeAbandoned cause = "ABANDONED"
 	causeAmount    cause = "AMOUNT_REFUSED"
-	causeRejected  cause = "REJECTED"
 )
 
 func decode(r Record) (*purchase, error) {
 	p := &purchase{Record: r, stored: r}
 	if err := strictjson.Unmarshal(r.Data, &p.content); err != nil {
-		return nil, fmt.Errorf("flow: the record of purchase %s cannot be read: %w", strconv.Quote(r.ID), err)
+		return nil, fmt.Errorf("flow: purchase %s: %w: %w", strconv.Quote(r.ID), ErrDamaged, err)
 	}
 	return p, nil
 }
@@ -115,7 +125,7 @@ func (p *purchase) encoded() (Record, error) {
 	return r, nil
 }
 
-// status tells how the purchase stands.
+// status returns how the purchase stands.
 func (p *purchase) status() *Status {
 	s := &Status{
 		ID:                   p.ID,
@@ -141,21 +151,43 @@ func (p *purchase) status() *Status {
 	return s
 }
 
-// move changes the state. What belonged to the former one is forgotten; what is left unreported is due soon, in case that this program dies
-// before it has told the caller.
+// move changes the state. What belonged to the former state is forgotten. What is left unreported
+// is due soon, in case this program dies before it has reported it.
 func (p *purchase) move(to State, reason string, now time.Time, reporting bool) {
 	p.Moves++
 	if reporting {
 		p.Unreported = append(slices.Clip(p.Unreported), move{Number: p.Moves, From: p.State, To: to, At: now, Reason: reason})
 	}
 	p.State, p.UpdatedAt = to, now
-	p.MayHaveRun, p.Tries, p.ConflictSince, p.LeaseUntil = false, 0, time.Time{}, time.Time{}
+	p.MayHaveRun, p.Tries, p.LeaseUntil = false, 0, time.Time{}
+	p.Seen, p.Conflicted = "", false
 	if to.Final() {
 		p.Reason = reason
-		p.Sealed = nil
-		p.DueAt = time.Time{}
+		if !p.resolvable() {
+			p.Sealed = nil
+		}
+		p.DueAt = p.nextLook(now)
 		if len(p.Unreported) > 0 {
 			p.DueAt = now.Add(lease)
 		}
 	}
+}
+
+// resolvable reports that a purchase whose outcome is unknown can still be asked about: its final
+// call is recorded, and no transaction is known.
+func (p *purchase) resolvable() bool {
+	return p.State == StateUnknown && p.FinalKey != "" && p.Transaction == "" &&
+		p.Reason != reasonOtherAmount && p.Reason != reasonOthersPayment && len(p.Sealed) > 0
+}
+
+// keyEnds is when Klarna may forget the final call's idempotency key.
+func (p *purchase) keyEnds() time.Time { return p.FinalizeBy.Add(idempotent - finalizeWithin) }
+
+// nextLook is when recovery looks at a purchase that has ended: never, or, while Klarna can still say
+// what became of it, after as long as it has been so, and at least once an hour.
+func (p *purchase) nextLook(now time.Time) time.Time {
+	if !p.resolvable() {
+		return time.Time{}
+	}
+	return now.Add(jitter(min(max(now.Sub(p.UpdatedAt), time.Minute), time.Hour)))
 }

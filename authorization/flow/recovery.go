@@ -72,6 +72,9 @@ func newWorkers(ctx context.Context) *workers {
 
 // recoverDue goes on with every purchase until none is due, and does not wait for the last ones.
 func (c *Coordinator) recoverDue(ctx context.Context, w *workers) (purchases int, err error) {
+	if err := c.Check(ctx); err != nil {
+		return 0, err
+	}
 	for {
 		slots, err := c.take(ctx, w.free)
 		if err != nil {
@@ -158,9 +161,7 @@ func (c *Coordinator) recoverOne(ctx context.Context, r Record) (quiet time.Dura
 		p.overdue = true
 		err = c.advance(ctx, p, 0)
 	} else {
-		// Not again at once: a person, or a newer version, has to see to it.
-		r.DueAt = c.time().Add(15 * time.Minute)
-		err = errors.Join(err, c.store.Update(ctx, r))
+		err = c.damaged(ctx, r, err)
 	}
 	if err == nil || errors.Is(err, ErrRejected) { // which is an end
 		return 0

@@ -270,11 +270,10 @@ func TestADamagedRecordDoesNotKeepRecoveryFromTheOthers(t *testing.T) {
 	if log := s.log.String(); !strings.Contains(log, "order-2") {
 		t.Errorf("the log says %s", log)
 	}
-	s.klarna.Advance(14 * time.Minute)
 	if n := s.recovers(r); n != 0 {
 		t.Errorf("it is looked at again too soon")
 	}
-	s.klarna.Advance(2 * time.Minute)
+	s.klarna.Advance(16 * time.Minute)
 	if n := s.recovers(r); n != 1 {
 		t.Errorf("it is forgotten")
 	}

@@ -21,7 +21,7 @@ type Transition struct {
 // deliver reports what is unreported. What fails is left to recovery, and is no failure of the step that was made.
 func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 	switch idle := len(p.Unreported) == 0; {
-	case idle && (!p.State.ended() || p.DueAt.IsZero()):
+	case idle && (!p.State.ended() || p.DueAt.IsZero() || p.resolvable()):
 		return // and what has ended and is due all the same is not to be due any more
 	case !idle && c.report == nil:
 		return
@@ -53,7 +53,7 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 			}
 			return true
 		case p.State.ended() && len(p.Unreported) == 0:
-			p.DueAt, p.Tries = time.Time{}, 0
+			p.DueAt, p.Tries = p.nextLook(now), 0
 		}
 		return len(p.Unreported) != before || !p.DueAt.Equal(due)
 	})

@@ -26,8 +26,8 @@ func TestWhatANewerVersionWroteIsKept(t *testing.T) {
 	record := s.record(orderID)
 	record.Data = []byte(strings.Replace(string(record.Data), `{`, `{"of_tomorrow":{"a":1},`, 1))
 	text := strings.Replace(s.unsealed(orderID), `{`, `{"of_tomorrow":2,`, 1)
-	text = strings.Replace(text, `"request_payment_transaction":{`, `"request_payment_transaction":{"of_tomorrow":3,`, 1)
-	if record.Sealed, err = flow.Sealed(klarna.NewSecret(sealSecret), orderID, text); err != nil {
+	text = strings.Replace(text, `\"request_payment_transaction\":{`, `\"request_payment_transaction\":{\"of_tomorrow\":3,`, 1)
+	if record.Sealed, err = flow.Sealed(klarna.NewSecret(sealSecret), record, text); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.memory.Update(t.Context(), record); err != nil {
@@ -48,7 +48,7 @@ func TestWhatANewerVersionWroteIsKept(t *testing.T) {
 	if data := string(s.record(orderID).Data); !strings.Contains(data, `"of_tomorrow":{"a":1}`) || !strings.Contains(data, `"of_tomorrow":4`) {
 		t.Errorf("the record is %s", data)
 	}
-	if text := s.unsealed(orderID); !strings.Contains(text, `"of_tomorrow":2`) || !strings.Contains(text, `"of_tomorrow":3`) {
+	if text := s.unsealed(orderID); !strings.Contains(text, `"of_tomorrow":2`) || !strings.Contains(text, `\"of_tomorrow\":3`) {
 		t.Error("the seal has lost something")
 	}
 }

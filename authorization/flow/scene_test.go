@@ -255,6 +255,11 @@ func (s replicaStore) FindPaymentRequest(ctx context.Context, id string) (r flow
 	return r, err
 }
 
+func (s replicaStore) FindReference(ctx context.Context, reference string) (r flow.Record, err error) {
+	err = s.around("FindReference", flow.Record{Reference: reference}, func() error { r, err = s.scene.memory.FindReference(ctx, reference); return err })
+	return r, err
+}
+
 func (s replicaStore) Update(ctx context.Context, r flow.Record) error {
 	s.scene.note(r)
 	return s.around("Update", r, func() error { return s.scene.memory.Update(ctx, r) })
@@ -263,6 +268,18 @@ func (s replicaStore) Update(ctx context.Context, r flow.Record) error {
 func (s replicaStore) ClaimDue(ctx context.Context, now, until time.Time, limit int) (list []flow.Record, err error) {
 	err = s.around("ClaimDue", flow.Record{}, func() error { list, err = s.scene.memory.ClaimDue(ctx, now, until, limit); return err })
 	return list, err
+}
+
+func (s replicaStore) Setting(ctx context.Context, name string) (string, error) {
+	return s.scene.memory.Setting(ctx, name)
+}
+
+func (s replicaStore) ChangeSetting(ctx context.Context, name, from, to string) error {
+	return s.scene.memory.ChangeSetting(ctx, name, from, to)
+}
+
+func (s replicaStore) ListDamaged(ctx context.Context, after string, limit int) ([]flow.Record, error) {
+	return s.scene.memory.ListDamaged(ctx, after, limit)
 }
 
 func (s *scene) note(r flow.Record) {
@@ -489,6 +506,14 @@ func (s *scene) unknown(err error) {
 	s.Helper()
 	if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Outcome != klarna.OutcomeUnknown {
 		s.Fatalf("%v, want a *klarna.Error of unknown outcome", err)
+	}
+}
+
+// undecided fails the test unless err is a result that decides nothing.
+func (s *scene) undecided(err error, result string) {
+	s.Helper()
+	if e, ok := errors.AsType[*flow.UndecidedError](err); !ok || e.Result != result {
+		s.Fatalf("%v, want an *UndecidedError of %s", err, result)
 	}
 }
 

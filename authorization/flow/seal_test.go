@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna"
@@ -37,9 +36,8 @@ func journeys(s *scene) (tokens []string) {
 	visit("declined")
 	begin("canceled")
 	_, _ = r.Cancel(s.Context(), "canceled")
-	s.approve(begin("rejected"))
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 400})
-	visit("rejected")
+	_, _ = r.Begin(s.Context(), s.order("rejected"))
 	invalid := s.order("invalid")
 	invalid.Request.RequestPaymentTransaction.Amount = -1
 	_, _ = r.Begin(s.Context(), invalid)
@@ -97,7 +95,7 @@ func TestWhatEndedKeepsNoSeal(t *testing.T) {
 	s := newScene(t)
 	journeys(s)
 	ends := map[flow.State]bool{}
-	for _, id := range []string{"paid", "paid-late", "declined", "canceled", "rejected", "invalid", "browser", "changed"} {
+	for _, id := range []string{"paid", "paid-late", "declined", "canceled", "rejected", "browser", "changed"} {
 		record := s.record(id)
 		ends[record.State] = true
 		if !record.State.Final() || len(record.Sealed) > 0 || !record.DueAt.IsZero() {
@@ -171,7 +169,7 @@ func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
 		_, err := r.Begin(t.Context(), s.order(orderID))
 		s.notSent(err)
 		status, err := wrong.Begin(t.Context(), s.order(orderID))
-		if err == nil || status.State != flow.StateBegun || len(s.klarna.Requests()) > 0 {
+		if status != nil || !errors.Is(err, flow.ErrOthersStore) || len(s.klarna.Requests()) > 0 {
 			t.Fatalf("%v, %v", status, err)
 		}
 		status, err = r.Begin(t.Context(), s.order(orderID))
@@ -182,20 +180,12 @@ func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
 		r, wrong := s.replica(), s.sealing(nextSecret)
 		approved(s, r)
 		status, err := wrong.HandleReturn(t.Context(), orderID)
-		if err == nil || status.State != flow.StateAwaitingCustomer {
+		if status != nil || !errors.Is(err, flow.ErrOthersStore) {
 			t.Fatalf("%v, %v", status, err)
 		}
 		s.paid()
 		status, err = r.HandleReturn(t.Context(), orderID)
 		s.wants(status, err, flow.StateAuthorized)
-	})
-	t.Run("and alone it gives up in time", func(t *testing.T) {
-		s := newScene(t)
-		wrong := s.sealing(nextSecret)
-		approved(s, s.replica())
-		s.pass(wrong, 70*time.Minute, 5*time.Minute)
-		s.stands(orderID, flow.StateExpired, "NOT_FINALIZED_IN_TIME")
-		s.paid()
 	})
 }
 

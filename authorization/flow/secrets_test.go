@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
 // prints formats and logs value in every way.
@@ -48,7 +49,7 @@ func TestNothingOfThePackagesPrintsWhatItMustNot(t *testing.T) {
 		s.klarna.APIKey, sealSecret,
 	}
 	invalid := s.order("invalid")
-	invalid.Request.RequestPaymentTransaction.Amount = -1
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, StatusCode: 400})
 	invalid.Request.SupplementaryPurchaseData.LineItems[0].Name = email
 	_, rejected := r.Begin(t.Context(), invalid)
 	if !errors.Is(rejected, flow.ErrRejected) {
@@ -88,7 +89,7 @@ func TestTheTypesThatHoldSecretsRedactThemselves(t *testing.T) {
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[flow.Record]()) {
 		switch field.Name {
-		case "ID", "PaymentRequestID", "State", "DueAt", "Version", "Data", "Sealed":
+		case "ID", "PaymentRequestID", "State", "DueAt", "Version", "Data", "Sealed", "Reference", "DamagedAt":
 		default:
 			t.Errorf("Record has %s, of which nobody has thought whether it may be printed", field.Name)
 		}

@@ -13,16 +13,18 @@ import (
 //
 // A method that fails may have done its work or not; a Coordinator copes with both. Its error must not quote a record's Data or Sealed.
 type Store interface {
-	// Create stores a new record, with version 1. It returns ErrExists, and changes nothing, where there is a record of this ID or
-	// of this payment request.
+	// Create stores a new record, with version 1. It returns ErrExists, and changes nothing, where there is a record of this ID, of
+	// this payment request or of this reference.
 	Create(ctx context.Context, r Record) error
 	// Load returns the record of an ID, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)
 	// FindPaymentRequest returns the record of a payment request, or ErrNotFound.
 	FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error)
+	// FindReference returns the record of a Reference, or ErrNotFound.
+	FindReference(ctx context.Context, reference string) (Record, error)
 	// Update replaces the stored record by r if the stored version is r.Version, and stores it with the next version. It returns
 	// ErrChanged, and changes nothing, where the version is another; ErrNotFound where there is no such record; ErrExists where another
-	// record has this payment request.
+	// record has this payment request or this reference.
 	Update(ctx context.Context, r Record) error
 	// ClaimDue takes up to limit records whose DueAt is at or before now, the most overdue first, and returns them as they then are:
 	// with DueAt moved to until, and the next version, in that order. Of any number of calls at once, one gets a record. A limit below 1
@@ -37,25 +39,40 @@ type Record struct {
 	// PaymentRequestID finds the record, too. It is "" before there is one, and then set once; no two records share one. Where
 	// Klarna asked for none, because it was paid at once, it is the payment transaction's.
 	PaymentRequestID string
+	// Reference finds the record, too. It is made of the purchase's account and reference, so that a
+	// reference of an account is one purchase's: no two records share one. It is "" in records of older
+	// releases.
+	Reference string
 	// State is the purchase's, for whoever looks into the store: a Store need not read it.
 	State State
 	// DueAt is when recovery is to look at the record, in UTC, in whole milliseconds; zero when never again.
 	DueAt time.Time
+	// DamagedAt is when the record was first found damaged, in UTC, in whole milliseconds; zero for
+	// one that is not. A Store can list these: see [DamagedLister].
+	DamagedAt time.Time
 	// Version counts the record's changes, from 1.
 	Version int64
 	// Data is the purchase, in JSON, a few hundred bytes. It holds no token and nothing of the customer.
 	Data []byte
 	// Sealed is what a repeat of an authorize call needs, encrypted: at most a few hundred kilobytes, usually a few. It is empty once the purchase has
-	// ended.
+	// ended, and in StateUnknown once Klarna can no longer be asked.
 	Sealed []byte
 }
 
 // The errors of a Store. A Store may wrap them.
 var (
-	// ErrExists is the error of creating a record whose ID there is already.
+	// ErrExists reports that a record of this ID, payment request or reference exists.
 	ErrExists = errors.New("flow: the record exists")
-	// ErrNotFound is the error of asking for a record that there is not, and of Coordinator's methods for a purchase that there is not.
+	// ErrNotFound reports that no such record exists, and, from a Coordinator's methods, no such purchase.
 	ErrNotFound = errors.New("flow: not found")
 	// ErrChanged is the error of updating a record that somebody else has changed.
 	ErrChanged = errors.New("flow: the record was changed by somebody else")
 )
+
+// DamagedLister is a Store that lists records which were found damaged. The stores of this module
+// implement it.
+type DamagedLister interface {
+	// ListDamaged returns up to limit records whose DamagedAt is set, ordered by ID, those after the
+	// given ID; "" begins at the first.
+	ListDamaged(ctx context.Context, after string, limit int) ([]Record, error)
+}

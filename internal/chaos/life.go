@@ -259,6 +259,15 @@ func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.
 	return r, err
 }
 
+// FindReference implements flow.Store.
+func (s recordStore) FindReference(ctx context.Context, reference string) (r flow.Record, err error) {
+	err = s.life.step("store.find_reference", func(harm) (err error) {
+		r, err = s.life.next.FindReference(ctx, reference)
+		return err
+	})
+	return r, err
+}
+
 // Update implements flow.Store.
 func (s recordStore) Update(ctx context.Context, r flow.Record) error {
 	return s.life.step("store.update", func(harm) error { return s.life.next.Update(ctx, r) })

@@ -18,6 +18,13 @@ var steps = [][]string{{
 	// Recovery looks at what is due and Prune at what has ended, and neither at the other.
 	`CREATE INDEX {table:_due} ON {table} (due_ms) WHERE due_ms IS NOT NULL`,
 	`CREATE INDEX {table:_ended} ON {table} (changed_ms) WHERE due_ms IS NULL`,
+}, {
+	// Rows of older releases have neither, and programs of older releases write neither.
+	`ALTER TABLE {table} ADD COLUMN reference TEXT {as is}`,
+	`ALTER TABLE {table} ADD COLUMN damaged_ms BIGINT`,
+	`CREATE UNIQUE INDEX {table:_reference} ON {table} (reference) WHERE reference IS NOT NULL`,
+	`CREATE INDEX {table:_damaged} ON {table} (id) WHERE damaged_ms IS NOT NULL`,
+	`CREATE TABLE {table:_settings} (name TEXT {as is} NOT NULL PRIMARY KEY, value TEXT NOT NULL)`,
 }}
 
 // migration is the number of this package's lock.

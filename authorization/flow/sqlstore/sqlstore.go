@@ -20,6 +20,11 @@
 //	changed_ms          when it last did
 //	data                the rest, in JSON
 //	sealed              what recovery needs, encrypted; NULL once the purchase has ended
+//	reference           a hash of the account and the payment_transaction_reference, which finds the purchase of an event
+//	damaged_ms          when the row was first found damaged; NULL for one that is not
+//
+// Beside it, klarna_purchases_settings says which seal secret and which of Klarna's environments the
+// table belongs to.
 //
 // Times are milliseconds of Unix time. What recovery should have seen to five minutes ago:
 //
@@ -82,10 +87,15 @@ type Store struct {
 	name      string
 	retention time.Duration
 
-	create, load, find, update, version, claim, delete string
+	create, load, find, findReference, update, version, claim, delete string
+	damaged, setting, newSetting, changeSetting                       string
 }
 
-var _ flow.Store = (*Store)(nil)
+var (
+	_ flow.Store         = (*Store)(nil)
+	_ flow.Guarded       = (*Store)(nil)
+	_ flow.DamagedLister = (*Store)(nil)
+)
 
 // Option configures a Store.
 type Option func(*Store)
@@ -119,18 +129,23 @@ func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 	if s.retention < leastRetention {
 		return nil, fmt.Errorf("flow/sqlstore: a retention of %v is shorter than %v", s.retention, leastRetention)
 	}
-	const columns = `id, payment_request_id, state, due_ms, version, data, sealed`
-	s.create = s.table.Text(`INSERT INTO {table} (id, payment_request_id, state, due_ms, data, sealed, version, changed_ms)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, {now}) ON CONFLICT DO NOTHING`)
+	const columns = `id, payment_request_id, state, due_ms, version, data, sealed, reference, damaged_ms`
+	s.create = s.table.Text(`INSERT INTO {table} (id, payment_request_id, state, due_ms, data, sealed, reference, damaged_ms, version, changed_ms)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, {now}) ON CONFLICT DO NOTHING`)
 	s.load = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE id = ?1`)
 	s.find = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE payment_request_id = ?1`)
-	s.update = s.table.Text(`UPDATE {table} SET payment_request_id = ?2, state = ?3, due_ms = ?4, data = ?5, sealed = ?6, version = version + 1, changed_ms = {now}
-		WHERE id = ?1 AND version = ?7`)
+	s.findReference = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE reference = ?1`)
+	s.update = s.table.Text(`UPDATE {table} SET payment_request_id = ?2, state = ?3, due_ms = ?4, data = ?5, sealed = ?6, reference = ?7, damaged_ms = ?8,
+		version = version + 1, changed_ms = {now} WHERE id = ?1 AND version = ?9`)
+	s.damaged = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE damaged_ms IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2`)
+	s.setting = s.table.Text(`SELECT value FROM {table:_settings} WHERE name = ?1`)
+	s.newSetting = s.table.Text(`INSERT INTO {table:_settings} (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING`)
+	s.changeSetting = s.table.Text(`UPDATE {table:_settings} SET value = ?2 WHERE name = ?1 AND value = ?3`)
 	s.version = s.table.Text(`SELECT version FROM {table} WHERE id = ?1`)
 	s.claim = s.table.Text(`UPDATE {table} SET was_due_ms = due_ms, due_ms = ?2, version = version + 1, changed_ms = {now}
 		WHERE id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?3`) + ` RETURNING ` + columns + `, was_due_ms`)
 	// The age is asked for twice: a row that changes between the inner question and the outer is not deleted.
-	const old = `due_ms IS NULL AND changed_ms < (SELECT {now}) - ?1`
+	const old = `due_ms IS NULL AND changed_ms < (SELECT {now}) - ?1 AND state IN ('AUTHORIZED', 'DECLINED', 'CANCELED', 'EXPIRED', 'REJECTED')`
 	s.delete = s.table.Text(`DELETE FROM {table} WHERE ` + old + ` AND id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE `+old+` ORDER BY changed_ms LIMIT ?2`))
 	return s, nil
 }
@@ -163,6 +178,50 @@ func (s *Store) Load(ctx context.Context, id string) (flow.Record, error) {
 // FindPaymentRequest implements flow.Store.
 func (s *Store) FindPaymentRequest(ctx context.Context, paymentRequestID string) (flow.Record, error) {
 	return s.read(ctx, "find a payment request", s.find, paymentRequestID)
+}
+
+// FindReference implements flow.Store.
+func (s *Store) FindReference(ctx context.Context, reference string) (flow.Record, error) {
+	return s.read(ctx, "find a reference", s.findReference, reference)
+}
+
+// ListDamaged implements flow.DamagedLister.
+func (s *Store) ListDamaged(ctx context.Context, after string, limit int) ([]flow.Record, error) {
+	var list []flow.Record
+	if err := s.table.Rows(ctx, s.damaged, []any{after, max(limit, 0)}, func(rows *sql.Rows) error {
+		var r flow.Record
+		err := scan(rows, &r)
+		list = append(list, r)
+		return err
+	}); err != nil {
+		return nil, s.table.Failed("list what is damaged", err, after)
+	}
+	return list, nil
+}
+
+// Setting implements flow.Guarded.
+func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
+	err = s.table.Row(ctx, s.setting, []any{name}, &value)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", s.table.Failed("read a setting", err)
+	}
+	return value, nil
+}
+
+// ChangeSetting implements flow.Guarded.
+func (s *Store) ChangeSetting(ctx context.Context, name, from, to string) error {
+	statement, arguments := s.newSetting, []any{name, to}
+	if from != "" {
+		statement, arguments = s.changeSetting, []any{name, to, from}
+	}
+	switch n, err := s.table.Change(ctx, statement, arguments...); {
+	case err != nil:
+		return s.table.Failed("change a setting", err)
+	case n == 0:
+		return flow.ErrChanged
+	default:
+		return nil
+	}
 }
 
 func (s *Store) read(ctx context.Context, doing, statement, key string) (r flow.Record, err error) {
@@ -206,12 +265,18 @@ func (s *Store) Update(ctx context.Context, r flow.Record) error {
 	}
 }
 
-// taken reports whether another record has the payment request. The database's own error of it is another in every driver.
+// taken reports whether another record has the payment request or the reference. Each driver has its
+// own error for it.
 func (s *Store) taken(ctx context.Context, r flow.Record) bool {
-	if r.PaymentRequestID == "" {
+	if r.PaymentRequestID != "" {
+		if other, err := s.FindPaymentRequest(ctx, r.PaymentRequestID); err == nil && other.ID != r.ID {
+			return true
+		}
+	}
+	if r.Reference == "" {
 		return false
 	}
-	other, err := s.FindPaymentRequest(ctx, r.PaymentRequestID)
+	other, err := s.FindReference(ctx, r.Reference)
 	return err == nil && other.ID != r.ID
 }
 
@@ -239,8 +304,10 @@ func (s *Store) ClaimDue(ctx context.Context, now, until time.Time, limit int) (
 	return records, nil
 }
 
-// Prune deletes the purchases that recovery has done with and that last changed longer ago than the retention, whatever their end, and returns how many. It
-// does so a thousand at a time, each in a transaction of its own, so that purchases need not wait; an error leaves deleted what was deleted.
+// Prune deletes purchases that have ended, that recovery is done with and that last changed longer ago
+// than the retention, and returns how many. It keeps those in StateUnknown, which somebody has to
+// settle, and those that are open. It deletes a thousand at a time, each in a transaction of its own, so
+// that purchases need not wait; an error leaves deleted what was deleted.
 func (s *Store) Prune(ctx context.Context) (deleted int64, err error) {
 	return s.table.Prune(ctx, s.delete, s.retention.Milliseconds())
 }

@@ -50,7 +50,7 @@ func changed() (*fakedb.Answer, error) { return &fakedb.Answer{Affected: 1}, nil
 // row answers with a record, and when it was due.
 func row(id string, was ...driver.Value) func() (*fakedb.Answer, error) {
 	return func() (*fakedb.Answer, error) {
-		values := append([]driver.Value{id, nil, "BEGUN", int64(1500), int64(7), "{}", nil}, was...)
+		values := append([]driver.Value{id, nil, "BEGUN", int64(1500), int64(7), "{}", nil, nil, nil}, was...)
 		return &fakedb.Answer{Values: [][]driver.Value{values}}, nil
 	}
 }
@@ -92,6 +92,7 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 	}}, sqlstore.PostgreSQL)
 	full := flow.Record{
 		ID: "a", PaymentRequestID: "krn:1", State: flow.StateFinalizing, DueAt: time.UnixMilli(1500), Version: 7, Data: []byte(`{"b":1}`), Sealed: []byte{0, 1},
+		Reference: "reference-1", DamagedAt: time.UnixMilli(900),
 	}
 	empty := flow.Record{ID: "a", State: flow.StateBegun, Data: []byte(`{}`), Sealed: []byte{}}
 	for _, r := range []flow.Record{full, empty} {
@@ -105,10 +106,10 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 		t.Error(err)
 	}
 	want := [][]any{
-		{"a", "krn:1", "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}},
-		{"a", "krn:1", "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, int64(7)},
-		{"a", nil, "BEGUN", nil, `{}`, nil},
-		{"a", nil, "BEGUN", nil, `{}`, nil, int64(0)},
+		{"a", "krn:1", "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, "reference-1", int64(900)},
+		{"a", "krn:1", "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, "reference-1", int64(900), int64(7)},
+		{"a", nil, "BEGUN", nil, `{}`, nil, nil, nil},
+		{"a", nil, "BEGUN", nil, `{}`, nil, nil, nil, int64(0)},
 		{int64(1500), int64(2500), int64(0)},
 		{90 * 24 * time.Hour.Milliseconds(), int64(1000)},
 	}
@@ -175,8 +176,8 @@ func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
 
 func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 	for name, answer := range map[string]*fakedb.Answer{
-		"after a row":           {Values: [][]driver.Value{{"a", nil, "BEGUN", int64(1), int64(7), "{}", nil, int64(1)}}, End: errBroken},
-		"with another type":     {Values: [][]driver.Value{{"a", nil, "BEGUN", "tomorrow", int64(7), "{}", nil, int64(1)}}},
+		"after a row":           {Values: [][]driver.Value{{"a", nil, "BEGUN", int64(1), int64(7), "{}", nil, nil, nil, int64(1)}}, End: errBroken},
+		"with another type":     {Values: [][]driver.Value{{"a", nil, "BEGUN", "tomorrow", int64(7), "{}", nil, nil, nil, int64(1)}}},
 		"with a missing column": {Values: [][]driver.Value{{"a"}}},
 	} {
 		s := newStore(t, answering(func() (*fakedb.Answer, error) { return answer, nil }), sqlstore.SQLite)
@@ -188,7 +189,7 @@ func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 
 // A driver may quote what it was given. The texts of errors do not.
 func TestErrorsHoldNoValues(t *testing.T) {
-	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Data: []byte(`"canary-id and canary-data"`), Sealed: []byte("canary-sealed")}
+	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Reference: "canary-reference", Data: []byte(`"canary-id and canary-data"`), Sealed: []byte("canary-sealed")}
 	db := &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		err := errBroken
 		for _, a := range arguments {

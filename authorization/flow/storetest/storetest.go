@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -286,6 +287,130 @@ var checks = []check{
 			return err
 		}
 		return holds(ctx, s, second)
+	}},
+	{"a reference finds its record and is one record's", func(ctx context.Context, s flow.Store) error {
+		reference := newID()
+		first, err := created(ctx, s, flow.Record{Reference: reference, PaymentRequestID: newID()})
+		if err != nil {
+			return err
+		}
+		if first, err = updated(ctx, s, first); err != nil {
+			return err
+		}
+		got, err := s.FindReference(ctx, reference)
+		if err != nil {
+			return fmt.Errorf("FindReference: %w", err)
+		}
+		if err := same(got, first); err != nil {
+			return fmt.Errorf("FindReference: %w", err)
+		}
+		if err := fails("Create with another record's reference", s.Create(ctx, flow.Record{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`), Reference: reference}), flow.ErrExists); err != nil {
+			return err
+		}
+		var without [2]flow.Record
+		for i := range without { // no reference is not one
+			if without[i], err = created(ctx, s, flow.Record{}); err != nil {
+				return err
+			}
+		}
+		taking := without[0]
+		taking.Reference = reference
+		if err := fails("Update with another record's reference", s.Update(ctx, taking), flow.ErrExists); err != nil {
+			return err
+		}
+		for _, unknown := range []string{newID(), first.ID, ""} {
+			_, err := s.FindReference(ctx, unknown)
+			if err := fails(fmt.Sprintf("FindReference of %q", unknown), err, flow.ErrNotFound); err != nil {
+				return err
+			}
+		}
+		return holds(ctx, s, without[0])
+	}},
+	{"a record is listed while it is marked as damaged", func(ctx context.Context, s flow.Store) error {
+		lister, ok := s.(flow.DamagedLister)
+		var ids []string
+		for i := range 5 {
+			r, err := created(ctx, s, flow.Record{ID: fmt.Sprintf("%d-%s", i, newID())})
+			if err != nil {
+				return err
+			}
+			if i == 2 {
+				continue
+			}
+			r.DamagedAt = noon.Add(time.Millisecond)
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			if err := holds(ctx, s, r); err != nil {
+				return err
+			}
+			if i == 4 {
+				r.DamagedAt = time.Time{}
+				if _, err := updated(ctx, s, r); err != nil {
+					return err
+				}
+				continue
+			}
+			ids = append(ids, r.ID)
+		}
+		if !ok {
+			return nil
+		}
+		var listed []string
+		for after := ""; ; after = listed[len(listed)-1] {
+			page, err := lister.ListDamaged(ctx, after, 2)
+			if err != nil {
+				return fmt.Errorf("ListDamaged: %w", err)
+			}
+			if len(page) > 2 {
+				return fmt.Errorf("ListDamaged returns %d records, want 2 at most", len(page))
+			}
+			for _, r := range page {
+				listed = append(listed, r.ID)
+			}
+			if len(page) == 0 || len(listed) > len(ids) {
+				break
+			}
+		}
+		if !slices.Equal(listed, ids) {
+			return fmt.Errorf("ListDamaged returns %q, want %q", listed, ids)
+		}
+		return nil
+	}},
+	{"a setting changes from what it is", func(ctx context.Context, s flow.Store) error {
+		guarded, ok := s.(flow.Guarded)
+		if !ok {
+			return nil
+		}
+		for _, step := range []struct {
+			from, to string
+			want     error
+		}{
+			{"x", "a", flow.ErrChanged},
+			{"", "a", nil},
+			{"", "b", flow.ErrChanged},
+			{"x", "b", flow.ErrChanged},
+			{"a", "b", nil},
+		} {
+			before, err := guarded.Setting(ctx, "name")
+			if err != nil {
+				return fmt.Errorf("Setting: %w", err)
+			}
+			if err := guarded.ChangeSetting(ctx, "name", step.from, step.to); !errors.Is(err, step.want) {
+				return fmt.Errorf("ChangeSetting of %q from %q: %w", before, step.from, err)
+			}
+			want := before
+			if step.want == nil {
+				want = step.to
+			}
+			if after, err := guarded.Setting(ctx, "name"); err != nil || after != want {
+				return fmt.Errorf("the setting is %q (%v), want %q", after, err, want)
+			}
+		}
+		if other, err := guarded.Setting(ctx, "another"); err != nil || other != "" {
+			return fmt.Errorf("a setting that was never set is %q (%v)", other, err)
+		}
+		return nil
 	}},
 	{"of many records at once one gets a payment request", func(ctx context.Context, s flow.Store) error {
 		var all [16]flow.Record
@@ -761,6 +886,10 @@ func same(got, want flow.Record) error {
 		return fmt.Errorf("the id is %q, want %q", got.ID, want.ID)
 	case got.PaymentRequestID != want.PaymentRequestID:
 		return fmt.Errorf("the payment request is %q, want %q", got.PaymentRequestID, want.PaymentRequestID)
+	case got.Reference != want.Reference:
+		return fmt.Errorf("the reference is %q, want %q", got.Reference, want.Reference)
+	case !got.DamagedAt.Equal(want.DamagedAt) || got.DamagedAt.Location() != time.UTC:
+		return fmt.Errorf("it was found damaged at %v, want %v", got.DamagedAt, want.DamagedAt)
 	case got.State != want.State:
 		return fmt.Errorf("the state is %q, want %q", got.State, want.State)
 	case !got.DueAt.Equal(want.DueAt) || got.DueAt.Location() != time.UTC:

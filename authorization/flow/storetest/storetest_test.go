@@ -63,6 +63,11 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 		"shares payment requests at creation":         "no two records share a payment request",
 		"tells of a change for a payment request":     "no two records share a payment request",
 		"looks before it sets a payment request":      "of many records at once one gets a payment request",
+		"forgets references":                          "a reference finds its record and is one record's",
+		"shares references":                           "a reference finds its record and is one record's",
+		"lists what is not damaged":                   "a record is listed while it is marked as damaged",
+		"changes settings whatever they are":          "a setting changes from what it is",
+		"forgets what is damaged":                     "a record is listed while it is marked as damaged",
 		"claims what has no due time":                 "a record without a due time is never claimed",
 		"leaves what has ended among the due":         "a record without a due time is never claimed",
 		"indexes the due at creation only":            "a record without a due time is never claimed",
@@ -150,6 +155,7 @@ type model struct {
 	fault   string
 	mu      sync.Mutex
 	records map[string]*flow.Record
+	setting string
 	calls   int
 	pauses  atomic.Int64
 }
@@ -229,6 +235,8 @@ func (m *model) kept(r flow.Record) (flow.Record, error) {
 		r.Sealed = bytes.ToValidUTF8(r.Sealed, []byte("\ufffd"))
 	case m.has("cuts sealed at a zero byte"):
 		r.Sealed, _, _ = bytes.Cut(r.Sealed, []byte{0})
+	case m.has("forgets what is damaged"):
+		r.DamagedAt = time.Time{}
 	case m.has("returns local times") && !r.DueAt.IsZero():
 		r.DueAt = r.DueAt.In(time.FixedZone("", 3600))
 	}
@@ -277,6 +285,8 @@ func (m *model) Create(ctx context.Context, r flow.Record) error {
 		return flow.ErrExists
 	case m.holder(r.PaymentRequestID) != nil && !m.has("shares payment requests at creation") && !m.has("finds what has no payment request"):
 		return flow.ErrExists
+	case m.referred(r.Reference) != nil && !m.has("shares references"):
+		return flow.ErrExists
 	}
 	if !m.has("keeps the version that it is given") {
 		kept.Version = 1
@@ -318,6 +328,68 @@ func (m *model) FindPaymentRequest(ctx context.Context, paymentRequestID string)
 		r = nil
 	}
 	return m.found(r)
+}
+
+func (m *model) FindReference(ctx context.Context, reference string) (flow.Record, error) {
+	if err := m.begin(ctx); err != nil {
+		return flow.Record{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.has("forgets references") {
+		return flow.Record{}, flow.ErrNotFound
+	}
+	return m.found(m.referred(reference))
+}
+
+// The settings of a model are one.
+
+func (m *model) Setting(ctx context.Context, name string) (string, error) {
+	if err := m.begin(ctx); err != nil || name != "name" {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.setting, nil
+}
+
+func (m *model) ChangeSetting(ctx context.Context, _, from, to string) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.setting != from && !m.has("changes settings whatever they are") {
+		return flow.ErrChanged
+	}
+	m.setting = to
+	return nil
+}
+
+func (m *model) ListDamaged(ctx context.Context, after string, limit int) ([]flow.Record, error) {
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []flow.Record
+	for _, r := range m.records {
+		if r.ID > after && (!r.DamagedAt.IsZero() || m.has("lists what is not damaged")) {
+			list = append(list, m.returned(r))
+		}
+	}
+	slices.SortFunc(list, func(a, b flow.Record) int { return cmp.Compare(a.ID, b.ID) })
+	return list[:min(limit, len(list))], nil
+}
+
+// referred returns the record of a reference.
+func (m *model) referred(reference string) *flow.Record {
+	for _, r := range m.records {
+		if reference != "" && r.Reference == reference {
+			return r
+		}
+	}
+	return nil
 }
 
 func (m *model) found(r *flow.Record) (flow.Record, error) {
@@ -369,6 +441,9 @@ func (m *model) Update(ctx context.Context, r flow.Record) error {
 		case !m.has("shares payment requests") && !m.has("finds what has no payment request"):
 			return flow.ErrExists
 		}
+	}
+	if other := m.referred(r.Reference); other != nil && other != stored && !m.has("shares references") {
+		return flow.ErrExists
 	}
 	if m.has("looks before it updates") || m.has("looks before it sets a payment request") && stored.PaymentRequestID != r.PaymentRequestID {
 		m.pause()

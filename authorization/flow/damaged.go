@@ -1,0 +1,84 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// damagedPause is how long recovery leaves a damaged record alone. It is short while what the customer
+	// approved can be finalized: another replica may have the secret that this one lacks.
+	damagedPause     = 15 * time.Minute
+	damagedPauseSoon = time.Minute
+	damagedSoon      = finalizeWithin + 2*clockSkew
+	// damagedFor is how long recovery looks at a damaged record: as long as Klarna knows the keys of its
+	// calls.
+	damagedFor = 25 * time.Hour
+)
+
+// intact checks that a purchase that is open is what was stored.
+func (c *Coordinator) intact(p *purchase) error {
+	if p.State.Final() {
+		return nil
+	}
+	_, err := c.open(p)
+	return err
+}
+
+// damaged puts off a record that nothing can be done upon, and leaves its data as it is, for a person
+// to see and to mend. A day later nothing that it was made for can be done any more: it is due no
+// longer, and what was sealed of the customer goes. It returns why.
+func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	now := c.time()
+	c.logger.ErrorContext(ctx, "klarna flow: a record is damaged or sealed with another secret, and nothing is done upon it",
+		"purchase", r.ID, "error", why)
+	if r.DamagedAt.IsZero() {
+		r.DamagedAt = now.Truncate(time.Millisecond)
+	}
+	pause := damagedPause
+	if now.Sub(r.DamagedAt) < damagedSoon {
+		pause = damagedPauseSoon
+	}
+	r.DueAt = now.Add(jitter(pause)).Truncate(time.Millisecond)
+	if now.Sub(r.DamagedAt) > damagedFor {
+		r.DueAt, r.Sealed = time.Time{}, nil
+	}
+	if err := c.store.Update(ctx, r); err != nil && !errors.Is(err, ErrChanged) {
+		return errors.Join(why, err)
+	}
+	return why
+}
+
+// DamagedPurchase is a purchase whose record is damaged.
+type DamagedPurchase struct {
+	ID, PaymentRequestID string
+	State                State
+	// Since is when it was found, in UTC.
+	Since time.Time
+	// GivenUp: recovery looks at it no more, and what was sealed of the customer is gone.
+	GivenUp bool
+}
+
+// Damaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit of them,
+// ordered by ID, those after the given ID; "" begins at the first. The purchase of a record that was
+// mended leaves the list with its next change. The error is errors.ErrUnsupported where the Store is no
+// DamagedLister.
+func (c *Coordinator) Damaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
+	store, ok := c.store.(DamagedLister)
+	if !ok {
+		return nil, fmt.Errorf("flow: list damaged records: %w", errors.ErrUnsupported)
+	}
+	records, err := store.ListDamaged(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("flow: list damaged records: %w", err)
+	}
+	list := make([]DamagedPurchase, len(records))
+	for i, r := range records {
+		list[i] = DamagedPurchase{ID: r.ID, PaymentRequestID: r.PaymentRequestID, State: r.State, Since: r.DamagedAt, GivenUp: r.DueAt.IsZero()}
+	}
+	return list, nil
+}

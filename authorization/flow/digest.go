@@ -1,0 +1,112 @@
+package flow
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+)
+
+// mayDiffer are the members of a request in which a repeat of Begin may differ from the first: those
+// that hold time stamps and tokens, and what is known of the customer.
+var mayDiffer = []string{
+	"klarna_network_data",
+	"interoperability_data",
+	"supplementary_purchase_data.customer",
+	"step_up_config.payment_request_expires_at",
+	"step_up_config.customer_interaction_config.interaction_expiry",
+}
+
+// comparable is what a repeat of a request must have in common with it, whatever release encoded it.
+func comparable(body string) (map[string]any, error) {
+	var members map[string]any
+	if err := strictjson.Unmarshal([]byte(body), &members); err != nil {
+		return nil, err
+	}
+	for _, path := range mayDiffer {
+		at := members
+		names := strings.Split(path, ".")
+		for _, name := range names[:len(names)-1] {
+			at, _ = at[name].(map[string]any)
+		}
+		delete(at, names[len(names)-1])
+	}
+	return members, nil
+}
+
+// digest tells a request from others. It is keyed with a seal secret: a plain hash would let whoever
+// reads the store try out names and addresses.
+func (s *seals) digest(root []byte, p *purchase, body string) (string, error) {
+	members, err := comparable(body)
+	if err != nil {
+		return "", err
+	}
+	text, err := strictjson.Marshal(members)
+	if err != nil {
+		return "", err
+	}
+	key, err := hkdf.Expand(sha256.New, root, "klarna-go flow request digest 1 "+p.ID, 32)
+	if err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write(text)
+	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
+}
+
+// sameRequest compares a request with the one that a purchase was begun with. One that was digested with
+// a secret that is gone counts as the same.
+func (s *seals) sameRequest(p *purchase, body string) (bool, error) {
+	secret, digest, ok := strings.Cut(p.Digest, ":")
+	if !ok {
+		return true, nil
+	}
+	i := slices.Index(s.fingerprints(), secret)
+	if i < 0 {
+		return true, nil
+	}
+	other, err := s.digest(s.roots[i], p, body)
+	return other == digest, err
+}
+
+// differingMember names a member in which two requests differ, "" for none.
+func differingMember(a, b string) string {
+	first, err := comparable(a)
+	if err != nil {
+		return ""
+	}
+	second, err := comparable(b)
+	if err != nil {
+		return ""
+	}
+	return differing("", first, second)
+}
+
+func differing(path string, a, b any) string {
+	x, isObject := a.(map[string]any)
+	y, both := b.(map[string]any)
+	if isObject && both {
+		names := maps.Clone(x)
+		maps.Copy(names, y)
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if found := differing(strings.TrimPrefix(path+"."+name, "."), x[name], y[name]); found != "" {
+				return found
+			}
+		}
+		return ""
+	}
+	first, err := strictjson.Marshal(a)
+	if err != nil {
+		return path
+	}
+	second, err := strictjson.Marshal(b)
+	if err != nil || string(first) != string(second) {
+		return path
+	}
+	return ""
+}

@@ -1,0 +1,468 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// The cases here are those in which an approval must not be given up while Klarna's 60 minutes run.
+
+// finals has final and first authorize calls answered so, and passes on everything else.
+func finals(answer network) network {
+	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method == http.MethodPost {
+			return answer(request, pass)
+		}
+		return pass(request)
+	}
+}
+
+const conflictBody = `{"error_code":"RESOURCE_CONFLICT"}`
+
+func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
+	for name, answer := range map[string]network{
+		"a conflict":            answering(409, conflictBody),
+		"a validation error":    answering(400, `{"error_code":"VALIDATION_ERROR"}`),
+		"not found":             answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`),
+		"gone":                  answering(410, `{"error_code":"GONE"}`),
+		"unprocessable":         answering(422, `{"error_code":"UNPROCESSABLE"}`),
+		"refused credentials":   answering(401, `{"error_code":"UNAUTHORIZED"}`),
+		"a rate limit":          answering(429, `{"error_code":"RATE_LIMITED"}`),
+		"a technical error":     answering(500, `{"error_code":"INTERNAL_ERROR"}`),
+		"an undecided result":   answering(200, unknownResult),
+		"another step-up":       answering(200, `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"another","state":"SUBMITTED"}}`),
+		"an unasked-for token":  answering(200, `{"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`),
+		"a page of a proxy's":   answering(404, `<html>`),
+		"an unreachable Klarna": unreachable,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			approved(s, r)
+			r.meets(finals(answer))
+			_ = s.fails(r)
+			s.pass(r, 56*time.Minute, time.Minute)
+			s.stands(orderID, flow.StateFinalizing, "")
+			r.meets(nil)
+			s.pass(r, 3*time.Minute, 30*time.Second)
+			s.stands(orderID, flow.StateAuthorized, "")
+			s.paid(118_00)
+			if n := s.calls(cancelCall); n != 0 {
+				t.Errorf("%d calls to cancel", n)
+			}
+		})
+	}
+}
+
+func TestAnApprovalThatKlarnaRefusesForAnHourEndsWithWhatWasSeen(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer network
+		within time.Duration
+		state  flow.State
+		reason string
+	}{
+		"a refusal":            {answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`), 70 * time.Minute, flow.StateRejected, "RESOURCE_NOT_FOUND"},
+		"refused credentials":  {answering(401, `{"error_code":"UNAUTHORIZED"}`), 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
+		"an undecided result":  {answering(200, unknownResult), 24 * time.Hour, flow.StateUnknown, "PENDING_REVIEW"},
+		"conflicts":            {answering(409, conflictBody), 72 * time.Minute, flow.StateUnknown, "RESOURCE_CONFLICT"},
+		"an unreachable place": {unreachable, 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			approved(s, r)
+			r.meets(finals(tc.answer))
+			_ = s.fails(r)
+			s.pass(r, tc.within, time.Minute)
+			s.stands(orderID, tc.state, tc.reason)
+			s.paid()
+		})
+	}
+}
+
+// The first replica's clock says when a conflict began, the second's, four minutes ahead, how late it is.
+func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
+	for _, skew := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
+		s := newScene(t)
+		r := s.replica()
+		skewed := s.replica(flow.WithClock(func() time.Time { return s.klarna.Now().Add(skew) }))
+		approved(s, r)
+		// The call is cut, and Klarna still works on it.
+		r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+			_, _ = pass(request)
+			return nil, errors.New("cut")
+		})
+		s.unknown(s.fails(r))
+		for _, one := range []*replica{r, skewed} {
+			one.meets(finals(answering(409, conflictBody)))
+		}
+		for range 20 {
+			s.klarna.Advance(3 * time.Second)
+			s.recovers(r)
+			s.recovers(skewed)
+		}
+		s.stands(orderID, flow.StateFinalizing, "")
+		for _, one := range []*replica{r, skewed} {
+			one.meets(nil)
+		}
+		s.pass(skewed, 2*time.Minute, 30*time.Second)
+		s.pass(r, 2*time.Minute, 30*time.Second)
+		s.stands(orderID, flow.StateAuthorized, "")
+		s.paid(118_00)
+	}
+}
+
+func TestConflictsAroundARestartGiveNoApprovalUp(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meetsOnce(http.MethodPost, answering(409, conflictBody))
+	_ = s.fails(r)
+	s.klarna.Advance(10 * time.Minute) // nobody runs
+	again := s.replica()
+	again.meetsOnce(http.MethodPost, answering(409, conflictBody))
+	s.recovers(again)
+	s.stands(orderID, flow.StateFinalizing, "")
+	s.pass(again, 3*time.Minute, 30*time.Second)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+}
+
+func TestAnApprovalThatExpiredAfterAKillBeforeTheCallIsKnownToBeUnpaid(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meetsOnce(http.MethodPost, func(*http.Request, roundTrip) (*http.Response, error) { r.die(); return nil, errDead })
+	_, _ = r.HandleReturn(t.Context(), orderID)
+	other := s.replica()
+	other.meets(s.seenAs("EXPIRED", "11800"))
+	s.klarna.Advance(time.Minute)
+	s.recovers(other)
+	s.stands(orderID, flow.StateExpired, "OF_KLARNA")
+}
+
+// lostApproval is a purchase that was paid, and ended UNKNOWN because its answers were lost.
+func lostApproval(s *scene) *replica {
+	s.Helper()
+	r := s.replica()
+	approved(s, r)
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+	s.unknown(s.fails(r))
+	s.paid(118_00)
+	r.meets(finals(answering(409, conflictBody)))
+	s.pass(r, 72*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
+	if len(s.record(orderID).Sealed) == 0 {
+		s.Error("what is needed to ask again is gone")
+	}
+	return r
+}
+
+func TestAnUnknownOutcomeIsResolvedByItself(t *testing.T) {
+	s := newScene(t)
+	r := lostApproval(s)
+	r.meets(nil)
+	s.pass(r, 2*time.Hour, 10*time.Minute)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+	if record := s.record(orderID); len(record.Sealed) > 0 || !record.DueAt.IsZero() {
+		t.Errorf("%d bytes are sealed, due at %v", len(record.Sealed), record.DueAt)
+	}
+}
+
+func TestWhatIsSealedOfAnUnknownOutcomeGoesWhenKlarnaCanNoLongerBeAsked(t *testing.T) {
+	s := newScene(t)
+	r := lostApproval(s)
+	s.pass(r, 23*time.Hour, 20*time.Minute)
+	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
+	if record := s.record(orderID); len(record.Sealed) > 0 || !record.DueAt.IsZero() {
+		t.Errorf("%d bytes are sealed, due at %v", len(record.Sealed), record.DueAt)
+	}
+}
+
+// transactionEvent is Klarna's event of the only transaction there.
+func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
+	s.Helper()
+	transaction := s.klarna.Transactions()[0]
+	payload := `{"payment_transaction_id":"` + transaction.PaymentTransactionID + `","payment_transaction_reference":"` + transaction.Reference +
+		`","payment_request_id":"` + paymentRequestID + `","state":"AUTHORIZED"}`
+	return &webhook.Event{
+		Metadata: webhook.Metadata{EventID: "event-2", EventType: webhook.PaymentTransactionAuthorized, SubjectAccountID: s.klarna.PartnerAccountID},
+		Payload:  webhook.RawJSON(payload),
+	}
+}
+
+func TestAnEventOfATransactionCorrectsEveryWrongEnd(t *testing.T) {
+	for _, by := range []string{"payment request", "reference"} {
+		for _, state := range []flow.State{flow.StateUnknown, flow.StateExpired, flow.StateCanceled, flow.StateRejected, flow.StateDeclined} {
+			t.Run(string(state)+" by "+by, func(t *testing.T) {
+				s := newScene(t)
+				r := lostApproval(s)
+				record := s.record(orderID)
+				record.State, record.Sealed = state, nil
+				if err := s.memory.Update(t.Context(), record); err != nil {
+					t.Fatal(err)
+				}
+				id := ""
+				if by == "payment request" {
+					id = record.PaymentRequestID
+				}
+				event := s.transactionEvent(id)
+				if err := r.HandleEvent(t.Context(), event); err != nil {
+					t.Fatal(err)
+				}
+				s.stands(orderID, flow.StateAuthorized, "")
+				if got, want := s.status(orderID).PaymentTransactionID, s.klarna.Transactions()[0].PaymentTransactionID; got != want {
+					t.Errorf("the transaction is %q, want %q", got, want)
+				}
+				calls := len(s.klarna.Requests())
+				if err := r.HandleEvent(t.Context(), event); err != nil || len(s.klarna.Requests()) != calls {
+					t.Errorf("a repeat: %v, %d calls", err, len(s.klarna.Requests())-calls)
+				}
+			})
+		}
+	}
+}
+
+// What an event says is confirmed by a read.
+func TestAnEventOfATransactionThatKlarnaDoesNotKnowChangesNothing(t *testing.T) {
+	s := newScene(t)
+	r := lostApproval(s)
+	for name, payload := range map[string]string{
+		"no such transaction": `{"payment_transaction_id":"forged","payment_transaction_reference":"` + orderID + `","payment_request_id":"` + s.status(orderID).PaymentRequestID + `"}`,
+	} {
+		err := r.HandleEvent(t.Context(), &webhook.Event{
+			Metadata: webhook.Metadata{EventType: webhook.PaymentTransactionAuthorized}, Payload: webhook.RawJSON(payload),
+		})
+		if err == nil {
+			t.Errorf("%s: it is acknowledged", name)
+		}
+	}
+	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
+}
+
+func TestATransactionOfAnotherPurchaseSettlesNothing(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.approve(s.stepUp(r, "order-2").PaymentRequestID)
+	status, err := r.HandleReturn(t.Context(), "order-2")
+	s.wants(status, err, flow.StateAuthorized)
+	id := s.stepUp(r, orderID).PaymentRequestID
+	if err := r.HandleEvent(t.Context(), s.transactionEvent(id)); err != nil {
+		t.Fatal(err)
+	}
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+}
+
+func TestAPaymentRequestThatNamesItsTransactionResolvesAnUnknownOutcome(t *testing.T) {
+	s := newScene(t)
+	r := lostApproval(s)
+	transaction := s.klarna.Transactions()[0].PaymentTransactionID
+	id := s.status(orderID).PaymentRequestID
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method == http.MethodPost {
+			t.Error("a final call")
+		}
+		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/requests/") {
+			return answering(200, `{"payment_request_id":"`+id+`","state":"COMPLETED","amount":11800,"payment_transaction_id":"`+transaction+`"}`)(request, pass)
+		}
+		return pass(request)
+	})
+	s.pass(r, 2*time.Hour, 10*time.Minute)
+	s.stands(orderID, flow.StateAuthorized, "")
+}
+
+func TestAnApprovalOfAnUnknownPaymentRequestIsLogged(t *testing.T) {
+	s := newScene(t)
+	foreign := completed("krn:payment:eu1:request:lost")
+	if err := s.replica().HandleEvent(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	if log := s.log.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "request:lost") {
+		t.Errorf("the log says %s", log)
+	}
+	if err := s.replica(flow.WithExclusiveWebhook()).HandleEvent(t.Context(), foreign); !errors.Is(err, flow.ErrNotFound) {
+		t.Errorf("%v, want an error for Klarna to deliver again", err)
+	}
+}
+
+func TestAnUndecidedResultOfTheFirstCallIsAskedForAgain(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	r.meets(answering(200, unknownResult))
+	status, err := r.Begin(t.Context(), s.order(orderID))
+	s.undecided(err, "PENDING_REVIEW")
+	if status.State != flow.StateBegun {
+		t.Fatalf("%v", status)
+	}
+	s.pass(r, 2*time.Hour, time.Minute)
+	s.stands(orderID, flow.StateBegun, "")
+	r.meets(nil)
+	s.pass(r, 20*time.Minute, time.Minute)
+	s.stands(orderID, flow.StateAwaitingCustomer, "")
+}
+
+// Two Coordinators whose keys are those of different merchants share a table.
+func TestCredentialsThatAreNotThePurchasesEndNothing(t *testing.T) {
+	s := newScene(t)
+	mine, other := s.replica(), s.replica()
+	for _, status := range []int{401, 403, 404} {
+		id := "order-" + http.StatusText(status)
+		strange := answering(status, `{"error_code":"OPERATION_FORBIDDEN"}`)
+		stranger := s.withKey(other, "klarna_test_api_of_another_merchant")
+		// Before the first call is answered.
+		mine.meetsOnce(http.MethodPost, unreachable)
+		_, err := mine.Begin(t.Context(), s.order(id))
+		s.notSent(err)
+		other.meets(strange)
+		s.klarna.Advance(2 * time.Second)
+		if _, err := stranger.Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.stands(id, flow.StateBegun, "")
+		got, err := mine.Begin(t.Context(), s.order(id))
+		s.wants(got, err, flow.StateAwaitingCustomer)
+		// And long after the payment request has expired.
+		for range 30 {
+			s.klarna.Advance(10 * time.Minute)
+			if _, err := stranger.Recover(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.stands(id, flow.StateAwaitingCustomer, "")
+		s.pass(mine, time.Hour, 10*time.Minute)
+		if state := s.status(id).State; !state.Final() {
+			t.Errorf("its own Coordinator leaves it %s", state)
+		}
+	}
+}
+
+// withKey is a Coordinator with another API key on the network of r.
+func (s *scene) withKey(r *replica, key string) *flow.Coordinator {
+	s.Helper()
+	client, err := klarna.NewClient(key, klarna.WithBaseURL(s.klarna.URL), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}),
+		klarna.WithHTTPClient(&http.Client{Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
+			return r.network(request, s.klarna.Transport().RoundTrip)
+		})}))
+	if err != nil {
+		s.Fatal(err)
+	}
+	c, err := flow.New(client, r.store(), klarna.NewSecret(sealSecret), flow.WithClock(s.klarna.Now), flow.WithReport(r.report), flow.WithRecoveryRate(1e6),
+		flow.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil))))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return c
+}
+
+func TestAPlatformsMerchantsHaveCredentialsOfTheirOwn(t *testing.T) {
+	s := newScene(t)
+	var asked []string
+	r := s.replica()
+	client := r.client(klarna.RetryPolicy{MaxAttempts: 1})
+	c, err := flow.New(nil, r.store(), klarna.NewSecret(sealSecret), flow.WithClock(s.klarna.Now),
+		flow.WithClients(func(_ context.Context, account string) (*klarna.Client, error) {
+			asked = append(asked, account)
+			if account != s.klarna.PartnerAccountID {
+				return nil, errors.New("no such merchant")
+			}
+			return client, nil
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := c.Begin(t.Context(), s.order(orderID))
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	s.approve(status.PaymentRequestID)
+	status, err = c.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	another := s.order("order-2")
+	another.PartnerAccountID = "another"
+	if status, err := c.Begin(t.Context(), another); status != nil || err == nil || len(asked) < 3 {
+		t.Errorf("%v, %v, asked for %q", status, err, asked)
+	}
+	if _, err := flow.New(nil, r.store(), klarna.NewSecret(sealSecret)); err == nil {
+		t.Error("a Coordinator without any client")
+	}
+}
+
+func TestARefusedPurchaseIsBegunAgainWithACorrectedRequest(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	wrong := s.order(orderID)
+	wrong.Request.StepUpConfig.CustomerInteractionConfig.Method = "PIGEON"
+	for range 2 {
+		status, err := r.Begin(t.Context(), wrong)
+		if !errors.Is(err, flow.ErrRejected) || status.State != flow.StateRejected || !strings.Contains(err.Error(), "customer_interaction_config.method") {
+			t.Fatalf("%v, %v", status, err)
+		}
+	}
+	if n := s.calls(authorizeCall); n != 1 {
+		t.Errorf("%d calls for a repeat", n)
+	}
+	status, err := r.Begin(t.Context(), s.order(orderID))
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	s.approve(status.PaymentRequestID)
+	status, err = r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateAuthorized)
+	s.went(orderID, flow.StateBegun, flow.StateRejected, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+	s.paid(118_00)
+}
+
+func TestAReferenceIsOnePurchasesOfAnAccount(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	first := s.order(orderID)
+	first.Request.RequestPaymentTransaction.PaymentTransactionReference = "the-same"
+	status, err := r.Begin(t.Context(), first)
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	second := s.order("order-2")
+	second.Request.RequestPaymentTransaction.PaymentTransactionReference = "the-same"
+	second.Request.RequestPaymentTransaction.Amount = 1
+	second.Request.SupplementaryPurchaseData.LineItems = nil
+	if status, err := r.Begin(t.Context(), second); status != nil || !errors.Is(err, flow.ErrOtherPurchase) || !strings.Contains(err.Error(), orderID) {
+		t.Errorf("%v, %v", status, err)
+	}
+	second.PartnerAccountID = ""
+	status, err = r.Begin(t.Context(), second)
+	s.wants(status, err, flow.StateAwaitingCustomer)
+}
+
+func TestCallsAreLoggedWithThePurchase(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	client, err := klarna.NewClient(s.klarna.APIKey, klarna.WithBaseURL(s.klarna.URL),
+		klarna.WithHTTPClient(&http.Client{Transport: s.klarna.Transport()}), klarna.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := flow.New(client, r.store(), klarna.NewSecret(sealSecret), flow.WithClock(s.klarna.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := c.Begin(t.Context(), s.order(orderID))
+	s.wants(status, err, flow.StateAwaitingCustomer)
+	s.approve(status.PaymentRequestID)
+	s.klarna.Advance(time.Minute)
+	if _, err := c.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, "klarna call") && !strings.Contains(line, `"purchase":"`+orderID+`"`) {
+			t.Errorf("a record without the purchase: %s", line)
+		}
+	}
+	if n := strings.Count(s.log.String(), "klarna call"); n != 3 {
+		t.Errorf("%d calls were logged", n)
+	}
+}

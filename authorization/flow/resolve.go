@@ -1,0 +1,115 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// resolve asks again what became of a purchase whose outcome is unknown. Klarna's 60 minutes are over,
+// so the final call executes nothing any more: under its key it is answered as it was before. When
+// Klarna may have forgotten the key, the seal goes and the rest is for a person.
+func (c *Coordinator) resolve(ctx context.Context, p *purchase) error {
+	var failure error
+	if !c.time().After(p.keyEnds()) {
+		if failure = c.askAgain(ctx, p); p.State != StateUnknown {
+			return failure
+		}
+	}
+	err := c.change(ctx, p, func() bool {
+		if !p.resolvable() {
+			return false
+		}
+		if now := c.time(); now.After(p.keyEnds()) {
+			p.Sealed = nil
+			p.DueAt = time.Time{}
+		} else {
+			p.DueAt = p.nextLook(now)
+		}
+		if len(p.Unreported) > 0 {
+			p.DueAt = c.time().Add(lease)
+		}
+		return true
+	})
+	return errors.Join(failure, err)
+}
+
+func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
+	if _, err := c.open(p); err != nil {
+		return err
+	}
+	api, err := c.api(ctx, p)
+	if err != nil {
+		return err
+	}
+	read, err := api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
+	if err != nil {
+		return err
+	}
+	if done, err := c.transactionOf(ctx, p, read); done || err != nil {
+		return err
+	}
+	approval, err := read.Approval()
+	if err != nil || approval.Amount != *p.Approved {
+		return err
+	}
+	call, err := c.finalCall(ctx, p, api, approval)
+	if err != nil {
+		return err
+	}
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
+	if conflict(err) {
+		return nil // as before
+	}
+	if err != nil {
+		return err
+	}
+	if outcome, ok := answer.Outcome.(authorization.Approved); ok {
+		return c.paid(ctx, p, outcome, *p.Approved)
+	}
+	return nil
+}
+
+// transactionOf records the transaction that a payment request names, where it names one. It reports
+// whether the purchase is settled by that.
+func (c *Coordinator) transactionOf(ctx context.Context, p *purchase, read *authorization.PaymentRequest) (done bool, err error) {
+	var id string
+	if raw, ok := read.Unknown["payment_transaction_id"]; !ok || strictjson.Unmarshal(raw, &id) != nil || id == "" {
+		return false, nil
+	}
+	return c.confirm(ctx, p, id)
+}
+
+// confirm reads a transaction that is said to be the purchase's, and records it if it is. What was
+// thought before does not matter then. One of another reference is not the purchase's.
+func (c *Coordinator) confirm(ctx context.Context, p *purchase, transactionID string) (done bool, err error) {
+	if p.Transaction == transactionID && p.State == StateAuthorized {
+		return true, nil
+	}
+	api, err := c.api(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	t, err := api.ReadTransaction(ctx, transactionID, c.callOptions(p)...)
+	if err != nil {
+		return false, err
+	}
+	if t.PaymentTransactionID != transactionID || t.PaymentTransactionReference != "" && t.PaymentTransactionReference != p.content.Reference {
+		c.logger.WarnContext(ctx, "klarna flow: a transaction is not of the purchase that it was named with",
+			"purchase", p.ID, "payment_transaction_id", transactionID)
+		return false, nil
+	}
+	amount := p.Amount
+	if p.Approved != nil {
+		amount = *p.Approved
+	}
+	if p.State.ended() {
+		c.logger.WarnContext(ctx, "klarna flow: a purchase that has ended has a transaction",
+			"purchase", p.ID, "state", p.State, "payment_transaction_id", transactionID)
+	}
+	return true, c.paid(ctx, p, authorization.Approved{PaymentTransaction: t}, amount)
+}
