@@ -11,6 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 func TestAPurchaseThatIsNotThereCannotBeCanceled(t *testing.T) {
@@ -380,4 +381,104 @@ func TestACancelsStoreErrorIsTheCallers(t *testing.T) {
 		t.Errorf("%v, %v", status, err)
 	}
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
+}
+
+// The window in which a customer who comes back is canceled is one request, right after a read.
+func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
+	for name, tc := range map[string]struct {
+		customer func(s *scene, id string)
+		hears    func(s *scene, r *replica, id string) error
+		want     flow.State
+	}{
+		"the event of the approval": {
+			func(s *scene, id string) { s.approve(id) },
+			func(s *scene, r *replica, id string) error { return r.HandleEvent(s.Context(), completed(id)) },
+			flow.StateAuthorized,
+		},
+		"the event of the customer's coming back": {
+			func(s *scene, id string) {
+				if err := s.klarna.Open(id); err != nil {
+					s.Fatal(err)
+				}
+			},
+			func(s *scene, r *replica, id string) error {
+				return r.HandleEvent(s.Context(), event(webhook.PaymentRequestInProgress, id, "IN_PROGRESS"))
+			},
+			flow.StateAwaitingCustomer,
+		},
+		"the return": {
+			func(s *scene, id string) { s.approve(id) },
+			func(s *scene, r *replica, id string) error {
+				_, err := r.HandleReturn(s.Context(), orderID)
+				return err
+			},
+			flow.StateAuthorized,
+		},
+		"a repeat of Begin": {
+			func(s *scene, id string) { s.approve(id) },
+			func(s *scene, r *replica, id string) error {
+				_, err := r.Begin(s.Context(), s.order(orderID))
+				return err
+			},
+			flow.StateAuthorized,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			other := s.replica()
+			abandoned(s, func(id string, r *replica) {
+				r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+					answer, err := pass(request) // nobody is there
+					tc.customer(s, id)
+					if err := tc.hears(s, other, id); err != nil {
+						t.Error(err)
+					}
+					return answer, err
+				})
+			})
+			s.stands(orderID, tc.want, "")
+			if n := s.calls(cancelCall); n != 0 {
+				t.Errorf("%d calls to cancel", n)
+			}
+		})
+	}
+}
+
+func TestTheCallThatCancelsIsNotRetriedWithoutAnotherRead(t *testing.T) {
+	s := newScene(t)
+	r := s.replicaOf(klarna.RetryPolicy{MaxAttempts: 5, MinWait: time.Microsecond, MaxWait: time.Microsecond}, flow.WithAbandonAfter(30*time.Minute))
+	id := s.stepUp(r, orderID).PaymentRequestID
+	s.klarna.Script(klarnatest.Fault{Operation: cancelCall, StatusCode: 503})
+	for range 31 {
+		s.klarna.Advance(time.Minute)
+		s.recovers(r)
+		if s.calls(cancelCall) > 0 {
+			break
+		}
+	}
+	if n := s.calls(cancelCall); n != 1 {
+		t.Fatalf("%d calls to cancel, want 1", n)
+	}
+	s.approve(id)
+	s.pass(r, time.Minute, 20*time.Second)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+}
+
+// One that hangs at Klarna is not waited for.
+func TestAnApprovalDuringACancelationThatHangsIsFinalizedAtOnce(t *testing.T) {
+	s := newScene(t)
+	other := s.replica()
+	abandoned(s, func(id string, r *replica) {
+		r.meetsOnce(http.MethodDelete, func(*http.Request, roundTrip) (*http.Response, error) {
+			s.approve(id)
+			if err := other.HandleEvent(t.Context(), completed(id)); err != nil {
+				t.Error(err)
+			}
+			s.stands(orderID, flow.StateAuthorized, "")
+			return nil, errors.New("cut")
+		})
+	})
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
 }

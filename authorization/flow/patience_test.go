@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
@@ -46,20 +47,22 @@ func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
 		"an unreachable Klarna": unreachable,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
-			r := s.replica()
-			approved(s, r)
-			r.meets(finals(answer))
-			_ = s.fails(r)
-			s.pass(r, 56*time.Minute, time.Minute)
-			s.stands(orderID, flow.StateFinalizing, "")
-			r.meets(nil)
-			s.pass(r, 3*time.Minute, 30*time.Second)
-			s.stands(orderID, flow.StateAuthorized, "")
-			s.paid(118_00)
-			if n := s.calls(cancelCall); n != 0 {
-				t.Errorf("%d calls to cancel", n)
-			}
+			synctest.Test(t, func(t *testing.T) { // a rate limit pauses recovery in the machine's time
+				s := newScene(t)
+				r := s.replica()
+				approved(s, r)
+				r.meets(finals(answer))
+				_ = s.fails(r)
+				s.pass(r, 56*time.Minute, time.Minute)
+				s.stands(orderID, flow.StateFinalizing, "")
+				r.meets(nil)
+				s.pass(r, 3*time.Minute, 30*time.Second)
+				s.stands(orderID, flow.StateAuthorized, "")
+				s.paid(118_00)
+				if n := s.calls(cancelCall); n != 0 {
+					t.Errorf("%d calls to cancel", n)
+				}
+			})
 		})
 	}
 }

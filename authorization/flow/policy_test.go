@@ -31,18 +31,25 @@ func changed(s *scene, r *replica, amount int64) *flow.Status {
 func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
 	for _, tc := range []struct {
 		name, shipping string
+		approved       int64
 		want           bool
 	}{
-		{"the customer chose the shipping", `{"shipping_reference":"express"}`, true},
-		{"a list of shippings", `[{"shipping_reference":"express"}]`, true},
-		{"no shipping", ``, false},
-		{"null", `null`, false},
-		{"an empty object", `{}`, false},
-		{"an empty list", ` [] `, false},
+		{"the customer chose the shipping", `{"shipping_reference":"express"}`, 125_00, true},
+		{"a list of shippings", `[{"shipping_reference":"express"}]`, 125_00, true},
+		{"an option without a reference", `{"shipping_option":{"shipping_type":"PICKUP_POINT"}}`, 125_00, true},
+		{"no shipping", ``, 125_00, false},
+		{"null", `null`, 125_00, false},
+		{"an empty object", `{}`, 125_00, false},
+		{"an empty list", ` [] `, 125_00, false},
+		{"an address alone", `{"address":{"city":"Stockholm"},"recipient":{"email":"a@b.example"}}`, 125_00, false},
+		{"an option without a choice", `{"shipping_option":{},"shipping_reference":" "}`, 125_00, false},
+		{"a list in a list", `[[{"shipping_reference":"express"}]]`, 125_00, false},
+		{"what is no JSON", `{"shipping_reference"`, 125_00, false},
+		{"less than was begun", `{"shipping_reference":"express"}`, 1, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			read := &authorization.PaymentRequest{StateContext: authorization.StateContext{Shipping: klarna.RawJSON(tc.shipping)}}
-			if accept, err := flow.AcceptShipping(t.Context(), flow.AmountChange{PaymentRequest: read}); err != nil || accept != tc.want {
+			if accept, err := flow.AcceptShipping(t.Context(), flow.AmountChange{Begun: 118_00, Approved: tc.approved, PaymentRequest: read}); err != nil || accept != tc.want {
 				t.Errorf("%v, %v", accept, err)
 			}
 		})
