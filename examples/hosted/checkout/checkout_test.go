@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/examples/hosted/checkout"
@@ -33,6 +35,8 @@ type stage struct {
 	coordinator *flow.Coordinator
 	url         string
 	browser     *http.Client
+	// later is how far the coordinator's clock is ahead.
+	later atomic.Int64
 }
 
 func newStage(t *testing.T) *stage {
@@ -51,7 +55,8 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(strings.Repeat("s", 32)), flow.WithLogger(quiet)); err != nil {
+	if s.coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(strings.Repeat("s", 32)), flow.WithLogger(quiet),
+		flow.WithClock(func() time.Time { return time.Now().Add(time.Duration(s.later.Load())) })); err != nil {
 		t.Fatal(err)
 	}
 	key := s.klarna.Subscribe(server.URL+"/klarna/webhook", "payment.request.*")
@@ -662,6 +667,10 @@ func TestAnUnclearPaymentOffersNoSecondOne(t *testing.T) {
 	session, path := s.open(order())
 	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"})
 	s.initiate(path)
+	s.later.Store(int64(24 * time.Hour)) // Klarna never decided
+	if _, err := s.coordinator.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, page := range []string{path, path + "/plain"} {
 		if a := s.get(page); !strings.Contains(a.body, "Please do not pay again") || strings.Contains(a.body, "<form") {
 			t.Errorf("%s:\n%s", page, a.body)

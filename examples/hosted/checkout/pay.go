@@ -88,7 +88,12 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 		s.attempt.Add(1)
 		purchase, err = c.beginPurchase(ctx, s, paymentOptionID, token)
 	}
+	_, undecided := errors.AsType[*flow.UndecidedError](err)
 	switch {
+	case undecided:
+		// Recovery asks Klarna again.
+		c.failed(ctx, "Klarna has not decided about a purchase", s, err)
+		return nowhere(http.StatusConflict, string(flow.StateUnknown), notices[flow.StateUnknown])
 	case errors.Is(err, flow.ErrRejected):
 		c.failed(ctx, "Klarna refused a purchase", s, err)
 	case err != nil:

@@ -150,6 +150,22 @@ func (a *alternating) FindPaymentRequest(ctx context.Context, id string) (flow.R
 	return a.next().FindPaymentRequest(ctx, id)
 }
 
+func (a *alternating) FindReference(ctx context.Context, reference string) (flow.Record, error) {
+	return a.next().FindReference(ctx, reference)
+}
+
+func (a *alternating) Setting(ctx context.Context, name string) (string, error) {
+	return a.next().(flow.Guarded).Setting(ctx, name)
+}
+
+func (a *alternating) ChangeSetting(ctx context.Context, name, from, to string) error {
+	return a.next().(flow.Guarded).ChangeSetting(ctx, name, from, to)
+}
+
+func (a *alternating) ListDamaged(ctx context.Context, after string, limit int) ([]flow.Record, error) {
+	return a.next().(flow.DamagedLister).ListDamaged(ctx, after, limit)
+}
+
 func (a *alternating) Update(ctx context.Context, r flow.Record) error {
 	return a.next().Update(ctx, r)
 }
@@ -345,8 +361,8 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB
 		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `there is a table "klarna_purchases_schema", and no table "klarna_purchases"`},
 		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" is not this store's, or tells no version: `},
 		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" is not this store's, or tells no version: `},
-		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" is of version 99, and this program knows no more than version 1`},
-		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" is of version -1, and this program knows no more than version 1`},
+		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" is of version 99, and this program knows no more than version 2`},
+		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" is of version -1, and this program knows no more than version 2`},
 	} {
 		s, db := newStore(t, newDatabase(t))
 		for _, statement := range tc.do {
@@ -455,14 +471,18 @@ func testPrune(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
 	const many = 2500 // more than two batches
+	ends := []flow.State{flow.StateAuthorized, flow.StateDeclined, flow.StateCanceled, flow.StateExpired, flow.StateRejected}
 	for i := range many {
-		create(t, s, flow.Record{ID: strconv.Itoa(i), PaymentRequestID: strconv.Itoa(i)})
+		create(t, s, flow.Record{ID: strconv.Itoa(i), PaymentRequestID: strconv.Itoa(i), State: ends[i%len(ends)]})
 	}
-	create(t, s, flow.Record{ID: "due", DueAt: time.UnixMilli(1).UTC()})
-	create(t, s, flow.Record{ID: "reopened"})
+	create(t, s, flow.Record{ID: "due", State: flow.StateAuthorized, DueAt: time.UnixMilli(1).UTC()})
+	create(t, s, flow.Record{ID: "reopened", State: flow.StateAuthorized})
+	for _, kept := range []flow.State{flow.StateUnknown, flow.StateAwaitingCustomer, flow.StateFinalizing, "OF_TOMORROW"} {
+		create(t, s, flow.Record{ID: string(kept), State: kept})
+	}
 	age(t, db, time.Minute)
-	create(t, s, flow.Record{ID: "young"})
-	if err := s.Update(t.Context(), flow.Record{ID: "reopened", Version: 1, Data: []byte(`{}`)}); err != nil {
+	create(t, s, flow.Record{ID: "young", State: flow.StateAuthorized})
+	if err := s.Update(t.Context(), flow.Record{ID: "reopened", State: flow.StateAuthorized, Version: 1, Data: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
 	prune := func(s *sqlstore.Store, want int64) {
@@ -477,12 +497,12 @@ func testPrune(t *testing.T, newDatabase func(testing.TB) database) {
 	prune(longer, 0)
 	prune(s, many)
 	prune(s, 0)
-	for id, want := range map[string]error{"0": flow.ErrNotFound, "due": nil, "reopened": nil, "young": nil} {
+	for id, want := range map[string]error{"0": flow.ErrNotFound, "due": nil, "reopened": nil, "young": nil, "UNKNOWN": nil, "AWAITING_CUSTOMER": nil, "FINALIZING": nil, "OF_TOMORROW": nil} {
 		if _, err := s.Load(t.Context(), id); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", id, err, want)
 		}
 	}
-	create(t, s, flow.Record{ID: "0", PaymentRequestID: "0"})
+	create(t, s, flow.Record{ID: "0", PaymentRequestID: "0", State: flow.StateAuthorized})
 	shorter, _ := newStore(t, d, sqlstore.WithRetention(25*time.Hour))
 	prune(shorter, 2)
 }
@@ -494,7 +514,7 @@ func testPruneDeletesNothingThatChangesMeanwhile(t *testing.T, newDatabase func(
 	replica, _ := migrated(t, d)
 	const many = 1000
 	for i := range many {
-		create(t, s, flow.Record{ID: strconv.Itoa(i)})
+		create(t, s, flow.Record{ID: strconv.Itoa(i), State: flow.StateAuthorized})
 	}
 	age(t, db, 365*24*time.Hour)
 	var all sync.WaitGroup
@@ -502,7 +522,7 @@ func testPruneDeletesNothingThatChangesMeanwhile(t *testing.T, newDatabase func(
 	for worker := range 4 {
 		all.Go(func() {
 			for i := many - 1 - worker; i >= 0; i -= 4 {
-				err := replica.Update(t.Context(), flow.Record{ID: strconv.Itoa(i), Version: 1, Data: []byte(`{}`)})
+				err := replica.Update(t.Context(), flow.Record{ID: strconv.Itoa(i), State: flow.StateAuthorized, Version: 1, Data: []byte(`{}`)})
 				if kept[i] = err == nil; !kept[i] && !errors.Is(err, flow.ErrNotFound) {
 					t.Errorf("%d: %v", i, err)
 				}
