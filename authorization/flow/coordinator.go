@@ -31,7 +31,7 @@ type Coordinator struct {
 	perSecond    float64
 	limiter      *rate.Limiter
 	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
-	inWork       sync.Map     // the purchases that recovery has in work, by their IDs
+	inWork       sync.Map     // the purchases that recovery has in progress, by their IDs
 	checked      atomic.Bool  // the store is this Coordinator's
 	exclusive    bool
 	now          func() time.Time
@@ -41,8 +41,9 @@ type Coordinator struct {
 // Option configures a Coordinator.
 type Option func(*Coordinator)
 
-// WithOlderSealSecrets opens what was sealed with secrets that New was given before. To rotate: roll out the new one as an older one, then as
-// New's with the former as an older one, and drop that a day later.
+// WithOlderSealSecrets opens what was sealed with secrets that New was given before. To rotate: roll out
+// the new one as an older one, then as New's with the former as an older one, and drop that when no
+// purchase is open that it sealed, three days later. A secret that was dropped is not taken again.
 func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
 	return func(c *Coordinator) { c.olderSecrets = secrets }
 }
@@ -95,16 +96,17 @@ func WithClock(now func() time.Time) Option {
 	return func(c *Coordinator) { c.now = now }
 }
 
-// WithLogger logs what recovery could not do, and reports that failed, at Warn, and purchases that ended in StateUnknown at Error.
-// Without it slog.Default does. No record holds a token or anything of the customer.
+// WithLogger logs what recovery could not do, and reports that failed, at Warn, and purchases that ended
+// in StateUnknown, damaged records and a store that is another's at Error. Each record names the
+// purchase, as do those of the calls that are made for it, under the key "purchase". Without it slog.Default does. No record holds a token or anything of the customer.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *Coordinator) { c.logger = logger }
 }
 
 // New returns a Coordinator of the purchases in store. client is the one of the credentials; each purchase names its account.
 //
-// A repeat after a crash must be the very same call, so until a purchase ends the store holds its first request, customer included,
-// encrypted with a key that is derived from sealSecret: random, at least 32 characters, the same in every replica and after every restart. The Klarna API
+// A repeat after a crash must be the very same call, so until a purchase ends the store holds the
+// bodies of its calls, customer included, encrypted with a key that is derived from sealSecret: random, at least 32 characters, the same in every replica and after every restart. The Klarna API
 // key is not the place to take it from, because that rotates.
 func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options ...Option) (*Coordinator, error) {
 	c := &Coordinator{client: client, store: store, accept: AcceptShipping, perSecond: 20, now: time.Now}

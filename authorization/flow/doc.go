@@ -22,13 +22,19 @@
 //
 // It rests on these assumptions:
 //
-//   - The Store keeps what it said it has stored, and its updates are compare-and-swap. Package storetest checks that.
-//   - Klarna answers a repeat of the same call, with the same idempotency key, with the first answer, for 24 hours. The Coordinator makes the same call
-//     from the same record: references, bytes and keys depend on nothing else.
-//   - Nobody else finalizes or cancels these payment requests with other calls. If somebody does, a cancelation is honoured, and a foreign
-//     finalization ends in StateUnknown, or in StateExpired where it is met only when the 60 minutes are about to end or over.
-//   - The replicas' clocks agree to within five minutes. Beyond that nothing is paid twice, but an approval may be given up too early.
-//   - Recovery runs somewhere. Without it, what a crash interrupts waits for the next webhook, return or repeat.
+//   - The Store keeps what it said it has stored, and its updates are compare-and-swap. Package
+//     storetest checks that.
+//   - Klarna answers a repeat of the same call, with the same idempotency key, with the first answer,
+//     for 24 hours. The bytes and the key of each call are stored before it is made, and a repeat sends
+//     these, whatever the present release would make of the same request.
+//   - Nobody else finalizes or cancels these payment requests with other calls. If somebody does, a
+//     cancelation is honoured, and a foreign finalization ends in StateUnknown, or in StateExpired where
+//     it is met only when the 60 minutes are about to end or over.
+//   - The clocks of the replicas, and Klarna's, differ by less than five minutes. Beyond that nothing is
+//     paid twice, but an approval may be given up too early. No elapsed time is a difference of two
+//     replicas' clocks.
+//   - Recovery runs somewhere. Without it, what a crash interrupts waits for the next webhook, return or
+//     repeat.
 //
 // # The states
 //
@@ -38,22 +44,29 @@
 //	AWAITING_CUSTOMER ──┬─────────────────────────────────→ DECLINED, EXPIRED, CANCELED
 //	  │ approved     ↑  └ abandoned, canceled, other amount
 //	  ↓              │           ↓
-//	FINALIZING       └─────── CANCELING ──────────────────→ CANCELED, EXPIRED, DECLINED, REJECTED, UNKNOWN
-//	  │ └ refused ───────────────↑
-//	  └───────────────────────────────────────────────────→ AUTHORIZED, DECLINED, CANCELED, EXPIRED, UNKNOWN
+//	FINALIZING       └─────── CANCELING ──────────────────→ CANCELED, EXPIRED, DECLINED, UNKNOWN
+//	  └───────────────────────────────────────────────────→ AUTHORIZED, DECLINED, CANCELED, EXPIRED, REJECTED, UNKNOWN
 //
-// AUTHORIZED alone may follow on another final state: should an answer come after all that there is a transaction, it counts.
+// AUTHORIZED may follow on every other final state. Should an answer, an event or a read say after all
+// that a transaction exists, it counts; one of another amount leads to UNKNOWN. A purchase that was
+// REJECTED at once may be begun again with a corrected request.
 //
 // # Errors of calls
 //
-// An error that says not sent is repeated. One of unknown outcome is asked again, with the same key, until Klarna tells, and never becomes a
-// decline or a second attempt; if Klarna does not tell within a day, the purchase ends in StateUnknown. One that says rejected ends
-// the purchase, except for a rate limit, which is waited out. Refused credentials end it only where nothing was authorized yet: what the customer has approved is tried again until
-// the 60 minutes are over, for somebody to mend them.
+// An error that says not sent is repeated. One of unknown outcome is asked again, with the same key,
+// until Klarna answers, and never becomes a decline or a second attempt. So is a result that decides
+// nothing, such as PENDING. If Klarna does not decide within a day, the purchase ends in StateUnknown.
+//
+// A refusal of the first call ends the purchase, except for a rate limit, which is waited out, and a
+// conflict, which is waited out for an hour. What the customer has approved is not ended by any answer
+// to the final call: it is tried again until the 60 minutes are over, for somebody to mend what is
+// wrong, and then ends with what was seen.
 //
 // # At rest
 //
-// A Store holds no session token of a payment request, no customer's URL and nothing of the customer that can be read. What a repeat of an authorize call needs and
-// Klarna would not tell again, the first request and the session token that came with it, is there encrypted: the token until the first call
-// is answered, the request until the purchase ends. See [New].
+// A Store holds no session token of a payment request, no customer's URL and nothing of the customer
+// that can be read. What a repeat of an authorize call needs and Klarna would not say again, the bodies
+// of the calls and the session token of the first, is there encrypted: the token until the first call
+// is answered, the bodies until the purchase ends, and in StateUnknown for a day at most. Nothing is
+// done upon a record that is not what was stored: see [ErrDamaged]. See [New] and [Coordinator.Check].
 package flow

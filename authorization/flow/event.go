@@ -47,12 +47,14 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 	if said.busy {
 		return nil
 	}
-	if err := c.advance(ctx, p, 0); err != nil {
-		return err
+	if said.transactionID != "" {
+		done, err := c.confirm(ctx, p, said.transactionID)
+		if done || err != nil {
+			c.deliver(ctx, p)
+			return err
+		}
 	}
-	if said.transactionID != "" && p.State != StateAuthorized {
-		_, err := c.confirm(ctx, p, said.transactionID)
-		c.deliver(ctx, p)
+	if err := c.advance(ctx, p, 0); err != nil {
 		return err
 	}
 	if said.ended && p.State == StateAwaitingCustomer && p.seen != nil {

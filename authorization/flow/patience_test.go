@@ -205,6 +205,21 @@ func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
 	}
 }
 
+// Klarna still answers the repeat with a conflict.
+func TestAnEventOfATransactionSettlesWhatIsBeingFinalized(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	id := approved(s, r)
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+	s.unknown(s.fails(r))
+	r.meets(finals(answering(409, conflictBody)))
+	if err := r.HandleEvent(t.Context(), s.transactionEvent(id)); err != nil {
+		t.Fatal(err)
+	}
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+}
+
 func TestAnEventOfATransactionCorrectsEveryWrongEnd(t *testing.T) {
 	for _, by := range []string{"payment request", "reference"} {
 		for _, state := range []flow.State{flow.StateUnknown, flow.StateExpired, flow.StateCanceled, flow.StateRejected, flow.StateDeclined} {

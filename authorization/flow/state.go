@@ -22,15 +22,16 @@ const (
 	StateCanceled State = "CANCELED"
 	// StateExpired: the customer did not approve in time, or what was approved was not finalized within Klarna's 60 minutes. No money moved.
 	StateExpired State = "EXPIRED"
-	// StateRejected: Klarna refused the request. No money moved; Status.Reason has the error's code.
+	// StateRejected: Klarna refused the request. No money moved; Status.Reason has the error's code. Where it
+	// was refused at once, the purchase may be begun again with a corrected request.
 	StateRejected State = "REJECTED"
-	// StateUnknown: money may have moved, and Klarna could not be asked, or gave an answer that this version does not understand. A person has to
-	// look into it.
+	// StateUnknown: money may have moved, and Klarna could not be asked, or its answers decided nothing.
+	// Recovery asks again while it can. A person has to look into it.
 	StateUnknown State = "UNKNOWN"
 )
 
-// Final reports whether a purchase in state s has ended. Only StateAuthorized may still follow on another final state: where an approval turns out to have been
-// made after all.
+// Final reports whether a purchase in state s has ended. StateAuthorized may still follow on another
+// final state, where a transaction turns out to exist, or StateUnknown, where that is of another amount.
 func (s State) Final() bool {
 	switch s {
 	case StateBegun, StateAwaitingCustomer, StateFinalizing, StateCanceling:

@@ -118,7 +118,7 @@ func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.Payment
 	approved := p.approved > 0
 	for _, r := range requests {
 		if r.State == "CANCELED" && approved {
-			if !p.canceled && !p.foreign && !p.journey.late && p.approved%2 == 0 {
+			if !p.canceled && !p.foreign && !p.unheard && !p.journey.late && p.approved%2 == 0 {
 				p.wrong("was approved, and canceled for no reason")
 			}
 			approved = false
@@ -166,7 +166,7 @@ func (p *purchase) checkEnd(status *flow.Status, requests []klarnatest.PaymentRe
 	if p.foreign {
 		ends = append(ends, flow.StateUnknown)
 	}
-	if !p.acted {
+	if !p.acted || p.unheard {
 		ends = append(ends, flow.StateCanceled, flow.StateExpired)
 	}
 	if !slices.Contains(ends, status.State) {

@@ -124,7 +124,7 @@ func (s *scene) life() *life {
 		return s.lives[n-1]
 	}
 	n := len(s.lives)
-	l, err := newLife(s.ctx, s.shop, s.store, 1, func(step int, _ string) harm {
+	l, err := newLife(s.ctx, s.shop, s.store, 1, skewOf(n+1), func(step int, _ string) harm {
 		if n < len(s.plan) && s.plan[n].step == step {
 			return s.plan[n].harm
 		}
@@ -154,7 +154,7 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 		purchase: shop.add(fmt.Sprintf("purchase-%d", e.runs), j),
 		shop:     shop, pick: func() Replica { return s.life() }, tries: tries,
 	}
-	bystander, err := newLife(ctx, shop, e.store, 1, func(int, string) harm { return none })
+	bystander, err := newLife(ctx, shop, e.store, 1, 0, func(int, string) harm { return none })
 	if err != nil {
 		return nil, err
 	}

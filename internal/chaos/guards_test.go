@@ -16,21 +16,53 @@ type guard struct{ name, file, is, becomes string }
 
 var guards = []guard{
 	{
-		"the final call has the references of the first", "finalize.go",
-		"answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))",
-		"content.Request.RequestPaymentTransaction.PaymentTransactionReference += c.now().Format(\" 150405.000000000\")\n" +
-			"answer, err := c.authorizations(p).Finalize(ctx, content.Request, approval, klarna.WithIdempotencyKey(p.FinalKey))",
+		"the final call is the one that was stored", "finalize.go",
+		"	if content.FinalBody != \"\" {\n",
+		"	if request, e := content.request(); e == nil {\n" +
+			"request.RequestPaymentTransaction.PaymentTransactionReference += c.now().Format(\" 150405.000000000\")\n" +
+			"call, e := api.PrepareFinalize(request, approval)\nif e != nil {\nreturn nil, e\n}\n" +
+			"call.IdempotencyKey = c.now().Format(\"150405.000000000\")\nreturn call, nil\n}\n" +
+			"	if content.FinalBody != \"\" {\n",
 	},
 	{
-		"the key of the first call depends on nothing but the call", "authorize.go",
-		"klarna.WithSessionToken(content.SessionToken))",
-		"klarna.WithSessionToken(content.SessionToken), klarna.WithIdempotencyKey(c.now().Format(\"150405.000000000\")))",
+		"the key of the first call is the one that was stored", "authorize.go",
+		"IdempotencyKey: content.FirstKey,",
+		"IdempotencyKey: c.now().Format(\"150405.000000000\"),",
 	},
 	{
 		"the first call is repeated as it was stored", "authorize.go",
-		"answer, err := c.authorizations(p).Authorize(ctx, content.Request",
-		"content.Request.SettlementCurrency = c.now().Format(\"150405.000000000\")\n" +
-			"answer, err := c.authorizations(p).Authorize(ctx, content.Request",
+		"Body: klarna.RawJSON(content.first()),",
+		"Body: klarna.RawJSON(content.first()[:len(content.first())-1] + `,\"x\":\"` + c.now().Format(\"150405.000000000\") + `\"}`),",
+	},
+	{
+		"no answer gives an approval up in time", "finalize.go",
+		"case !now.After(over), c.othersCredentials(ctx, p, failure):",
+		"case c.othersCredentials(ctx, p, failure):",
+	},
+	{
+		"conflicts of minutes end no final call", "finalize.go",
+		"	switch {\n	case !now.After(over), ",
+		"	switch {\n	case conflict(failure) && p.Tries > 8:\n		return c.giveUp(ctx, p, StateUnknown, \"\", failure)\n	case !now.After(over), ",
+	},
+	{
+		"a first result that decides nothing is asked for again", "authorize.go",
+		"return c.later(ctx, p, true, undecided(outcome))",
+		"return c.end(ctx, p, StateUnknown, undecided(outcome).Error(), nil)",
+	},
+	{
+		"a final result that decides nothing is asked for again", "finalize.go",
+		"return c.finalizeFailed(ctx, p, true, undecided(outcome))",
+		"return c.end(ctx, p, StateUnknown, undecided(outcome).Error(), nil)",
+	},
+	{
+		"an event during a cancelation is heeded", "cancel.go",
+		"if p.State != StateCanceling || p.Cause != causeAbandoned {",
+		"if true {",
+	},
+	{
+		"what is canceled was read before", "cancel.go",
+		"	case authorization.StateCompleted:\n		if p.Cause == causeAbandoned {",
+		"	case authorization.StateCompleted:\n		if false {",
 	},
 	{
 		"who was overtaken starts anew", "coordinator.go",
@@ -49,8 +81,8 @@ var guards = []guard{
 	},
 	{
 		"a first call of unknown outcome is no decline", "authorize.go",
-		"	if !settled {\n		return c.later(ctx, p, mayHaveRun, failure)",
-		"	if !settled {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
+		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.later(ctx, p, mayHaveRun, failure)",
+		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
 	},
 	{
 		"a final call of unknown outcome is no decline", "finalize.go",
@@ -59,8 +91,8 @@ var guards = []guard{
 	},
 	{
 		"the amount is the one that was approved", "finalize.go",
-		"Finalize(ctx, content.Request, approval, ",
-		"Finalize(ctx, content.Request, authorization.Approval{Amount: p.Amount, Currency: approval.Currency, SessionToken: approval.SessionToken}, ",
+		"	call, err := api.PrepareFinalize(request, approval)\n",
+		"	other := approval\n	other.Amount = p.Amount\n	call, err := api.PrepareFinalize(request, other)\n",
 	},
 	{
 		"the policy is asked about another amount", "inquire.go",

@@ -36,6 +36,15 @@ const (
 	rateLimited
 	conflict
 	unauthorized
+
+	// These are answered on the way, because the double would give them to whoever calls next. refuse
+	// answers a final call once with a 4xx that has a code; storm answers the same call with conflicts for
+	// minutes; undecided and undecidedAfter answer with a result of PENDING.
+	refuse
+	storm
+	undecided
+	undecidedAfter
+
 	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the answer, or half of it, take that long.
 	hold
 	delay
@@ -45,6 +54,7 @@ const (
 var harmNames = [...]string{
 	"none", "death before", "death after", "failure before", "failure after", "stall before", "stall after",
 	"drop before", "truncated answer", "too little content", "too much content", "HTML", "HTML after", "500", "503", "503 after", "429", "409", "401",
+	"4xx with a code", "conflicts for minutes", "PENDING", "PENDING after",
 	"hold", "delay", "stalled answer",
 }
 
@@ -61,6 +71,12 @@ func harms(op string) []harm {
 	if !isNetwork(op) {
 		return all
 	}
+	if op == finalOperation {
+		all = append(all, refuse)
+	}
+	if op == finalOperation || op == "authorization.authorize" {
+		all = append(all, storm, undecided, undecidedAfter)
+	}
 	return append(all, dropBefore, truncate, longLength, shortLength, html, htmlAfter, internalError, unavailable, unavailableAfter, rateLimited, conflict,
 		unauthorized, hold, delay, stallAnswer)
 }
@@ -74,7 +90,7 @@ const (
 
 // fault is the double's part in a harm. It holds calls for that long.
 func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
-	f.Operation = operation
+	f.Operation = atTheDouble(operation)
 	switch h {
 	case failAfter:
 		f.Kind = klarnatest.FaultDropAfter
@@ -120,8 +136,20 @@ func after(d time.Duration) <-chan struct{} {
 	return passed
 }
 
+// finalOperation is an authorize call that finalizes. The double has one operation for both.
+const finalOperation = "authorization.authorize.final"
+
 var networkOperations = []string{
-	"authorization.authorize", "authorization.payment_request.read", "authorization.payment_request.cancel",
+	"authorization.authorize", finalOperation, "authorization.payment_request.read", "authorization.payment_request.cancel",
+	"authorization.transaction.read",
+}
+
+// atTheDouble is the double's name of an operation.
+func atTheDouble(op string) string {
+	if op == finalOperation {
+		return "authorization.authorize"
+	}
+	return op
 }
 
 func isNetwork(op string) bool { return slices.Contains(networkOperations, op) }

@@ -159,6 +159,16 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateExpired},
 	},
 	{
+		name: "approve while the purchase is canceled as abandoned",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) {
+				a.shop.willApproveMeanwhile(a.requestID, a.purchase)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
 		name: "cancel",
 		play: func(ctx context.Context, a *actor) {
 			a.begin(ctx)

@@ -1,9 +1,11 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,7 +46,8 @@ type life struct {
 // sealSecret is the one of all replicas.
 const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
 
-func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, strike func(int, string) harm) (*life, error) {
+// newLife begins a life whose clock is ahead of the world's by skew.
+func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, skew time.Duration, strike func(int, string) harm) (*life, error) {
 	l := &life{shop: shop, next: store, strike: strike}
 	l.ctx, l.end = context.WithCancel(ctx)
 	client, err := klarna.NewClient(shop.Klarna.APIKey,
@@ -56,7 +59,8 @@ func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, st
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	l.Coordinator, err = flow.New(client, recordStore{l}, klarna.NewSecret(sealSecret), flow.WithLogger(quiet),
-		flow.WithReport(l.report), flow.WithAmountPolicy(acceptEven), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter))
+		flow.WithReport(l.report), flow.WithAmountPolicy(acceptEven), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
+		flow.WithClock(func() time.Time { return time.Now().Add(skew) }))
 	if err != nil {
 		return nil, err
 	}
@@ -201,14 +205,25 @@ type network struct{ life *life }
 func (n network) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	op := operationOf(r)
 	err = n.life.step(op, func(h harm) error {
-		if op == "authorization.authorize" {
+		if atTheDouble(op) == "authorization.authorize" {
 			n.life.shop.authorizeCalls.Add(1)
+		}
+		var answered bool
+		if response, answered = n.onTheWay(op, h, r); answered { //nolint:bodyclose // handed on
+			return nil
 		}
 		if fault, ok := h.fault(op, holdFor); ok {
 			n.life.shop.Klarna.Script(fault)
 		}
 		var err error
 		response, err = n.life.shop.Klarna.Transport().RoundTrip(r) //nolint:bodyclose // handed on, or closed below
+		if err == nil && h == undecidedAfter && response.StatusCode == http.StatusOK {
+			_ = response.Body.Close()
+			response = replied(r, http.StatusOK, pendingBody) //nolint:bodyclose // handed on
+		}
+		if err == nil && op == "authorization.payment_request.read" {
+			n.life.hearMeanwhile(r)
+		}
 		return err
 	})
 	if err != nil {
@@ -220,11 +235,81 @@ func (n network) RoundTrip(r *http.Request) (response *http.Response, err error)
 	return response, nil
 }
 
-// operationOf names a call as the double does.
+const pendingBody = `{"payment_transaction_response":{"result":"PENDING"}}`
+
+// onTheWay answers a call before it reaches the double.
+func (n network) onTheWay(op string, h harm, r *http.Request) (response *http.Response, answered bool) {
+	key := r.Header.Get("Klarna-Idempotency-Key")
+	switch {
+	case h == storm:
+		n.life.shop.beginStorm(key)
+	case h == refuse:
+		refusals := []int{http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}
+		return replied(r, refusals[len(r.URL.Path)%len(refusals)], `{"error_code":"VALIDATION_ERROR"}`), true
+	case h == undecided:
+		return replied(r, http.StatusOK, pendingBody), true
+	}
+	if atTheDouble(op) == "authorization.authorize" && n.life.shop.storms(key) {
+		return replied(r, http.StatusConflict, `{"error_code":"RESOURCE_CONFLICT"}`), true
+	}
+	return nil, false
+}
+
+func replied(r *http.Request, status int, body string) *http.Response {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+// hearMeanwhile lets a customer approve right after a purchase that is being canceled was read, and
+// Klarna's event of it arrive, before the call that cancels.
+func (l *life) hearMeanwhile(r *http.Request) {
+	id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	record, err := l.next.FindPaymentRequest(l.ctx, id)
+	if err != nil || record.State != flow.StateCanceling {
+		return
+	}
+	p := l.shop.approvesMeanwhile(id)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	p.approved, p.acted = amountOf(p.id), true
+	p.mu.Unlock()
+	heard := func() error {
+		if _, err := l.shop.Klarna.Approve(id); err != nil {
+			return err
+		}
+		return l.HandleEvent(context.WithoutCancel(l.ctx), &webhook.Event{
+			Metadata: webhook.Metadata{EventID: "meanwhile-" + p.id, EventType: webhook.PaymentRequestCompleted},
+			Payload:  webhook.RawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":"COMPLETED"}`, id)),
+		})
+	}
+	if err := heard(); err != nil || l.isDead() {
+		// Nobody acknowledged it, so the cancelation may go on.
+		p.mu.Lock()
+		p.unheard = true
+		p.mu.Unlock()
+	}
+}
+
+// operationOf names a call as the double does, and a final authorize call as this package does.
 func operationOf(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/payment/authorize"):
+		body, err := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err == nil && r.Header.Get("Klarna-Network-Session-Token") != "" && !bytes.Contains(body, []byte(`"step_up_config"`)) {
+			return finalOperation
+		}
 		return "authorization.authorize"
+	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/payment/transactions/"):
+		return "authorization.transaction.read"
 	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/payment/requests/"):
 		return "authorization.payment_request.read"
 	case r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/payment/requests/"):

@@ -117,7 +117,7 @@ func (h *herd) listen(ctx context.Context) (*http.Server, error) {
 // klarna lets something go wrong with one call of twelve.
 func (h *herd) klarna(w http.ResponseWriter, r *http.Request) {
 	op := operationOf(r)
-	if op == "authorization.authorize" {
+	if atTheDouble(op) == "authorization.authorize" {
 		h.shop.authorizeCalls.Add(1)
 	}
 	if h.dice.roll(12) == 0 {

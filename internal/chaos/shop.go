@@ -31,6 +31,10 @@ type Shop struct {
 
 	mu        sync.Mutex
 	purchases map[string]*purchase
+	// stormy is until when calls with an idempotency key are answered with conflicts. meanwhile are the
+	// purchases, by their payment requests, whose customers approve while they are canceled.
+	stormy    map[string]time.Time
+	meanwhile map[string]*purchase
 
 	// scale is how many times faster than the machine's time the purchases' goes.
 	scale time.Duration
@@ -50,8 +54,9 @@ type purchase struct {
 	token    klarna.Secret
 	// acted: the customer did what the journey has the customer do.
 	acted bool
-	// canceled: the client asked for it; foreign: somebody else meddled with the payment request.
-	canceled, foreign bool
+	// canceled: the client asked for it; foreign: somebody else meddled with the payment request; unheard:
+	// the customer approved while it was canceled, and nobody acknowledged that.
+	canceled, foreign, unheard bool
 	// refused is found out in the end.
 	refused bool
 	// reports are the transitions reported, in order, with repeats.
@@ -69,7 +74,7 @@ type answer struct {
 
 // newShop opens a shop whose replicas get Klarna's webhooks through the postman.
 func newShop(mail *postman, options ...klarnatest.Option) (*Shop, error) {
-	s := &Shop{purchases: map[string]*purchase{}, mail: mail, scale: 1}
+	s := &Shop{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, mail: mail, scale: 1}
 	var err error
 	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(mail))...); err != nil {
 		return nil, err
@@ -87,6 +92,36 @@ func (s *Shop) loseMail() {
 	} {
 		s.Klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: fault, Probability: 0.08})
 	}
+}
+
+// stormFor is how long a storm of conflicts lasts. It is longer than any call runs.
+const stormFor = 6 * time.Minute
+
+func (s *Shop) beginStorm(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stormy[key] = time.Now().Add(stormFor)
+}
+
+func (s *Shop) storms(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Before(s.stormy[key])
+}
+
+func (s *Shop) willApproveMeanwhile(paymentRequestID string, p *purchase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.meanwhile[paymentRequestID] = p
+}
+
+// approvesMeanwhile returns the purchase whose customer approves now, once; nil for none.
+func (s *Shop) approvesMeanwhile(paymentRequestID string) *purchase {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.meanwhile[paymentRequestID]
+	delete(s.meanwhile, paymentRequestID)
+	return p
 }
 
 // add makes a purchase known, before anybody can hear of it.
