@@ -15,8 +15,8 @@ import (
 // which may encode the same request differently. The body holds personal data.
 type Prepared struct {
 	Body klarna.RawJSON
-	// IdempotencyKey is the key of every repeat. Where it is "", it is derived from Reference, the body
-	// and the session token, as that of Authorize is.
+	// IdempotencyKey is the key of every repeat. Where it is "", it is derived from Reference, the
+	// body and the session token, as that of Authorize is.
 	IdempotencyKey string
 	// Reference is the request's payment transaction reference.
 	Reference string
@@ -44,7 +44,8 @@ func (c *Client) PrepareFinalize(first Request, approval Approval, options ...kl
 }
 
 // AuthorizePrepared makes the first authorize call as it was prepared (POST payment/authorize). The
-// session token is not part of p: give klarna.WithSessionToken again. Errors are those of Authorize.
+// session token is not part of p: give klarna.WithSessionToken again. Errors are those of
+// Authorize.
 func (c *Client) AuthorizePrepared(ctx context.Context, p Prepared, options ...klarna.CallOption) (*Authorization, error) {
 	return c.sendPrepared(ctx, "authorization.authorize", p, options)
 }

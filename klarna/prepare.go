@@ -11,9 +11,9 @@ type Prepared struct {
 }
 
 // Prepare checks and encodes a call as Do does, and sends nothing. Store its result before the call
-// is made: a call with Body as its body and WithIdempotencyKey repeats the same bytes under the same
-// key, also from another version of this library, which may encode the same value differently. The
-// error is an [*Error] of OutcomeNotSent.
+// is made: a call with Body as its body and WithIdempotencyKey repeats the same bytes under the
+// same key, also from another version of this library, which may encode the same value differently.
+// The error is an [*Error] of OutcomeNotSent.
 func (c *Client) Prepare(call Call, options ...CallOption) (Prepared, error) {
 	a := &activeCall{client: c, call: call}
 	for _, o := range options {

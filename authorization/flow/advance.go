@@ -102,9 +102,9 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 	}
 }
 
-// end closes a purchase. StateAuthorized always wins: a transaction exists then, whatever was thought
-// before. Any other end holds for the turn in which it was found: what another replica has begun
-// meanwhile may end otherwise.
+// end closes a purchase. StateAuthorized always wins: a transaction exists then, whatever was
+// thought before. Any other end holds for the turn in which it was found: what another replica has
+// begun meanwhile may end otherwise.
 func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -165,8 +165,8 @@ func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, w
 	return why
 }
 
-// pauseAfter is the pause after a failure. What is asked for hours, and cannot run any more, is asked
-// less often.
+// pauseAfter is the pause after a failure. What is asked for hours, and cannot run any more, is
+// asked less often.
 func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 	patient := false
 	switch p.State {
@@ -181,9 +181,9 @@ func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 	return c.backoff(p.Tries)
 }
 
-// answerIn is what Klarna said where it decided nothing: an error's code, or a result that nobody here
-// knows. It is "" for what is no answer of Klarna's, and for a rate limit or a conflict, which say
-// nothing of the call.
+// answerIn is what Klarna said where it decided nothing: an error's code, or a result that nobody
+// here knows. It is "" for what is no answer of Klarna's, and for a rate limit or a conflict, which
+// say nothing of the call.
 func answerIn(err error) string {
 	if u, ok := errors.AsType[*UndecidedError](err); ok {
 		return u.Result
@@ -196,8 +196,8 @@ func answerIn(err error) string {
 	return string(e.Code)
 }
 
-// UndecidedError is the error of an answer that is neither an approval nor a refusal, such as a result
-// of PENDING. Klarna is asked again.
+// UndecidedError is the error of an answer that is neither an approval nor a refusal, such as a
+// result of PENDING. Klarna is asked again.
 type UndecidedError struct {
 	// Result is Klarna's, or UNEXPECTED_ANSWER for an answer of another kind than was asked for.
 	Result string

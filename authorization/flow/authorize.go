@@ -29,8 +29,8 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.later(ctx, p, p.ranBefore, err)
 	}
-	// The bytes and the key of the call are those that were stored before it was made. A seal of the
-	// first form has no key: it is derived from the same bytes, as it was then.
+	// The bytes and the key of the call are those that were stored before it was made. A seal of
+	// the first form has no key: it is derived from the same bytes, as it was then.
 	answer, err := api.AuthorizePrepared(ctx, authorization.Prepared{
 		Body: klarna.RawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
 	}, append(c.callOptions(p), klarna.WithSessionToken(content.SessionToken))...)
@@ -49,8 +49,8 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	}
 }
 
-// tooLateToBegin says when to stop repeating the first call, and how the purchase ends then: soon when
-// no call can have run, and otherwise when Klarna no longer promises the first answer.
+// tooLateToBegin says when to stop repeating the first call, and how the purchase ends then: soon
+// when no call can have run, and otherwise when Klarna no longer promises the first answer.
 func (c *Coordinator) tooLateToBegin(p *purchase) (to State, reason string) {
 	age := c.time().Sub(p.BegunAt)
 	switch {
@@ -143,7 +143,8 @@ func (c *Coordinator) othersPayment(ctx context.Context, p *purchase) error {
 	return c.end(ctx, p, StateUnknown, reasonOthersPayment, nil)
 }
 
-// steppedUp records the payment request. Its URL and its token are not recorded: they can be read again.
+// steppedUp records the payment request. Its URL and its token are not recorded: they can be read
+// again.
 func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
 	var resealed []byte
 	if !content.SessionToken.IsZero() || content.outdated {
@@ -187,8 +188,8 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 	return nil
 }
 
-// newPurchase is a purchase at its beginning, with the lease of its first call. The call is checked and
-// encoded here: what local validation refuses is not recorded, and uses no ID up.
+// newPurchase is a purchase at its beginning, with the lease of its first call. The call is checked
+// and encoded here: what local validation refuses is not recorded, and uses no ID up.
 func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchase, error) {
 	request, err := from.request()
 	if err != nil {
@@ -240,8 +241,8 @@ func referenceKey(account, reference string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// patience is how long a caller waits for another replica that is at the same purchase. It is longer
-// than a lease, so that a caller who repeats what died in the middle gets an answer.
+// patience is how long a caller waits for another replica that is at the same purchase. It is
+// longer than a lease, so that a caller who repeats what died in the middle gets an answer.
 const patience = lease + 5*time.Second
 
 // Begin records a purchase, makes its first authorize call and records the outcome. A repeat, by a
@@ -258,16 +259,16 @@ const patience = lease + 5*time.Second
 // Where another replica is at the purchase, Begin waits for it, for 25 seconds at most or until ctx
 // ends. Give ctx a deadline that fits your page.
 //
-// A request that local validation refuses, or a Purchase that lacks something, is an error without a
-// Status. Nothing was recorded then: correct it and begin again under the same ID. A purchase that
-// Klarna refused at once is in StateRejected, and the error is ErrRejected. Nothing was executed, so it
-// may be begun again under the same ID with a corrected request; a repeat of the refused request is
-// refused as before.
+// A request that local validation refuses, or a Purchase that lacks something, is an error without
+// a Status. Nothing was recorded then: correct it and begin again under the same ID. A purchase
+// that Klarna refused at once is in StateRejected, and the error is ErrRejected. Nothing was
+// executed, so it may be begun again under the same ID with a corrected request; a repeat of the
+// refused request is refused as before.
 //
-// Any other error is not the end of the purchase: it may have been authorized, and recovery goes on with
-// it. Repeat Begin, or call Cancel before the customer is offered another method. With an error of
-// Klarna's, a *klarna.Error, and an *UndecidedError, the Status is there all the same. Other errors are
-// the store's, the context's and ErrOtherPurchase.
+// Any other error is not the end of the purchase: it may have been authorized, and recovery goes on
+// with it. Repeat Begin, or call Cancel before the customer is offered another method. With an
+// error of Klarna's, a *klarna.Error, and an *UndecidedError, the Status is there all the same.
+// Other errors are the store's, the context's and ErrOtherPurchase.
 func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -299,8 +300,8 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	return p.status(), err
 }
 
-// known returns the stored purchase that p repeats, or p itself where the stored one was refused and p
-// corrects it.
+// known returns the stored purchase that p repeats, or p itself where the stored one was refused
+// and p corrects it.
 func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error) {
 	known, err := c.load(ctx, p.ID)
 	if errors.Is(err, ErrNotFound) {
@@ -334,7 +335,8 @@ func (p *purchase) refusedAtOnce() bool {
 	return p.State == StateRejected && p.PaymentRequestID == "" && p.Approved == nil
 }
 
-// correct begins a refused purchase again, with another request. Its transitions go on being counted.
+// correct begins a refused purchase again, with another request. Its transitions go on being
+// counted.
 func (c *Coordinator) correct(ctx context.Context, refused, p *purchase) (*purchase, error) {
 	p.Record.Version, p.stored = refused.Version, refused.stored
 	p.Moves, p.Unreported, p.content.Unknown = refused.Moves+1, refused.Unreported, refused.content.Unknown

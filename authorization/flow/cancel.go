@@ -23,8 +23,8 @@ func (p *purchase) toCanceling(why cause, reason string, now time.Time, reportin
 // cancelWithin bounds the call that cancels. It is not repeated: whoever tries again reads first.
 const cancelWithin = 10 * time.Second
 
-// cancel cancels the payment request. It reads first, because a customer who was thought to have gone
-// may have come back, or even have approved.
+// cancel cancels the payment request. It reads first, because a customer who was thought to have
+// gone may have come back, or even have approved.
 func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
@@ -78,7 +78,8 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 
 var errNotCanceled = errors.New("flow: Klarna has not canceled the payment request")
 
-// canceled records the end of a payment request that was to be canceled, which may have ended otherwise before.
+// canceled records the end of a payment request that was to be canceled, which may have ended
+// otherwise before.
 func (c *Coordinator) canceled(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	to, reason := endOf(read.State), read.StateReason
 	if to == StateCanceled {
@@ -99,8 +100,8 @@ func (c *Coordinator) takeBack(p *purchase) {
 	p.DueAt = c.lookAgain(p, p.seen)
 }
 
-// heed takes back the cancelation of an abandoned purchase because its customer was heard of. Whoever
-// is canceling it stops before the call that cancels, and Klarna is asked again.
+// heed takes back the cancelation of an abandoned purchase because its customer was heard of.
+// Whoever is canceling it stops before the call that cancels, and Klarna is asked again.
 func (c *Coordinator) heed(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		if p.State != StateCanceling || p.Cause != causeAbandoned {
@@ -112,8 +113,8 @@ func (c *Coordinator) heed(ctx context.Context, p *purchase) error {
 	})
 }
 
-// cancelFailed tries again until the payment request, and an approval of it, have surely expired. read
-// is the payment request before the call that cancels; nil where that was not made.
+// cancelFailed tries again until the payment request, and an approval of it, have surely expired.
+// read is the payment request before the call that cancels; nil where that was not made.
 func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *authorization.PaymentRequest, failure error) error {
 	over := c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew))
 	if read != nil && read.State == authorization.StateCompleted && !read.UpdatedAt.IsZero() {
@@ -129,19 +130,19 @@ func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *autho
 	return c.giveUp(ctx, p, StateCanceled, string(p.Cause), failure)
 }
 
-// Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request at
-// Klarna, until the customer's approval is being finalized; from then on it changes nothing. Look at
-// the Status:
+// Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request
+// at Klarna, until the customer's approval is being finalized; from then on it changes nothing.
+// Look at the Status:
 //
 //	StateCanceled    no money moves
 //	StateAuthorized  the payment was made; void it
 //	any other state  it is not known yet; ask again before the customer pays otherwise
 //
-// Where another replica is at the purchase, Cancel waits for it, for 25 seconds at most or until ctx
-// ends. With a *klarna.Error, the Status is there all the same.
+// Where another replica is at the purchase, Cancel waits for it, for 25 seconds at most or until
+// ctx ends. With a *klarna.Error, the Status is there all the same.
 //
-// The error is ErrNotFound for a purchase that does not exist. A Begin that comes later begins it: wait
-// for a Begin that has not returned, or whose store failed and may yet have stored it.
+// The error is ErrNotFound for a purchase that does not exist. A Begin that comes later begins it:
+// wait for a Begin that has not returned, or whose store failed and may yet have stored it.
 func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err

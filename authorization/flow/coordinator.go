@@ -41,9 +41,10 @@ type Coordinator struct {
 // Option configures a Coordinator.
 type Option func(*Coordinator)
 
-// WithOlderSealSecrets opens what was sealed with secrets that New was given before. To rotate: roll out
-// the new one as an older one, then as New's with the former as an older one, and drop that when no
-// purchase is open that it sealed, three days later. A secret that was dropped is not taken again.
+// WithOlderSealSecrets opens what was sealed with secrets that New was given before. To rotate:
+// roll out the new one as an older one, then as New's with the former as an older one, and drop
+// that when no purchase is open that it sealed, three days later. A secret that was dropped is not
+// taken again.
 func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
 	return func(c *Coordinator) { c.olderSecrets = secrets }
 }
@@ -77,16 +78,16 @@ func WithRecoveryRate(perSecond float64) Option {
 
 // WithClients has the client of each call returned by get, for a platform whose merchants have
 // credentials of their own. partnerAccountID is the purchase's; the client is bound to it with
-// ForAccount unless it is "". New's client may be nil then. get is called often, so it should keep its
-// clients. Its error counts as a call that was not made.
+// ForAccount unless it is "". New's client may be nil then. get is called often, so it should keep
+// its clients. Its error counts as a call that was not made.
 func WithClients(get func(ctx context.Context, partnerAccountID string) (*klarna.Client, error)) Option {
 	return func(c *Coordinator) { c.clients = get }
 }
 
 // WithExclusiveWebhook says that no other system creates payment requests whose events come to
-// HandleEvent. One that the customer completed and that the store does not know is then an error, so
-// that Klarna delivers it again: the store may have lost it in a fail-over. By default it is logged at
-// Warn and acknowledged, because such an event may be another system's.
+// HandleEvent. One that the customer completed and that the store does not know is then an error,
+// so that Klarna delivers it again: the store may have lost it in a fail-over. By default it is
+// logged at Warn and acknowledged, because such an event may be another system's.
 func WithExclusiveWebhook() Option {
 	return func(c *Coordinator) { c.exclusive = true }
 }
@@ -96,9 +97,10 @@ func WithClock(now func() time.Time) Option {
 	return func(c *Coordinator) { c.now = now }
 }
 
-// WithLogger logs what recovery could not do, and reports that failed, at Warn, and purchases that ended
-// in StateUnknown, damaged records and a store that is another's at Error. Each record names the
-// purchase, as do those of the calls that are made for it, under the key "purchase". Without it slog.Default does. No record holds a token or anything of the customer.
+// WithLogger logs what recovery could not do, and reports that failed, at Warn, and purchases that
+// ended in StateUnknown, damaged records and a store that is another's at Error. Each record names
+// the purchase, as do those of the calls that are made for it, under the key "purchase". Without it
+// slog.Default does. No record holds a token or anything of the customer.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *Coordinator) { c.logger = logger }
 }
@@ -106,7 +108,8 @@ func WithLogger(logger *slog.Logger) Option {
 // New returns a Coordinator of the purchases in store. client is the one of the credentials; each purchase names its account.
 //
 // A repeat after a crash must be the very same call, so until a purchase ends the store holds the
-// bodies of its calls, customer included, encrypted with a key that is derived from sealSecret: random, at least 32 characters, the same in every replica and after every restart. The Klarna API
+// bodies of its calls, customer included, encrypted with a key that is derived from sealSecret:
+// random, at least 32 characters, the same in every replica and after every restart. The Klarna API
 // key is not the place to take it from, because that rotates.
 func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options ...Option) (*Coordinator, error) {
 	c := &Coordinator{client: client, store: store, accept: AcceptShipping, perSecond: 20, now: time.Now}
@@ -168,12 +171,13 @@ func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
 	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID))}
 }
 
-// othersCredentialsFor is how long a refusal of credentials other than the purchase's own ends nothing.
+// othersCredentialsFor is how long a refusal of credentials other than the purchase's own ends
+// nothing.
 const othersCredentialsFor = 96 * time.Hour
 
-// othersCredentials reports that Klarna refused a call as it refuses credentials that a purchase was
-// not begun with. It says nothing of the purchase: a Coordinator that has the right ones may share the
-// store.
+// othersCredentials reports that Klarna refused a call as it refuses credentials that a purchase
+// was not begun with. It says nothing of the purchase: a Coordinator that has the right ones may
+// share the store.
 func (c *Coordinator) othersCredentials(ctx context.Context, p *purchase, failure error) bool {
 	e, ok := errors.AsType[*klarna.Error](failure)
 	if !ok || p.Credentials == "" || c.time().After(p.BegunAt.Add(othersCredentialsFor)) {

@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// damagedPause is how long recovery leaves a damaged record alone. It is short while what the customer
-	// approved can be finalized: another replica may have the secret that this one lacks.
+	// damagedPause is how long recovery leaves a damaged record alone. It is short while what the
+	// customer approved can be finalized: another replica may have the secret that this one lacks.
 	damagedPause     = 15 * time.Minute
 	damagedPauseSoon = time.Minute
 	damagedSoon      = finalizeWithin + 2*clockSkew
-	// damagedFor is how long recovery looks at a damaged record: as long as Klarna knows the keys of its
-	// calls.
+	// damagedFor is how long recovery looks at a damaged record: as long as Klarna knows the keys
+	// of its calls.
 	damagedFor = 25 * time.Hour
 )
 
@@ -27,9 +27,9 @@ func (c *Coordinator) intact(p *purchase) error {
 	return err
 }
 
-// damaged puts off a record that nothing can be done upon, and leaves its data as it is, for a person
-// to see and to mend. A day later nothing that it was made for can be done any more: it is due no
-// longer, and what was sealed of the customer goes. It returns why.
+// damaged puts off a record that nothing can be done upon, and leaves its data as it is, for a
+// person to see and to mend. A day later nothing that it was made for can be done any more: it is
+// due no longer, and what was sealed of the customer goes. It returns why.
 func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -63,10 +63,10 @@ type DamagedPurchase struct {
 	GivenUp bool
 }
 
-// Damaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit of them,
-// ordered by ID, those after the given ID; "" begins at the first. The purchase of a record that was
-// mended leaves the list with its next change. The error is errors.ErrUnsupported where the Store is no
-// DamagedLister.
+// Damaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit of
+// them, ordered by ID, those after the given ID; "" begins at the first. The purchase of a record
+// that was mended leaves the list with its next change. The error is errors.ErrUnsupported where
+// the Store is no DamagedLister.
 func (c *Coordinator) Damaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
 	store, ok := c.store.(DamagedLister)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/strictjson"
 )
 
-// mayDiffer are the members of a request in which a repeat of Begin may differ from the first: those
-// that hold time stamps and tokens, and what is known of the customer.
+// mayDiffer are the members of a request in which a repeat of Begin may differ from the first:
+// those that hold time stamps and tokens, and what is known of the customer.
 var mayDiffer = []string{
 	"klarna_network_data",
 	"interoperability_data",
@@ -22,7 +22,8 @@ var mayDiffer = []string{
 	"step_up_config.customer_interaction_config.interaction_expiry",
 }
 
-// comparable is what a repeat of a request must have in common with it, whatever release encoded it.
+// comparable is what a repeat of a request must have in common with it, whatever release encoded
+// it.
 func comparable(body string) (map[string]any, error) {
 	var members map[string]any
 	if err := strictjson.Unmarshal([]byte(body), &members); err != nil {
@@ -39,8 +40,8 @@ func comparable(body string) (map[string]any, error) {
 	return members, nil
 }
 
-// digest tells a request from others. It is keyed with a seal secret: a plain hash would let whoever
-// reads the store try out names and addresses.
+// digest tells a request from others. It is keyed with a seal secret: a plain hash would let
+// whoever reads the store try out names and addresses.
 func (s *seals) digest(root []byte, p *purchase, body string) (string, error) {
 	members, err := comparable(body)
 	if err != nil {
@@ -59,8 +60,8 @@ func (s *seals) digest(root []byte, p *purchase, body string) (string, error) {
 	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
 }
 
-// sameRequest compares a request with the one that a purchase was begun with. One that was digested with
-// a secret that is gone counts as the same.
+// sameRequest compares a request with the one that a purchase was begun with. One that was digested
+// with a secret that is gone counts as the same.
 func (s *seals) sameRequest(p *purchase, body string) (bool, error) {
 	secret, digest, ok := strings.Cut(p.Digest, ":")
 	if !ok {

@@ -6,7 +6,8 @@
 //	status, err := coordinator.Begin(ctx, flow.Purchase{ID: "order-1", PartnerAccountID: account, Request: first})
 //	// send the customer to status.PaymentRequestURL
 //
-// Then the webhook, the customer's return and the recovery loop race, on any replica, and lead to the same end:
+// Then the webhook, the customer's return and the recovery loop race, on any replica, and lead to
+// the same end:
 //
 //	handler, err := webhook.NewHandler(verifier, coordinator.HandleEvent)
 //	…
@@ -47,26 +48,28 @@
 //	FINALIZING       └─────── CANCELING ──────────────────→ CANCELED, EXPIRED, DECLINED, UNKNOWN
 //	  └───────────────────────────────────────────────────→ AUTHORIZED, DECLINED, CANCELED, EXPIRED, REJECTED, UNKNOWN
 //
-// AUTHORIZED may follow on every other final state. Should an answer, an event or a read say after all
-// that a transaction exists, it counts; one of another amount leads to UNKNOWN. A purchase that was
-// REJECTED at once may be begun again with a corrected request.
+// AUTHORIZED may follow on every other final state. Should an answer, an event or a read say after
+// all that a transaction exists, it counts; one of another amount leads to UNKNOWN. A purchase that
+// was REJECTED at once may be begun again with a corrected request.
 //
 // # Errors of calls
 //
-// An error that says not sent is repeated. One of unknown outcome is asked again, with the same key,
-// until Klarna answers, and never becomes a decline or a second attempt. So is a result that decides
-// nothing, such as PENDING. If Klarna does not decide within a day, the purchase ends in StateUnknown.
+// An error that says not sent is repeated. One of unknown outcome is asked again, with the same
+// key, until Klarna answers, and never becomes a decline or a second attempt. So is a result that
+// decides nothing, such as PENDING. If Klarna does not decide within a day, the purchase ends in
+// StateUnknown.
 //
-// A refusal of the first call ends the purchase, except for a rate limit, which is waited out, and a
-// conflict, which is waited out for an hour. What the customer has approved is not ended by any answer
-// to the final call: it is tried again until the 60 minutes are over, for somebody to mend what is
-// wrong, and then ends with what was seen.
+// A refusal of the first call ends the purchase, except for a rate limit, which is waited out, and
+// a conflict, which is waited out for an hour. What the customer has approved is not ended by any
+// answer to the final call: it is tried again until the 60 minutes are over, for somebody to mend
+// what is wrong, and then ends with what was seen.
 //
 // # At rest
 //
-// A Store holds no session token of a payment request, no customer's URL and nothing of the customer
-// that can be read. What a repeat of an authorize call needs and Klarna would not say again, the bodies
-// of the calls and the session token of the first, is there encrypted: the token until the first call
-// is answered, the bodies until the purchase ends, and in StateUnknown for a day at most. Nothing is
-// done upon a record that is not what was stored: see [ErrDamaged]. See [New] and [Coordinator.Check].
+// A Store holds no session token of a payment request, no customer's URL and nothing of the
+// customer that can be read. What a repeat of an authorize call needs and Klarna would not say
+// again, the bodies of the calls and the session token of the first, is there encrypted: the token
+// until the first call is answered, the bodies until the purchase ends, and in StateUnknown for a
+// day at most. Nothing is done upon a record that is not what was stored: see [ErrDamaged]. See
+// [New] and [Coordinator.Check].
 package flow

@@ -11,16 +11,17 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// HandleEvent takes Klarna's webhooks: it is a webhook.Receiver. An event is a reason to ask Klarna, so
-// duplicates, late events and those out of order change nothing, and need not be filtered out before.
+// HandleEvent takes Klarna's webhooks: it is a webhook.Receiver. An event is a reason to ask
+// Klarna, so duplicates, late events and those out of order change nothing, and need not be
+// filtered out before.
 //
-// An event of a transaction settles its purchase, whatever was thought before: HandleEvent reads the
-// transaction from Klarna, and a purchase that ended otherwise becomes StateAuthorized. It finds the
-// purchase by the payment request, or by the transaction's reference.
+// An event of a transaction settles its purchase, whatever was thought before: HandleEvent reads
+// the transaction from Klarna, and a purchase that ended otherwise becomes StateAuthorized. It
+// finds the purchase by the payment request, or by the transaction's reference.
 //
-// Events of other kinds, and of payment requests that are no purchase's, are none of its business: it
-// returns nil. A payment request that the customer completed, and that the store does not know, is
-// logged at Warn; see [WithExclusiveWebhook].
+// Events of other kinds, and of payment requests that are no purchase's, are none of its business:
+// it returns nil. A payment request that the customer completed, and that the store does not know,
+// is logged at Warn; see [WithExclusiveWebhook].
 //
 // An error makes Klarna deliver again. Recovery goes on with the purchase also without that.
 func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) error {
@@ -138,9 +139,10 @@ func (c *Coordinator) strange(ctx context.Context, s *said) error {
 	return nil
 }
 
-// HandleReturn is for the page that Klarna sends the customer back to. It does not believe the browser:
-// it asks Klarna, and finalizes what was approved. Where another replica is at the purchase, it waits
-// for it, for 25 seconds at most or until ctx ends, so that the page can say what became of it.
+// HandleReturn is for the page that Klarna sends the customer back to. It does not believe the
+// browser: it asks Klarna, and finalizes what was approved. Where another replica is at the
+// purchase, it waits for it, for 25 seconds at most or until ctx ends, so that the page can say
+// what became of it.
 //
 //	StateAuthorized        the confirmation
 //	StateAwaitingCustomer  not paid: the customer left, and may go to PaymentRequestURL again; before another method is offered, Cancel
@@ -148,8 +150,8 @@ func (c *Coordinator) strange(ctx context.Context, s *said) error {
 //	StateUnknown           nobody knows: ask for no other payment
 //
 // The error is ErrNotFound for a purchase that does not exist. With a *klarna.Error, an
-// *UndecidedError, and the context's error where that ended while it waited, the Status is there all
-// the same: a page that shows an error then would show it to a customer who may have paid.
+// *UndecidedError, and the context's error where that ended while it waited, the Status is there
+// all the same: a page that shows an error then would show it to a customer who may have paid.
 func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -168,8 +170,8 @@ func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, err
 	return p.status(), err
 }
 
-// Status returns how a purchase stands in the store, without asking Klarna. The error is ErrNotFound
-// for a purchase that does not exist.
+// Status returns how a purchase stands in the store, without asking Klarna. The error is
+// ErrNotFound for a purchase that does not exist.
 func (c *Coordinator) Status(ctx context.Context, id string) (*Status, error) {
 	p, err := c.load(ctx, id)
 	if err != nil {

@@ -78,8 +78,8 @@ func (c *Coordinator) finalCall(ctx context.Context, p *purchase, api *authoriza
 			Body: klarna.RawJSON(content.FinalBody), IdempotencyKey: p.FinalKey, Reference: p.content.Reference,
 		}, nil
 	}
-	// An older release recorded the key alone. Should it have encoded the call otherwise, Klarna refuses
-	// this one for its key.
+	// An older release recorded the key alone. Should it have encoded the call otherwise, Klarna
+	// refuses this one for its key.
 	call, err := c.makeFinalCall(p, api, content, approval)
 	if err != nil {
 		return nil, err
@@ -107,9 +107,9 @@ var (
 	errAmountMoved = errors.New("flow: a payment request that was completed has another amount")
 )
 
-// finalizeFailed repeats the final call. Whatever the answers are, it does so until Klarna's 60 minutes
-// are surely over; then it gives up with what is known. It compares this replica's clock with the end
-// of the 60 minutes, and never with a time that another replica noted.
+// finalizeFailed repeats the final call. Whatever the answers are, it does so until Klarna's 60
+// minutes are surely over; then it gives up with what is known. It compares this replica's clock
+// with the end of the 60 minutes, and never with a time that another replica noted.
 func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRun bool, failure error) error {
 	now, over := c.time(), p.FinalizeBy.Add(clockSkew)
 	seen := p.Seen
@@ -121,8 +121,8 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 	case conflict(failure) && !now.After(over.Add(conflictPatience)):
 		// A call that began in time may still run.
 	case conflict(failure) && !p.otherCall && !p.Conflicted:
-		// Each repeat was the same call as every call before it. Had one run, this one would have been
-		// answered with its answer. So none has, and none can any more.
+		// Each repeat was the same call as every call before it. Had one run, this one would have
+		// been answered with its answer. So none has, and none can any more.
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
 	case conflict(failure):
 		// Somebody else may have finalized what the customer approved.

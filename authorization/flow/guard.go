@@ -18,8 +18,8 @@ type Guarded interface {
 	// Setting returns the value of a name, "" where none was set.
 	Setting(ctx context.Context, name string) (string, error)
 	// ChangeSetting sets the value of a name if it still is the one given, "" for none. It returns
-	// ErrChanged, and changes nothing, where it is another. A name has up to 64 bytes, a value up to
-	// 1024, both of printable ASCII.
+	// ErrChanged, and changes nothing, where it is another. A name has up to 64 bytes, a value up
+	// to 1024, both of printable ASCII.
 	ChangeSetting(ctx context.Context, name, from, to string) error
 }
 
@@ -29,12 +29,13 @@ const (
 	settingEnvironment = "environment"
 )
 
-// ErrOthersStore is the error of a Coordinator that was given another seal secret than the purchases
-// in its store were sealed with, or an API key of Klarna's other environment. It does nothing then.
+// ErrOthersStore is the error of a Coordinator that was given another seal secret than the
+// purchases in its store were sealed with, or an API key of Klarna's other environment. It does
+// nothing then.
 var ErrOthersStore = errors.New("flow: the store belongs to another seal secret or environment")
 
-// Check reports whether the store is this Coordinator's: that its purchases are sealed with one of its
-// secrets, and belong to the environment of its API key. The first use of a store makes it the
+// Check reports whether the store is this Coordinator's: that its purchases are sealed with one of
+// its secrets, and belong to the environment of its API key. The first use of a store makes it the
 // Coordinator's. Call Check at start. The other methods do, too, until it has succeeded once.
 //
 // The error is ErrOthersStore, or the store's own. A Store that is not Guarded is not checked.
@@ -80,9 +81,9 @@ func (c *Coordinator) settle(ctx context.Context, store Guarded, name string, ne
 	return fmt.Errorf("flow: check the store: %w", ErrChanged)
 }
 
-// sealsSetting is a list of the secrets' fingerprints, that of the newest last. Whoever knows the newest
-// may add a newer one. So a rotation as WithOlderSealSecrets describes it passes, and a replica that was
-// left behind, or was given a wrong secret, does not.
+// sealsSetting is a list of the secrets' fingerprints, that of the newest last. Whoever knows the
+// newest may add a newer one. So a rotation as WithOlderSealSecrets describes it passes, and a
+// replica that was left behind, or was given a wrong secret, does not.
 func (c *Coordinator) sealsSetting(now string) (string, error) {
 	mine := c.seals.fingerprints()
 	known := strings.Fields(now)

@@ -38,14 +38,14 @@ func (a *AmountChange) describe() string {
 type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
 
 // AcceptShipping accepts an amount that is higher than what was begun where the customer chose a
-// shipping option at Klarna, which an address alone is not. It refuses any other amount, and nothing
-// below what was begun.
+// shipping option at Klarna, which an address alone is not. It refuses any other amount, and
+// nothing below what was begun.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
 	return change.Approved >= change.Begun && choseShipping(change.PaymentRequest.StateContext.Shipping), nil
 }
 
-// choseShipping reports that a shipping, or one of a list, names an option: by its reference, or by its
-// type or carrier.
+// choseShipping reports that a shipping, or one of a list, names an option: by its reference, or by
+// its type or carrier.
 func choseShipping(shipping []byte) bool {
 	shipping = bytes.TrimSpace(shipping)
 	if len(shipping) > 0 && shipping[0] == '[' {

@@ -16,25 +16,27 @@ import (
 
 // Purchase is what a customer is about to pay.
 type Purchase struct {
-	// ID is the caller's, the same for every repeat of Begin: 1 to 255 bytes without control characters.
+	// ID is the caller's, the same for every repeat of Begin: 1 to 255 bytes without control
+	// characters.
 	//
-	// IDs are unique among all accounts: two merchants' purchases must not share one. Where merchants
-	// choose their order numbers themselves, make the ID of the account and the number. Begin refuses an
-	// ID that is another account's with ErrOtherPurchase.
+	// IDs are unique among all accounts: two merchants' purchases must not share one. Where
+	// merchants choose their order numbers themselves, make the ID of the account and the number.
+	// Begin refuses an ID that is another account's with ErrOtherPurchase.
 	//
 	// A customer who tries again after a decline is another purchase, with another ID.
 	ID string
 	// PartnerAccountID is the account that an Acquiring Partner acts for; "" for a Partner with credentials of its own.
 	PartnerAccountID string
-	// Request is the first authorize call. It asks for a payment of at least 1, and for no customer token,
-	// which nobody would be handed.
+	// Request is the first authorize call. It asks for a payment of at least 1, and for no customer
+	// token, which nobody would be handed.
 	//
 	// References that it lacks become the ID. A payment_transaction_reference of your own is one
-	// purchase's: Begin refuses one that another purchase of the account has, with ErrOtherPurchase.
+	// purchase's: Begin refuses one that another purchase of the account has, with
+	// ErrOtherPurchase.
 	//
 	// A repeat may differ in the session token, klarna_network_data, interoperability_data,
-	// supplementary_purchase_data.customer and the expiry in step_up_config; the first one counts. Where
-	// it differs in anything else, Begin refuses it with ErrOtherPurchase.
+	// supplementary_purchase_data.customer and the expiry in step_up_config; the first one counts.
+	// Where it differs in anything else, Begin refuses it with ErrOtherPurchase.
 	Request authorization.Request
 	// SessionToken is the token that the Partner's front end sent, if any.
 	SessionToken klarna.Secret
@@ -83,8 +85,9 @@ func (p *Purchase) describe() string { return fmt.Sprintf("flow.Purchase{%s}", p
 // purchase's. The error names what differs.
 var ErrOtherPurchase = errors.New("flow: there is another purchase of this ID or reference")
 
-// ErrRejected is the error of a purchase that Klarna refused: it is in StateRejected. The error names
-// the parameters that Klarna named. Where this call met the refusal, the *klarna.Error is in the chain.
+// ErrRejected is the error of a purchase that Klarna refused: it is in StateRejected. The error
+// names the parameters that Klarna named. Where this call met the refusal, the *klarna.Error is in
+// the chain.
 var ErrRejected = errors.New("flow: Klarna refused the purchase")
 
 // request returns the first authorize call, with the references it lacks.

@@ -54,8 +54,8 @@ type content struct {
 	MayHaveRun bool `json:"may_have_run,omitzero"`
 	// Tries counts failures in a row.
 	Tries int `json:"tries,omitzero"`
-	// Seen is the last answer of Klarna's to the present call that decided nothing: an error's code, or
-	// a result that nobody here knows.
+	// Seen is the last answer of Klarna's to the present call that decided nothing: an error's
+	// code, or a result that nobody here knows.
 	Seen string `json:"last_answer,omitzero"`
 	// Refused are the parameters that Klarna refused, by their paths.
 	Refused string `json:"refused_parameters,omitzero"`
@@ -68,7 +68,8 @@ type content struct {
 	Digest string `json:"request_digest,omitzero"`
 	// Cause is why the purchase is to be canceled.
 	Cause cause `json:"cancel_cause,omitzero"`
-	// Moves counts the changes of State; Unreported are those that the caller has not confirmed, in order.
+	// Moves counts the changes of State; Unreported are those that the caller has not confirmed, in
+	// order.
 	Moves      int    `json:"moves,omitzero"`
 	Unreported []move `json:"unreported,omitzero"`
 
@@ -183,8 +184,8 @@ func (p *purchase) resolvable() bool {
 // keyEnds is when Klarna may forget the final call's idempotency key.
 func (p *purchase) keyEnds() time.Time { return p.FinalizeBy.Add(idempotent - finalizeWithin) }
 
-// nextLook is when recovery looks at a purchase that has ended: never, or, while Klarna can still say
-// what became of it, after as long as it has been so, and at least once an hour.
+// nextLook is when recovery looks at a purchase that has ended: never, or, while Klarna can still
+// say what became of it, after as long as it has been so, and at least once an hour.
 func (p *purchase) nextLook(now time.Time) time.Time {
 	if !p.resolvable() {
 		return time.Time{}

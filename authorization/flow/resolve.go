@@ -10,9 +10,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// resolve asks again what became of a purchase whose outcome is unknown. Klarna's 60 minutes are over,
-// so the final call executes nothing any more: under its key it is answered as it was before. When
-// Klarna may have forgotten the key, the seal goes and the rest is for a person.
+// resolve asks again what became of a purchase whose outcome is unknown. Klarna's 60 minutes are
+// over, so the final call executes nothing any more: under its key it is answered as it was before.
+// When Klarna may have forgotten the key, the seal goes and the rest is for a person.
 func (c *Coordinator) resolve(ctx context.Context, p *purchase) error {
 	var failure error
 	if !c.time().After(p.keyEnds()) {
@@ -74,8 +74,8 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	return nil
 }
 
-// transactionOf records the transaction that a payment request names, where it names one. It reports
-// whether the purchase is settled by that.
+// transactionOf records the transaction that a payment request names, where it names one. It
+// reports whether the purchase is settled by that.
 func (c *Coordinator) transactionOf(ctx context.Context, p *purchase, read *authorization.PaymentRequest) (done bool, err error) {
 	var id string
 	if raw, ok := read.Unknown["payment_transaction_id"]; !ok || strictjson.Unmarshal(raw, &id) != nil || id == "" {

@@ -96,7 +96,8 @@ const (
 	secondForm = "klarna-go flow seal 2 "
 )
 
-// seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for another's.
+// seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for
+// another's.
 func (s *seals) seal(p *purchase, content *sealed) ([]byte, error) {
 	if content.FirstBody == "" {
 		content.FirstBody, content.Request = string(content.Request), nil
@@ -113,8 +114,8 @@ func (s *seals) seal(p *purchase, content *sealed) ([]byte, error) {
 }
 
 // ErrDamaged is the error of a purchase whose record cannot be read, or is not the one that was
-// stored: its data was changed or exchanged, or it is sealed with a secret that this Coordinator was
-// not given. Nothing is done upon such a record. See [Coordinator.Damaged].
+// stored: its data was changed or exchanged, or it is sealed with a secret that this Coordinator
+// was not given. Nothing is done upon such a record. See [Coordinator.Damaged].
 var ErrDamaged = errors.New("flow: the record is damaged, or sealed with another secret")
 
 // open returns what is sealed, and checks that it belongs to this purchase.

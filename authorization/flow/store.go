@@ -39,20 +39,22 @@ type Record struct {
 	// PaymentRequestID finds the record, too. It is "" before there is one, and then set once; no two records share one. Where
 	// Klarna asked for none, because it was paid at once, it is the payment transaction's.
 	PaymentRequestID string
-	// Reference finds the record, too. It is made of the purchase's account and reference, so that a
-	// reference of an account is one purchase's: no two records share one. It is "" in records of older
-	// releases.
+	// Reference finds the record, too. It is made of the purchase's account and reference, so that
+	// a reference of an account is one purchase's: no two records share one. It is "" in records of
+	// older releases.
 	Reference string
 	// State is the purchase's, for whoever looks into the store: a Store need not read it.
 	State State
-	// DueAt is when recovery is to look at the record, in UTC, in whole milliseconds; zero when never again.
+	// DueAt is when recovery is to look at the record, in UTC, in whole milliseconds; zero when
+	// never again.
 	DueAt time.Time
 	// DamagedAt is when the record was first found damaged, in UTC, in whole milliseconds; zero for
 	// one that is not. A Store can list these: see [DamagedLister].
 	DamagedAt time.Time
 	// Version counts the record's changes, from 1.
 	Version int64
-	// Data is the purchase, in JSON, a few hundred bytes. It holds no token and nothing of the customer.
+	// Data is the purchase, in JSON, a few hundred bytes. It holds no token and nothing of the
+	// customer.
 	Data []byte
 	// Sealed is what a repeat of an authorize call needs, encrypted: at most a few hundred kilobytes, usually a few. It is empty once the purchase has
 	// ended, and in StateUnknown once Klarna can no longer be asked.
@@ -63,7 +65,8 @@ type Record struct {
 var (
 	// ErrExists reports that a record of this ID, payment request or reference exists.
 	ErrExists = errors.New("flow: the record exists")
-	// ErrNotFound reports that no such record exists, and, from a Coordinator's methods, no such purchase.
+	// ErrNotFound reports that no such record exists, and, from a Coordinator's methods, no such
+	// purchase.
 	ErrNotFound = errors.New("flow: not found")
 	// ErrChanged is the error of updating a record that somebody else has changed.
 	ErrChanged = errors.New("flow: the record was changed by somebody else")
@@ -72,7 +75,7 @@ var (
 // DamagedLister is a Store that lists records which were found damaged. The stores of this module
 // implement it.
 type DamagedLister interface {
-	// ListDamaged returns up to limit records whose DamagedAt is set, ordered by ID, those after the
-	// given ID; "" begins at the first.
+	// ListDamaged returns up to limit records whose DamagedAt is set, ordered by ID, those after
+	// the given ID; "" begins at the first.
 	ListDamaged(ctx context.Context, after string, limit int) ([]Record, error)
 }

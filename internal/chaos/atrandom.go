@@ -146,7 +146,8 @@ func (f *fleet) pick() Replica {
 	return f.slots[first].life()
 }
 
-// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise.
+// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise. Authorize calls
+// meet more of what Klarna may answer.
 func (f *fleet) strike(_ int, op string) harm {
 	if f.calm.Load() {
 		return none
@@ -163,6 +164,10 @@ func (f *fleet) strike(_ int, op string) harm {
 	case n < 12:
 		all := harms(op)
 		return all[f.dice.roll(len(all))]
+	case n < 24 && op == finalOperation:
+		return []harm{refuse, storm, undecided, undecidedAfter}[f.dice.roll(4)]
+	case n < 20 && op == "authorization.authorize":
+		return []harm{storm, undecided, undecidedAfter}[f.dice.roll(3)]
 	}
 	return none
 }

@@ -19,7 +19,8 @@ const (
 	// failBefore makes the step fail without having happened, failAfter after it has: at Klarna, a connection that is refused and one that is cut.
 	failBefore
 	failAfter
-	// stallBefore and stallAfter let the life sleep through its lease and wake up in a world that has gone on.
+	// stallBefore and stallAfter let the life sleep through its lease and wake up in a world that
+	// has gone on.
 	stallBefore
 	stallAfter
 
@@ -37,9 +38,9 @@ const (
 	conflict
 	unauthorized
 
-	// These are answered on the way, because the double would give them to whoever calls next. refuse
-	// answers a final call once with a 4xx that has a code; storm answers the same call with conflicts for
-	// minutes; undecided and undecidedAfter answer with a result of PENDING.
+	// These are answered on the way, because the double would give them to whoever calls next.
+	// refuse answers a final call once with a 4xx that has a code; storm answers the same call with
+	// conflicts for minutes; undecided and undecidedAfter answer with a result of PENDING.
 	refuse
 	storm
 	undecided

@@ -31,8 +31,8 @@ type Shop struct {
 
 	mu        sync.Mutex
 	purchases map[string]*purchase
-	// stormy is until when calls with an idempotency key are answered with conflicts. meanwhile are the
-	// purchases, by their payment requests, whose customers approve while they are canceled.
+	// stormy is until when calls with an idempotency key are answered with conflicts. meanwhile are
+	// the purchases, by their payment requests, whose customers approve while they are canceled.
 	stormy    map[string]time.Time
 	meanwhile map[string]*purchase
 
@@ -54,8 +54,8 @@ type purchase struct {
 	token    klarna.Secret
 	// acted: the customer did what the journey has the customer do.
 	acted bool
-	// canceled: the client asked for it; foreign: somebody else meddled with the payment request; unheard:
-	// the customer approved while it was canceled, and nobody acknowledged that.
+	// canceled: the client asked for it; foreign: somebody else meddled with the payment request;
+	// unheard: the customer approved while it was canceled, and nobody acknowledged that.
 	canceled, foreign, unheard bool
 	// refused is found out in the end.
 	refused bool
