@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -143,7 +144,8 @@ func TestASealSecretIsRotatedWhilePurchasesAreOpen(t *testing.T) {
 	before := s.replica()
 	during := s.sealing(sealSecret, nextSecret)
 	after := s.sealing(nextSecret, "of-long-ago-0123456789abcdef-0123456789abcdef", sealSecret)
-	for id, replicas := range map[string][2]*replica{"rolling out": {before, during}, "rolled out": {during, after}, "still the old one": {after, during}} {
+	for id, replicas := range [][2]*replica{{before, during}, {during, after}, {after, during}} {
+		id := fmt.Sprint("order-", id+10)
 		s.approve(s.stepUp(replicas[0], id).PaymentRequestID)
 		status, err := replicas[1].HandleReturn(t.Context(), id)
 		s.wants(status, err, flow.StateAuthorized)
