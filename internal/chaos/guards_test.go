@@ -60,11 +60,6 @@ var guards = []guard{
 		"if true {",
 	},
 	{
-		"what is canceled was read before", "cancel.go",
-		"	case authorization.StateCompleted:\n		if p.Cause == causeAbandoned {",
-		"	case authorization.StateCompleted:\n		if false {",
-	},
-	{
 		"who was overtaken starts anew", "coordinator.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if err = c.store.Update(ctx, r); errors.Is(err, ErrChanged) {\nerr = nil\n} else if err != nil {",
