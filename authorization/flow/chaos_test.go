@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/internal/chaos"
@@ -138,6 +137,7 @@ func (s *overwriting) Create(ctx context.Context, r flow.Record) error {
 
 type losing struct{ *flow.MemoryStore }
 
-func (s *losing) ClaimDue(ctx context.Context, now, _ time.Time, limit int) ([]flow.Record, error) {
-	return s.MemoryStore.ClaimDue(ctx, now, now.AddDate(1, 0, 0), limit)
+func (s *losing) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.Claimed, error) {
+	params.Until = params.Now.AddDate(1, 0, 0)
+	return s.MemoryStore.ClaimDue(ctx, params)
 }

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/klarna"
@@ -29,13 +27,21 @@ type Coordinator struct {
 	report       func(context.Context, Transition) error
 	abandonAfter time.Duration
 	perSecond    float64
-	limiter      *rate.Limiter
-	paused       atomic.Int64 // until when Klarna wants no more calls of recovery: Unix nanoseconds of the machine's time
-	inWork       sync.Map     // the purchases that recovery has in progress, by their IDs
-	checked      atomic.Bool  // the store is this Coordinator's
+	checked      atomic.Bool // the store is this Coordinator's
 	exclusive    bool
-	now          func() time.Time
-	logger       *slog.Logger
+
+	// given is the store as New was given it; store gives its calls a deadline.
+	given Store
+
+	// money and reports are recovery's crews.
+	money, reports           *crew
+	policyCalls, reportCalls *callbacks
+	claimCalls               *callbacks
+	claims                   atomic.Int64
+	health                   heartbeat
+
+	now    func() time.Time
+	logger *slog.Logger
 }
 
 // Option configures a Coordinator.
@@ -53,13 +59,15 @@ func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
 //
 // report is called at least once for each, in their order for one purchase, until it returns nil: by whoever made the change, and if
 // that one dies or report fails, later by recovery. Dedupe by Transition.ID. It is called in the course of Begin, HandleEvent and the others,
-// so it should take no longer than a write to a database, and heed its context, which ends after ten seconds. Give it to every replica: what one
-// without it changes is not reported.
+// so it should take no longer than a write to a database, and heed its context, which ends after ten seconds. One that ignores it is abandoned: the
+// call goes on without it, and while it has not returned, nothing more is reported of that purchase in this process, and nothing at all while 64
+// have not returned. A panic counts as an error. Give report to every replica: what one without it changes is not reported.
 func WithReport(report func(context.Context, Transition) error) Option {
 	return func(c *Coordinator) { c.report = report }
 }
 
-// WithAmountPolicy decides about purchases whose customer approved another amount than was begun. The default is AcceptShipping.
+// WithAmountPolicy decides about purchases whose customer approved another amount than was begun. The default is AcceptShipping. The policy has ten seconds;
+// one that ignores the end of its context, or panics, is treated as WithReport treats a report.
 func WithAmountPolicy(policy AmountPolicy) Option {
 	return func(c *Coordinator) { c.accept = policy }
 }
@@ -70,8 +78,9 @@ func WithAbandonAfter(d time.Duration) Option {
 	return func(c *Coordinator) { c.abandonAfter = d }
 }
 
-// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 20 by default. After an outage everything that waited is due
-// at once, and what was approved meanwhile has its turn among it: all of it should be looked at within some minutes, because Klarna waits 60.
+// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 60 by default. Recovery goes at a fifth of that while nothing is
+// overdue, and the faster, the more overdue purchases are: at the full rate from a minute on. Klarna's rate limits slow it down further, for each
+// account. The documentation has a table of how long a purchase waits whose webhook was lost.
 func WithRecoveryRate(perSecond float64) Option {
 	return func(c *Coordinator) { c.perSecond = perSecond }
 }
@@ -112,7 +121,7 @@ func WithLogger(logger *slog.Logger) Option {
 // random, at least 32 characters, the same in every replica and after every restart. The Klarna API
 // key is not the place to take it from, because that rotates.
 func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options ...Option) (*Coordinator, error) {
-	c := &Coordinator{client: client, store: store, accept: AcceptShipping, perSecond: 20, now: time.Now}
+	c := &Coordinator{client: client, store: store, accept: AcceptShipping, perSecond: defaultRate, now: time.Now}
 	for _, o := range options {
 		if o != nil {
 			o(c)
@@ -135,7 +144,13 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	if c.seals, err = newSeals(append([]klarna.Secret{sealSecret}, c.olderSecrets...)); err != nil {
 		return nil, err
 	}
-	c.limiter = rate.NewLimiter(rate.Limit(c.perSecond), recoveryWorkers)
+	c.given, c.store = store, timely{store}
+	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, c.logger)
+	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
+	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
+	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
+	c.money = newCrew(c, newScheduler(c.perSecond, moneySlots, false, moneyLanes), c.goOn)
+	c.reports = newCrew(c, newScheduler(math.Inf(1), reportSlots, true, reportLanes), c.reportOn)
 	return c, nil
 }
 
@@ -168,7 +183,7 @@ func (c *Coordinator) api(ctx context.Context, p *purchase) (*authorization.Clie
 
 // callOptions are those of every call that is made for a purchase.
 func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
-	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID))}
+	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID)), klarna.WithResponse(&p.response)}
 }
 
 // othersCredentialsFor is how long a refusal of credentials other than the purchase's own ends

@@ -68,7 +68,7 @@ type DamagedPurchase struct {
 // that was mended leaves the list with its next change. The error is errors.ErrUnsupported where
 // the Store is no DamagedLister.
 func (c *Coordinator) Damaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
-	store, ok := c.store.(DamagedLister)
+	store, ok := c.given.(DamagedLister)
 	if !ok {
 		return nil, fmt.Errorf("flow: list damaged records: %w", errors.ErrUnsupported)
 	}

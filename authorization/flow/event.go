@@ -55,6 +55,7 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 			return err
 		}
 	}
+	p.finished = said.ended
 	if err := c.advance(ctx, p, 0); err != nil {
 		return err
 	}

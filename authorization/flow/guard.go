@@ -43,7 +43,7 @@ func (c *Coordinator) Check(ctx context.Context) error {
 	if c.checked.Load() {
 		return nil
 	}
-	store, ok := c.store.(Guarded)
+	store, ok := c.given.(Guarded)
 	if !ok {
 		c.checked.Store(true)
 		return nil
@@ -56,6 +56,13 @@ func (c *Coordinator) Check(ctx context.Context) error {
 	}
 	c.checked.Store(true)
 	return nil
+}
+
+// checkSoon is Check with a deadline.
+func (c *Coordinator) checkSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
+	defer cancel()
+	return c.Check(ctx)
 }
 
 // settle brings a setting to what next makes of it.

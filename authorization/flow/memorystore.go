@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 )
 
 // MemoryStore is a Store of one process, for tests and for trying things out: with it, a crash loses the purchases. It never forgets
@@ -18,18 +17,20 @@ type MemoryStore struct {
 	byRequest map[string]*memoryRecord
 	byRef     map[string]*memoryRecord
 	settings  map[string]string
-	due       dueHeap
+	due       map[Lane]map[string]*dueHeap // by account
 }
 
 type memoryRecord struct {
 	Record
-	place int // in the heap; -1 when it is not there
+	place int // in its heap; -1 when it is not there
 }
 
 // NewMemoryStore returns an empty MemoryStore.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{records: make(map[string]*memoryRecord), byRequest: make(map[string]*memoryRecord),
-		byRef: make(map[string]*memoryRecord), settings: make(map[string]string)}
+	return &MemoryStore{
+		records: make(map[string]*memoryRecord), byRequest: make(map[string]*memoryRecord), byRef: make(map[string]*memoryRecord),
+		settings: make(map[string]string), due: make(map[Lane]map[string]*dueHeap),
+	}
 }
 
 var (
@@ -148,32 +149,62 @@ func (s *MemoryStore) Update(ctx context.Context, r Record) error {
 }
 
 // ClaimDue implements Store.
-func (s *MemoryStore) ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]Record, error) {
+func (s *MemoryStore) ClaimDue(ctx context.Context, params ClaimParams) ([]Claimed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var claimed []*memoryRecord
-	for len(claimed) < limit && len(s.due) > 0 && !s.due[0].DueAt.After(now) {
-		stored, _ := heap.Pop(&s.due).(*memoryRecord)
-		claimed = append(claimed, stored)
-	}
-	var list []Record
-	for _, stored := range claimed {
-		r := stored.Record
-		r.DueAt = until
-		r.Version++
-		s.put(stored, r)
-		list = append(list, stored.clone())
+	var list []Claimed
+	for _, lane := range params.Lanes {
+		for _, stored := range s.turns(lane, params, params.Limit-len(list)) {
+			claimed := Claimed{Record: stored.Record, WasDueAt: stored.DueAt}
+			claimed.DueAt = params.Until
+			claimed.Version++
+			s.put(stored, claimed.Record)
+			claimed.Record = stored.clone()
+			list = append(list, claimed)
+		}
 	}
 	return list, nil
 }
 
+// turns takes up to limit records of a lane out of their heaps, in the order in which a claim returns them.
+func (s *MemoryStore) turns(lane Lane, params ClaimParams, limit int) (list []*memoryRecord) {
+	if limit < 1 {
+		return nil
+	}
+	var heads turnHeap
+	for account, due := range s.due[lane] {
+		if head := (*due)[0]; !head.DueAt.After(params.Now) && !slices.Contains(params.ExceptAccounts, account) {
+			heads = append(heads, accountTurn{head: head, due: due})
+		}
+	}
+	heap.Init(&heads)
+	for len(heads) > 0 && len(list) < limit {
+		next := &heads[0]
+		list = append(list, next.head)
+		heap.Pop(next.due)
+		next.taken++
+		if due := *next.due; len(due) > 0 && !due[0].DueAt.After(params.Now) && (params.PerAccount < 1 || next.taken < params.PerAccount) {
+			next.head = due[0]
+			heap.Fix(&heads, 0)
+		} else {
+			heap.Pop(&heads)
+		}
+	}
+	return list
+}
+
 // put stores r in its place and keeps the indexes true.
 func (s *MemoryStore) put(stored *memoryRecord, r Record) {
-	if stored.place >= 0 {
-		heap.Remove(&s.due, stored.place)
+	if due := s.due[stored.Lane][stored.PartnerAccountID]; due != nil {
+		if stored.place >= 0 {
+			heap.Remove(due, stored.place)
+		}
+		if len(*due) == 0 {
+			delete(s.due[stored.Lane], stored.PartnerAccountID)
+		}
 	}
 	delete(s.byRequest, stored.PaymentRequestID)
 	delete(s.byRef, stored.Reference)
@@ -185,9 +216,18 @@ func (s *MemoryStore) put(stored *memoryRecord, r Record) {
 	if r.Reference != "" {
 		s.byRef[r.Reference] = stored
 	}
-	if !r.DueAt.IsZero() {
-		heap.Push(&s.due, stored)
+	if r.DueAt.IsZero() {
+		return
 	}
+	accounts := s.due[r.Lane]
+	if accounts == nil {
+		accounts = make(map[string]*dueHeap)
+		s.due[r.Lane] = accounts
+	}
+	if accounts[r.PartnerAccountID] == nil {
+		accounts[r.PartnerAccountID] = new(dueHeap)
+	}
+	heap.Push(accounts[r.PartnerAccountID], stored)
 }
 
 func (m *memoryRecord) clone() Record {
@@ -221,4 +261,37 @@ func (h *dueHeap) Pop() any {
 	*h = (*h)[:last]
 	stored.place = -1
 	return stored
+}
+
+// accountTurn is an account whose turn it is: its most overdue record, and how many were taken before.
+type accountTurn struct {
+	head  *memoryRecord
+	due   *dueHeap
+	taken int
+}
+
+// turnHeap has the account first whose turn it is.
+type turnHeap []accountTurn
+
+func (h turnHeap) Len() int { return len(h) }
+func (h turnHeap) Less(i, j int) bool {
+	if h[i].taken != h[j].taken {
+		return h[i].taken < h[j].taken
+	}
+	return h[i].head.DueAt.Before(h[j].head.DueAt)
+}
+func (h turnHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *turnHeap) Push(x any) {
+	t, _ := x.(accountTurn)
+	*h = append(*h, t)
+}
+
+// Pop implements heap.Interface.
+func (h *turnHeap) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	*h = (*h)[:last]
+	return t
 }

@@ -27,6 +27,9 @@ type purchase struct {
 	// seen is the payment request as this call last read it; fresh, that it was read just now.
 	seen  *authorization.PaymentRequest
 	fresh bool
+	// response is Klarna's last answer. finished: an event said that the customer has finished.
+	response klarna.Response
+	finished bool
 	// overdue: recovery claimed it, so that somebody has to say when to look again.
 	overdue bool
 }
@@ -107,7 +110,7 @@ func decode(r Record) (*purchase, error) {
 
 // become replaces what p holds of the record.
 func (p *purchase) become(fresh *purchase) {
-	fresh.seen, fresh.overdue = p.seen, p.overdue
+	fresh.seen, fresh.overdue, fresh.response, fresh.finished = p.seen, p.overdue, p.response, p.finished
 	*p = *fresh
 }
 
@@ -119,11 +122,39 @@ func (p *purchase) encoded() (Record, error) {
 	}
 	r := p.Record
 	r.Data = data
+	r.PartnerAccountID, r.Lane = p.Account, p.lane()
 	if !r.DueAt.IsZero() {
 		// Not a moment too early, when there would be nothing to do yet.
 		r.DueAt = r.DueAt.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	return r, nil
+}
+
+// lane is where recovery finds the purchase.
+func (p *purchase) lane() Lane {
+	switch {
+	case p.State == StateBegun:
+		return LaneBegun
+	case p.State == StateAwaitingCustomer:
+		busy := p.Lane == LaneBusy
+		if p.seen != nil {
+			busy = p.seen.State != authorization.StateSubmitted
+		}
+		if busy || p.finished {
+			return LaneBusy
+		}
+		return LaneWaiting
+	case p.State == StateFinalizing:
+		return approvedLane(p.FinalizeBy)
+	case p.State == StateCanceling:
+		return LaneEnding
+	case p.resolvable():
+		return LaneWaiting
+	case p.State.ended():
+		return LaneReports
+	default:
+		return p.Lane
+	}
 }
 
 // status returns how the purchase stands.

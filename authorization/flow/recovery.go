@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,126 +13,294 @@ import (
 )
 
 const (
-	// recoveryWorkers is how many purchases recovery has in work at once.
-	recoveryWorkers = 16
 	// recoveryPause is how long Run rests when nothing is due.
 	recoveryPause = 2 * time.Second
-	// longestPause is the longest one that a rate limit of Klarna's makes of it.
-	longestPause = time.Minute
-	// recoveryGrace is how long a step may go on that was begun before Run's context ended.
+	// recoveryGrace is how long Run goes on after its context has ended. Steps that have not ended when stopBefore of it is left are canceled.
 	recoveryGrace = 10 * time.Second
+	stopBefore    = time.Second
+	// stepPatience is how long a step may take. Klarna answers a call after 59 seconds at the latest, and a step makes two.
+	stepPatience = 150 * time.Second
 )
 
-// Run is the recovery loop: it goes on with every purchase whose next step is overdue, whether a webhook was lost, a replica died or Klarna was out of reach,
-// until ctx ends. Every replica may run it: a purchase that is due is one replica's. It returns when what it had begun is done, or after ten
-// seconds.
+// Run is the recovery loop. It goes on with every purchase whose next step is overdue, whether a webhook was lost, a replica died or Klarna could not be
+// reached, until ctx ends. Every replica may run it: a purchase that is due is handed to one of them. Run returns when the steps that it had begun
+// have ended, ten seconds after ctx at the latest.
+//
+// What was approved comes first, then what may have been approved, then first calls that are to be repeated, then the rest. Accounts take turns, and one
+// that is limited or slow is paused alone. Reports have workers of their own. [Coordinator.Health] says how recovery stands.
 func (c *Coordinator) Run(ctx context.Context) {
-	w := newWorkers(ctx)
-	defer w.end()
-	for ctx.Err() == nil {
-		// What hangs is not waited for: the others are due meanwhile.
-		if _, err := c.recoverDue(ctx, w); err != nil && ctx.Err() == nil {
-			c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
-		}
-		_ = sleep(ctx, jitter(recoveryPause))
+	s := newShift(ctx)
+	defer s.end()
+	c.health.began()
+	defer c.health.ended()
+	var loops sync.WaitGroup
+	for _, k := range []*crew{c.money, c.reports} {
+		loops.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := k.work(ctx, s); err != nil && ctx.Err() == nil {
+					c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
+				}
+				_ = sleep(ctx, jitter(recoveryPause))
+			}
+		})
 	}
+	loops.Go(func() { c.watch(ctx) })
+	loops.Wait()
 }
 
 // Recover goes on once with every purchase that is due, for programs that are started by a schedule, and for tests. It returns how many it looked
-// at. Failures at Klarna are logged, and those purchases are due again later; the error is the store's or the context's.
+// at. Purchases of an account that is paused at the moment stay due. Failures at Klarna are logged, and those purchases are due again later; the
+// error is the store's or the context's.
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
-	w := newWorkers(ctx)
-	defer w.end()
-	return c.recoverDue(ctx, w)
-}
-
-// workers are what recovery has in work.
-type workers struct {
-	sync.WaitGroup
-	free chan struct{}
-	// step is the context of a purchase's step, which may go on for a while when recovery is to end.
-	step context.Context //nolint:containedctx // it is that of the workers' whole life
-	end  func()
-}
-
-func newWorkers(ctx context.Context) *workers {
-	step, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		grace := time.AfterFunc(recoveryGrace, cancel)
-		<-step.Done()
-		grace.Stop()
-	})
-	w := &workers{free: make(chan struct{}, recoveryWorkers), step: step}
-	w.end = func() {
-		w.Wait()
-		stop()
-		cancel()
+	s := newShift(ctx)
+	defer s.end()
+	var group sync.WaitGroup
+	var looked [2]int
+	var failed [2]error
+	for i, k := range []*crew{c.money, c.reports} {
+		group.Go(func() { looked[i], failed[i] = k.work(ctx, s) })
 	}
-	return w
+	group.Wait()
+	if failed[0] == nil || failed[1] == nil || failed[0].Error() != failed[1].Error() {
+		return looked[0] + looked[1], errors.Join(failed[0], failed[1])
+	}
+	return looked[0] + looked[1], failed[0]
 }
 
-// recoverDue goes on with every purchase until none is due, and does not wait for the last ones.
-func (c *Coordinator) recoverDue(ctx context.Context, w *workers) (purchases int, err error) {
-	if err := c.Check(ctx); err != nil {
+// shift is one run of recovery: the steps that it has begun, and their context.
+type shift struct {
+	// step is the context of a purchase's step, which may go on for a while when recovery is to end.
+	step context.Context //nolint:containedctx // it is that of the whole shift
+	// over ends when the shift must end, whatever still runs.
+	over context.Context //nolint:containedctx // as above
+	stop func()
+
+	mu    sync.Mutex
+	open  int
+	ended bool
+	idle  chan struct{}
+}
+
+func newShift(ctx context.Context) *shift {
+	step, cancelSteps := context.WithCancel(context.WithoutCancel(ctx))
+	over, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		steps := time.AfterFunc(recoveryGrace-stopBefore, cancelSteps)
+		all := time.AfterFunc(recoveryGrace, giveUp)
+		<-over.Done()
+		steps.Stop()
+		all.Stop()
+	})
+	return &shift{step: step, over: over, idle: make(chan struct{}), stop: func() {
+		stop()
+		giveUp()
+		cancelSteps()
+	}}
+}
+
+func (s *shift) begun() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open++
+}
+
+func (s *shift) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open--; s.open == 0 && s.ended {
+		close(s.idle)
+	}
+}
+
+// end waits for the steps that were begun, unless the shift is over before.
+func (s *shift) end() {
+	s.mu.Lock()
+	s.ended = true
+	if s.open == 0 {
+		close(s.idle)
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.idle:
+	case <-s.over.Done():
+	}
+	s.stop()
+}
+
+// crew are the workers of some lanes.
+type crew struct {
+	c *Coordinator
+	// step goes on with a purchase.
+	step func(context.Context, *shift, Record) answer
+
+	mu     sync.Mutex
+	plan   *scheduler
+	at     map[string]bool // the purchases that steps go on with, by their IDs
+	lost   int             // steps that were abandoned
+	change chan struct{}   // a slot was freed
+}
+
+func newCrew(c *Coordinator, plan *scheduler, step func(context.Context, *shift, Record) answer) *crew {
+	return &crew{c: c, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
+}
+
+// work goes on with every purchase until none is due, and does not wait for the last ones.
+func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
+	if err := k.c.checkSoon(ctx); err != nil {
 		return 0, err
 	}
 	for {
-		slots, err := c.take(ctx, w.free)
-		if err != nil {
-			return purchases, err
-		}
-		if err := sleep(ctx, time.Until(time.Unix(0, c.paused.Load()))); err != nil {
-			return purchases, err
-		}
-		now := c.time()
-		records, err := c.store.ClaimDue(ctx, now, now.Add(lease), slots)
-		c.limiter.ReserveN(time.Now(), len(records))
-		for range slots - len(records) {
-			<-w.free
-		}
-		for _, r := range records {
-			if _, inWork := c.inWork.LoadOrStore(r.ID, true); inWork {
-				<-w.free // it takes longer than its lease; another call of it would not be faster
-				continue
+		k.mu.Lock()
+		r, pause := k.plan.next(time.Now())
+		k.mu.Unlock()
+		if r.limit == 0 {
+			if err := k.wait(ctx, pause); err != nil {
+				return purchases, err
 			}
-			purchases++
-			w.Go(func() {
-				defer func() { <-w.free }()
-				defer c.inWork.Delete(r.ID)
-				if wait := c.recoverOne(w.step, r); wait > 0 {
-					c.paused.Store(time.Now().Add(wait).UnixNano())
-				}
-			})
+			continue
 		}
-		if err != nil {
+		if err := ctx.Err(); err != nil {
+			return purchases, err
+		}
+		list, err := k.claim(ctx, r)
+		for _, claimed := range list {
+			if k.start(s, claimed.Record) {
+				purchases++
+			}
+		}
+		switch {
+		case err != nil:
 			return purchases, fmt.Errorf("flow: claim: %w", err)
-		}
-		if len(records) == 0 {
+		case len(list) == 0:
 			return purchases, nil
 		}
 	}
 }
 
-// take waits for a slot and for its turn at the rate, and takes others that can be had at the moment. The turn comes before the claim: what was claimed
-// and then waited would be another's when its lease is over.
-func (c *Coordinator) take(ctx context.Context, free chan struct{}) (slots int, err error) {
-	select {
-	case free <- struct{}{}:
-		slots++
-	case <-ctx.Done():
-		return 0, ctx.Err()
+// wait waits for a pause to be over, or, where there is none, for a slot.
+func (k *crew) wait(ctx context.Context, pause time.Duration) error {
+	if pause > 0 {
+		return sleep(ctx, pause)
 	}
-	pause := max(time.Duration(min(1, 1/c.perSecond)*float64(time.Second)), time.Millisecond)
-	for c.limiter.Tokens() < 1 {
-		if err := sleep(ctx, pause); err != nil {
-			return 0, err
+	select {
+	case <-k.change:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// claim claims what is due. A store that does not answer is given up after a while, and asked again later.
+func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
+	now := k.c.time()
+	params := ClaimParams{
+		Now: now, Until: now.Add(lease), Lanes: r.lanes, Limit: r.limit, PerAccount: r.perAccount, ExceptAccounts: r.except,
+	}
+	var list []Claimed
+	returned := make(chan []Claimed, 1) // a variable would be written to by a claim that was abandoned
+	err := k.c.claimCalls.call(ctx, strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {
+		list, err := k.c.store.ClaimDue(ctx, params)
+		returned <- list
+		return err
+	})
+	select {
+	case list = <-returned:
+	default: // it was abandoned: what it still claims is due again after its lease
+	}
+	var oldest time.Time
+	for _, claimed := range list {
+		if !claimed.WasDueAt.IsZero() && (oldest.IsZero() || claimed.WasDueAt.Before(oldest)) {
+			oldest = claimed.WasDueAt
 		}
 	}
-	for slots < min(recoveryWorkers/2, int(c.limiter.Tokens())) && len(free) < cap(free) {
-		free <- struct{}{} // nobody else puts one in
-		slots++
+	if err == nil || len(list) > 0 {
+		lag := time.Duration(0)
+		if !oldest.IsZero() {
+			lag = now.Sub(oldest)
+		}
+		k.mu.Lock()
+		k.plan.claimed(r, len(list), lag)
+		k.mu.Unlock()
 	}
-	return slots, nil
+	if err == nil && k == k.c.money {
+		k.c.health.round(now, oldest, len(list) < r.limit)
+	}
+	return list, err
+}
+
+// start begins a step unless one of the same purchase goes on: another call of it would not be faster.
+func (k *crew) start(s *shift, r Record) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.at[r.ID] {
+		return false
+	}
+	k.begin(s, r)
+	return true
+}
+
+// offer begins a step if there is a slot for it.
+func (k *crew) offer(s *shift, r Record) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.at[r.ID] && k.plan.running < k.plan.slots {
+		k.begin(s, r)
+	}
+}
+
+// begin is called with the lock held.
+func (k *crew) begin(s *shift, r Record) {
+	k.at[r.ID] = true
+	k.plan.begun(r.PartnerAccountID)
+	s.begun()
+	go k.run(s, r)
+}
+
+// run is one step, from its beginning to its end.
+func (k *crew) run(s *shift, r Record) {
+	ctx, cancel := context.WithTimeout(s.step, stepPatience)
+	defer cancel()
+	var slow, abandoned, ended bool // with the lock held
+	slowly := time.AfterFunc(slowAfter, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if slow = !ended && k.plan.slowed(r.PartnerAccountID); slow {
+			k.freed()
+		}
+	})
+	defer slowly.Stop()
+	givenUp := time.AfterFunc(stepPatience+recoveryGrace, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if ended {
+			return
+		}
+		abandoned = true
+		k.lost++
+		s.done()
+		k.c.logger.ErrorContext(ctx, "klarna flow: a step of recovery ignores the end of its context and was abandoned", "purchase", r.ID)
+	})
+	defer givenUp.Stop()
+	learned := k.step(ctx, s, r)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ended = true
+	delete(k.at, r.ID)
+	k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
+	k.freed()
+	if abandoned {
+		k.lost--
+	} else {
+		s.done()
+	}
+}
+
+// freed wakes the loop.
+func (k *crew) freed() {
+	select {
+	case k.change <- struct{}{}:
+	default:
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -148,27 +317,70 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// recoverOne goes on with one purchase. It returns for how long Klarna wants no more calls.
-func (c *Coordinator) recoverOne(ctx context.Context, r Record) (quiet time.Duration) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			// A policy's or a report's, and perhaps of this purchase alone. Its value may hold anything.
-			c.logger.ErrorContext(ctx, "klarna flow: recovery panicked", "purchase", r.ID, "panic", fmt.Sprintf("%T", panicked))
-		}
-	}()
+// goOn goes on with one purchase, and leaves what it reports to the crew that does.
+func (c *Coordinator) goOn(ctx context.Context, s *shift, r Record) (learned answer) {
+	defer c.unpanicked(ctx, r)
 	p, err := decode(r)
-	if err == nil {
-		p.overdue = true
-		err = c.advance(ctx, p, 0)
+	if err != nil {
+		_ = c.damaged(ctx, r, err) // which logs it
+		return answer{}
+	}
+	p.overdue = true
+	if p.State.ended() && !p.resolvable() {
+		err = c.toReports(ctx, p)
 	} else {
-		err = c.damaged(ctx, r, err)
+		err = c.steps(ctx, p, time.Now())
+	}
+	switch {
+	case len(p.Unreported) > 0 && c.report != nil:
+		c.reports.offer(s, p.stored)
+	default:
+		c.deliver(ctx, p)
 	}
 	if err == nil || errors.Is(err, ErrRejected) { // which is an end
-		return 0
+		return heard(p.response.RateLimit)
 	}
 	c.logger.WarnContext(ctx, "klarna flow: a purchase could not be recovered and will be tried again", "purchase", r.ID, "error", err)
 	if e, ok := errors.AsType[*klarna.Error](err); ok && e.StatusCode == http.StatusTooManyRequests {
-		return min(max(e.RateLimit.Reset, time.Second), longestPause)
+		return answer{quiet: max(e.RateLimit.Reset, time.Second), limited: true}
 	}
-	return 0
+	return heard(p.response.RateLimit)
+}
+
+// heard leaves the rest of a quota that is nearly used up to those who cannot wait.
+func heard(l klarna.RateLimit) answer {
+	if l.Limit > 0 && l.Remaining*5 < l.Limit {
+		return answer{quiet: l.Reset}
+	}
+	return answer{}
+}
+
+// toReports moves a purchase that has ended to the lane of reports. One that a program wrote that knows no lanes is elsewhere.
+func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
+	return c.change(ctx, p, func() bool {
+		if p.Lane == LaneReports || !p.State.ended() || len(p.Unreported) == 0 {
+			return false
+		}
+		p.DueAt = c.time()
+		return true
+	})
+}
+
+// reportOn reports what is unreported of one purchase.
+func (c *Coordinator) reportOn(ctx context.Context, _ *shift, r Record) answer {
+	defer c.unpanicked(ctx, r)
+	p, err := decode(r)
+	if err != nil {
+		_ = c.damaged(ctx, r, err) // which logs it
+		return answer{}
+	}
+	c.deliver(ctx, p)
+	return answer{}
+}
+
+// unpanicked ends a panic. Its value may hold anything.
+func (c *Coordinator) unpanicked(ctx context.Context, r Record) {
+	if panicked := recover(); panicked != nil {
+		c.logger.ErrorContext(ctx, "klarna flow: recovery panicked", "purchase", r.ID, "panic", fmt.Sprintf("%T", panicked))
+	}
 }

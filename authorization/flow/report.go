@@ -46,11 +46,11 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 		}
 		switch now := c.time(); {
 		case failed && len(p.Unreported) > 0:
-			p.Tries++
-			again := now.Add(c.backoff(p.Tries))
-			if p.DueAt.IsZero() || p.State.ended() || again.Before(p.DueAt) {
-				p.DueAt = again
+			if !p.State.ended() && !p.DueAt.IsZero() {
+				break // with the next step: a report must not have the purchase looked at sooner
 			}
+			p.Tries++
+			p.DueAt = now.Add(c.backoff(p.Tries))
 			return true
 		case p.State.ended() && len(p.Unreported) == 0:
 			p.DueAt, p.Tries = p.nextLook(now), 0

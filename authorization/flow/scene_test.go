@@ -265,8 +265,8 @@ func (s replicaStore) Update(ctx context.Context, r flow.Record) error {
 	return s.around("Update", r, func() error { return s.scene.memory.Update(ctx, r) })
 }
 
-func (s replicaStore) ClaimDue(ctx context.Context, now, until time.Time, limit int) (list []flow.Record, err error) {
-	err = s.around("ClaimDue", flow.Record{}, func() error { list, err = s.scene.memory.ClaimDue(ctx, now, until, limit); return err })
+func (s replicaStore) ClaimDue(ctx context.Context, params flow.ClaimParams) (list []flow.Claimed, err error) {
+	err = s.around("ClaimDue", flow.Record{}, func() error { list, err = s.scene.memory.ClaimDue(ctx, params); return err })
 	return list, err
 }
 

@@ -24,6 +24,8 @@ const (
 	lagPatience = 5 * time.Second
 	// conflictPatience outlasts a call of somebody else's that Klarna still works on: its server gives up after 59 seconds.
 	conflictPatience = 3 * time.Minute
+	// defaultRate is how many purchases a second recovery looks at by default.
+	defaultRate = 60
 	// abandonBefore is how long before its expiry a payment request is canceled that no customer is at.
 	abandonBefore = 2 * time.Minute
 )

@@ -89,7 +89,7 @@ func TestTheTypesThatHoldSecretsRedactThemselves(t *testing.T) {
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[flow.Record]()) {
 		switch field.Name {
-		case "ID", "PaymentRequestID", "State", "DueAt", "Version", "Data", "Sealed", "Reference", "DamagedAt":
+		case "ID", "PaymentRequestID", "PartnerAccountID", "Lane", "State", "DueAt", "Version", "Data", "Sealed", "Reference", "DamagedAt":
 		default:
 			t.Errorf("Record has %s, of which nobody has thought whether it may be printed", field.Name)
 		}

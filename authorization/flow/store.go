@@ -26,10 +26,11 @@ type Store interface {
 	// ErrChanged, and changes nothing, where the version is another; ErrNotFound where there is no such record; ErrExists where another
 	// record has this payment request or this reference.
 	Update(ctx context.Context, r Record) error
-	// ClaimDue takes up to limit records whose DueAt is at or before now, the most overdue first, and returns them as they then are:
-	// with DueAt moved to until, and the next version, in that order. Of any number of calls at once, one gets a record. A limit below 1
-	// claims nothing. Its cost must not grow with the records that are not due.
-	ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]Record, error)
+	// ClaimDue takes records whose DueAt is at or before params.Now and returns them as they then are: with DueAt moved to
+	// params.Until and the next version. Of any number of calls at once, one gets a record. See [ClaimParams] for which records
+	// it takes and in which order. Its cost must not grow with the records that are not due, nor with those of one account.
+	// Where it fails after it has claimed some, it may return those beside the error.
+	ClaimDue(ctx context.Context, params ClaimParams) ([]Claimed, error)
 }
 
 // Record is a purchase as a Store sees it.
@@ -43,6 +44,10 @@ type Record struct {
 	// a reference of an account is one purchase's: no two records share one. It is "" in records of
 	// older releases.
 	Reference string
+	// PartnerAccountID is the purchase's account, "" for a Partner with credentials of its own. It does not change.
+	PartnerAccountID string
+	// Lane says which kind of step is due.
+	Lane Lane
 	// State is the purchase's, for whoever looks into the store: a Store need not read it.
 	State State
 	// DueAt is when recovery is to look at the record, in UTC, in whole milliseconds; zero when
@@ -59,6 +64,51 @@ type Record struct {
 	// Sealed is what a repeat of an authorize call needs, encrypted: at most a few hundred kilobytes, usually a few. It is empty once the purchase has
 	// ended, and in StateUnknown once Klarna can no longer be asked.
 	Sealed []byte
+}
+
+// Lane is a queue of records that are due. A Store keeps it, from 0 to 255, and need not know what it means: a claim lists the
+// lanes that it takes from.
+type Lane uint8
+
+// The lanes of a Coordinator. A claim lists them in the order in which they matter.
+const (
+	// LaneApproved and the seven lanes behind it hold what the customer has approved and is to be finalized: each holds the purchases whose
+	// time to finalize ends in the same ten minutes of an hour and twenty minutes.
+	LaneApproved Lane = 0
+	// LaneBusy holds purchases that await their customer, who was last seen at Klarna or said to have finished there.
+	LaneBusy Lane = 8
+	// LaneBegun holds purchases whose first authorize call is to be repeated.
+	LaneBegun Lane = 9
+	// LaneWaiting holds the other purchases that await their customer. Records that an older version of this module wrote are here.
+	LaneWaiting Lane = 10
+	// LaneEnding holds purchases that are to be canceled.
+	LaneEnding Lane = 11
+	// LaneReports holds purchases that have ended and of which a report is to be repeated.
+	LaneReports Lane = 12
+)
+
+// ClaimParams says which records ClaimDue takes.
+type ClaimParams struct {
+	// Now is the time at which records are due. Until is when a record that was claimed is due again.
+	Now, Until time.Time
+	// Lanes are those that records are taken from. All of an earlier lane is taken before any of a later one.
+	Lanes []Lane
+	// Limit bounds how many records are taken. A limit below 1 takes none.
+	Limit int
+	// PerAccount bounds how many records are taken of one account in each lane; below 1 it bounds nothing.
+	//
+	// Within a lane accounts take turns: first comes the most overdue record of each account, the most overdue of them first, then the
+	// second of each, and so on.
+	PerAccount int
+	// ExceptAccounts are accounts that no record is taken of.
+	ExceptAccounts []string
+}
+
+// Claimed is a record that ClaimDue took.
+type Claimed struct {
+	Record
+	// WasDueAt is when the record was due.
+	WasDueAt time.Time
 }
 
 // The errors of a Store. A Store may wrap them.

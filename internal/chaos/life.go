@@ -359,9 +359,9 @@ func (s recordStore) Update(ctx context.Context, r flow.Record) error {
 }
 
 // ClaimDue implements flow.Store.
-func (s recordStore) ClaimDue(ctx context.Context, now, until time.Time, limit int) (list []flow.Record, err error) {
+func (s recordStore) ClaimDue(ctx context.Context, params flow.ClaimParams) (list []flow.Claimed, err error) {
 	err = s.life.step("store.claim_due", func(harm) (err error) {
-		list, err = s.life.next.ClaimDue(ctx, now, until, limit)
+		list, err = s.life.next.ClaimDue(ctx, params)
 		return err
 	})
 	if err != nil {

@@ -3,65 +3,221 @@ package sqltable
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"time"
 )
 
-// Migrate brings the table to the newest version, which is how many steps there are: a step is the statements that lead from a version to the next,
-// and the first creates the table. The version stands in another table, which is named like this one with _schema behind it. Any number of replicas
-// may call it, also at once; all is done by one of them, or nothing. What has the table's name and is another's is refused, as is a version that is newer
-// than the steps.
-func (t *Table) Migrate(ctx context.Context, lock int64, steps ...[]string) error {
-	err := t.Exclusively(ctx, lock, func(tx *sql.Tx) error {
-		version, err := t.version(ctx, tx)
-		switch {
-		case err != nil:
-			return err
-		case version == len(steps):
-			return nil
-		case version < 0, version > len(steps):
-			return fmt.Errorf("the table %q is of version %d, and this program knows no more than version %d", t.name, version, len(steps))
-		}
-		for _, step := range steps[version:] {
-			for _, statement := range step {
-				if _, err := tx.ExecContext(ctx, t.Text(statement)); err != nil {
-					return err
-				}
-			}
-		}
-		_, err = tx.ExecContext(ctx, t.Text(`UPDATE {table:_schema} SET version = ?1`), len(steps))
-		return err
-	})
+// Step leads from one version of a table's schema to the next. What is released does not change: a table may have been created by it.
+type Step struct {
+	// Statements run in one transaction, together with those of the other steps.
+	Statements []string
+	// Indexes are built once the statements are committed. PostgreSQL builds them concurrently, so that the table can be written to
+	// meanwhile.
+	Indexes []Index
+	// Breaks reports that a program that knows only the steps before this one cannot work with the table any more.
+	Breaks bool
+}
+
+// Index is an index of a table: its name is the table's with Suffix behind it, and Definition follows the table's name in CREATE INDEX.
+type Index struct {
+	Suffix, Definition string
+	Unique             bool
+}
+
+func (i *Index) create() string {
+	if i.Unique {
+		return `CREATE UNIQUE INDEX `
+	}
+	return `CREATE INDEX `
+}
+
+// Migrate brings the table to the newest version, which is how many steps there are. The first step creates the table. Any number of
+// replicas may call it, also at once. One of them executes the statements, all or none; then the indexes that are missing are built.
+//
+// The versions are in another table, which is named like this one with _schema behind it: version is the oldest that a program must know to
+// work with the table, done is how many steps were taken. A program of an earlier version therefore goes on working with a table that a
+// later one has migrated, unless one of the steps breaks that. Migrate refuses such a table, and one of the same name that is another's.
+func (t *Table) Migrate(ctx context.Context, lock int64, steps ...Step) error {
+	err := t.Exclusively(ctx, lock, func(tx *sql.Tx) error { return t.takeSteps(ctx, tx, steps) })
+	if err == nil {
+		err = t.buildIndexes(ctx, lock, steps)
+	}
 	if err != nil {
 		return t.Failed("migrate", err)
 	}
 	return nil
 }
 
+func (t *Table) takeSteps(ctx context.Context, tx *sql.Tx, steps []Step) error {
+	execute := func(statement string, arguments ...any) error {
+		_, err := tx.ExecContext(ctx, t.Text(statement), arguments...)
+		return err
+	}
+	v, err := t.version(ctx, tx)
+	switch {
+	case err != nil:
+		return err
+	case v.needed < 0, v.needed > len(steps):
+		return fmt.Errorf("the table %q needs version %d, and this program knows no more than version %d", t.name, v.needed, len(steps))
+	case v.done >= len(steps):
+		return nil
+	}
+	if !v.counted {
+		if err := execute(`ALTER TABLE {table:_schema} ADD COLUMN done INTEGER`); err != nil {
+			return err
+		}
+	}
+	for i, step := range steps[v.done:] {
+		for _, statement := range step.Statements {
+			if err := execute(statement); err != nil {
+				return err
+			}
+		}
+		if number := v.done + i + 1; step.Breaks || number == 1 {
+			v.needed = number
+		}
+	}
+	return execute(`UPDATE {table:_schema} SET version = ?1, done = ?2`, v.needed, len(steps))
+}
+
+// version is what the table of versions holds. Where counted is false it has no column done: every step up to version was taken.
+type version struct {
+	needed, done int
+	counted      bool
+}
+
 // version reads the table's; 0 where there is none yet.
-func (t *Table) version(ctx context.Context, tx *sql.Tx) (version int, err error) {
+func (t *Table) version(ctx context.Context, tx *sql.Tx) (v version, err error) {
 	schema := t.name + "_schema"
 	var names [2]int
 	for i, name := range []string{t.name, schema} {
 		if err := tx.QueryRowContext(ctx, t.speech.exists, name).Scan(&names[i]); err != nil {
-			return 0, err
+			return v, err
 		}
 	}
 	switch names {
 	case [2]int{0, 0}:
-		for _, statement := range []string{`CREATE TABLE {table:_schema} (version INTEGER NOT NULL)`, `INSERT INTO {table:_schema} (version) VALUES (0)`} {
+		for _, statement := range []string{`CREATE TABLE {table:_schema} (version INTEGER NOT NULL, done INTEGER)`, `INSERT INTO {table:_schema} (version, done) VALUES (0, 0)`} {
 			if _, err := tx.ExecContext(ctx, t.Text(statement)); err != nil {
-				return 0, err
+				return v, err
 			}
 		}
-		return 0, nil
+		return version{counted: true}, nil
 	case [2]int{1, 1}:
-		if err := tx.QueryRowContext(ctx, t.Text(`SELECT version FROM {table:_schema}`)).Scan(&version); err != nil {
-			return 0, fmt.Errorf("the table %q is not this store's, or tells no version: %w", schema, err)
+		if v, err = t.recordedVersion(ctx, tx); err != nil {
+			return v, fmt.Errorf("the table %q is not this store's, or has no version: %w", schema, err)
 		}
-		return version, nil
+		return v, nil
 	case [2]int{1, 0}:
-		return 0, fmt.Errorf("there is something named %q that is not this store's: there is no table %q", t.name, schema)
+		return v, fmt.Errorf("there is something named %q that is not this store's: there is no table %q", t.name, schema)
 	default:
-		return 0, fmt.Errorf("there is a table %q, and no table %q", schema, t.name)
+		return v, fmt.Errorf("there is a table %q, and no table %q", schema, t.name)
 	}
+}
+
+func (t *Table) recordedVersion(ctx context.Context, tx *sql.Tx) (v version, err error) {
+	rows, err := tx.QueryContext(ctx, t.Text(`SELECT * FROM {table:_schema}`))
+	if err != nil {
+		return v, err
+	}
+	defer rows.Close() //nolint:errcheck // the first error counts
+	columns, err := rows.Columns()
+	if err != nil {
+		return v, err
+	}
+	var done sql.NullInt64
+	into := []any{&v.needed, &done}
+	v.counted = len(columns) == len(into)
+	if !rows.Next() {
+		return v, errors.Join(sql.ErrNoRows, rows.Err())
+	}
+	if err := rows.Scan(into[:min(len(columns), len(into))]...); err != nil {
+		return v, err
+	}
+	v.done = v.needed
+	if done.Valid {
+		v.done = int(done.Int64)
+	}
+	return v, rows.Err()
+}
+
+// buildIndexes builds the indexes that are missing.
+func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) error {
+	var indexes []Index
+	for _, step := range steps {
+		indexes = append(indexes, step.Indexes...)
+	}
+	if t.speech.lock == "" {
+		for _, index := range indexes {
+			if _, err := t.db.ExecContext(ctx, t.Text(index.create()+`IF NOT EXISTS {table:`+index.Suffix+`} ON {table} `+index.Definition)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(indexes) == 0 {
+		return nil
+	}
+	// A lock of the session: an index is built concurrently outside of transactions.
+	session, err := t.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close() //nolint:errcheck // it goes back to the pool
+	for _, index := range indexes {
+		if err := t.buildConcurrently(ctx, session, lock, index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildConcurrently builds an index unless a valid one is there. It asks for the lock again and again instead of waiting for it in a statement,
+// because building the index waits for every statement that runs.
+func (t *Table) buildConcurrently(ctx context.Context, session *sql.Conn, lock int64, index Index) error {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		valid, err := t.hasIndex(ctx, session, index, true)
+		if err != nil || valid {
+			return err
+		}
+		var mine bool
+		if err := session.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lock).Scan(&mine); err != nil {
+			return err
+		}
+		if mine {
+			err := t.replaceIndex(ctx, session, index)
+			_, unlocked := session.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
+			return errors.Join(err, unlocked)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (t *Table) hasIndex(ctx context.Context, session *sql.Conn, index Index, valid bool) (has bool, err error) {
+	const question = `SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(quote_ident($1)) AND indisvalid = $2)`
+	err = session.QueryRowContext(ctx, question, t.name+index.Suffix, valid).Scan(&has)
+	return has, err
+}
+
+// replaceIndex is called by the one that holds the lock. An index whose building was broken off is invalid and is dropped. Whoever held the lock
+// before may have built the index: IF NOT EXISTS looks again.
+func (t *Table) replaceIndex(ctx context.Context, session *sql.Conn, index Index) error {
+	invalid, err := t.hasIndex(ctx, session, index, false)
+	if err != nil {
+		return err
+	}
+	if invalid {
+		if _, err := session.ExecContext(ctx, t.Text(`DROP INDEX CONCURRENTLY IF EXISTS {table:`+index.Suffix+`}`)); err != nil {
+			return err
+		}
+	}
+	_, err = session.ExecContext(ctx, t.Text(index.create()+`CONCURRENTLY IF NOT EXISTS {table:`+index.Suffix+`} ON {table} `+index.Definition))
+	return err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sqltable"
 )
 
-// there is a database in which there are these names, and a version.
-func there(names map[string]bool, version driver.Value, executed *[]string, fails string) *fakedb.DB {
+// there is a database in which there are these names, and a row of the table of versions.
+func there(names map[string]bool, version []driver.Value, executed *[]string, fails string) *fakedb.DB {
 	return &fakedb.DB{Statement: func(query string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		*executed = append(*executed, query)
 		switch {
@@ -25,8 +25,10 @@ func there(names map[string]bool, version driver.Value, executed *[]string, fail
 				n = 1
 			}
 			return &fakedb.Answer{Values: [][]driver.Value{{n}}}, nil
-		case strings.HasPrefix(query, "SELECT version"):
-			return &fakedb.Answer{Values: [][]driver.Value{{version}}}, nil
+		case strings.HasPrefix(query, "SELECT *") && version == nil:
+			return new(fakedb.Answer), nil
+		case strings.HasPrefix(query, "SELECT *"):
+			return &fakedb.Answer{Values: [][]driver.Value{version}}, nil
 		default:
 			return new(fakedb.Answer), nil
 		}
@@ -36,7 +38,11 @@ func there(names map[string]bool, version driver.Value, executed *[]string, fail
 var errBroken = errors.New("the connection broke")
 
 var (
-	steps   = [][]string{{`CREATE TABLE {table}`, `CREATE INDEX`}, {`ALTER TABLE {table}`}, {`DROP INDEX`}}
+	steps = []sqltable.Step{
+		{Statements: []string{`CREATE TABLE {table}`, `CREATE INDEX`}},
+		{Statements: []string{`ALTER TABLE {table}`}, Indexes: []sqltable.Index{{Suffix: "_x", Definition: "(x)"}}},
+		{Statements: []string{`DROP INDEX`}, Breaks: true},
+	}
 	none    = map[string]bool{}
 	both    = map[string]bool{"events": true, "events_schema": true}
 	foreign = map[string]bool{"events": true}
@@ -44,17 +50,23 @@ var (
 )
 
 func TestMigrateTakesTheStepsThatAreLeft(t *testing.T) {
-	const done = `UPDATE "events_schema" SET version = ?1`
+	const (
+		done    = `UPDATE "events_schema" SET version = ?1, done = ?2`
+		counted = `ALTER TABLE "events_schema" ADD COLUMN done INTEGER`
+		index   = `CREATE INDEX IF NOT EXISTS "events_x" ON "events" (x)`
+	)
 	for _, tc := range []struct {
 		name    string
 		names   map[string]bool
-		version int64
+		version []driver.Value
 		want    []string
 	}{
-		{"all, of a new table", none, 0, []string{`CREATE TABLE "events_schema" (version INTEGER NOT NULL)`, `INSERT INTO "events_schema" (version) VALUES (0)`, `CREATE TABLE "events"`, `CREATE INDEX`, `ALTER TABLE "events"`, `DROP INDEX`, done}},
-		{"all but the first, of version 1", both, 1, []string{`ALTER TABLE "events"`, `DROP INDEX`, done}},
-		{"the last, of version 2", both, 2, []string{`DROP INDEX`, done}},
-		{"none, of the newest version", both, 3, nil},
+		{"all, of a new table", none, nil, []string{`CREATE TABLE "events_schema" (version INTEGER NOT NULL, done INTEGER)`, `INSERT INTO "events_schema" (version, done) VALUES (0, 0)`, `CREATE TABLE "events"`, `CREATE INDEX`, `ALTER TABLE "events"`, `DROP INDEX`, done, index}},
+		{"all but the first, of version 1 before steps were counted", both, []driver.Value{int64(1)}, []string{counted, `ALTER TABLE "events"`, `DROP INDEX`, done, index}},
+		{"all but the first, of version 1", both, []driver.Value{int64(1), int64(1)}, []string{`ALTER TABLE "events"`, `DROP INDEX`, done, index}},
+		{"the last, of two that do not break the first", both, []driver.Value{int64(1), int64(2)}, []string{`DROP INDEX`, done, index}},
+		{"the index alone, of the newest version", both, []driver.Value{int64(3), int64(3)}, []string{index}},
+		{"the index alone, of a later version that this one can work with", both, []driver.Value{int64(3), int64(5)}, []string{index}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var executed, got []string
@@ -78,20 +90,22 @@ func TestMigrateRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		names   map[string]bool
-		version driver.Value
+		version []driver.Value
 		fails   string
 		want    string
 	}{
-		{"a newer version", both, int64(4), "", `the table "events" is of version 4, and this program knows no more than version 3`},
-		{"a negative version", both, int64(-1), "", `the table "events" is of version -1, and this program knows no more than version 3`},
-		{"a version that is none", both, "new", "", `the table "events_schema" is not this store's, or tells no version: `},
-		{"another's table", foreign, int64(0), "", `there is something named "events" that is not this store's: there is no table "events_schema"`},
-		{"half of the tables", half, int64(0), "", `there is a table "events_schema", and no table "events"`},
-		{"an error of the first question", none, int64(0), "sqlite_master", `the connection broke`},
-		{"an error of the version", both, int64(0), "SELECT version", `the table "events_schema" is not this store's, or tells no version: the connection broke`},
-		{"an error of the version's table", none, int64(0), `CREATE TABLE "events_schema"`, `the connection broke`},
-		{"an error of a step", both, int64(1), "ALTER TABLE", `the connection broke`},
-		{"an error of the end", both, int64(1), "UPDATE", `the connection broke`},
+		{"a newer version", both, []driver.Value{int64(4), int64(4)}, "", `the table "events" needs version 4, and this program knows no more than version 3`},
+		{"a negative version", both, []driver.Value{int64(-1)}, "", `the table "events" needs version -1, and this program knows no more than version 3`},
+		{"a version that is none", both, []driver.Value{"new"}, "", `the table "events_schema" is not this store's, or has no version: `},
+		{"another's table", foreign, nil, "", `there is something named "events" that is not this store's: there is no table "events_schema"`},
+		{"half of the tables", half, nil, "", `there is a table "events_schema", and no table "events"`},
+		{"a table of versions that is empty", both, nil, "", `the table "events_schema" is not this store's, or has no version: sql: no rows`},
+		{"an error of an index", both, []driver.Value{int64(1)}, "CREATE INDEX IF", `the connection broke`},
+		{"an error of the first question", none, nil, "sqlite_master", `the connection broke`},
+		{"an error of the version", both, nil, "SELECT *", `the table "events_schema" is not this store's, or has no version: the connection broke`},
+		{"an error of the version's table", none, nil, `CREATE TABLE "events_schema"`, `the connection broke`},
+		{"an error of a step", both, []driver.Value{int64(1)}, "ALTER TABLE", `the connection broke`},
+		{"an error of the end", both, []driver.Value{int64(1)}, "UPDATE", `the connection broke`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var executed []string

@@ -9,32 +9,41 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// arguments are a record as statements take it: the id, the payment request, the state, when it is due,
-// the bytes, the reference, and when it was found damaged.
+// columns are a record's, as scan reads them.
+const columns = `id, payment_request_id, account, lane, state, due_ms, version, data, sealed, reference, damaged_ms`
+
+// arguments are a record as statements take it, in the order of columns; the version is left out.
 func arguments(r flow.Record) []any {
 	var sealed any // a nil slice is NULL in some drivers, and an empty one in others
 	if len(r.Sealed) > 0 {
 		sealed = r.Sealed
 	}
-	return []any{r.ID, sql.NullString{String: r.PaymentRequestID, Valid: r.PaymentRequestID != ""}, string(r.State), milliseconds(r.DueAt), string(r.Data), sealed,
-		sql.NullString{String: r.Reference, Valid: r.Reference != ""}, milliseconds(r.DamagedAt)}
+	return []any{
+		r.ID, sql.NullString{String: r.PaymentRequestID, Valid: r.PaymentRequestID != ""}, r.PartnerAccountID, int64(r.Lane), string(r.State),
+		milliseconds(r.DueAt), string(r.Data), sealed, sql.NullString{String: r.Reference, Valid: r.Reference != ""}, milliseconds(r.DamagedAt),
+	}
 }
 
 // scan reads a row, and what it has beyond a record.
 func scan(rows *sql.Rows, r *flow.Record, more ...any) error {
 	var paymentRequestID, reference sql.NullString
 	var due, damaged sql.NullInt64
-	if err := rows.Scan(append([]any{&r.ID, &paymentRequestID, &r.State, &due, &r.Version, &r.Data, &r.Sealed, &reference, &damaged}, more...)...); err != nil {
+	if err := rows.Scan(append([]any{
+		&r.ID, &paymentRequestID, &r.PartnerAccountID, &r.Lane, &r.State, &due, &r.Version, &r.Data, &r.Sealed, &reference, &damaged,
+	}, more...)...); err != nil {
 		return err
 	}
 	r.PaymentRequestID, r.Reference = paymentRequestID.String, reference.String
-	if damaged.Valid {
-		r.DamagedAt = time.UnixMilli(damaged.Int64).UTC()
-	}
-	if due.Valid {
-		r.DueAt = time.UnixMilli(due.Int64).UTC()
-	}
+	r.DueAt, r.DamagedAt = instant(due), instant(damaged)
 	return nil
+}
+
+// instant is the time of milliseconds; zero where they are NULL.
+func instant(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
 }
 
 // milliseconds of Unix time; NULL where there is no time.
@@ -44,7 +53,7 @@ func milliseconds(t time.Time) sql.NullInt64 {
 
 // values are what an error must not hold of a record, as drivers may write them.
 func values(r flow.Record) []string {
-	list := []string{r.ID, r.PaymentRequestID, r.Reference}
+	list := []string{r.ID, r.PaymentRequestID, r.PartnerAccountID, r.Reference}
 	for _, b := range [][]byte{r.Data, r.Sealed} {
 		if len(b) > 0 {
 			list = append(list, string(b), fmt.Sprintf("%q", b), hex.EncodeToString(b), fmt.Sprintf("%d", b))

@@ -1,37 +1,59 @@
 package sqlstore
 
-import "context"
+import (
+	"context"
 
-// steps lead from each version of the schema to the next. What is released does not change: a table may have been created by it.
-var steps = [][]string{{
-	`CREATE TABLE {table} (
-		id TEXT {as is} NOT NULL PRIMARY KEY,
-		payment_request_id TEXT {as is} UNIQUE,
-		state TEXT NOT NULL,
-		due_ms BIGINT,
-		was_due_ms BIGINT,
-		version BIGINT NOT NULL,
-		changed_ms BIGINT NOT NULL,
-		data TEXT NOT NULL,
-		sealed {bytes}
-	)`,
-	// Recovery looks at what is due and Prune at what has ended, and neither at the other.
-	`CREATE INDEX {table:_due} ON {table} (due_ms) WHERE due_ms IS NOT NULL`,
-	`CREATE INDEX {table:_ended} ON {table} (changed_ms) WHERE due_ms IS NULL`,
-}, {
-	// Rows of older releases have neither, and programs of older releases write neither.
-	`ALTER TABLE {table} ADD COLUMN reference TEXT {as is}`,
-	`ALTER TABLE {table} ADD COLUMN damaged_ms BIGINT`,
-	`CREATE UNIQUE INDEX {table:_reference} ON {table} (reference) WHERE reference IS NOT NULL`,
-	`CREATE INDEX {table:_damaged} ON {table} (id) WHERE damaged_ms IS NOT NULL`,
-	`CREATE TABLE {table:_settings} (name TEXT {as is} NOT NULL PRIMARY KEY, value TEXT NOT NULL)`,
-}}
+	"github.com/klarna-go/klarna-go/internal/sqltable"
+)
+
+// steps lead from each version of the schema to the next.
+var steps = []sqltable.Step{
+	{Statements: []string{
+		`CREATE TABLE {table} (
+			id TEXT {as is} NOT NULL PRIMARY KEY,
+			payment_request_id TEXT {as is} UNIQUE,
+			state TEXT NOT NULL,
+			due_ms BIGINT,
+			was_due_ms BIGINT,
+			version BIGINT NOT NULL,
+			changed_ms BIGINT NOT NULL,
+			data TEXT NOT NULL,
+			sealed {bytes}
+		)`,
+		// Recovery looks at what is due and Prune at what has ended, and neither at the other.
+		`CREATE INDEX {table:_due} ON {table} (due_ms) WHERE due_ms IS NOT NULL`,
+		`CREATE INDEX {table:_ended} ON {table} (changed_ms) WHERE due_ms IS NULL`,
+	}},
+	// Rows of older releases have neither a reference nor a mark, and programs of older releases write neither.
+	{
+		Statements: []string{
+			`ALTER TABLE {table} ADD COLUMN reference TEXT {as is}`,
+			`ALTER TABLE {table} ADD COLUMN damaged_ms BIGINT`,
+			`CREATE TABLE {table:_settings} (name TEXT {as is} NOT NULL PRIMARY KEY, value TEXT NOT NULL)`,
+		},
+		Indexes: []sqltable.Index{
+			{Suffix: "_reference", Unique: true, Definition: `(reference) WHERE reference IS NOT NULL`},
+			{Suffix: "_damaged", Definition: `(id) WHERE damaged_ms IS NOT NULL`},
+		},
+	},
+	// An older program writes rows without an account and a lane: they are in lane 10 of the account "". It reads its own index.
+	{
+		Statements: []string{
+			`ALTER TABLE {table} ADD COLUMN account TEXT {as is} NOT NULL DEFAULT ''`,
+			`ALTER TABLE {table} ADD COLUMN lane SMALLINT NOT NULL DEFAULT 10`,
+		},
+		Indexes: []sqltable.Index{{Suffix: "_lanes", Definition: `(lane, account, due_ms) WHERE due_ms IS NOT NULL`}},
+	},
+}
 
 // migration is the number of this package's lock.
 const migration = 6012954214004
 
-// Migrate creates the table, or brings one of an earlier version of this package to this one's, all or nothing. Any number of replicas may call it, also
-// at once. It refuses a table of this name that is another's, and one of a later version of this package.
+// Migrate creates the table, or brings one of an earlier version of this package to this one's. Any number of replicas may call it, also at
+// once. On PostgreSQL it builds new indexes concurrently, which can take minutes for a large table, and the table is written to meanwhile.
+//
+// A program of the version before goes on working with the migrated table, so a release can be rolled out one replica after the other, and
+// rolled back. Migrate refuses a table that needs a later version of this package, and one of this name that is another's.
 func (s *Store) Migrate(ctx context.Context) error {
 	return s.table.Migrate(ctx, migration, steps...)
 }

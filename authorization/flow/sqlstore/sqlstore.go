@@ -12,6 +12,8 @@
 // It is named klarna_purchases and has a row a purchase:
 //
 //	id                  the purchase's
+//	account             the partner account; "" for credentials of their own
+//	lane                which kind of step is due; package flow has them all
 //	payment_request_id  Klarna's; NULL before there is one, and the payment transaction's where it was paid at once
 //	state               such as AWAITING_CUSTOMER; package flow has them all
 //	due_ms              when recovery is to look at it; NULL when never again
@@ -58,12 +60,10 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -129,21 +129,19 @@ func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 	if s.retention < leastRetention {
 		return nil, fmt.Errorf("flow/sqlstore: a retention of %v is shorter than %v", s.retention, leastRetention)
 	}
-	const columns = `id, payment_request_id, state, due_ms, version, data, sealed, reference, damaged_ms`
-	s.create = s.table.Text(`INSERT INTO {table} (id, payment_request_id, state, due_ms, data, sealed, reference, damaged_ms, version, changed_ms)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, {now}) ON CONFLICT DO NOTHING`)
+	s.create = s.table.Text(`INSERT INTO {table} (id, payment_request_id, account, lane, state, due_ms, data, sealed, reference, damaged_ms, version, changed_ms)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, {now}) ON CONFLICT DO NOTHING`)
 	s.load = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE id = ?1`)
 	s.find = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE payment_request_id = ?1`)
 	s.findReference = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE reference = ?1`)
-	s.update = s.table.Text(`UPDATE {table} SET payment_request_id = ?2, state = ?3, due_ms = ?4, data = ?5, sealed = ?6, reference = ?7, damaged_ms = ?8,
-		version = version + 1, changed_ms = {now} WHERE id = ?1 AND version = ?9`)
+	s.update = s.table.Text(`UPDATE {table} SET payment_request_id = ?2, account = ?3, lane = ?4, state = ?5, due_ms = ?6, data = ?7, sealed = ?8,
+		reference = ?9, damaged_ms = ?10, version = version + 1, changed_ms = {now} WHERE id = ?1 AND version = ?11`)
 	s.damaged = s.table.Text(`SELECT ` + columns + ` FROM {table} WHERE damaged_ms IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2`)
 	s.setting = s.table.Text(`SELECT value FROM {table:_settings} WHERE name = ?1`)
 	s.newSetting = s.table.Text(`INSERT INTO {table:_settings} (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING`)
 	s.changeSetting = s.table.Text(`UPDATE {table:_settings} SET value = ?2 WHERE name = ?1 AND value = ?3`)
 	s.version = s.table.Text(`SELECT version FROM {table} WHERE id = ?1`)
-	s.claim = s.table.Text(`UPDATE {table} SET was_due_ms = due_ms, due_ms = ?2, version = version + 1, changed_ms = {now}
-		WHERE id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?3`) + ` RETURNING ` + columns + `, was_due_ms`)
+	s.claim = s.table.Text(claims[d] + ` RETURNING ` + columns + `, was_due_ms`)
 	// The age is asked for twice: a row that changes between the inner question and the outer is not deleted.
 	const old = `due_ms IS NULL AND changed_ms < (SELECT {now}) - ?1 AND state IN ('AUTHORIZED', 'DECLINED', 'CANCELED', 'EXPIRED', 'REJECTED')`
 	s.delete = s.table.Text(`DELETE FROM {table} WHERE ` + old + ` AND id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE `+old+` ORDER BY changed_ms LIMIT ?2`))
@@ -278,30 +276,6 @@ func (s *Store) taken(ctx context.Context, r flow.Record) bool {
 	}
 	other, err := s.FindReference(ctx, r.Reference)
 	return err == nil && other.ID != r.ID
-}
-
-// ClaimDue implements flow.Store.
-func (s *Store) ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]flow.Record, error) {
-	type claimed struct {
-		flow.Record
-		from int64
-	}
-	var list []claimed
-	// A negative limit is none in SQLite.
-	if err := s.table.Rows(ctx, s.claim, []any{now.UnixMilli(), milliseconds(until), max(limit, 0)}, func(rows *sql.Rows) error {
-		var c claimed
-		err := scan(rows, &c.Record, &c.from)
-		list = append(list, c)
-		return err
-	}); err != nil {
-		return nil, s.table.Failed("claim what is due", err)
-	}
-	slices.SortStableFunc(list, func(a, b claimed) int { return cmp.Compare(a.from, b.from) })
-	records := make([]flow.Record, len(list))
-	for i, c := range list {
-		records[i] = c.Record
-	}
-	return records, nil
 }
 
 // Prune deletes purchases that have ended, that recovery is done with and that last changed longer ago

@@ -50,7 +50,7 @@ func changed() (*fakedb.Answer, error) { return &fakedb.Answer{Affected: 1}, nil
 // row answers with a record, and when it was due.
 func row(id string, was ...driver.Value) func() (*fakedb.Answer, error) {
 	return func() (*fakedb.Answer, error) {
-		values := append([]driver.Value{id, nil, "BEGUN", int64(1500), int64(7), "{}", nil, nil, nil}, was...)
+		values := append([]driver.Value{id, nil, "an account", int64(3), "BEGUN", int64(1500), int64(7), "{}", nil, nil, nil}, was...)
 		return &fakedb.Answer{Values: [][]driver.Value{values}}, nil
 	}
 }
@@ -91,7 +91,7 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 		return &fakedb.Answer{Affected: 1}, nil
 	}}, sqlstore.PostgreSQL)
 	full := flow.Record{
-		ID: "a", PaymentRequestID: "krn:1", State: flow.StateFinalizing, DueAt: time.UnixMilli(1500), Version: 7, Data: []byte(`{"b":1}`), Sealed: []byte{0, 1},
+		ID: "a", PaymentRequestID: "krn:1", PartnerAccountID: "krn:2", Lane: 3, State: flow.StateFinalizing, DueAt: time.UnixMilli(1500), Version: 7, Data: []byte(`{"b":1}`), Sealed: []byte{0, 1},
 		Reference: "reference-1", DamagedAt: time.UnixMilli(900),
 	}
 	empty := flow.Record{ID: "a", State: flow.StateBegun, Data: []byte(`{}`), Sealed: []byte{}}
@@ -100,17 +100,21 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	_, claim := s.ClaimDue(t.Context(), time.UnixMilli(1500).Add(time.Millisecond-1), time.UnixMilli(2500), -3)
+	_, nothing := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.UnixMilli(1500).Add(time.Millisecond - 1), Until: time.UnixMilli(2500), Limit: -3})
+	_, claim := s.ClaimDue(t.Context(), flow.ClaimParams{
+		Now: time.UnixMilli(1500), Until: time.UnixMilli(2500), Limit: 9, PerAccount: 4, Lanes: []flow.Lane{8, 2}, ExceptAccounts: []string{`"'`, ""},
+	})
 	_, prune := s.Prune(t.Context())
-	if err := errors.Join(claim, prune); err != nil {
+	if err := errors.Join(nothing, claim, prune); err != nil {
 		t.Error(err)
 	}
 	want := [][]any{
-		{"a", "krn:1", "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, "reference-1", int64(900)},
-		{"a", "krn:1", "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, "reference-1", int64(900), int64(7)},
-		{"a", nil, "BEGUN", nil, `{}`, nil, nil, nil},
-		{"a", nil, "BEGUN", nil, `{}`, nil, nil, nil, int64(0)},
-		{int64(1500), int64(2500), int64(0)},
+		{"a", "krn:1", "krn:2", int64(3), "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, "reference-1", int64(900)},
+		{"a", "krn:1", "krn:2", int64(3), "FINALIZING", int64(1500), `{"b":1}`, []byte{0, 1}, "reference-1", int64(900), int64(7)},
+		{"a", nil, "", int64(0), "BEGUN", nil, `{}`, nil, nil, nil},
+		{"a", nil, "", int64(0), "BEGUN", nil, `{}`, nil, nil, nil, int64(0)},
+		{`[]`, int64(1500), int64(2500), int64(0), int64(0), `[]`},
+		{`[8,2]`, int64(1500), int64(2500), int64(9), int64(4), `["\"'",""]`},
 		{90 * 24 * time.Hour.Milliseconds(), int64(1000)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -161,13 +165,18 @@ func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
 		}
 		return a, nil
 	}), sqlstore.SQLite)
-	list, err := s.ClaimDue(t.Context(), time.UnixMilli(1000), time.UnixMilli(1500), 4)
+	list, err := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.UnixMilli(1000), Until: time.UnixMilli(1500), Limit: 4, Lanes: []flow.Lane{3}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []flow.Record
+	var want []flow.Claimed
 	for _, id := range []string{"a", "b", "c", "d"} {
-		want = append(want, flow.Record{ID: id, State: flow.StateBegun, DueAt: time.UnixMilli(1500).UTC(), Version: 7, Data: []byte(`{}`)})
+		want = append(want, flow.Claimed{
+			Record: flow.Record{
+				ID: id, PartnerAccountID: "an account", Lane: 3, State: flow.StateBegun, DueAt: time.UnixMilli(1500).UTC(), Version: 7, Data: []byte(`{}`),
+			},
+			WasDueAt: time.UnixMilli(int64(id[0])).UTC(),
+		})
 	}
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Errorf("claimed (-want +got):\n%s", diff)
@@ -176,12 +185,12 @@ func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
 
 func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 	for name, answer := range map[string]*fakedb.Answer{
-		"after a row":           {Values: [][]driver.Value{{"a", nil, "BEGUN", int64(1), int64(7), "{}", nil, nil, nil, int64(1)}}, End: errBroken},
-		"with another type":     {Values: [][]driver.Value{{"a", nil, "BEGUN", "tomorrow", int64(7), "{}", nil, nil, nil, int64(1)}}},
+		"after a row":           {Values: [][]driver.Value{{"a", nil, "", int64(3), "BEGUN", int64(1), int64(7), "{}", nil, nil, nil, int64(1)}}, End: errBroken},
+		"with another type":     {Values: [][]driver.Value{{"a", nil, "", int64(3), "BEGUN", "tomorrow", int64(7), "{}", nil, nil, nil, int64(1)}}},
 		"with a missing column": {Values: [][]driver.Value{{"a"}}},
 	} {
 		s := newStore(t, answering(func() (*fakedb.Answer, error) { return answer, nil }), sqlstore.SQLite)
-		if list, err := s.ClaimDue(t.Context(), time.UnixMilli(1000), time.UnixMilli(1500), 4); err == nil || list != nil || !strings.HasPrefix(err.Error(), "flow/sqlstore: claim what is due: ") {
+		if list, err := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.UnixMilli(1000), Until: time.UnixMilli(1500), Limit: 4, Lanes: []flow.Lane{3}}); err == nil || list != nil || !strings.HasPrefix(err.Error(), "flow/sqlstore: claim what is due: ") {
 			t.Errorf("%s: %v, %v", name, list, err)
 		}
 	}

@@ -59,6 +59,7 @@ var checks = []check{
 			{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`)},
 			{ID: newID(), State: flow.StateUnknown, Version: 7, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")},
 			{ID: newID(), PaymentRequestID: newID(), State: flow.StateAwaitingCustomer, DueAt: noon, Data: []byte(`{}`)},
+			{ID: newID(), PartnerAccountID: "krn:Å'", Lane: 255, State: flow.StateBegun, DueAt: noon, Data: []byte(`{}`)},
 		} {
 			if err := s.Create(ctx, r); err != nil {
 				return fmt.Errorf("Create: %w", err)
@@ -129,7 +130,7 @@ var checks = []check{
 			return err
 		}
 		for _, next := range []flow.Record{
-			{State: flow.StateAwaitingCustomer, PaymentRequestID: newID(), DueAt: noon.Add(time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("longer than before")},
+			{State: flow.StateAwaitingCustomer, PaymentRequestID: newID(), Lane: 7, DueAt: noon.Add(time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("longer than before")},
 			{State: flow.StateFinalizing, DueAt: noon.Add(-time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("short")},
 			{State: flow.StateAuthorized, Data: []byte(`{"c":3}`)},
 			{State: flow.StateCanceling, DueAt: noon, Data: []byte(`{}`), Sealed: []byte("sealed again")},
@@ -546,6 +547,107 @@ var checks = []check{
 		}
 		return nil
 	}},
+	{"a claim takes from the lanes that it lists, in their order", func(ctx context.Context, s flow.Store) error {
+		var byLane [5]flow.Record
+		for i := range byLane {
+			var err error
+			// The lane that is listed last has the most overdue record.
+			if byLane[i], err = created(ctx, s, flow.Record{Lane: flow.Lane(i), DueAt: noon.Add(time.Duration(i) * time.Millisecond)}); err != nil {
+				return err
+			}
+		}
+		params := dueIn(noon.Add(time.Second), noon.Add(time.Hour), 10)
+		for _, step := range []struct {
+			lanes []flow.Lane
+			limit int
+			want  []flow.Record
+		}{
+			{nil, 10, nil},
+			{[]flow.Lane{9}, 10, nil},
+			{[]flow.Lane{4, 2, 0}, 2, []flow.Record{byLane[4], byLane[2]}},
+			{[]flow.Lane{3, 4, 1}, 10, []flow.Record{byLane[3], byLane[1]}},
+			{[]flow.Lane{4, 3, 2, 1, 0}, 10, []flow.Record{byLane[0]}},
+		} {
+			params.Lanes, params.Limit = step.lanes, step.limit
+			if _, err := claimed(ctx, s, params, step.want...); err != nil {
+				return fmt.Errorf("of the lanes %d: %w", step.lanes, err)
+			}
+		}
+		return nil
+	}},
+	{"an update moves a record to another lane", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{PartnerAccountID: "a", Lane: 1, DueAt: noon})
+		if err != nil {
+			return err
+		}
+		r.Lane = 2
+		if r, err = updated(ctx, s, r); err != nil {
+			return err
+		}
+		params := dueIn(noon, noon.Add(time.Hour), 10)
+		params.Lanes = []flow.Lane{1}
+		if _, err := claimed(ctx, s, params); err != nil {
+			return fmt.Errorf("of the lane that it was in: %w", err)
+		}
+		params.Lanes = []flow.Lane{2}
+		_, err = claimed(ctx, s, params, r)
+		return err
+	}},
+	{"within a lane accounts take turns", func(ctx context.Context, s flow.Store) error {
+		byName := map[string]flow.Record{}
+		// a has had its backlog for long; the others have one or two records that are not as overdue.
+		for i, name := range []string{"a1", "a2", "a3", "a4", "a5", "c1", "b1", "b2", "1", "a6"} {
+			r, err := created(ctx, s, flow.Record{PartnerAccountID: name[:len(name)-1], DueAt: noon.Add(time.Duration(i) * time.Millisecond), Data: number(i)})
+			if err != nil {
+				return err
+			}
+			byName[name] = r
+		}
+		want := func(names ...string) (list []flow.Record) {
+			for _, name := range names {
+				list = append(list, byName[name])
+			}
+			return list
+		}
+		params := dueIn(noon.Add(time.Second), noon.Add(time.Hour), 5)
+		if _, err := claimed(ctx, s, params, want("a1", "c1", "b1", "1", "a2")...); err != nil {
+			return fmt.Errorf("the first: %w", err)
+		}
+		params.Limit = 100
+		if _, err := claimed(ctx, s, params, want("a3", "b2", "a4", "a5", "a6")...); err != nil {
+			return fmt.Errorf("and then: %w", err)
+		}
+		return nil
+	}},
+	{"a claim takes no more of an account than it may, and nothing of those left out", func(ctx context.Context, s flow.Store) error {
+		byAccount := map[string][]flow.Record{}
+		for i := range 12 {
+			account := []string{"", "a", "b", "it's \"c\""}[i%4]
+			r, err := created(ctx, s, flow.Record{PartnerAccountID: account, DueAt: noon.Add(time.Duration(i) * time.Millisecond)})
+			if err != nil {
+				return err
+			}
+			byAccount[account] = append(byAccount[account], r)
+		}
+		a, b, c, none := byAccount["a"], byAccount["b"], byAccount["it's \"c\""], byAccount[""]
+		params := dueIn(noon.Add(time.Second), noon.Add(time.Hour), 100)
+		for _, step := range []struct {
+			perAccount int
+			except     []string
+			want       []flow.Record
+		}{
+			{1, []string{"a", "", "it's \"c\"", "of nobody"}, b[:1]},
+			{2, []string{"b"}, []flow.Record{none[0], a[0], c[0], none[1], a[1], c[1]}},
+			{1, nil, []flow.Record{b[1], none[2], a[2], c[2]}},
+			{-1, nil, b[2:]},
+		} {
+			params.PerAccount, params.ExceptAccounts = step.perAccount, step.except
+			if _, err := claimed(ctx, s, params, step.want...); err != nil {
+				return fmt.Errorf("%d of each but %q: %w", step.perAccount, step.except, err)
+			}
+		}
+		return nil
+	}},
 	{"of many claims at once one gets a record", func(ctx context.Context, s flow.Store) error {
 		const many = 300
 		due := make(map[string]flow.Record)
@@ -564,7 +666,7 @@ var checks = []check{
 		var mu sync.Mutex
 		claims := func(int) error {
 			for {
-				list, err := s.ClaimDue(ctx, now, until, 7)
+				list, err := s.ClaimDue(ctx, dueIn(now, until, 7))
 				switch {
 				case err != nil:
 					return fmt.Errorf("ClaimDue: %w", err)
@@ -582,7 +684,7 @@ var checks = []check{
 					}
 					delete(due, r.ID)
 					want.DueAt, want.Version = until, want.Version+1
-					if err := same(r, want); err != nil {
+					if err := same(r.Record, want); err != nil {
 						mu.Unlock()
 						return err
 					}
@@ -610,14 +712,14 @@ var checks = []check{
 			}
 			ended := r
 			ended.DueAt, ended.Data = time.Time{}, []byte(`{"b":2}`)
-			var list []flow.Record
+			var list []flow.Claimed
 			var changed error
 			if err := atOnce(2, func(i int) error {
 				var err error
 				if i == 0 {
 					changed = s.Update(ctx, ended)
 				} else {
-					list, err = s.ClaimDue(ctx, noon, noon.Add(time.Hour), 10)
+					list, err = s.ClaimDue(ctx, dueIn(noon, noon.Add(time.Hour), 10))
 				}
 				return err
 			}); err != nil {
@@ -747,14 +849,14 @@ var checks = []check{
 			{"FindPaymentRequest", 0, func() (flow.Record, error) { return s.FindPaymentRequest(ctx, want.PaymentRequestID) }},
 			{"Update", 1, func() (flow.Record, error) { r := fresh(); return r, s.Update(ctx, r) }},
 			{"ClaimDue", 1, func() (flow.Record, error) {
-				list, err := s.ClaimDue(ctx, noon, noon, 1)
+				list, err := s.ClaimDue(ctx, dueIn(noon, noon, 1))
 				if err == nil && len(list) != 1 {
 					err = fmt.Errorf("%d records", len(list))
 				}
 				if err != nil {
 					return flow.Record{}, err
 				}
-				return list[0], nil
+				return list[0].Record, nil
 			}},
 		} {
 			r, err := step.call()
@@ -785,7 +887,7 @@ var checks = []check{
 			"Load":               func() error { _, err := s.Load(ended, before.ID); return err },
 			"FindPaymentRequest": func() error { _, err := s.FindPaymentRequest(ended, before.PaymentRequestID); return err },
 			"Update":             func() error { return s.Update(ended, change) },
-			"ClaimDue":           func() error { _, err := s.ClaimDue(ended, noon, noon.Add(time.Hour), 10); return err },
+			"ClaimDue":           func() error { _, err := s.ClaimDue(ended, dueIn(noon, noon.Add(time.Hour), 10)); return err },
 		} {
 			switch err := call(); {
 			case err == nil:
@@ -839,9 +941,18 @@ func updated(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, err
 	return r, nil
 }
 
+// dueIn are the parameters of a claim from the lane in which records are by default.
+func dueIn(now, until time.Time, limit int) flow.ClaimParams {
+	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
+}
+
 // claim claims what must be these records, in their order, and returns them as they then are.
 func claim(ctx context.Context, s flow.Store, now, until time.Time, limit int, want ...flow.Record) ([]flow.Record, error) {
-	list, err := s.ClaimDue(ctx, now, until, limit)
+	return claimed(ctx, s, dueIn(now, until, limit), want...)
+}
+
+func claimed(ctx context.Context, s flow.Store, params flow.ClaimParams, want ...flow.Record) (records []flow.Record, err error) {
+	list, err := s.ClaimDue(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("ClaimDue: %w", err)
 	}
@@ -849,13 +960,18 @@ func claim(ctx context.Context, s flow.Store, now, until time.Time, limit int, w
 		return nil, fmt.Errorf("ClaimDue returns %d records, want %d", len(list), len(want))
 	}
 	for i, r := range want {
-		r.DueAt = until
+		was := r.DueAt
+		r.DueAt = params.Until
 		r.Version++
-		if err := same(list[i], r); err != nil {
+		if err := same(list[i].Record, r); err != nil {
 			return nil, fmt.Errorf("record %d of %d that were claimed: %w", i+1, len(list), err)
 		}
+		if !list[i].WasDueAt.Equal(was) || list[i].WasDueAt.Location() != time.UTC {
+			return nil, fmt.Errorf("record %d of %d that were claimed was due at %v, want %v", i+1, len(list), list[i].WasDueAt, was)
+		}
+		records = append(records, list[i].Record)
 	}
-	return list, nil
+	return records, nil
 }
 
 // holds checks that a record is found as it is expected to be.
@@ -890,6 +1006,10 @@ func same(got, want flow.Record) error {
 		return fmt.Errorf("the reference is %q, want %q", got.Reference, want.Reference)
 	case !got.DamagedAt.Equal(want.DamagedAt) || got.DamagedAt.Location() != time.UTC:
 		return fmt.Errorf("it was found damaged at %v, want %v", got.DamagedAt, want.DamagedAt)
+	case got.PartnerAccountID != want.PartnerAccountID:
+		return fmt.Errorf("the account is %q, want %q", got.PartnerAccountID, want.PartnerAccountID)
+	case got.Lane != want.Lane:
+		return fmt.Errorf("the lane is %d, want %d", got.Lane, want.Lane)
 	case got.State != want.State:
 		return fmt.Errorf("the state is %q, want %q", got.State, want.State)
 	case !got.DueAt.Equal(want.DueAt) || got.DueAt.Location() != time.UTC:

@@ -85,6 +85,15 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 		"returns claims in another order":             "the most overdue is claimed first, and no more than the limit",
 		"knows no limit":                              "the most overdue is claimed first, and no more than the limit",
 		"takes no limit for no bound":                 "the most overdue is claimed first, and no more than the limit",
+		"forgets the account":                         "a created record is loaded as it was, with version 1",
+		"forgets the lane":                            "a created record is loaded as it was, with version 1",
+		"claims from every lane":                      "a claim takes from the lanes that it lists, in their order",
+		"mixes the lanes":                             "a claim takes from the lanes that it lists, in their order",
+		"keeps the lane of a record":                  "an update moves a record to another lane",
+		"lets the most overdue account have all":      "within a lane accounts take turns",
+		"knows no limit per account":                  "a claim takes no more of an account than it may, and nothing of those left out",
+		"leaves no account out":                       "a claim takes no more of an account than it may, and nothing of those left out",
+		"does not say when a claim was due":           "what is due is claimed, with its due time moved and the next version",
 		"looks before it claims":                      "of many claims at once one gets a record",
 		"claims some and returns fewer":               "of many claims at once one gets a record",
 		"claims over an update":                       "of an update and a claim at once one succeeds",
@@ -223,6 +232,10 @@ func (m *model) kept(r flow.Record) (flow.Record, error) {
 		r.Sealed = r.Sealed[:1<<16]
 	case m.has("forgets the state"):
 		r.State = ""
+	case m.has("forgets the account"):
+		r.PartnerAccountID = ""
+	case m.has("forgets the lane"):
+		r.Lane = 0
 	case m.has("forgets the payment request"):
 		r.PaymentRequestID = ""
 	case m.has("keeps seconds"):
@@ -458,6 +471,8 @@ func (m *model) Update(ctx context.Context, r flow.Record) error {
 	switch {
 	case m.has("keeps what an update leaves empty") && len(kept.Sealed) == 0:
 		kept.Sealed = stored.Sealed
+	case m.has("keeps the lane of a record"):
+		kept.Lane = stored.Lane
 	case m.has("updates the due time alone"):
 		stored.DueAt = kept.DueAt
 		kept = *stored
@@ -476,7 +491,8 @@ func (m *model) Update(ctx context.Context, r flow.Record) error {
 	return nil
 }
 
-func (m *model) ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]flow.Record, error) {
+func (m *model) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.Claimed, error) {
+	now, until, limit := params.Now, params.Until, params.Limit
 	half := m.has("claims half when its context has ended") && ctx.Err() != nil
 	if err := m.begin(ctx); err != nil && !half {
 		return nil, err
@@ -493,6 +509,9 @@ func (m *model) ClaimDue(ctx context.Context, now, until time.Time, limit int) (
 	}
 	var due []*flow.Record
 	for _, r := range m.records {
+		if (!slices.Contains(params.Lanes, r.Lane) && !m.has("claims from every lane")) || (slices.Contains(params.ExceptAccounts, r.PartnerAccountID) && !m.has("leaves no account out")) {
+			continue
+		}
 		if !r.DueAt.After(now) && (!r.DueAt.IsZero() || m.has("claims what has no due time")) {
 			due = append(due, r)
 		}
@@ -507,6 +526,7 @@ func (m *model) ClaimDue(ctx context.Context, now, until time.Time, limit int) (
 			return order
 		}
 	})
+	due = m.inTurns(due, params)
 	if limit == 0 && m.has("takes no limit for no bound") {
 		limit = len(due)
 	}
@@ -525,9 +545,13 @@ func (m *model) ClaimDue(ctx context.Context, now, until time.Time, limit int) (
 			}
 		}
 	}
-	var list []flow.Record
+	var list []flow.Claimed
 	for _, r := range due {
 		was := m.returned(r)
+		wasDueAt := r.DueAt
+		if m.has("does not say when a claim was due") {
+			wasDueAt = time.Time{}
+		}
 		if !m.has("claims without moving the due time") {
 			r.DueAt = until
 		}
@@ -536,13 +560,13 @@ func (m *model) ClaimDue(ctx context.Context, now, until time.Time, limit int) (
 		}
 		switch {
 		case m.has("returns claims as they were"):
-			list = append(list, was)
+			list = append(list, flow.Claimed{Record: was, WasDueAt: wasDueAt})
 		case m.has("claims its own bytes"):
-			list = append(list, *r)
+			list = append(list, flow.Claimed{Record: *r, WasDueAt: wasDueAt})
 		case m.has("claims without data"):
-			list = append(list, flow.Record{ID: r.ID, Version: r.Version, DueAt: r.DueAt})
+			list = append(list, flow.Claimed{Record: flow.Record{ID: r.ID, Version: r.Version, DueAt: r.DueAt}, WasDueAt: wasDueAt})
 		default:
-			list = append(list, m.returned(r))
+			list = append(list, flow.Claimed{Record: m.returned(r), WasDueAt: wasDueAt})
 		}
 	}
 	if m.has("returns claims in another order") {
@@ -552,4 +576,34 @@ func (m *model) ClaimDue(ctx context.Context, now, until time.Time, limit int) (
 		list = list[1:]
 	}
 	return list, ctx.Err()
+}
+
+// inTurns brings what is due, which is sorted, into the order of lanes and of the accounts' turns.
+func (m *model) inTurns(due []*flow.Record, params flow.ClaimParams) []*flow.Record {
+	type queue struct {
+		lane    flow.Lane
+		account string
+	}
+	taken, turns := map[queue]int{}, map[*flow.Record]int{}
+	kept := due[:0]
+	for _, r := range due {
+		q := queue{r.Lane, r.PartnerAccountID}
+		if params.PerAccount > 0 && taken[q] == params.PerAccount && !m.has("knows no limit per account") {
+			continue
+		}
+		turns[r] = taken[q]
+		taken[q]++
+		kept = append(kept, r)
+	}
+	slices.SortStableFunc(kept, func(a, b *flow.Record) int {
+		lanes, turn := cmp.Compare(slices.Index(params.Lanes, a.Lane), slices.Index(params.Lanes, b.Lane)), cmp.Compare(turns[a], turns[b])
+		if m.has("mixes the lanes") {
+			lanes = 0
+		}
+		if m.has("lets the most overdue account have all") {
+			turn = 0
+		}
+		return cmp.Or(lanes, turn)
+	})
+	return kept
 }
