@@ -159,7 +159,9 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	if len(indexes) == 0 {
 		return nil
 	}
-	// A lock of the session: an index is built concurrently outside of transactions.
+	// A lock of the session: an index is built concurrently outside of transactions. It is not that of the statements, for which a transaction may wait, because
+	// building an index waits for transactions.
+	lock = ^lock
 	session, err := t.db.Conn(ctx)
 	if err != nil {
 		return err

@@ -27,15 +27,18 @@ func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) databas
 	d := newDatabase(t)
 	s, db := migrated(t, d)
 	claim := stated(t, d.dialect, func(s *sqlstore.Store) error {
-		_, err := s.ClaimDue(t.Context(), noon.Add(time.Hour), noon, 10)
+		_, err := s.ClaimDue(t.Context(), dueIn(noon.Add(time.Hour), noon, 10))
 		return err
 	})
 	prune := stated(t, d.dialect, func(s *sqlstore.Store) error { _, err := s.Prune(t.Context()); return err })
 	for i := range 100 {
-		create(t, s, flow.Record{ID: "due-" + strconv.Itoa(i), DueAt: noon.Add(time.Duration(i)), Sealed: make([]byte, 2000)})
+		create(t, s, flow.Record{ID: "due-" + strconv.Itoa(i), PartnerAccountID: "a", DueAt: noon.Add(time.Duration(i)), Sealed: make([]byte, 2000)})
 	}
 	before, few := claims(t, s), pages(explained(t, d, db, claim))
 	insertEnded(t, d.dialect, db, million)
+	// As many are not due yet, and another account has a backlog.
+	insertDue(t, d.dialect, db, million/10, "a", "later", noon.Add(24*time.Hour))
+	insertDue(t, d.dialect, db, million/10, "b", "backlog", noon.Add(-time.Hour))
 	for _, statistics := range []string{"without statistics", "with statistics"} {
 		if statistics == "with statistics" {
 			execute(t, db, `ANALYZE`)
@@ -44,10 +47,30 @@ func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) databas
 		if many := pages(plan); many > few+200 {
 			t.Errorf("%s, a claim of 10 reads %d pages beside none that has ended, and %d beside %d:\n%s", statistics, few, many, million, plan)
 		}
-		readsIndexes(t, d, plan, "klarna_purchases_due", "due_ms<?")
+		findsByLane(t, d, plan)
 	}
 	readsIndexes(t, d, explained(t, d, db, prune), "klarna_purchases_ended", "changed_ms<?")
 	t.Logf("a claim of 10 takes %v beside none that has ended, and %v beside %d; it reads %d pages, and %d", before, claims(t, s), million, few, pages(explained(t, d, db, claim)))
+}
+
+// findsByLane checks that a claim finds each account's records by the index of lanes, sorts no more than these, and looks them up by their ids.
+func findsByLane(t *testing.T, d database, plan string) {
+	t.Helper()
+	want := []string{"klarna_purchases_lanes (lane=? AND account=? AND due_ms<?)", "klarna_purchases_lanes (lane=? AND account>?)", "(id=?)"}
+	if d.dialect == sqlstore.PostgreSQL {
+		plan = strings.ReplaceAll(plan, "a_1.", "a.") // PostgreSQL numbers what has one name
+		want = []string{"using klarna_purchases_lanes ", "(lane = a.lane) AND (account = a.account) AND (due_ms <=", "(lane = a.lane) AND (account > a.account)", "(id = ANY"}
+	}
+	for _, part := range want {
+		if !strings.Contains(plan, part) {
+			t.Errorf("the plan has no %q:\n%s", part, plan)
+		}
+	}
+	for _, part := range []string{"Seq Scan", "SCAN klarna_purchases"} {
+		if strings.Contains(plan, part) {
+			t.Errorf("the plan has %q:\n%s", part, plan)
+		}
+	}
 }
 
 // readsIndexes checks that a plan finds rows by an index, and changes them by the index of ids.
@@ -75,7 +98,7 @@ func claims(t *testing.T, s flow.Store) time.Duration {
 	fastest := time.Hour
 	for range 50 {
 		begin := time.Now()
-		list, err := s.ClaimDue(t.Context(), noon.Add(time.Hour), noon, 10)
+		list, err := s.ClaimDue(t.Context(), dueIn(noon.Add(time.Hour), noon, 10))
 		if err != nil || len(list) != 10 {
 			t.Fatalf("%d, %v", len(list), err)
 		}
@@ -170,6 +193,17 @@ func insertEnded(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int) {
 		SELECT 'purchase-' || n, 'AUTHORIZED', 4, 1772366400000 + n, '{}' FROM `+numbers, n))
 }
 
+// insertDue inserts purchases of one account that are due a millisecond after the other.
+func insertDue(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int, account, name string, from time.Time) {
+	t.Helper()
+	numbers := `generate_series(1, %d) AS numbers (n)`
+	if dialect == sqlstore.SQLite {
+		numbers = `(WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %d) SELECT n FROM numbers) AS numbers`
+	}
+	execute(t, db, fmt.Sprintf(`INSERT INTO klarna_purchases (id, account, lane, state, due_ms, version, changed_ms, data)
+		SELECT '%s-' || n, '%s', 0, 'AWAITING_CUSTOMER', %d + n, 1, 1772366400000 + n, '{}' FROM `+numbers, name, account, from.UnixMilli(), n))
+}
+
 // BenchmarkStore measures each call beside a hundred thousand purchases that have ended, with 4 KB of Sealed. PostgreSQL and SQLite are set as dbtest sets them: neither waits for
 // the disk.
 func BenchmarkStore(b *testing.B) {
@@ -199,7 +233,7 @@ func benchmarkStore(b *testing.B, d database) {
 		}},
 		{"Update", func(ctx context.Context) error { err := s.Update(ctx, r); r.Version++; return err }},
 		{"ClaimDue, one", func(ctx context.Context) error {
-			list, err := s.ClaimDue(ctx, clock, clock.Add(time.Millisecond), 10)
+			list, err := s.ClaimDue(ctx, dueIn(clock, clock.Add(time.Millisecond), 10))
 			if err == nil && len(list) != 1 {
 				err = fmt.Errorf("%d records", len(list))
 			}
@@ -207,7 +241,7 @@ func benchmarkStore(b *testing.B, d database) {
 			return err
 		}},
 		{"ClaimDue, nothing", func(ctx context.Context) error {
-			_, err := s.ClaimDue(ctx, noon.Add(-time.Hour), noon, 10)
+			_, err := s.ClaimDue(ctx, dueIn(noon.Add(-time.Hour), noon, 10))
 			return err
 		}},
 	} {

@@ -61,6 +61,7 @@ func testStore(t *testing.T, newDatabase func(testing.TB) database) {
 		{"replicas of which many die bring every purchase to its end", testReplicasThatDie},
 		{"replicas that start at once migrate once", testReplicasThatStartAtOnceMigrateOnce},
 		{"replicas that start at once bring an older version to the newest", testReplicasMigrateAnOlderVersion},
+		{"a program of the version before works on the migrated table", testAProgramOfTheVersionBefore},
 		{"a migration that fails leaves everything as it was", testAMigrationThatFails},
 		{"migrate keeps what is there", testMigrateKeepsWhatIsThere},
 		{"migrate refuses what is not its own", testMigrateRefusesWhatIsNotItsOwn},
@@ -170,8 +171,13 @@ func (a *alternating) Update(ctx context.Context, r flow.Record) error {
 	return a.next().Update(ctx, r)
 }
 
-func (a *alternating) ClaimDue(ctx context.Context, now, until time.Time, limit int) ([]flow.Record, error) {
-	return a.next().ClaimDue(ctx, now, until, limit)
+func (a *alternating) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.Claimed, error) {
+	return a.next().ClaimDue(ctx, params)
+}
+
+// dueIn are the parameters of a claim from the lane in which records are by default.
+func dueIn(now, until time.Time, limit int) flow.ClaimParams {
+	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
 }
 
 // Four replicas take purchases, each of which has five steps to its end. A third of what they claim they never come back to: it is due again later. In
@@ -188,7 +194,7 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 	work := func(s flow.Store, random *rand.Rand) error {
 		for open.Load() > 0 {
 			now := noon.Add(time.Duration(clock.Add(1)) * time.Second)
-			list, err := s.ClaimDue(t.Context(), now, now.Add(20*time.Second), 3)
+			list, err := s.ClaimDue(t.Context(), dueIn(now, now.Add(20*time.Second), 3))
 			if err != nil {
 				return err
 			}
@@ -206,7 +212,7 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 				if step+1 == steps {
 					r.State, r.DueAt, r.Sealed = flow.StateAuthorized, time.Time{}, nil
 				}
-				switch err := s.Update(t.Context(), r); {
+				switch err := s.Update(t.Context(), r.Record); {
 				case err == nil && step+1 == steps:
 					open.Add(-1)
 				case errors.Is(err, flow.ErrChanged):
@@ -268,10 +274,10 @@ func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(testi
 }
 
 // The versions of a table that has some.
-var versions = [][]string{
-	{`CREATE TABLE {table} (id TEXT NOT NULL PRIMARY KEY)`},
-	{`ALTER TABLE {table} ADD COLUMN changes INTEGER NOT NULL DEFAULT 0`},
-	{`UPDATE {table} SET changes = changes + 1`, `CREATE INDEX {table:_changes} ON {table} (changes)`},
+var versions = []sqltable.Step{
+	{Statements: []string{`CREATE TABLE {table} (id TEXT NOT NULL PRIMARY KEY)`}},
+	{Statements: []string{`ALTER TABLE {table} ADD COLUMN changes INTEGER NOT NULL DEFAULT 0`}},
+	{Statements: []string{`UPDATE {table} SET changes = changes + 1`}, Indexes: []sqltable.Index{{Suffix: "_changes", Definition: "(changes)"}}, Breaks: true},
 }
 
 const lock = 1
@@ -310,24 +316,73 @@ func testReplicasMigrateAnOlderVersion(t *testing.T, newDatabase func(testing.TB
 		close(start)
 		replicas.Wait()
 		var things, changes, version int
-		if err := db.QueryRowContext(t.Context(), `SELECT count(*), coalesce(sum(changes), 0), (SELECT sum(version) FROM things_schema) FROM things`).Scan(&things, &changes, &version); err != nil {
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*), coalesce(sum(changes), 0), (SELECT sum(version * done / 3) FROM things_schema) FROM things`).Scan(&things, &changes, &version); err != nil {
 			t.Fatal(err)
 		}
 		if want := min(older, 1); things != want || changes != want || version != len(versions) {
 			t.Errorf("from version %d: %d things with %d changes, version %d; want %d with %d, version %d", older, things, changes, version, want, want, len(versions))
 		}
-		if err := table.Migrate(t.Context(), lock, versions[:2]...); err == nil || err.Error() != `a/store: migrate: the table "things" is of version 3, and this program knows no more than version 2` {
+		if older > 0 {
+			execute(t, db, `INSERT INTO things (id) VALUES ('of an older program')`)
+		}
+		if err := table.Migrate(t.Context(), lock, versions[:2]...); err == nil || err.Error() != `a/store: migrate: the table "things" needs version 3, and this program knows no more than version 2` {
 			t.Errorf("to an older version: %v", err)
 		}
 	}
 }
 
-func testAMigrationThatFails(t *testing.T, newDatabase func(testing.TB) database) {
-	table, db := newTable(t, newDatabase(t))
-	if err := table.Migrate(t.Context(), lock, versions[0]); err != nil {
+// The statements are those of the first version. Its Migrate refused a version that is not 1.
+func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) database) {
+	d := newDatabase(t)
+	db := d.open()
+	for _, statement := range []string{
+		`CREATE TABLE klarna_purchases_schema (version INTEGER NOT NULL)`,
+		`INSERT INTO klarna_purchases_schema (version) VALUES (1)`,
+		`CREATE TABLE klarna_purchases (id TEXT NOT NULL PRIMARY KEY, payment_request_id TEXT UNIQUE, state TEXT NOT NULL, due_ms BIGINT, was_due_ms BIGINT,
+			version BIGINT NOT NULL, changed_ms BIGINT NOT NULL, data TEXT NOT NULL, sealed ` + map[sqlstore.Dialect]string{sqlstore.SQLite: "BLOB", sqlstore.PostgreSQL: "BYTEA"}[d.dialect] + `)`,
+		`CREATE INDEX klarna_purchases_due ON klarna_purchases (due_ms) WHERE due_ms IS NOT NULL`,
+		`CREATE INDEX klarna_purchases_ended ON klarna_purchases (changed_ms) WHERE due_ms IS NULL`,
+	} {
+		execute(t, db, statement)
+	}
+	insert := func(id string) {
+		execute(t, db, fmt.Sprintf(`INSERT INTO klarna_purchases (id, payment_request_id, state, due_ms, data, sealed, version, changed_ms)
+			VALUES ('%s', NULL, 'BEGUN', %d, '{}', NULL, 1, 1)`, id, noon.UnixMilli()))
+	}
+	insert("before")
+	newer, _ := migrated(t, d)
+	insert("after")
+	var version int
+	if err := db.QueryRowContext(t.Context(), `SELECT version FROM klarna_purchases_schema`).Scan(&version); err != nil || version != 1 {
+		t.Errorf("the program of version 1 finds version %d, %v", version, err)
+	}
+	params := dueIn(noon, noon.Add(time.Minute), 10)
+	params.Lanes = []flow.Lane{flow.LaneWaiting}
+	list, err := newer.ClaimDue(t.Context(), params)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("what the older program wrote: %d claimed, %v", len(list), err)
+	}
+	moved := list[0].Record
+	moved.PartnerAccountID, moved.Lane = "an account", flow.LaneBegun
+	if err := newer.Update(t.Context(), moved); err != nil {
 		t.Fatal(err)
 	}
-	wrong := [][]string{versions[0], versions[1], {versions[2][1], `UPDATE {table} SET nothing = 1`}}
+	// The older one claims what the newer one has updated, and updates it.
+	execute(t, db, fmt.Sprintf(`UPDATE klarna_purchases SET was_due_ms = due_ms, due_ms = %d, version = version + 1 WHERE id IN (
+		SELECT id FROM klarna_purchases WHERE due_ms <= %[1]d ORDER BY due_ms LIMIT 10)`, noon.Add(time.Minute).UnixMilli()))
+	execute(t, db, `UPDATE klarna_purchases SET state = 'FINALIZING', data = '{"a":1}', version = version + 1 WHERE version = 4`)
+	got, err := newer.Load(t.Context(), moved.ID)
+	if err != nil || got.State != flow.StateFinalizing || got.PartnerAccountID != "an account" || got.Lane != flow.LaneBegun || got.Version != 5 {
+		t.Errorf("then it is %+v, %v", got, err)
+	}
+}
+
+func testAMigrationThatFails(t *testing.T, newDatabase func(testing.TB) database) {
+	table, db := newTable(t, newDatabase(t))
+	if err := table.Migrate(t.Context(), lock, versions[:1]...); err != nil {
+		t.Fatal(err)
+	}
+	wrong := []sqltable.Step{versions[0], versions[1], {Statements: []string{`CREATE INDEX {table:_changes} ON {table} (changes)`, `UPDATE {table} SET nothing = 1`}}}
 	if err := table.Migrate(t.Context(), lock, wrong...); err == nil || !strings.HasPrefix(err.Error(), "a/store: migrate: ") {
 		t.Errorf("%v", err)
 	}
@@ -359,10 +414,10 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB
 		{"a table", []string{`CREATE TABLE klarna_purchases (id TEXT)`}, `there is something named "klarna_purchases" that is not this store's: there is no table "klarna_purchases_schema"`},
 		{"a view", []string{`CREATE VIEW klarna_purchases AS SELECT 1 AS id`}, `there is something named "klarna_purchases" that is not this store's: there is no table "klarna_purchases_schema"`},
 		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `there is a table "klarna_purchases_schema", and no table "klarna_purchases"`},
-		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" is not this store's, or tells no version: `},
-		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" is not this store's, or tells no version: `},
-		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" is of version 99, and this program knows no more than version 2`},
-		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" is of version -1, and this program knows no more than version 2`},
+		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" is not this store's, or has no version: `},
+		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" is not this store's, or has no version: `},
+		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" needs version 99, and this program knows no more than version 3`},
+		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, and this program knows no more than version 3`},
 	} {
 		s, db := newStore(t, newDatabase(t))
 		for _, statement := range tc.do {
@@ -391,7 +446,7 @@ func testTheTableCanBeRead(t *testing.T, newDatabase func(testing.TB) database) 
 	s, db := migrated(t, newDatabase(t))
 	create(t, s, flow.Record{ID: "å", State: flow.StateBegun, Data: []byte(`{"a":1}`)})
 	create(t, s, flow.Record{ID: "b", PaymentRequestID: "krn:1", State: flow.StateFinalizing, DueAt: noon, Data: []byte(`{}`), Sealed: []byte{0, 1}})
-	if list, err := s.ClaimDue(t.Context(), noon, noon.Add(time.Minute), 10); err != nil || len(list) != 1 {
+	if list, err := s.ClaimDue(t.Context(), dueIn(noon, noon.Add(time.Minute), 10)); err != nil || len(list) != 1 {
 		t.Fatalf("%d, %v", len(list), err)
 	}
 	rows, err := db.QueryContext(t.Context(), `SELECT id, coalesce(payment_request_id, 'NULL'), state, coalesce(due_ms, -1), coalesce(was_due_ms, -1), version, data, coalesce(length(sealed), -1), changed_ms FROM klarna_purchases ORDER BY version`)
@@ -437,7 +492,7 @@ func testAnErrorHoldsNoValue(t *testing.T, newDatabase func(testing.TB) database
 	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Data: []byte(`"canary-data"`), Sealed: []byte("canary-sealed")}
 	_, load := s.Load(t.Context(), r.ID)
 	_, find := s.FindPaymentRequest(t.Context(), r.PaymentRequestID)
-	_, claim := s.ClaimDue(t.Context(), noon, noon, 1)
+	_, claim := s.ClaimDue(t.Context(), dueIn(noon, noon, 1))
 	_, prune := s.Prune(t.Context())
 	all := map[string]error{
 		"create": s.Create(t.Context(), r), "load": load, "find a payment request": find, "update": s.Update(t.Context(), r),
