@@ -149,8 +149,8 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
 	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
-	c.money = newCrew(c, newScheduler(c.perSecond, moneySlots, false, moneyLanes), c.goOn)
-	c.reports = newCrew(c, newScheduler(math.Inf(1), reportSlots, true, reportLanes), c.reportOn)
+	c.money = newCrew(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.goOn)
+	c.reports = newCrew(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil
 }
 

@@ -236,11 +236,19 @@ func (m *memoryRecord) clone() Record {
 	return r
 }
 
+// before reports whether m is due before other. Of those that are due at once the IDs decide, so that a simulation can be repeated.
+func (m *memoryRecord) before(other *memoryRecord) bool {
+	if order := m.DueAt.Compare(other.DueAt); order != 0 {
+		return order < 0
+	}
+	return m.ID < other.ID
+}
+
 // dueHeap has the most overdue record first.
 type dueHeap []*memoryRecord
 
 func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].DueAt.Before(h[j].DueAt) }
+func (h dueHeap) Less(i, j int) bool { return h[i].before(h[j]) }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j
@@ -278,7 +286,7 @@ func (h turnHeap) Less(i, j int) bool {
 	if h[i].taken != h[j].taken {
 		return h[i].taken < h[j].taken
 	}
-	return h[i].head.DueAt.Before(h[j].head.DueAt)
+	return h[i].head.before(h[j].head)
 }
 func (h turnHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 

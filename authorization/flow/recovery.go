@@ -129,7 +129,8 @@ func (s *shift) end() {
 
 // crew are the workers of some lanes.
 type crew struct {
-	c *Coordinator
+	c     *Coordinator
+	lanes func(now time.Time) []Lane
 	// step goes on with a purchase.
 	step func(context.Context, *shift, Record) answer
 
@@ -140,8 +141,8 @@ type crew struct {
 	change chan struct{}   // a slot was freed
 }
 
-func newCrew(c *Coordinator, plan *scheduler, step func(context.Context, *shift, Record) answer) *crew {
-	return &crew{c: c, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
+func newCrew(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler, step func(context.Context, *shift, Record) answer) *crew {
+	return &crew{c: c, lanes: lanes, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
 }
 
 // work goes on with every purchase until none is due, and does not wait for the last ones.
@@ -193,9 +194,7 @@ func (k *crew) wait(ctx context.Context, pause time.Duration) error {
 // claim claims what is due. A store that does not answer is given up after a while, and asked again later.
 func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
 	now := k.c.time()
-	params := ClaimParams{
-		Now: now, Until: now.Add(lease), Lanes: r.lanes, Limit: r.limit, PerAccount: r.perAccount, ExceptAccounts: r.except,
-	}
+	params := r.params(now, k.lanes(now))
 	var list []Claimed
 	returned := make(chan []Claimed, 1) // a variable would be written to by a claim that was abandoned
 	err := k.c.claimCalls.call(ctx, strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {

@@ -104,6 +104,10 @@ type replica struct {
 	mu      sync.Mutex
 	network network
 	disk    func(operation string, r flow.Record, do func() error) error
+
+	// claims comes before each claim, took after it.
+	claims func(ctx context.Context) error
+	took   func([]flow.Claimed)
 }
 
 // network is what stands between a replica and Klarna.
@@ -266,7 +270,15 @@ func (s replicaStore) Update(ctx context.Context, r flow.Record) error {
 }
 
 func (s replicaStore) ClaimDue(ctx context.Context, params flow.ClaimParams) (list []flow.Claimed, err error) {
+	if s.claims != nil {
+		if err := s.claims(ctx); err != nil {
+			return nil, err
+		}
+	}
 	err = s.around("ClaimDue", flow.Record{}, func() error { list, err = s.scene.memory.ClaimDue(ctx, params); return err })
+	if s.took != nil && err == nil {
+		s.took(list)
+	}
 	return list, err
 }
 

@@ -32,8 +32,10 @@ const (
 
 // backoff is the pause after so many failures in a row: 1, 2, 4 seconds and so on to a minute, jittered.
 func (c *Coordinator) backoff(tries int) time.Duration {
-	return jitter(min(time.Second<<min(tries-1, 10), time.Minute))
+	return jitter(backoffAfter(tries))
 }
+
+func backoffAfter(tries int) time.Duration { return min(time.Second<<min(tries-1, 10), time.Minute) }
 
 // jitter spreads what would happen at once: from half of d to the whole.
 func jitter(d time.Duration) time.Duration {
@@ -55,11 +57,16 @@ func (c *Coordinator) abandonAt(p *purchase, read *authorization.PaymentRequest)
 	return at
 }
 
+// lookAfter is the pause, before it is jittered, until recovery looks again at a purchase that has waited for so long.
+func lookAfter(waited time.Duration) time.Duration {
+	return min(max(waited/2, time.Minute), 15*time.Minute)
+}
+
 // lookAgain is when recovery looks at a purchase that waits for its customer, in case that no webhook comes: after half a minute first, then at
 // half of the time that it has waited so far, and not later than when there is something to do.
 func (c *Coordinator) lookAgain(p *purchase, read *authorization.PaymentRequest) time.Time {
 	now := c.time()
-	at := now.Add(jitter(min(max(now.Sub(p.UpdatedAt)/2, time.Minute), 15*time.Minute)))
+	at := now.Add(jitter(lookAfter(now.Sub(p.UpdatedAt))))
 	for _, event := range []time.Time{c.abandonAt(p, read), p.ExpiresAt.Add(5 * time.Second)} {
 		if event.After(now) && event.Before(at) {
 			at = event

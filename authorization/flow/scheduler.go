@@ -13,7 +13,9 @@ const (
 	// slowAfter is how long a step holds a slot. It goes on without one, so that others are not held up by it.
 	slowAfter = 5 * time.Second
 	// slowMost is how many slow steps an account may have before no more is begun for it.
-	slowMost = 4
+	slowMost = 32
+	// slowWindow is how many steps of a slow account hold a slot at once.
+	slowWindow = 4
 	// lingering bounds how many steps may go on without a slot.
 	lingering = 256
 	// burst is how many purchases recovery may look at beyond its rate.
@@ -33,7 +35,6 @@ type scheduler struct {
 	slots int
 	// patient steps keep their slot, however long they take.
 	patient bool
-	lanes   func(now time.Time) []Lane
 
 	tokens   float64
 	refilled time.Time
@@ -55,8 +56,9 @@ type pace struct {
 // request is what to claim.
 type request struct {
 	limit, perAccount int
-	lanes             []Lane
 	except            []string
+	// backwards: the lanes in reverse, so that what is least urgent is not forgotten.
+	backwards bool
 }
 
 // answer is what a step learned about Klarna's limits: quiet is for how long the account wants no more calls, limited, that a call was refused.
@@ -65,8 +67,8 @@ type answer struct {
 	limited bool
 }
 
-func newScheduler(most float64, slots int, patient bool, lanes func(time.Time) []Lane) *scheduler {
-	return &scheduler{most: most, slots: slots, patient: patient, lanes: lanes, tokens: burst, accounts: map[string]*pace{}}
+func newScheduler(most float64, slots int, patient bool) *scheduler {
+	return &scheduler{most: most, slots: slots, patient: patient, tokens: burst, accounts: map[string]*pace{}}
 }
 
 // rate is how many purchases a second recovery looks at: a fifth of the most while nothing is overdue, and the more, the more overdue they are.
@@ -97,10 +99,8 @@ func (s *scheduler) next(now time.Time) (r request, pause time.Duration) {
 		return r, max(time.Duration((math.Floor(batch)-s.tokens)/rate*float64(time.Second)), time.Millisecond)
 	}
 	r.limit = min(free, int(s.tokens))
-	r.lanes = s.lanes(now)
-	if s.claims++; s.claims%8 == 0 {
-		slices.Reverse(r.lanes) // what is least urgent is not forgotten
-	}
+	s.claims++
+	r.backwards = s.claims%8 == 0
 	share := s.share()
 	r.perAccount = max(share/2, 1)
 	for name, a := range s.accounts {
@@ -116,6 +116,9 @@ func (s *scheduler) next(now time.Time) (r request, pause time.Duration) {
 
 // share is how many slots an account may have. Some are always left for those that have none yet.
 func (s *scheduler) share() int {
+	if s.patient {
+		return s.slots
+	}
 	active := 0
 	for _, a := range s.accounts {
 		if a.running > 0 {
@@ -165,7 +168,7 @@ func (s *scheduler) slowed(account string) bool {
 		return false
 	}
 	a := s.account(account)
-	a.window = max(a.window/2, 1)
+	a.window = max(a.window/2, min(a.window, slowWindow))
 	a.running--
 	a.slow++
 	s.running--
@@ -214,6 +217,14 @@ func moneyLanes(now time.Time) []Lane {
 		lanes = append(lanes, approvedLane(now.Add(Lane(i).tenMinutes())))
 	}
 	return append(lanes, LaneBusy, LaneBegun, LaneWaiting, LaneEnding)
+}
+
+// params are the parameters of a claim.
+func (r *request) params(now time.Time, lanes []Lane) ClaimParams {
+	if r.backwards {
+		slices.Reverse(lanes)
+	}
+	return ClaimParams{Now: now, Until: now.Add(lease), Lanes: lanes, Limit: r.limit, PerAccount: r.perAccount, ExceptAccounts: r.except}
 }
 
 func reportLanes(time.Time) []Lane { return []Lane{LaneReports} }

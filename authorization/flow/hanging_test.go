@@ -1,0 +1,455 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+)
+
+// stall is something that never returns until the test lets it.
+type stall struct {
+	release chan struct{}
+	once    sync.Once
+}
+
+func newStall() *stall { return &stall{release: make(chan struct{})} }
+
+// hang ignores every context.
+func (s *stall) hang() error {
+	<-s.release
+	return errors.New("it hung")
+}
+
+func (s *stall) end() { s.once.Do(func() { close(s.release) }) }
+
+// approvedOf begins purchases of an account whose customers approve, and no webhook comes.
+func (s *scene) approvedOf(r *replica, account, name string, n int) {
+	s.Helper()
+	for i := range n {
+		order := s.order(fmt.Sprint(name, "-", i))
+		order.PartnerAccountID = account
+		status, err := r.Begin(s.Context(), order)
+		s.wants(status, err, flow.StateAwaitingCustomer)
+		s.approve(status.PaymentRequestID)
+	}
+}
+
+// authorized counts the purchases of a name that are paid.
+func (s *scene) authorized(name string, n int) (paid int) {
+	s.Helper()
+	for i := range n {
+		if s.record(fmt.Sprint(name, "-", i)).State == flow.StateAuthorized {
+			paid++
+		}
+	}
+	return paid
+}
+
+// stopsInTime ends recovery and checks how long that takes.
+func stopsInTime(t *testing.T, stop func()) {
+	t.Helper()
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("Run returned %v after its context ended, want ten seconds at most", took)
+	}
+}
+
+func TestAStoreThatDoesNotAnswerAClaimIsAskedAgain(t *testing.T) {
+	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				r := s.replica(flow.WithRecoveryRate(60))
+				s.approvedOf(r, s.klarna.PartnerAccountID, "order", 20)
+				silent := newStall()
+				defer silent.end()
+				var mu sync.Mutex
+				claims := 0
+				r.claims = func(ctx context.Context) error {
+					mu.Lock()
+					claims++
+					first := claims <= 2 // one of each crew
+					mu.Unlock()
+					switch {
+					case !first:
+						return nil
+					case heeds:
+						<-ctx.Done()
+						return ctx.Err()
+					default:
+						return silent.hang()
+					}
+				}
+				stop := runs(t, r)
+				<-time.After(2 * time.Minute)
+				if n := s.authorized("order", 20); n != 20 {
+					t.Errorf("%d of 20 are authorized after two minutes", n)
+				}
+				want := 2
+				if heeds {
+					want = 0
+				}
+				if h := r.Health(); !h.Running || time.Since(h.LastRound) > 10*time.Second || h.Abandoned != want {
+					t.Errorf("%+v, want %d abandoned", h, want)
+				}
+				stopsInTime(t, stop)
+			})
+		})
+	}
+}
+
+func TestALoopThatIsLateSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		r := s.replica(flow.WithRecoveryRate(60))
+		r.claims = func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		stop := runs(t, r)
+		<-time.After(10 * time.Minute)
+		if n := strings.Count(s.log.String(), "recovery is late"); n < 8 || n > 11 {
+			t.Errorf("in ten minutes the log says %d times that recovery is late, want once a minute", n)
+		}
+		if h := r.Health(); !h.LastRound.IsZero() {
+			t.Errorf("%+v", h)
+		}
+		stopsInTime(t, stop)
+	})
+}
+
+func TestALoopThatIsBehindSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 300)
+		<-time.After(10 * time.Minute)
+		r := s.replica(flow.WithRecoveryRate(1))
+		stop := runs(t, r)
+		<-time.After(2 * time.Minute)
+		if log := s.log.String(); !strings.Contains(log, "recovery is behind") || strings.Contains(log, "recovery is late") {
+			t.Errorf("the log says %s", log)
+		}
+		if h := r.Health(); h.OldestDue.IsZero() || time.Since(h.OldestDue) < 5*time.Minute {
+			t.Errorf("%+v", h)
+		}
+		stop()
+	})
+}
+
+// A callback that hangs holds its own purchase up, and only that.
+func TestACallbackThatHangsHoldsUpItsOwnPurchase(t *testing.T) {
+	const hanging, others = 20, 100
+	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
+		for _, callback := range []string{"a policy", "a report"} {
+			t.Run(callback+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := running(t)
+					silent := newStall()
+					defer silent.end()
+					hang := func(ctx context.Context, id string) error {
+						switch {
+						case !strings.HasPrefix(id, "hanging"):
+							return nil
+						case heeds:
+							<-ctx.Done()
+							return ctx.Err()
+						default:
+							return silent.hang()
+						}
+					}
+					begins := s.replica(flow.WithReport(nil))
+					r := s.replica(flow.WithRecoveryRate(60), flow.WithAmountPolicy(func(ctx context.Context, change flow.AmountChange) (bool, error) {
+						if callback != "a policy" {
+							return true, nil
+						}
+						return true, hang(ctx, change.Status.ID)
+					}), flow.WithReport(func(ctx context.Context, transition flow.Transition) error {
+						if callback != "a report" {
+							return nil
+						}
+						return hang(ctx, transition.Purchase.ID)
+					}))
+					for i := range hanging {
+						id := s.stepUp(begins, fmt.Sprint("hanging-", i)).PaymentRequestID
+						if err := s.klarna.ChangeAmount(id, 123_00); err != nil {
+							t.Fatal(err)
+						}
+						s.approve(id)
+					}
+					s.approvedOf(begins, s.klarna.PartnerAccountID, "order", others)
+					stop := runs(t, r)
+					<-time.After(90 * time.Second)
+					if n := s.authorized("order", others); n != others {
+						t.Errorf("%d of %d are authorized after a minute and a half", n, others)
+					}
+					if callback == "a report" {
+						if n := s.authorized("hanging", hanging); n != hanging {
+							t.Errorf("%d of %d whose reports hang are authorized", n, hanging)
+						}
+					}
+					want := 0
+					if !heeds {
+						want = hanging
+					}
+					if h := r.Health(); h.Abandoned != want || time.Since(h.LastRound) > 10*time.Second {
+						t.Errorf("%+v, want %d abandoned", h, want)
+					}
+					if log := s.log.String(); strings.Contains(log, "was abandoned") == heeds {
+						t.Errorf("the log says %s", log)
+					}
+					stopsInTime(t, stop)
+					silent.end()
+					synctest.Wait()
+					if h := r.Health(); h.Abandoned != 0 || h.Running {
+						t.Errorf("%+v after all have returned", h)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestACallbackThatPanicsIsRepeatedWithABackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		r := s.replica(flow.WithRecoveryRate(60))
+		if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
+			t.Fatal(err)
+		}
+		before := len(s.told.all())
+		s.told.failing(func(flow.Transition) error { panic(email) })
+		stop := runs(t, r)
+		<-time.After(11 * time.Minute)
+		tries := len(s.told.all()) - before
+		if tries < 8 || tries > 25 {
+			t.Errorf("%d tries in ten minutes, want them to back off to a minute", tries)
+		}
+		s.told.failing(nil)
+		<-time.After(2 * time.Minute)
+		s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateDeclined)
+		stop()
+		if log := s.log.String(); !strings.Contains(log, "panicked") || strings.Contains(log, email) {
+			t.Errorf("the log says %s", log)
+		}
+	})
+}
+
+// An account whose calls hang, or that Klarna limits, is paused alone.
+func TestAnAccountInTroubleDelaysNoOther(t *testing.T) {
+	const each = 150
+	for name, trouble := range map[string]network{
+		"its calls hang": func(r *http.Request, _ roundTrip) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		},
+		"it is limited": func(r *http.Request, pass roundTrip) (*http.Response, error) {
+			response, err := answering(429, `{"error_code":"RATE_LIMITED","error_id":"x"}`)(r, pass)
+			response.Header.Set("X-Ratelimit-Reset", "60")
+			return response, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				account := s.klarna.AddAccount()
+				begins := s.replica()
+				s.approvedOf(begins, account, "troubled", 3*each) // due before the others
+				<-time.After(time.Minute)
+				s.approvedOf(begins, s.klarna.PartnerAccountID, "order", each)
+				r := s.replica(flow.WithRecoveryRate(60))
+				r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+					if strings.Contains(request.URL.Path, account) {
+						return trouble(request, pass)
+					}
+					return pass(request)
+				})
+				stop := runs(t, r)
+				<-time.After(2 * time.Minute)
+				if n := s.authorized("order", each); n != each {
+					t.Errorf("of the other account %d of %d are authorized after two minutes", n, each)
+				}
+				if h := r.Health(); h.PausedAccounts != 1 {
+					t.Errorf("%+v, want one account paused", h)
+				}
+				r.meets(nil)
+				<-time.After(10 * time.Minute)
+				if n := s.authorized("troubled", 3*each); n != 3*each {
+					t.Errorf("%d of %d are authorized after the trouble", n, 3*each)
+				}
+				stop()
+			})
+		})
+	}
+}
+
+// Callers cannot wait, recovery can: it leaves the last fifth of a quota to them.
+func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 100)
+		<-time.After(3 * time.Minute)
+		r := s.replica(flow.WithRecoveryRate(1000))
+		var mu sync.Mutex
+		calls := map[int64]int{}
+		r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+			mu.Lock()
+			second := time.Now().Unix()
+			calls[second]++
+			left := max(20-calls[second], 0)
+			mu.Unlock()
+			response, err := pass(request)
+			if err == nil {
+				response.Header.Set("X-Ratelimit-Limit", "20")
+				response.Header.Set("X-Ratelimit-Remaining", fmt.Sprint(left))
+				response.Header.Set("X-Ratelimit-Reset", "1")
+			}
+			return response, err
+		})
+		stop := runs(t, r)
+		<-time.After(30 * time.Second)
+		stop()
+		if n := len(s.reads()); n != 100 {
+			t.Errorf("%d were read", n)
+		}
+		for _, n := range calls {
+			if n > 17+16 { // those that were under way
+				t.Errorf("%d calls in a second of 20", n)
+			}
+		}
+		if len(calls) < 4 {
+			t.Errorf("all were made in %d seconds", len(calls))
+		}
+	})
+}
+
+// An order system that hangs delays no money.
+func TestReportsToRepeatDelayNoMoney(t *testing.T) {
+	const reports, approved = 2_800, 120
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		silent := newStall()
+		defer silent.end()
+		begins := s.replica()
+		s.told.failing(func(flow.Transition) error { return errors.New("down") })
+		for i := range reports {
+			status := s.stepUp(begins, fmt.Sprint("ended-", i))
+			if _, err := s.klarna.Decline(status.PaymentRequestID); err != nil {
+				t.Fatal(err)
+			}
+			status, err := begins.HandleReturn(t.Context(), status.ID)
+			s.wants(status, err, flow.StateDeclined)
+		}
+		<-time.After(time.Minute)
+		s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "order", approved)
+		r := s.replica(flow.WithRecoveryRate(60), flow.WithReport(func(ctx context.Context, _ flow.Transition) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		stop := runs(t, r)
+		<-time.After(2 * time.Minute)
+		if n := s.authorized("order", approved); n != approved {
+			t.Errorf("%d of %d are authorized after two minutes", n, approved)
+		}
+		if h := r.Health(); h.Reports < 8 || h.Reports > 16 {
+			t.Errorf("%+v, want up to 16 reports", h)
+		}
+		stopsInTime(t, stop)
+	})
+}
+
+// What has the least time left is finalized first, whatever was due first.
+func TestWhatWasApprovedIsFinalizedByTheTimeLeft(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	var ids []string
+	for i := range 5 {
+		id := fmt.Sprint("order-", i)
+		s.approve(s.stepUp(r, id).PaymentRequestID)
+		r.meetsOnce(http.MethodPost, unreachable)
+		_, err := r.HandleReturn(t.Context(), id)
+		s.notSent(err)
+		s.stands(id, flow.StateFinalizing, "")
+		ids = append(ids, id)
+		s.klarna.Advance(10 * time.Minute)
+	}
+	waiting := s.stepUp(r, "waiting")
+	s.klarna.Advance(5 * time.Minute)
+	_ = waiting
+	// The one that was approved first was due last.
+	for i, id := range ids {
+		record := s.record(id)
+		record.DueAt = s.klarna.Now().Add(-time.Duration(i) * time.Second)
+		if err := s.memory.Update(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.meets(unreachable)
+	list := s.claimed(r)
+	want := "order-0 order-1 order-2 order-3 order-4 waiting"
+	if got := strings.Join(list, " "); got != want {
+		t.Errorf("recovery claims %s, want %s", got, want)
+	}
+}
+
+// claimed returns the ids of what one recovery claims, in its order.
+func (s *scene) claimed(r *replica) (ids []string) {
+	s.Helper()
+	r.took = func(list []flow.Claimed) {
+		for _, c := range list {
+			ids = append(ids, c.ID)
+		}
+	}
+	s.recovers(r)
+	r.took = nil
+	return ids
+}
+
+// A webhook says that the customer has finished, and Klarna cannot be asked: that purchase comes before those whose customer was never seen.
+func TestACustomerWhoWasSeenComesBeforeThoseWhoWereNot(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.many(r, 3)
+	s.klarna.Advance(time.Minute)
+	third := s.status("order-3").PaymentRequestID
+	if err := s.klarna.Open(s.status("order-2").PaymentRequestID); err != nil {
+		t.Fatal(err)
+	}
+	s.recovers(r)
+	r.meets(unreachable)
+	if err := r.HandleEvent(t.Context(), completed(third)); err == nil {
+		t.Fatal("the event is said to be processed")
+	}
+	s.klarna.Advance(time.Hour)
+	got := s.claimed(r)
+	if len(got) != 3 || got[2] != "order-1" {
+		t.Errorf("recovery claims %q, want order-1 last", got)
+	}
+}
+
+// Klarna's limit for the credentials is met by each account, and costs each no more than its pause.
+func TestARateLimitIsNotMultiplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		s.many(s.replica(), 40)
+		<-time.After(2 * time.Minute)
+		s.klarna.Script(klarnatest.Fault{Operation: readCall, StatusCode: 429, Times: 20, Header: http.Header{"X-Ratelimit-Reset": {"5"}}})
+		r := s.replicaOf(klarna.RetryPolicy{MaxAttempts: 1}, flow.WithRecoveryRate(60))
+		stop := runs(t, r)
+		<-time.After(3 * time.Minute)
+		stop()
+		if n := len(s.reads()); n != 40 {
+			t.Errorf("%d of 40 were read", n)
+		}
+	})
+}

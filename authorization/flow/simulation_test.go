@@ -1,0 +1,545 @@
+package flow
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The simulations here run recovery's own scheduler and the store in memory on a clock that jumps from event to event. Klarna, customers and webhooks
+// are simple models. Nothing depends on the machine's time, so a seed gives the same numbers each time.
+
+// world is a simulation.
+type world struct {
+	now      time.Time
+	events   eventHeap
+	sequence int
+	random   *rand.Rand
+	store    *MemoryStore
+	buyers   map[string]*buyer
+	replicas []*simulated
+
+	// down reports that Klarna cannot be reached, mute that it sends no webhooks, troubled that an account's calls hang.
+	down, mute func(time.Time) bool
+	troubled   func(account string) bool
+	ended      func(*buyer)
+	looks      int
+}
+
+// buyer is a purchase and its customer.
+type buyer struct {
+	id, account        string
+	begun, expires     time.Time
+	arrives, approves  time.Time // zero where the customer does not
+	finalized, settled time.Time
+	tries              int
+	noWebhook          bool
+}
+
+// simulated is a replica: its scheduler, and whether it waits for a slot.
+type simulated struct {
+	plan    *scheduler
+	waiting bool
+}
+
+type event struct {
+	at    time.Time
+	order int
+	do    func()
+}
+
+type eventHeap []event
+
+func (h eventHeap) Len() int { return len(h) }
+func (h eventHeap) Less(i, j int) bool {
+	return cmp.Or(h[i].at.Compare(h[j].at), cmp.Compare(h[i].order, h[j].order)) < 0
+}
+func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *eventHeap) Push(x any)   { *h = append(*h, x.(event)) }
+func (h *eventHeap) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = event{}
+	*h = (*h)[:last]
+	return e
+}
+
+func newWorld(seed uint64, replicas int, perSecond float64) *world {
+	never := func(time.Time) bool { return false }
+	w := &world{
+		now: time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC), random: rand.New(rand.NewPCG(seed, 0)),
+		store: NewMemoryStore(), buyers: map[string]*buyer{}, down: never, mute: never, troubled: func(string) bool { return false }, ended: func(*buyer) {},
+	}
+	for range replicas {
+		r := &simulated{plan: newScheduler(perSecond, moneySlots, false)}
+		w.replicas = append(w.replicas, r)
+		w.after(w.upTo(time.Second), func() { w.turn(r) })
+	}
+	return w
+}
+
+func (w *world) upTo(d time.Duration) time.Duration {
+	return time.Duration(w.random.Int64N(int64(d) + 1))
+}
+
+func (w *world) jitter(d time.Duration) time.Duration { return d/2 + w.upTo(d/2) }
+
+func (w *world) after(d time.Duration, do func()) {
+	w.sequence++
+	heap.Push(&w.events, event{w.now.Add(d), w.sequence, do})
+}
+
+func (w *world) runUntil(end time.Time) {
+	for len(w.events) > 0 && !w.events[0].at.After(end) {
+		e, _ := heap.Pop(&w.events).(event)
+		w.now = e.at
+		e.do()
+	}
+	w.now = end
+}
+
+// begin stores a purchase that waits for its customer.
+func (w *world) begin(b *buyer, due time.Time) {
+	w.buyers[b.id] = b
+	if err := w.store.Create(context.Background(), Record{
+		ID: b.id, PartnerAccountID: b.account, State: StateAwaitingCustomer, Lane: LaneWaiting, DueAt: due.Truncate(time.Millisecond), Data: []byte(`{}`),
+	}); err != nil {
+		panic(err)
+	}
+}
+
+// update changes a purchase's record.
+func (w *world) update(b *buyer, lane Lane, due time.Time) {
+	r, err := w.store.Load(context.Background(), b.id)
+	if err != nil {
+		panic(err)
+	}
+	r.Lane, r.DueAt = lane, due.Truncate(time.Millisecond)
+	if err := w.store.Update(context.Background(), r); err != nil {
+		panic(err)
+	}
+}
+
+// end forgets a purchase.
+func (w *world) end(b *buyer) {
+	b.settled = w.now
+	w.update(b, LaneReports, time.Time{})
+	delete(w.store.records, b.id)
+	delete(w.buyers, b.id)
+	w.ended(b)
+}
+
+// turn is a replica's loop.
+func (w *world) turn(r *simulated) {
+	ask, pause := r.plan.next(w.now)
+	if ask.limit == 0 {
+		if r.waiting = pause == 0; !r.waiting {
+			w.after(pause, func() { w.turn(r) })
+		}
+		return
+	}
+	list, err := w.store.ClaimDue(context.Background(), ask.params(w.now, moneyLanes(w.now)))
+	if err != nil {
+		panic(err)
+	}
+	lag := time.Duration(0)
+	for _, c := range list {
+		lag = max(lag, w.now.Sub(c.WasDueAt))
+	}
+	r.plan.claimed(ask, len(list), lag)
+	for _, c := range list {
+		w.step(r, w.buyers[c.ID])
+	}
+	if len(list) == 0 {
+		w.after(w.jitter(recoveryPause), func() { w.turn(r) })
+		return
+	}
+	w.after(5*time.Millisecond, func() { w.turn(r) })
+}
+
+// step goes on with a purchase: two calls of Klarna's take about a fifth of a second, and one that hangs half a minute.
+func (w *world) step(r *simulated, b *buyer) {
+	w.looks++
+	r.plan.begun(b.account)
+	took, works := 100*time.Millisecond+w.upTo(200*time.Millisecond), !w.down(w.now)
+	if w.troubled(b.account) && w.random.IntN(5) > 0 {
+		took, works = 30*time.Second, false
+	}
+	slow := false
+	if took > slowAfter {
+		w.after(slowAfter, func() {
+			slow = r.plan.slowed(b.account)
+			w.wake(r)
+		})
+	}
+	w.after(took, func() {
+		r.plan.ended(w.now, b.account, slow, answer{})
+		w.wake(r)
+		if b.settled.IsZero() {
+			w.look(b, works)
+		}
+	})
+}
+
+func (w *world) wake(r *simulated) {
+	if r.waiting {
+		r.waiting = false
+		w.after(0, func() { w.turn(r) })
+	}
+}
+
+// look is what a step comes to.
+func (w *world) look(b *buyer, works bool) {
+	approved := !b.approves.IsZero() && !b.approves.After(w.now)
+	switch {
+	case !works:
+		b.tries++
+		lane := LaneWaiting
+		if b.busy(w.now) {
+			lane = LaneBusy
+		}
+		w.update(b, lane, w.now.Add(w.jitter(backoffAfter(b.tries))))
+		return
+	case approved:
+		b.finalized = w.now
+		w.end(b)
+		return
+	case !w.now.Before(b.expires.Add(-abandonBefore)):
+		w.end(b)
+		return
+	}
+	b.tries = 0
+	due, lane := w.now.Add(w.jitter(lookAfter(w.now.Sub(b.begun)))), LaneWaiting
+	if last := b.expires.Add(-abandonBefore); due.After(last) {
+		due = last
+	}
+	if b.busy(w.now) {
+		lane = LaneBusy
+	}
+	w.update(b, lane, due)
+}
+
+// busy reports that the customer was at Klarna at that time.
+func (b *buyer) busy(now time.Time) bool { return !b.arrives.IsZero() && !b.arrives.After(now) }
+
+// webhook delivers the news of an approval, and again where it is not taken.
+func (w *world) webhook(b *buyer, delivery int) {
+	delays := []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour}
+	if b.noWebhook || delivery == len(delays) {
+		return
+	}
+	w.after(delays[delivery], func() {
+		switch {
+		case !b.settled.IsZero(), w.mute(w.now):
+			return
+		case w.down(w.now), w.troubled(b.account) && w.random.IntN(5) > 0:
+			b.tries++
+			w.update(b, LaneBusy, w.now.Add(w.jitter(backoffAfter(b.tries))))
+			w.webhook(b, delivery+1)
+		default:
+			b.finalized = w.now
+			w.end(b)
+		}
+	})
+}
+
+// lostWebhooks simulates purchases that stay open for 48 hours, of which one of a hundred and one is approved without a webhook and without that recovery has
+// ever seen its customer, and returns how long the approvals waited, in order. It measures what is approved in some time after as long.
+func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured time.Duration) (delays []time.Duration, looksPerSecond float64) {
+	const tail = 3 * time.Hour
+	warmUp := measured
+	w := newWorld(seed, replicas, perSecond)
+	start := w.now
+	w.ended = func(b *buyer) {
+		if b.approves.After(start.Add(warmUp)) {
+			delays = append(delays, b.finalized.Sub(b.approves))
+		}
+	}
+	n := 0
+	fresh := func(age time.Duration) {
+		n++
+		b := &buyer{id: fmt.Sprint(n), account: fmt.Sprint(n % 100), begun: w.now.Add(-age), noWebhook: true}
+		b.expires = b.begun.Add(48 * time.Hour)
+		if at := start.Add(warmUp + w.upTo(measured)); n%101 == 0 && at.After(b.begun) && at.Before(b.expires.Add(-time.Hour)) {
+			b.approves = at
+		}
+		w.begin(b, w.now.Add(w.upTo(lookAfter(age))))
+	}
+	for i := range open {
+		fresh(time.Duration(float64(47*time.Hour) * float64(i) / float64(open)))
+	}
+	every := 48 * time.Hour / time.Duration(open)
+	var arrive func()
+	arrive = func() {
+		fresh(0)
+		w.after(every, arrive)
+	}
+	w.after(every, arrive)
+	w.runUntil(start.Add(warmUp + measured))
+	looksPerSecond = float64(w.looks) / (warmUp + measured).Seconds()
+	for w.now.Before(start.Add(warmUp + measured + tail)) {
+		left := false
+		for _, b := range w.buyers {
+			left = left || !b.approves.IsZero() && b.approves.Before(start.Add(warmUp+measured))
+		}
+		if !left {
+			break
+		}
+		w.runUntil(w.now.Add(time.Minute))
+	}
+	slices.Sort(delays)
+	return delays, looksPerSecond
+}
+
+// With the default settings one replica finds what was approved in time among 110 000 open purchases.
+func TestALostWebhookIsMadeUpForInTime(t *testing.T) {
+	open, perSecond := 110_000, float64(defaultRate)
+	if raceEnabled {
+		open, perSecond = open/10, perSecond/10
+	}
+	delays, rate := lostWebhooks(1, open, 1, perSecond, 35*time.Minute)
+	longest := delays[len(delays)-1]
+	t.Logf("%d approvals waited %v at the median and %v at the longest, at %.0f looks a second", len(delays), delays[len(delays)/2], longest, rate)
+	if len(delays) < open/200 || longest >= finalizeWithin-5*time.Minute {
+		t.Errorf("of %d the longest waited %v", len(delays), longest)
+	}
+}
+
+// day is what a day came to.
+type day struct {
+	Purchases, approved, late, lost int
+	open                            int
+	delays                          []time.Duration
+	byMinute                        [24 * 60]time.Duration // the longest delay of what was approved in it
+	troubledLate, troubledLost      int
+}
+
+// The hours of the day in which things go wrong.
+var (
+	dayOutage = [2]time.Duration{10 * time.Hour, 10*time.Hour + 50*time.Minute}
+	dayMute   = [2]time.Duration{15 * time.Hour, 16 * time.Hour}
+)
+
+// simulateDay simulates a day of a gateway with a hundred accounts and four replicas. Purchases come as people do: few at night, most in the evening.
+// Seven of ten customers approve, within twenty minutes; the others go away, half of them without having come to Klarna. Payment requests expire after
+// three hours.
+func simulateDay(seed uint64, purchases, replicas int) day {
+	w := newWorld(seed, replicas, defaultRate)
+	start := w.now
+	within := func(hours [2]time.Duration) func(time.Time) bool {
+		return func(at time.Time) bool {
+			d := at.Sub(start)
+			return d >= hours[0] && d < hours[1]
+		}
+	}
+	w.down, w.mute = within(dayOutage), within(dayMute)
+	const troubled = "account-42"
+	w.troubled = func(account string) bool { return account == troubled }
+	result := day{Purchases: purchases}
+	w.ended = func(b *buyer) {
+		if b.approves.IsZero() || b.approves.After(w.now) {
+			return
+		}
+		result.approved++
+		delay := w.now.Sub(b.approves)
+		lost := b.finalized.IsZero() || delay > finalizeWithin
+		if lost {
+			result.lost++
+		}
+		if delay > time.Minute {
+			result.late++
+		}
+		if b.account == troubled {
+			if lost {
+				result.troubledLost++
+			}
+			if delay > time.Minute {
+				result.troubledLate++
+			}
+			return // its delays are its own
+		}
+		result.delays = append(result.delays, delay)
+		if minute := int(b.approves.Sub(start) / time.Minute); minute < len(result.byMinute) {
+			result.byMinute[minute] = max(result.byMinute[minute], delay)
+		}
+	}
+	weights := [24]int{2, 1, 1, 1, 1, 2, 3, 5, 6, 7, 7, 7, 8, 7, 6, 6, 7, 8, 9, 10, 10, 8, 6, 4}
+	sum := 0
+	for _, weight := range weights {
+		sum += weight
+	}
+	n := 0
+	for hour, weight := range weights {
+		share := purchases * weight / sum
+		for i := range share {
+			n++
+			id := n
+			at := start.Add(time.Duration(hour)*time.Hour + time.Duration(i)*time.Hour/time.Duration(max(share, 1)))
+			w.sequence++
+			w.events = append(w.events, event{at, w.sequence, func() { w.customer(id) }})
+		}
+	}
+	heap.Init(&w.events)
+	w.runUntil(start.Add(24*time.Hour + 4*time.Hour))
+	for _, b := range w.buyers {
+		if !b.approves.IsZero() {
+			result.open++
+		}
+	}
+	slices.Sort(result.delays)
+	return result
+}
+
+// customer is one purchase of a day.
+func (w *world) customer(n int) {
+	if w.down(w.now) {
+		return // nothing can be begun
+	}
+	b := &buyer{id: fmt.Sprint(n), account: fmt.Sprint("account-", w.random.IntN(100)), begun: w.now, expires: w.now.Add(3 * time.Hour)}
+	kind := w.random.IntN(100)
+	if kind < 85 {
+		b.arrives = w.now.Add(2*time.Second + w.upTo(18*time.Second))
+	}
+	if kind < 70 {
+		// Most take a minute or two, few a quarter of an hour.
+		took := 20*time.Second + w.upTo(100*time.Second)
+		if kind < 7 {
+			took += w.upTo(18 * time.Minute)
+		}
+		b.approves = b.arrives.Add(took)
+		w.after(b.approves.Sub(w.now), func() { w.webhook(b, 0) })
+	}
+	w.begin(b, w.now.Add(w.jitter(lookAfter(0))))
+}
+
+func TestADayLosesNoApproval(t *testing.T) {
+	purchases := 100_000
+	if raceEnabled {
+		purchases /= 10
+	}
+	d := simulateDay(1, purchases, 1)
+	t.Log(d.describe())
+	if d.lost+d.open > 0 || d.late == 0 || d.approved < purchases/2 {
+		t.Errorf("%d approved, %d late, %d lost (%d of the account in trouble), %d open", d.approved, d.late, d.lost, d.troubledLost, d.open)
+	}
+}
+
+func (d *day) quantile(perMille int) time.Duration {
+	return d.delays[min(len(d.delays)*perMille/1000, len(d.delays)-1)]
+}
+
+func (d *day) describe() string {
+	return fmt.Sprintf("%d purchases, %d approved, %d late by more than a minute (%d of the account in trouble), %d lost; p50 %v, p99 %v, p99.9 %v, longest %v",
+		d.Purchases, d.approved, d.late, d.troubledLate, d.lost, d.quantile(500), d.quantile(990), d.quantile(999), d.delays[len(d.delays)-1])
+}
+
+// With SIMULATE=docs this writes docs/recovery.md and its chart.
+func TestTheDocumentsSimulations(t *testing.T) {
+	if os.Getenv("SIMULATE") != "docs" {
+		t.Skip("SIMULATE is not docs")
+	}
+	var b strings.Builder
+	b.WriteString(documentHead)
+	for _, open := range []int{10_000, 110_000, 500_000} {
+		for _, replicas := range []int{1, 4} {
+			for _, perSecond := range []float64{20, defaultRate, 200} {
+				if float64(open)/perSecond/float64(replicas) > 3*3600 {
+					fmt.Fprintf(&b, "| %d | %d | %.0f | more than an hour | | |\n", open, replicas, perSecond)
+					continue
+				}
+				delays, rate := lostWebhooks(1, open, replicas, perSecond, 90*time.Minute)
+				fmt.Fprintf(&b, "| %d | %d | %.0f | %s | %s | %.0f |\n", open, replicas, perSecond,
+					minutes(delays[len(delays)-1]), minutes(delays[len(delays)/2]), rate)
+			}
+		}
+	}
+	d := simulateDay(1, 1_000_000, 4)
+	fmt.Fprintf(&b, documentDay, d.Purchases, d.approved, d.late, d.troubledLate, d.lost, minutes(d.quantile(500)), minutes(d.quantile(990)), minutes(d.quantile(999)), minutes(d.delays[len(d.delays)-1]))
+	if err := os.WriteFile("../../docs/recovery.md", []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("../../docs/recovery-day.svg", []byte(d.chart()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func minutes(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.0f min", d.Minutes())
+}
+
+const documentHead = `# How long a purchase waits
+
+Recovery looks at the purchases whose next step is overdue. How long that takes depends on how many purchases are open, how many replicas run
+` + "`Run`" + `, and ` + "`WithRecoveryRate`" + `. The numbers on this page come from simulations that drive the coordinator's own scheduler and the store in
+memory on a simulated clock. Klarna, customers and webhooks are simple models. The tests run them in a small size. This command writes the page:
+
+    SIMULATE=docs go test -run TestTheDocumentsSimulations ./authorization/flow
+
+## A webhook that was lost
+
+Purchases stay open for 48 hours, none of them ends before, and recovery looks at each at least every fifteen minutes if it can. One of a hundred and one is
+approved, its webhook is lost, and recovery has never seen its customer at Klarna. A customer who was seen there is found sooner. Klarna waits for
+60 minutes.
+
+| open purchases | replicas | WithRecoveryRate | longest delay | median delay | looks a second |
+|---|---|---|---|---|---|
+`
+
+const documentDay = `
+The default rate is 60 a second for each replica. Klarna's rate limits may allow less: its example is 40 a second for an account.
+
+## A day of operation
+
+A gateway with a hundred accounts and four replicas takes a million purchases in a day, at the default settings. Seven of ten customers approve.
+Payment requests expire after three hours. Klarna cannot be reached from 10:00 to 10:50 and sends no webhooks from 15:00 to 16:00, and it repeats
+none of those. Of one account, four calls of five hang for half a minute and fail, all day.
+
+| | |
+|---|---|
+| purchases | %d |
+| approved | %d |
+| authorized later than a minute after the approval | %d, %d of them of the account in trouble |
+| approved and lost | %d |
+| delay of the other accounts at the median | %s |
+| at the 99th percentile | %s |
+| at the 99.9th percentile | %s |
+| at the longest | %s |
+
+![The longest delay of what was approved in each minute of the day](recovery-day.svg)
+`
+
+// chart draws the longest delay of each minute, of the accounts that are not in trouble.
+func (d *day) chart() string {
+	const width, height, left, top = 960, 300, 50, 30
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width+left+20, height+top+40)
+	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/><text x="%d" y="18">Longest delay from approval to transaction, in minutes</text>`+"\n", left)
+	x := func(at time.Duration) float64 { return left + at.Hours()/24*width }
+	for _, span := range [][2]time.Duration{dayOutage, dayMute} {
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="#eee"/>`+"\n", x(span[0]), top, x(span[1])-x(span[0]), height)
+	}
+	for m := 0; m <= 60; m += 10 {
+		y := top + height - height*m/60
+		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#ccc"/><text x="%d" y="%d" text-anchor="end">%d</text>`+"\n", left, y, left+width, y, left-6, y+4, m)
+	}
+	for h := 0; h <= 24; h += 3 {
+		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%02d:00</text>`+"\n", x(time.Duration(h)*time.Hour), top+height+18, h)
+	}
+	fmt.Fprintf(&b, `<text x="%.1f" y="%d">Klarna is down</text><text x="%.1f" y="%d">no webhooks</text>`+"\n", x(dayOutage[0]), top+12, x(dayMute[0]), top+12)
+	b.WriteString(`<polyline fill="none" stroke="#b0306a" points="`)
+	for minute, delay := range d.byMinute {
+		fmt.Fprintf(&b, "%.1f,%.1f ", x(time.Duration(minute)*time.Minute), top+height-min(delay.Minutes(), 60)/60*height)
+	}
+	b.WriteString(`"/>` + "\n</svg>\n")
+	return b.String()
+}
