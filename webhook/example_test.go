@@ -38,7 +38,7 @@ func ExampleMux() {
 
 func ExampleOnce() {
 	databaseIsDown := true
-	receive := webhook.Once(webhook.NewMemoryStore(), 5*time.Minute, func(_ context.Context, event *webhook.Event) error {
+	receive := webhook.Once(webhook.NewMemoryStore(), 90*time.Second, func(_ context.Context, event *webhook.Event) error {
 		if databaseIsDown {
 			return errors.New("the database is down")
 		}

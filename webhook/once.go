@@ -13,7 +13,9 @@ import (
 // Its methods are atomic: of any number of claims of one event at once, one is granted.
 type Store interface {
 	// Claim asks for the right to process an event until the lease ends. It is granted, with a token that no other claim has,
-	// unless the event is completed or another claim's lease still runs.
+	// unless the event is completed or another claim's lease still runs. Where it fails, the claim may have been granted all the same, so a
+	// Store that knows the token it asked with returns it beside the error: Once then releases the claim. Otherwise nobody could process the event
+	// before the lease ends.
 	Claim(ctx context.Context, eventID string, lease time.Duration) (Claim, error)
 	// Complete records that the event of a granted claim was processed. It returns ErrLostClaim, and changes nothing, where
 	// the claim is no longer the event's: its lease ended and another was granted.
@@ -64,8 +66,9 @@ const (
 //
 // The lease is how long receive may take; its context ends with it. A receiver that fails or panics releases the event, one
 // that dies with its process does so when the lease ends, and Klarna's retry processes it again. What receive does
-// must therefore bear to be done again where it was done in part, or where it was done and the store could not be told. Several minutes are a good lease: longer than any run, shorter
-// than Klarna is patient.
+// must therefore bear to be done again where it was done in part, or where it was done and the store could not be told. A minute and a half is a good
+// lease: longer than any run, and shorter than the two minutes after which Klarna delivers for the third time. It delivers for the fourth time a quarter of an hour
+// later, and an event whose claim was lost would wait for that.
 //
 // Like http.Handle, Once panics where it could never work: without a store, a receiver or a lease.
 func Once(store Store, lease time.Duration, receive Receiver) Receiver {
@@ -77,7 +80,17 @@ func Once(store Store, lease time.Duration, receive Receiver) Receiver {
 		// Taken before the claim, so that the receiver's time is over before the lease is, however long the store takes to answer.
 		end := time.Now().Add(lease)
 		claim, err := store.Claim(ctx, id, lease)
+		// This must reach the store even if the sender has left, and a store that hangs must not hold the delivery.
+		settle := func(how func(ctx context.Context, eventID, token string) error) error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+			defer cancel()
+			return how(ctx, id, claim.Token)
+		}
 		if err != nil {
+			if claim.Token != "" {
+				// It may have been granted, and the answer was lost.
+				err = errors.Join(err, settle(store.Release))
+			}
 			return fmt.Errorf("webhook: claim: %w", err)
 		}
 		switch claim.Status {
@@ -86,12 +99,6 @@ func Once(store Store, lease time.Duration, receive Receiver) Receiver {
 			return nil
 		default:
 			return ErrInFlight
-		}
-		// This must reach the store even if the sender has left, and a store that hangs must not hold the delivery.
-		settle := func(how func(ctx context.Context, eventID, token string) error) error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-			defer cancel()
-			return how(ctx, id, claim.Token)
 		}
 		processed := false
 		defer func() {

@@ -279,6 +279,28 @@ func TestAStoreThatHangsDoesNotHoldTheDelivery(t *testing.T) {
 	}
 }
 
+// Klarna delivers again after 10 seconds, and then after 2 and 15 minutes. A claim that was granted and whose answer was lost holds none of these up.
+func TestAClaimWhoseAnswerWasLostHoldsUpNoDelivery(t *testing.T) {
+	store := storeWith{MemoryStore: webhook.NewMemoryStore()}
+	cut := errors.New("the connection was cut")
+	calls := 0
+	store.claim = func(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error) {
+		c, err := store.MemoryStore.Claim(ctx, id, lease)
+		if calls++; calls == 1 {
+			return webhook.Claim{Token: c.Token}, cut
+		}
+		return c, err
+	}
+	processed := 0
+	receive := webhook.Once(store, 5*time.Minute, func(context.Context, *webhook.Event) error { processed++; return nil })
+	if err := receive(t.Context(), event("a")); !errors.Is(err, cut) || processed != 0 {
+		t.Fatalf("%v, processed %d times", err, processed)
+	}
+	if err := receive(t.Context(), event("a")); err != nil || processed != 1 {
+		t.Errorf("the next delivery: %v, processed %d times", err, processed)
+	}
+}
+
 func TestOnceRefusesWhatCouldNeverWork(t *testing.T) {
 	receive := func(context.Context, *webhook.Event) error { return nil }
 	for name, set := range map[string]func(){

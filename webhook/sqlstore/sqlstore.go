@@ -5,7 +5,7 @@
 //	…
 //	err = store.Migrate(ctx) // or once, at deployment
 //	…
-//	receive := webhook.Once(store, 5*time.Minute, process)
+//	receive := webhook.Once(store, 90*time.Second, process)
 //
 // Call Prune now and then, once an hour for example, from one replica or from all.
 //
@@ -147,7 +147,7 @@ func (s *Store) Claim(ctx context.Context, eventID string, lease time.Duration) 
 	var holder string
 	var completed bool
 	if err := s.table.Row(ctx, s.claim, []any{id, token, milliseconds}, &holder, &completed); err != nil {
-		return webhook.Claim{}, s.table.Failed("claim", err, id, token)
+		return webhook.Claim{Token: token}, s.table.Failed("claim", err, id, token)
 	}
 	switch {
 	case completed:
