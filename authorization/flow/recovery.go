@@ -20,6 +20,8 @@ const (
 	stopBefore    = time.Second
 	// stepPatience is how long a step may take. Klarna answers a call after 59 seconds at the latest, and a step makes two.
 	stepPatience = 150 * time.Second
+	// queueMost bounds how many steps wait for a slot in memory.
+	queueMost = 1000
 )
 
 // Run is the recovery loop. It goes on with every purchase whose next step is overdue, whether a webhook was lost, a replica died or Klarna could not be
@@ -136,6 +138,7 @@ type crew struct {
 
 	mu     sync.Mutex
 	plan   *scheduler
+	queue  []offered
 	at     map[string]bool // the purchases that steps go on with, by their IDs
 	lost   int             // steps that were abandoned
 	change chan struct{}   // a slot was freed
@@ -238,12 +241,37 @@ func (k *crew) start(s *shift, r Record) bool {
 	return true
 }
 
-// offer begins a step if there is a slot for it.
+// offer begins a step as soon as there is a slot for it, if that is soon. Otherwise the record is due in a moment, for whoever claims it then.
 func (k *crew) offer(s *shift, r Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.at[r.ID] && k.plan.running < k.plan.slots {
+	switch {
+	case k.at[r.ID]:
+	case k.plan.running < k.plan.slots:
 		k.begin(s, r)
+	case len(k.queue) < queueMost:
+		s.begun()
+		k.queue = append(k.queue, offered{r, s, time.Now()})
+	}
+}
+
+// offered is a step that waits for a slot.
+type offered struct {
+	Record
+	shift *shift
+	since time.Time
+}
+
+// next begins what waits for a slot. It is called with the lock held.
+func (k *crew) next() {
+	for len(k.queue) > 0 && k.plan.running < k.plan.slots {
+		o := k.queue[0]
+		k.queue = k.queue[1:]
+		// When the lease is over, somebody else may have claimed it.
+		if !k.at[o.ID] && o.shift.step.Err() == nil && time.Since(o.since) < lease/2 {
+			k.begin(o.shift, o.Record)
+		}
+		o.shift.done()
 	}
 }
 
@@ -286,6 +314,7 @@ func (k *crew) run(s *shift, r Record) {
 	ended = true
 	delete(k.at, r.ID)
 	k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
+	k.next()
 	k.freed()
 	if abandoned {
 		k.lost--

@@ -108,7 +108,7 @@ func benchmarkPurchases(b *testing.B, open func() flow.Store, latency time.Durat
 	b.ReportMetric(milliseconds(99), "p99-ms")
 }
 
-func newCoordinator(b *testing.B, store flow.Store, transport http.RoundTripper) *flow.Coordinator {
+func newCoordinator(b testing.TB, store flow.Store, transport http.RoundTripper) *flow.Coordinator {
 	b.Helper()
 	client, err := klarna.NewClient("klarna_test_api_0123456789abcdefghijklmnopqrstuvwxyz", klarna.WithHTTPClient(&http.Client{Transport: transport}))
 	if err != nil {
@@ -123,7 +123,18 @@ func newCoordinator(b *testing.B, store flow.Store, transport http.RoundTripper)
 }
 
 func purchase(ctx context.Context, c *flow.Coordinator, id string) error {
-	status, err := c.Begin(ctx, flow.Purchase{ID: id, PartnerAccountID: "krn:partner:global:account:test:LWT2XJSE", Request: authorization.Request{
+	if err := beginOne(ctx, c, id, "krn:partner:global:account:test:LWT2XJSE"); err != nil {
+		return err
+	}
+	status, err := c.HandleReturn(ctx, id)
+	if err != nil || status.State != flow.StateAuthorized {
+		return fmt.Errorf("return: %v, %w", status, err)
+	}
+	return nil
+}
+
+func beginOne(ctx context.Context, c *flow.Coordinator, id, account string) error {
+	status, err := c.Begin(ctx, flow.Purchase{ID: id, PartnerAccountID: account, Request: authorization.Request{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 11_800},
 		SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
@@ -137,10 +148,6 @@ func purchase(ctx context.Context, c *flow.Coordinator, id string) error {
 	}})
 	if err != nil || status.State != flow.StateAwaitingCustomer {
 		return fmt.Errorf("begin: %v, %w", status, err)
-	}
-	status, err = c.HandleReturn(ctx, id)
-	if err != nil || status.State != flow.StateAuthorized {
-		return fmt.Errorf("return: %v, %w", status, err)
 	}
 	return nil
 }
