@@ -53,10 +53,10 @@ func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
 				approved(s, r)
 				r.meets(finals(answer))
 				_ = s.fails(r)
-				s.pass(r, 56*time.Minute, time.Minute)
+				s.passes(r, 56*time.Minute, time.Minute)
 				s.stands(orderID, flow.StateFinalizing, "")
 				r.meets(nil)
-				s.pass(r, 3*time.Minute, 30*time.Second)
+				s.passes(r, 3*time.Minute, 30*time.Second)
 				s.stands(orderID, flow.StateAuthorized, "")
 				s.paid(118_00)
 				if n := s.calls(cancelCall); n != 0 {

@@ -501,6 +501,16 @@ func (s *scene) pass(r *replica, d, step time.Duration) {
 	}
 }
 
+// passes is pass in a bubble, where the machine's time goes by, too.
+func (s *scene) passes(r *replica, d, step time.Duration) {
+	s.Helper()
+	for ; d > 0; d -= step {
+		<-time.After(min(d, step))
+		s.klarna.Advance(min(d, step))
+		s.recovers(r)
+	}
+}
+
 // event is a delivery about a payment request.
 func event(eventType webhook.EventType, paymentRequestID, state string) *webhook.Event {
 	return &webhook.Event{
