@@ -109,6 +109,37 @@ func TestAStoreThatDoesNotAnswerAClaimIsAskedAgain(t *testing.T) {
 	}
 }
 
+// The store ignores the end of its context.
+func TestRunReturnsThoughAStepIgnoresItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		r := s.replica(flow.WithRecoveryRate(60))
+		s.approvedOf(r, s.klarna.PartnerAccountID, "order", 3)
+		silent := newStall()
+		defer silent.end()
+		r.writes(func(operation string, _ flow.Record, do func() error) error {
+			if operation == "Update" {
+				return silent.hang()
+			}
+			return do()
+		})
+		stop := runs(t, r)
+		<-time.After(2 * time.Minute)
+		if h := r.Health(); h.Slow != 3 {
+			t.Errorf("%+v, want three slow steps", h)
+		}
+		<-time.After(3 * time.Minute)
+		if h := r.Health(); h.Abandoned != 3 || time.Since(h.LastRound) > 10*time.Second {
+			t.Errorf("%+v, want three abandoned", h)
+		}
+		for i := range 3 {
+			s.stepUp(s.replica(), fmt.Sprint("another-", i))
+		}
+		<-time.After(time.Minute + 5*time.Second)
+		stopsInTime(t, stop)
+	})
+}
+
 func TestALoopThatIsLateSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)

@@ -116,6 +116,40 @@ var guards = []guard{
 	},
 }
 
+// recoveryGuards are places without which one thing that hangs holds up others, and the test that notices it.
+var recoveryGuards = []struct {
+	guard
+	test string
+}{
+	{guard{
+		"a callback that ignores its context is abandoned", "callback.go",
+		"	case <-grace.C:\n	}\n	k.mu.Lock()", "	case err := <-returned:\n		return err\n	}\n	k.mu.Lock()",
+	}, "TestACallbackThatHangs"},
+	{guard{
+		"a slow step gives its slot back", "scheduler.go",
+		"if s.patient || s.slow >= lingering {", "if true {",
+	}, "TestAnAccountInTroubleDelaysNoOther"},
+	{guard{
+		"Run returns when its grace is over", "recovery.go",
+		"	case <-s.over.Done():\n	}\n	s.stop()", "	}\n	s.stop()",
+	}, "TestRunReturnsThoughAStepIgnoresItsContext"},
+}
+
+// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the other does.
+func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
+	if os.Getenv("CHAOS_GUARDS") == "" {
+		t.Skip("CHAOS_GUARDS is not set")
+	}
+	for _, g := range recoveryGuards {
+		t.Run(g.name, func(t *testing.T) {
+			output, failed := without(t, g.guard, "^"+g.test)
+			if !failed || strings.Contains(output, "[build failed]") {
+				t.Errorf("nobody noticed:\n%s", output)
+			}
+		})
+	}
+}
+
 var violations = regexp.MustCompile(`[1-9]\d* violations`)
 
 // Without any of the guards the chaos tests of package flow must fail, or they would show nothing. It builds and runs them once for each, and does so
@@ -124,40 +158,48 @@ func TestChaosIsSeenToNoticeAMissingGuard(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
-	folder, err := filepath.Abs("../../authorization/flow")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, g := range guards {
 		t.Run(g.name, func(t *testing.T) {
-			source := filepath.Join(folder, g.file)
-			text, err := os.ReadFile(source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(text), g.is); n != 1 {
-				t.Fatalf("%s has it %d times, want once", g.file, n)
-			}
-			replacement := filepath.Join(t.TempDir(), g.file)
-			if err := os.WriteFile(replacement, []byte(strings.Replace(string(text), g.is, g.becomes, 1)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: replacement}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join(t.TempDir(), "overlay.json")
-			if err := os.WriteFile(file, overlay, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			command := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-run", "^TestNoC", "-v", ".")
-			command.Dir = folder
-			output, err := command.CombinedOutput()
-			seen := violations.FindAllString(string(output), -1)
-			if _, failed := errors.AsType[*exec.ExitError](err); !failed || len(seen) == 0 {
-				t.Errorf("nobody noticed: %v\n%s", err, output)
+			output, failed := without(t, g, "^TestNoC")
+			seen := violations.FindAllString(output, -1)
+			if !failed || len(seen) == 0 {
+				t.Errorf("nobody noticed:\n%s", output)
 			}
 			t.Log(strings.Join(seen, ", "))
 		})
 	}
+}
+
+// without runs tests of package flow without a guard.
+func without(t *testing.T, g guard, tests string) (output string, failed bool) {
+	t.Helper()
+	folder, err := filepath.Abs("../../authorization/flow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(folder, g.file)
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), g.is); n != 1 {
+		t.Fatalf("%s has it %d times, want once", g.file, n)
+	}
+	replacement := filepath.Join(t.TempDir(), g.file)
+	if err := os.WriteFile(replacement, []byte(strings.Replace(string(text), g.is, g.becomes, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: replacement}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-run", tests, "-v", ".")
+	command.Dir = folder
+	printed, err := command.CombinedOutput()
+	_, failed = errors.AsType[*exec.ExitError](err)
+	return string(printed), failed
 }
