@@ -485,7 +485,6 @@ func TestTheAnswersOfAFinalCallThatAreNoApproval(t *testing.T) {
 		{"a result of a later version", unknownResult, flow.StateUnknown, "PENDING_REVIEW"},
 		{"another step-up", `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"another","state":"SUBMITTED"}}`,
 			flow.StateUnknown, "UNEXPECTED_ANSWER"},
-		{"a customer token that nobody asked for", `{"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`, flow.StateUnknown, "UNEXPECTED_ANSWER"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/klarna-go/klarna-go/authorization"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // finalKeys makes the idempotency keys of final calls. It must never change.
@@ -18,7 +18,7 @@ var finalKeys = uuid.MustParse("4b1f8a0e-6c53-4d87-9d0a-2f7c5be1c9a4")
 // token is read again, and another version of the library may encode the same request otherwise. Then Klarna refuses the repeat of a call that has run,
 // or answers as before, where a key of the repeat's own would ask for a second payment.
 func finalKey(p *purchase, content *sealed, approval authorization.Approval) (string, error) {
-	request, err := strictjson.Marshal(content.Request)
+	request, err := wire.EncodeAny(content.Request)
 	if err != nil {
 		return "", err
 	}

@@ -36,6 +36,6 @@ type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, e
 
 // AcceptShipping accepts another amount where the customer chose the shipping at Klarna, and refuses it otherwise.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
-	chosen := bytes.TrimSpace(change.PaymentRequest.StateContext.Shipping)
+	chosen := bytes.TrimSpace(change.PaymentRequest.StateContext.Shipping.Bytes())
 	return !slices.Contains([]string{"", "null", "{}", "[]"}, string(chosen)), nil
 }

@@ -41,7 +41,7 @@ func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
 		{"an empty list", ` [] `, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			read := &authorization.PaymentRequest{StateContext: authorization.StateContext{Shipping: klarna.RawJSON(tc.shipping)}}
+			read := &authorization.PaymentRequest{StateContext: authorization.StateContext{Shipping: klarna.NewRawJSON(tc.shipping)}}
 			if accept, err := flow.AcceptShipping(t.Context(), flow.AmountChange{PaymentRequest: read}); err != nil || accept != tc.want {
 				t.Errorf("%v, %v", accept, err)
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -62,7 +62,7 @@ type content struct {
 	Unreported []move `json:"unreported,omitzero"`
 
 	// Unknown is what a newer version wrote.
-	Unknown klarna.Fields `json:",embed"`
+	Unknown klarna.Unknown `json:",embed"`
 }
 
 // move is one change of State.
@@ -73,7 +73,7 @@ type move struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	Unknown klarna.Unknown `json:",embed"`
 }
 
 // cause is why a purchase is to be canceled.
@@ -88,7 +88,7 @@ const (
 
 func decode(r Record) (*purchase, error) {
 	p := &purchase{Record: r, stored: r}
-	if err := strictjson.Unmarshal(r.Data, &p.content); err != nil {
+	if err := wire.DecodeAny(r.Data, &p.content); err != nil {
 		return nil, fmt.Errorf("flow: the record of purchase %s cannot be read: %w", strconv.Quote(r.ID), err)
 	}
 	return p, nil
@@ -102,7 +102,7 @@ func (p *purchase) become(fresh *purchase) {
 
 // encoded returns the record to store.
 func (p *purchase) encoded() (Record, error) {
-	data, err := strictjson.Marshal(&p.content)
+	data, err := wire.EncodeAny(&p.content)
 	if err != nil {
 		return Record{}, fmt.Errorf("flow: the record cannot be written: %w", err)
 	}

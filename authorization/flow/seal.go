@@ -9,7 +9,7 @@ import (
 	"fmt"
 
 	"github.com/klarna-go/klarna-go/authorization"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -47,12 +47,12 @@ type sealed struct {
 	older bool
 
 	// Unknown is what a newer version wrote.
-	Unknown klarna.Fields `json:",embed"`
+	Unknown klarna.Unknown `json:",embed"`
 }
 
 // seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for another's.
 func (s *seals) seal(id string, content *sealed) ([]byte, error) {
-	text, err := strictjson.Marshal(content)
+	text, err := wire.EncodeAny(content)
 	if err != nil {
 		return nil, fmt.Errorf("flow: the request cannot be encoded: %w", err)
 	}
@@ -76,7 +76,7 @@ func (s *seals) open(id string, text []byte) (*sealed, error) {
 			continue
 		}
 		content := &sealed{older: i > 0}
-		if err := strictjson.Unmarshal(plain, content); err != nil {
+		if err := wire.DecodeAny(plain, content); err != nil {
 			return nil, errSealed
 		}
 		return content, nil

@@ -29,7 +29,7 @@ var guards = []guard{
 	{
 		"the first call is repeated as it was stored", "authorize.go",
 		"answer, err := c.authorizations(p).Authorize(ctx, content.Request",
-		"content.Request.SettlementCurrency = c.now().Format(\"150405.000000000\")\n" +
+		"content.Request.InteroperabilityData = c.now().Format(\"150405.000000000\")\n" +
 			"answer, err := c.authorizations(p).Authorize(ctx, content.Request",
 	},
 	{
