@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -23,22 +25,35 @@ type Approval struct {
 }
 
 // ErrNotApproved is the error of asking a payment request for an approval that it does not have.
-var ErrNotApproved = errors.New("authorization: the payment request is not completed")
+var ErrNotApproved = errors.New("authorization: the payment request has no approval")
 
-// Approval returns what the customer approved. The error is ErrNotApproved unless the payment request is COMPLETED and
-// has a session token and an amount: one that is missing from an answer must not become a payment of nothing.
+// Approval returns what the customer approved. The error is ErrNotApproved unless the payment request
+// is COMPLETED and has an amount, a session token and, if any, a currency of the expected types. It
+// names the members that are missing or have another type; Raw and Unknown have what came. A missing
+// amount never becomes a payment of nothing.
 func (p *PaymentRequest) Approval() (Approval, error) {
 	switch {
 	case p == nil:
 		return Approval{}, ErrNotApproved
 	case p.State != StateCompleted:
-		return Approval{}, fmt.Errorf("%w: its state is %s", ErrNotApproved, p.State)
-	case p.SessionToken().IsZero():
-		return Approval{}, fmt.Errorf("%w: it has no session token", ErrNotApproved)
-	case p.Amount == 0:
-		return Approval{}, fmt.Errorf("%w: it has no amount", ErrNotApproved)
+		return Approval{}, fmt.Errorf("%w: state is %s", ErrNotApproved, redact.Show(p.State))
+	}
+	if err := operation.CheckApproval(p, p.misfits()); err != nil {
+		return Approval{}, fmt.Errorf("%w: state is %s, and %w", ErrNotApproved, StateCompleted, err)
 	}
 	return Approval{Amount: p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
+}
+
+// misfits are the unknown members where an approval's may be.
+func (p *PaymentRequest) misfits() []wire.Misfit {
+	var list []wire.Misfit
+	for name, value := range p.Unknown {
+		list = append(list, wire.Misfit{Path: name, Found: wire.Kind(value.Bytes())})
+	}
+	for name, value := range p.StateContext.Unknown {
+		list = append(list, wire.Misfit{Path: "state_context." + name, Found: wire.Kind(value.Bytes())})
+	}
+	return list
 }
 
 func (a *Approval) problems(first *Request) []klarna.ValidationError {

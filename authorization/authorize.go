@@ -2,8 +2,9 @@ package authorization
 
 import (
 	"context"
-	"net/http"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -18,7 +19,7 @@ import (
 // A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here before sending or by Klarna;
 // CodeResourceConflict for a concurrent or a conflicting call; and those of every call.
 func (c *Client) Authorize(ctx context.Context, request Request, options ...klarna.CallOption) (*Authorization, error) {
-	return c.authorize(ctx, "authorization.authorize", &request, request.reference(), klarna.Secret{}, request.problems, options)
+	return c.authorize(ctx, operation.Authorize, &request, request.reference(), klarna.Secret{}, request.problems, options)
 }
 
 // Finalize makes the final authorize call of a purchase whose customer has approved, within 60 minutes of it. first is
@@ -31,23 +32,30 @@ func (c *Client) Authorize(ctx context.Context, request Request, options ...klar
 func (c *Client) Finalize(ctx context.Context, first Request, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
-	return c.authorize(ctx, "authorization.authorize.final", &final, first.reference(), approval.SessionToken, validate, options)
+	return c.authorize(ctx, operation.AuthorizeFinal, &final, first.reference(), approval.SessionToken, validate, options)
 }
 
-func (c *Client) authorize(ctx context.Context, operation string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
-	a := new(Authorization)
-	raw, err := c.klarna.Do(ctx, klarna.Call{
-		Operation:    operation,
-		Method:       http.MethodPost,
-		Route:        "payment/authorize",
-		Body:         withPurchaseData((*wireRequest)(request)),
-		Reference:    reference,
-		SessionToken: token,
-		Validate:     validate,
-	}, answer{a}, options...)
+func (c *Client) authorize(ctx context.Context, name string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
+	call := authorizeCall(name, request, wire.From(request, (*Request).encode), reference)
+	call.SessionToken, call.Validate = token, validate
+	return c.send(ctx, call, options)
+}
+
+// authorizeCall is an authorize call. One that asks for no payment is an operation of its own,
+// because its answer is decided by other members.
+func authorizeCall(name string, request *Request, body wire.Encoder, reference string) klarna.Call {
+	if request.RequestPaymentTransaction == nil {
+		name = operation.AuthorizeToken
+	}
+	return klarna.Call{Operation: name, Body: body, Reference: reference}
+}
+
+func (c *Client) send(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*Authorization, error) {
+	var answer authorizeAnswer
+	raw, err := c.klarna.Do(ctx, call, wire.Into(&answer, (*authorizeAnswer).decode), options...)
 	if err != nil {
 		return nil, err
 	}
-	a.Raw = raw
-	return a, nil
+	outcome := answer.outcome(call.Operation == operation.AuthorizeToken)
+	return &Authorization{Outcome: outcome, CustomerToken: answer.CustomerToken, Raw: raw}, nil
 }

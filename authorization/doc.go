@@ -39,3 +39,5 @@
 //
 // Refused credentials and rate limits (401, 403, 429) at the end of a repeat do not settle what an earlier call did.
 package authorization
+
+//go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

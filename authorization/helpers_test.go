@@ -75,7 +75,9 @@ func newClient(t testing.TB, status int, body string, options ...klarna.Option) 
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.sent = append(w.sent, s)
-		return httpmock.NewStringResponse(status, body), nil
+		answer := httpmock.NewStringResponse(status, body)
+		answer.Header.Set("Partner-Correlation-Id", r.Header.Get("Partner-Correlation-Id"))
+		return answer, nil
 	})
 	base := []klarna.Option{klarna.WithHTTPClient(&http.Client{Transport: mock}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1})}
 	client, err := klarna.NewClient(apiKey, append(base, options...)...)
@@ -123,6 +125,16 @@ func order() authorization.Request {
 	}
 }
 
+// tokenOrder is a request for a customer token alone.
+func tokenOrder() authorization.Request {
+	r := order()
+	r.RequestPaymentTransaction, r.SupplementaryPurchaseData = nil, nil
+	r.RequestCustomerToken = &authorization.RequestCustomerToken{
+		Scopes: []authorization.Scope{authorization.ScopeCustomerPresent}, CustomerTokenReference: "token-1",
+	}
+	return r
+}
+
 func params() authorization.PaymentRequestParams {
 	return authorization.PaymentRequestParams{
 		Currency: "EUR", Amount: 11_800, PaymentRequestReference: "request-1",
@@ -137,7 +149,7 @@ func approval() authorization.Approval {
 // diff compares values of which some print nothing of their content.
 func diff(want, got any) string {
 	return cmp.Diff(want, got,
-		cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r) }),
+		cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r.Bytes()) }),
 		cmp.Transformer("secret", func(s klarna.Secret) string { return s.Reveal() }))
 }
 

@@ -53,7 +53,7 @@ func checkLedger(t *testing.T, server *klarnatest.Server, want ...int64) {
 	}
 }
 
-func TestACustomerStepsUpApprovesAndThePurchaseIsFinalized(t *testing.T) {
+func TestPurchaseIsFinalizedAfterAStepUp(t *testing.T) {
 	server, c := newDouble(t)
 	r := order()
 	var err error
@@ -105,7 +105,7 @@ func TestACustomerStepsUpApprovesAndThePurchaseIsFinalized(t *testing.T) {
 	checkLedger(t, server, 11_800)
 }
 
-func TestATokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
+func TestTokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
 	server, c := newDouble(t)
 	token := server.IssueSessionToken("EUR", 11_800)
 	answer, err := c.Authorize(t.Context(), order(), klarna.WithSessionToken(klarna.NewSecret(token)))
@@ -115,7 +115,7 @@ func TestATokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
 	checkLedger(t, server, 11_800)
 }
 
-func TestADeclineIsAnOutcomeAndNotAnError(t *testing.T) {
+func TestDeclineIsAnOutcomeNotAnError(t *testing.T) {
 	server, c := newDouble(t)
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED", Reason: "OF_TOMORROW"})
 	answer, err := c.Authorize(t.Context(), order())
@@ -125,7 +125,7 @@ func TestADeclineIsAnOutcomeAndNotAnError(t *testing.T) {
 	checkLedger(t, server)
 }
 
-func TestACustomerWhoIsDeniedAtKlarnaEndsThePaymentRequest(t *testing.T) {
+func TestDeniedCustomerEndsThePaymentRequest(t *testing.T) {
 	server, c := newDouble(t)
 	id := stepUp(t, c, order()).PaymentRequestID
 	if _, err := server.Decline(id); err != nil {
@@ -161,7 +161,7 @@ func TestAPurchaseThatTheCustomerAbandonedIsCanceled(t *testing.T) {
 	checkLedger(t, server)
 }
 
-func TestACompletedPaymentRequestIsCanceledUntilItIsFinalized(t *testing.T) {
+func TestCompletedPaymentRequestCanBeCanceled(t *testing.T) {
 	server, c := newDouble(t)
 	r := order()
 	id := stepUp(t, c, r).PaymentRequestID
@@ -204,7 +204,7 @@ func TestFinalizingTwiceMakesOneTransaction(t *testing.T) {
 	checkLedger(t, server, 11_800)
 }
 
-func TestFinalizingIsRepeatedAfterAnAnswerThatWasLost(t *testing.T) {
+func TestFinalizeIsRepeatedAfterALostAnswer(t *testing.T) {
 	server, _ := newDouble(t)
 	once := newDoublesClient(t, server, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 	r := order()
@@ -220,7 +220,7 @@ func TestFinalizingIsRepeatedAfterAnAnswerThatWasLost(t *testing.T) {
 	checkLedger(t, server, 11_800)
 }
 
-func TestAFinalCallByHandWithAFreshReferenceIsAConflict(t *testing.T) {
+func TestFinalCallWithAFreshReferenceIsAConflict(t *testing.T) {
 	server, c := newDouble(t)
 	r := order()
 	approval := approve(t, server, c, stepUp(t, c, r).PaymentRequestID)
@@ -265,7 +265,7 @@ func TestTheAmountThatTheCustomerApprovedIsFinalized(t *testing.T) {
 	}
 }
 
-func TestARepeatOfAuthorizeAfterACrashGetsTheSamePaymentRequest(t *testing.T) {
+func TestRepeatedAuthorizeGetsTheSamePaymentRequest(t *testing.T) {
 	server, c := newDouble(t)
 	first := stepUp(t, c, order())
 	again := stepUp(t, newDoublesClient(t, server), order())
@@ -298,7 +298,7 @@ func TestAPaymentRequestIsCreatedUpdatedAndRead(t *testing.T) {
 	}
 }
 
-func TestOneThatIsHandedOverByACodeHasACode(t *testing.T) {
+func TestQRCodeStepUpHasACode(t *testing.T) {
 	_, c := newDouble(t)
 	r := order()
 	r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: authorization.QRCode}
@@ -309,12 +309,12 @@ func TestOneThatIsHandedOverByACodeHasACode(t *testing.T) {
 }
 
 // A program that crashed finalizes with what it stored of the first request, and still makes the same call.
-func TestAFirstRequestThatWasStoredAsJSONFinalizesAsTheSameCall(t *testing.T) {
+func TestStoredFirstRequestFinalizesAsTheSameCall(t *testing.T) {
 	server, c := newDouble(t)
 	first := order()
 	first.KlarnaNetworkData = "{ \"a\" : \"<&>\u2028\" }"
-	first.Unknown = klarna.Fields{"of_tomorrow": klarna.RawJSON(`{ "b" : [1.50, "<\u00e5>"] }`)}
-	first.SupplementaryPurchaseData.Unknown = klarna.Fields{"of_tomorrow": klarna.RawJSON(`true`)}
+	first.Unknown = klarna.Unknown{"of_tomorrow": klarna.NewRawJSON(`{ "b" : [1.50, "<\u00e5>"] }`)}
+	first.SupplementaryPurchaseData.Unknown = klarna.Unknown{"of_tomorrow": klarna.NewRawJSON(`true`)}
 	approval := approve(t, server, c, stepUp(t, c, first).PaymentRequestID)
 	for _, r := range []authorization.Request{first, stored(t, first)} {
 		answer, err := newDoublesClient(t, server).Finalize(t.Context(), r, approval)

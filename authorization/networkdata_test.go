@@ -83,7 +83,7 @@ func TestNetworkDataIsSentByteForByte(t *testing.T) {
 	}
 }
 
-func TestNetworkDataThatJSONCannotCarryIsNotChangedButRefused(t *testing.T) {
+func TestNetworkDataThatIsNotUTF8IsRefused(t *testing.T) {
 	client, wire := newClient(t, http.StatusOK, stepUpAnswer)
 	r := order()
 	r.KlarnaNetworkData = "{\"a\":\"\xff\"}"

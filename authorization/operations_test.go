@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,25 +89,25 @@ func paymentRequestWanted() authorization.PaymentRequest {
 				PaymentRequestURL: "https://pay.test.klarna.com/eu/requests/1/start",
 				QRCode: &authorization.QRCodeImage{
 					ImageURL: "https://pay.test.klarna.com/qr/1.png", TargetURL: "https://pay.test.klarna.com/qr/1",
-					Unknown: klarna.Fields{"size": klarna.RawJSON(`3`)},
+					Unknown: klarna.Unknown{"size": klarna.NewRawJSON(`3`)},
 				},
-				Unknown: klarna.Fields{"channel": klarna.RawJSON(`"WEB"`)},
+				Unknown: klarna.Unknown{"channel": klarna.NewRawJSON(`"WEB"`)},
 			},
 			KlarnaNetworkSessionToken: klarna.NewSecret(sessionToken),
 			PaymentToken:              klarna.NewSecret("older"),
 			InteroperabilityToken:     klarna.NewSecret("old"),
-			KlarnaCustomer:            klarna.RawJSON(`{"customer_profile": {"given_name": "Ada", "email_verified": true}}`),
-			Shipping:                  klarna.RawJSON(`{"shipping_reference": "s1"}`),
-			Unknown:                   klarna.Fields{"since": klarna.RawJSON(`1.50`)},
+			KlarnaCustomer:            klarna.NewRawJSON(`{"customer_profile": {"given_name": "Ada", "email_verified": true}}`),
+			Shipping:                  klarna.NewRawJSON(`{"shipping_reference": "s1"}`),
+			Unknown:                   klarna.Unknown{"since": klarna.NewRawJSON(`1.50`)},
 		},
 		ExpiresAt:                 time.Date(2026, 10, 13, 12, 0, 0, 123456789, time.UTC),
 		CreatedAt:                 time.Date(2026, 10, 13, 9, 0, 0, 0, time.UTC),
 		UpdatedAt:                 time.Date(2026, 10, 13, 9, 30, 0, 0, time.UTC),
 		CanceledAt:                time.Date(2026, 10, 13, 10, 0, 0, 0, time.UTC),
-		SupplementaryPurchaseData: klarna.RawJSON(`{"purchase_reference": "order-1"}`),
-		CustomerInteractionConfig: klarna.RawJSON(`{"method": "HANDOVER"}`),
+		SupplementaryPurchaseData: klarna.NewRawJSON(`{"purchase_reference": "order-1"}`),
+		CustomerInteractionConfig: klarna.NewRawJSON(`{"method": "HANDOVER"}`),
 		PaymentOptionID:           "S0xBUk5B",
-		Unknown:                   klarna.Fields{"risk": klarna.RawJSON(`{"score": 1.50}`)},
+		Unknown:                   klarna.Unknown{"risk": klarna.NewRawJSON(`{"score": 1.50}`)},
 	}
 }
 
@@ -133,10 +134,10 @@ func transactionWanted() authorization.PaymentTransaction {
 		State:                       authorization.TransactionAuthorized,
 		ExpiresAt:                   time.Date(2026, 11, 10, 9, 0, 0, 0, time.UTC),
 		SettlementCurrency:          "SEK",
-		PaymentFunding:              klarna.RawJSON(`{"type": "GUARANTEED", "state": "PENDING"}`),
-		PaymentPricing:              klarna.RawJSON(`{"rate": "0.0299"}`),
-		PaymentCaptures:             klarna.RawJSON(`[{"payment_capture_id": "` + captureID + `"}]`),
-		Unknown:                     klarna.Fields{"risk": klarna.RawJSON(`[1]`)},
+		PaymentFunding:              &authorization.PaymentFunding{Type: authorization.FundingGuaranteed, State: authorization.FundingPending},
+		PaymentPricing:              klarna.NewRawJSON(`{"rate": "0.0299"}`),
+		PaymentCaptures:             []authorization.PaymentCapture{{PaymentCaptureID: captureID}},
+		Unknown:                     klarna.Unknown{"risk": klarna.NewRawJSON(`[1]`)},
 	}
 }
 
@@ -151,7 +152,7 @@ const (
 
 // withRaw is an answer that keeps its body.
 func withRaw[T any](answer T, raw *klarna.RawJSON, body string) T {
-	*raw = klarna.RawJSON(body)
+	*raw = klarna.NewRawJSON(body)
 	return answer
 }
 
@@ -167,11 +168,11 @@ func wantedTransaction() *authorization.PaymentTransaction {
 
 var (
 	wantedCapture = &authorization.PaymentCapture{
-		PaymentCaptureID: captureID, PaymentCaptureReference: "capture-1", SupplementaryCaptureData: klarna.RawJSON(`{"shipments": []}`),
-		Unknown: klarna.Fields{"amount": klarna.RawJSON(`5`)}, Raw: klarna.RawJSON(captureAnswer),
+		PaymentCaptureID: captureID, PaymentCaptureReference: "capture-1", SupplementaryCaptureData: klarna.NewRawJSON(`{"shipments": []}`),
+		Unknown: klarna.Unknown{"amount": klarna.NewRawJSON(`5`)}, Raw: klarna.NewRawJSON(captureAnswer),
 	}
 	wantedRefund = &authorization.PaymentRefund{
-		PaymentRefundID: refundID, Unknown: klarna.Fields{"refund_amount": klarna.RawJSON(`5`)}, Raw: klarna.RawJSON(refundAnswer),
+		PaymentRefundID: refundID, Unknown: klarna.Unknown{"refund_amount": klarna.NewRawJSON(`5`)}, Raw: klarna.NewRawJSON(refundAnswer),
 	}
 )
 
@@ -186,8 +187,7 @@ func fullRequest() authorization.Request {
 		Duration: "PT15M", Timestamp: time.Date(2026, 10, 13, 12, 0, 0, 0, time.UTC),
 	}
 	r.StepUpConfig.PaymentRequestExpiresAt = "2026-10-14"
-	r.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountID: "a", PaymentAcquiringAccountID: "b", PaymentAccountReference: "c"}
-	r.SettlementCurrency = "SEK"
+	r.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountID: "a", PaymentAcquiringAccountID: "b", PaymentAccountReference: "c", SettlementCurrency: "SEK"}
 	r.KlarnaNetworkData = `{"a": 1}`
 	r.RequestCustomerToken = &authorization.RequestCustomerToken{
 		Scopes:                 []authorization.Scope{authorization.ScopeCustomerPresent, authorization.ScopeCustomerNotPresent, authorization.ScopeCustomerLogin},
@@ -216,8 +216,7 @@ const fullRequestBody = `{
 		},
 		"payment_request_expires_at": "2026-10-14"
 	},
-	"acquiring_config": {"payment_account_id": "a", "payment_acquiring_account_id": "b", "payment_account_reference": "c"},
-	"settlement_currency": "SEK",
+	"acquiring_config": {"payment_account_id": "a", "payment_acquiring_account_id": "b", "payment_account_reference": "c", "settlement_currency": "SEK"},
 	"klarna_network_data": "{\"a\": 1}",
 	"request_customer_token": {
 		"scopes": ["payment:customer_present", "payment:customer_not_present", "customer:login"], "customer_token_reference": "token-1"
@@ -275,7 +274,7 @@ var operations = []operation{
 				URL:            "https://pay.test.klarna.com/eu/requests/1/start",
 				QRCode:         paymentRequestWanted().StateContext.CustomerInteraction.QRCode,
 			},
-			Raw: klarna.RawJSON(stepUpAnswer),
+			Raw: klarna.NewRawJSON(stepUpAnswer),
 		},
 	},
 	{
@@ -295,7 +294,7 @@ var operations = []operation{
 		status: http.StatusOK, answer: approvedAnswer,
 		want: &authorization.Authorization{
 			Outcome: authorization.Approved{PaymentTransaction: new(transactionWanted())},
-			Raw:     klarna.RawJSON(approvedAnswer),
+			Raw:     klarna.NewRawJSON(approvedAnswer),
 		},
 	},
 	{
@@ -324,7 +323,7 @@ var operations = []operation{
 				Currency: "EUR", Amount: new(int64), PaymentRequestReference: "request-2",
 				CustomerInteractionConfig: &authorization.CustomerInteractionConfig{Method: authorization.QRCode},
 				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{PurchaseReference: "order-2"},
-				Unknown:                   klarna.Fields{"payment_option_id": klarna.RawJSON(`"S0xBUk5B"`)},
+				Unknown:                   klarna.Unknown{"payment_option_id": klarna.NewRawJSON(`"S0xBUk5B"`)},
 			}, options...)
 		},
 		method: http.MethodPatch, path: "payment/requests/" + requestID, key: random,
@@ -515,8 +514,7 @@ var operations = []operation{
 		method: http.MethodGet, path: "payment/chargebacks/" + chargebackID, key: withoutKey,
 		status: http.StatusOK, answer: chargebackAnswer,
 		want: &authorization.PaymentChargeback{
-			Unknown: klarna.Fields{"payment_chargeback_id": klarna.RawJSON(`"` + chargebackID + `"`), "amount": klarna.RawJSON(`5`)},
-			Raw:     klarna.RawJSON(chargebackAnswer),
+			PaymentChargebackID: chargebackID, Unknown: klarna.Unknown{"amount": klarna.NewRawJSON(`5`)}, Raw: klarna.NewRawJSON(chargebackAnswer),
 		},
 	},
 }
@@ -573,7 +571,7 @@ func TestEveryOperationIsTheCallOfTheContract(t *testing.T) {
 	}
 }
 
-func TestARepeatHasTheSameIdempotencyKeyWhereTheCallIsTheCallersOwn(t *testing.T) {
+func TestRepeatWithAReferenceHasTheSameKey(t *testing.T) {
 	seen := make(map[string]string)
 	for _, o := range operations {
 		if o.key == withoutKey {
@@ -638,7 +636,7 @@ func TestAnotherCallHasAnotherIdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestARequestWithoutAPaymentIsKnownByItsOtherReferences(t *testing.T) {
+func TestRequestWithoutAPaymentHasOtherReferences(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		request authorization.Request
@@ -717,23 +715,24 @@ func TestEveryOperationPassesKlarnasErrorOn(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutABodyIsASuccessOfAChangeOfATransactionAlone(t *testing.T) {
+func TestAnAnswerWithoutABody(t *testing.T) {
+	// Klarna's documentation describes no answer for these.
+	undescribed := []string{
+		"authorization.transaction.update", "authorization.transaction.void", "authorization.transaction.refund",
+		"authorization.transaction.extend", "authorization.chargeback.read",
+	}
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
-			_, settled := o.want.(*authorization.PaymentRequest)
-			if _, authorizes := o.want.(*authorization.Authorization); authorizes {
-				settled = true
-			}
 			client, _ := newClient(t, http.StatusNoContent, "")
 			got, err := o.do(t.Context(), authorization.New(client))
-			if o.method == http.MethodGet || settled {
-				if e := failure(t, err); e.Outcome != klarna.OutcomeUnknown || !reflect.ValueOf(got).IsNil() {
-					t.Errorf("%v and %v, want an error of unknown outcome", got, e)
+			if slices.Contains(undescribed, o.operation) {
+				if err != nil || reflect.ValueOf(got).IsNil() {
+					t.Errorf("%v, %v", got, err)
 				}
 				return
 			}
-			if err != nil || reflect.ValueOf(got).IsNil() {
-				t.Errorf("%v, %v", got, err)
+			if e := failure(t, err); e.Outcome != klarna.OutcomeUnknown || !reflect.ValueOf(got).IsNil() {
+				t.Errorf("%v and %v, want an error of unknown outcome", got, e)
 			}
 		})
 	}

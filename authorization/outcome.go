@@ -1,12 +1,12 @@
 package authorization
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -48,7 +48,8 @@ type Declined struct {
 // TokenIssued is the customer token of a request without a payment.
 type TokenIssued struct{ CustomerToken CustomerToken }
 
-// UnknownResult is a result that this version does not know. Treat it as undecided: neither paid nor declined.
+// UnknownResult is a result that this version does not know, such as PENDING. The payment is
+// undecided: neither paid nor declined. Repeat the call, which has the same idempotency key.
 type UnknownResult struct{ Result, Reason string }
 
 func (Approved) outcome()       {}
@@ -57,31 +58,38 @@ func (Declined) outcome()       {}
 func (TokenIssued) outcome()    {}
 func (UnknownResult) outcome()  {}
 
-// The results of an authorize call.
+// result is what became of an authorize call, in Klarna's words.
+type result string
+
 const (
-	resultApproved       = "APPROVED"
-	resultStepUpRequired = "STEP_UP_REQUIRED"
-	resultDeclined       = "DECLINED"
+	resultApproved       result = "APPROVED"
+	resultStepUpRequired result = "STEP_UP_REQUIRED"
+	resultDeclined       result = "DECLINED"
 )
+
+// is compares as package operation does, which has checked what the result asks for.
+func (r result) is(known result) bool { return strings.EqualFold(string(r), string(known)) }
 
 // CustomerTokenResponse is the answer to RequestCustomerToken.
 type CustomerTokenResponse struct {
-	Result        string        `json:"result"`
+	Result        string        `json:"result" wire:"show"`
 	ResultReason  string        `json:"result_reason,omitzero"`
 	CustomerToken CustomerToken `json:"customer_token,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
-// CustomerToken is a token for later payments of a customer. Klarna's texts show it as a string, which is then Token,
-// and as an object, which then fills the other fields; Secret reads both.
+// CustomerToken is a token for later payments of a customer. Klarna's documentation shows it as a
+// string, which is then Token, and as an object, which then fills the other fields; Secret reads
+// both.
 type CustomerToken struct {
-	// Token is encoded as a member, for nothing of the value to be lost: as a string there would be no room for the others.
+	// Token is encoded as a member, for nothing of the value to be lost: as a string there would be
+	// no room for the others.
 	Token                  klarna.Secret `json:"customer_token,omitzero"`
 	CustomerTokenID        klarna.Secret `json:"customer_token_id,omitzero"`
 	CustomerTokenReference string        `json:"customer_token_reference,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Secret returns what to send as the customer's token with klarna.WithCustomerToken.
@@ -92,69 +100,94 @@ func (t CustomerToken) Secret() klarna.Secret {
 	return t.CustomerTokenID
 }
 
-// UnmarshalJSON reads either form.
-func (t *CustomerToken) UnmarshalJSON(text []byte) error {
-	*t = CustomerToken{}
-	return strictjson.Read(bytes.Clone(text), t.readJSON)
+// decode reads either form.
+func (t *CustomerToken) decode(r *wire.Reader) bool {
+	if r.IsString() {
+		return wire.ReadSecret(&t.Token, r)
+	}
+	return wire.ReadObject(t, r, &t.Unknown, (*CustomerToken).member)
 }
 
-// UnmarshalJSON reads the answer and decides its outcome. An answer whose parts contradict its result is an error, so
-// that nobody takes it for a payment or for a refusal.
-func (a *Authorization) UnmarshalJSON(text []byte) error {
-	return strictjson.Read(bytes.Clone(text), answer{a}.ReadJSON)
+// authorizeAnswer is the answer to an authorize call.
+type authorizeAnswer struct {
+	Payment       *transactionResponse   `json:"payment_transaction_response,omitzero"`
+	Request       *PaymentRequest        `json:"payment_request,omitzero"`
+	CustomerToken *CustomerTokenResponse `json:"customer_token_response,omitzero"`
+
+	klarna.Unknown `json:",embed"`
 }
 
-// decide makes the authorization of the parts of an answer, or says why they make none.
-func (a *Authorization) decide(parts *answerParts) (wrong string) {
-	*a = Authorization{CustomerToken: parts.token}
-	var (
-		result, reason, lacking string
-		approved                Outcome
-	)
-	switch payment, token := parts.payment, parts.token; {
-	case payment != nil:
-		result, reason = payment.result, payment.reason
-		lacking = "payment_transaction"
-		if payment.transaction != nil && payment.transaction.PaymentTransactionID != "" {
-			approved = Approved{payment.transaction}
-		}
-	case token != nil:
-		result, reason = token.Result, token.ResultReason
-		lacking = "customer_token"
-		if !token.CustomerToken.Secret().IsZero() {
-			approved = TokenIssued{token.CustomerToken}
-		}
-	default:
-		return "the answer has neither a payment_transaction_response nor a customer_token_response"
+type transactionResponse struct {
+	Result      result              `json:"result"`
+	Reason      string              `json:"result_reason,omitzero"`
+	Transaction *PaymentTransaction `json:"payment_transaction,omitzero"`
+
+	klarna.Unknown `json:",embed"`
+}
+
+// outcome is what the answer means. Package klarna has made sure that what decides it is there.
+func (a *authorizeAnswer) outcome(tokenOnly bool) Outcome {
+	var response transactionResponse
+	if a.Payment != nil {
+		response = *a.Payment
 	}
-	switch result {
-	case resultApproved:
-		if approved == nil {
-			return "the result is APPROVED and there is no " + lacking
-		}
-		a.Outcome = approved
-	case resultStepUpRequired:
-		if parts.request == nil || parts.request.PaymentRequestID == "" {
-			return "the result is STEP_UP_REQUIRED and there is no payment_request"
-		}
-		interaction := parts.request.StateContext.CustomerInteraction
-		a.Outcome = StepUpRequired{PaymentRequest: parts.request, URL: interaction.PaymentRequestURL, QRCode: interaction.QRCode}
-	case resultDeclined:
-		a.Outcome = Declined{Reason: reason}
-	case "":
-		return "the answer has no result"
-	default:
-		a.Outcome = UnknownResult{Result: result, Reason: reason}
+	if t := a.CustomerToken; tokenOnly && t != nil && t.Result != "" {
+		response.Result, response.Reason = result(t.Result), t.ResultReason
 	}
-	return ""
+	switch {
+	case response.Result.is(resultApproved):
+		if tokenOnly {
+			return TokenIssued{a.CustomerToken.CustomerToken}
+		}
+		return Approved{response.Transaction}
+	case response.Result.is(resultStepUpRequired):
+		interaction := a.Request.StateContext.CustomerInteraction
+		return StepUpRequired{PaymentRequest: a.Request, URL: interaction.PaymentRequestURL, QRCode: interaction.QRCode}
+	case response.Result.is(resultDeclined):
+		return Declined{Reason: response.Reason}
+	default:
+		return UnknownResult{Result: string(response.Result), Reason: response.Reason}
+	}
 }
 
 // Format writes the kind of the outcome, whatever the verb.
-func (a Authorization) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
+func (a Authorization) Format(s fmt.State, _ rune) { redact.Format(s, a.String()) }
 
 // LogValue returns what Format writes.
-func (a Authorization) LogValue() slog.Value { return slog.StringValue(a.describe()) }
+func (a Authorization) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-func (a *Authorization) describe() string {
+// String returns the kind of the outcome.
+func (a Authorization) String() string {
 	return fmt.Sprintf("authorization.Authorization{%T}", a.Outcome)
 }
+
+// Format writes the payment transaction's id and state, whatever the verb.
+func (a Approved) Format(s fmt.State, _ rune) { redact.Format(s, a.String()) }
+
+// LogValue returns what Format writes.
+func (a Approved) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// String returns the payment transaction's id and state.
+func (a Approved) String() string {
+	return fmt.Sprintf("authorization.Approved{%v}", a.PaymentTransaction)
+}
+
+// Format writes the payment request's id and state, whatever the verb.
+func (r StepUpRequired) Format(s fmt.State, _ rune) { redact.Format(s, r.String()) }
+
+// LogValue returns what Format writes.
+func (r StepUpRequired) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// String returns the payment request's id and state: the URL is for the customer alone.
+func (r StepUpRequired) String() string {
+	return fmt.Sprintf("authorization.StepUpRequired{%v}", r.PaymentRequest)
+}
+
+// Format writes the type's name alone, whatever the verb.
+func (t TokenIssued) Format(s fmt.State, _ rune) { redact.Format(s, t.String()) }
+
+// LogValue returns what Format writes.
+func (t TokenIssued) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// String returns the type's name alone.
+func (TokenIssued) String() string { return redact.Describe("authorization.TokenIssued") }

@@ -26,7 +26,7 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 	transaction := &authorization.PaymentTransaction{PaymentTransactionID: transactionID, Amount: 5}
 	const approvedTransaction = `"payment_transaction_response":{"result":"APPROVED","payment_transaction":{"payment_transaction_id":"` + transactionID + `","amount":5}}`
 	token := authorization.CustomerToken{
-		CustomerTokenID: klarna.NewSecret("krn:token"), CustomerTokenReference: "token-1", Unknown: klarna.Fields{"scopes": klarna.RawJSON(`["a"]`)},
+		CustomerTokenID: klarna.NewSecret("krn:token"), CustomerTokenReference: "token-1", Unknown: klarna.Unknown{"scopes": klarna.NewRawJSON(`["a"]`)},
 	}
 	for _, tc := range []struct {
 		name, answer string
@@ -53,13 +53,13 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 			stepUp(authorization.CustomerInteraction{Method: authorization.Handover, PaymentRequestURL: url}), nil,
 		},
 		{
-			"a step-up in a store has a code", interaction(`"method":"QR_CODE","qr_code":{"image_url":"i","target_url":"t"}`),
-			stepUp(authorization.CustomerInteraction{Method: authorization.QRCode, QRCode: &authorization.QRCodeImage{ImageURL: "i", TargetURL: "t"}}), nil,
+			"a step-up in a store has a code", interaction(`"method":"QR_CODE","qr_code":{"image_url":"i","target_url":"https://code"}`),
+			stepUp(authorization.CustomerInteraction{Method: authorization.QRCode, QRCode: &authorization.QRCodeImage{ImageURL: "i", TargetURL: "https://code"}}), nil,
 		},
 		{
 			"a code of another shape does not cost the URL", interaction(`"payment_request_url":"` + url + `","qr_code":"https://code","a":1`),
 			stepUp(authorization.CustomerInteraction{
-				PaymentRequestURL: url, Unknown: klarna.Fields{"qr_code": klarna.RawJSON(`"https://code"`), "a": klarna.RawJSON(`1`)},
+				PaymentRequestURL: url, Unknown: klarna.Unknown{"qr_code": klarna.NewRawJSON(`"https://code"`), "a": klarna.NewRawJSON(`1`)},
 			}), nil,
 		},
 		{
@@ -85,12 +85,13 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 			"a payment decides where there is a customer token, too",
 			`{` + approvedTransaction + `,"customer_token_response":{"result":"DECLINED","of_tomorrow":1}}`,
 			authorization.Approved{PaymentTransaction: transaction},
-			&authorization.CustomerTokenResponse{Result: "DECLINED", Unknown: klarna.Fields{"of_tomorrow": klarna.RawJSON(`1`)}},
+			&authorization.CustomerTokenResponse{Result: "DECLINED", Unknown: klarna.Unknown{"of_tomorrow": klarna.NewRawJSON(`1`)}},
 		},
 		{
 			"a customer token of another shape does not cost the payment",
 			`{` + approvedTransaction + `,"customer_token_response":{"result":"APPROVED","customer_token":[1]}}`,
-			authorization.Approved{PaymentTransaction: transaction}, &authorization.CustomerTokenResponse{Result: "APPROVED"},
+			authorization.Approved{PaymentTransaction: transaction},
+			&authorization.CustomerTokenResponse{Result: "APPROVED", Unknown: klarna.Unknown{"customer_token": klarna.NewRawJSON(`[1]`)}},
 		},
 		{
 			"nor does a member of it that does not fit",
@@ -98,17 +99,33 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 			authorization.Approved{PaymentTransaction: transaction},
 			&authorization.CustomerTokenResponse{Result: "APPROVED", CustomerToken: authorization.CustomerToken{
 				CustomerTokenID: klarna.NewSecret("krn:token"),
-				Unknown:         klarna.Fields{"customer_token_reference": klarna.RawJSON(`7`), "a": klarna.RawJSON(`1`)},
+				Unknown:         klarna.Unknown{"customer_token_reference": klarna.NewRawJSON(`7`), "a": klarna.NewRawJSON(`1`)},
 			}},
 		},
+		{
+			"an amount that is not whole decides nothing",
+			`{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{"payment_transaction_id":"` + transactionID + `","amount":1.5}}}`,
+			authorization.Approved{PaymentTransaction: &authorization.PaymentTransaction{
+				PaymentTransactionID: transactionID, Unknown: klarna.Unknown{"amount": klarna.NewRawJSON(`1.5`)},
+			}}, nil,
+		},
+		{
+			"a URL of another shape decides nothing", interaction(`"payment_request_url":[]`),
+			stepUp(authorization.CustomerInteraction{Unknown: klarna.Unknown{"payment_request_url": klarna.NewRawJSON(`[]`)}}), nil,
+		},
+		{"a result in small letters", `{"payment_transaction_response":{"result":"declined"}}`, authorization.Declined{}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client, _ := newClient(t, http.StatusOK, tc.answer)
-			got, err := authorization.New(client).Authorize(t.Context(), order())
+			request := order()
+			if strings.HasPrefix(tc.name, "a customer token") && !strings.Contains(tc.name, "shape") {
+				request = tokenOrder()
+			}
+			got, err := authorization.New(client).Authorize(t.Context(), request)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &authorization.Authorization{Outcome: tc.want, CustomerToken: tc.token, Raw: klarna.RawJSON(tc.answer)}
+			want := &authorization.Authorization{Outcome: tc.want, CustomerToken: tc.token, Raw: klarna.NewRawJSON(tc.answer)}
 			if diff := diff(want, got); diff != "" {
 				t.Errorf("authorization (-want +got):\n%s", diff)
 			}
@@ -116,7 +133,7 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 	}
 }
 
-func TestACustomerTokenIsSentInWhicheverFormItCame(t *testing.T) {
+func TestCustomerTokenIsReadInEitherForm(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		token authorization.CustomerToken
@@ -135,58 +152,76 @@ func TestACustomerTokenIsSentInWhicheverFormItCame(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatContradictsItselfIsNeitherAPaymentNorARefusal(t *testing.T) {
+func TestUnusableAnswerLeavesTheOutcomeUnknown(t *testing.T) {
+	const (
+		noTransaction = "payment_transaction_response.payment_transaction.payment_transaction_id is missing"
+		noRequest     = "payment_request.payment_request_id is missing"
+		noResult      = "payment_transaction_response.result is missing"
+		noToken       = "customer_token_response.customer_token."
+	)
 	for _, tc := range []struct{ name, answer, text string }{
+		{"approved without a transaction", `{"payment_transaction_response":{"result":"APPROVED"}}`, noTransaction},
 		{
-			"approved without a transaction", `{"payment_transaction_response":{"result":"APPROVED"}}`,
-			"the result is APPROVED and there is no payment_transaction",
+			"approved with a transaction that is null",
+			`{"payment_transaction_response":{"result":"APPROVED","payment_transaction":null}}`, noTransaction,
 		},
 		{
-			"approved with a transaction that is null", `{"payment_transaction_response":{"result":"APPROVED","payment_transaction":null}}`,
-			"the result is APPROVED and there is no payment_transaction",
+			"approved with a transaction without an id",
+			`{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{"amount":5}}}`, noTransaction,
 		},
 		{
-			"approved with a transaction without an id", `{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{}}}`,
-			"the result is APPROVED and there is no payment_transaction",
+			"approved with an id of another type",
+			`{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{"payment_transaction_id":7}}}`,
+			"payment_transaction_response.payment_transaction.payment_transaction_id is a number",
 		},
 		{
-			"a step-up with a payment request without an id", `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"state":"SUBMITTED"}}`,
-			"the result is STEP_UP_REQUIRED and there is no payment_request",
+			"approved with a transaction of another type",
+			`{"payment_transaction_response":{"result":"APPROVED","payment_transaction":[{}]}}`,
+			"payment_transaction_response.payment_transaction is an array",
+		},
+		{
+			"declined with a transaction", strings.Replace(approvedAnswer, "APPROVED", "DECLINED", 1),
+			"there is payment_transaction_response.payment_transaction",
+		},
+		{
+			"a step-up with a payment request without an id",
+			`{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"state":"SUBMITTED"}}`, noRequest,
 		},
 		{
 			"approved with a customer token in place of a transaction",
 			`{"payment_transaction_response":{"result":"APPROVED"},"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`,
-			"the result is APPROVED and there is no payment_transaction",
+			noTransaction,
+		},
+		{"a customer token without a token", `{"customer_token_response":{"result":"APPROVED"}}`, noToken},
+		{
+			"a customer token without an id",
+			`{"customer_token_response":{"result":"APPROVED","customer_token":{"customer_token_reference":"token-1"}}}`, noToken,
+		},
+		{"a step-up without a payment request", `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"}}`, noRequest},
+		{"no result", `{"payment_transaction_response":{"result_reason":"R"}}`, noResult},
+		{"a result that is empty", `{"payment_transaction_response":{"result":""}}`, noResult},
+		{"no result beside a payment request", `{"payment_transaction_response":{},"payment_request":` + paymentRequestAnswer + `}`, noResult},
+		{"nothing", `{}`, noResult},
+		{"null", `null`, noResult},
+		{"a payment request alone", `{"payment_request":` + paymentRequestAnswer + `}`, noResult},
+		{"a list", `[]`, "the JSON is an array"},
+		{"text that is not JSON", `{"payment_transaction_response":`, "it ends too early"},
+		{
+			"a URL that runs a script", strings.Replace(stepUpAnswer, "https://pay.test.klarna.com/eu/requests/1/start", "javascript:alert(1)", 1),
+			"payment_request.state_context.customer_interaction.payment_request_url is neither https",
 		},
 		{
-			"a customer token without a token", `{"customer_token_response":{"result":"APPROVED"}}`,
-			"the result is APPROVED and there is no customer_token",
+			"the same member twice", `{"payment_transaction_response":{"result":"APPROVED","result":"DECLINED"}}`,
+			"payment_transaction_response.result is there more than once",
 		},
-		{
-			"a customer token without an id", `{"customer_token_response":{"result":"APPROVED","customer_token":{"customer_token_reference":"r"}}}`,
-			"the result is APPROVED and there is no customer_token",
-		},
-		{
-			"a step-up without a payment request", `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"}}`,
-			"the result is STEP_UP_REQUIRED and there is no payment_request",
-		},
-		{"no result", `{"payment_transaction_response":{"result_reason":"R"}}`, "the answer has no result"},
-		{"a result that is empty", `{"payment_transaction_response":{"result":""}}`, "the answer has no result"},
-		{"no result beside a payment request", `{"payment_transaction_response":{},"payment_request":` + paymentRequestAnswer + `}`, "the answer has no result"},
-		{"nothing", `{}`, "neither a payment_transaction_response nor a customer_token_response"},
-		{"null", `null`, "neither a payment_transaction_response nor a customer_token_response"},
-		{"a payment request alone", `{"payment_request":` + paymentRequestAnswer + `}`, "neither a payment_transaction_response nor a customer_token_response"},
-		{"a list", `[]`, "cannot decode"},
-		{
-			"an amount that is not whole", `{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{"amount":1.5}}}`,
-			"payment_transaction_response.payment_transaction.amount",
-		},
-		{"a URL that is none", strings.Replace(stepUpAnswer, `"https://pay.test.klarna.com/eu/requests/1/start"`, `[]`, 1), "payment_request_url"},
-		{"the same member twice", `{"payment_transaction_response":{"result":"APPROVED","result":"DECLINED"}}`, "duplicate member name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client, _ := newClient(t, http.StatusOK, tc.answer)
-			got, err := authorization.New(client).Finalize(t.Context(), order(), approval())
+			request := order()
+			if strings.HasPrefix(tc.name, "a customer token") {
+				request = tokenOrder()
+			}
+			got, err := authorization.New(client).Finalize(t.Context(), request, approval())
 			e := failure(t, err)
 			if got != nil || e.Outcome != klarna.OutcomeUnknown || e.StatusCode != http.StatusOK {
 				t.Errorf("%v and %v, want an error of unknown outcome", got, e)

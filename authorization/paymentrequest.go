@@ -1,26 +1,22 @@
 package authorization
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
 
-	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // PaymentRequest is what the customer is asked to approve.
 type PaymentRequest struct {
-	PaymentRequestID        string `json:"payment_request_id"`
+	PaymentRequestID        string `json:"payment_request_id" wire:"show"`
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
 	// Amount is what the customer approves, in minor units. It can change when the customer chooses the shipping.
 	Amount        int64  `json:"amount"`
 	Currency      string `json:"currency,omitzero"`
-	State         State  `json:"state"`
+	State         State  `json:"state" wire:"show"`
 	PreviousState State  `json:"previous_state,omitzero"`
 	// StateReason is PARTNER_CANCELED, PURCHASE_FLOW_ABORTED, TECHNICAL_ERROR or another.
 	StateReason  string       `json:"state_reason,omitzero"`
@@ -36,7 +32,7 @@ type PaymentRequest struct {
 	PaymentOptionID           string         `json:"payment_option_id,omitzero"`
 
 	// Unknown are members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 	// Raw is the body as it came; nil in a payment request that is part of another answer.
 	Raw klarna.RawJSON `json:"-"`
 }
@@ -110,18 +106,18 @@ type StateContext struct {
 	KlarnaCustomer klarna.RawJSON `json:"klarna_customer,omitzero"`
 	Shipping       klarna.RawJSON `json:"shipping,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // CustomerInteraction is how the customer gets to Klarna.
 type CustomerInteraction struct {
-	Method            InteractionMethod `json:"method,omitzero"`
-	PaymentRequestID  string            `json:"payment_request_id,omitzero"`
+	Method            InteractionMethod `json:"method,omitzero" wire:"show"`
+	PaymentRequestID  string            `json:"payment_request_id,omitzero" wire:"show"`
 	PaymentRequestURL string            `json:"payment_request_url,omitzero"`
 	// QRCode is for a store.
 	QRCode *QRCodeImage `json:"qr_code,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // QRCodeImage is a code to scan in a store.
@@ -129,22 +125,7 @@ type QRCodeImage struct {
 	ImageURL  string `json:"image_url,omitzero"`
 	TargetURL string `json:"target_url,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
-}
-
-// UnmarshalJSON reads the object. Klarna's texts do not settle the code's shape: one that does not fit is kept in Unknown and does not
-// cost the URL beside it.
-func (c *CustomerInteraction) UnmarshalJSON(text []byte) error {
-	*c = CustomerInteraction{}
-	return strictjson.Read(bytes.Clone(text), func(r *strictjson.Reader) bool {
-		return strictjson.Object(r, c, (*CustomerInteraction).member)
-	})
-}
-
-// MarshalJSON writes the object that UnmarshalJSON reads, whatever encoder is used.
-func (c CustomerInteraction) MarshalJSON() ([]byte, error) {
-	type plain CustomerInteraction
-	return strictjson.Marshal(plain(c))
+	klarna.Unknown `json:",embed"`
 }
 
 // SessionToken returns the customer's session token, whichever of its names Klarna used; zero where there is none. It
@@ -164,35 +145,23 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 // ReadPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the fallback where no webhook came. Errors are
 // *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) ReadPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
-	return c.paymentRequest(ctx, klarna.Call{
-		Operation: "authorization.payment_request.read",
-		Method:    http.MethodGet,
-		Route:     paymentRequestRoute,
-		IDs:       []string{paymentRequestID},
-	}, options)
+	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestRead, IDs: []string{paymentRequestID}}, options)
 }
 
 // CancelPaymentRequest cancels what the customer abandoned (DELETE payment/requests/{payment_request_id}): from SUBMITTED
 // or IN_PROGRESS, and from COMPLETED until it is finalized. It returns the payment request, now CANCELED. Errors are
 // *klarna.Error, with CodeResourceConflict where it is too late, or canceled already: read the state to know which.
 func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
-	return c.paymentRequest(ctx, klarna.Call{
-		Operation: "authorization.payment_request.cancel",
-		Method:    http.MethodDelete,
-		Route:     paymentRequestRoute,
-		IDs:       []string{paymentRequestID},
-	}, options)
+	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestCancel, IDs: []string{paymentRequestID}}, options)
 }
 
 // CreatePaymentRequest creates a payment request apart from an authorize call (POST payment/requests). It starts as SUBMITTED, or as
 // COMPLETED at once with a stored customer's token. The idempotency key is derived from the reference and the content.
 // Errors are *klarna.Error.
 func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
-	return c.paymentRequest(ctx, klarna.Call{
-		Operation: "authorization.payment_request.create",
-		Method:    http.MethodPost,
-		Route:     "payment/requests",
-		Body:      withPurchaseData(&params),
+	return do[PaymentRequest](ctx, c, klarna.Call{
+		Operation: operation.PaymentRequestCreate,
+		Body:      wire.From(&params, (*PaymentRequestParams).encode),
 		Reference: params.PaymentRequestReference,
 		Validate:  params.problems,
 	}, options)
@@ -202,38 +171,12 @@ func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequest
 // payment request is SUBMITTED. Its idempotency key is random, because the same update may be meant twice: to repeat one after a
 // crash, give klarna.WithIdempotencyKey. Errors are *klarna.Error, with CodeResourceConflict in another state.
 func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID string, update PaymentRequestUpdate, options ...klarna.CallOption) (*PaymentRequest, error) {
-	return c.paymentRequest(ctx, klarna.Call{
-		Operation: "authorization.payment_request.update",
-		Method:    http.MethodPatch,
-		Route:     paymentRequestRoute,
+	return do[PaymentRequest](ctx, c, klarna.Call{
+		Operation: operation.PaymentRequestUpdate,
 		IDs:       []string{paymentRequestID},
-		Body:      withPurchaseData(&update),
+		Body:      wire.From(&update, (*PaymentRequestUpdate).encode),
 		Validate:  update.problems,
 	}, options)
 }
 
-const paymentRequestRoute = "payment/requests/{payment_request_id}"
-
-func (c *Client) paymentRequest(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*PaymentRequest, error) {
-	p := new(identified)
-	raw, err := c.klarna.Do(ctx, call, p, options...)
-	if err != nil {
-		return nil, err
-	}
-	p.Raw = raw
-	return &p.PaymentRequest, nil
-}
-
-// identified is a payment request that is the whole of an answer. One without id or state says nothing, and must not pass for a payment
-// request that is open, or for one that was canceled.
-type identified struct{ PaymentRequest }
-
-// Format writes id and state, whatever the verb: a payment request holds tokens and personal data.
-func (p PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
-
-// LogValue returns what Format writes.
-func (p PaymentRequest) LogValue() slog.Value { return slog.StringValue(p.describe()) }
-
-func (p *PaymentRequest) describe() string {
-	return fmt.Sprintf("authorization.PaymentRequest{%s %s}", p.PaymentRequestID, p.State)
-}
+func (p *PaymentRequest) keep(raw klarna.RawJSON) { p.Raw = raw }

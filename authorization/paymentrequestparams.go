@@ -1,22 +1,16 @@
 package authorization
 
-import (
-	"fmt"
-	"log/slog"
-
-	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/klarna"
-)
+import "github.com/klarna-go/klarna-go/klarna"
 
 // PaymentRequestParams are what a payment request is created from. The members that an authorize call nests are at the top
 // level here.
 type PaymentRequestParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
-	// Amount is in minor units.
-	Amount int64 `json:"amount"`
+	// Amount is in minor units. 0 is not sent: a request for a customer token alone has no amount.
+	Amount int64 `json:"amount,omitzero"`
 	// PaymentRequestReference is the caller's, 1 to 255 characters. Required.
-	PaymentRequestReference   string                    `json:"payment_request_reference"`
+	PaymentRequestReference   string                    `json:"payment_request_reference" wire:"show"`
 	CustomerInteractionConfig CustomerInteractionConfig `json:"customer_interaction_config"`
 	// PaymentOptionID is the one that the presentation gave.
 	PaymentOptionID               string                     `json:"payment_option_id,omitzero"`
@@ -33,7 +27,7 @@ type PaymentRequestParams struct {
 	PointOfCheckout      *PointOfCheckout `json:"point_of_checkout,omitzero"`
 
 	// Unknown are members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // PaymentRequestUpdate changes the members that it has; nil and empty ones stay as they are.
@@ -41,22 +35,28 @@ type PaymentRequestUpdate struct {
 	Currency string `json:"currency,omitzero"`
 	// Amount is in minor units.
 	Amount                    *int64                     `json:"amount,omitzero"`
-	PaymentRequestReference   string                     `json:"payment_request_reference,omitzero"`
+	PaymentRequestReference   string                     `json:"payment_request_reference,omitzero" wire:"show"`
 	CustomerInteractionConfig *CustomerInteractionConfig `json:"customer_interaction_config,omitzero"`
-	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
+	// PaymentOptionID is the one that the presentation gave.
+	PaymentOptionID               string                     `json:"payment_option_id,omitzero"`
+	PaymentProgramEnablementCodes []string                   `json:"payment_program_enablement_codes,omitzero"`
+	ShippingConfig                *ShippingConfig            `json:"shipping_config,omitzero"`
+	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
+	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
-	// Unknown are members that this version has no name for, such as others of PaymentRequestParams that are to change.
-	Unknown klarna.Fields `json:",embed"`
+	// Unknown are members that this version has no name for, such as others of
+	// PaymentRequestParams that are to change.
+	klarna.Unknown `json:",embed"`
 }
 
 // ShippingConfig lets the customer choose the shipping at Klarna.
 type ShippingConfig struct {
 	// Mode is EDITABLE.
-	Mode string `json:"mode"`
+	Mode string `json:"mode,omitzero"`
 	// SupportedCountries are ISO 3166-1 alpha-2 codes.
 	SupportedCountries []string `json:"supported_countries,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // CustomerProfileField is something that the customer is asked to share. Unknown values are sent as they are.
@@ -81,30 +81,23 @@ func (p *PaymentRequestParams) problems() []klarna.ValidationError {
 	}
 	found.amount("amount", p.Amount)
 	found.reference("payment_request_reference", p.PaymentRequestReference)
-	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig)
+	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig, false)
 	found.networkData(p.KlarnaNetworkData, p.InteroperabilityData)
-	return append(found, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
+	if p.Amount != 0 {
+		found = append(found, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
+	}
+	return found
 }
 
 func (u *PaymentRequestUpdate) problems() []klarna.ValidationError {
 	var found problems
 	found.optionalReference("payment_request_reference", u.PaymentRequestReference)
 	if u.CustomerInteractionConfig != nil {
-		found.interaction("customer_interaction_config", u.CustomerInteractionConfig)
+		found.interaction("customer_interaction_config", u.CustomerInteractionConfig, false)
 	}
 	if u.Amount != nil {
+		// Not compared with the lines: Klarna takes an update whose lines sum to another amount.
 		found.amount("amount", *u.Amount)
-		found = append(found, u.SupplementaryPurchaseData.problems("supplementary_purchase_data", *u.Amount)...)
 	}
 	return found
-}
-
-// Format writes the reference, whatever the verb: the params hold personal data.
-func (p PaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
-
-// LogValue returns what Format writes.
-func (p PaymentRequestParams) LogValue() slog.Value { return slog.StringValue(p.describe()) }
-
-func (p *PaymentRequestParams) describe() string {
-	return fmt.Sprintf("authorization.PaymentRequestParams{%s}", p.PaymentRequestReference)
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -33,60 +34,49 @@ func (p *Prepared) describe() string { return "authorization.Prepared{" + p.Refe
 // PrepareAuthorize checks and encodes the call that Authorize makes, and sends nothing. Give it the
 // options of the call. The error is a *klarna.Error of OutcomeNotSent.
 func (c *Client) PrepareAuthorize(request Request, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepare("authorization.authorize", &request, request.reference(), klarna.Secret{}, request.problems, options)
+	return c.prepare(operation.Authorize, &request, request.reference(), klarna.Secret{}, request.problems, options)
 }
 
 // PrepareFinalize checks and encodes the call that Finalize makes, and sends nothing.
 func (c *Client) PrepareFinalize(first Request, approval Approval, options ...klarna.CallOption) (*Prepared, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
-	return c.prepare("authorization.authorize.final", &final, first.reference(), approval.SessionToken, validate, options)
+	return c.prepare(operation.AuthorizeFinal, &final, first.reference(), approval.SessionToken, validate, options)
 }
 
 // AuthorizePrepared makes the first authorize call as it was prepared (POST payment/authorize). The
 // session token is not part of p: give klarna.WithSessionToken again. Errors are those of
 // Authorize.
 func (c *Client) AuthorizePrepared(ctx context.Context, p Prepared, options ...klarna.CallOption) (*Authorization, error) {
-	return c.sendPrepared(ctx, "authorization.authorize", p, options)
+	return c.sendPrepared(ctx, operation.Authorize, p, options)
 }
 
 // FinalizePrepared makes the final authorize call as it was prepared. The session token is not part
 // of p: give klarna.WithSessionToken. Errors are those of Authorize.
 func (c *Client) FinalizePrepared(ctx context.Context, p Prepared, options ...klarna.CallOption) (*Authorization, error) {
-	return c.sendPrepared(ctx, "authorization.authorize.final", p, options)
+	return c.sendPrepared(ctx, operation.AuthorizeFinal, p, options)
 }
 
-func (c *Client) prepare(operation string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Prepared, error) {
-	prepared, err := c.klarna.Prepare(klarna.Call{
-		Operation:    operation,
-		Method:       http.MethodPost,
-		Route:        "payment/authorize",
-		Body:         withPurchaseData((*wireRequest)(request)),
-		Reference:    reference,
-		SessionToken: token,
-		Validate:     validate,
-	}, options...)
+func (c *Client) prepare(name string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Prepared, error) {
+	call := authorizeCall(name, request, wire.From(request, (*Request).encode), reference)
+	call.SessionToken, call.Validate = token, validate
+	prepared, err := c.klarna.Prepare(call, options...)
 	if err != nil {
 		return nil, err
 	}
 	return &Prepared{Body: prepared.Body, IdempotencyKey: prepared.IdempotencyKey, Reference: reference}, nil
 }
 
-func (c *Client) sendPrepared(ctx context.Context, operation string, p Prepared, options []klarna.CallOption) (*Authorization, error) {
-	a := new(Authorization)
+func (c *Client) sendPrepared(ctx context.Context, name string, p Prepared, options []klarna.CallOption) (*Authorization, error) {
 	if p.IdempotencyKey != "" {
 		options = append(options[:len(options):len(options)], klarna.WithIdempotencyKey(p.IdempotencyKey))
 	}
-	raw, err := c.klarna.Do(ctx, klarna.Call{
-		Operation: operation,
-		Method:    http.MethodPost,
-		Route:     "payment/authorize",
-		Body:      p.Body,
-		Reference: p.Reference,
-	}, answer{a}, options...)
+	// The references in the body are evidence of whose answer comes.
+	var request Request
+	err := request.UnmarshalJSON(p.Body.Bytes())
+	call := authorizeCall(name, &request, wire.Verbatim(&request, p.Body.Bytes()), p.Reference)
 	if err != nil {
-		return nil, err
+		call.Operation, call.Body = name, p.Body // which is refused
 	}
-	a.Raw = raw
-	return a, nil
+	return c.send(ctx, call, options)
 }

@@ -66,7 +66,7 @@ func TestAPreparedCallIsTheCallThatAuthorizeMakes(t *testing.T) {
 func TestAPreparedBodyIsSentByteForByte(t *testing.T) {
 	server, client := preparing(t)
 	body := "{ \"currency\" : \"EUR\",\"of_tomorrow\":\"\\u00e9\"}\n"
-	_, _ = client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.RawJSON(body), IdempotencyKey: "k"})
+	_, _ = client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.NewRawJSON(body), IdempotencyKey: "k"})
 	if diff := cmp.Diff(body, string(server.Requests()[0].Body)); diff != "" {
 		t.Errorf("(-prepared +sent):\n%s", diff)
 	}
@@ -83,7 +83,7 @@ func TestWhatIsPreparedIsCheckedLikeACall(t *testing.T) {
 		t.Errorf("without a session token: %v", err)
 	}
 	for name, body := range map[string]string{"no JSON": "{", "nothing": ""} {
-		_, err := client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.RawJSON(body), IdempotencyKey: "k"})
+		_, err := client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.NewRawJSON(body), IdempotencyKey: "k"})
 		if klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,12 +1,9 @@
 package authorization
 
 import (
-	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -23,8 +20,6 @@ type Request struct {
 	// StepUpConfig is how the customer may be asked. Without it Klarna can only approve or decline.
 	StepUpConfig    *StepUpConfig    `json:"step_up_config,omitzero"`
 	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
-	// SettlementCurrency is the ISO 4217 code.
-	SettlementCurrency string `json:"settlement_currency,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most 10240. It is never parsed.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
 	// InteroperabilityData is the older name of KlarnaNetworkData (release 2512). Set one of the two.
@@ -37,7 +32,7 @@ type Request struct {
 	PaymentRequestID string `json:"payment_request_id,omitzero"`
 
 	// Unknown are members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // RequestPaymentTransaction is the payment that is asked for.
@@ -54,7 +49,7 @@ type RequestPaymentTransaction struct {
 	PaymentCaptureReference       string   `json:"payment_capture_reference,omitzero"`
 	PaymentProgramEnablementCodes []string `json:"payment_program_enablement_codes,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Capture says when the payment is to be captured. Unknown values are sent as they are.
@@ -71,24 +66,26 @@ type StepUpConfig struct {
 	// PaymentRequestReference is the caller's, 1 to 255 characters. Required.
 	PaymentRequestReference   string                    `json:"payment_request_reference"`
 	CustomerInteractionConfig CustomerInteractionConfig `json:"customer_interaction_config"`
-	// PaymentRequestExpiresAt is the expiry of release 2512: a date, YYYY-MM-DD.
+	// PaymentRequestExpiresAt is the older form of InteractionExpiry (release 2512): a date,
+	// YYYY-MM-DD.
 	PaymentRequestExpiresAt string `json:"payment_request_expires_at,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // CustomerInteractionConfig is how the customer comes to Klarna and back.
 type CustomerInteractionConfig struct {
-	// Method is Handover, QRCode or SDK. Required.
-	Method InteractionMethod `json:"method"`
+	// Method is Handover, QRCode or SDK. An authorize call requires it.
+	Method InteractionMethod `json:"method,omitzero"`
 	// ReturnURL is where Klarna sends the customer when done or aborted. Its placeholders have literal braces: make it
 	// with the function ReturnURL.
 	ReturnURL    string `json:"return_url,omitzero"`
 	AppReturnURL string `json:"app_return_url,omitzero"`
-	// InteractionExpiry is the expiry of Klarna's newest texts, 15 minutes to 48 hours.
+	// InteractionExpiry is when the customer can no longer approve: 15 minutes to 48 hours from now,
+	// 3 hours by default.
 	InteractionExpiry *InteractionExpiry `json:"interaction_expiry,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // InteractionMethod is how the customer comes to Klarna. Unknown values are sent as they are.
@@ -111,7 +108,7 @@ type InteractionExpiry struct {
 	// Timestamp is in UTC.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // AcquiringConfig chooses a payment account: by PaymentAccountID, or by the two others together.
@@ -119,8 +116,10 @@ type AcquiringConfig struct {
 	PaymentAccountID          string `json:"payment_account_id,omitzero"`
 	PaymentAcquiringAccountID string `json:"payment_acquiring_account_id,omitzero"`
 	PaymentAccountReference   string `json:"payment_account_reference,omitzero"`
+	// SettlementCurrency is the ISO 4217 code of the currency that Klarna settles in.
+	SettlementCurrency string `json:"settlement_currency,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // RequestCustomerToken asks for a token for later payments.
@@ -128,7 +127,7 @@ type RequestCustomerToken struct {
 	Scopes                 []Scope `json:"scopes"`
 	CustomerTokenReference string  `json:"customer_token_reference"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Scope is what a customer token may be used for. Unknown values are sent as they are.
@@ -141,34 +140,24 @@ const (
 	ScopeCustomerLogin      Scope = "customer:login"
 )
 
-// PointOfCheckout is the store.
+// PointOfCheckout is the store: one of its three members.
 type PointOfCheckout struct {
-	StoreID string `json:"store_id"`
+	// StoreID is Klarna's id of the store, StoreReference the caller's.
+	StoreID        string `json:"store_id,omitzero"`
+	StoreReference string `json:"store_reference,omitzero"`
+	// Store describes the store, as JSON: Klarna's documentation does not settle its members.
+	Store klarna.RawJSON `json:"store,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // PointOfTransaction is the terminal.
 type PointOfTransaction struct {
 	// Type is TERMINAL.
-	Type              string `json:"type"`
-	TerminalReference string `json:"terminal_reference"`
+	Type              string `json:"type,omitzero"`
+	TerminalReference string `json:"terminal_reference,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
-}
-
-// wireRequest is a Request without methods, for the encoder.
-type wireRequest Request
-
-// MarshalJSON writes the object that Klarna takes, whatever encoder is used: encoding/json does not know the tag of Unknown.
-func (r Request) MarshalJSON() ([]byte, error) {
-	return strictjson.Marshal(withPurchaseData((*wireRequest)(&r)))
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (r *Request) UnmarshalJSON(text []byte) error {
-	*r = Request{}
-	return strictjson.Unmarshal(text, (*wireRequest)(r))
+	klarna.Unknown `json:",embed"`
 }
 
 // reference is what makes the request the caller's own, "" where it has none.
@@ -185,12 +174,7 @@ func (r *Request) reference() string {
 	}
 }
 
-// Format writes the reference, whatever the verb: a request holds personal data.
-func (r Request) Format(s fmt.State, _ rune) { redact.Format(s, r.describe()) }
-
-// LogValue returns what Format writes.
-func (r Request) LogValue() slog.Value { return slog.StringValue(r.describe()) }
-
-func (r *Request) describe() string {
-	return fmt.Sprintf("authorization.Request{%s}", r.reference())
+// String returns the reference: a request holds personal data.
+func (r Request) String() string {
+	return redact.Describe("authorization.Request", redact.Show(r.reference()))
 }

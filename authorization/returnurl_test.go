@@ -60,7 +60,7 @@ func TestAReturnURLHasLiteralBraces(t *testing.T) {
 	}
 }
 
-func TestAReturnURLIsRefusedWhereItCannotBeReadBack(t *testing.T) {
+func TestReturnURLThatCannotBeReadBackIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name, address string
 		placeholders  []authorization.Placeholder

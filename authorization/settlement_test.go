@@ -71,7 +71,7 @@ func TestWhatIsAuthorizedIsCapturedRefundedAndVoided(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-func TestACaptureIsRepeatedAfterAnAnswerThatWasLost(t *testing.T) {
+func TestCaptureIsRepeatedAfterALostAnswer(t *testing.T) {
 	server, c := newDouble(t)
 	id := pay(t, server, c)
 	server.Script(klarnatest.Fault{Operation: "authorization.transaction.capture", Kind: klarnatest.FaultDropAfter})
@@ -112,7 +112,7 @@ func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	read, err := c.ReadChargeback(t.Context(), chargeback)
-	if err != nil || string(read.Unknown["payment_chargeback_id"]) != `"`+chargeback+`"` {
+	if err != nil || read.PaymentChargebackID != chargeback {
 		t.Errorf("the chargeback is %s, %v", read.Raw, err)
 	}
 }

@@ -16,7 +16,7 @@ var states = []authorization.State{
 	authorization.StateExpired, authorization.StateCanceled, authorization.StateDeclined,
 }
 
-func TestAStateCanBecomeWhatTheContractsTableLeadsTo(t *testing.T) {
+func TestStatesFollowTheContractsTable(t *testing.T) {
 	// The ways of the table, followed by hand. From COMPLETED the caller can still cancel.
 	table := map[authorization.State][]authorization.State{
 		"SUBMITTED":   {"SUBMITTED", "IN_PROGRESS", "COMPLETED", "EXPIRED", "CANCELED", "DECLINED"},
@@ -39,7 +39,7 @@ func TestAStateCanBecomeWhatTheContractsTableLeadsTo(t *testing.T) {
 	}
 }
 
-func TestACustomerCanStillApproveInAStateThatIsOpen(t *testing.T) {
+func TestCustomerCanApproveInAnOpenState(t *testing.T) {
 	for state, want := range map[authorization.State]bool{
 		"SUBMITTED": true, "IN_PROGRESS": true, "COMPLETED": false, "EXPIRED": false, "CANCELED": false, "DECLINED": false, "OF_TOMORROW": true, "": true,
 	} {
@@ -49,7 +49,7 @@ func TestACustomerCanStillApproveInAStateThatIsOpen(t *testing.T) {
 	}
 }
 
-func TestAPaymentRequestHasAnApprovalOnceItIsCompletedAndHasAToken(t *testing.T) {
+func TestApprovalNeedsCompletionAndAToken(t *testing.T) {
 	newest, older, oldest := klarna.NewSecret("newest"), klarna.NewSecret("older"), klarna.NewSecret("oldest")
 	completed := func(c authorization.StateContext) *authorization.PaymentRequest {
 		return &authorization.PaymentRequest{State: authorization.StateCompleted, Amount: 12_500, Currency: "EUR", StateContext: c}
@@ -68,17 +68,17 @@ func TestAPaymentRequestHasAnApprovalOnceItIsCompletedAndHasAToken(t *testing.T)
 		{"the oldest name", completed(authorization.StateContext{PaymentToken: oldest}), oldest, ""},
 		{
 			"no token", completed(authorization.StateContext{}), klarna.Secret{},
-			"authorization: the payment request is not completed: it has no session token",
+			"authorization: the payment request has no approval: state is COMPLETED, and state_context.klarna_network_session_token is missing",
 		},
 		{
 			"no amount", &authorization.PaymentRequest{State: authorization.StateCompleted, StateContext: authorization.StateContext{PaymentToken: oldest}},
-			oldest, "authorization: the payment request is not completed: it has no amount",
+			oldest, "authorization: the payment request has no approval: state is COMPLETED, and amount is missing",
 		},
 		{
 			"another state", &authorization.PaymentRequest{State: authorization.StateInProgress, StateContext: authorization.StateContext{PaymentToken: oldest}},
-			oldest, "authorization: the payment request is not completed: its state is IN_PROGRESS",
+			oldest, "authorization: the payment request has no approval: state is IN_PROGRESS",
 		},
-		{"none at all", nil, klarna.Secret{}, "authorization: the payment request is not completed"},
+		{"none at all", nil, klarna.Secret{}, "authorization: the payment request has no approval"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.request.SessionToken(); !got.Equal(tc.token) {
@@ -86,7 +86,7 @@ func TestAPaymentRequestHasAnApprovalOnceItIsCompletedAndHasAToken(t *testing.T)
 			}
 			got, err := tc.request.Approval()
 			if tc.err != "" {
-				if !errors.Is(err, authorization.ErrNotApproved) || err.Error() != tc.err || got != (authorization.Approval{}) {
+				if !errors.Is(err, authorization.ErrNotApproved) || err.Error() != tc.err || diff(authorization.Approval{}, got) != "" {
 					t.Errorf("%v, %v, want %s", got, err, tc.err)
 				}
 				return
@@ -98,7 +98,7 @@ func TestAPaymentRequestHasAnApprovalOnceItIsCompletedAndHasAToken(t *testing.T)
 	}
 }
 
-func TestFinalizeDependsOnTheFirstRequestAndTheApprovalAlone(t *testing.T) {
+func TestFinalizeDependsOnRequestAndApprovalAlone(t *testing.T) {
 	lines := func(amounts ...int64) *authorization.SupplementaryPurchaseData {
 		d := &authorization.SupplementaryPurchaseData{PurchaseReference: "p"}
 		for _, a := range amounts {
@@ -141,8 +141,11 @@ func TestFinalizeDependsOnTheFirstRequestAndTheApprovalAlone(t *testing.T) {
 }
 
 // It must not pass for one that is open, nor for one that was canceled.
-func TestAPaymentRequestWithoutIDOrStateIsNoAnswer(t *testing.T) {
-	for _, answer := range []string{`{}`, `{"data":{}}`, `{"payment_request_id":"p"}`, `{"state":"CANCELED"}`, `null`} {
+func TestPaymentRequestNeedsAnIDAndAState(t *testing.T) {
+	for answer, missing := range map[string]string{
+		`{}`: "payment_request_id", `{"data":{}}`: "payment_request_id", `{"payment_request_id":"p"}`: "state",
+		`{"state":"CANCELED"}`: "payment_request_id", `null`: "payment_request_id",
+	} {
 		for name, call := range map[string]func(*authorization.Client) (*authorization.PaymentRequest, error){
 			"create": func(c *authorization.Client) (*authorization.PaymentRequest, error) {
 				return c.CreatePaymentRequest(t.Context(), params())
@@ -156,7 +159,7 @@ func TestAPaymentRequestWithoutIDOrStateIsNoAnswer(t *testing.T) {
 		} {
 			client, _ := newClient(t, http.StatusOK, answer)
 			p, err := call(authorization.New(client))
-			if p != nil || err == nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown || !strings.Contains(err.Error(), "payment_request_id") {
+			if p != nil || err == nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown || !strings.Contains(err.Error(), missing+" is missing") {
 				t.Errorf("%s answered %s: %v, %v", name, answer, p, err)
 			}
 		}

@@ -38,7 +38,7 @@ type SupplementaryPurchaseData struct {
 
 	// Unknown holds members that this version has no name for, here and in every object below. They survive decoding
 	// and encoding, so a member that is new at Klarna can be sent before this library names it.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // LineItem is a line of the basket. A discount is a line with a negative total, the cost of shipping is a line like any
@@ -63,14 +63,14 @@ type LineItem struct {
 	SubscriptionReference string            `json:"subscription_reference,omitzero"`
 	LineItemMetadata      *LineItemMetadata `json:"line_item_metadata,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // LineItemMetadata says more of a LineItem.
 type LineItemMetadata struct {
 	Categories []string `json:"categories,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // LinesTotal returns the sum of the lines' total amounts, in minor units: the amount of a purchase of these lines. A sum that

@@ -9,7 +9,7 @@ type SupplementaryCaptureData struct {
 	LineItems []LineItem `json:"line_items,omitzero"`
 	Shipments []Shipment `json:"shipments,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Shipment is a parcel's way to the customer and, should it come back, its return.
@@ -17,7 +17,7 @@ type Shipment struct {
 	Delivery *ShipmentTracking `json:"delivery,omitzero"`
 	Return   *ShipmentTracking `json:"return,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // ShipmentTracking is how a parcel travels and where that can be followed.
@@ -31,7 +31,7 @@ type ShipmentTracking struct {
 	// EstimatedDeliveryDate is written YYYY-MM-DD.
 	EstimatedDeliveryDate string `json:"estimated_delivery_date,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // SupplementaryRefundData is what Klarna is told of a refund. A member of an echo whose shape does not fit is kept in
@@ -40,5 +40,5 @@ type SupplementaryRefundData struct {
 	// LineItems are those that are refunded.
 	LineItems []LineItem `json:"line_items,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }

@@ -27,7 +27,7 @@ type Customer struct {
 	// CustomerDevice is what the customer buys with.
 	CustomerDevice *CustomerDevice `json:"customer_device,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // NationalIdentification is a number that a state knows the customer by.
@@ -36,7 +36,7 @@ type NationalIdentification struct {
 	// Country is the state's ISO 3166-1 alpha-2 code.
 	Country string `json:"country,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // CustomerAccount is the customer's account with the Partner, and what was bought with it.
@@ -52,7 +52,7 @@ type CustomerAccount struct {
 	PurchaseHistory       []PurchaseHistory `json:"purchase_history,omitzero"`
 	DevicePurchaseHistory []PurchaseHistory `json:"device_purchase_history,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // LastLogin is how the customer last came into the account.
@@ -61,7 +61,7 @@ type LastLogin struct {
 	OccurredAt  time.Time `json:"occurred_at,omitzero"`
 	LoginMethod string    `json:"login_method,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // PurchaseHistory sums up earlier purchases. A number that is not told is nil.
@@ -78,7 +78,7 @@ type PurchaseHistory struct {
 	FirstPurchaseAt time.Time `json:"first_purchase_at,omitzero"`
 	LastPurchaseAt  time.Time `json:"last_purchase_at,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // CustomerDevice is what the customer buys with.
@@ -89,7 +89,7 @@ type CustomerDevice struct {
 	IPAddress        string       `json:"ip_address,omitzero"`
 	Geolocation      *Geolocation `json:"geolocation,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Geolocation is where a device is.
@@ -100,7 +100,7 @@ type Geolocation struct {
 	Latitude  *float64 `json:"latitude,omitzero"`
 	Longitude *float64 `json:"longitude,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Address is a postal address. Klarna's texts give 1 to 99 characters for the street's lines, city and region, and 1 to 10
@@ -115,5 +115,5 @@ type Address struct {
 	// Country is the ISO 3166-1 alpha-2 code.
 	Country string `json:"country,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }

@@ -27,5 +27,5 @@ type MarketplaceSeller struct {
 	NumberOfTransactions *int   `json:"number_of_transactions,omitzero"`
 	VolumeOfTransactions *int64 `json:"volume_of_transactions,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }

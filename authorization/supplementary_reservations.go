@@ -23,7 +23,7 @@ type TravelReservation struct {
 	Insurances    []Insurance `json:"insurances,omitzero"`
 	AffiliateName string      `json:"affiliate_name,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // TravelType is the means of travel. Klarna has more than those listed; others are kept.
@@ -49,7 +49,7 @@ type Departure struct {
 	// Country is the ISO 3166-1 alpha-2 code.
 	Country string `json:"country,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Arrival is where and when a journey ends. By bus and train it has ArrivalLocation and Address; by air it has
@@ -65,7 +65,7 @@ type Arrival struct {
 	// Country is the ISO 3166-1 alpha-2 code.
 	Country string `json:"country,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Passenger is who travels.
@@ -73,7 +73,7 @@ type Passenger struct {
 	GivenName  string `json:"given_name,omitzero"`
 	FamilyName string `json:"family_name,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // LodgingReservation is a stay.
@@ -96,12 +96,15 @@ type LodgingReservation struct {
 	Insurances    []Insurance  `json:"insurances,omitzero"`
 	AffiliateName string       `json:"affiliate_name,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Guest is who stays. Klarna's texts name no member of a guest, so all that there are go into Unknown.
 type Guest struct {
-	Unknown klarna.Fields `json:",embed"`
+	GivenName  string `json:"given_name,omitzero"`
+	FamilyName string `json:"family_name,omitzero"`
+
+	klarna.Unknown `json:",embed"`
 }
 
 // LodgingHost is who lets a lodging.
@@ -116,7 +119,7 @@ type LodgingHost struct {
 	// NumberOfReservations is nil where it is not told.
 	NumberOfReservations *int `json:"number_of_reservations,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // EventReservation is a ticket to an event.
@@ -134,7 +137,7 @@ type EventReservation struct {
 	AffiliateName         string      `json:"affiliate_name,omitzero"`
 	Insurances            []Insurance `json:"insurances,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Insurance is sold with a reservation, or by itself.
@@ -146,7 +149,7 @@ type Insurance struct {
 	// Currency is the ISO 4217 code.
 	Currency string `json:"currency,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // InsuranceType is what an insurance is against. Values that are not listed are kept.
@@ -165,5 +168,5 @@ type Voucher struct {
 	EndsAt        time.Time `json:"ends_at,omitzero"`
 	AffiliateName string    `json:"affiliate_name,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }

@@ -11,7 +11,7 @@ type Shipping struct {
 	Address           *Address        `json:"address,omitzero"`
 	ShippingOption    *ShippingOption `json:"shipping_option,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Recipient is who receives it. Klarna's texts give 1 to 99 characters for the names, the phone and the attention.
@@ -23,7 +23,7 @@ type Recipient struct {
 	// Attention is for whose attention it is, at an organization.
 	Attention string `json:"attention,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // ShippingOption is how it is shipped.
@@ -32,7 +32,7 @@ type ShippingOption struct {
 	ShippingTypeAttributes []ShippingTypeAttribute `json:"shipping_type_attributes,omitzero"`
 	ShippingCarrier        string                  `json:"shipping_carrier,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // ShippingType is where a shipment ends. Values that are not listed are kept.

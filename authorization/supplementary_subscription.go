@@ -11,7 +11,7 @@ type Subscription struct {
 	FreeTrial    FreeTrial     `json:"free_trial,omitzero"`
 	BillingPlans []BillingPlan `json:"billing_plans,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // FreeTrial says whether a subscription is in a free trial. Values that are not listed are kept.
@@ -35,7 +35,7 @@ type BillingPlan struct {
 	Interval          BillingInterval `json:"interval,omitzero"`
 	IntervalFrequency int             `json:"interval_frequency,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // BillingInterval is the unit of a billing plan's interval. Values that are not listed are kept.
@@ -61,5 +61,5 @@ type OndemandService struct {
 	PurchaseInterval          string `json:"purchase_interval,omitzero"`
 	PurchaseIntervalFrequency int    `json:"purchase_interval_frequency,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }

@@ -69,7 +69,7 @@ func (r *Request) problems() []klarna.ValidationError {
 	}
 	if c := r.StepUpConfig; c != nil {
 		p.reference("step_up_config.payment_request_reference", c.PaymentRequestReference)
-		p.interaction("step_up_config.customer_interaction_config", &c.CustomerInteractionConfig)
+		p.interaction("step_up_config.customer_interaction_config", &c.CustomerInteractionConfig, true)
 	}
 	if t := r.RequestCustomerToken; t != nil {
 		p.optionalReference("request_customer_token.customer_token_reference", t.CustomerTokenReference)
@@ -93,8 +93,8 @@ func (p *problems) networkData(newer, older string) {
 	}
 }
 
-func (p *problems) interaction(path string, c *CustomerInteractionConfig) {
-	if c.Method == "" {
+func (p *problems) interaction(path string, c *CustomerInteractionConfig, methodRequired bool) {
+	if methodRequired && c.Method == "" {
 		p.add(path+".method", "is required")
 	}
 	if c.Method == Handover && c.ReturnURL == "" {

@@ -53,7 +53,7 @@ func reads(server *klarnatest.Server) []time.Time {
 	return times
 }
 
-func TestWaitingEndsWhenTheCustomerCanNoLongerAct(t *testing.T) {
+func TestWaitingEndsWithTheOpenState(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		act  func(*klarnatest.Server) func(string) (string, error)
@@ -70,7 +70,7 @@ func TestWaitingEndsWhenTheCustomerCanNoLongerAct(t *testing.T) {
 				if err != nil || p.State != tc.want {
 					t.Errorf("%v, %v, want %s", p, err, tc.want)
 				}
-				if p != nil && len(p.Raw) == 0 {
+				if p != nil && p.Raw.IsZero() {
 					t.Error("it has no raw body")
 				}
 			})
@@ -78,7 +78,7 @@ func TestWaitingEndsWhenTheCustomerCanNoLongerAct(t *testing.T) {
 	}
 }
 
-func TestWaitingForStatesEndsInOneOfThemOrWhenNoneCanComeAnyMore(t *testing.T) {
+func TestWaitingEndsWhereNoWantedStateCanCome(t *testing.T) {
 	submitted, progress, completed := authorization.StateSubmitted, authorization.StateInProgress, authorization.StateCompleted
 	for _, tc := range []struct {
 		name   string
@@ -112,7 +112,7 @@ func TestWaitingForStatesEndsInOneOfThemOrWhenNoneCanComeAnyMore(t *testing.T) {
 	}
 }
 
-func TestThePausesOfWaitingGrowUpToABound(t *testing.T) {
+func TestPausesOfWaitingGrowToABound(t *testing.T) {
 	waiting(t, func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
@@ -231,7 +231,7 @@ func TestTechnicalErrorsAndRateLimitsAreWaitedOut(t *testing.T) {
 	}
 }
 
-func TestAnErrorThatNoLaterReadMendsEndsWaiting(t *testing.T) {
+func TestPermanentErrorEndsWaiting(t *testing.T) {
 	body := func(status int, text string) klarna.Option {
 		return answering(func(n int, response *http.Response) {
 			if n > 1 { // the first read is a good one

@@ -43,19 +43,16 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 		status int
 		repeat bool // such an attempt is retried
 	}{
-		"truncated JSON":                            {answer: sized(`{"id":"a`), says: "the answer cannot be read: invalid JSON (it ends too early) at byte 8", status: 200},
-		"no JSON at all":                            {answer: sized(`<html>`), says: "the answer cannot be read: invalid JSON (syntax) at byte 0", status: 200},
-		"JSON and something after it":               {answer: sized(`{} x`), says: "the answer cannot be read: invalid JSON (syntax) at byte 3", status: 200},
-		"a name that comes twice":                   {answer: sized(`{"id":"a","id":"b"}`), says: "the answer cannot be read: invalid JSON (duplicate member name) at byte 10", status: 200},
-		"a name that comes twice where nobody asks": {answer: sized(`{"id":"a","x":{"y":1,"y":2}}`), says: "the answer cannot be read: invalid JSON (duplicate member name)", status: 200},
-		"invalid UTF-8":                             {answer: sized("{\"id\":\"a\xff\"}"), says: "the answer cannot be read: invalid JSON (syntax)", status: 200},
-		"a value of another type":                   {answer: sized(`{"count":"many"}`), says: "the answer cannot be read: cannot decode count: a string as int", status: 200},
-		"another kind of value":                     {answer: sized(`[]`), says: "the answer cannot be read: cannot decode an array as klarna_test.session", status: 200},
-		"an empty body":                             {answer: sized(""), says: "the answer's body is empty", status: 200},
-		"a body of white space":                     {answer: sized(" \r\n"), says: "the answer's body is empty", status: 200},
-		"a 204 where an answer is due":              {answer: "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", says: "the answer's body is empty", status: 204},
-		"a body over the limit":                     {answer: sized(`{"id":"` + strings.Repeat("a", 200) + `"}`), says: "the answer's body is larger than allowed", status: 200},
-		"a body over the limit without a length":    {answer: head + "\r\n" + strings.Repeat(" ", 200), says: "the answer's body is larger than allowed", status: 200},
+		"truncated JSON":                         {answer: sized(`{"id":"a`), says: "the answer cannot be read: invalid JSON (it ends too early) at byte 8", status: 200},
+		"no JSON at all":                         {answer: sized(`<html>`), says: "the answer cannot be read: invalid JSON (syntax) at byte 0", status: 200},
+		"JSON and something after it":            {answer: sized(`{} x`), says: "the answer cannot be read: invalid JSON (syntax) at byte 3", status: 200},
+		"a value of another type":                {answer: sized(`{"count":"many"}`), says: "the answer cannot be read: cannot decode count: a string as int", status: 200},
+		"another kind of value":                  {answer: sized(`[]`), says: "the answer cannot be read: cannot decode an array as klarna_test.session", status: 200},
+		"an empty body":                          {answer: sized(""), says: "the answer cannot be used: it has no content", status: 200},
+		"a body of white space":                  {answer: sized(" \r\n"), says: "the answer cannot be used: it has no content", status: 200},
+		"a 204 where an answer is due":           {answer: "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", says: "the answer cannot be used: it has no content", status: 204},
+		"a body over the limit":                  {answer: sized(`{"id":"` + strings.Repeat("a", 200) + `"}`), says: "the answer's body is larger than allowed", status: 200},
+		"a body over the limit without a length": {answer: head + "\r\n" + strings.Repeat(" ", 200), says: "the answer's body is larger than allowed", status: 200},
 		"a small body that unpacks over the limit": {
 			answer: head + "Content-Encoding: gzip\r\nContent-Length: " + strconv.Itoa(bomb.Len()) + "\r\n\r\n" + bomb.String(),
 			says:   "the answer's body is larger than allowed", status: 200,
@@ -116,6 +113,25 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+func TestAnswersAreReadLiberally(t *testing.T) {
+	for name, body := range map[string]string{
+		"a repeated name":                `{"id":"a","id":"a"}`,
+		"a repeated name deeper down":    `{"id":"a","x":{"y":1,"y":2}}`,
+		"a byte that is no UTF-8":        "{\"id\":\"a\",\"x\":\"\xff\"}",
+		"half a surrogate pair":          `{"id":"a","x":"\ud83d"}`,
+		"a byte order mark in the front": "\ufeff" + `{"id":"a"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, _ := recorder(t, 200, body)
+			var got session
+			raw := succeed(t, newClient(t, server.URL), authorize(), &got)
+			if got.ID != "a" || string(raw.Bytes()) != body {
+				t.Errorf("read %+v of %q", got, raw.Bytes())
+			}
+		})
+	}
+}
+
 func TestAnyTwoHundredIsSuccess(t *testing.T) {
 	for _, status := range []int{200, 201, 202, 204, 226} {
 		server, _ := recorder(t, status, map[bool]string{false: `{"id":"a","new":[1]}`}[status == 204])
@@ -126,16 +142,16 @@ func TestAnyTwoHundredIsSuccess(t *testing.T) {
 			destination = nil
 		}
 		raw := succeed(t, newClient(t, server.URL), authorize(), destination, klarna.WithResponse(&response))
-		if response.StatusCode != status || status != 204 && (got.ID != "a" || string(raw) != `{"id":"a","new":[1]}`) {
-			t.Errorf("%d: response %d, got %+v, raw %d bytes", status, response.StatusCode, got, len(raw))
+		if response.StatusCode != status || status != 204 && (got.ID != "a" || string(raw.Bytes()) != `{"id":"a","new":[1]}`) {
+			t.Errorf("%d: response %d, got %+v, raw %d bytes", status, response.StatusCode, got, len(raw.Bytes()))
 		}
 	}
 }
 
 func TestABodyThatNobodyAskedForIsNotRead(t *testing.T) {
 	server, _ := recorder(t, 200, "not JSON")
-	if raw := succeed(t, newClient(t, server.URL), authorize(), nil); string(raw) != "not JSON" {
-		t.Errorf("the raw body is lost: %q", string(raw))
+	if raw := succeed(t, newClient(t, server.URL), authorize(), nil); string(raw.Bytes()) != "not JSON" {
+		t.Errorf("the raw body is lost: %q", string(raw.Bytes()))
 	}
 }
 
@@ -228,8 +244,11 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 		"null":                     {`null`, fields{}},
 		"an empty body":            {``, fields{}},
 		"HTML":                     {`<html>`, fields{}},
-		"truncated JSON":           {`{"error_code":"NOT_FOUND"`, fields{}},
-		"a name that comes twice":  {`{"error_code":"NOT_FOUND","error_code":"UNAUTHORIZED"}`, fields{}},
+		"truncated JSON":           {`{"error_code":"NOT_FOUND"`, fields{Code: "NOT_FOUND"}},
+		"a name that comes twice":  {`{"error_code":"NOT_FOUND","error_code":"UNAUTHORIZED"}`, fields{Code: "NOT_FOUND"}},
+		"a byte that is no UTF-8":  {"{\"error_id\":\"i\",\"error_message\":\"a\xff\",\"error_code\":\"NOT_FOUND\"}", fields{Code: "NOT_FOUND", ID: "i", Message: "a\ufffd"}},
+		"half a surrogate pair":    {`{"error_message":"\ud83d","error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND", Message: "\ufffd"}},
+		"a byte order mark":        {"\ufeff" + `{"error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -243,8 +262,8 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if err.StatusCode != 400 || err.Outcome != klarna.OutcomeRejected || string(raw) != test.body {
-				t.Errorf("status %d, outcome %s, raw %q", err.StatusCode, err.Outcome, string(raw))
+			if err.StatusCode != 400 || err.Outcome != klarna.OutcomeRejected || string(raw.Bytes()) != test.body {
+				t.Errorf("status %d, outcome %s, raw %q", err.StatusCode, err.Outcome, string(raw.Bytes()))
 			}
 		})
 	}

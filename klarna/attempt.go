@@ -2,10 +2,13 @@ package klarna
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -38,10 +41,10 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 		return nil, a.stopped
 	}
 	a.attempts = append(a.attempts, Attempt{Start: t.core.now().UTC()})
-	a.header, a.body, a.problem = nil, nil, errorBody{}
+	a.forget()
 	attempt := &a.attempts[len(a.attempts)-1]
 
-	bounded, cancel := within(ctx, t.timeout)
+	bounded, cancel := boundedBy(ctx, t.timeout)
 	defer cancel()
 	trace := new(connectionTrace)
 	own := request.WithContext(trace.attach(bounded))
@@ -52,6 +55,11 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 	}
 	if err == nil {
 		err = a.read(bounded, response, t.core.maxResponse)
+	}
+	if errors.Is(err, ErrForeignAnswer) {
+		a.forget()
+		attempt.StatusCode, attempt.Code, attempt.ErrorID, attempt.CorrelationID = 0, "", "", ""
+		trace.closeConnection()
 	}
 	attempt.Duration = t.core.now().Sub(attempt.Start)
 	attempt.Sent = response != nil || trace.sent(err)
@@ -74,8 +82,8 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 	}, nil
 }
 
-// within bounds a context by the attempt's time, unless it ends earlier by itself.
-func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+// boundedBy bounds a context by the attempt's time, unless it ends earlier by itself.
+func boundedBy(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= limit {
 		return ctx, func() {}
 	}
@@ -116,17 +124,15 @@ func (a *activeCall) read(ctx context.Context, response *http.Response, most int
 	attempt.StatusCode = response.StatusCode
 	attempt.CorrelationID = a.scrub(response.Header.Get(headerCorrelationID))
 	a.header = response.Header
-	if response.StatusCode < http.StatusOK {
-		return errSwitched
-	}
 	body, err := readBody(ctx, response, most)
 	if err != nil {
-		return err
-	}
-	if int64(len(body)) > most {
-		return errTooLarge
+		// Its header alone can say whose answer it was.
+		return cmp.Or(foreign(a.echoed(response.Header)), err)
 	}
 	a.body = body
+	if err := a.judge(response.StatusCode, response.Header, body); err != nil {
+		return err
+	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		a.problem = parseErrorBody(body)
 		for i := range a.problem.problems {
@@ -139,16 +145,24 @@ func (a *activeCall) read(ctx context.Context, response *http.Response, most int
 	return nil
 }
 
+// forget drops what an answer left.
+func (a *activeCall) forget() {
+	a.header, a.body, a.unusable, a.problem = nil, nil, nil, errorBody{}
+}
+
 // readBody reads at most one byte more than allowed, until the end or until the context's. The body of a transport that is not net/http's may heed
 // neither the context nor Close; the reading is then left behind until it ends by itself.
 func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
+	if response.StatusCode < http.StatusOK {
+		return nil, errSwitched // its body is the connection
+	}
 	limited := io.LimitReader(response.Body, most+1)
 	if _, heeds := response.Body.(heedingBody); heeds {
 		text, err := readAll(limited, response.ContentLength)
 		if err != nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return text, err
+		return checkSize(text, err, most)
 	}
 	type read struct {
 		text []byte
@@ -161,10 +175,18 @@ func readBody(ctx context.Context, response *http.Response, most int64) ([]byte,
 	}()
 	select {
 	case r := <-done:
-		return r.text, r.err
+		return checkSize(r.text, r.err, most)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// checkSize refuses a text that is larger than allowed.
+func checkSize(text []byte, err error, most int64) ([]byte, error) {
+	if err == nil && int64(len(text)) > most {
+		return nil, errTooLarge
+	}
+	return text, err
 }
 
 // readAll takes the length that was announced for what it is, a hint.
@@ -213,13 +235,31 @@ type connectionTrace struct {
 	hooks httptrace.ClientTrace
 	asked atomic.Bool
 	got   atomic.Int32
+	last  atomic.Pointer[net.Conn]
 }
 
 func (t *connectionTrace) attach(ctx context.Context) context.Context {
 	t.hooks.GetConn = func(string) { t.asked.Store(true) }
 	// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
-	t.hooks.GotConn = func(httptrace.GotConnInfo) { t.got.Add(1) }
+	t.hooks.GotConn = func(info httptrace.GotConnInfo) {
+		t.got.Add(1)
+		t.last.Store(&info.Conn)
+	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
+}
+
+// closeConnection closes the connection that the attempt used, so that no later call gets an answer
+// that is not its own.
+func (t *connectionTrace) closeConnection() {
+	last := t.last.Load()
+	if last == nil || *last == nil {
+		return
+	}
+	conn := *last
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn() // closing TLS itself waits for the other side to take a last message
+	}
+	_ = conn.Close() // whatever comes of it: the connection is given up
 }
 
 // sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's that makes no

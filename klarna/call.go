@@ -1,31 +1,38 @@
 package klarna
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // Call is one request to Klarna's server API, as the API packages make it. It is read, never changed, and may be
 // shared.
 type Call struct {
-	// Operation names the call in errors and logs and tells its idempotency key from other calls', for example
-	// authorization.authorize.
+	// Operation names the call in errors and logs, for example authorization.authorize. The
+	// idempotency key is derived from it, too.
 	Operation string
-	Method    string
-	// Route is the path after the version and the account, with placeholders: payment/requests/{payment_request_id}.
+	// Method and Route are those of the operation where they are empty and the operation is one of
+	// this library's.
+	Method string
+	// Route is the path after the version and the account, with placeholders:
+	// payment/requests/{payment_request_id}.
 	Route string
 	// IDs fill the route's placeholders in order. An empty one fails the call, named by its placeholder.
 	IDs []string
@@ -39,8 +46,6 @@ type Call struct {
 	Reference string
 	// SessionToken goes into Klarna-Network-Session-Token and wins over WithSessionToken.
 	SessionToken Secret
-	// BodyOptional makes a successful answer without a body a success, too: destination is then left as it is.
-	BodyOptional bool
 	// Validate finds what is wrong with the call before it is sent. Nil finds nothing.
 	Validate func() []ValidationError
 }
@@ -67,7 +72,9 @@ func (c *Client) Do(ctx context.Context, call Call, destination any, options ...
 	if !call.SessionToken.IsZero() {
 		a.settings.sessionToken = call.SessionToken
 	}
-	raw, err := a.do(ctx, destination)
+	a.destination = destination
+	err := a.do(ctx)
+	raw := redact.RawJSONOf(a.body)
 	if a.settings.response != nil {
 		*a.settings.response = a.response()
 	}
@@ -85,6 +92,7 @@ type activeCall struct {
 	client         *Client
 	call           Call
 	settings       callSettings
+	destination    any
 	start          time.Time
 	idempotencyKey string
 	correlationID  string
@@ -93,7 +101,8 @@ type activeCall struct {
 
 	attempts []Attempt
 	header   http.Header // of the last attempt's answer; nil where none came
-	body     RawJSON     // of the last attempt's answer
+	body     []byte      // of the last attempt's answer
+	unusable error       // why the last attempt's answer, which is a success, cannot be used
 	url      *url.URL
 	sentBody []byte
 	problem  errorBody // of the last attempt's answer, if it was an error
@@ -101,9 +110,9 @@ type activeCall struct {
 }
 
 // do returns an *Error, typed, so that no nil of it ever becomes a non-nil error.
-func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) {
+func (a *activeCall) do(ctx context.Context) *Error {
 	if err := a.prepare(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if a.settings.timeout > 0 {
 		bounded, cancel := context.WithTimeout(ctx, a.settings.timeout)
@@ -112,7 +121,7 @@ func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) 
 	}
 	request, err := a.request(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.retrying = retryablehttp.Client{
 		HTTPClient: a.client.http,
@@ -132,13 +141,13 @@ func (a *activeCall) do(ctx context.Context, destination any) (RawJSON, *Error) 
 		// Read whole by the attempt; closing what is in memory cannot fail.
 		_ = response.Body.Close()
 	}
-	return a.conclude(ctx, doErr, destination)
+	return a.conclude(ctx, doErr)
 }
 
 // conclude turns the last attempt into the call's result.
-func (a *activeCall) conclude(ctx context.Context, doErr error, destination any) (RawJSON, *Error) {
+func (a *activeCall) conclude(ctx context.Context, doErr error) *Error {
 	if len(a.attempts) == 0 {
-		return nil, a.failure(joinCauses(a.stopped, causeOf(ctx, doErr)))
+		return a.failure(joinCauses(a.stopped, causeOf(ctx, doErr)))
 	}
 	last := &a.attempts[len(a.attempts)-1]
 	if last.Err == nil && last.StatusCode < http.StatusInternalServerError {
@@ -146,20 +155,16 @@ func (a *activeCall) conclude(ctx context.Context, doErr error, destination any)
 	}
 	switch {
 	case last.Err != nil:
-		return nil, a.failure(joinCauses(last.Err, a.stopped))
+		return a.failure(joinCauses(last.Err, a.stopped))
 	case last.StatusCode < 200 || last.StatusCode > 299:
-		return a.body, a.failure(a.stopped)
-	case destination == nil:
-		return a.body, nil
-	case len(bytes.TrimSpace(a.body)) == 0 && a.call.BodyOptional:
-		return a.body, nil
-	case len(bytes.TrimSpace(a.body)) == 0:
-		return a.body, a.failure(errors.New("the answer's body is empty"))
+		return a.failure(a.stopped)
+	case a.unusable == nil:
+		return nil
 	}
-	if err := strictjson.Unmarshal(a.body, destination); err != nil {
-		return a.body, a.failure(fmt.Errorf("the answer cannot be read: %w", err))
+	if _, ok := errors.AsType[*unfitError](a.unusable); ok {
+		return a.failure(a.unusable)
 	}
-	return a.body, nil
+	return a.failure(fmt.Errorf("the answer cannot be read: %w", a.unusable))
 }
 
 // prepare checks everything and makes what every attempt sends; every problem is found before anything is sent.
@@ -168,7 +173,12 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 		return a.invalid([]ValidationError{{Parameter: "context", Reasons: []string{"is nil"}}})
 	}
 	s := &a.settings
+	if o := operation.Of(a.call.Operation); o != nil {
+		a.call.Method = cmp.Or(a.call.Method, o.Method)
+		a.call.Route = cmp.Or(a.call.Route, o.Route)
+	}
 	address, problems := a.client.url(&a.call)
+	problems = checkQuery(problems, a.call.Query)
 	if a.call.Validate != nil && a.client.validate {
 		problems = append(problems, a.call.Validate()...)
 	}
@@ -190,8 +200,8 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 
 	if a.call.Body != nil {
 		var err error
-		if a.sentBody, err = encode(a.call.Body); err != nil {
-			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{err.Error()}}})
+		if a.sentBody, err = wire.EncodeAny(a.call.Body); err != nil {
+			return a.invalid([]ValidationError{unencodable(err)})
 		}
 		if len(a.sentBody) > maxRequest {
 			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than the 1 MB that Klarna takes"}}})
@@ -211,18 +221,32 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 	return nil
 }
 
-// encode returns the bytes that are sent of a body.
-func encode(body any) ([]byte, error) {
-	raw, isRaw := body.(RawJSON)
-	if !isRaw {
-		return strictjson.Marshal(body)
+// unencodable is the problem of a body that JSON cannot say.
+func unencodable(err error) ValidationError {
+	problem := ValidationError{Parameter: "body", Reasons: []string{err.Error()}}
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Reason != "" {
+		problem = ValidationError{Parameter: cmp.Or(e.Path, "body"), Reasons: []string{"is " + e.Reason}}
 	}
-	var value RawJSON
-	if err := strictjson.Unmarshal(raw, &value); err != nil {
-		return nil, err
-	}
-	return raw, nil
+	return problem
 }
+
+// checkQuery finds what is not text.
+func checkQuery(problems []ValidationError, query url.Values) []ValidationError {
+	var names []string
+	for name, values := range query {
+		if !utf8.ValidString(name) || slices.ContainsFunc(values, func(value string) bool { return !utf8.ValidString(value) }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		problems = append(problems, ValidationError{Parameter: name, Reasons: []string{notUTF8}})
+	}
+	return problems
+}
+
+// notUTF8 is the reason to refuse a string that Klarna could not read.
+const notUTF8 = "is a string that is not valid UTF-8"
 
 // checkHeaderText finds what keeps a text from being sent in a header as it is.
 func checkHeaderText(problems []ValidationError, name, value string, most int) []ValidationError {
@@ -337,7 +361,7 @@ func (a *activeCall) failure(cause error) *Error {
 func (a *activeCall) response() Response {
 	r := Response{
 		Header:               a.header,
-		Body:                 a.body,
+		Body:                 redact.RawJSONOf(a.body),
 		PartnerCorrelationID: a.correlationID,
 		IdempotencyKey:       a.idempotencyKey,
 		RateLimit:            parseRateLimit(a.header),
@@ -352,5 +376,17 @@ func (a *activeCall) response() Response {
 	return r
 }
 
-// Format writes the operation, whatever the verb: a call's body holds personal data.
-func (c Call) Format(s fmt.State, _ rune) { redact.Format(s, "klarna.Call{"+c.Operation+"}") }
+// String returns the operation: a call's body holds personal data.
+func (c Call) String() string { return "klarna.Call{" + c.Operation + "}" }
+
+// GoString returns what String does.
+func (c Call) GoString() string { return c.String() }
+
+// Format writes what String returns, whatever the verb.
+func (c Call) Format(s fmt.State, _ rune) { redact.Format(s, c.String()) }
+
+// LogValue returns what String does.
+func (c Call) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText returns what String does, so that JSON, XML and YAML show nothing either.
+func (c Call) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

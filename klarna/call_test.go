@@ -159,7 +159,24 @@ func TestACallThatCannotBeRightIsRefusedBeforeItIsSent(t *testing.T) {
 			call: with(func(c *klarna.Call) { c.Body = map[string]any{"a": make(chan int)} }), want: one("body", "cannot encode a: a value as chan int"),
 		},
 		"a body with invalid UTF-8": {
-			call: with(func(c *klarna.Call) { c.Body = "a\xff" }), want: one("body", "invalid JSON (syntax) at byte 0"),
+			call: with(func(c *klarna.Call) { c.Body = "a\xff" }), want: one("body", "is a string that is not valid UTF-8"),
+		},
+		"a member with invalid UTF-8": {
+			call: with(func(c *klarna.Call) { c.Body = map[string]any{"list": []any{1, map[string]string{"name": "a\xff"}}} }),
+			want: one("list[1].name", "is a string that is not valid UTF-8"),
+		},
+		"an id with invalid UTF-8":      {call: get("a/{payment_request_id}", "1\xff"), want: one("payment_request_id", "is a string that is not valid UTF-8")},
+		"an account with invalid UTF-8": {account: new("\xff"), call: get("a"), want: one("partner_account_id", "is a string that is not valid UTF-8")},
+		"a query with invalid UTF-8": {
+			call: klarna.Call{Operation: "o", Method: http.MethodGet, Route: "a", Query: url.Values{"locale": {"en\xff"}, "intents[]": {"PAY", "\xc3"}, "currency": {"EUR"}}},
+			want: []klarna.ValidationError{
+				{Parameter: "intents[]", Reasons: []string{"is a string that is not valid UTF-8"}},
+				{Parameter: "locale", Reasons: []string{"is a string that is not valid UTF-8"}},
+			},
+		},
+		"metadata with invalid UTF-8": {
+			call: authorize(), options: []klarna.CallOption{klarna.WithIntegrationMetadata(metadata("a", "b\xff"))},
+			want: one("Klarna-Integration-Metadata", "cannot encode integrator.session_reference: a string that is not valid UTF-8"),
 		},
 		"a method that is none": {call: klarna.Call{Operation: "o", Method: "GE T", Route: "a"}, want: one("method", "cannot be made into a request")},
 		"what the call itself finds": {
@@ -236,7 +253,7 @@ func TestSecretsInABodyAreSent(t *testing.T) {
 	call.Body = struct {
 		Token klarna.Secret  `json:"token"`
 		Raw   klarna.RawJSON `json:"raw"`
-	}{klarna.NewSecret("krn:é\""), klarna.RawJSON(`{"b":1.50,"a":2}`)}
+	}{klarna.NewSecret("krn:é\""), klarna.NewRawJSON(`{"b":1.50,"a":2}`)}
 	succeed(t, newClient(t, server.URL), call, nil)
 	if got, want := requests.only(t).Body, `{"token":"krn:é\"","raw":{"b":1.50,"a":2}}`; got != want {
 		t.Errorf("sent %s, want %s", got, want)
@@ -268,7 +285,7 @@ func TestResponsesAreCaptured(t *testing.T) {
 			}
 			got := []any{
 				response.StatusCode, response.CorrelationID, response.PartnerCorrelationID, response.MTLSStatus, response.IPStatus,
-				response.RateLimit, response.Header.Get("X-Something-New"), string(response.Body), len(response.Attempts),
+				response.RateLimit, response.Header.Get("X-Something-New"), string(response.Body.Bytes()), len(response.Attempts),
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
@@ -285,7 +302,7 @@ func TestResponsesAreCaptured(t *testing.T) {
 	t.Run("where no answer came", func(t *testing.T) {
 		response := klarna.Response{StatusCode: 1}
 		fail(t, stubbed(t, roundTrip(httpmock.NewErrorResponder(io.EOF))), authorize(), nil, klarna.WithResponse(&response))
-		if response.StatusCode != 0 || len(response.Attempts) != 4 || response.RateLimit.Limit != -1 || response.Header != nil || response.Body != nil {
+		if response.StatusCode != 0 || len(response.Attempts) != 4 || response.RateLimit.Limit != -1 || response.Header != nil || !response.Body.IsZero() {
 			t.Errorf("%+v, %d attempts", response.RateLimit, len(response.Attempts))
 		}
 	})
@@ -301,7 +318,7 @@ func TestResponsesAreCaptured(t *testing.T) {
 		})
 		var response klarna.Response
 		err := fail(t, client, authorize(), nil, klarna.WithResponse(&response))
-		if response.Header != nil || response.Body != nil || err.StatusCode != 0 || err.Code != "" || err.Message != "" || err.CorrelationID != "" {
+		if response.Header != nil || !response.Body.IsZero() || err.StatusCode != 0 || err.Code != "" || err.Message != "" || err.CorrelationID != "" {
 			t.Errorf("the first answer shows: %v", err)
 		}
 		if first := err.Attempts[0]; first.StatusCode != 503 || first.CorrelationID != "k-1" {
@@ -362,7 +379,7 @@ func TestIntegrationMetadata(t *testing.T) {
 		"a module version of 51":         {func(m *klarna.IntegrationMetadata) { m.Integrator.ModuleVersion += "x" }, "integrator.module_version: 0 to 50 characters, not 51"},
 		"an originator without a name":   {func(m *klarna.IntegrationMetadata) { m.Originators[3].Name = "" }, "originators[3].name: 1 to 50 characters, not 0"},
 		"eleven originators":             {func(m *klarna.IntegrationMetadata) { m.Originators = append(m.Originators, m.Originators[0]) }, "originators: at most 10"},
-		"a name that is not valid UTF-8": {func(m *klarna.IntegrationMetadata) { m.Integrator.Name = "a\xff" }, "integration metadata: invalid JSON (syntax) at byte 22"},
+		"a name that is not valid UTF-8": {func(m *klarna.IntegrationMetadata) { m.Integrator.Name = "a\xff" }, "integration metadata: cannot encode integrator.name: a string that is not valid UTF-8"},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
 			m := largest

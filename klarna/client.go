@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/time/rate"
 
@@ -177,6 +178,8 @@ func segmentProblem(s string) string {
 	switch {
 	case strings.TrimSpace(s) == "":
 		return "is empty"
+	case !utf8.ValidString(s):
+		return notUTF8
 	case s == ".", s == "..", strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "is not an id"
 	default:

@@ -2,6 +2,7 @@ package klarna
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -80,7 +81,7 @@ type Attempt struct {
 	Err error
 }
 
-// Error describes the failure in one line that is safe to log.
+// Error describes the failure in one line that is safe to log and shorter than 2 KB.
 func (e *Error) Error() string {
 	if e == nil {
 		return "<nil>"
@@ -88,13 +89,13 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("klarna")
 	if e.Operation != "" {
-		b.WriteString(": " + e.Operation)
+		b.WriteString(": " + shorten(e.Operation, maxPrinted))
 	}
 	if head := e.head(); head != "" {
 		b.WriteString(": " + head)
 	}
 	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
+		b.WriteString(": " + e.cause())
 	}
 	b.WriteString(" (outcome " + e.Outcome.String())
 	if n := len(e.Attempts); n > 1 {
@@ -128,19 +129,27 @@ func (e *Error) head() string {
 	return strings.Join(parts, " ")
 }
 
-// parameters names what was refused. The reasons of a local validation are this library's own words and hold no
-// values; Klarna's may.
+// parameters names what was refused, as many as there is room for. The reasons of a local validation
+// are this library's own words and hold no values; Klarna's may.
 func (e *Error) parameters() []string {
 	var names []string
-	for _, v := range e.ValidationErrors {
+	left := maxPrintedParameters
+	for i, v := range e.ValidationErrors {
 		name := printable(v.Parameter)
 		if e.StatusCode == 0 && len(v.Reasons) > 0 {
 			name += ": " + strings.Join(v.Reasons, ", ")
+		}
+		name = shorten(name, 2*maxPrinted)
+		if left -= len(name) + len("; "); left < 0 {
+			return append(names, "and "+strconv.Itoa(len(e.ValidationErrors)-i)+" more")
 		}
 		names = append(names, name)
 	}
 	return names
 }
+
+// cause is the text of Err, as much of it as there is room for.
+func (e *Error) cause() string { return shorten(e.Err.Error(), 3*maxPrinted) }
 
 // Is reports whether target is the error's [Code].
 func (e *Error) Is(target error) bool {
@@ -154,6 +163,17 @@ func (e *Error) Unwrap() error {
 		return nil
 	}
 	return e.Err
+}
+
+// GoString returns the text of Error.
+func (e Error) GoString() string { return e.Error() }
+
+// MarshalText returns the text of Error, so that XML and YAML show no more.
+func (e Error) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// GobEncode returns an error: an Error is no message for another program.
+func (e Error) GobEncode() ([]byte, error) {
+	return nil, errors.New("klarna: an Error cannot be encoded with package gob")
 }
 
 // Format writes the text of Error, whatever the verb.
@@ -187,7 +207,7 @@ func (e *Error) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Any("parameters", names))
 	}
 	if e.Err != nil {
-		attrs = append(attrs, slog.String("cause", e.Err.Error()))
+		attrs = append(attrs, slog.String("cause", e.cause()))
 	}
 	return attrs
 }
@@ -232,12 +252,27 @@ func printableCode(c Code) string {
 	return printable(string(c))
 }
 
-const unprintable = "[unprintable]"
+const (
+	unprintable = "[unprintable]"
+
+	// maxPrinted is the most bytes of a code or an id that are printed; maxPrintedParameters is the
+	// most of all parameters that were refused.
+	maxPrinted           = 160
+	maxPrintedParameters = 640
+)
+
+// shorten returns at most n bytes of a text, and marks what it leaves out.
+func shorten(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return cut(text, n-len("…")) + "…"
+}
 
 // printable lets through what codes, ids and JSON paths are made of. Anything else that an answer put there
 // could be text of the request and is not printed.
 func printable(s string) string {
-	if len(s) > 160 {
+	if len(s) > maxPrinted {
 		return unprintable
 	}
 	for _, c := range []byte(s) {

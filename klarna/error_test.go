@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,6 +55,30 @@ func TestErrorTexts(t *testing.T) {
 				t.Errorf("prints %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestErrorTextsStayBelowTwoKilobytes(t *testing.T) {
+	long := strings.Repeat("a", 5000)
+	var many []klarna.ValidationError
+	for i := range 1000 {
+		many = append(many, klarna.ValidationError{Parameter: fmt.Sprintf("supplementary_purchase_data.line_items[%d].total_amount", i), Reasons: []string{"is negative", long}})
+	}
+	for name, err := range map[string]*klarna.Error{
+		"our own findings": {Operation: long, Code: klarna.CodeValidationError, ValidationErrors: many, Err: errors.New(long)},
+		"Klarna's findings": {
+			Operation: long, StatusCode: 400, Code: klarna.Code(strings.Repeat("A", 160)), ID: long[:160], CorrelationID: long[:160],
+			ValidationErrors: many, Err: fmt.Errorf("%s: %w", long, io.EOF), Attempts: make([]klarna.Attempt, 1000),
+		},
+		"a long cause with characters of several bytes": {Err: errors.New(strings.Repeat("é", 4000))},
+	} {
+		text := err.Error()
+		if len(text) >= 2<<10 || !utf8.ValidString(text) {
+			t.Errorf("%s: %d bytes: %s", name, len(text), text)
+		}
+		if len(err.ValidationErrors) > 0 && (!strings.Contains(text, "line_items[0].total_amount") || !strings.Contains(text, " more]")) {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }
 

@@ -1,63 +1,125 @@
 package klarna
 
-import "github.com/klarna-go/klarna-go/internal/strictjson"
+import "github.com/klarna-go/klarna-go/internal/wire"
 
-// errorBody is Klarna's error answer. Its texts differ between versions, so each member is read by itself: one of
-// an unexpected shape must not lose the others.
+const (
+	// maxValidationErrors and maxErrorTexts bound what is kept of an error body.
+	maxValidationErrors = 100
+	maxErrorTexts       = 16 << 10
+	// maxErrorName bounds the code, the type and the id. They have room of their own, so that no long
+	// message before them leaves them out.
+	maxErrorName = 256
+)
+
+// errorBody is Klarna's error answer. Its texts differ between versions, so each member is read by
+// itself: one of an unexpected type does not lose the others.
 type errorBody struct {
 	id, kind, code, message, docURL string
 	problems                        []ValidationError
+
+	left int // how many bytes of texts may still be kept
 }
 
+// parseErrorBody reads an error answer. What is not Klarna's JSON, such as a proxy's page, a DDoS
+// protection's 403 or a cut answer, gives what was read of it.
 func parseErrorBody(text []byte) errorBody {
-	var members map[string]RawJSON
-	if strictjson.Unmarshal(text, &members) != nil {
-		// Not Klarna's JSON: a proxy's page, a DDoS protection's 403, a cut answer. The status has to do.
-		return errorBody{}
-	}
-	body := errorBody{
-		id:      jsonString(members["error_id"]),
-		kind:    jsonString(members["error_type"]),
-		code:    jsonString(members["error_code"]),
-		message: jsonString(members["error_message"]),
-		docURL:  jsonString(members["doc_url"]),
-	}
-	for _, name := range []string{"validation_errors", "errors"} {
-		var problems []RawJSON
-		if strictjson.Unmarshal(members[name], &problems) != nil {
-			continue
-		}
-		for _, problem := range problems {
-			var p map[string]RawJSON
-			if strictjson.Unmarshal(problem, &p) != nil || p == nil {
-				continue
+	body := errorBody{left: maxErrorTexts - 3*maxErrorName}
+	_, _ = wire.Read(text, func(r *wire.Reader) bool {
+		return r.Members(func(member []byte) bool {
+			switch string(member) {
+			case "error_id":
+				return name(&body.id, r)
+			case "error_type":
+				return name(&body.kind, r)
+			case "error_code":
+				return name(&body.code, r)
+			case "error_message":
+				return body.text(&body.message, r)
+			case "doc_url":
+				return body.text(&body.docURL, r)
+			case "validation_errors", "errors":
+				return r.Elements(func() bool {
+					body.problem(r)
+					return true
+				})
+			default:
+				return r.Other()
 			}
-			body.problems = append(body.problems, ValidationError{
-				Parameter: jsonString(p["parameter"]),
-				Reasons:   append(jsonStrings(p["reason"]), jsonStrings(p["error_message"])...),
-				DocURL:    jsonString(p["doc_url"]),
-			})
-		}
-	}
+		})
+	})
 	return body
 }
 
-func jsonString(text RawJSON) string {
-	var s string
-	if strictjson.Unmarshal(text, &s) != nil {
-		return ""
+// name reads a code, a type or an id.
+func name(to *string, r *wire.Reader) bool {
+	if *to != "" || !wire.ReadText(to, r) {
+		return r.Other()
 	}
-	return s
+	*to = cut(*to, maxErrorName)
+	return true
 }
 
-// jsonStrings reads a string or an array of strings: Klarna's texts show both.
-func jsonStrings(text RawJSON) []string {
-	var list []string
-	if strictjson.Unmarshal(text, &list) == nil {
-		return list
+// text reads a string and keeps as much of it as there is room for.
+func (b *errorBody) text(to *string, r *wire.Reader) bool {
+	if *to != "" || !wire.ReadText(to, r) {
+		return r.Other()
 	}
-	if s := jsonString(text); s != "" {
-		return []string{s}
+	*to = cut(*to, b.left)
+	b.left -= len(*to)
+	return true
+}
+
+// problem reads one element of the list of parameters that failed.
+func (b *errorBody) problem(r *wire.Reader) {
+	var p ValidationError
+	if !r.Members(func(name []byte) bool {
+		switch string(name) {
+		case "parameter":
+			return b.text(&p.Parameter, r)
+		case "reason", "error_message":
+			return b.reasons(&p.Reasons, r)
+		case "doc_url":
+			return b.text(&p.DocURL, r)
+		default:
+			return r.Other()
+		}
+	}) {
+		r.Skip()
+		return
 	}
-	return nil
+	if len(b.problems) < maxValidationErrors && (p.Parameter != "" || len(p.Reasons) > 0) {
+		b.problems = append(b.problems, p)
+	}
+}
+
+// reasons reads a string or a list of strings: Klarna's documentation shows both.
+func (b *errorBody) reasons(to *[]string, r *wire.Reader) bool {
+	if len(b.problems) >= maxValidationErrors {
+		return r.Skip()
+	}
+	one := func() bool {
+		var reason string
+		if !b.text(&reason, r) {
+			return r.Skip()
+		}
+		if reason != "" {
+			*to = append(*to, reason)
+		}
+		return true
+	}
+	if r.IsString() {
+		return one()
+	}
+	return r.Elements(one)
+}
+
+// cut returns at most n bytes of a text, and no part of a character.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && text[n]&0xc0 == 0x80 {
+		n--
+	}
+	return text[:n]
 }

@@ -177,7 +177,11 @@ func script(t *testing.T, steps ...string) (string, *sentLog) {
 			return
 		}
 		status, code, _ := strings.Cut(step, " ")
-		_, _ = io.WriteString(conn, answer(status, errorJSON(code)))
+		body := "{}"
+		if code != "" {
+			body = errorJSON(code)
+		}
+		_, _ = io.WriteString(conn, answer(status, body))
 	}), requests
 }
 

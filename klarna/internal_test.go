@@ -94,14 +94,18 @@ func TestEveryListedCodeIsDocumented(t *testing.T) {
 func FuzzErrorBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"error_id":"i","error_code":"VALIDATION_ERROR","validation_errors":[{"parameter":"a","reason":["r"],"doc_url":"d"}]}`,
-		`{"errors":[{"parameter":"a","error_message":"m"},null,7]}`, `{"error_code":{"a":1}}`, `[`, "<html>", "{\"error_code\":\"\xff\"}", ``,
+		`{"errors":[{"parameter":"a","error_message":"m"},null,7]}`, `{"error_message":"` + strings.Repeat("m", 20<<10) + `","error_code":"NOT_FOUND"}`, `{"error_code":{"a":1}}`, `[`, "<html>", "{\"error_code\":\"\xff\"}", ``,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		body := parseErrorBody(text)
-		if !json.Valid(text) && !cmp.Equal(body, errorBody{}, cmp.AllowUnexported(errorBody{})) {
-			t.Errorf("%q is not JSON and gave %+v", text, body)
+		kept := len(body.id) + len(body.kind) + len(body.code) + len(body.message) + len(body.docURL)
+		for _, p := range body.problems {
+			kept += len(p.Parameter) + len(strings.Join(p.Reasons, "")) + len(p.DocURL)
+		}
+		if len(body.problems) > maxValidationErrors || kept > maxErrorTexts {
+			t.Errorf("kept %d problems and %d bytes", len(body.problems), kept)
 		}
 		for _, s := range []string{printableCode(Code(body.code)), printable(body.id)} {
 			if strings.ContainsAny(s, "\r\n\x1b\"=, ") {
@@ -109,6 +113,19 @@ func FuzzErrorBody(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestALongMessageLeavesTheCode(t *testing.T) {
+	long := strings.Repeat("é", 20<<10)
+	many := strings.Repeat(`{"parameter":"p","reason":["`+strings.Repeat("r", 300)+`"]},`, 300)
+	body := parseErrorBody([]byte(`{"error_message":"` + long + `","validation_errors":[` + many + `7],"doc_url":"d","error_id":"i","error_type":"T","error_code":"NOT_FOUND"}`))
+	if body.code != "NOT_FOUND" || body.id != "i" || body.kind != "T" || len(body.message) < 15<<10 || len(body.problems) > maxValidationErrors {
+		t.Errorf("code %q, id %q, type %q, %d bytes of message, %d problems", body.code, body.id, body.kind, len(body.message), len(body.problems))
+	}
+	body = parseErrorBody([]byte(`{"validation_errors":[` + strings.Repeat(`{"parameter":"p"},`, 300) + `7]}`))
+	if len(body.problems) != maxValidationErrors {
+		t.Errorf("%d problems, want %d", len(body.problems), maxValidationErrors)
+	}
 }
 
 func FuzzRateLimit(f *testing.F) {

@@ -40,7 +40,7 @@ func (a *activeCall) log(ctx context.Context, err *Error) {
 	if err != nil {
 		attrs = append(attrs, slog.String("outcome", err.Outcome.String()))
 		if err.Err != nil {
-			attrs = append(attrs, slog.String("cause", err.Err.Error()))
+			attrs = append(attrs, slog.String("cause", err.cause()))
 		}
 		if names := err.parameters(); len(names) > 0 {
 			attrs = append(attrs, slog.Any("parameters", names))

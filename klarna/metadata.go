@@ -7,7 +7,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // IntegrationMetadata names the software that makes a call and those that it passed through, for Klarna's
@@ -42,7 +42,7 @@ func (m *IntegrationMetadata) encode() (string, error) {
 	if len(problems) > 0 {
 		return "", errors.Join(problems...)
 	}
-	text, err := strictjson.Marshal(m)
+	text, err := wire.EncodeAny(m)
 	if err != nil {
 		return "", err
 	}

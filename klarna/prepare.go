@@ -1,10 +1,14 @@
 package klarna
 
-import "context"
+import (
+	"context"
+
+	"github.com/klarna-go/klarna-go/internal/redact"
+)
 
 // Prepared is what Do would send of a call.
 type Prepared struct {
-	// Body is the encoded body; nil where the call has none.
+	// Body is the encoded body; zero where the call has none.
 	Body RawJSON
 	// IdempotencyKey is "" where the call carries none.
 	IdempotencyKey string
@@ -27,5 +31,5 @@ func (c *Client) Prepare(call Call, options ...CallOption) (Prepared, error) {
 	if err := a.prepare(context.Background()); err != nil {
 		return Prepared{}, err
 	}
-	return Prepared{Body: a.sentBody, IdempotencyKey: a.idempotencyKey}, nil
+	return Prepared{Body: redact.RawJSONOf(a.sentBody), IdempotencyKey: a.idempotencyKey}, nil
 }

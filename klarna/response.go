@@ -1,6 +1,7 @@
 package klarna
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,14 +51,35 @@ type Quota struct {
 	Window time.Duration
 }
 
-// Format writes the status and the correlation id, whatever the verb.
-func (r Response) Format(s fmt.State, _ rune) { redact.Format(s, r.describe()) }
+// String returns the status, the correlation id and the size of the body.
+func (r Response) String() string {
+	return fmt.Sprintf("klarna.Response{%d, correlation_id %s, %d bytes}", r.StatusCode, printable(r.CorrelationID), len(r.Body.Bytes()))
+}
 
-// LogValue returns what Format writes.
-func (r Response) LogValue() slog.Value { return slog.StringValue(r.describe()) }
+// GoString returns what String does.
+func (r Response) GoString() string { return r.String() }
 
-func (r *Response) describe() string {
-	return fmt.Sprintf("klarna.Response{%d, correlation_id %s, %d bytes}", r.StatusCode, printable(r.CorrelationID), len(r.Body))
+// Format writes what String returns, whatever the verb.
+func (r Response) Format(s fmt.State, _ rune) { redact.Format(s, r.String()) }
+
+// LogValue returns what String does.
+func (r Response) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalText returns what String does, so that XML and YAML show neither body nor header.
+func (r Response) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// MarshalJSON encodes what is safe to log: neither body nor header.
+func (r Response) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"status":                 r.StatusCode,
+		"correlation_id":         printable(r.CorrelationID),
+		"partner_correlation_id": printable(r.PartnerCorrelationID),
+		"idempotency_key":        printable(r.IdempotencyKey),
+		"mtls_status":            printable(r.MTLSStatus),
+		"ip_status":              printable(r.IPStatus),
+		"attempts":               len(r.Attempts),
+		"bytes":                  len(r.Body.Bytes()),
+	})
 }
 
 func parseRateLimit(h http.Header) RateLimit {

@@ -192,7 +192,7 @@ func TestCanariesAppearInNoLocalRefusal(t *testing.T) {
 		"a token that no header carries": func(c *klarna.Call) { c.SessionToken = klarna.NewSecret(sessionCanary + "\n") },
 		"a body that is no JSON":         func(c *klarna.Call) { c.Body = map[string]any{nameCanary: make(chan int)} },
 		"a body with invalid UTF-8":      func(c *klarna.Call) { c.Body = nameCanary + "\xff" },
-		"a raw body that is no JSON":     func(c *klarna.Call) { c.Body = klarna.RawJSON(nameCanary) },
+		"a raw body that is no JSON":     func(c *klarna.Call) { c.Body = klarna.NewRawJSON(nameCanary) },
 		"a method that is none":          func(c *klarna.Call) { c.Method = "A " + nameCanary },
 		"an id that is none":             func(c *klarna.Call) { c.Route, c.IDs = "a/{x}", []string{nameCanary + "\n"} },
 	} {
@@ -291,7 +291,7 @@ func neverShows(t *testing.T, url string, options ...klarna.Option) {
 	raw, err := client.Do(ctx, call, &got, callOptions...)
 
 	secret := klarna.NewSecret(sessionCanary)
-	fields := klarna.Fields{"a": klarna.RawJSON(nameCanary)}
+	fields := klarna.Unknown{"a": klarna.NewRawJSON(nameCanary)}
 	behindPointers := map[string]any{
 		"client": client, "client value": *client, "bound": client.ForAccount(account), "secret": secret, "secret pointer": &secret,
 		"unexported client": struct{ c *klarna.Client }{client}, "unexported client value": struct{ c klarna.Client }{*client}, "unexported secret": struct{ s klarna.Secret }{secret}, "pointer to that": &struct{ s klarna.Secret }{secret}, "call options": callOptions,

@@ -86,7 +86,7 @@ func joinCauses(first, second error) error {
 }
 
 func isOwn(err error) bool {
-	for _, own := range []error{errAttemptTimeout, errTooLarge, errSwitched, errNoAnswer, errNoTime} {
+	for _, own := range []error{errAttemptTimeout, errTooLarge, errSwitched, errNoAnswer, errNoTime, ErrForeignAnswer} {
 		if errors.Is(err, own) {
 			return true
 		}

@@ -2,8 +2,9 @@ package presentation
 
 import (
 	"context"
-	"net/http"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -20,12 +21,10 @@ func New(c *klarna.Client) *Client { return &Client{klarna: c} }
 func (c *Client) Get(ctx context.Context, params Params, options ...klarna.CallOption) (*Presentation, error) {
 	p := new(Presentation)
 	raw, err := c.klarna.Do(ctx, klarna.Call{
-		Operation: "presentation.get",
-		Method:    http.MethodGet,
-		Route:     "payment/presentation",
+		Operation: operation.Presentation,
 		Query:     params.query(),
 		Validate:  params.validate,
-	}, answer{p}, options...)
+	}, wire.Into(p, (*Presentation).decode), options...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,3 +12,5 @@
 // Klarna's page: https://docs.klarna.com/payments/; this package is written from its Payment
 // Presentation API.
 package presentation
+
+//go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

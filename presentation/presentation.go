@@ -40,15 +40,15 @@ const (
 // Presentation is Klarna's answer.
 type Presentation struct {
 	// Instruction is what to do; switch over its Effective value.
-	Instruction   Instruction   `json:"instruction"`
-	PaymentStatus PaymentStatus `json:"payment_status,omitzero"`
+	Instruction   Instruction   `json:"instruction" wire:"show"`
+	PaymentStatus PaymentStatus `json:"payment_status,omitzero" wire:"show"`
 	// PaymentOption is how to show Klarna. Where the answer has none, all of it is empty.
 	PaymentOption PaymentOption `json:"payment_option,omitzero"`
 	// SavedPaymentOption is the customer's stored way to pay. Where the answer has none, all of it is empty.
 	SavedPaymentOption PaymentOption `json:"saved_payment_option,omitzero"`
 
 	// Unknown holds members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 	// Raw is Klarna's body as it came, for handing on to a Partner unmodified.
 	Raw klarna.RawJSON `json:"-"`
 }
@@ -67,7 +67,7 @@ type PaymentOption struct {
 	PaymentButton   PaymentButton `json:"payment_button,omitzero"`
 	Icon            Icon          `json:"icon,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // PaymentButton is Klarna's button.
@@ -77,7 +77,7 @@ type PaymentButton struct {
 	// ImageAlignment is LEFT or RIGHT.
 	ImageAlignment string `json:"image_alignment,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // Icon is Klarna's badge in several shapes.
@@ -87,5 +87,5 @@ type Icon struct {
 	RectangleImageURL string `json:"rectangle_image_url,omitzero"`
 	SquareImageURL    string `json:"square_image_url,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }

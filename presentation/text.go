@@ -3,6 +3,7 @@ package presentation
 import (
 	"strings"
 
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -13,7 +14,7 @@ type Text struct {
 	// Parts is the other form.
 	Parts []TextPart `json:"parts,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // TextPart is a part of a Text.
@@ -26,7 +27,7 @@ type TextPart struct {
 	Context LinkContext `json:"context,omitzero"`
 	Styles  []Style     `json:"styles,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // PartType is the kind of a TextPart. Unknown values are kept.
@@ -73,4 +74,12 @@ func (t Text) Plain() string {
 		b.WriteString(part.Text)
 	}
 	return b.String()
+}
+
+// decode reads a text in either of Klarna's forms, and a bare string as the plain form.
+func (t *Text) decode(r *wire.Reader) bool {
+	if r.IsString() {
+		return wire.ReadText(&t.Text, r)
+	}
+	return wire.ReadObject(t, r, &t.Unknown, (*Text).member)
 }

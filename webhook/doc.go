@@ -13,3 +13,5 @@
 //
 // The package imports no HTTP client, so that a service that only receives pays for nothing else.
 package webhook
+
+//go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

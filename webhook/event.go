@@ -1,16 +1,19 @@
 package webhook
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // EventType is what happened, such as payment.request.state-change.completed. Types that are not listed are
@@ -57,26 +60,33 @@ const (
 	PartnerAccountOperational                   EventType = "partner.account.state-change.operational"
 	PartnerAccountChangeCreated                 EventType = "partner.account.change.created"
 	PartnerComplianceDecisionCreated            EventType = "partner.compliance.decision.created"
+	PartnerAccountBrandDataIncomplete           EventType = "partner.account.brand.data-incomplete"
 )
 
 // Event is a delivery whose signature was right.
 type Event struct {
 	Metadata Metadata `json:"metadata"`
 	// Payload is what the event is about, as it came: a part of Raw.
-	Payload RawJSON `json:"payload"`
+	Payload RawJSON `json:"payload,omitzero"`
 
+	// Unknown are members beside metadata and payload.
+	Unknown `json:",embed"`
 	// Raw is the whole body as it came.
 	Raw RawJSON `json:"-"`
 
-	// request is the payload as Parse has read it, nil where that is left to PaymentRequest.
+	// request is the payload as it was read with the event, nil where PaymentRequest reads it;
+	// misfits is what did not fit.
 	request *PaymentRequest
+	misfits []wire.Misfit
+	// repeated: there is a second payload, so that the first one decides nothing.
+	repeated bool
 }
 
 // Metadata says what happened, when and to whom.
 type Metadata struct {
 	// EventID tells an event from its duplicates.
-	EventID      string    `json:"event_id"`
-	EventType    EventType `json:"event_type"`
+	EventID      string    `json:"event_id" wire:"show"`
+	EventType    EventType `json:"event_type" wire:"show"`
 	EventVersion string    `json:"event_version,omitzero"`
 	// OccurredAt is in UTC.
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
@@ -90,7 +100,7 @@ type Metadata struct {
 	CorrelationID     string `json:"correlation_id,omitzero"`
 	MerchantID        string `json:"merchant_id,omitzero"`
 
-	Unknown Fields `json:",embed"`
+	Unknown `json:",embed"`
 }
 
 // ErrNoEvent is the error of a body whose signature is right and which is no event.
@@ -101,95 +111,77 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 	if err := v.Verify(ctx, header, body); err != nil {
 		return nil, err
 	}
-	event := &Event{Raw: append(RawJSON(nil), body...)}
-	m, top := &event.Metadata, new(Metadata)
-	err := strictjson.Read(event.Raw, func(r *strictjson.Reader) bool {
-		return r.Members(func(name []byte) bool {
-			switch string(name) {
-			case "metadata":
-				return r.Members(func(name []byte) bool { return m.read(r, name) })
-			case "payload":
-				return event.readPayload(r)
-			case "event_id", "event_type", "occurred_at":
-				// Some dispute events say these at the top level as well.
-				return top.read(r, name)
-			default:
-				return r.Skip()
-			}
-		})
-	})
+	body = bytes.Clone(body)
+	event := new(Event)
+	misfits, err := wire.Into(event, (*Event).decode).Decode(body)
+	if err == nil {
+		misfits = event.fallBack(misfits)
+		err = operation.CheckEvent("", event, misfits)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoEvent, err)
 	}
-	if m.EventID == "" {
-		m.EventID = top.EventID
-	}
-	if m.EventType == "" {
-		m.EventType = top.EventType
-	}
-	if m.OccurredAt.IsZero() {
-		m.OccurredAt = top.OccurredAt
-	}
-	if m.EventID == "" || m.EventType == "" {
-		return nil, fmt.Errorf("%w: event_id or event_type is missing", ErrNoEvent)
+	event.Raw = redact.RawJSONOf(body)
+	for _, m := range misfits {
+		if path, ok := strings.CutPrefix(m.Path, "payload."); ok {
+			m.Path = path
+			event.misfits = append(event.misfits, m)
+		}
+		event.repeated = event.repeated || m.Path == "payload"
 	}
 	return event, nil
 }
 
-// readPayload reads a payment request on the way, where the type says that it is one and, as nearly always, stands before it: to read the payload
-// again takes as long as to hash it twice.
-func (e *Event) readPayload(r *strictjson.Reader) bool {
-	if !strings.HasPrefix(string(e.Metadata.EventType), paymentRequests) {
-		return r.Raw(&e.Payload)
-	}
-	p := new(PaymentRequest)
-	if r.RawOf(&e.Payload, func() bool { return p.readJSON(r) }) {
-		e.request = p
-	}
-	return true
-}
-
-// read reads the member of that name.
-func (m *Metadata) read(r *strictjson.Reader, name []byte) (fits bool) {
+// member reads a payment request with the event, where the type says that the payload is one and
+// stands before it, as it nearly always does: to read the payload again takes as long as to hash it
+// twice.
+func (e *Event) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
-	case "event_id":
-		return strictjson.Text(r, &m.EventID)
-	case "event_type":
-		return strictjson.Text(r, &m.EventType)
-	case "event_version":
-		return strictjson.Text(r, &m.EventVersion)
-	case "occurred_at":
-		return r.Time(&m.OccurredAt)
-	case "subject_account_id":
-		return strictjson.Text(r, &m.SubjectAccountID)
-	case "recipient_account_id":
-		return strictjson.Text(r, &m.RecipientAccountID)
-	case "webhook_id":
-		return strictjson.Text(r, &m.WebhookID)
-	case "live":
-		return r.Bool(&m.Live)
-	case "product_instance_id":
-		return strictjson.Text(r, &m.ProductInstanceID)
-	case "correlation_id":
-		return strictjson.Text(r, &m.CorrelationID)
-	case "merchant_id":
-		return strictjson.Text(r, &m.MerchantID)
+	case "metadata":
+		return r.Once(0) && wire.ReadValue(&e.Metadata, r, (*Metadata).decode)
+	case "payload":
+		if !r.Once(1) {
+			return false
+		}
+		if !strings.HasPrefix(string(e.Metadata.EventType), operation.RequestEvents) {
+			return wire.ReadRaw(&e.Payload, r)
+		}
+		request := new(PaymentRequest)
+		if wire.ReadRawOf(&e.Payload, r, func() bool { return request.decode(r) }) && e.isOf(operation.RequestEvents) == nil {
+			e.request = request
+		}
+		return true
 	default:
-		return r.Keep(&m.Unknown, name)
+		return r.Other()
 	}
 }
 
-// LogValue returns type and id: a handler of JSON would write the unknown fields.
-func (m Metadata) LogValue() slog.Value {
-	return slog.StringValue(fmt.Sprintf("webhook.Metadata{%s %s}", m.EventType, m.EventID))
-}
-
-// Format writes type and id, whatever the verb: a payload holds tokens and personal data.
-func (e Event) Format(s fmt.State, _ rune) { redact.Format(s, e.describe()) }
-
-// LogValue returns what Format writes.
-func (e Event) LogValue() slog.Value { return slog.StringValue(e.describe()) }
-
-func (e *Event) describe() string {
-	return fmt.Sprintf("webhook.Event{%s %s}", e.Metadata.EventType, e.Metadata.EventID)
+// fallBack reads at the top level what is missing from the metadata: some dispute events have it
+// there. It returns the misfits that are left.
+func (e *Event) fallBack(misfits []wire.Misfit) []wire.Misfit {
+	m := &e.Metadata
+	if len(e.Unknown) == 0 || m.EventID != "" && m.EventType != "" && !m.OccurredAt.IsZero() {
+		return misfits
+	}
+	var top Metadata
+	for name, read := range map[string]func(r *wire.Reader) bool{
+		"event_id":    func(r *wire.Reader) bool { return m.EventID == "" && wire.ReadText(&top.EventID, r) },
+		"event_type":  func(r *wire.Reader) bool { return m.EventType == "" && wire.ReadText(&top.EventType, r) },
+		"occurred_at": func(r *wire.Reader) bool { return m.OccurredAt.IsZero() && wire.ReadTime(&top.OccurredAt, r) },
+	} {
+		if text, ok := e.Unknown[name]; ok {
+			if _, err := wire.Read(text.Bytes(), read); err == nil {
+				misfits = slices.DeleteFunc(misfits, func(misfit wire.Misfit) bool { return misfit.Path == "metadata."+name })
+			}
+		}
+	}
+	m.EventID = cmp.Or(m.EventID, top.EventID)
+	m.EventType = cmp.Or(m.EventType, top.EventType)
+	if m.OccurredAt.IsZero() {
+		m.OccurredAt = top.OccurredAt
+	}
+	if top.EventID != "" && top.EventType != "" {
+		misfits = slices.DeleteFunc(misfits, func(misfit wire.Misfit) bool { return misfit.Path == "metadata" && !misfit.Repeated })
+	}
+	return misfits
 }

@@ -106,7 +106,9 @@ func ExampleNewTestRequest() {
 
 	r, err := webhook.NewTestRequest(context.Background(), "/klarna/webhook", key,
 		webhook.Metadata{EventID: "1", EventType: webhook.PaymentRequestCompleted},
-		map[string]any{"payment_request_reference": "order-4711", "state": "COMPLETED"})
+		webhook.PaymentRequest{
+			PaymentRequestID: "krn:payment:eu1:request:1", PaymentRequestReference: "order-4711", State: webhook.PaymentRequestStateCompleted,
+		})
 	if err != nil {
 		panic(err)
 	}

@@ -1,33 +1,34 @@
 package webhook
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
-	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // ErrOtherEvent is the error of asking an event for a payload that its type does not have.
 var ErrOtherEvent = errors.New("webhook: the event has another payload")
 
-// decodePayload decodes the payload of an event whose type starts with family. A member of an unexpected shape costs no other: it is returned
-// among the misfits. Only the id must fit, and the payload be an object.
-func decodePayload[T any](e *Event, family, id string) (payload T, misfits Fields, err error) {
+// decodePayload decodes the payload of an event whose type starts with family. A member of an
+// unexpected type costs no other: it is kept in Unknown. Only what decides must fit.
+func decodePayload[T any](e *Event, family string, decode func(*T, *wire.Reader) bool) (*T, error) {
 	if err := e.isOf(family); err != nil {
-		return payload, nil, err
+		return nil, err
 	}
-	payload, misfits, err = strictjson.UnmarshalMembers[T](e.Payload)
-	if err == nil && misfits[id] != nil {
-		err = strictjson.Invalid(id + " is not a string")
+	payload := new(T)
+	misfits, err := wire.Into(payload, decode).Decode(e.Payload.Bytes())
+	if err == nil {
+		err = operation.CheckEvent(family, payload, misfits)
 	}
 	if err != nil {
-		return payload, nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
+		return nil, fmt.Errorf("%w: payload: %w", ErrNoEvent, err)
 	}
-	return payload, misfits, nil
+	return payload, nil
 }
 
 // isOf is nil where the event is of that family and has an object for a payload.
@@ -35,104 +36,105 @@ func (e *Event) isOf(family string) error {
 	switch {
 	case e == nil || !strings.HasPrefix(string(e.Metadata.EventType), family):
 		return ErrOtherEvent
-	case len(e.Payload) == 0 || e.Payload[0] != '{':
+	case e.repeated:
+		return fmt.Errorf("%w: payload is there more than once", ErrNoEvent)
+	case !bytes.HasPrefix(e.Payload.Bytes(), []byte("{")):
 		return fmt.Errorf("%w: the payload is not an object", ErrNoEvent)
 	default:
 		return nil
 	}
 }
 
-// PaymentTransaction is the payload of the payment.transaction events. Klarna's texts do not settle it, so it names ids,
-// references and states; the rest is in Unknown and in the event's Payload.
+// PaymentTransaction is the payload of the payment.transaction events. Klarna's documentation does
+// not settle it, so it names ids, references and states. The rest is in Unknown.
 type PaymentTransaction struct {
-	PaymentTransactionID        string `json:"payment_transaction_id"`
-	PaymentTransactionReference string `json:"payment_transaction_reference"`
-	PaymentRequestID            string `json:"payment_request_id"`
-	PaymentCaptureID            string `json:"payment_capture_id"`
-	PaymentCaptureReference     string `json:"payment_capture_reference"`
-	PaymentRefundID             string `json:"payment_refund_id"`
-	State                       string `json:"state"`
-	PreviousState               string `json:"previous_state"`
+	PaymentTransactionID        string                  `json:"payment_transaction_id,omitzero" wire:"show"`
+	PaymentTransactionReference string                  `json:"payment_transaction_reference,omitzero"`
+	PaymentRequestID            string                  `json:"payment_request_id,omitzero"`
+	PaymentCaptureID            string                  `json:"payment_capture_id,omitzero"`
+	PaymentCaptureReference     string                  `json:"payment_capture_reference,omitzero"`
+	PaymentRefundID             string                  `json:"payment_refund_id,omitzero"`
+	State                       PaymentTransactionState `json:"state,omitzero" wire:"show"`
+	PreviousState               PaymentTransactionState `json:"previous_state,omitzero"`
 
-	Unknown Fields `json:",embed"`
+	Unknown `json:",embed"`
 }
 
-// PaymentTransaction decodes the payload of a payment.transaction event. The error is ErrOtherEvent for an event of another
-// type, and ErrNoEvent for a payload that cannot be read.
+// PaymentTransactionState is the state of a payment transaction. Unknown values are kept.
+type PaymentTransactionState string
+
+// The states of a payment transaction.
+const (
+	PaymentTransactionStateAuthorized PaymentTransactionState = "AUTHORIZED"
+	PaymentTransactionStateCompleted  PaymentTransactionState = "COMPLETED"
+	PaymentTransactionStateExpired    PaymentTransactionState = "EXPIRED"
+	PaymentTransactionStateClosed     PaymentTransactionState = "CLOSED"
+)
+
+// PaymentTransaction decodes the payload of a payment.transaction event. The error is ErrOtherEvent
+// for an event of another type, and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentTransaction() (*PaymentTransaction, error) {
-	p, misfits, err := decodePayload[PaymentTransaction](e, "payment.transaction.", "payment_transaction_id")
-	if err != nil {
-		return nil, err
-	}
-	p.Unknown = redact.Merge(p.Unknown, misfits)
-	return &p, nil
+	return decodePayload(e, operation.TransactionEvents, (*PaymentTransaction).decode)
 }
 
-// PaymentDispute is the payload of the payment.dispute events.
+// PaymentDispute is the payload of the payment.dispute events. Klarna has two frameworks of disputes,
+// each with events and members of its own.
 type PaymentDispute struct {
-	PaymentDisputeID            string `json:"payment_dispute_id"`
-	PaymentTransactionID        string `json:"payment_transaction_id"`
-	PaymentTransactionReference string `json:"payment_transaction_reference"`
-	PaymentCaptureID            string `json:"payment_capture_id"`
-	PaymentCaptureReference     string `json:"payment_capture_reference"`
-	PaymentAccountID            string `json:"payment_account_id"`
-	PaymentAccountReference     string `json:"payment_account_reference"`
-	State                       string `json:"state"`
-	PreviousState               string `json:"previous_state"`
-	DisputeReason               string `json:"dispute_reason"`
-	// DisputeOutcome is WON, LOST, another, or "" while it is open.
-	DisputeOutcome string         `json:"dispute_outcome"`
-	DisputeDetails DisputeDetails `json:"dispute_details"`
+	PaymentDisputeID            string `json:"payment_dispute_id,omitzero" wire:"show"`
+	PaymentTransactionID        string `json:"payment_transaction_id,omitzero"`
+	PaymentTransactionReference string `json:"payment_transaction_reference,omitzero"`
+	PaymentCaptureID            string `json:"payment_capture_id,omitzero"`
+	PaymentCaptureReference     string `json:"payment_capture_reference,omitzero"`
+	PaymentAccountID            string `json:"payment_account_id,omitzero"`
+	PaymentAccountReference     string `json:"payment_account_reference,omitzero"`
+	OrderID                     string `json:"order_id,omitzero"`
+	PurchaseReference           string `json:"purchase_reference,omitzero"`
+	MerchantReference2          string `json:"merchant_reference2,omitzero"`
+	State                       string `json:"state,omitzero" wire:"show"`
+	PreviousState               string `json:"previous_state,omitzero"`
+	DisputeReason               string `json:"dispute_reason,omitzero"`
+	// DisputeOutcome is DisputeWon, DisputeLost, another, or "" while the dispute is open.
+	DisputeOutcome DisputeOutcome `json:"dispute_outcome,omitzero"`
+	// DisputeOutcomeDetailed says more of the outcome. Compare it without regard to case.
+	DisputeOutcomeDetailed string         `json:"dispute_outcome_detailed,omitzero"`
+	DisputeDetails         DisputeDetails `json:"dispute_details,omitzero"`
+	// Representment, Arbitration and PartnerEvidence are as they came: Klarna's documentation does
+	// not settle their members.
+	Representment   RawJSON `json:"representment,omitzero"`
+	Arbitration     RawJSON `json:"arbitration,omitzero"`
+	PartnerEvidence RawJSON `json:"partner_evidence,omitzero"`
+	// UpdatedFields and PreviousFields are what an updated event changed, as they came.
+	UpdatedFields  RawJSON `json:"updated_fields,omitzero"`
+	PreviousFields RawJSON `json:"previous_fields,omitzero"`
 	// CreatedAt and the other times are in UTC.
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-	ClosedAt  time.Time `json:"closed_at"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	ClosedAt  time.Time `json:"closed_at,omitzero"`
 
-	Unknown Fields `json:",embed"`
+	Unknown `json:",embed"`
 }
+
+// DisputeOutcome is how a dispute ended. Unknown values are kept.
+type DisputeOutcome string
+
+// The outcomes of a dispute, from the Partner's side.
+const (
+	DisputeWon  DisputeOutcome = "WON"
+	DisputeLost DisputeOutcome = "LOST"
+)
 
 // DisputeDetails say what a dispute is about.
 type DisputeDetails struct {
 	// DisputeAmount is in minor units.
-	DisputeAmount int64  `json:"dispute_amount"`
-	Currency      string `json:"currency"`
-	CreatedBy     string `json:"created_by"`
+	DisputeAmount int64  `json:"dispute_amount,omitzero" wire:"show"`
+	Currency      string `json:"currency,omitzero" wire:"show"`
+	CreatedBy     string `json:"created_by,omitzero"`
 
-	Unknown Fields `json:",embed"`
+	Unknown `json:",embed"`
 }
 
-// LogValue returns amount and currency: a handler of JSON would write the unknown fields.
-func (d DisputeDetails) LogValue() slog.Value {
-	return slog.StringValue(fmt.Sprintf("webhook.DisputeDetails{%d %s}", d.DisputeAmount, d.Currency))
-}
-
-// PaymentDispute decodes the payload of a payment.dispute event. The error is ErrOtherEvent for an event of another type,
-// and ErrNoEvent for a payload that cannot be read.
+// PaymentDispute decodes the payload of a payment.dispute event. The error is ErrOtherEvent for an
+// event of another type, and ErrNoEvent for a payload that cannot be read.
 func (e *Event) PaymentDispute() (*PaymentDispute, error) {
-	p, misfits, err := decodePayload[PaymentDispute](e, "payment.dispute.", "payment_dispute_id")
-	if err != nil {
-		return nil, err
-	}
-	p.Unknown = redact.Merge(p.Unknown, misfits)
-	return &p, nil
-}
-
-// Format writes id and state, whatever the verb.
-func (p PaymentTransaction) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
-
-// LogValue returns what Format writes.
-func (p PaymentTransaction) LogValue() slog.Value { return slog.StringValue(p.describe()) }
-
-func (p *PaymentTransaction) describe() string {
-	return fmt.Sprintf("webhook.PaymentTransaction{%s %s}", p.PaymentTransactionID, p.State)
-}
-
-// Format writes id and state, whatever the verb.
-func (p PaymentDispute) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
-
-// LogValue returns what Format writes.
-func (p PaymentDispute) LogValue() slog.Value { return slog.StringValue(p.describe()) }
-
-func (p *PaymentDispute) describe() string {
-	return fmt.Sprintf("webhook.PaymentDispute{%s %s}", p.PaymentDisputeID, p.State)
+	return decodePayload(e, operation.DisputeEvents, (*PaymentDispute).decode)
 }

@@ -22,7 +22,7 @@ func withPayload(t testing.TB, eventType webhook.EventType, payload string) *web
 }
 
 // asText compares raw JSON byte by byte.
-var asText = cmp.Transformer("text", func(r webhook.RawJSON) string { return string(r) })
+var asText = cmp.Transformer("text", func(r webhook.RawJSON) string { return string(r.Bytes()) })
 
 func TestPaymentDisputeReadsThePayload(t *testing.T) {
 	got, err := withPayload(t, webhook.PaymentDisputeClosed, `{
@@ -42,10 +42,10 @@ func TestPaymentDisputeReadsThePayload(t *testing.T) {
 		State: "CLOSED", PreviousState: "ARBITRATION", DisputeReason: "RETURN", DisputeOutcome: "WON",
 		DisputeDetails: webhook.DisputeDetails{
 			DisputeAmount: -9007199254740993, Currency: "EUR", CreatedBy: "CUSTOMER",
-			Unknown: webhook.Fields{"newer": webhook.RawJSON(`[1, 2]`)},
+			Unknown: webhook.Unknown{"newer": webhook.NewRawJSON(`[1, 2]`)},
 		},
 		CreatedAt: at, UpdatedAt: at.Add(time.Second), ClosedAt: at.Add(2*time.Second + time.Second/2),
-		Unknown: webhook.Fields{"newest": webhook.RawJSON(`{"a": 1.0}`)},
+		Unknown: webhook.Unknown{"newest": webhook.NewRawJSON(`{"a": 1.0}`)},
 	}
 	if diff := cmp.Diff(want, got, asText); diff != "" {
 		t.Errorf("payload (-want +got):\n%s", diff)
@@ -62,7 +62,7 @@ func TestPaymentTransactionReadsThePayload(t *testing.T) {
 	want := &webhook.PaymentTransaction{
 		PaymentTransactionID: "krn:payment:eu1:transaction:1", PaymentTransactionReference: "tr", PaymentRequestID: "krn:payment:eu1:request:1",
 		PaymentCaptureID: "c", PaymentCaptureReference: "cr", PaymentRefundID: "r", State: "COMPLETED", PreviousState: "AUTHORIZED",
-		Unknown: webhook.Fields{"amount": webhook.RawJSON(`7`)},
+		Unknown: webhook.Unknown{"amount": webhook.NewRawJSON(`7`)},
 	}
 	if diff := cmp.Diff(want, got, asText); diff != "" {
 		t.Errorf("payload (-want +got):\n%s", diff)
@@ -75,9 +75,16 @@ func TestPaymentRequestKeepsWhatItDoesNotKnow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &webhook.PaymentRequest{PaymentRequestID: "1", Unknown: webhook.Fields{"newer": webhook.RawJSON(`{"b": 1}`)}}
+	want := &webhook.PaymentRequest{
+		PaymentRequestID: "1", KlarnaCustomer: webhook.NewRawJSON(`null`),
+		StateContext: webhook.StateContext{Unknown: webhook.Unknown{"newest": webhook.NewRawJSON(`true`)}},
+		Unknown:      webhook.Unknown{"newer": webhook.NewRawJSON(`{"b": 1}`)},
+	}
 	if diff := cmp.Diff(want, got, asText); diff != "" {
 		t.Errorf("payload (-want +got):\n%s", diff)
+	}
+	if !got.Customer().IsZero() {
+		t.Errorf("a customer of null: %s", got.Customer().Bytes())
 	}
 }
 
@@ -96,7 +103,7 @@ func TestEachPayloadIsAskedOfItsOwnEventsAlone(t *testing.T) {
 	for family, of := range types {
 		for _, eventType := range of {
 			for asked, payload := range ask {
-				got, err := payload(withPayload(t, eventType, `{}`))
+				got, err := payload(withPayload(t, eventType, `{"payment_request_id":"r"}`))
 				if asked == family && (err != nil || !got) || asked != family && (!errors.Is(err, webhook.ErrOtherEvent) || got) {
 					t.Errorf("%s, asked for a %s: %v, %v", eventType, asked, got, err)
 				}
@@ -141,7 +148,7 @@ func FuzzPayloads(f *testing.F) {
 	f.Add(`null`)
 	f.Fuzz(func(t *testing.T, payload string) {
 		for _, family := range []webhook.EventType{"payment.request.x", "payment.transaction.x", "payment.dispute.x"} {
-			event := &webhook.Event{Metadata: webhook.Metadata{EventType: family}, Payload: webhook.RawJSON(payload)}
+			event := &webhook.Event{Metadata: webhook.Metadata{EventType: family}, Payload: webhook.NewRawJSON(payload)}
 			request, requestErr := event.PaymentRequest()
 			transaction, transactionErr := event.PaymentTransaction()
 			dispute, disputeErr := event.PaymentDispute()
@@ -179,16 +186,16 @@ func TestAMemberOfAnUnexpectedShapeCostsNoOther(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if p.PaymentRequestID != "r" || p.SessionToken.Reveal() != "t" || string(p.Unknown[name]) != odd {
-			t.Errorf("%s: id %q, token there %t, kept %s", name, p.PaymentRequestID, !p.SessionToken.IsZero(), []byte(p.Unknown[name]))
+		if p.PaymentRequestID != "r" || p.SessionToken().Reveal() != "t" || string(p.Unknown[name].Bytes()) != odd {
+			t.Errorf("%s: id %q, token there %t, kept %s", name, p.PaymentRequestID, !p.SessionToken().IsZero(), p.Unknown[name].Bytes())
 		}
 	}
 	p, err := withPayload(t, webhook.PaymentRequestCompleted, `{"payment_request_id":"r","payment_token":"t","state_context":"X"}`).PaymentRequest()
-	if err != nil || p.SessionToken.Reveal() != "t" {
+	if err != nil || p.SessionToken().Reveal() != "t" {
 		t.Errorf("a state_context that is a text: %v", err)
 	}
-	d, err := withPayload(t, webhook.PaymentDisputeClosed, `{"payment_dispute_id":"d","dispute_details":{"dispute_amount":1.5}}`).PaymentDispute()
-	if err != nil || d.PaymentDisputeID != "d" || d.Unknown["dispute_details"] == nil {
+	d, err := withPayload(t, webhook.PaymentDisputeClosed, `{"payment_dispute_id":"d","dispute_details":{"dispute_amount":1.5,"currency":"EUR"}}`).PaymentDispute()
+	if err != nil || d.PaymentDisputeID != "d" || d.DisputeDetails.Currency != "EUR" {
 		t.Errorf("details of a dispute with an amount in decimal: %v, %v", d, err)
 	}
 }

@@ -32,8 +32,8 @@ func containsCanary(text string) bool {
 // withCanaries are values of the package's types that hold a canary wherever a token, a body or a customer's data can stand.
 func withCanaries(t *testing.T) []any {
 	t.Helper()
-	raw := webhook.RawJSON(`{"email":"` + canary + `"}`)
-	unknown := webhook.Fields{canary: raw}
+	raw := webhook.NewRawJSON(`{"email":"` + canary + `"}`)
+	unknown := webhook.Unknown{canary: raw}
 	key := webhook.Key{ID: keyID, Secret: webhook.NewSecret(canary + canary)}
 	verifier := newVerifier(t, key)
 	sourced, err := webhook.NewVerifierFrom(t.Context(), func(context.Context) ([]webhook.Key, error) { return []webhook.Key{key}, nil })
@@ -62,10 +62,16 @@ func withCanaries(t *testing.T) []any {
 		}
 	}
 	<-begun
+	stateContext := webhook.StateContext{
+		KlarnaNetworkSessionToken: key.Secret, InteroperabilityToken: key.Secret, PaymentToken: key.Secret, KlarnaCustomer: raw, Shipping: raw, Unknown: unknown,
+	}
 	return []any{
 		key, *verifier, *sourced, *handler, queue, webhook.QueueConfig{}, *webhook.NewMemoryStore(), webhook.Mux{}, webhook.Claim{},
 		event, event.Metadata, key.Secret, raw, unknown,
-		webhook.PaymentRequest{SessionToken: key.Secret, KlarnaCustomer: raw, Shipping: raw, Unknown: unknown},
+		webhook.PaymentRequest{
+			KlarnaNetworkSessionToken: key.Secret, InteroperabilityToken: key.Secret, PaymentToken: key.Secret, KlarnaCustomer: raw, Shipping: raw,
+			StateContext: stateContext, Unknown: unknown,
+		}, stateContext,
 		webhook.PaymentTransaction{Unknown: unknown},
 		webhook.PaymentDispute{DisputeDetails: webhook.DisputeDetails{Unknown: unknown}, Unknown: unknown},
 		webhook.DisputeDetails{Unknown: unknown},
@@ -88,6 +94,8 @@ func exportedTypes(t *testing.T) map[string]bool {
 				if underlying.Name != "int" && underlying.Name != "string" {
 					t.Errorf("%s is a new kind of type, about which this test must know", spec.Name.Name)
 				}
+			case *ast.SelectorExpr: // an alias
+				types[underlying.Sel.Name] = true
 			default:
 				types[spec.Name.Name] = true
 			}
@@ -133,7 +141,7 @@ func TestNoExportedTypePrintsOrLogsWhatItHolds(t *testing.T) {
 
 // Encoding is on purpose and keeps what an event says, but no secret of ours or of the customer's session.
 func TestSecretsAreNotEncoded(t *testing.T) {
-	for _, value := range []any{webhook.Key{Secret: webhook.NewSecret(canary)}, webhook.PaymentRequest{SessionToken: webhook.NewSecret(canary)}} {
+	for _, value := range []any{webhook.Key{Secret: webhook.NewSecret(canary)}, webhook.PaymentRequest{KlarnaNetworkSessionToken: webhook.NewSecret(canary)}} {
 		if text, err := json.Marshal(value); err != nil || containsCanary(string(text)) {
 			t.Errorf("%s, %v", text, err)
 		}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // NewTestRequest makes the request that Klarna would send for an event, signed with key, for tests of a receiver. The payload is
@@ -29,16 +29,33 @@ func NewTestRequest(ctx context.Context, url string, key Key, metadata Metadata,
 }
 
 func testBody(metadata Metadata, payload any) ([]byte, error) {
-	head, err := strictjson.Marshal(metadata)
+	head, err := wire.Encode(metadata.encode)
 	if err != nil {
 		return nil, err
 	}
 	// Encoding would write the escapes of a raw payload in its own way.
-	tail, raw := payload.(RawJSON)
-	if !raw {
-		if tail, err = strictjson.Marshal(payload); err != nil {
+	raw, isRaw := payload.(RawJSON)
+	tail := raw.Bytes()
+	if !isRaw {
+		if tail, err = encodePayload(payload); err != nil {
 			return nil, err
 		}
 	}
 	return slices.Concat([]byte(`{"metadata":`), head, []byte(`,"payload":`), tail, []byte("}")), nil
+}
+
+// encodePayload encodes a payload with its secrets, because the receiver under test needs them.
+func encodePayload(payload any) ([]byte, error) {
+	switch p := payload.(type) {
+	case PaymentRequest:
+		return wire.Encode(p.encode)
+	case PaymentTransaction:
+		return wire.Encode(p.encode)
+	case PaymentDispute:
+		return wire.Encode(p.encode)
+	case interface{ encode(w *wire.Writer) }:
+		return wire.Encode(p.encode)
+	default:
+		return wire.EncodeAny(payload)
+	}
 }

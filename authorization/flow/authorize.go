@@ -32,8 +32,8 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	// The bytes and the key of the call are those that were stored before it was made. A seal of
 	// the first form has no key: it is derived from the same bytes, as it was then.
 	answer, err := api.AuthorizePrepared(ctx, authorization.Prepared{
-		Body: klarna.RawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
-	}, append(c.callOptions(p), klarna.WithSessionToken(content.SessionToken))...)
+		Body: klarna.NewRawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
+	}, append(c.authorizeOptions(p, content.FirstKey), klarna.WithSessionToken(content.SessionToken))...)
 	if err != nil {
 		return c.authorizeFailed(ctx, p, err)
 	}
@@ -220,12 +220,12 @@ func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchas
 		held: true,
 	}
 	p.Record.Reference = referenceKey(p.Account, p.content.Reference)
-	digest, err := c.seals.digest(c.seals.roots[0], p, string(call.Body))
+	digest, err := c.seals.digest(c.seals.roots[0], p, string(call.Body.Bytes()))
 	if err != nil {
 		return nil, fmt.Errorf("flow: the request cannot be read back: %w", err)
 	}
 	p.Digest = c.seals.fingerprints()[0] + ":" + digest
-	p.opened = &sealed{FirstBody: string(call.Body), FirstKey: call.IdempotencyKey, SessionToken: from.SessionToken}
+	p.opened = &sealed{FirstBody: string(call.Body.Bytes()), FirstKey: call.IdempotencyKey, SessionToken: from.SessionToken}
 	p.Sealed, err = c.seals.seal(p, p.opened)
 	return p, err
 }

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // mayDiffer are the members of a request in which a repeat of Begin may differ from the first:
@@ -26,7 +27,7 @@ var mayDiffer = []string{
 // it.
 func comparable(body string) (map[string]any, error) {
 	var members map[string]any
-	if err := strictjson.Unmarshal([]byte(body), &members); err != nil {
+	if err := wire.DecodeAny([]byte(body), &members); err != nil {
 		return nil, err
 	}
 	for _, path := range mayDiffer {
@@ -42,16 +43,16 @@ func comparable(body string) (map[string]any, error) {
 
 // digest tells a request from others. It is keyed with a seal secret: a plain hash would let
 // whoever reads the store try out names and addresses.
-func (s *seals) digest(root []byte, p *purchase, body string) (string, error) {
+func (s *seals) digest(root klarna.Secret, p *purchase, body string) (string, error) {
 	members, err := comparable(body)
 	if err != nil {
 		return "", err
 	}
-	text, err := strictjson.Marshal(members)
+	text, err := wire.EncodeAny(members)
 	if err != nil {
 		return "", err
 	}
-	key, err := hkdf.Expand(sha256.New, root, "klarna-go flow request digest 1 "+p.ID, 32)
+	key, err := hkdf.Expand(sha256.New, []byte(root.Reveal()), "klarna-go flow request digest 1 "+p.ID, 32)
 	if err != nil {
 		return "", err
 	}
@@ -101,11 +102,11 @@ func differing(path string, a, b any) string {
 		}
 		return ""
 	}
-	first, err := strictjson.Marshal(a)
+	first, err := wire.EncodeAny(a)
 	if err != nil {
 		return path
 	}
-	second, err := strictjson.Marshal(b)
+	second, err := wire.EncodeAny(b)
 	if err != nil || string(first) != string(second) {
 		return path
 	}

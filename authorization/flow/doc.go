@@ -73,3 +73,5 @@
 // day at most. Nothing is done upon a record that is not what was stored: see [ErrDamaged]. See
 // [New] and [Coordinator.Check].
 package flow
+
+//go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

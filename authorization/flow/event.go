@@ -84,7 +84,7 @@ func readEvent(event *webhook.Event) (*said, error) {
 		if err != nil {
 			return nil, err
 		}
-		state := authorization.State(strings.ToUpper(payload.State))
+		state := authorization.State(strings.ToUpper(string(payload.State)))
 		s := &said{paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID}
 		s.busy = payload.State != "" && state.Open()
 		s.ended = !s.busy

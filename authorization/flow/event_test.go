@@ -246,12 +246,11 @@ func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 	for name, foreign := range map[string]*webhook.Event{
 		"none":                                nil,
 		"of another's payment request":        completed("krn:payment:eu1:request:another"),
-		"of a payment request without an id":  event(webhook.PaymentRequestCompleted, "", "COMPLETED"),
 		"of another's transaction":            event(webhook.PaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
 		"of a transaction without a request":  event(webhook.PaymentTransactionCaptured, "", ""),
 		"of a dispute":                        event(webhook.PaymentDisputeClosed, s.status(orderID).PaymentRequestID, ""),
 		"of a kind of tomorrow":               event("payment.tomorrow", s.status(orderID).PaymentRequestID, ""),
-		"a payload that only disputes decode": {Metadata: webhook.Metadata{EventType: webhook.PaymentDisputeClosed}, Payload: webhook.RawJSON("[]")},
+		"a payload that only disputes decode": {Metadata: webhook.Metadata{EventType: webhook.PaymentDisputeClosed}, Payload: webhook.NewRawJSON("[]")},
 	} {
 		if err := r.HandleEvent(t.Context(), foreign); err != nil {
 			t.Errorf("an event %s: %v", name, err)
@@ -266,8 +265,8 @@ func TestAnEventThatCannotBeReadIsAnError(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	for _, eventType := range []webhook.EventType{webhook.PaymentRequestCompleted, webhook.PaymentTransactionAuthorized} {
-		for _, payload := range []string{``, `null`, `[]`, `{"payment_request_id":1,"payment_transaction_id":1}`, `{"payment_request_id":`} {
-			malformed := &webhook.Event{Metadata: webhook.Metadata{EventID: "e", EventType: eventType}, Payload: webhook.RawJSON(payload)}
+		for _, payload := range []string{``, `null`, `[]`, `{"state":"COMPLETED","payment_transaction_id":1}`, `{"payment_request_id":1,"payment_transaction_id":1}`, `{"payment_request_id":`} {
+			malformed := &webhook.Event{Metadata: webhook.Metadata{EventID: "e", EventType: eventType}, Payload: webhook.NewRawJSON(payload)}
 			if err := r.HandleEvent(t.Context(), malformed); !errors.Is(err, webhook.ErrNoEvent) {
 				t.Errorf("%s %s: %v", eventType, payload, err)
 			}

@@ -1,7 +1,7 @@
 package flow
 
 import (
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -19,7 +19,7 @@ func Unsealed(secret klarna.Secret, r Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := strictjson.Marshal(content)
+	text, err := wire.Encode(content.encode)
 	return string(text), err
 }
 

@@ -49,7 +49,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
-	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
@@ -75,7 +75,7 @@ func (c *Coordinator) finalCall(ctx context.Context, p *purchase, api *authoriza
 			return nil, fmt.Errorf("flow: purchase %s: %w: its approved amount is not the sealed one", strconv.Quote(p.ID), ErrDamaged)
 		}
 		return &authorization.Prepared{
-			Body: klarna.RawJSON(content.FinalBody), IdempotencyKey: p.FinalKey, Reference: p.content.Reference,
+			Body: klarna.NewRawJSON(content.FinalBody), IdempotencyKey: p.FinalKey, Reference: p.content.Reference,
 		}, nil
 	}
 	// An older release recorded the key alone. Should it have encoded the call otherwise, Klarna

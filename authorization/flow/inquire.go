@@ -109,7 +109,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 		return c.notYet(ctx, p, read, err)
 	}
 	recorded := *content
-	recorded.FinalBody, recorded.FinalAmount = string(call.Body), approval.Amount
+	recorded.FinalBody, recorded.FinalAmount = string(call.Body.Bytes()), approval.Amount
 	resealed, err := c.seals.seal(p, &recorded)
 	if err != nil {
 		return c.notYet(ctx, p, read, err)

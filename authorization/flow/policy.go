@@ -10,7 +10,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/internal/redact"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -41,7 +41,8 @@ type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, e
 // shipping option at Klarna, which an address alone is not. It refuses any other amount, and
 // nothing below what was begun.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
-	return change.Approved >= change.Begun && choseShipping(change.PaymentRequest.StateContext.Shipping), nil
+	chosen := change.PaymentRequest.StateContext.Shipping
+	return change.Approved >= change.Begun && choseShipping(chosen.Bytes()), nil
 }
 
 // choseShipping reports that a shipping, or one of a list, names an option: by its reference, or by
@@ -50,23 +51,23 @@ func choseShipping(shipping []byte) bool {
 	shipping = bytes.TrimSpace(shipping)
 	if len(shipping) > 0 && shipping[0] == '[' {
 		var list []klarna.RawJSON
-		if strictjson.Unmarshal(shipping, &list) != nil {
+		if wire.DecodeAny(shipping, &list) != nil {
 			return false
 		}
 		return slices.ContainsFunc(list, func(one klarna.RawJSON) bool {
-			one = bytes.TrimSpace(one)
-			return len(one) > 0 && one[0] == '{' && choseShipping(one)
+			text := bytes.TrimSpace(one.Bytes())
+			return len(text) > 0 && text[0] == '{' && choseShipping(text)
 		})
 	}
 	var chosen map[string]klarna.RawJSON
-	if strictjson.Unmarshal(shipping, &chosen) != nil {
+	if wire.DecodeAny(shipping, &chosen) != nil {
 		return false
 	}
 	if names(chosen["shipping_reference"]) {
 		return true
 	}
 	var option map[string]klarna.RawJSON
-	if strictjson.Unmarshal(chosen["shipping_option"], &option) != nil {
+	if wire.DecodeAny(chosen["shipping_option"].Bytes(), &option) != nil {
 		return false
 	}
 	return names(option["shipping_type"]) || names(option["shipping_carrier"]) || names(option["shipping_reference"])
@@ -75,5 +76,5 @@ func choseShipping(shipping []byte) bool {
 // names reports that a value is a string that is not blank.
 func names(value klarna.RawJSON) bool {
 	var text string
-	return len(value) > 0 && strictjson.Unmarshal(value, &text) == nil && strings.TrimSpace(text) != ""
+	return wire.DecodeAny(value.Bytes(), &text) == nil && strings.TrimSpace(text) != ""
 }

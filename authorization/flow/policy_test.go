@@ -48,7 +48,7 @@ func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
 		{"less than was begun", `{"shipping_reference":"express"}`, 1, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			read := &authorization.PaymentRequest{StateContext: authorization.StateContext{Shipping: klarna.RawJSON(tc.shipping)}}
+			read := &authorization.PaymentRequest{StateContext: authorization.StateContext{Shipping: klarna.NewRawJSON(tc.shipping)}}
 			if accept, err := flow.AcceptShipping(t.Context(), flow.AmountChange{Begun: 118_00, Approved: tc.approved, PaymentRequest: read}); err != nil || accept != tc.want {
 				t.Errorf("%v, %v", accept, err)
 			}

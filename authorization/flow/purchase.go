@@ -65,21 +65,29 @@ type Status struct {
 	UpdatedAt time.Time
 }
 
-// Format writes id and state, whatever the verb.
-func (s Status) Format(f fmt.State, _ rune) { redact.Format(f, s.describe()) }
+// String returns the id and the state.
+func (s Status) String() string { return fmt.Sprintf("flow.Status{%s %s}", s.ID, s.State) }
 
-// LogValue returns what Format writes.
-func (s Status) LogValue() slog.Value { return slog.StringValue(s.describe()) }
+// GoString returns what String does.
+func (s Status) GoString() string { return s.String() }
 
-func (s *Status) describe() string { return fmt.Sprintf("flow.Status{%s %s}", s.ID, s.State) }
+// Format writes what String returns, whatever the verb.
+func (s Status) Format(f fmt.State, _ rune) { redact.Format(f, s.String()) }
 
-// Format writes the id, whatever the verb: a purchase holds personal data.
-func (p Purchase) Format(f fmt.State, _ rune) { redact.Format(f, p.describe()) }
+// LogValue returns what String does.
+func (s Status) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// LogValue returns what Format writes.
-func (p Purchase) LogValue() slog.Value { return slog.StringValue(p.describe()) }
+// String returns the id: a purchase holds personal data.
+func (p Purchase) String() string { return fmt.Sprintf("flow.Purchase{%s}", p.ID) }
 
-func (p *Purchase) describe() string { return fmt.Sprintf("flow.Purchase{%s}", p.ID) }
+// GoString returns what String does.
+func (p Purchase) GoString() string { return p.String() }
+
+// Format writes what String returns, whatever the verb.
+func (p Purchase) Format(f fmt.State, _ rune) { redact.Format(f, p.String()) }
+
+// LogValue returns what String does.
+func (p Purchase) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // ErrOtherPurchase is the error of beginning a purchase whose ID, or whose reference, is another
 // purchase's. The error names what differs.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -77,7 +77,7 @@ type content struct {
 	Unreported []move `json:"unreported,omitzero"`
 
 	// Unknown is what a newer version wrote.
-	Unknown klarna.Fields `json:",embed"`
+	Unknown klarna.Unknown `json:",embed"`
 }
 
 // move is one change of State.
@@ -88,7 +88,7 @@ type move struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitzero"`
 
-	Unknown klarna.Fields `json:",embed"`
+	Unknown klarna.Unknown `json:",embed"`
 }
 
 // cause is why a purchase is to be canceled.
@@ -100,9 +100,19 @@ const (
 	causeAmount    cause = "AMOUNT_REFUSED"
 )
 
+// decodeStored reads what this package wrote. It is as strict as the writing: a member that does not
+// fit, or is there twice, is damage.
+func decodeStored[T any](text []byte, to *T, decode func(*T, *wire.Reader) bool) error {
+	misfits, err := wire.Into(to, decode).Decode(text)
+	if err == nil && len(misfits) > 0 {
+		err = fmt.Errorf("%s is %s", misfits[0].Path, misfits[0].Found)
+	}
+	return err
+}
+
 func decode(r Record) (*purchase, error) {
 	p := &purchase{Record: r, stored: r}
-	if err := strictjson.Unmarshal(r.Data, &p.content); err != nil {
+	if err := decodeStored(r.Data, &p.content, (*content).decode); err != nil {
 		return nil, fmt.Errorf("flow: purchase %s: %w: %w", strconv.Quote(r.ID), ErrDamaged, err)
 	}
 	return p, nil
@@ -116,7 +126,7 @@ func (p *purchase) become(fresh *purchase) {
 
 // encoded returns the record to store.
 func (p *purchase) encoded() (Record, error) {
-	data, err := strictjson.Marshal(&p.content)
+	data, err := wire.Encode(p.content.encode)
 	if err != nil {
 		return Record{}, fmt.Errorf("flow: the record cannot be written: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -61,7 +61,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
 	if conflict(err) {
 		return nil // as before
 	}
@@ -78,7 +78,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 // reports whether the purchase is settled by that.
 func (c *Coordinator) transactionOf(ctx context.Context, p *purchase, read *authorization.PaymentRequest) (done bool, err error) {
 	var id string
-	if raw, ok := read.Unknown["payment_transaction_id"]; !ok || strictjson.Unmarshal(raw, &id) != nil || id == "" {
+	if raw, ok := read.Unknown["payment_transaction_id"]; !ok || wire.DecodeAny(raw.Bytes(), &id) != nil || id == "" {
 		return false, nil
 	}
 	return c.confirm(ctx, p, id)

@@ -515,7 +515,7 @@ func (s *scene) passes(r *replica, d, step time.Duration) {
 func event(eventType webhook.EventType, paymentRequestID, state string) *webhook.Event {
 	return &webhook.Event{
 		Metadata: webhook.Metadata{EventID: "event-1", EventType: eventType},
-		Payload:  webhook.RawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":%q}`, paymentRequestID, state)),
+		Payload:  webhook.NewRawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":%q}`, paymentRequestID, state)),
 	}
 }
 

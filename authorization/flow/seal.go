@@ -12,15 +12,15 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // seals encrypts what a repeat of an authorize call needs and what can be read again from nowhere:
 // the calls' bodies, with the customer in them, and the session token of the first call.
 type seals struct {
-	// roots are the secrets' extracts, that of the current one first.
-	roots [][]byte
+	// roots are the secrets' extracts, that of the current one first. Each is as good as its secret.
+	roots []klarna.Secret
 }
 
 // leastSealSecret is 32 characters: a random key of 128 bits in hexadecimal.
@@ -36,7 +36,7 @@ func newSeals(secrets []klarna.Secret) (*seals, error) {
 		if err != nil {
 			return nil, fmt.Errorf("flow: seal secret: %w", err)
 		}
-		s.roots = append(s.roots, root)
+		s.roots = append(s.roots, klarna.NewSecret(string(root)))
 	}
 	return &s, nil
 }
@@ -61,7 +61,7 @@ type sealed struct {
 	outdated bool
 
 	// Unknown is what a newer version wrote.
-	Unknown klarna.Fields `json:",embed"`
+	Unknown klarna.Unknown `json:",embed"`
 }
 
 // first is the body of the first call, byte for byte.
@@ -69,12 +69,12 @@ func (s *sealed) first() string {
 	if s.FirstBody != "" {
 		return s.FirstBody
 	}
-	return string(s.Request)
+	return string(s.Request.Bytes())
 }
 
 // request is the first call's request.
 func (s *sealed) request() (r authorization.Request, err error) {
-	err = strictjson.Unmarshal([]byte(s.first()), &r)
+	err = wire.DecodeAny([]byte(s.first()), &r)
 	return r, err
 }
 
@@ -100,9 +100,9 @@ const (
 // another's.
 func (s *seals) seal(p *purchase, content *sealed) ([]byte, error) {
 	if content.FirstBody == "" {
-		content.FirstBody, content.Request = string(content.Request), nil
+		content.FirstBody, content.Request = content.first(), klarna.RawJSON{}
 	}
-	text, err := strictjson.Marshal(content)
+	text, err := wire.Encode(content.encode)
 	if err != nil {
 		return nil, fmt.Errorf("flow: the request cannot be encoded: %w", err)
 	}
@@ -134,10 +134,11 @@ func (s *seals) open(p *purchase) (*sealed, error) {
 			if err != nil {
 				continue
 			}
-			content := &sealed{outdated: i > 0 || form == firstForm}
-			if err := strictjson.Unmarshal(plain, content); err != nil || form == firstForm && !content.isOf(p) {
+			content := new(sealed)
+			if err := decodeStored(plain, content, (*sealed).decode); err != nil || form == firstForm && !content.isOf(p) {
 				return nil, ErrDamaged
 			}
+			content.outdated = i > 0 || form == firstForm
 			return content, nil
 		}
 	}
@@ -164,8 +165,8 @@ func (c *Coordinator) open(p *purchase) (*sealed, error) {
 }
 
 // box is AES-256-GCM with a nonce at random.
-func box(root []byte, purpose string) (cipher.AEAD, error) {
-	key, err := hkdf.Expand(sha256.New, root, purpose, 32)
+func box(root klarna.Secret, purpose string) (cipher.AEAD, error) {
+	key, err := hkdf.Expand(sha256.New, []byte(root.Reveal()), purpose, 32)
 	if err != nil {
 		return nil, fmt.Errorf("flow: seal: %w", err)
 	}

@@ -95,7 +95,7 @@ func (g *gateway) paymentMethods(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		g.failed(err)
 	case p.Instruction.Effective() != presentation.HideKlarna:
-		methods = append(methods, paymentMethod{Type: "KLARNA", Klarna: json.RawMessage(p.Raw)})
+		methods = append(methods, paymentMethod{Type: "KLARNA", Klarna: p.Raw.Bytes()})
 	}
 	writeJSON(w, map[string]any{"payment_methods": methods})
 }

@@ -81,7 +81,7 @@ func ourReceive(v *webhook.Verifier, header http.Header, body []byte) error {
 		return err
 	}
 	p, err := event.PaymentRequest()
-	return read(err, err == nil && p.State == "COMPLETED" && !p.SessionToken.IsZero())
+	return read(err, err == nil && p.State == "COMPLETED" && !p.SessionToken().IsZero())
 }
 
 var byHandKeys = map[string]string{"krn:partner:global:notification:signing-key:0": otherSigningKey, signingKeyID: signingKey}

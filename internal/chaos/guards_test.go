@@ -31,8 +31,8 @@ var guards = []guard{
 	},
 	{
 		"the first call is repeated as it was stored", "authorize.go",
-		"Body: klarna.RawJSON(content.first()),",
-		"Body: klarna.RawJSON(content.first()[:len(content.first())-1] + `,\"x\":\"` + c.now().Format(\"150405.000000000\") + `\"}`),",
+		"Body: klarna.NewRawJSON(content.first()),",
+		"Body: klarna.NewRawJSON(content.first()[:len(content.first())-1] + `,\"x\":\"` + c.now().Format(\"150405.000000000\") + `\"}`),",
 	},
 	{
 		"no answer gives an approval up in time", "finalize.go",

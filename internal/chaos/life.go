@@ -286,7 +286,7 @@ func (l *life) hearMeanwhile(r *http.Request) {
 		}
 		return l.HandleEvent(context.WithoutCancel(l.ctx), &webhook.Event{
 			Metadata: webhook.Metadata{EventID: "meanwhile-" + p.id, EventType: webhook.PaymentRequestCompleted},
-			Payload:  webhook.RawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":"COMPLETED"}`, id)),
+			Payload:  webhook.NewRawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":"COMPLETED"}`, id)),
 		})
 	}
 	if err := heard(); err != nil || l.isDead() {

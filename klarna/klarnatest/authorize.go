@@ -90,6 +90,7 @@ func readAuthorize(body []byte, now time.Time, cart *int64) (order authorizeOrde
 	}
 	order.purchase = readPurchase(o, sums...)
 	checkNetworkData(o)
+	checkAcquiringConfig(o)
 
 	if config, ok := o.object("step_up_config"); ok {
 		config.need("payment_request_reference", "customer_interaction_config")
@@ -102,7 +103,7 @@ func readAuthorize(body []byte, now time.Time, cart *int64) (order authorizeOrde
 			amount:      order.amount,
 			optionID:    t.text("payment_option_id", 255),
 			purchase:    order.purchase,
-			interaction: readInteraction(config),
+			interaction: readInteraction(config, true),
 			expiresAt:   readExpiry(config, now),
 		}
 	}

@@ -16,13 +16,15 @@ type interaction struct {
 	returnURL string
 }
 
-func readInteraction(o object) interaction {
+func readInteraction(o object, methodRequired bool) interaction {
 	raw := o.raw("customer_interaction_config")
 	if raw == nil {
 		return interaction{method: "HANDOVER"}
 	}
 	config, _ := o.object("customer_interaction_config")
-	config.need("method")
+	if methodRequired {
+		config.need("method")
+	}
 	i := interaction{
 		raw:       raw,
 		method:    config.choice("method", "HANDOVER", "QR_CODE", "SDK"),

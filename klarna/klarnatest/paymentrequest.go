@@ -157,7 +157,7 @@ func changeDraft(d draft, o object, now time.Time) draft {
 	}
 	interactionChanged := o.has("customer_interaction_config")
 	if interactionChanged || d.interaction.method == "" {
-		d.interaction = readInteraction(o)
+		d.interaction = readInteraction(o, false)
 	}
 	if interactionChanged || o.has("payment_request_expires_at") || d.expiresAt.IsZero() {
 		d.expiresAt = readExpiry(o, now)

@@ -75,3 +75,17 @@ func checkNetworkData(o object) {
 		}
 	}
 }
+
+// checkAcquiringConfig finds a settlement currency that stands beside acquiring_config and not in it.
+func checkAcquiringConfig(o object) {
+	if o.has("settlement_currency") {
+		o.found.add(o.at("settlement_currency"), "must stand inside acquiring_config")
+	}
+	if config, ok := o.object("acquiring_config"); ok {
+		config.currency("settlement_currency")
+		account, reference := config.has("payment_acquiring_account_id"), config.has("payment_account_reference")
+		if account != reference {
+			o.found.add(o.at("acquiring_config"), "payment_acquiring_account_id and payment_account_reference go together")
+		}
+	}
+}

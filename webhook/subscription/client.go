@@ -3,6 +3,7 @@ package subscription
 import (
 	"context"
 
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -13,22 +14,16 @@ type Client struct{ klarna *klarna.Client }
 func New(c *klarna.Client) *Client { return &Client{klarna: c} }
 
 // newCall is a call without a body and without a Reference; package documentation says why.
-func newCall(operation, method, route string, ids ...string) klarna.Call {
-	return klarna.Call{
-		Operation:      "subscription." + operation,
-		Method:         method,
-		Route:          route,
-		IDs:            ids,
-		WithoutAccount: true,
-	}
+func newCall(name string, ids ...string) klarna.Call {
+	return klarna.Call{Operation: name, IDs: ids, WithoutAccount: true}
 }
 
 // do makes a call whose answer is a T.
-func do[T any](ctx context.Context, c *Client, call klarna.Call, options []klarna.CallOption) (*T, klarna.RawJSON, error) {
+func do[T any](ctx context.Context, c *Client, call klarna.Call, decode func(*T, *wire.Reader) bool, options []klarna.CallOption) (*T, klarna.RawJSON, error) {
 	answer := new(T)
-	raw, err := c.klarna.Do(ctx, call, answer, options...)
+	raw, err := c.klarna.Do(ctx, call, wire.Into(answer, decode), options...)
 	if err != nil {
-		return nil, nil, err
+		return nil, klarna.RawJSON{}, err
 	}
 	return answer, raw, nil
 }

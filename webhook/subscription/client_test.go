@@ -25,19 +25,19 @@ const (
 var (
 	wantKey = subscription.SigningKey{
 		SigningKeyID: keyID, CreatedAt: time.Date(2025, 12, 1, 9, 0, 0, 123_000_000, time.UTC),
-		Unknown: klarna.Fields{"algorithm": klarna.RawJSON(`{"name": "x"}`)},
+		Unknown: klarna.Unknown{"algorithm": klarna.NewRawJSON(`{"name": "x"}`)},
 	}
 	wantWebhook = subscription.Webhook{
 		WebhookID: webhookID, URL: hookURL, EventTypes: []string{"payment.*", "new.kind"}, EventVersion: "v3",
 		SigningKeyID: keyID, Status: "ASLEEP", CreatedAt: time.Date(2025, 12, 1, 9, 0, 0, 0, time.UTC),
-		Unknown: klarna.Fields{"mood": klarna.RawJSON(`[1.50]`)},
+		Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`[1.50]`), "updated_at": klarna.NewRawJSON(`"soon"`)},
 	}
 )
 
-func rawKey() *subscription.SigningKey { k := wantKey; k.Raw = klarna.RawJSON(keyBody); return &k }
+func rawKey() *subscription.SigningKey { k := wantKey; k.Raw = klarna.NewRawJSON(keyBody); return &k }
 func rawWebhook() *subscription.Webhook {
 	w := wantWebhook
-	w.Raw = klarna.RawJSON(webhookBody)
+	w.Raw = klarna.NewRawJSON(webhookBody)
 	return &w
 }
 
@@ -93,12 +93,16 @@ var allOperations = []operation{
 		"a webhook is created with what else the caller knows", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.CreateWebhook(ctx, subscription.WebhookParams{
 				URL: "http://127.0.0.1:8080/", EventTypes: []string{"a", "b.*"}, EventVersion: "v3", SigningKeyID: keyID, Status: "DISABLED",
-				Unknown: klarna.Fields{"mood": klarna.RawJSON(`1`)},
+				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
 			}, o...)
 		},
 		"subscription.webhook.create", "POST", "/v2/notification/webhooks",
 		`{"url":"http://127.0.0.1:8080/","event_types":["a","b.*"],"event_version":"v3","signing_key_id":"` + keyID + `","status":"DISABLED","mood":1}`,
-		200, webhookBody, rawWebhook(),
+		200, `{"webhook_id":"` + webhookID + `","url":"http://127.0.0.1:8080/"}`,
+		&subscription.Webhook{
+			WebhookID: webhookID, URL: "http://127.0.0.1:8080/",
+			Raw: klarna.NewRawJSON(`{"webhook_id":"` + webhookID + `","url":"http://127.0.0.1:8080/"}`),
+		},
 	},
 	{
 		"webhooks are listed", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
@@ -123,7 +127,7 @@ var allOperations = []operation{
 		"an update may name everything", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.UpdateWebhook(ctx, webhookID, subscription.WebhookUpdate{
 				URL: hookURL, EventTypes: []string{"a"}, EventVersion: "v2", SigningKeyID: keyID, Status: subscription.Enabled,
-				Unknown: klarna.Fields{"mood": klarna.RawJSON(`1`)},
+				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
 			}, o...)
 		},
 		"subscription.webhook.update", "PATCH", "/v2/notification/webhooks/" + webhookID,
@@ -180,8 +184,8 @@ func TestEachOperationMakesItsCall(t *testing.T) {
 			if id, err := uuid.Parse(key); (op.method == "POST" || op.method == "PATCH") != (err == nil && id.Version() == 5) {
 				t.Errorf("Klarna-Idempotency-Key %q of a %s", key, op.method)
 			}
-			if string(response.Body) != op.answer || response.StatusCode != op.status {
-				t.Errorf("captured %d %s", response.StatusCode, []byte(response.Body))
+			if string(response.Body.Bytes()) != op.answer || response.StatusCode != op.status {
+				t.Errorf("captured %d %s", response.StatusCode, response.Body.Bytes())
 			}
 		})
 	}
@@ -287,7 +291,7 @@ func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
 func TestURLsThatKlarnaTakesAreSent(t *testing.T) {
 	for _, url := range []string{hookURL, "https://gateway.example:443/", "https://gateway.example:8443/a?b=c", "http://localhost:80", "http://[::1]:1/"} {
 		c, mock := newMocked(t)
-		mock.RegisterNoResponder(httpmock.NewStringResponder(201, webhookBody))
+		mock.RegisterNoResponder(httpmock.NewStringResponder(201, `{"webhook_id":"`+webhookID+`","url":"`+url+`"}`))
 		if _, err := c.CreateWebhook(t.Context(), subscription.WebhookParams{URL: url, EventTypes: []string{"a"}, SigningKeyID: keyID}); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}

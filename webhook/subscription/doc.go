@@ -25,3 +25,5 @@
 // the content would turn a webhook that is created, deleted and created again, or a signing key that is set, replaced and set again, into a
 // success that changed nothing. The attempts of one call share its key, as everywhere.
 package subscription
+
+//go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

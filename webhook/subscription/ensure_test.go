@@ -524,7 +524,7 @@ func TestAWebhookThatIsOneTooManyIsNamedWhenItCannotBeWithdrawn(t *testing.T) {
 				if lists++; lists == 1 {
 					return httpmock.NewStringResponse(200, `{"webhooks":[]}`), nil
 				}
-				return httpmock.NewStringResponse(tc.list, `{"webhooks":[{"webhook_id":"other","url":"`+hookURL+`"}]}`), nil
+				return httpmock.NewStringResponse(tc.list, `{"webhooks":[{"webhook_id":"other","url":"`+hookURL+`","signing_key_id":"k"}]}`), nil
 			})
 			mock.RegisterResponder("POST", host+"/v2/notification/webhooks", httpmock.NewStringResponder(201, webhookBody))
 			mock.RegisterResponder("DELETE", host+"/v2/notification/webhooks/"+webhookID, httpmock.NewStringResponder(tc.delete, ``))

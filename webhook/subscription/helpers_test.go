@@ -31,7 +31,7 @@ const (
 
 // show lets cmp compare and print what prints no content itself.
 var show = cmp.Options{
-	cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r) }),
+	cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r.Bytes()) }),
 	cmp.Transformer("secret", klarna.Secret.Reveal),
 }
 

@@ -2,18 +2,16 @@ package subscription
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
 
-	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // Webhook is a URL that Klarna posts events to.
 type Webhook struct {
-	WebhookID string `json:"webhook_id"`
+	WebhookID string `json:"webhook_id" wire:"show"`
 	URL       string `json:"url,omitzero"`
 	// EventTypes are types, or families of types such as payment.request.*.
 	EventTypes   []string `json:"event_types,omitzero"`
@@ -21,13 +19,13 @@ type Webhook struct {
 	// SigningKeyID names the key that deliveries are signed with.
 	SigningKeyID string `json:"signing_key_id,omitzero"`
 	// Status is Enabled, or another.
-	Status Status `json:"status,omitzero"`
+	Status Status `json:"status,omitzero" wire:"show"`
 	// CreatedAt and UpdatedAt are in UTC, and zero where Klarna does not tell.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 
 	// Unknown are members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 	// Raw is the body as it came; nil in a webhook of a list.
 	Raw klarna.RawJSON `json:"-"`
 }
@@ -55,14 +53,14 @@ type WebhookParams struct {
 	Status Status `json:"status"`
 
 	// Unknown are members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
 // WebhookUpdate changes the members that it has; empty ones stay as they are.
 type WebhookUpdate struct {
 	URL string `json:"url,omitzero"`
 	// EventTypes replace the present ones.
-	EventTypes   []string `json:"event_types,omitempty"`
+	EventTypes   []string `json:"event_types,omitzero"`
 	EventVersion string   `json:"event_version,omitzero"`
 	// SigningKeyID is the key that deliveries are signed with from now on. Every receiver must hold it before, and must hold the
 	// present one for another day: see RotateKey, which sees to that.
@@ -70,13 +68,15 @@ type WebhookUpdate struct {
 	Status       Status `json:"status,omitzero"`
 
 	// Unknown are members that this version has no name for.
-	Unknown klarna.Fields `json:",embed"`
+	klarna.Unknown `json:",embed"`
 }
 
-const (
-	webhooksRoute = "notification/webhooks"
-	webhookRoute  = webhooksRoute + "/{webhook_id}"
-)
+// webhookList is the answer to a list of webhooks.
+type webhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+
+	klarna.Unknown `json:",embed"`
+}
 
 // CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random: to repeat a call
 // after a crash, use EnsureWebhook. Errors are *klarna.Error, with CodeResourceConflict where there is an identical one already.
@@ -87,8 +87,8 @@ func (c *Client) CreateWebhook(ctx context.Context, params WebhookParams, option
 	if params.Status == "" {
 		params.Status = Enabled
 	}
-	call := newCall("webhook.create", http.MethodPost, webhooksRoute)
-	call.Body, call.Validate = &params, params.problems
+	call := newCall(operation.WebhookCreate)
+	call.Body, call.Validate = wire.From(&params, (*WebhookParams).encode), params.problems
 	return c.webhook(ctx, call, options)
 }
 
@@ -100,11 +100,9 @@ func (c *Client) Webhooks(ctx context.Context, options ...klarna.CallOption) ([]
 
 // webhooks lists after validate has found nothing wrong with what the list is for.
 func (c *Client) webhooks(ctx context.Context, validate func() []klarna.ValidationError, options []klarna.CallOption) ([]Webhook, error) {
-	call := newCall("webhook.list", http.MethodGet, webhooksRoute)
+	call := newCall(operation.WebhookList)
 	call.Validate = validate
-	list, _, err := do[struct {
-		Webhooks []Webhook `json:"webhooks"`
-	}](ctx, c, call, options)
+	list, _, err := do(ctx, c, call, (*webhookList).decode, options)
 	if err != nil {
 		return nil, err
 	}
@@ -114,22 +112,22 @@ func (c *Client) webhooks(ctx context.Context, validate func() []klarna.Validati
 // Webhook reads a webhook (GET notification/webhooks/{webhook_id}). Errors are *klarna.Error, with
 // CodeResourceNotFound where there is none of that id.
 func (c *Client) Webhook(ctx context.Context, webhookID string, options ...klarna.CallOption) (*Webhook, error) {
-	return c.webhook(ctx, newCall("webhook.read", http.MethodGet, webhookRoute, webhookID), options)
+	return c.webhook(ctx, newCall(operation.WebhookRead, webhookID), options)
 }
 
 // UpdateWebhook changes what update names and nothing else (PATCH notification/webhooks/{webhook_id}). Its
 // idempotency key is random, because the same update may be meant twice. Errors are *klarna.Error, with CodeResourceNotFound where
 // there is none of that id.
 func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, update WebhookUpdate, options ...klarna.CallOption) (*Webhook, error) {
-	call := newCall("webhook.update", http.MethodPatch, webhookRoute, webhookID)
-	call.Body, call.Validate = &update, update.problems
+	call := newCall(operation.WebhookUpdate, webhookID)
+	call.Body, call.Validate = wire.From(&update, (*WebhookUpdate).encode), update.problems
 	return c.webhook(ctx, call, options)
 }
 
 // DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). Its signing key stays. Errors are
 // *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) error {
-	_, err := c.klarna.Do(ctx, newCall("webhook.delete", http.MethodDelete, webhookRoute, webhookID), nil, options...)
+	_, err := c.klarna.Do(ctx, newCall(operation.WebhookDelete, webhookID), nil, options...)
 	return err
 }
 
@@ -137,7 +135,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ..
 // notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The idempotency key is random: each call is an event.
 // Errors are *klarna.Error.
 func (c *Client) Simulate(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
-	call := newCall("webhook.simulate", http.MethodPost, webhookRoute+"/simulate", webhookID)
+	call := newCall(operation.WebhookSimulate, webhookID)
 	call.Body = map[string]string{"event_type": eventType, "event_version": eventVersion}
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
@@ -151,20 +149,10 @@ func (c *Client) Simulate(ctx context.Context, webhookID, eventType string, opti
 }
 
 func (c *Client) webhook(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*Webhook, error) {
-	w, raw, err := do[Webhook](ctx, c, call, options)
+	w, raw, err := do(ctx, c, call, (*Webhook).decode, options)
 	if err != nil {
 		return nil, err
 	}
 	w.Raw = raw
 	return w, nil
-}
-
-// Format writes id and status, whatever the verb: a URL may hold credentials.
-func (w Webhook) Format(s fmt.State, _ rune) { redact.Format(s, w.describe()) }
-
-// LogValue returns what Format writes.
-func (w Webhook) LogValue() slog.Value { return slog.StringValue(w.describe()) }
-
-func (w *Webhook) describe() string {
-	return fmt.Sprintf("subscription.Webhook{%s %s}", w.WebhookID, w.Status)
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
-	"github.com/klarna-go/klarna-go/internal/strictjson"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
 // claims are the statements of ClaimDue. Their parameters are the lanes in JSON, now, until, the limit, the limit per account and the
@@ -66,11 +66,11 @@ func (s *Store) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	for i, lane := range params.Lanes {
 		lanes[i] = int(lane) // a slice of bytes would be base64
 	}
-	lanesText, err := strictjson.Marshal(lanes)
+	lanesText, err := wire.EncodeAny(lanes)
 	if err != nil {
 		return nil, s.table.Failed("claim what is due", err)
 	}
-	except, err := strictjson.Marshal(append([]string{}, params.ExceptAccounts...))
+	except, err := wire.EncodeAny(append([]string{}, params.ExceptAccounts...))
 	if err != nil {
 		return nil, s.table.Failed("claim what is due", err)
 	}

@@ -1,0 +1,278 @@
+package answers_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/test/answers"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+const key = "klarna_test_api_b1946ac92492d2347c6235b4d2611184"
+
+// answering is a transport that gives each request the same body, with the echo that Klarna gives.
+type answering struct{ body string }
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	status := http.StatusOK
+	if a.body == "" {
+		status = http.StatusNoContent
+	}
+	return &http.Response{
+		StatusCode: status, Request: r,
+		Header: http.Header{"Partner-Correlation-Id": r.Header["Partner-Correlation-Id"]},
+		Body:   io.NopCloser(strings.NewReader(a.body)),
+	}, nil
+}
+
+func newClient(t testing.TB, transport http.RoundTripper, options ...klarna.Option) *klarna.Client {
+	t.Helper()
+	options = append([]klarna.Option{klarna.WithHTTPClient(&http.Client{Transport: transport}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1})}, options...)
+	client, err := klarna.NewClient(key, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func TestEveryOperationHasAnAnswer(t *testing.T) {
+	for _, o := range operation.All {
+		if !slices.ContainsFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == o.Name }) {
+			t.Errorf("%s has none", o.Name)
+		}
+	}
+	for _, c := range answers.Calls {
+		o := operation.Of(c.Operation)
+		if o == nil {
+			t.Errorf("%s is not in the table", c.Operation)
+			continue
+		}
+		var method, path, name string
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			method, path = r.Method, r.URL.Path
+			return nil, errors.New("no answer")
+		})
+		_, err := c.Do(t.Context(), newClient(t, transport), "1")
+		if e, ok := errors.AsType[*klarna.Error](err); ok {
+			name = e.Operation
+		}
+		prefix, _, _ := strings.Cut(o.Route, "{")
+		if name != o.Name || method != o.Method || !strings.HasPrefix(path, "/v2/"+prefix) {
+			t.Errorf("%s makes %s: %s %s", c.Operation, name, method, path)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// leads reports whether the value at path is the member, or an object or a list on the way to it.
+func leads(path, member string) bool {
+	if path == member {
+		return true
+	}
+	rest, ok := strings.CutPrefix(member, path)
+	return ok && (rest[0] == '.' || rest[0] == '[')
+}
+
+// general is a path with [] in the place of each index.
+func general(path string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(path, "[") {
+		if _, after, ok := strings.Cut(part, "]"); ok {
+			b.WriteString("[]" + after)
+			continue
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// listed are the members of an operation that may make an error.
+func listed(o *operation.Operation) []string {
+	var list []string
+	for _, members := range [][]operation.Member{o.Decides, o.Single, o.Excludes, o.Links} {
+		for _, m := range members {
+			list = append(list, strings.Split(m.Path, operation.Or)...)
+			if m.When.Path != "" {
+				list = append(list, m.When.Path)
+			}
+		}
+	}
+	if o.ID != "" {
+		list = append(list, o.ID)
+	}
+	return list
+}
+
+func TestOneChangedMemberCostsNothingElse(t *testing.T) {
+	var total, succeeded, refused, foreign int
+	for _, c := range answers.Calls {
+		if c.Answer("1") == "" {
+			continue
+		}
+		t.Run(c.Operation+" "+c.Name, func(t *testing.T) {
+			o := operation.Of(c.Operation)
+			want, err := c.Do(t.Context(), newClient(t, answering{c.Answer("1")}), "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := answers.Differences(c.Root, want, want); len(again) > 0 {
+				t.Fatalf("a result differs from itself at %v", again)
+			}
+			for m := range answers.Mutations(c.Answer("1")) {
+				total++
+				var response klarna.Response
+				got, err := c.Do(t.Context(), newClient(t, answering{m.Text}), "1", klarna.WithResponse(&response))
+				deciding := slices.ContainsFunc(listed(o), func(member string) bool { return leads(general(m.Path), member) || leads(member, general(m.Path)) })
+				switch {
+				case errors.Is(err, klarna.ErrForeignAnswer):
+					foreign++
+					if m.Path != o.ID || m.Is != "a string" && m.Is != answers.BadByte {
+						t.Errorf("%s is %s: %v", m.Path, m.Is, err)
+					}
+				case err != nil:
+					refused++
+					named := strings.Contains(err.Error(), general(m.Path)) || strings.Contains(err.Error(), m.Path)
+					if !deciding || !named || klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
+						t.Errorf("%s is %s: %v", m.Path, m.Is, err)
+					}
+					if string(response.Body.Bytes()) != m.Text {
+						t.Errorf("%s is %s: the answer cannot be reached", m.Path, m.Is)
+					}
+				default:
+					succeeded++
+					if mustFail(o, c.Answer("1"), &m) {
+						t.Errorf("%s is %s and the call succeeded", m.Path, m.Is)
+					}
+					for _, at := range answers.Differences(c.Root, want, got) {
+						if !belongs(at, &m, want, got) {
+							t.Errorf("%s is %s: %q is another one", m.Path, m.Is, at)
+						}
+					}
+				}
+			}
+		})
+	}
+	t.Logf("%d answers with one changed member: %d calls succeeded, %d were refused by name, %d answers were another call's", total, succeeded, refused, foreign)
+	if total < 5000 || refused == 0 || foreign == 0 {
+		t.Error("too few")
+	}
+}
+
+// belongs reports whether a difference at a path comes from the change.
+func belongs(at string, m *answers.Mutation, want, got any) bool {
+	changed := m.Path
+	if leads(changed, at) {
+		return true
+	}
+	// A list fits if all of its elements do, and an object that is kept as raw JSON differs as a whole.
+	for list := changed; strings.HasSuffix(list, "]"); {
+		list = list[:strings.LastIndexByte(list, '[')]
+		if leads(list, at) {
+			return true
+		}
+	}
+	if isRaw(at) && leads(at, changed) {
+		return true
+	}
+	// Another result is another outcome.
+	_, is := got.(*authorization.Authorization)
+	return is && at == "" && (leads(changed, "payment_transaction_response.result") || leads(changed, "customer_token_response.result"))
+}
+
+// isRaw reports whether a member is kept as raw JSON, or has no name in this library.
+func isRaw(path string) bool {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	return slices.Contains([]string{
+		"newer", "supplementary_purchase_data", "customer_interaction_config", "klarna_customer", "shipping",
+		"payment_pricing", "supplementary_capture_data", "representment", "arbitration", "partner_evidence", "updated_fields", "previous_fields",
+	}, name)
+}
+
+// mustFail reports whether a change takes away a member that decides.
+func mustFail(o *operation.Operation, answer string, m *answers.Mutation) bool {
+	if m.Is == m.Was || m.Is == "a string" && m.Was == "a string" {
+		return false
+	}
+	for _, d := range o.Decides {
+		if d.Optional || strings.Contains(d.Path, operation.Or) || d.Path != general(m.Path) {
+			continue
+		}
+		if d.When.Path == "" || strings.Contains(answer, `"result":"`+d.When.Values[0]+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAnswersWithoutContentAreNoSuccess(t *testing.T) {
+	for _, c := range answers.Calls {
+		o := operation.Of(c.Operation)
+		for _, body := range []string{"", " ", "null", "{}", "[]", `[{"a":1}]`, `"x"`, "7", `{"data":{}}`, `{"error_code":"NOT_FOUND"}`, `{"error_id":"i"}`, `{"error_id":"i","error_message":"m"}`} {
+			_, err := c.Do(t.Context(), newClient(t, answering{body}), "1")
+			isError := strings.Contains(body, "error_")
+			if want := o.Content == operation.Some || isError; want != (err != nil) && (o.Content != operation.Any || want) {
+				t.Errorf("%s answered %q: %v", c.Operation, body, err)
+			}
+			if err != nil && klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
+				t.Errorf("%s answered %q: %v", c.Operation, body, err)
+			}
+		}
+	}
+}
+
+func TestResultsAndStatesAreReadInAnyCase(t *testing.T) {
+	for _, c := range answers.Calls {
+		answer := c.Answer("1")
+		lower := answer
+		for _, value := range []string{"APPROVED", "DECLINED", "STEP_UP_REQUIRED", "SUBMITTED", "COMPLETED", "CANCELED", "AUTHORIZED", "PRESELECT_KLARNA", "ENABLED"} {
+			lower = strings.ReplaceAll(lower, `"`+value+`"`, `"`+strings.ToLower(value)+`"`)
+		}
+		want, err := c.Do(t.Context(), newClient(t, answering{answer}), "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Do(t.Context(), newClient(t, answering{lower}), "1")
+		if err != nil || reflect.TypeOf(want) != reflect.TypeOf(got) {
+			t.Errorf("%s: %v", c.Operation, err)
+			continue
+		}
+		for _, at := range answers.Differences(c.Root, want, got) {
+			if at != "customer_token_response.result" { // kept as it came
+				t.Errorf("%s: %q is another one", c.Operation, at)
+			}
+		}
+	}
+}
+
+// A dotless ı is an I in capitals, and not in package operation's comparison.
+func TestAResultThatOnlyLooksKnownIsUnknown(t *testing.T) {
+	for _, result := range []string{"STEP_UP_REQU\u0131RED", "DECL\u0131NED", "APPROVED ", "PENDING"} {
+		for _, c := range answers.Calls {
+			if !strings.HasPrefix(c.Operation, "authorization.authorize") {
+				continue
+			}
+			got, err := c.Do(t.Context(), newClient(t, answering{`{"payment_transaction_response":{"result":"` + result + `"},"customer_token_response":{"result":"` + result + `"}}`}), "1")
+			a, ok := got.(*authorization.Authorization)
+			if err != nil || !ok {
+				t.Errorf("%s: %s: %v", c.Operation, result, err)
+				continue
+			}
+			if unknown, ok := a.Outcome.(authorization.UnknownResult); !ok || unknown.Result != result {
+				t.Errorf("%s: %s: %T", c.Operation, result, a.Outcome)
+			}
+		}
+	}
+}

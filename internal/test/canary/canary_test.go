@@ -1,0 +1,189 @@
+package canary
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the tables of docs/secrets.md")
+
+const document = "../../../docs/secrets.md"
+
+// found is where a canary shows: library and place.
+type found struct{ library, place string }
+
+// shown is what of a subject shows in a place.
+type shown struct{ secret, person bool }
+
+// result is a subject and what of it shows where.
+type result struct {
+	subject
+
+	at map[found]shown
+}
+
+var (
+	once    sync.Once
+	results []result
+)
+
+// look prints each subject with each library in each place, once for all tests.
+func look(t *testing.T) []result {
+	t.Helper()
+	once.Do(func() {
+		for _, s := range subjects(t) {
+			r := result{s, map[found]shown{}}
+			for _, l := range libraries {
+				for _, p := range s.places {
+					text := guarded(func() string { return l.prints(p.of, p.zero) })
+					r.at[found{l.name, p.name}] = shown{secret.in(text) != "" || s.derived.in(text) != "", person.in(text) != ""}
+				}
+			}
+			results = append(results, r)
+		}
+	})
+	if len(results) == 0 {
+		t.Fatal("no subject was printed")
+	}
+	return results
+}
+
+// Keys, tokens and what is configured with them show nothing, in any library and any place. A token
+// or a key within another value does not show either.
+func TestNoSecretShowsAnywhere(t *testing.T) {
+	looked := 0
+	for _, r := range look(t) {
+		if r.group == asItCame {
+			continue // it is encoded as it came, tokens included: the table has it
+		}
+		for at, shown := range r.at {
+			looked++
+			if shown.secret || shown.person && r.group == "" {
+				t.Errorf("%s, %s: %s shows", at.library, at.place, r.name)
+			}
+		}
+	}
+	t.Logf("%d texts", looked)
+}
+
+func TestEachLibraryShowsAPlainText(t *testing.T) {
+	type plain struct{ Text string }
+	for _, l := range libraries {
+		if text := l.prints(plain{secretText}, plain{}); secret.in(text) == "" {
+			t.Errorf("%s prints %s", l.name, text)
+		}
+	}
+}
+
+// The table lists what shows. A hole that is not on it fails the test, and so does a listed one that
+// is closed.
+func TestTheTableIsWhatShows(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := tablesOf(t, look(t))
+	begin, end := []byte("<!-- tables, by internal/test/canary -->\n"), []byte("<!-- end of tables -->")
+	before, rest, ok := bytes.Cut(text, begin)
+	listed, after, ok2 := bytes.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the tables", document)
+	}
+	if *update {
+		if err := os.WriteFile(document, slices.Concat(before, begin, []byte(tables), end, after), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(strings.Split(string(listed), "\n"), strings.Split(tables, "\n")); diff != "" {
+		t.Errorf("what shows is not what %s lists (-listed +shows):\n%s", document, diff)
+	}
+}
+
+// tablesOf makes a table for each group: a row for each library, a column for places that are alike.
+func tablesOf(t *testing.T, all []result) string {
+	t.Helper()
+	var b strings.Builder
+	for _, g := range []group{asItCame, ofCalls, personal} {
+		var members []result
+		for _, r := range all {
+			if r.group == g {
+				members = append(members, r)
+			}
+		}
+		writeTable(t, &b, g, members)
+	}
+	return b.String()
+}
+
+func writeTable(t *testing.T, b *strings.Builder, g group, members []result) {
+	t.Helper()
+	fmt.Fprintf(b, "\n### %s\n\n", g)
+	cells := map[found][]string{} // the letters of the members that show
+	there := map[string]int{}     // how many members a place has
+	var places []string
+	for i, s := range members {
+		letter := string(rune('a' + i))
+		fmt.Fprintf(b, "%s `%s`", letter, s.name)
+		b.WriteString(map[bool]string{true: ".\n\n", false: ", "}[i == len(members)-1])
+		for at, shown := range s.at {
+			if shown.secret || shown.person {
+				cells[at] = append(cells[at], letter)
+			}
+		}
+		for _, p := range s.places {
+			if there[p.name]++; there[p.name] == 1 {
+				places = append(places, p.name)
+			}
+		}
+	}
+	cell := func(library, place string) string {
+		letters := cells[found{library, place}]
+		switch slices.Sort(letters); len(letters) {
+		case 0:
+			return "safe"
+		case there[place]:
+			return "shows"
+		default:
+			return strings.Join(letters, " ")
+		}
+	}
+	var columns [][]string // of places that are alike
+	for _, place := range places {
+		i := slices.IndexFunc(columns, func(column []string) bool {
+			return !slices.ContainsFunc(libraries, func(l library) bool { return cell(l.name, column[0]) != cell(l.name, place) })
+		})
+		if i < 0 {
+			columns = append(columns, []string{place})
+			continue
+		}
+		columns[i] = append(columns[i], place)
+	}
+	b.WriteString("| library |")
+	for _, column := range columns {
+		b.WriteString(" " + strings.Join(column, ", ") + " |")
+	}
+	b.WriteString("\n|---" + strings.Repeat("|---", len(columns)) + "|\n")
+	shown, all := 0, 0
+	for _, l := range libraries {
+		fmt.Fprintf(b, "| %s |", l.name)
+		for _, column := range columns {
+			fmt.Fprintf(b, " %s |", cell(l.name, column[0]))
+		}
+		b.WriteString("\n")
+		for _, place := range places {
+			all += there[place]
+			shown += len(cells[found{l.name, place}])
+		}
+	}
+	t.Logf("%s: %d of %d cells show", g, shown, all)
+	b.WriteString("\n")
+}

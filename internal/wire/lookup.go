@@ -1,0 +1,143 @@
+package wire
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Lookup calls yield for each value at a path of members within value, a pointer to a struct whose
+// tags name its members. "[]" behind a name stands for each element of a list. A member that cannot
+// be reached, because an object on the way to it is missing, is yielded as the zero Value; so is one
+// that the type does not have.
+func Lookup(value any, path string, yield func(reflect.Value)) {
+	v := reflect.ValueOf(value)
+	if !v.IsValid() {
+		yield(reflect.Value{})
+		return
+	}
+	follow(v, steps(v.Type(), path), yield)
+}
+
+// TextAt returns the text at a path without lists within value, "" where there is none.
+func TextAt(value any, path string) string {
+	if v := At(value, path); v.IsValid() && v.Kind() == reflect.String {
+		return v.String()
+	}
+	return ""
+}
+
+// At returns the value at a path without lists within value, as Lookup does. It allocates nothing.
+func At(value any, path string) reflect.Value {
+	v := reflect.ValueOf(value)
+	if !v.IsValid() {
+		return v
+	}
+	list := steps(v.Type(), path)
+	if list == nil {
+		return reflect.Value{}
+	}
+	for _, step := range list {
+		for v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return reflect.Value{}
+			}
+			v = v.Elem()
+		}
+		v = v.Field(step.field)
+	}
+	return v
+}
+
+// IsThere reports whether a value that Lookup found is not zero.
+func IsThere(v reflect.Value) bool { return v.IsValid() && !v.IsZero() }
+
+// step is a field on the way to a member.
+type step struct {
+	field int
+	each  bool
+}
+
+// paths are the steps of the paths of a type, nil for a path that it does not have. A map is never
+// changed: another one replaces it.
+type paths struct {
+	steps atomic.Pointer[map[string][]step]
+}
+
+var known sync.Map // reflect.Type: *paths
+
+func steps(of reflect.Type, path string) []step {
+	entry, ok := known.Load(of)
+	if !ok {
+		entry, _ = known.LoadOrStore(of, new(paths))
+	}
+	p := entry.(*paths) //nolint:forcetypeassert // nothing else is stored
+	for {
+		old := p.steps.Load()
+		if old != nil {
+			if list, ok := (*old)[path]; ok {
+				return list
+			}
+		}
+		more := map[string][]step{path: findSteps(of, path)}
+		if old != nil {
+			maps.Copy(more, *old)
+		}
+		p.steps.CompareAndSwap(old, &more)
+	}
+}
+
+func findSteps(of reflect.Type, path string) []step {
+	var list []step
+	for name := range strings.SplitSeq(path, ".") {
+		name, each := strings.CutSuffix(name, "[]")
+		for of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct {
+			return nil
+		}
+		field := -1
+		for i := range of.NumField() {
+			if tag, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); tag == name && name != "" {
+				field = i
+			}
+		}
+		if field < 0 {
+			return nil
+		}
+		if of = of.Field(field).Type; each {
+			of = of.Elem()
+		}
+		list = append(list, step{field, each})
+	}
+	return list
+}
+
+func follow(v reflect.Value, path []step, yield func(reflect.Value)) {
+	if path == nil {
+		yield(reflect.Value{})
+		return
+	}
+	for len(path) > 0 {
+		for v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				yield(reflect.Value{})
+				return
+			}
+			v = v.Elem()
+		}
+		v = v.Field(path[0].field)
+		each := path[0].each
+		path = path[1:]
+		if each {
+			for i := range v.Len() {
+				follow(v.Index(i), path, yield)
+			}
+			return
+		}
+	}
+	yield(v)
+}

@@ -1,0 +1,42 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Path turns a JSON pointer (/line_items/2/name) into the form that Klarna's validation errors use
+// (line_items[2].name). Elements that are not plain names, which only a foreign body can bring, become "?".
+func Path(pointer string) string {
+	var b strings.Builder
+	for element := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		switch {
+		case element == "":
+		case isIndex(element):
+			b.WriteString("[" + element + "]")
+		default:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(plain(element))
+		}
+	}
+	return b.String()
+}
+
+func isIndex(element string) bool {
+	_, err := strconv.ParseUint(element, 10, 32)
+	return err == nil
+}
+
+func plain(element string) string {
+	if len(element) > 64 {
+		return "?"
+	}
+	for _, c := range []byte(element) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return "?"
+		}
+	}
+	return element
+}

@@ -1,0 +1,173 @@
+package klarna_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+const foreignCanary = "canary-of-another-customer"
+
+// foreignAnswer is an answer of a status with an echo that is not the request's.
+func foreignAnswer(status int) string {
+	body := `{"error_id":"` + foreignCanary + `","error_code":"` + strings.ToUpper(foreignCanary) + `","id":"` + foreignCanary + `"}`
+	if status == http.StatusNoContent {
+		body = ""
+	}
+	return "HTTP/1.1 " + strconv.Itoa(status) + " " + foreignCanary + "\r\nPartner-Correlation-Id: " + foreignCanary + "\r\nKlarna-Correlation-Id: " + foreignCanary +
+		"\r\nRetry-After: 7\r\nX-Ratelimit-Limit: 77\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+}
+
+// TestNothingOfAForeignAnswerIsKept: whatever its status, whole or cut.
+func TestNothingOfAForeignAnswerIsKept(t *testing.T) {
+	const endless = "HTTP/1.1 200 OK\r\nPartner-Correlation-Id: " + foreignCanary + "\r\nKlarna-Correlation-Id: " + foreignCanary + "\r\n"
+	answers := map[string]string{
+		"that is cut":       endless + "Content-Length: 100\r\n\r\n{\"id\":\"" + foreignCanary,
+		"that is too large": endless + "Content-Length: 2000\r\n\r\n" + strings.Repeat(foreignCanary, 100)[:2000],
+		"that is no JSON":   endless + "Content-Length: 26\r\n\r\n" + foreignCanary,
+	}
+	for _, status := range []int{200, 204, 302, 400, 401, 404, 409, 429, 500, 503} {
+		answers["of status "+strconv.Itoa(status)] = foreignAnswer(status)
+	}
+	for name, text := range answers {
+		t.Run(name, func(t *testing.T) {
+			connections := make(chan int, 16)
+			url := rawServer(t, func(n int, conn net.Conn) {
+				if _, err := readSent(bufio.NewReader(conn)); err != nil {
+					return
+				}
+				connections <- n
+				_, _ = io.WriteString(conn, text)
+				if !strings.Contains(name, "cut") {
+					hold(conn) // until the client closes it
+				}
+			})
+			var logged bytes.Buffer
+			logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			var response klarna.Response
+			var got session
+			client := newClient(t, url, klarna.WithLogger(logger), klarna.WithMaxResponseBytes(1000))
+			start := time.Now()
+			raw, failed := client.Do(t.Context(), authorize(), &got, klarna.WithResponse(&response))
+			within(t, soon, start) // nobody waits for the Retry-After of another
+			err, ok := errors.AsType[*klarna.Error](failed)
+			if !ok || !errors.Is(failed, klarna.ErrForeignAnswer) || err.Outcome != klarna.OutcomeUnknown {
+				t.Fatalf("%v", failed)
+			}
+			if len(err.Attempts) != 4 || len(connections) != 4 {
+				t.Errorf("%d attempts on %d connections, want 4 on 4", len(err.Attempts), len(connections))
+			}
+			asJSON, _ := json.Marshal([]any{err, err.Attempts, response.Attempts})
+			shown := fmt.Sprintf("%v %+v %#v %v %q %v %v %v %v %s %s", err, err.ValidationErrors, got, response, response.Body.Bytes(), response.Header, err.Message, err.Code, err.ID, asJSON, raw.Bytes()) +
+				err.CorrelationID + response.CorrelationID + logged.String()
+			if strings.Contains(strings.ToLower(shown), foreignCanary) {
+				t.Errorf("the foreign answer shows in %s", shown)
+			}
+			if response.StatusCode != 0 || err.StatusCode != 0 || err.RateLimit.Limit != -1 {
+				t.Errorf("status %d, quota %d", err.StatusCode, err.RateLimit.Limit)
+			}
+		})
+	}
+}
+
+// TestWhoseAnswerItIs: the rules of evidence, one by one.
+func TestWhoseAnswerItIs(t *testing.T) {
+	path := klarna.Call{Operation: "authorization.payment_request.read", IDs: []string{"p-1"}}
+	void := klarna.Call{Operation: "authorization.transaction.void", IDs: []string{"t-1"}, Reference: "t-1"}
+	for name, test := range map[string]struct {
+		call    klarna.Call
+		options []klarna.CallOption
+		echo    []string
+		body    string
+		foreign bool
+	}{
+		"no evidence":                                         {call: path, body: `{}`},
+		"the echo confirms":                                   {call: path, echo: []string{"mine"}, body: `{}`},
+		"the echo contradicts":                                {call: path, echo: []string{"other"}, body: `{}`, foreign: true},
+		"an empty echo says nothing":                          {call: path, echo: []string{""}, body: `{}`},
+		"one of two echoes confirms":                          {call: path, echo: []string{"other", "mine"}, body: `{}`},
+		"one of two folded echoes confirms":                   {call: path, echo: []string{"other, mine"}, body: `{}`},
+		"the id of the path":                                  {call: path, body: `{"payment_request_id":"p-1"}`},
+		"another id":                                          {call: path, body: `{"payment_request_id":"p-2"}`, foreign: true},
+		"another id, though the echo confirms":                {call: path, echo: []string{"mine"}, body: `{"payment_request_id":"p-2"}`, foreign: true},
+		"the id does not confirm a call that is not repeated": {call: path, echo: []string{"other"}, body: `{"payment_request_id":"p-1"}`, foreign: true},
+		"the id confirms a repeat with a derived key":         {call: void, echo: []string{"other"}, body: `{"payment_transaction_id":"t-1"}`},
+		"another id of a repeat":                              {call: void, echo: []string{"other"}, body: `{"payment_transaction_id":"t-2"}`, foreign: true},
+		"a repeat without evidence for it":                    {call: void, echo: []string{"other"}, body: `{}`, foreign: true},
+		"the id confirms a repeat with the caller's key": {
+			call: klarna.Call{Operation: "authorization.transaction.extend", IDs: []string{"t-1"}}, options: []klarna.CallOption{klarna.WithIdempotencyKey("key")},
+			echo: []string{"other"}, body: `{"payment_transaction_id":"t-1"}`,
+		},
+		"the id does not confirm a call with a key of its own": {
+			call: klarna.Call{Operation: "authorization.transaction.extend", IDs: []string{"t-1"}}, echo: []string{"other"}, body: `{"payment_transaction_id":"t-1"}`, foreign: true,
+		},
+		"a deletion of another": {call: klarna.Call{Operation: "subscription.webhook.delete", IDs: []string{"w-1"}}, body: `{"webhook_id":"w-2"}`, foreign: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				response := respond(r, 200, test.body)
+				response.Header["Partner-Correlation-Id"] = test.echo
+				return response, nil
+			}, klarna.WithRetries(once))
+			_, err := client.Do(t.Context(), test.call, nil, append(test.options, klarna.WithCorrelationID("mine"))...)
+			if errors.Is(err, klarna.ErrForeignAnswer) != test.foreign || !test.foreign && err != nil {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestAnAnswerBeforeTheRequestWasReadIsWeighed: a server that has an answer left over does not wait.
+func TestAnAnswerBeforeTheRequestWasReadIsWeighed(t *testing.T) {
+	url := rawServer(t, func(n int, conn net.Conn) {
+		if n == 1 {
+			_, _ = io.WriteString(conn, foreignAnswer(200))
+			hold(conn)
+			return
+		}
+		if s, err := readSent(bufio.NewReader(conn)); err == nil && len(s.Body) > 900_000 {
+			_, _ = io.WriteString(conn, answer("200", "{}"))
+		}
+	})
+	call := authorize()
+	call.Body = strings.Repeat("x", 1<<20-100)
+	var response klarna.Response
+	succeed(t, newClient(t, url), call, nil, klarna.WithResponse(&response))
+	if len(response.Attempts) < 2 || !response.Attempts[0].Sent {
+		t.Errorf("%v", response.Attempts)
+	}
+}
+
+func TestCorrelationIDsOfTheLibraryDoNotRepeat(t *testing.T) {
+	seen := make(map[string]int)
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		id := r.Header.Get("Partner-Correlation-Id")
+		if seen[id]++; seen[id] == 1 {
+			return respond(r, 503, "{}"), nil
+		}
+		return respond(r, 200, "{}"), nil
+	}, klarna.WithRetries(klarna.RetryPolicy{MinWait: time.Nanosecond, MaxWait: time.Millisecond, Budget: 1000}))
+	for range 200 {
+		succeed(t, client, authorize(), nil)
+	}
+	if len(seen) != 200 {
+		t.Errorf("200 calls had %d ids", len(seen))
+	}
+	for id, n := range seen {
+		if n != 2 || len(id) != 32 {
+			t.Fatalf("%q was sent %d times, want 2: attempts share it", id, n)
+		}
+	}
+}
