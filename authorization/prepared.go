@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -69,7 +70,7 @@ func (c *Client) prepare(name string, request *Request, reference string, token 
 
 func (c *Client) sendPrepared(ctx context.Context, name string, p Prepared, options []klarna.CallOption) (*Authorization, error) {
 	if p.IdempotencyKey != "" {
-		options = append(options[:len(options):len(options)], klarna.WithIdempotencyKey(p.IdempotencyKey))
+		options = append(slices.Clip(options), klarna.WithIdempotencyKey(p.IdempotencyKey))
 	}
 	// The references in the body are evidence of whose answer comes.
 	var request Request

@@ -50,8 +50,7 @@ func actualMethods[T any]() []string {
 	pointer := reflect.TypeFor[*T]()
 	short := strings.NewReplacer("redact.", "", "uint8", "byte", "int32", "rune")
 	var methods []string
-	for i := range pointer.NumMethod() {
-		m := pointer.Method(i)
+	for m := range pointer.Methods() {
 		list := func(n int, of func(int) reflect.Type, from int) string {
 			var types []string
 			for i := from; i < n; i++ {

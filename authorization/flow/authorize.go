@@ -338,8 +338,8 @@ func (p *purchase) refusedAtOnce() bool {
 // correct begins a refused purchase again, with another request. Its transitions go on being
 // counted.
 func (c *Coordinator) correct(ctx context.Context, refused, p *purchase) (*purchase, error) {
-	p.Record.Version, p.stored = refused.Version, refused.stored
-	p.Moves, p.Unreported, p.content.Unknown = refused.Moves+1, refused.Unreported, refused.content.Unknown
+	p.Version, p.stored = refused.Version, refused.stored
+	p.Moves, p.Unreported, p.Unknown = refused.Moves+1, refused.Unreported, refused.Unknown
 	if c.report != nil {
 		p.Unreported = append(slices.Clip(p.Unreported), move{Number: p.Moves, From: refused.State, To: StateBegun, At: p.UpdatedAt})
 	}

@@ -23,9 +23,9 @@ var mayDiffer = []string{
 	"step_up_config.customer_interaction_config.interaction_expiry",
 }
 
-// comparable is what a repeat of a request must have in common with it, whatever release encoded
+// unvarying is what a repeat of a request must have in common with it, whatever release encoded
 // it.
-func comparable(body string) (map[string]any, error) {
+func unvarying(body string) (map[string]any, error) {
 	var members map[string]any
 	if err := wire.DecodeAny([]byte(body), &members); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func comparable(body string) (map[string]any, error) {
 // digest tells a request from others. It is keyed with a seal secret: a plain hash would let
 // whoever reads the store try out names and addresses.
 func (s *seals) digest(root klarna.Secret, p *purchase, body string) (string, error) {
-	members, err := comparable(body)
+	members, err := unvarying(body)
 	if err != nil {
 		return "", err
 	}
@@ -78,11 +78,11 @@ func (s *seals) sameRequest(p *purchase, body string) (bool, error) {
 
 // differingMember names a member in which two requests differ, "" for none.
 func differingMember(a, b string) string {
-	first, err := comparable(a)
+	first, err := unvarying(a)
 	if err != nil {
 		return ""
 	}
-	second, err := comparable(b)
+	second, err := unvarying(b)
 	if err != nil {
 		return ""
 	}

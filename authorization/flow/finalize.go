@@ -45,7 +45,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
-	call, err := c.finalCall(ctx, p, api, approval)
+	call, err := c.finalCall(p, api, approval)
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
@@ -64,7 +64,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 }
 
 // finalCall is the final call as it was recorded.
-func (c *Coordinator) finalCall(ctx context.Context, p *purchase, api *authorization.Client, approval authorization.Approval) (*authorization.Prepared, error) {
+func (c *Coordinator) finalCall(p *purchase, api *authorization.Client, approval authorization.Approval) (*authorization.Prepared, error) {
 	content, err := c.open(p)
 	if err != nil {
 		return nil, err

@@ -122,9 +122,9 @@ func (c *Coordinator) environmentSetting(now string) (string, error) {
 func (s *seals) fingerprints() []string {
 	var list []string
 	for _, root := range s.roots {
-		print, err := hkdf.Expand(sha256.New, []byte(root.Reveal()), "klarna-go flow seal secret fingerprint 1", 8)
+		fingerprint, err := hkdf.Expand(sha256.New, []byte(root.Reveal()), "klarna-go flow seal secret fingerprint 1", 8)
 		if err == nil {
-			list = append(list, hex.EncodeToString(print))
+			list = append(list, hex.EncodeToString(fingerprint))
 		}
 	}
 	return list

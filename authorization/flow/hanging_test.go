@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -342,7 +343,7 @@ func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
 			response, err := pass(request)
 			if err == nil {
 				response.Header.Set("X-Ratelimit-Limit", "20")
-				response.Header.Set("X-Ratelimit-Remaining", fmt.Sprint(left))
+				response.Header.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
 				response.Header.Set("X-Ratelimit-Reset", "1")
 			}
 			return response, err

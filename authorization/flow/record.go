@@ -126,7 +126,7 @@ func (p *purchase) become(fresh *purchase) {
 
 // encoded returns the record to store.
 func (p *purchase) encoded() (Record, error) {
-	data, err := wire.Encode(p.content.encode)
+	data, err := wire.Encode(p.encode)
 	if err != nil {
 		return Record{}, fmt.Errorf("flow: the record cannot be written: %w", err)
 	}

@@ -57,7 +57,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	if err != nil || approval.Amount != *p.Approved {
 		return err
 	}
-	call, err := c.finalCall(ctx, p, api, approval)
+	call, err := c.finalCall(p, api, approval)
 	if err != nil {
 		return err
 	}
@@ -78,10 +78,11 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 // reports whether the purchase is settled by that.
 func (c *Coordinator) transactionOf(ctx context.Context, p *purchase, read *authorization.PaymentRequest) (done bool, err error) {
 	var id string
-	if raw, ok := read.Unknown["payment_transaction_id"]; !ok || wire.DecodeAny(raw.Bytes(), &id) != nil || id == "" {
-		return false, nil
+	named, ok := read.Unknown["payment_transaction_id"]
+	if ok && wire.DecodeAny(named.Bytes(), &id) == nil && id != "" {
+		return c.confirm(ctx, p, id)
 	}
-	return c.confirm(ctx, p, id)
+	return false, nil
 }
 
 // confirm reads a transaction that is said to be the purchase's, and records it if it is. What was

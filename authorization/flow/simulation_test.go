@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -265,7 +266,7 @@ func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured t
 	n := 0
 	fresh := func(age time.Duration) {
 		n++
-		b := &buyer{id: fmt.Sprint(n), account: fmt.Sprint(n % 100), begun: w.now.Add(-age), noWebhook: true}
+		b := &buyer{id: strconv.Itoa(n), account: strconv.Itoa(n % 100), begun: w.now.Add(-age), noWebhook: true}
 		b.expires = b.begun.Add(48 * time.Hour)
 		if at := start.Add(warmUp + w.upTo(measured)); n%101 == 0 && at.After(b.begun) && at.Before(b.expires.Add(-time.Hour)) {
 			b.approves = at
@@ -402,7 +403,7 @@ func (w *world) customer(n int) {
 	if w.down(w.now) {
 		return // nothing can be begun
 	}
-	b := &buyer{id: fmt.Sprint(n), account: fmt.Sprint("account-", w.random.IntN(100)), begun: w.now, expires: w.now.Add(3 * time.Hour)}
+	b := &buyer{id: strconv.Itoa(n), account: fmt.Sprint("account-", w.random.IntN(100)), begun: w.now, expires: w.now.Add(3 * time.Hour)}
 	kind := w.random.IntN(100)
 	if kind < 85 {
 		b.arrives = w.now.Add(2*time.Second + w.upTo(18*time.Second))

@@ -240,13 +240,13 @@ const pendingBody = `{"payment_transaction_response":{"result":"PENDING"}}`
 // onTheWay answers a call before it reaches the double.
 func (n network) onTheWay(op string, h harm, r *http.Request) (response *http.Response, answered bool) {
 	key := r.Header.Get("Klarna-Idempotency-Key")
-	switch {
-	case h == storm:
+	switch h {
+	case storm:
 		n.life.shop.beginStorm(key)
-	case h == refuse:
+	case refuse:
 		refusals := []int{http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}
 		return replied(r, refusals[len(r.URL.Path)%len(refusals)], `{"error_code":"VALIDATION_ERROR"}`), true
-	case h == undecided:
+	case undecided:
 		return replied(r, http.StatusOK, pendingBody), true
 	}
 	if atTheDouble(op) == "authorization.authorize" && n.life.shop.storms(key) {

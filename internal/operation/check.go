@@ -84,8 +84,7 @@ func membersProblems(problems []string, members []Member, answer any, misfits []
 func (m *Member) problem(answer any, misfits []wire.Misfit) string {
 	var first string
 	var unfit []string
-	for path, rest := "", m.Path; rest != ""; {
-		path, rest, _ = strings.Cut(rest, Or)
+	for path := range strings.SplitSeq(m.Path, Or) {
 		problem, isMisfit := pathProblem(path, m.Optional, answer, misfits)
 		switch {
 		case problem == "":
@@ -147,8 +146,7 @@ func misfitProblem(m *wire.Misfit) string {
 // replacedProblems appends the members at a path whose text was not UTF-8: what is left of an id or a
 // token is another one.
 func replacedProblems(problems []string, path string, answer any) []string {
-	for path, rest := "", path; rest != ""; {
-		path, rest, _ = strings.Cut(rest, Or)
+	for path := range strings.SplitSeq(path, Or) {
 		broken := false
 		if strings.Contains(path, "[]") {
 			wire.Lookup(answer, path, func(v reflect.Value) { broken = broken || isBroken(v) })
@@ -162,17 +160,16 @@ func replacedProblems(problems []string, path string, answer any) []string {
 	return problems
 }
 
-var secretType = reflect.TypeFor[redact.Secret]()
-
 func isBroken(v reflect.Value) bool {
 	text := ""
 	switch {
 	case !v.IsValid():
 	case v.Kind() == reflect.String:
 		text = v.String()
-	case v.Type() == secretType:
-		secret, _ := v.Interface().(redact.Secret)
-		text = secret.Reveal()
+	default:
+		if secret, ok := reflect.TypeAssert[redact.Secret](v); ok {
+			text = secret.Reveal()
+		}
 	}
 	return strings.ContainsRune(text, utf8.RuneError)
 }

@@ -35,7 +35,7 @@ func TestTheDocumentedTablesAreTheData(t *testing.T) {
 		want = before + begin + "\n" + table + "\n" + end + after
 	}
 	if *update {
-		if err := os.WriteFile(name, []byte(want), 0o644); err != nil { //nolint:gosec // documentation is for everybody
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -179,11 +179,10 @@ func (r *Reader) Once(number int) bool {
 // Elements reads an array: it calls element at each of its values, which reads it. The array fits if
 // all of them do. Null is an array without elements.
 func (r *Reader) Elements(element func() (fits bool)) bool {
-	from := int(r.decoder.InputOffset())
 	if !r.begin('[') {
 		return r.null()
 	}
-	from = int(r.decoder.InputOffset()) - 1
+	from := int(r.decoder.InputOffset()) - 1
 	fits := true
 	for r.err == nil && r.decoder.PeekKind() != ']' {
 		switch {

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -358,7 +359,7 @@ func TestWhatWasReadOutlivesTheReader(t *testing.T) {
 	var readers sync.WaitGroup
 	for i := range 8 {
 		readers.Go(func() {
-			want := strings.Repeat(fmt.Sprint(i), 90)
+			want := strings.Repeat(strconv.Itoa(i), 90)
 			var kept []order
 			for range 200 {
 				var o order

@@ -302,7 +302,7 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("%d tags, want %d", len(got.Tags), len(list))
 		}
 		named := map[string]bool{}
-		for _, name := range strings.Fields("name state token live count price rate at echo tags lines inner rows") {
+		for name := range strings.FieldsSeq("name state token live count price rate at echo tags lines inner rows") {
 			named[name] = true
 		}
 		for name := range members {

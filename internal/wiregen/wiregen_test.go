@@ -218,10 +218,11 @@ func TestStringByHandIsPrintedAndLogged(t *testing.T) {
 }
 
 func TestWrongStructsAreErrors(t *testing.T) {
-	many := ""
+	var fields strings.Builder
 	for i := range 65 {
-		many += fmt.Sprintf("F%d string `json:\"f%d\"`; ", i, i)
+		fmt.Fprintf(&fields, "F%d string `json:\"f%d\"`; ", i, i)
 	}
+	many := fields.String()
 	for name, test := range map[string]struct{ field, want string }{
 		"a pointer without omitzero":       {"A *int64 `json:\"a\"`", "Order: A: a pointer needs omitzero"},
 		"too many members":                 {many, "Order: it has 65 members, more than 64"},

@@ -296,8 +296,8 @@ func (s *source) zeroChecked(name string) bool {
 		if !ok || !isWire(object) {
 			continue
 		}
-		for i := range object.NumFields() {
-			if of, ok := object.Field(i).Type().(*types.Named); ok && of.Obj().Pkg() == s.pkg && of.Obj().Name() == name {
+		for f := range object.Fields() {
+			if of, ok := f.Type().(*types.Named); ok && of.Obj().Pkg() == s.pkg && of.Obj().Name() == name {
 				return true
 			}
 		}

@@ -404,12 +404,20 @@ var checks = []check{
 			if step.want == nil {
 				want = step.to
 			}
-			if after, err := guarded.Setting(ctx, "name"); err != nil || after != want {
-				return fmt.Errorf("the setting is %q (%v), want %q", after, err, want)
+			after, err := guarded.Setting(ctx, "name")
+			if err != nil {
+				return fmt.Errorf("Setting: %w", err)
+			}
+			if after != want {
+				return fmt.Errorf("the setting is %q, want %q", after, want)
 			}
 		}
-		if other, err := guarded.Setting(ctx, "another"); err != nil || other != "" {
-			return fmt.Errorf("a setting that was never set is %q (%v)", other, err)
+		other, err := guarded.Setting(ctx, "another")
+		if err != nil {
+			return fmt.Errorf("Setting: %w", err)
+		}
+		if other != "" {
+			return fmt.Errorf("a setting that was never set is %q", other)
 		}
 		return nil
 	}},

@@ -41,7 +41,7 @@ func TestRecoveryOfMany(t *testing.T) {
 	t.Logf("%d purchases were begun in %v", due, time.Since(begin).Round(time.Millisecond))
 	insertEnded(t, d.dialect, db, rows-2*due)
 	insertDue(t, d.dialect, db, due, "account-7", "later", time.Now().Add(24*time.Hour))
-	execute(t, db, `UPDATE klarna_purchases SET due_ms = `+fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli())+` WHERE id LIKE 'many-%'`)
+	execute(t, db, `UPDATE klarna_purchases SET due_ms = `+strconv.FormatInt(time.Now().Add(-time.Minute).UnixMilli(), 10)+` WHERE id LIKE 'many-%'`)
 	for _, statement := range []string{`VACUUM ANALYZE klarna_purchases`, `SELECT pg_stat_reset()`} {
 		execute(t, db, statement)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -348,9 +349,7 @@ func swapHTTP2(t *testing.T, secure bool) {
 		versions.Store(r.Proto, true)
 		_, _ = io.Copy(io.Discard, r.Body)
 		a := swap.answer(r.Context(), r.Header.Get("Partner-Correlation-Id"))
-		for name, values := range a.header(true) {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), a.header(true))
 		_, _ = io.WriteString(w, a.body)
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)

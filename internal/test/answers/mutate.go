@@ -65,7 +65,7 @@ func parse(text string) *value {
 		v.text = text
 		return v
 	}
-	v.kind = byte(delim)
+	v.kind = delim.String()[0]
 	for d.More() {
 		if v.kind == '{' {
 			name, err := d.Token()

@@ -98,7 +98,7 @@ func TestTheTableIsWhatShows(t *testing.T) {
 		t.Fatalf("%s has no place for the tables", document)
 	}
 	if *update {
-		if err := os.WriteFile(document, slices.Concat(before, begin, []byte(tables), end, after), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(document, slices.Concat(before, begin, []byte(tables), end, after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

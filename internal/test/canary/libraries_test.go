@@ -81,7 +81,7 @@ var libraries = []library{
 		var r recorder
 		assert.Equal(&r, zero, value)
 		assert.EqualValues(&r, value, zero)
-		assert.NotEqual(&r, value, value)
+		assert.NotEqual(&r, value, value) //nolint:testifylint // to see what its failure prints
 		assert.Nil(&r, value)
 		assert.Empty(&r, value)
 		assert.Zero(&r, value)

@@ -109,7 +109,7 @@ func subjects(t *testing.T) []subject {
 	respond(400, `{"error_code":"VALIDATION_ERROR","error_message":"PERSON","doc_url":"PERSON","validation_errors":[{"parameter":"a","reason":"PERSON"}]}`)
 	var response klarna.Response
 	_, err = client.Do(t.Context(), call, nil, klarna.WithResponse(&response), klarna.WithCustomerToken(token))
-	failure, ok := err.(*klarna.Error) //nolint:errorlint // it is the library's own
+	failure, ok := err.(*klarna.Error)
 	if !ok || failure.StatusCode != 400 || response.Body.IsZero() {
 		t.Fatalf("%v", err)
 	}
