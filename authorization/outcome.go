@@ -156,9 +156,13 @@ func (a Authorization) Format(s fmt.State, _ rune) { redact.Format(s, a.String()
 // LogValue returns what Format writes.
 func (a Authorization) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-// String returns the kind of the outcome.
+// String returns the kind of the outcome, and a result that is not known.
 func (a Authorization) String() string {
-	return fmt.Sprintf("authorization.Authorization{%T}", a.Outcome)
+	kind := fmt.Sprintf("%T", a.Outcome)
+	if u, ok := a.Outcome.(UnknownResult); ok {
+		return redact.Describe("authorization.Authorization", kind, redact.Show(u.Result))
+	}
+	return redact.Describe("authorization.Authorization", kind)
 }
 
 // Format writes the payment transaction's id and state, whatever the verb.

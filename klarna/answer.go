@@ -3,9 +3,13 @@ package klarna
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/wire"
@@ -18,8 +22,10 @@ import (
 // customer's data.
 //
 // An answer is another call's if its id is not the id in the path. It is, too, if the echoed
-// Partner-Correlation-Id or a reference contradicts what was sent and none of them confirms it.
-var ErrForeignAnswer = errors.New("klarna: the answer belongs to another call")
+// Partner-Correlation-Id or a reference contradicts what was sent and none of them confirms it. The
+// echo of an earlier call with the same idempotency key confirms it: Klarna may answer a repeat with
+// the first answer.
+var ErrForeignAnswer = errors.New("the answer belongs to another call")
 
 // unfitError is the error of an answer that came with a status of success and does not say what
 // decides the call.
@@ -46,11 +52,44 @@ func (e *evidence) foreign() bool { return e.contradicted && !e.confirmed }
 // echoed is what the echo of the Partner-Correlation-Id says.
 func (a *activeCall) echoed(header http.Header) (found evidence) {
 	for _, echo := range header[headerPartnerCorrelationID] {
+		if a.isOwnEcho(strings.TrimSpace(echo)) { // whole, because an id of the caller's may have commas
+			found.confirmed = true
+			continue
+		}
 		for part := range strings.SplitSeq(echo, ",") { // as a proxy folds a header that is there twice
-			found.compare(a.correlationID, strings.TrimSpace(part))
+			if part = strings.TrimSpace(part); a.isOwnEcho(part) {
+				found.confirmed = true
+			} else if part != "" {
+				found.contradicted = true
+			}
 		}
 	}
 	return found
+}
+
+// isOwnEcho reports whether an echo is that of this call, or of an earlier one with its idempotency
+// key.
+func (a *activeCall) isOwnEcho(echo string) bool {
+	if strings.EqualFold(echo, a.correlationID) {
+		return true
+	}
+	return a.settings.correlationID == "" && a.idempotencyKey != "" && len(echo) == len(a.correlationID) &&
+		strings.EqualFold(echo[keyPart:], a.correlationID[keyPart:])
+}
+
+// keyPart is where the part of a correlation id begins that all calls with one idempotency key share.
+const keyPart = 16
+
+// newCorrelationID returns an id that never repeats, 32 hexadecimal digits. Its second half is
+// derived from the idempotency key, if there is one, and random otherwise.
+func newCorrelationID(idempotencyKey string) string {
+	id := uuid.New()
+	if idempotencyKey != "" {
+		sum := sha256.Sum256([]byte("klarna-go correlation id 1 " + idempotencyKey))
+		copy(id[keyPart/2:], sum[:])
+		id[keyPart/2] = id[keyPart/2]&0x3f | 0x80 // the variant: it stays a UUID
+	}
+	return hex.EncodeToString(id[:])
 }
 
 // judge reads the answer of an attempt. The error is ErrForeignAnswer or nil; whether an answer of

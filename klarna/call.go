@@ -3,7 +3,6 @@ package klarna
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
@@ -207,16 +205,15 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than the 1 MB that Klarna takes"}}})
 		}
 	}
-	a.correlationID = s.correlationID
-	if a.correlationID == "" {
-		id := uuid.New()
-		a.correlationID = hex.EncodeToString(id[:])
-	}
 	if needsIdempotencyKey(a.call.Method) {
 		a.idempotencyKey = s.idempotencyKey
 		if a.idempotencyKey == "" {
 			a.idempotencyKey = deriveIdempotencyKey(&a.call, a.client.account, s.sessionToken, s.customerToken, a.sentBody)
 		}
+	}
+	a.correlationID = s.correlationID
+	if a.correlationID == "" {
+		a.correlationID = newCorrelationID(a.idempotencyKey)
 	}
 	return nil
 }

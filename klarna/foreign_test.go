@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -171,3 +172,64 @@ func TestCorrelationIDsOfTheLibraryDoNotRepeat(t *testing.T) {
 		}
 	}
 }
+
+// A repeat may be answered with the first answer as it was, its echo included. A DECLINED and a
+// refusal repeat no reference, so the echo alone says whose they are.
+func TestTheFirstCallsEchoConfirmsARepeat(t *testing.T) {
+	for _, tc := range []struct {
+		name, reference string
+		status          int
+		foreign         bool
+	}{
+		{"a success of the same key", "order-1", 200, false},
+		{"a refusal of the same key", "order-1", 400, false},
+		{"a success of another key", "order-2", 200, true},
+		{"a refusal of another key", "order-2", 400, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var first, last string
+			client := newClient(t, "https://klarna.example", over(func(r *http.Request) (*http.Response, error) {
+				last = r.Header.Get("Partner-Correlation-Id")
+				if first == "" {
+					first = last
+				}
+				answer := httptest.NewRecorder()
+				answer.Header().Set("Partner-Correlation-Id", first)
+				answer.WriteHeader(tc.status)
+				_, _ = answer.WriteString(`{"error_code":"VALIDATION_ERROR","payment_transaction_response":{"result":"DECLINED"}}`)
+				return answer.Result(), nil
+			}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
+			call := func(reference string) error {
+				_, err := client.Do(t.Context(), klarna.Call{
+					Operation: "custom", Method: http.MethodPost, Route: "custom", Body: map[string]string{"a": "b"}, Reference: reference,
+				}, new(map[string]any))
+				return err
+			}
+			_ = call("order-1")
+			err := call(tc.reference)
+			if errors.Is(err, klarna.ErrForeignAnswer) != tc.foreign {
+				t.Errorf("%v, want foreign %t", err, tc.foreign)
+			}
+			if first == last {
+				t.Error("two calls have one correlation id")
+			}
+		})
+	}
+}
+
+func TestACorrelationIDMayHaveCommas(t *testing.T) {
+	client := newClient(t, "https://klarna.example", over(func(r *http.Request) (*http.Response, error) {
+		answer := httptest.NewRecorder()
+		answer.Header().Set("Partner-Correlation-Id", r.Header.Get("Partner-Correlation-Id"))
+		_, _ = answer.WriteString(`{}`)
+		return answer.Result(), nil
+	}))
+	_, err := client.Do(t.Context(), klarna.Call{Operation: "custom", Method: http.MethodGet, Route: "custom"}, nil,
+		klarna.WithCorrelationID("order 1, try 2"))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// over sends the calls through a function.
+func over(f roundTrip) klarna.Option { return klarna.WithHTTPClient(&http.Client{Transport: f}) }

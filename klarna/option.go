@@ -79,7 +79,7 @@ func WithHTTPClient(client *http.Client) Option {
 }
 
 // Middleware wraps the transport of every attempt, for instrumentation or tests. The first one given is the
-// outermost. It sees the request with its credentials, and the answer with its body already bounded by no one.
+// outermost. It sees the request with its credentials, and the answer before its body is limited in size: do not read it without a limit.
 type Middleware func(http.RoundTripper) http.RoundTripper
 
 // WithMiddleware adds middleware outside the header guard, so that headers it adds do not reach Klarna.

@@ -33,7 +33,8 @@ func (o Outcome) String() string {
 	}
 }
 
-// OutcomeOf returns the outcome of the [*Error] in err's chain, and OutcomeUnknown for any other error.
+// OutcomeOf returns the outcome of the [*Error] in err's chain, and OutcomeUnknown for any other
+// error. It is for an error: check first that err is not nil, for nil is OutcomeUnknown, too.
 func OutcomeOf(err error) Outcome {
 	if e, ok := errors.AsType[*Error](err); ok && e != nil {
 		return e.Outcome

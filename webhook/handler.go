@@ -13,7 +13,8 @@ import (
 // Receiver does what an event causes. An error makes Klarna deliver the event again later.
 type Receiver func(ctx context.Context, event *Event) error
 
-// Handler answers Klarna's deliveries. Klarna takes 200 for received and anything else for a reason to deliver again:
+// Handler answers Klarna's deliveries. Klarna takes 200, 201, 202 and 204 for received, and anything
+// else for a reason to deliver again:
 //
 //	200  the Receiver returned nil
 //	400  not Klarna's, or no event; the sender is not told which
