@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
@@ -61,7 +62,7 @@ func (a *Approval) problems(first *Request) []klarna.ValidationError {
 	if a.SessionToken.IsZero() {
 		found.add("Klarna-Network-Session-Token", "is required by the final authorize call")
 	}
-	if a.Currency != "" && a.Currency != first.Currency {
+	if a.Currency != "" && !strings.EqualFold(a.Currency, first.Currency) {
 		found.add("currency", "is not the one that the customer approved")
 	}
 	return found

@@ -115,19 +115,25 @@ func parametersOf(err error) string {
 // paid records the transaction. One of another amount than was asked for is neither a payment of the purchase nor none.
 func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorization.Approved, amount int64) error {
 	t := outcome.PaymentTransaction
-	to, reason := StateAuthorized, ""
-	if t.Amount != 0 && t.Amount != amount || t.Currency != "" && t.Currency != p.Currency {
-		to, reason = StateUnknown, reasonOtherAmount
-		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
-			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
+	if _, odd := t.Unknown["amount"]; odd {
+		c.logger.WarnContext(ctx, "klarna flow: the amount of a transaction cannot be read",
+			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID)
 	}
-	err := c.end(ctx, p, to, reason, func() {
+	also := func() {
 		p.Transaction = t.PaymentTransactionID
 		p.Approved = &amount
 		if p.PaymentRequestID == "" {
 			p.PaymentRequestID = t.PaymentTransactionID // which no two records share, either
 		}
-	})
+	}
+	var err error
+	if t.Amount != 0 && t.Amount != amount || t.Currency != "" && !strings.EqualFold(t.Currency, p.Currency) {
+		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
+			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
+		err = c.otherAmount(ctx, p, t.PaymentTransactionID, also)
+	} else {
+		err = c.end(ctx, p, StateAuthorized, "", also)
+	}
 	if errors.Is(err, ErrExists) {
 		return c.othersPayment(ctx, p)
 	}
@@ -136,6 +142,22 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 			"purchase", p.ID, "payment_transaction_id", p.Transaction, "second", t.PaymentTransactionID)
 	}
 	return err
+}
+
+// otherAmount records a transaction that is not over the amount of the purchase. It is recorded upon
+// an outcome that is unknown for another reason, too. The transaction of an authorized purchase stays.
+func (c *Coordinator) otherAmount(ctx context.Context, p *purchase, transactionID string, also func()) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	found := p.turn()
+	return c.change(ctx, p, func() bool {
+		if p.State == StateAuthorized || p.turn() != found || p.State == StateUnknown && p.Transaction == transactionID {
+			return false
+		}
+		p.move(StateUnknown, reasonOtherAmount, c.time(), c.report != nil)
+		also()
+		return true
+	})
 }
 
 // othersPayment ends a purchase that Klarna takes for another, whose reference and content are the same. What is paid is the other's.

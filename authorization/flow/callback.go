@@ -48,9 +48,14 @@ func (k *callbacks) call(ctx context.Context, id string, f func(context.Context)
 	left := make(chan struct{})
 	go func() {
 		defer cancel()
-		returned <- k.safely(ctx, id, f)
-		<-left
-		k.back(ctx, id)
+		// A callback that ends its goroutine, as a test's FailNow does, has failed, too.
+		err := fmt.Errorf("%w (%s, runtime.Goexit)", errPanicked, k.what)
+		defer func() {
+			returned <- err
+			<-left
+			k.back(ctx, id)
+		}()
+		err = k.safely(ctx, id, f)
 	}()
 	defer close(left)
 	select {

@@ -39,7 +39,7 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	case done:
 		return err
 	case err != nil:
-		return c.cancelFailed(ctx, p, nil, err)
+		return c.transactionUnread(ctx, p, err)
 	}
 	overtime := c.time().After(p.ExpiresAt.Add(clockSkew))
 	switch read.State {

@@ -48,15 +48,17 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 	if said.busy {
 		return nil
 	}
+	var unread error
 	if said.transactionID != "" {
-		done, err := c.confirm(ctx, p, said.transactionID)
-		if done || err != nil {
+		var done bool
+		if done, unread = c.confirm(ctx, p, said.transactionID); done {
 			c.deliver(ctx, p)
-			return err
+			return unread
 		}
 	}
 	p.finished = said.ended
-	if err := c.advance(ctx, p, 0); err != nil {
+	// A transaction that cannot be read does not hold up what the customer approved.
+	if err := errors.Join(unread, c.advance(ctx, p, 0)); err != nil {
 		return err
 	}
 	if said.ended && p.State == StateAwaitingCustomer && p.seen != nil {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -38,7 +39,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	case authorization.StateCompleted:
 		return false, c.approved(ctx, p, read)
 	case authorization.StateDeclined, authorization.StateExpired, authorization.StateCanceled:
-		return false, c.end(ctx, p, endOf(read.State), read.StateReason, nil)
+		return false, c.closed(ctx, p, read)
 	}
 	now := c.time()
 	switch {
@@ -49,6 +50,27 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 		return true, c.wait(ctx, p, read, c.lookAgain)
 	}
 	return true, nil
+}
+
+// closed ends a purchase whose payment request is closed, unless that names a transaction.
+func (c *Coordinator) closed(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
+	done, err := c.transactionOf(ctx, p, read)
+	switch {
+	case done:
+		return err
+	case err != nil:
+		return c.transactionUnread(ctx, p, err)
+	}
+	return c.end(ctx, p, endOf(read.State), read.StateReason, nil)
+}
+
+// transactionUnread puts off the end of a purchase whose payment request names a transaction that
+// cannot be read. In the end money may have moved.
+func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failure error) error {
+	if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
+		return c.giveUp(ctx, p, StateUnknown, reasonNoAnswer, failure)
+	}
+	return c.later(ctx, p, false, failure)
 }
 
 // wait records when to look again.
@@ -84,7 +106,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if err != nil {
 		return c.notYet(ctx, p, read, err)
 	}
-	accepted := approval.Currency == "" || approval.Currency == p.Currency
+	accepted := approval.Currency == "" || strings.EqualFold(approval.Currency, p.Currency)
 	if accepted && approval.Amount != p.Amount {
 		accepted, err = c.accept(ctx, AmountChange{
 			Status: *p.status(), Begun: p.Amount, Approved: approval.Amount, PaymentRequest: read,
