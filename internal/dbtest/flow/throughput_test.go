@@ -188,8 +188,9 @@ func (p prompt) RoundTrip(r *http.Request) (*http.Response, error) {
 		text = `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":` + fmt.Sprintf(promptRequest, reference, "SUBMITTED") + `}`
 	}
 	return &http.Response{
-		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(bytes.NewReader([]byte(text))), ContentLength: int64(len(text)), Request: r,
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}, "Partner-Correlation-Id": {r.Header.Get("Partner-Correlation-Id")}},
+		Body:   io.NopCloser(bytes.NewReader([]byte(text))), ContentLength: int64(len(text)), Request: r,
 	}, nil
 }
 
