@@ -46,6 +46,15 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 		v.wants(newer, "recover", time.Minute, "AUTHORIZED")
 		v.oneTransaction(2)
 	})
+	// The older program cannot open the newer seal. It must not act upon such a purchase.
+	t.Run("the older one leaves what the newer began", func(t *testing.T) {
+		v := newPair(t, "STEP_UP_REQUIRED")
+		v.wants(newer, "begin", 0, "AWAITING_CUSTOMER")
+		v.approves()
+		v.wants(older, "recover", 3*time.Minute, "AWAITING_CUSTOMER")
+		v.wants(newer, "recover", 4*time.Minute, "AUTHORIZED")
+		v.oneTransaction(0)
+	})
 	t.Run("the older one works beside a migrated schema", func(t *testing.T) {
 		v := newPair(t, "STEP_UP_REQUIRED")
 		if _, err := v.run(newer, "recover", 0); err == nil { // it migrates, and finds no purchase
