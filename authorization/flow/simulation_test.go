@@ -534,7 +534,8 @@ none of those. Of one account, four calls of five hang for half a minute and fai
 | at the 99.9th percentile | %s |
 | at the longest | %s |
 
-A chart shows the longest delay of the other accounts.
+This is one run of the simulation. In another the account in trouble may lose an approval, because its calls fail by chance. The chart shows the longest
+delay of the other accounts.
 
 ![The longest delay of what was approved in each minute of the day](recovery-day.svg)
 `
