@@ -156,6 +156,7 @@ func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, w
 			p.MayHaveRun = mayHaveRun
 			p.LeaseUntil = time.Time{}
 		}
+		p.Lane = p.laneAt(now)
 		p.DueAt = now.Add(c.pauseAfter(p, now))
 		return true
 	})
@@ -178,7 +179,11 @@ func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 	if patient && p.Tries > 30 {
 		return jitter(10 * time.Minute)
 	}
-	return c.backoff(p.Tries)
+	pause := jitter(min(backoffAfter(p.Tries), retryWithin(now, p.lane())))
+	if p.started.IsZero() || p.lane() >= LaneBusy {
+		return pause
+	}
+	return waited(pause, now.Sub(p.started))
 }
 
 // answerIn is what Klarna said where it decided nothing: an error's code, or a result that nobody

@@ -15,6 +15,7 @@ import (
 // A crash before and after every step of every journey; with CHAOS_PURCHASES every other harm at each step, too, and with CHAOS_PAIRS two crashes, at
 // every two steps: that takes minutes.
 func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
+	t.Parallel()
 	_, _, full, err := chaos.Size(0)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +38,7 @@ func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 
 // Everything at once, on four replicas. CHAOS_PURCHASES and CHAOS_SEED say how much of it, and what.
 func TestNoChaosLosesOrRepeatsAPayment(t *testing.T) {
+	t.Parallel()
 	seed, purchases, _, err := chaos.Size(500)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +73,7 @@ func examine(t *testing.T, r *chaos.Result) {
 
 // A store that does not keep its word shows, or the tests above would show nothing.
 func TestChaosIsSeenToNoticeABrokenStore(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		store func(*flow.MemoryStore) flow.Store

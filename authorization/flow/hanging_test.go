@@ -181,6 +181,7 @@ func TestALoopThatIsBehindSaysSo(t *testing.T) {
 
 // A callback that hangs holds its own purchase up, and only that.
 func TestACallbackThatHangsHoldsUpItsOwnPurchase(t *testing.T) {
+	t.Parallel()
 	const hanging, others = 20, 100
 	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
 		for _, callback := range []string{"a policy", "a report"} {
@@ -279,6 +280,7 @@ func TestACallbackThatPanicsIsRepeatedWithABackOff(t *testing.T) {
 
 // An account whose calls hang, or that Klarna limits, is paused alone.
 func TestAnAccountInTroubleDelaysNoOther(t *testing.T) {
+	t.Parallel()
 	const each = 150
 	for name, trouble := range map[string]network{
 		"its calls hang": func(r *http.Request, _ roundTrip) (*http.Response, error) {
@@ -367,7 +369,8 @@ func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
 
 // An order system that hangs delays no money.
 func TestReportsToRepeatDelayNoMoney(t *testing.T) {
-	const reports, approved = 2_800, 120
+	t.Parallel()
+	const reports, approved = 1_400, 120
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		silent := newStall()
@@ -484,4 +487,43 @@ func TestARateLimitIsNotMultiplied(t *testing.T) {
 			t.Errorf("%d of 40 were read", n)
 		}
 	})
+}
+
+// A purchase that has ended waits among the reports, where no worker of money claims it.
+func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
+		t.Fatal(err)
+	}
+	status, err := r.HandleReturn(t.Context(), orderID)
+	s.wants(status, err, flow.StateDeclined)
+	if record := s.record(orderID); record.Lane != flow.LaneReports || record.DueAt.IsZero() {
+		t.Errorf("it is in lane %d and due at %v, want lane %d", record.Lane, record.DueAt, flow.LaneReports)
+	}
+}
+
+// An event of an approval counts, though Klarna cannot be asked: that purchase goes with those that are to be
+// finalized, and is tried again every few seconds when its time is nearly over.
+func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	id := s.stepUp(r, orderID).PaymentRequestID
+	r.meets(unreachable)
+	if err := r.HandleEvent(t.Context(), completed(id)); err == nil {
+		t.Fatal("the event is said to be processed")
+	}
+	lane := s.record(orderID).Lane
+	if lane >= flow.LaneBusy {
+		t.Fatalf("it is in lane %d, want one of what was approved", lane)
+	}
+	for range 55 {
+		s.klarna.Advance(time.Minute)
+		_ = s.fails(r)
+	}
+	record := s.record(orderID)
+	if pause := record.DueAt.Sub(s.klarna.Now()); record.Lane != lane || pause > 5*time.Second+time.Millisecond {
+		t.Errorf("after 55 minutes it is in lane %d and due in %v, want lane %d and 5s at most", record.Lane, pause, lane)
+	}
 }

@@ -30,6 +30,8 @@ type purchase struct {
 	// response is Klarna's last answer. finished: an event said that the customer has finished.
 	response klarna.Response
 	finished bool
+	// started is when recovery began this step, zero where it did not.
+	started time.Time
 	// overdue: recovery claimed it, so that somebody has to say when to look again.
 	overdue bool
 }
@@ -120,7 +122,7 @@ func decode(r Record) (*purchase, error) {
 
 // become replaces what p holds of the record.
 func (p *purchase) become(fresh *purchase) {
-	fresh.seen, fresh.overdue, fresh.response, fresh.finished = p.seen, p.overdue, p.response, p.finished
+	fresh.seen, fresh.overdue, fresh.response, fresh.finished, fresh.started = p.seen, p.overdue, p.response, p.finished, p.started
 	*p = *fresh
 }
 
@@ -140,6 +142,15 @@ func (p *purchase) encoded() (Record, error) {
 	return r, nil
 }
 
+// laneAt is the lane after a failed step. An event that says that the customer has finished may be
+// of an approval, so Klarna's 60 minutes are counted from the first one.
+func (p *purchase) laneAt(now time.Time) Lane {
+	if p.State == StateAwaitingCustomer && p.finished && p.seen == nil && p.Lane >= LaneBusy {
+		return approvedLane(now.Add(finalizeWithin))
+	}
+	return p.lane()
+}
+
 // lane is where recovery finds the purchase.
 func (p *purchase) lane() Lane {
 	switch {
@@ -150,7 +161,10 @@ func (p *purchase) lane() Lane {
 		if p.seen != nil {
 			busy = p.seen.State != authorization.StateSubmitted
 		}
-		if busy || p.finished {
+		switch {
+		case p.seen == nil && p.Lane < LaneBusy:
+			return p.Lane // an event said that the customer has finished
+		case busy || p.finished:
 			return LaneBusy
 		}
 		return LaneWaiting

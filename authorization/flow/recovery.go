@@ -353,7 +353,7 @@ func (c *Coordinator) goOn(ctx context.Context, s *shift, r Record) (learned ans
 		_ = c.damaged(ctx, r, err) // which logs it
 		return answer{}
 	}
-	p.overdue = true
+	p.overdue, p.started = true, c.time()
 	if p.State.ended() && !p.resolvable() {
 		err = c.toReports(ctx, p)
 	} else {

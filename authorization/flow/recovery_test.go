@@ -355,6 +355,7 @@ func runs(t *testing.T, r *replica) (stop func()) {
 }
 
 func TestRunGoesOnByItself(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		a, b := s.replica(), s.replica()

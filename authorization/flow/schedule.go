@@ -37,6 +37,11 @@ func (c *Coordinator) backoff(tries int) time.Duration {
 
 func backoffAfter(tries int) time.Duration { return min(time.Second<<min(tries-1, 10), time.Minute) }
 
+// waited is what is left of a pause after a step that took as long: a call that hung has paused already.
+func waited(pause, took time.Duration) time.Duration {
+	return max(pause-max(took, 0), min(pause, jitter(time.Second)))
+}
+
 // jitter spreads what would happen at once: from half of d to the whole.
 func jitter(d time.Duration) time.Duration {
 	return d/2 + rand.N(d/2+1)

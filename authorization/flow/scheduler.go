@@ -13,9 +13,9 @@ const (
 	// slowAfter is how long a step holds a slot. It goes on without one, so that others are not held up by it.
 	slowAfter = 5 * time.Second
 	// slowMost is how many slow steps an account may have before no more is begun for it.
-	slowMost = 32
+	slowMost = 64
 	// slowWindow is how many steps of a slow account hold a slot at once.
-	slowWindow = 4
+	slowWindow = 8
 	// lingering bounds how many steps may go on without a slot.
 	lingering = 256
 	// burst is how many purchases recovery may look at beyond its rate.
@@ -23,6 +23,8 @@ const (
 	// calmLag and latestLag are how overdue the most overdue purchase is when recovery goes at a fifth of its rate, and at its full rate.
 	calmLag   = 5 * time.Second
 	latestLag = time.Minute
+	// mostUrgent bounds the pause after a failure of what was approved and has ten minutes left at most.
+	mostUrgent = 5 * time.Second
 	// longestPause is the longest one that a rate limit of Klarna's makes for an account.
 	longestPause = time.Minute
 )
@@ -235,6 +237,16 @@ const approvedLanes = int(LaneBusy - LaneApproved)
 // approvedLane is that of a purchase that is to be finalized by a time.
 func approvedLane(by time.Time) Lane {
 	return LaneApproved + Lane(by.Unix()/600%int64(approvedLanes)) //nolint:gosec // at most seven
+}
+
+// retryWithin bounds the pause after a failure. What was approved is tried again the sooner, the less
+// time is left: each pause is a thirtieth of the time until the ten minutes that its lane stands for.
+func retryWithin(now time.Time, lane Lane) time.Duration {
+	if lane >= LaneBusy {
+		return time.Minute
+	}
+	ahead := (lane - approvedLane(now) + LaneBusy) % LaneBusy
+	return min(max(ahead.tenMinutes()/30, mostUrgent), time.Minute)
 }
 
 func (l Lane) tenMinutes() time.Duration { return time.Duration(l) * 10 * time.Minute }

@@ -42,6 +42,7 @@ type buyer struct {
 	finalized, settled time.Time
 	tries              int
 	noWebhook          bool
+	lane               Lane
 }
 
 // simulated is a replica: its scheduler, and whether it waits for a slot.
@@ -108,7 +109,7 @@ func (w *world) runUntil(end time.Time) {
 
 // begin stores a purchase that waits for its customer.
 func (w *world) begin(b *buyer, due time.Time) {
-	w.buyers[b.id] = b
+	w.buyers[b.id], b.lane = b, LaneWaiting
 	if err := w.store.Create(context.Background(), Record{
 		ID: b.id, PartnerAccountID: b.account, State: StateAwaitingCustomer, Lane: LaneWaiting, DueAt: due.Truncate(time.Millisecond), Data: []byte(`{}`),
 	}); err != nil {
@@ -122,6 +123,7 @@ func (w *world) update(b *buyer, lane Lane, due time.Time) {
 	if err != nil {
 		panic(err)
 	}
+	b.lane = lane
 	r.Lane, r.DueAt = lane, due.Truncate(time.Millisecond)
 	if err := w.store.Update(context.Background(), r); err != nil {
 		panic(err)
@@ -184,7 +186,7 @@ func (w *world) step(r *simulated, b *buyer) {
 		r.plan.ended(w.now, b.account, slow, answer{})
 		w.wake(r)
 		if b.settled.IsZero() {
-			w.look(b, works)
+			w.look(b, works, took)
 		}
 	})
 }
@@ -197,16 +199,12 @@ func (w *world) wake(r *simulated) {
 }
 
 // look is what a step comes to.
-func (w *world) look(b *buyer, works bool) {
+func (w *world) look(b *buyer, works bool, took time.Duration) {
 	approved := !b.approves.IsZero() && !b.approves.After(w.now)
 	switch {
 	case !works:
 		b.tries++
-		lane := LaneWaiting
-		if b.busy(w.now) {
-			lane = LaneBusy
-		}
-		w.update(b, lane, w.now.Add(w.jitter(backoffAfter(b.tries))))
+		w.failed(b, took)
 		return
 	case approved:
 		b.finalized = w.now
@@ -227,6 +225,15 @@ func (w *world) look(b *buyer, works bool) {
 	w.update(b, lane, due)
 }
 
+// failed puts a purchase off. It stays in its lane, as one does that Klarna could not be asked about.
+func (w *world) failed(b *buyer, took time.Duration) {
+	pause := w.jitter(min(backoffAfter(b.tries), retryWithin(w.now, b.lane)))
+	if b.lane < LaneBusy {
+		pause = max(pause-took, min(pause, w.jitter(time.Second)))
+	}
+	w.update(b, b.lane, w.now.Add(pause))
+}
+
 // busy reports that the customer was at Klarna at that time.
 func (b *buyer) busy(now time.Time) bool { return !b.arrives.IsZero() && !b.arrives.After(now) }
 
@@ -241,8 +248,11 @@ func (w *world) webhook(b *buyer, delivery int) {
 		case !b.settled.IsZero(), w.mute(w.now):
 			return
 		case w.down(w.now), w.troubled(b.account) && w.random.IntN(5) > 0:
+			if b.lane >= LaneBusy {
+				b.lane = approvedLane(w.now.Add(finalizeWithin))
+			}
 			b.tries++
-			w.update(b, LaneBusy, w.now.Add(w.jitter(backoffAfter(b.tries))))
+			w.failed(b, 0)
 			w.webhook(b, delivery+1)
 		default:
 			b.finalized = w.now
@@ -299,10 +309,14 @@ func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured t
 	return delays, looksPerSecond
 }
 
+// fullSize reports that SIMULATE asks for the simulations in full. Otherwise they are a fraction of it,
+// at the same load for each purchase.
+func fullSize() bool { return os.Getenv("SIMULATE") == "full" && !raceEnabled }
+
 // With the default settings one replica finds what was approved in time among 110 000 open purchases.
 func TestALostWebhookIsMadeUpForInTime(t *testing.T) {
 	open, perSecond := 110_000, float64(defaultRate)
-	if raceEnabled {
+	if !fullSize() {
 		open, perSecond = open/10, perSecond/10
 	}
 	delays, rate := lostWebhooks(1, open, 1, perSecond, 35*time.Minute)
@@ -422,8 +436,8 @@ func (w *world) customer(n int) {
 
 func TestADayLosesNoApproval(t *testing.T) {
 	purchases := 100_000
-	if raceEnabled {
-		purchases /= 10
+	if !fullSize() {
+		purchases /= 5
 	}
 	d := simulateDay(1, purchases, 1)
 	t.Log(d.describe())
@@ -521,8 +535,8 @@ none of those. Of one account, four calls of five hang for half a minute and fai
 | at the 99.9th percentile | %s |
 | at the longest | %s |
 
-A purchase of the account in trouble that was lost met no call that Klarna answered within the 60 minutes. No other account lost one: their longest delay is
-in the table.
+This is one run of the simulation. In another the account in trouble may lose an approval, because its calls fail by chance. The chart shows the longest
+delay of the other accounts.
 
 ![The longest delay of what was approved in each minute of the day](recovery-day.svg)
 `

@@ -75,7 +75,7 @@ const (
 	// LaneApproved and the seven lanes behind it hold what the customer has approved and is to be finalized: each holds the purchases whose
 	// time to finalize ends in the same ten minutes of an hour and twenty minutes.
 	LaneApproved Lane = 0
-	// LaneBusy holds purchases that await their customer, who was last seen at Klarna or said to have finished there.
+	// LaneBusy holds purchases that await their customer, who was last seen at Klarna.
 	LaneBusy Lane = 8
 	// LaneBegun holds purchases whose first authorize call is to be repeated.
 	LaneBegun Lane = 9

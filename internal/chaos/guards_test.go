@@ -133,6 +133,34 @@ var recoveryGuards = []struct {
 		"Run returns when its grace is over", "recovery.go",
 		"	case <-s.over.Done():\n	}\n	s.stop()", "	}\n	s.stop()",
 	}, "TestRunReturnsThoughAStepIgnoresItsContext"},
+	{guard{
+		"a limited account is paused", "scheduler.go",
+		"if learned.quiet > 0 {", "if false {",
+	}, "TestALimitedAccountIsPausedAlone"},
+	{guard{
+		"a limited account runs fewer steps", "scheduler.go",
+		"	case learned.limited:\n		a.window = max(a.window/2, 1)", "	case learned.limited:",
+	}, "TestALimitedAccountRunsFewerStepsAtOnce"},
+	{guard{
+		"reports have a lane of their own", "record.go",
+		"		return LaneReports\n", "		return LaneWaiting\n",
+	}, "TestAnUnreportedPurchaseWaitsAmongTheReports"},
+	{guard{
+		"what has the least time left comes first", "scheduler.go",
+		"approvedLane(now.Add(Lane(i).tenMinutes()))", "LaneApproved+Lane(i)",
+	}, "TestLanesAreOrderedByTheTimeLeft"},
+	{guard{
+		"the rate follows the backlog", "scheduler.go",
+		"s.most*(0.2+0.8*share)", "s.most*(0.2+0*share)",
+	}, "TestTheRateFollowsTheBacklog"},
+	{guard{
+		"the pause shrinks with the time left", "scheduler.go",
+		"max(ahead.tenMinutes()/30, mostUrgent)", "max(ahead.tenMinutes()/30, time.Minute)",
+	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
+	{guard{
+		"an event of an approval makes a purchase urgent", "record.go",
+		"		return approvedLane(now.Add(finalizeWithin))\n", "		return p.lane()\n",
+	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
 }
 
 // Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the other does.
