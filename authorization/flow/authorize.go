@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/klarna"
@@ -127,7 +128,7 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 		}
 	}
 	var err error
-	if t.Amount != 0 && t.Amount != amount || t.Currency != "" && !strings.EqualFold(t.Currency, p.Currency) {
+	if t.Amount != 0 && t.Amount != amount || isOtherCurrency(t.Currency, p.Currency) {
 		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
 			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
 		err = c.otherAmount(ctx, p, t.PaymentTransactionID, also)
@@ -142,6 +143,12 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 			"purchase", p.ID, "payment_transaction_id", p.Transaction, "second", t.PaymentTransactionID)
 	}
 	return err
+}
+
+// isOtherCurrency reports whether an answer names another currency. One that is missing, or whose text
+// was broken on the way, names none.
+func isOtherCurrency(answered, asked string) bool {
+	return answered != "" && !strings.ContainsRune(answered, utf8.RuneError) && !strings.EqualFold(answered, asked)
 }
 
 // otherAmount records a transaction that is not over the amount of the purchase. It is recorded upon
