@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"strconv"
 	"time"
 
@@ -111,9 +112,13 @@ func (s *purchaseStub) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_ = r.Body.Close()
 	}
-	request := fmt.Appendf(nil, `{"payment_request_id":"krn:payment:eu1:request:%d","amount":%d,"currency":"EUR","state_context":{"customer_interaction":{"method":"HANDOVER",`+
+	id := "krn:payment:eu1:request:" + strconv.Itoa(s.number)
+	if r.Method == http.MethodGet {
+		id = path.Base(r.URL.Path)
+	}
+	request := fmt.Appendf(nil, `{"payment_request_id":"%s","amount":%d,"currency":"EUR","state_context":{"customer_interaction":{"method":"HANDOVER",`+
 		`"payment_request_url":"https://pay.test.klarna.com/eu/requests/1"},"klarna_network_session_token":"krn:network:us1:test:session-token:eyJhbGciOiJub25lIn0"},`+
-		`"expires_at":"2126-03-01T15:00:00Z","created_at":"2126-03-01T12:00:00Z","updated_at":"2126-03-01T12:00:00Z","state":`, s.number, s.amount)
+		`"expires_at":"2126-03-01T15:00:00Z","created_at":"2126-03-01T12:00:00Z","updated_at":"2126-03-01T12:00:00Z","state":`, id, s.amount)
 	var text []byte
 	switch {
 	case r.Method == http.MethodGet:
@@ -125,8 +130,9 @@ func (s *purchaseStub) RoundTrip(r *http.Request) (*http.Response, error) {
 		text = append([]byte(`{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":`), append(request, `"SUBMITTED"}}`...)...)
 	}
 	return &http.Response{
-		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(bytes.NewReader(text)), ContentLength: int64(len(text)), Request: r,
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}, "Partner-Correlation-Id": r.Header["Partner-Correlation-Id"]},
+		Body:   io.NopCloser(bytes.NewReader(text)), ContentLength: int64(len(text)), Request: r,
 	}, nil
 }
 

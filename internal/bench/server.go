@@ -111,6 +111,7 @@ func serve() error {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
+			w.Header()["Partner-Correlation-Id"] = r.Header["Partner-Correlation-Id"] // as Klarna echoes it
 			_, _ = w.Write(body)
 		}
 	}

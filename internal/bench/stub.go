@@ -30,6 +30,7 @@ func (s *stub) RoundTrip(request *http.Request) (*http.Response, error) {
 		ProtoMinor: 1,
 		Header: http.Header{
 			"Content-Type":                    {"application/json"},
+			"Partner-Correlation-Id":          request.Header["Partner-Correlation-Id"], // as Klarna echoes it
 			"Klarna-Correlation-Id":           {"0c7f44f9-9a0b-4e5a-8f62-6f8b8b0a8c11"},
 			"X-Ratelimit-Limit":               {`40, 40;w=1;name="account",100;w=1;name="psp"`},
 			"X-Ratelimit-Remaining":           {"39"},
