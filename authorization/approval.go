@@ -12,13 +12,15 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Approval is what the customer approved: the part of the final call that does not come from the first. Take it from a payment
-// request with its method Approval, or fill it from the payload of a webhook that has both amount and session token.
+// Approval is what the customer approved: the part of the final call that does not come from the
+// first. Take it from a payment request with its method Approval, or fill it from the payload of a
+// webhook that has both amount and session token.
 //
-// The amount that is finalized is this one. It can differ from the order's after the customer chose the shipping: compare it with what is
-// owed before calling Finalize, and again before shipping.
+// The amount that is finalized is this one. It can differ from the order's after the customer chose
+// the shipping: compare it with what is owed before calling Finalize, and again before shipping.
 type Approval struct {
-	// Amount is in minor units. It can differ from the first request's after the customer chose the shipping.
+	// Amount is in minor units. It can differ from the first request's after the customer chose the
+	// shipping.
 	Amount int64
 	// Currency is the first request's; "" is not compared.
 	Currency     string
@@ -28,10 +30,10 @@ type Approval struct {
 // ErrNotApproved is the error of asking a payment request for an approval that it does not have.
 var ErrNotApproved = errors.New("authorization: the payment request has no approval")
 
-// Approval returns what the customer approved. The error is ErrNotApproved unless the payment request
-// is COMPLETED and has an amount, a session token and, if any, a currency of the expected types. It
-// names the members that are missing or have another type; Raw and Unknown have what came. A missing
-// amount never becomes a payment of nothing.
+// Approval returns what the customer approved. The error is ErrNotApproved unless the payment
+// request is COMPLETED and has an amount, a session token and, if any, a currency of the expected
+// types. It names the members that are missing or have another type; Raw and Unknown have what
+// came. A missing amount never becomes a payment of nothing.
 func (p *PaymentRequest) Approval() (Approval, error) {
 	switch {
 	case p == nil:
@@ -68,7 +70,8 @@ func (a *Approval) problems(first *Request) []klarna.ValidationError {
 	return found
 }
 
-// final makes the final request. It depends on nothing but its arguments, so that every replica makes the same one.
+// final makes the final request. It depends on nothing but its arguments, so that every replica
+// makes the same one.
 func (r *Request) final(approval Approval) Request {
 	final := *r
 	final.StepUpConfig = nil

@@ -8,27 +8,29 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Authorize makes the first authorize call of a purchase (POST payment/authorize). Give klarna.WithSessionToken when the Partner sent a
-// token.
+// Authorize makes the first authorize call of a purchase (POST payment/authorize). Give
+// klarna.WithSessionToken when the Partner sent a token.
 //
-// The idempotency key is derived from the payment transaction's reference, the content and the session token, so a repeat of the very
-// same call within 24 hours, after a time-out or a crash, gets the first answer. Repeat the request that was stored and do not build it
-// anew: a time stamp or a renewed token makes it another call, and Klarna does not promise to refuse a second purchase for
-// being of the same reference. That an order is authorized once is for the caller to see to.
+// The idempotency key is derived from the payment transaction's reference, the content and the
+// session token, so a repeat of the very same call within 24 hours, after a time-out or a crash,
+// gets the first answer. Repeat the request that was stored and do not build it anew: a time stamp
+// or a renewed token makes it another call, and Klarna does not promise to refuse a second purchase
+// for being of the same reference. That an order is authorized once is for the caller to see to.
 //
-// A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here before sending or by Klarna;
-// CodeResourceConflict for a concurrent or a conflicting call; and those of every call.
+// A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here
+// before sending or by Klarna; CodeResourceConflict for a concurrent or a conflicting call; and
+// those of every call.
 func (c *Client) Authorize(ctx context.Context, request Request, options ...klarna.CallOption) (*Authorization, error) {
 	return c.authorize(ctx, operation.Authorize, &request, request.reference(), klarna.Secret{}, request.problems, options)
 }
 
-// Finalize makes the final authorize call of a purchase whose customer has approved, within 60 minutes of it. first is
-// the request of the first call, from which the references come; the amount is the approved one, and the step-up
-// configuration is left out. Where the customer's choice changed the amount, line items that no longer sum to it
-// are left out as well.
+// Finalize makes the final authorize call of a purchase whose customer has approved, within 60
+// minutes of it. first is the request of the first call, from which the references come; the amount
+// is the approved one, and the step-up configuration is left out. Where the customer's choice
+// changed the amount, line items that no longer sum to it are left out as well.
 //
-// Webhook, redirect and recovery may all finalize: the same first request and the same approval are the same call to
-// Klarna and have the same answer. Errors are those of Authorize.
+// Webhook, redirect and recovery may all finalize: the same first request and the same approval are
+// the same call to Klarna and have the same answer. Errors are those of Authorize.
 func (c *Client) Finalize(ctx context.Context, first Request, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }

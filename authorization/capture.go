@@ -12,9 +12,10 @@ import (
 type CaptureRequest struct {
 	// CaptureAmount is in minor units.
 	CaptureAmount int64 `json:"capture_amount" wire:"show"`
-	// PaymentCaptureReference is the caller's, at most 255 characters. With one, repeating the call within 24 hours
-	// makes one capture, and after that the transaction has to be read first; without one, the
-	// idempotency key is random and only klarna.WithIdempotencyKey makes a repeat after a crash safe.
+	// PaymentCaptureReference is the caller's, at most 255 characters. With one, repeating the call
+	// within 24 hours makes one capture, and after that the transaction has to be read first; without
+	// one, the idempotency key is random and only klarna.WithIdempotencyKey makes a repeat after a
+	// crash safe.
 	PaymentCaptureReference string `json:"payment_capture_reference,omitzero" wire:"show"`
 	// RemainingAuthorization is ReleaseRemaining, or "" to keep the rest authorized.
 	RemainingAuthorization    RemainingAuthorization     `json:"remaining_authorization,omitzero"`
@@ -26,7 +27,8 @@ type CaptureRequest struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// RemainingAuthorization says what becomes of the part that is not captured. Unknown values are sent as they are.
+// RemainingAuthorization says what becomes of the part that is not captured. Unknown values are
+// sent as they are.
 type RemainingAuthorization string
 
 // ReleaseRemaining releases the part that is not captured.
@@ -49,8 +51,9 @@ type PaymentCapture struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// CaptureTransaction captures (POST payment/transactions/{payment_transaction_id}/capture). The idempotency key is derived from the
-// capture's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200 captures or 500 operations.
+// CaptureTransaction captures (POST payment/transactions/{payment_transaction_id}/capture). The
+// idempotency key is derived from the capture's reference and the content. Errors are
+// *klarna.Error: CodeOperationForbidden beyond 200 captures or 500 operations.
 func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, capture CaptureRequest, options ...klarna.CallOption) (*PaymentCapture, error) {
 	call := klarna.Call{Operation: operation.TransactionCapture, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&capture, (*CaptureRequest).encode)
@@ -59,7 +62,8 @@ func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID st
 	return do[PaymentCapture](ctx, c, call, options)
 }
 
-// ReadCapture reads a capture (GET payment/captures/{payment_capture_id}). Errors are *klarna.Error.
+// ReadCapture reads a capture (GET payment/captures/{payment_capture_id}). Errors are
+// *klarna.Error.
 func (c *Client) ReadCapture(ctx context.Context, paymentCaptureID string, options ...klarna.CallOption) (*PaymentCapture, error) {
 	return do[PaymentCapture](ctx, c, klarna.Call{Operation: operation.CaptureRead, IDs: []string{paymentCaptureID}}, options)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// PaymentChargeback is a chargeback. Klarna's documentation does not settle its members: see Unknown
-// and Raw.
+// PaymentChargeback is a chargeback. Klarna's documentation does not settle its members: see
+// Unknown and Raw.
 type PaymentChargeback struct {
 	PaymentChargebackID  string `json:"payment_chargeback_id,omitzero" wire:"show"`
 	PaymentTransactionID string `json:"payment_transaction_id,omitzero"`
@@ -18,7 +18,8 @@ type PaymentChargeback struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// ReadChargeback reads a chargeback (GET payment/chargebacks/{payment_chargeback_id}). Errors are *klarna.Error.
+// ReadChargeback reads a chargeback (GET payment/chargebacks/{payment_chargeback_id}). Errors are
+// *klarna.Error.
 func (c *Client) ReadChargeback(ctx context.Context, paymentChargebackID string, options ...klarna.CallOption) (*PaymentChargeback, error) {
 	return do[PaymentChargeback](ctx, c, klarna.Call{Operation: operation.ChargebackRead, IDs: []string{paymentChargebackID}}, options)
 }

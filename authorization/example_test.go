@@ -25,7 +25,8 @@ func sandbox() (*klarnatest.Server, *authorization.Client) {
 	return server, authorization.New(client.ForAccount(server.PartnerAccountID))
 }
 
-// answeringWith is a server that gives every call one answer, for the calls that the sandbox does not know yet.
+// answeringWith is a server that gives every call one answer, for the calls that the sandbox does
+// not know yet.
 func answeringWith(body string) (*httptest.Server, *authorization.Client) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, body) }))
 	client, err := klarna.NewClient(apiKey, klarna.WithBaseURL(server.URL))

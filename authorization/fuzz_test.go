@@ -197,7 +197,8 @@ func fuzzAnswer[T any](f *testing.F, seeds []string, check func(*testing.T, *T))
 	})
 }
 
-// isEmpty reports what a field of its own may leave out: nothing, or an object of which that is true.
+// isEmpty reports what a field of its own may leave out: nothing, or an object of which that is
+// true.
 func isEmpty(member json.RawMessage) bool {
 	switch string(bytes.TrimSpace(member)) {
 	case `""`, `null`, `{}`, `"[redacted]"`:

@@ -59,7 +59,8 @@ func (w *wire) only(t *testing.T) sent {
 	return all[0]
 }
 
-// newClient returns a client of a Partner with its own credentials, whose calls get this answer and are tried once.
+// newClient returns a client of a Partner with its own credentials, whose calls get this answer and
+// are tried once.
 func newClient(t testing.TB, status int, body string, options ...klarna.Option) (*klarna.Client, *wire) {
 	t.Helper()
 	mock, w := httpmock.NewMockTransport(), new(wire)

@@ -308,7 +308,8 @@ func TestQRCodeStepUpHasACode(t *testing.T) {
 	}
 }
 
-// A program that crashed finalizes with what it stored of the first request, and still makes the same call.
+// A program that crashed finalizes with what it stored of the first request, and still makes the
+// same call.
 func TestStoredFirstRequestFinalizesAsTheSameCall(t *testing.T) {
 	server, c := newDouble(t)
 	first := order()

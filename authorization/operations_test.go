@@ -25,8 +25,8 @@ const (
 	random     keyed = "a random key"
 )
 
-// operation is a call, what it has to be on the wire, and its answer. Bodies and answers are written from the contract
-// and not from the Go types.
+// operation is a call, what it has to be on the wire, and its answer. Bodies and answers are
+// written from the contract and not from the Go types.
 type operation struct {
 	name         string
 	operation    string // its name in errors and logs

@@ -12,7 +12,8 @@ import (
 
 // Authorization is Klarna's answer to an authorize call.
 type Authorization struct {
-	// Outcome is one of Approved, StepUpRequired, Declined, TokenIssued and UnknownResult: switch over its type.
+	// Outcome is one of Approved, StepUpRequired, Declined, TokenIssued and UnknownResult: switch over
+	// its type.
 	Outcome Outcome `json:"-"`
 	// CustomerToken is the answer to RequestCustomerToken; nil where there is none.
 	CustomerToken *CustomerTokenResponse `json:"-"`
@@ -20,7 +21,8 @@ type Authorization struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// Outcome is what became of an authorize call. What an outcome does not have cannot be read from it.
+// Outcome is what became of an authorize call. What an outcome does not have cannot be read from
+// it.
 type Outcome interface{ outcome() }
 
 // Approved is an authorized payment.
@@ -33,7 +35,8 @@ type Approved struct {
 type StepUpRequired struct {
 	// PaymentRequest is never nil and has an id.
 	PaymentRequest *PaymentRequest
-	// URL is where to send the customer. It is "" only where Klarna gave none, as a code to scan may do.
+	// URL is where to send the customer. It is "" only where Klarna gave none, as a code to scan may
+	// do.
 	URL string
 	// QRCode is for a store; nil where there is none.
 	QRCode *QRCodeImage

@@ -13,7 +13,8 @@ import (
 type PaymentRequest struct {
 	PaymentRequestID        string `json:"payment_request_id" wire:"show"`
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
-	// Amount is what the customer approves, in minor units. It can change when the customer chooses the shipping.
+	// Amount is what the customer approves, in minor units. It can change when the customer chooses
+	// the shipping.
 	Amount        int64  `json:"amount"`
 	Currency      string `json:"currency,omitzero"`
 	State         State  `json:"state" wire:"show"`
@@ -26,7 +27,8 @@ type PaymentRequest struct {
 	CreatedAt  time.Time `json:"created_at,omitzero"`
 	UpdatedAt  time.Time `json:"updated_at,omitzero"`
 	CanceledAt time.Time `json:"canceled_at,omitzero"`
-	// SupplementaryPurchaseData and CustomerInteractionConfig are Klarna's echo of what was sent, as it came.
+	// SupplementaryPurchaseData and CustomerInteractionConfig are Klarna's echo of what was sent, as
+	// it came.
 	SupplementaryPurchaseData klarna.RawJSON `json:"supplementary_purchase_data,omitzero"`
 	CustomerInteractionConfig klarna.RawJSON `json:"customer_interaction_config,omitzero"`
 	PaymentOptionID           string         `json:"payment_option_id,omitzero"`
@@ -43,7 +45,8 @@ type State string
 // The states of a payment request.
 const (
 	StateSubmitted State = "SUBMITTED"
-	// StateInProgress: the customer is at Klarna. It goes back to StateSubmitted when the customer leaves and may come back.
+	// StateInProgress: the customer is at Klarna. It goes back to StateSubmitted when the customer
+	// leaves and may come back.
 	StateInProgress State = "IN_PROGRESS"
 	// StateCompleted: the customer has approved. Finalize within 60 minutes, or cancel.
 	StateCompleted State = "COMPLETED"
@@ -52,7 +55,8 @@ const (
 	StateDeclined  State = "DECLINED"
 )
 
-// transitions are the ways from state to state, as Klarna documents them. From COMPLETED the caller can still cancel.
+// transitions are the ways from state to state, as Klarna documents them. From COMPLETED the caller
+// can still cancel.
 var transitions = map[State][]State{
 	StateSubmitted:  {StateInProgress, StateExpired, StateCanceled},
 	StateInProgress: {StateSubmitted, StateCompleted, StateExpired, StateCanceled, StateDeclined},
@@ -62,8 +66,9 @@ var transitions = map[State][]State{
 	StateDeclined:   {},
 }
 
-// CanBecome reports whether a payment request in state s may be seen in state next later, after any number of steps. It is how to tell a
-// late event from news. A state that this version does not know may become any, and any may become it.
+// CanBecome reports whether a payment request in state s may be seen in state next later, after any
+// number of steps. It is how to tell a late event from news. A state that this version does not
+// know may become any, and any may become it.
 func (s State) CanBecome(next State) bool {
 	if _, known := transitions[s]; !known {
 		return true
@@ -84,7 +89,8 @@ func (s State) CanBecome(next State) bool {
 	return reached[next]
 }
 
-// Open reports whether the customer can still approve. A state that this version does not know is taken as open.
+// Open reports whether the customer can still approve. A state that this version does not know is
+// taken as open.
 func (s State) Open() bool {
 	switch s {
 	case StateCompleted, StateExpired, StateCanceled, StateDeclined:
@@ -97,8 +103,8 @@ func (s State) Open() bool {
 // StateContext is what belongs to the state.
 type StateContext struct {
 	CustomerInteraction CustomerInteraction `json:"customer_interaction,omitzero"`
-	// KlarnaNetworkSessionToken is there once the payment request is completed; the two others are its older names. The method
-	// SessionToken of PaymentRequest reads whichever came.
+	// KlarnaNetworkSessionToken is there once the payment request is completed; the two others are its
+	// older names. The method SessionToken of PaymentRequest reads whichever came.
 	KlarnaNetworkSessionToken klarna.Secret `json:"klarna_network_session_token,omitzero"`
 	InteroperabilityToken     klarna.Secret `json:"interoperability_token,omitzero"`
 	PaymentToken              klarna.Secret `json:"payment_token,omitzero"`
@@ -128,8 +134,8 @@ type QRCodeImage struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// SessionToken returns the customer's session token, whichever of its names Klarna used; zero where there is none. It
-// may be called on nil.
+// SessionToken returns the customer's session token, whichever of its names Klarna used; zero where
+// there is none. It may be called on nil.
 func (p *PaymentRequest) SessionToken() klarna.Secret {
 	if p == nil {
 		return klarna.Secret{}
@@ -142,22 +148,25 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 	return klarna.Secret{}
 }
 
-// ReadPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the fallback where no webhook came. Errors are
-// *klarna.Error, with CodeResourceNotFound where there is none of that id.
+// ReadPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the
+// fallback where no webhook came. Errors are *klarna.Error, with CodeResourceNotFound where there
+// is none of that id.
 func (c *Client) ReadPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestRead, IDs: []string{paymentRequestID}}, options)
 }
 
-// CancelPaymentRequest cancels what the customer abandoned (DELETE payment/requests/{payment_request_id}): from SUBMITTED
-// or IN_PROGRESS, and from COMPLETED until it is finalized. It returns the payment request, now CANCELED. Errors are
-// *klarna.Error, with CodeResourceConflict where it is too late, or canceled already: read the state to know which.
+// CancelPaymentRequest cancels what the customer abandoned (DELETE
+// payment/requests/{payment_request_id}): from SUBMITTED or IN_PROGRESS, and from COMPLETED until
+// it is finalized. It returns the payment request, now CANCELED. Errors are *klarna.Error, with
+// CodeResourceConflict where it is too late, or canceled already: read the state to know which.
 func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestCancel, IDs: []string{paymentRequestID}}, options)
 }
 
-// CreatePaymentRequest creates a payment request apart from an authorize call (POST payment/requests). It starts as SUBMITTED, or as
-// COMPLETED at once with a stored customer's token. The idempotency key is derived from the reference and the content.
-// Errors are *klarna.Error.
+// CreatePaymentRequest creates a payment request apart from an authorize call (POST
+// payment/requests). It starts as SUBMITTED, or as COMPLETED at once with a stored customer's
+// token. The idempotency key is derived from the reference and the content. Errors are
+// *klarna.Error.
 func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{
 		Operation: operation.PaymentRequestCreate,
@@ -167,9 +176,11 @@ func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequest
 	}, options)
 }
 
-// UpdatePaymentRequest changes what update names and nothing else (PATCH payment/requests/{payment_request_id}), only while the
-// payment request is SUBMITTED. Its idempotency key is random, because the same update may be meant twice: to repeat one after a
-// crash, give klarna.WithIdempotencyKey. Errors are *klarna.Error, with CodeResourceConflict in another state.
+// UpdatePaymentRequest changes what update names and nothing else (PATCH
+// payment/requests/{payment_request_id}), only while the payment request is SUBMITTED. Its
+// idempotency key is random, because the same update may be meant twice: to repeat one after a
+// crash, give klarna.WithIdempotencyKey. Errors are *klarna.Error, with CodeResourceConflict in
+// another state.
 func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID string, update PaymentRequestUpdate, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{
 		Operation: operation.PaymentRequestUpdate,

@@ -2,8 +2,8 @@ package authorization
 
 import "github.com/klarna-go/klarna-go/klarna"
 
-// PaymentRequestParams are what a payment request is created from. The members that an authorize call nests are at the top
-// level here.
+// PaymentRequestParams are what a payment request is created from. The members that an authorize
+// call nests are at the top level here.
 type PaymentRequestParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
@@ -20,7 +20,8 @@ type PaymentRequestParams struct {
 	RequestCustomerToken          *RequestCustomerToken      `json:"request_customer_token,omitzero"`
 	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
-	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most 10240.
+	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
+	// 10240.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
 	// InteroperabilityData is the older name of KlarnaNetworkData (release 2512). Set one of the two.
 	InteroperabilityData string           `json:"interoperability_data,omitzero"`
@@ -59,7 +60,8 @@ type ShippingConfig struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// CustomerProfileField is something that the customer is asked to share. Unknown values are sent as they are.
+// CustomerProfileField is something that the customer is asked to share. Unknown values are sent as
+// they are.
 type CustomerProfileField string
 
 // What can be asked for.

@@ -17,8 +17,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// What must not be shown. The first two are secrets, which no foreign encoder may write either; the third is a person, whose
-// data a caller may store as JSON on purpose.
+// What must not be shown. The first two are secrets, which no foreign encoder may write either; the
+// third is a person, whose data a caller may store as JSON on purpose.
 const (
 	tokenCanary    = "canary-session-token"
 	customerCanary = "canary-customer-token"
@@ -47,7 +47,8 @@ func decoded[T any](t *testing.T, text string) T {
 	return v
 }
 
-// canaries are values of every exported struct outside of the supplementary data, whose own test shows the same.
+// canaries are values of every exported struct outside of the supplementary data, whose own test
+// shows the same.
 func canaries(t *testing.T) []any {
 	t.Helper()
 	members, data := `{`+canaryMembers+`}`, `{"supplementary_purchase_data":`+canaryData+`,`+canaryMembers+`}`
@@ -106,7 +107,8 @@ func TestTheCanariesAreOfEveryType(t *testing.T) {
 	}
 }
 
-// printsNothing reports whether a type shows nothing of any value, as those of the supplementary data do.
+// printsNothing reports whether a type shows nothing of any value, as those of the supplementary
+// data do.
 func printsNothing(typ reflect.Type) bool {
 	return fmt.Sprint(reflect.Zero(typ).Interface()) == "[redacted]"
 }

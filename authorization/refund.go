@@ -12,7 +12,8 @@ import (
 type TransactionRefund struct {
 	// RefundAmount is in minor units.
 	RefundAmount int64 `json:"refund_amount" wire:"show"`
-	// RefundReference is the caller's, at most 255 characters. It is what makes a repeat safe, as CaptureRequest's is.
+	// RefundReference is the caller's, at most 255 characters. It is what makes a repeat safe, as
+	// CaptureRequest's is.
 	RefundReference         string                   `json:"refund_reference,omitzero" wire:"show"`
 	SupplementaryRefundData *SupplementaryRefundData `json:"supplementary_refund_data,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte.
@@ -21,11 +22,13 @@ type TransactionRefund struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// CaptureRefund refunds a capture, or a part of it. Klarna's name of the reference differs from TransactionRefund's.
+// CaptureRefund refunds a capture, or a part of it. Klarna's name of the reference differs from
+// TransactionRefund's.
 type CaptureRefund struct {
 	// RefundAmount is in minor units.
 	RefundAmount int64 `json:"refund_amount" wire:"show"`
-	// PaymentRefundReference is the caller's, at most 255 characters. It is what makes a repeat safe, as CaptureRequest's is.
+	// PaymentRefundReference is the caller's, at most 255 characters. It is what makes a repeat safe,
+	// as CaptureRequest's is.
 	PaymentRefundReference  string                   `json:"payment_refund_reference,omitzero" wire:"show"`
 	SupplementaryRefundData *SupplementaryRefundData `json:"supplementary_refund_data,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte.
@@ -49,9 +52,10 @@ type PaymentRefund struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// RefundTransaction refunds what was captured (POST payment/transactions/{payment_transaction_id}/refund). The idempotency key is
-// derived from the refund's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200 refunds or 500
-// operations.
+// RefundTransaction refunds what was captured (POST
+// payment/transactions/{payment_transaction_id}/refund). The idempotency key is derived from the
+// refund's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200
+// refunds or 500 operations.
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, refund TransactionRefund, options ...klarna.CallOption) (*PaymentRefund, error) {
 	call := klarna.Call{Operation: operation.TransactionRefund, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&refund, (*TransactionRefund).encode)
@@ -60,8 +64,8 @@ func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID str
 	return do[PaymentRefund](ctx, c, call, options)
 }
 
-// RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The idempotency key is derived from the
-// refund's reference and the content. Errors are *klarna.Error.
+// RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The
+// idempotency key is derived from the refund's reference and the content. Errors are *klarna.Error.
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, refund CaptureRefund, options ...klarna.CallOption) (*PaymentRefund, error) {
 	return do[PaymentRefund](ctx, c, klarna.Call{
 		Operation: operation.CaptureRefund,

@@ -7,20 +7,24 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Request asks Klarna to authorize a purchase, or to step the customer up to it. It is never changed by a call.
+// Request asks Klarna to authorize a purchase, or to step the customer up to it. It is never
+// changed by a call.
 //
-// Keep the first request of a purchase until its end: Finalize and a repeat of Authorize need it unchanged. It survives json.Marshal and
-// json.Unmarshal; the encoding holds what the request holds, personal data included.
+// Keep the first request of a purchase until its end: Finalize and a repeat of Authorize need it
+// unchanged. It survives json.Marshal and json.Unmarshal; the encoding holds what the request
+// holds, personal data included.
 type Request struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
-	// RequestPaymentTransaction is the payment; nil for a request that asks for a customer token alone.
+	// RequestPaymentTransaction is the payment; nil for a request that asks for a customer token
+	// alone.
 	RequestPaymentTransaction *RequestPaymentTransaction `json:"request_payment_transaction,omitzero"`
 	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 	// StepUpConfig is how the customer may be asked. Without it Klarna can only approve or decline.
 	StepUpConfig    *StepUpConfig    `json:"step_up_config,omitzero"`
 	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
-	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most 10240. It is never parsed.
+	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
+	// 10240. It is never parsed.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
 	// InteroperabilityData is the older name of KlarnaNetworkData (release 2512). Set one of the two.
 	InteroperabilityData string                `json:"interoperability_data,omitzero"`
@@ -28,7 +32,8 @@ type Request struct {
 	// PointOfCheckout and PointOfTransaction are for payments in a store.
 	PointOfCheckout    *PointOfCheckout    `json:"point_of_checkout,omitzero"`
 	PointOfTransaction *PointOfTransaction `json:"point_of_transaction,omitzero"`
-	// PaymentRequestID is optional in Klarna's newest text of the final call, and unknown to older ones. Finalize does not set it.
+	// PaymentRequestID is optional in Klarna's newest text of the final call, and unknown to older
+	// ones. Finalize does not set it.
 	PaymentRequestID string `json:"payment_request_id,omitzero"`
 
 	// Unknown are members that this version has no name for.
@@ -39,7 +44,8 @@ type Request struct {
 type RequestPaymentTransaction struct {
 	// Amount is in minor units.
 	Amount int64 `json:"amount"`
-	// PaymentTransactionReference is the caller's, 1 to 255 characters. Required. It must be the same in the final call.
+	// PaymentTransactionReference is the caller's, 1 to 255 characters. Required. It must be the same
+	// in the final call.
 	PaymentTransactionReference string `json:"payment_transaction_reference"`
 	// PaymentOptionID is the one that the presentation gave.
 	PaymentOptionID string `json:"payment_option_id,omitzero"`
@@ -77,8 +83,8 @@ type StepUpConfig struct {
 type CustomerInteractionConfig struct {
 	// Method is Handover, QRCode or SDK. An authorize call requires it.
 	Method InteractionMethod `json:"method,omitzero"`
-	// ReturnURL is where Klarna sends the customer when done or aborted. Its placeholders have literal braces: make it
-	// with the function ReturnURL.
+	// ReturnURL is where Klarna sends the customer when done or aborted. Its placeholders have literal
+	// braces: make it with the function ReturnURL.
 	ReturnURL    string `json:"return_url,omitzero"`
 	AppReturnURL string `json:"app_return_url,omitzero"`
 	// InteractionExpiry is when the customer can no longer approve: 15 minutes to 48 hours from now,

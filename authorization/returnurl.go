@@ -19,12 +19,13 @@ const (
 	PlaceholderID        Placeholder = "{klarna.payment_request.id}"
 	PlaceholderState     Placeholder = "{klarna.payment_request.state}"
 	PlaceholderReference Placeholder = "{klarna.payment_request.payment_request_reference}"
-	// PlaceholderSessionToken puts the session token into the URL, where browsers and proxies keep it. Prefer reading the
-	// payment request.
+	// PlaceholderSessionToken puts the session token into the URL, where browsers and proxies keep it.
+	// Prefer reading the payment request.
 	PlaceholderSessionToken Placeholder = "{klarna.payment_request.klarna_network_session_token}"
 )
 
-// parameters are the query parameters in which ReturnURL puts the placeholders and Return finds them.
+// parameters are the query parameters in which ReturnURL puts the placeholders and Return finds
+// them.
 var parameters = map[Placeholder]string{
 	PlaceholderID:           "payment_request_id",
 	PlaceholderState:        "payment_request_state",
@@ -32,8 +33,9 @@ var parameters = map[Placeholder]string{
 	PlaceholderSessionToken: "klarna_network_session_token",
 }
 
-// ReturnURL adds placeholders to the query of an address, with literal braces as Klarna asks. ParseReturn reads them back. It fails
-// for an address that is not absolute or has a parameter of such a name already, and for what is not a placeholder.
+// ReturnURL adds placeholders to the query of an address, with literal braces as Klarna asks.
+// ParseReturn reads them back. It fails for an address that is not absolute or has a parameter of
+// such a name already, and for what is not a placeholder.
 func ReturnURL(address string, placeholders ...Placeholder) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme == "" || u.Host == "" {
@@ -56,7 +58,8 @@ func ReturnURL(address string, placeholders ...Placeholder) (string, error) {
 	if len(added) == 0 {
 		return address, nil
 	}
-	// The rest stays as it was written: url.URL would percent-encode the braces of placeholders in its path.
+	// The rest stays as it was written: url.URL would percent-encode the braces of placeholders in its
+	// path.
 	rest, fragment, hasFragment := strings.Cut(address, "#")
 	switch _, query, hasQuery := strings.Cut(rest, "?"); {
 	case !hasQuery:
@@ -71,8 +74,8 @@ func ReturnURL(address string, placeholders ...Placeholder) (string, error) {
 	return rest, nil
 }
 
-// Return is what Klarna filled in when it sent the customer back. It proves nothing: anyone can type a URL. Read the payment request, or
-// wait for the webhook.
+// Return is what Klarna filled in when it sent the customer back. It proves nothing: anyone can
+// type a URL. Read the payment request, or wait for the webhook.
 type Return struct {
 	PaymentRequestID        string
 	State                   State
@@ -80,7 +83,8 @@ type Return struct {
 	SessionToken            klarna.Secret
 }
 
-// ParseReturn reads the query of the customer's return to a URL of ReturnURL. What Klarna left unfilled is left empty.
+// ParseReturn reads the query of the customer's return to a URL of ReturnURL. What Klarna left
+// unfilled is left empty.
 func ParseReturn(query url.Values) Return {
 	filled := func(p Placeholder) string {
 		value := query.Get(parameters[p])

@@ -49,8 +49,8 @@ func TestWhatIsSentIsWhatTheTagsSay(t *testing.T) {
 	roundtrip.CheckSent(t, Encode, Decode, exported...)
 }
 
-// A caller that stores a request with the encoder of the standard library sends the same bytes afterwards, so with the same
-// idempotency key.
+// A caller that stores a request with the encoder of the standard library sends the same bytes
+// afterwards, so with the same idempotency key.
 func TestAnyStoredRequestIsTheSameCall(t *testing.T) {
 	random := seeded(t, 1509)
 	for _, typ := range requestTypes {
@@ -131,7 +131,8 @@ func TestMembersOfTomorrowSurviveInAnswers(t *testing.T) {
 	}
 }
 
-// The string form of a customer token has no place for other members: its value survives, in the form that has.
+// The string form of a customer token has no place for other members: its value survives, in the
+// form that has.
 func TestACustomerTokenThatWasAStringSurvives(t *testing.T) {
 	var before, after CustomerTokenResponse
 	if err := Decode([]byte(`{"result":"APPROVED","customer_token":"krn:token"}`), &before); err != nil {
@@ -149,7 +150,8 @@ func TestACustomerTokenThatWasAStringSurvives(t *testing.T) {
 	}
 }
 
-// Every named field is set by a decoded answer, so that a misspelt name is seen: it would be in Unknown.
+// Every named field is set by a decoded answer, so that a misspelt name is seen: it would be in
+// Unknown.
 func TestEveryMemberOfAnAnswerHasItsField(t *testing.T) {
 	for typ, texts := range answers {
 		if typ == reflect.TypeFor[PaymentRefund]() || typ == reflect.TypeFor[PaymentChargeback]() {
@@ -167,7 +169,8 @@ func TestEveryMemberOfAnAnswerHasItsField(t *testing.T) {
 	}
 }
 
-// checkSurvival puts a member that nobody knows into every object of text and compares what comes back.
+// checkSurvival puts a member that nobody knows into every object of text and compares what comes
+// back.
 func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
 	t.Helper()
 	before := generic(t, text)
@@ -193,7 +196,8 @@ func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
 	}
 }
 
-// The first request is what a caller stores between the two calls: its JSON is Klarna's own, without a name of this library's.
+// The first request is what a caller stores between the two calls: its JSON is Klarna's own,
+// without a name of this library's.
 func TestARequestIsStoredAsWhatKlarnaTakes(t *testing.T) {
 	request := Request{Currency: "EUR", Unknown: klarna.Unknown{"newer": klarna.NewRawJSON(`1.50`)}}
 	text, err := json.Marshal(request)

@@ -8,19 +8,20 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// SupplementaryPurchaseData is what Klarna is told of a purchase beside its amount: the basket, the customer, where it
-// is shipped, what kind of service it is. Klarna asks for PurchaseReference, LineItems, Customer and Shipping at
-// least; the more it is told, the more it approves.
+// SupplementaryPurchaseData is what Klarna is told of a purchase beside its amount: the basket, the
+// customer, where it is shipped, what kind of service it is. Klarna asks for PurchaseReference,
+// LineItems, Customer and Shipping at least; the more it is told, the more it approves.
 //
-// It is sent with authorize, payment requests and changes of a transaction, and a payment request echoes it. A member
-// of an echo whose shape does not fit is kept in Unknown, so that it never costs the answer. Neither it nor anything in
-// it prints its content.
+// It is sent with authorize, payment requests and changes of a transaction, and a payment request
+// echoes it. A member of an echo whose shape does not fit is kept in Unknown, so that it never
+// costs the answer. Neither it nor anything in it prints its content.
 type SupplementaryPurchaseData struct {
 	// PurchaseReference is the caller's own. Klarna's texts give 1 to 255 characters.
 	PurchaseReference string `json:"purchase_reference,omitzero"`
 	// AdditionalData is a string of an older format.
 	AdditionalData string `json:"additional_data,omitzero"`
-	// LineItems are the basket. Their total amounts must sum to the purchase's amount: LinesTotal sums them.
+	// LineItems are the basket. Their total amounts must sum to the purchase's amount: LinesTotal sums
+	// them.
 	LineItems []LineItem `json:"line_items,omitzero"`
 	Customer  *Customer  `json:"customer,omitzero"`
 	Shipping  []Shipping `json:"shipping,omitzero"`
@@ -36,13 +37,14 @@ type SupplementaryPurchaseData struct {
 	Vouchers           []Voucher           `json:"vouchers,omitzero"`
 	MarketplaceSellers []MarketplaceSeller `json:"marketplace_sellers,omitzero"`
 
-	// Unknown holds members that this version has no name for, here and in every object below. They survive decoding
-	// and encoding, so a member that is new at Klarna can be sent before this library names it.
+	// Unknown holds members that this version has no name for, here and in every object below. They
+	// survive decoding and encoding, so a member that is new at Klarna can be sent before this library
+	// names it.
 	klarna.Unknown `json:",embed"`
 }
 
-// LineItem is a line of the basket. A discount is a line with a negative total, the cost of shipping is a line like any
-// other.
+// LineItem is a line of the basket. A discount is a line with a negative total, the cost of
+// shipping is a line like any other.
 type LineItem struct {
 	Name     string `json:"name"`
 	Quantity int64  `json:"quantity"`
@@ -73,14 +75,15 @@ type LineItemMetadata struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// LinesTotal returns the sum of the lines' total amounts, in minor units: the amount of a purchase of these lines. A sum that
-// is no int64 becomes the largest, or the smallest, there is.
+// LinesTotal returns the sum of the lines' total amounts, in minor units: the amount of a purchase
+// of these lines. A sum that is no int64 becomes the largest, or the smallest, there is.
 func LinesTotal(lines []LineItem) int64 {
 	total, _ := linesTotal(lines)
 	return total
 }
 
-// linesTotal sums in 128 bits, so that an overflow does not depend on the order of the lines and their discounts.
+// linesTotal sums in 128 bits, so that an overflow does not depend on the order of the lines and
+// their discounts.
 func linesTotal(lines []LineItem) (total int64, exact bool) {
 	var high, low uint64
 	for i := range lines {
@@ -100,8 +103,8 @@ func linesTotal(lines []LineItem) (total int64, exact bool) {
 	}
 }
 
-// problems finds only what the contract proves wrong with the data of a purchase of this amount. path is where the data
-// stand in the request.
+// problems finds only what the contract proves wrong with the data of a purchase of this amount.
+// path is where the data stand in the request.
 func (d *SupplementaryPurchaseData) problems(path string, amount int64) []klarna.ValidationError {
 	if d == nil || len(d.LineItems) == 0 {
 		return nil

@@ -2,8 +2,8 @@ package authorization
 
 import "github.com/klarna-go/klarna-go/klarna"
 
-// SupplementaryCaptureData is what Klarna is told of a capture: what is captured and how it is on its way. The answer
-// echoes it; a member of the echo whose shape does not fit is kept in Unknown.
+// SupplementaryCaptureData is what Klarna is told of a capture: what is captured and how it is on
+// its way. The answer echoes it; a member of the echo whose shape does not fit is kept in Unknown.
 type SupplementaryCaptureData struct {
 	// LineItems are those that are captured.
 	LineItems []LineItem `json:"line_items,omitzero"`
@@ -34,8 +34,8 @@ type ShipmentTracking struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// SupplementaryRefundData is what Klarna is told of a refund. A member of an echo whose shape does not fit is kept in
-// Unknown.
+// SupplementaryRefundData is what Klarna is told of a refund. A member of an echo whose shape does
+// not fit is kept in Unknown.
 type SupplementaryRefundData struct {
 	// LineItems are those that are refunded.
 	LineItems []LineItem `json:"line_items,omitzero"`

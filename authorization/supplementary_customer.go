@@ -12,7 +12,8 @@ type Customer struct {
 	GivenName  string `json:"given_name,omitzero"`
 	FamilyName string `json:"family_name,omitzero"`
 	Email      string `json:"email,omitzero"`
-	// EmailLastVerifiedAt is when the caller last made sure that the address is the customer's, in UTC.
+	// EmailLastVerifiedAt is when the caller last made sure that the address is the customer's, in
+	// UTC.
 	EmailLastVerifiedAt time.Time `json:"email_last_verified_at,omitzero"`
 	// Phone has a digit at least; Klarna's texts give 1 to 99 digits, spaces and characters of +().-
 	Phone string `json:"phone,omitzero"`
@@ -48,7 +49,8 @@ type CustomerAccount struct {
 	CreatedAt time.Time  `json:"created_at,omitzero"`
 	UpdatedAt time.Time  `json:"updated_at,omitzero"`
 	LastLogin *LastLogin `json:"last_login,omitzero"`
-	// PurchaseHistory is what the account bought earlier, DevicePurchaseHistory what was bought with the device.
+	// PurchaseHistory is what the account bought earlier, DevicePurchaseHistory what was bought with
+	// the device.
 	PurchaseHistory       []PurchaseHistory `json:"purchase_history,omitzero"`
 	DevicePurchaseHistory []PurchaseHistory `json:"device_purchase_history,omitzero"`
 
@@ -103,8 +105,8 @@ type Geolocation struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// Address is a postal address. Klarna's texts give 1 to 99 characters for the street's lines, city and region, and 1 to 10
-// for the postal code.
+// Address is a postal address. Klarna's texts give 1 to 99 characters for the street's lines, city
+// and region, and 1 to 10 for the postal code.
 type Address struct {
 	StreetAddress  string `json:"street_address,omitzero"`
 	StreetAddress2 string `json:"street_address2,omitzero"`

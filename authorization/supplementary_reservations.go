@@ -36,8 +36,8 @@ const (
 	TravelTrain TravelType = "TRAIN"
 )
 
-// Departure is where and when a journey begins. By bus and train it has DepartureLocation and Address; by air it has
-// DepartureAirport and, directly, StreetAddress, City and Country.
+// Departure is where and when a journey begins. By bus and train it has DepartureLocation and
+// Address; by air it has DepartureAirport and, directly, StreetAddress, City and Country.
 type Departure struct {
 	DepartureLocation string `json:"departure_location,omitzero"`
 	DepartureAirport  string `json:"departure_airport,omitzero"`
@@ -52,8 +52,8 @@ type Departure struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// Arrival is where and when a journey ends. By bus and train it has ArrivalLocation and Address; by air it has
-// ArrivalAirport and, directly, StreetAddress, City and Country.
+// Arrival is where and when a journey ends. By bus and train it has ArrivalLocation and Address; by
+// air it has ArrivalAirport and, directly, StreetAddress, City and Country.
 type Arrival struct {
 	ArrivalLocation string `json:"arrival_location,omitzero"`
 	ArrivalAirport  string `json:"arrival_airport,omitzero"`
@@ -99,7 +99,8 @@ type LodgingReservation struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// Guest is who stays. Klarna's texts name no member of a guest, so all that there are go into Unknown.
+// Guest is who stays. Klarna's texts name no member of a guest, so all that there are go into
+// Unknown.
 type Guest struct {
 	GivenName  string `json:"given_name,omitzero"`
 	FamilyName string `json:"family_name,omitzero"`
@@ -155,7 +156,8 @@ type Insurance struct {
 // InsuranceType is what an insurance is against. Values that are not listed are kept.
 type InsuranceType string
 
-// InsuranceCancelation is the type that Klarna's texts show, with the one L that they write it with.
+// InsuranceCancelation is the type that Klarna's texts show, with the one L that they write it
+// with.
 const InsuranceCancelation InsuranceType = "CANCELATION"
 
 // Voucher is a right to goods or services of somebody, within a time.

@@ -4,8 +4,8 @@ import "github.com/klarna-go/klarna-go/klarna"
 
 // Shipping is one way in which a part of the basket reaches somebody.
 type Shipping struct {
-	// ShippingReference is the caller's own, for line items and marketplace sellers to refer to. Klarna's texts give 1 to
-	// 255 characters.
+	// ShippingReference is the caller's own, for line items and marketplace sellers to refer to.
+	// Klarna's texts give 1 to 255 characters.
 	ShippingReference string          `json:"shipping_reference,omitzero"`
 	Recipient         *Recipient      `json:"recipient,omitzero"`
 	Address           *Address        `json:"address,omitzero"`
@@ -14,7 +14,8 @@ type Shipping struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// Recipient is who receives it. Klarna's texts give 1 to 99 characters for the names, the phone and the attention.
+// Recipient is who receives it. Klarna's texts give 1 to 99 characters for the names, the phone and
+// the attention.
 type Recipient struct {
 	GivenName  string `json:"given_name,omitzero"`
 	FamilyName string `json:"family_name,omitzero"`

@@ -27,8 +27,8 @@ var supplementaryRoots = []reflect.Type{
 	reflect.TypeFor[SupplementaryRefundData](),
 }
 
-// everyMember is section 9 of the contract as JSON, written from its text and not from the Go types, so that a misspelt
-// name is seen.
+// everyMember is section 9 of the contract as JSON, written from its text and not from the Go
+// types, so that a misspelt name is seen.
 const everyMember = `{
  "purchase_reference":"p","additional_data":"{\"older\":1}",
  "line_items":[{"name":"n","quantity":2,"total_amount":1180,"total_tax_amount":0,"unit_price":590,"product_url":"u",
@@ -153,7 +153,8 @@ func TestListedValuesAreTheContractsOwn(t *testing.T) {
 func TestMembersOfTomorrowSurviveAtEveryLevel(t *testing.T) {
 	random := seeded(t, 9)
 	for _, root := range supplementaryRoots {
-		// A value with everything set, as JSON, into every object of which a member is put that no version knows.
+		// A value with everything set, as JSON, into every object of which a member is put that no
+		// version knows.
 		full := reflect.New(root)
 		fill(random, full.Elem(), always)
 		text, err := Encode(full.Interface())
@@ -461,7 +462,8 @@ func anyFloat(r *rand.Rand) float64 { return 1815 + r.NormFloat64()/10 }
 
 var texts = []string{"", " ", `"\/`, "åé€", "\U0001F6D2", "\u2028", "<&>", "\x7f", "null", "{}"}
 
-// fill sets the fields of v to generated values, those for which set says so and those that are required.
+// fill sets the fields of v to generated values, those for which set says so and those that are
+// required.
 func fill(r *rand.Rand, v reflect.Value, set func(*rand.Rand) bool) {
 	switch value := v.Addr().Interface().(type) {
 	case *time.Time:
@@ -537,8 +539,8 @@ func walk(v reflect.Value, visit func(reflect.Value)) {
 	}
 }
 
-// addMembers puts a member into every object that stands for a type of this package, and counts those. Objects under names
-// that the library does not know are not its own.
+// addMembers puts a member into every object that stands for a type of this package, and counts
+// those. Objects under names that the library does not know are not its own.
 func addMembers(v any, objects *int) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -73,7 +73,8 @@ const (
 	TransactionClosed  TransactionState = "CLOSED"
 )
 
-// ReadTransaction reads a payment transaction (GET payment/transactions/{payment_transaction_id}). Errors are *klarna.Error.
+// ReadTransaction reads a payment transaction (GET payment/transactions/{payment_transaction_id}).
+// Errors are *klarna.Error.
 func (c *Client) ReadTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	return do[PaymentTransaction](ctx, c, klarna.Call{Operation: operation.TransactionRead, IDs: []string{paymentTransactionID}}, options)
 }
@@ -86,9 +87,10 @@ type TransactionUpdate struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// UpdateTransaction changes a payment transaction (PATCH payment/transactions/{payment_transaction_id}). Its idempotency key is random,
-// because the same update may be meant twice: to repeat one after a crash, give klarna.WithIdempotencyKey. Errors are
-// *klarna.Error.
+// UpdateTransaction changes a payment transaction (PATCH
+// payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
+// update may be meant twice: to repeat one after a crash, give klarna.WithIdempotencyKey. Errors
+// are *klarna.Error.
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, update TransactionUpdate, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionUpdate, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&update, (*TransactionUpdate).encode)
@@ -100,8 +102,9 @@ func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID str
 	return do[PaymentTransaction](ctx, c, call, options)
 }
 
-// VoidTransaction releases what is authorized and not captured (POST payment/transactions/{payment_transaction_id}/void). The
-// idempotency key is derived from the transaction, so repeating it is safe. Errors are *klarna.Error.
+// VoidTransaction releases what is authorized and not captured (POST
+// payment/transactions/{payment_transaction_id}/void). The idempotency key is derived from the
+// transaction, so repeating it is safe. Errors are *klarna.Error.
 func (c *Client) VoidTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionVoid, IDs: []string{paymentTransactionID}}
 	call.Reference = paymentTransactionID
@@ -118,9 +121,10 @@ type Extension struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// ExtendTransaction extends an authorization (POST payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension
-// no reference of the caller's, so its idempotency key is random: to repeat one after a crash without extending twice, give
-// klarna.WithIdempotencyKey. Errors are *klarna.Error.
+// ExtendTransaction extends an authorization (POST
+// payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension no reference
+// of the caller's, so its idempotency key is random: to repeat one after a crash without extending
+// twice, give klarna.WithIdempotencyKey. Errors are *klarna.Error.
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, extension Extension, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionExtend, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&extension, (*Extension).encode)

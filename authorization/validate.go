@@ -9,8 +9,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// problems are what local validation found. It refuses only what the contract proves wrong; everything unproven goes
-// through.
+// problems are what local validation found. It refuses only what the contract proves wrong;
+// everything unproven goes through.
 type problems []klarna.ValidationError
 
 func (p *problems) add(path, reason string) {
@@ -105,6 +105,6 @@ func (p *problems) interaction(path string, c *CustomerInteractionConfig, method
 	}
 }
 
-// encodedPlaceholder finds a placeholder of which at least one brace was percent-encoded, as %7B or %7D. It is asked only where there is such
-// a beginning, because it is slow.
+// encodedPlaceholder finds a placeholder of which at least one brace was percent-encoded, as %7B or
+// %7D. It is asked only where there is such a beginning, because it is slow.
 var encodedPlaceholder = regexp.MustCompile(`(?i)%7bklarna\.payment_request\.[a-z_]*(%7d|\})|\{klarna\.payment_request\.[a-z_]*%7d`)

@@ -16,12 +16,14 @@ const (
 	lastPoll  = 15 * time.Second
 )
 
-// WaitPaymentRequest reads a payment request again and again until it is in one of states, or can no longer come there. Without states
-// it waits until the customer can no longer act: COMPLETED, EXPIRED, CANCELED or DECLINED. The pauses grow from 1 to 15 seconds, are
-// jittered, and are longer while the account's quota at Klarna is nearly used up.
+// WaitPaymentRequest reads a payment request again and again until it is in one of states, or can
+// no longer come there. Without states it waits until the customer can no longer act: COMPLETED,
+// EXPIRED, CANCELED or DECLINED. The pauses grow from 1 to 15 seconds, are jittered, and are longer
+// while the account's quota at Klarna is nearly used up.
 //
-// It ends with the context: then it returns the payment request as last seen, nil if never, and the context's error. Technical errors,
-// time-outs of a single read and rate limits are waited out; any other *klarna.Error ends it.
+// It ends with the context: then it returns the payment request as last seen, nil if never, and the
+// context's error. Technical errors, time-outs of a single read and rate limits are waited out; any
+// other *klarna.Error ends it.
 func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string, states ...State) (*PaymentRequest, error) {
 	var seen *PaymentRequest
 	pause := firstPoll
@@ -51,8 +53,8 @@ func arrived(s State, states []State) bool {
 	return slices.Contains(states, s) || !slices.ContainsFunc(states, s.CanBecome)
 }
 
-// passing reports an error that a later read may not meet: no whole answer, a technical error or a rate limit. The end of the context is
-// left to the pause that follows.
+// passing reports an error that a later read may not meet: no whole answer, a technical error or a
+// rate limit. The end of the context is left to the pause that follows.
 func passing(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || errors.Is(err, klarna.CodeValidationError) || errors.Is(err, klarna.CodeServerConfigurationError) {
@@ -67,7 +69,8 @@ func passing(err error) bool {
 // jitter is between half of d and d, so that many waiters do not read at once.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// spare is a further pause for the sake of other calls: the rest of the interval once less than a fifth of its quota is left.
+// spare is a further pause for the sake of other calls: the rest of the interval once less than a
+// fifth of its quota is left.
 func spare(l klarna.RateLimit) time.Duration {
 	if l.Remaining >= 0 && l.Remaining < l.Limit/5 {
 		return min(max(l.Reset, 0), lastPoll)

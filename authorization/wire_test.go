@@ -31,7 +31,8 @@ var notOnTheWire = []string{
 	"Approval", "Approved", "Authorization", "Client", "Declined", "Prepared", "Return", "StepUpRequired", "TokenIssued", "UnknownResult",
 }
 
-// exportedStructs returns the names of the structs that the package exports, from its source, so that none is forgotten.
+// exportedStructs returns the names of the structs that the package exports, from its source, so
+// that none is forgotten.
 func exportedStructs(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(".")

@@ -16,15 +16,15 @@ import (
 )
 
 // ErrForeignAnswer is the error of an attempt whose answer belongs to another call, as errors.Is
-// finds it. A server or a proxy that answers once too often, or in another order, makes such answers
-// on a connection that is kept. The attempt is of unknown outcome, it is repeated as the retry policy
-// says, and its connection is closed. Nothing of the answer is kept, because it may hold another
-// customer's data.
+// finds it. A server or a proxy that answers once too often, or in another order, makes such
+// answers on a connection that is kept. The attempt is of unknown outcome, it is repeated as the
+// retry policy says, and its connection is closed. Nothing of the answer is kept, because it may
+// hold another customer's data.
 //
 // An answer is another call's if its id is not the id in the path. It is, too, if the echoed
 // Partner-Correlation-Id or a reference contradicts what was sent and none of them confirms it. The
-// echo of an earlier call with the same idempotency key confirms it: Klarna may answer a repeat with
-// the first answer.
+// echo of an earlier call with the same idempotency key confirms it: Klarna may answer a repeat
+// with the first answer.
 var ErrForeignAnswer = errors.New("the answer belongs to another call")
 
 // unfitError is the error of an answer that came with a status of success and does not say what
@@ -77,7 +77,8 @@ func (a *activeCall) isOwnEcho(echo string) bool {
 		strings.EqualFold(echo[keyPart:], a.correlationID[keyPart:])
 }
 
-// keyPart is where the part of a correlation id begins that all calls with one idempotency key share.
+// keyPart is where the part of a correlation id begins that all calls with one idempotency key
+// share.
 const keyPart = 16
 
 // newCorrelationID returns an id that never repeats, 32 hexadecimal digits. Its second half is
@@ -174,8 +175,8 @@ func (a *activeCall) isAnother(id string) bool {
 }
 
 // mayRepeat reports whether an earlier call may have had the idempotency key. Klarna may answer a
-// repeat with the first answer, whose echo is the earlier call's. The id in the path then confirms an
-// answer that repeats no reference.
+// repeat with the first answer, whose echo is the earlier call's. The id in the path then confirms
+// an answer that repeats no reference.
 func (a *activeCall) mayRepeat() bool {
 	return a.idempotencyKey != "" && (a.call.Reference != "" || a.settings.idempotencyKey != "")
 }

@@ -20,9 +20,10 @@ import (
 
 type activeCallKey struct{}
 
-// attemptTransport makes one attempt of a call, whole: it waits for the rate limit, sends, reads the body within
-// the limits, and records what came of it. go-retryablehttp sits outside, middleware and the guard inside. It has
-// RoundTrip alone, on purpose: go-retryablehttp closes the idle connections of a transport that lets it whenever a call fails.
+// attemptTransport makes one attempt of a call, whole: it waits for the rate limit, sends, reads
+// the body within the limits, and records what came of it. go-retryablehttp sits outside,
+// middleware and the guard inside. It has RoundTrip alone, on purpose: go-retryablehttp closes the
+// idle connections of a transport that lets it whenever a call fails.
 type attemptTransport struct {
 	next    http.RoundTripper
 	timeout time.Duration
@@ -68,8 +69,8 @@ func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, err
 		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
 		return nil, attempt.Err
 	}
-	// The answer as go-retryablehttp and http.Client may see it: read to its end, and without the Location that they
-	// would follow or fail to parse.
+	// The answer as go-retryablehttp and http.Client may see it: read to its end, and without the
+	// Location that they would follow or fail to parse.
 	return &http.Response{
 		Status:     response.Status,
 		StatusCode: response.StatusCode,
@@ -114,7 +115,8 @@ var (
 	errNoTime   = fmt.Errorf("the client's rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
 )
 
-// read takes the whole answer, so that a cut or stalled body is the attempt's failure and is retried like one.
+// read takes the whole answer, so that a cut or stalled body is the attempt's failure and is
+// retried like one.
 func (a *activeCall) read(ctx context.Context, response *http.Response, most int64) error {
 	if response.Body == nil {
 		response.Body = http.NoBody // net/http forgives this, too, to transports that are not its own
@@ -150,8 +152,9 @@ func (a *activeCall) forget() {
 	a.header, a.body, a.unusable, a.problem = nil, nil, nil, errorBody{}
 }
 
-// readBody reads at most one byte more than allowed, until the end or until the context's. The body of a transport that is not net/http's may heed
-// neither the context nor Close; the reading is then left behind until it ends by itself.
+// readBody reads at most one byte more than allowed, until the end or until the context's. The body
+// of a transport that is not net/http's may heed neither the context nor Close; the reading is then
+// left behind until it ends by itself.
 func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
 	if response.StatusCode < http.StatusOK {
 		return nil, errSwitched // its body is the connection
@@ -198,8 +201,9 @@ func readAll(body io.Reader, announced int64) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body, which may be personal
-// data. Codes that the documentation lists stay what they are, whatever the body holds.
+// scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body,
+// which may be personal data. Codes that the documentation lists stay what they are, whatever the
+// body holds.
 func (a *activeCall) scrub(s string) string {
 	if s == "" || isDocumented(Code(s)) {
 		return s
@@ -210,7 +214,8 @@ func (a *activeCall) scrub(s string) string {
 	return a.withoutSecrets(s)
 }
 
-// withoutSecrets is scrub for texts that share words with every body, such as the names of parameters.
+// withoutSecrets is scrub for texts that share words with every body, such as the names of
+// parameters.
 func (a *activeCall) withoutSecrets(s string) string {
 	for _, secret := range []Secret{a.client.credentials.key, a.client.credentials.value, a.settings.sessionToken, a.settings.customerToken} {
 		if !secret.IsZero() && strings.Contains(s, secret.Reveal()) {
@@ -229,8 +234,8 @@ func withoutLocation(h http.Header) http.Header {
 	return h
 }
 
-// connectionTrace observes whether a request may have left, and how often. Its hooks run in goroutines of the
-// transport, which may outlive the attempt.
+// connectionTrace observes whether a request may have left, and how often. Its hooks run in
+// goroutines of the transport, which may outlive the attempt.
 type connectionTrace struct {
 	hooks httptrace.ClientTrace
 	asked atomic.Bool
@@ -262,8 +267,8 @@ func (t *connectionTrace) closeConnection() {
 	_ = conn.Close() // whatever comes of it: the connection is given up
 }
 
-// sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's that makes no
-// connections, only an error that says so itself means that nothing left.
+// sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's
+// that makes no connections, only an error that says so itself means that nothing left.
 func (t *connectionTrace) sent(err error) bool {
 	if errors.As(err, new(notSent)) {
 		return false

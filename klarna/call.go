@@ -20,8 +20,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// Call is one request to Klarna's server API, as the API packages make it. It is read, never changed, and may be
-// shared.
+// Call is one request to Klarna's server API, as the API packages make it. It is read, never
+// changed, and may be shared.
 type Call struct {
 	// Operation names the call in errors and logs, for example authorization.authorize. The
 	// idempotency key is derived from it, too.
@@ -32,15 +32,18 @@ type Call struct {
 	// Route is the path after the version and the account, with placeholders:
 	// payment/requests/{payment_request_id}.
 	Route string
-	// IDs fill the route's placeholders in order. An empty one fails the call, named by its placeholder.
+	// IDs fill the route's placeholders in order. An empty one fails the call, named by its
+	// placeholder.
 	IDs []string
-	// WithoutAccount is for the calls that have no account in their path even when the client is bound to one.
+	// WithoutAccount is for the calls that have no account in their path even when the client is bound
+	// to one.
 	WithoutAccount bool
 	Query          url.Values
 	// Body is encoded as JSON; nil sends none. A RawJSON is sent byte for byte.
 	Body any
-	// Reference is what makes the call the caller's own: with it the idempotency key is derived from operation,
-	// account, ids, reference, session and customer token and body, so that a repeat after a crash has the same key.
+	// Reference is what makes the call the caller's own: with it the idempotency key is derived from
+	// operation, account, ids, reference, session and customer token and body, so that a repeat after
+	// a crash has the same key.
 	Reference string
 	// SessionToken goes into Klarna-Network-Session-Token and wins over WithSessionToken.
 	SessionToken Secret
@@ -57,8 +60,9 @@ const (
 	maxHeaderText = 255
 )
 
-// Do makes the call and decodes a successful answer into destination, a pointer, or ignores its body where destination
-// is nil. It returns the answer's body as it came. Any failure is an [*Error].
+// Do makes the call and decodes a successful answer into destination, a pointer, or ignores its
+// body where destination is nil. It returns the answer's body as it came. Any failure is an
+// [*Error].
 func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
 	a := &activeCall{client: c, call: call, start: c.now()}
 	a.settings.timeout = c.timeout
@@ -132,7 +136,8 @@ func (a *activeCall) do(ctx context.Context) *Error {
 	}
 	response, doErr := a.retrying.Do(request)
 	if a.stopped == nil && len(a.attempts) > 0 && a.attempts[len(a.attempts)-1].Wait > 0 {
-		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp returned the bare error.
+		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp
+		// returned the bare error.
 		a.stopped = ctx.Err()
 	}
 	if response != nil {
@@ -165,7 +170,8 @@ func (a *activeCall) conclude(ctx context.Context, doErr error) *Error {
 	return a.failure(fmt.Errorf("the answer cannot be read: %w", a.unusable))
 }
 
-// prepare checks everything and makes what every attempt sends; every problem is found before anything is sent.
+// prepare checks everything and makes what every attempt sends; every problem is found before
+// anything is sent.
 func (a *activeCall) prepare(ctx context.Context) *Error {
 	if ctx == nil {
 		return a.invalid([]ValidationError{{Parameter: "context", Reasons: []string{"is nil"}}})
@@ -266,7 +272,8 @@ func checkHeaderText(problems []ValidationError, name, value string, most int) [
 	return problems
 }
 
-// request makes the request that go-retryablehttp repeats. It has no header: each attempt puts a new one on.
+// request makes the request that go-retryablehttp repeats. It has no header: each attempt puts a
+// new one on.
 func (a *activeCall) request(ctx context.Context) (*retryablehttp.Request, *Error) {
 	// Made by hand and not by http.NewRequest, which would parse the address again.
 	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}

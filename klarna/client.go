@@ -17,13 +17,15 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Client calls Klarna's server API with one set of credentials. It is immutable and safe for concurrent use; make
-// one and share it, because its connections, its rate limit and its retry budget belong together.
+// Client calls Klarna's server API with one set of credentials. It is immutable and safe for
+// concurrent use; make one and share it, because its connections, its rate limit and its retry
+// budget belong together.
 type Client struct {
 	*core
 
-	// account is the Partner's account that calls are made for; forAccount tells an account that was given, even
-	// if empty by mistake, from none, so that a missing id is an error and never a call for oneself.
+	// account is the Partner's account that calls are made for; forAccount tells an account that was
+	// given, even if empty by mistake, from none, so that a missing id is an error and never a call
+	// for oneself.
 	account    string
 	forAccount bool
 }
@@ -44,9 +46,10 @@ type core struct {
 	logger      *slog.Logger
 }
 
-// NewClient makes a client from an API key, klarna_test_api_… or klarna_live_api_…, which decides the environment
-// and so the host. It refuses an empty key, a client id, a test key with the live host and the reverse, a base URL
-// that is neither https nor loopback, and options that contradict each other; it makes no call.
+// NewClient makes a client from an API key, klarna_test_api_… or klarna_live_api_…, which decides
+// the environment and so the host. It refuses an empty key, a client id, a test key with the live
+// host and the reverse, a base URL that is neither https nor loopback, and options that contradict
+// each other; it makes no call.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
 	s := settings{
 		maxResponse: defaultMaxResponse,
@@ -102,15 +105,16 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 	return &Client{core: c}, nil
 }
 
-// ForAccount returns a client whose calls are made for that Partner account, as an Acquiring Partner does: their
-// paths start with /accounts/{partner_account_id}. It shares everything with c and costs no connection, so it can
-// be made per call. An id that is empty, blank, made of dots or of control characters makes every call fail before sending, with a
-// validation error.
+// ForAccount returns a client whose calls are made for that Partner account, as an Acquiring
+// Partner does: their paths start with /accounts/{partner_account_id}. It shares everything with c
+// and costs no connection, so it can be made per call. An id that is empty, blank, made of dots or
+// of control characters makes every call fail before sending, with a validation error.
 func (c *Client) ForAccount(partnerAccountID string) *Client {
 	return &Client{core: c.core, account: partnerAccountID, forAccount: true}
 }
 
-// Environment returns the side of Klarna that the API key belongs to, "" where the key does not say.
+// Environment returns the side of Klarna that the API key belongs to, "" where the key does not
+// say.
 func (c *Client) Environment() Environment { return c.environment }
 
 // KeyFingerprint returns 16 hexadecimal digits that tell the client's API key from others. The key
@@ -172,8 +176,8 @@ func (c *Client) url(call *Call) (*url.URL, []ValidationError) {
 	return &u, problems
 }
 
-// segmentProblem refuses what would make the path another one: an empty id would read a list, dots would climb. The rest
-// is escaped, and Klarna's to judge.
+// segmentProblem refuses what would make the path another one: an empty id would read a list, dots
+// would climb. The rest is escaped, and Klarna's to judge.
 func segmentProblem(s string) string {
 	switch {
 	case strings.TrimSpace(s) == "":

@@ -1,7 +1,7 @@
 package klarna
 
-// Code is Klarna's error_code. It is an error itself, so that errors.Is compares an [*Error] with it. Codes that
-// are not listed here are kept as they came, unless they quote the request.
+// Code is Klarna's error_code. It is an error itself, so that errors.Is compares an [*Error] with
+// it. Codes that are not listed here are kept as they came, unless they quote the request.
 type Code string
 
 // The codes of Klarna's documentation.
@@ -17,7 +17,8 @@ const (
 	CodeInternalError            Code = "INTERNAL_ERROR"
 	CodeTimeout                  Code = "TIMEOUT"
 	CodeServerConfigurationError Code = "SERVER_CONFIGURATION_ERROR"
-	// CodeTemporaryUnavailable also matches the spelling TEMPORARILY_UNAVAILABLE, which was seen as well.
+	// CodeTemporaryUnavailable also matches the spelling TEMPORARILY_UNAVAILABLE, which was seen as
+	// well.
 	CodeTemporaryUnavailable Code = "TEMPORARY_UNAVAILABLE"
 )
 

@@ -24,8 +24,8 @@ var hosts = map[Environment]string{
 	Live: "api-global.klarna.com",
 }
 
-// AuthEncoding is how the API key is written into the Authorization header. Klarna documents the raw key; the
-// other forms are in use in integrations.
+// AuthEncoding is how the API key is written into the Authorization header. Klarna documents the
+// raw key; the other forms are in use in integrations.
 type AuthEncoding int
 
 const (
@@ -67,7 +67,8 @@ func newCredentials(key Secret, encoding AuthEncoding, username string) (credent
 
 func encodeBasic(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// checkKey refuses what can never be an API key and returns the environment, "" where the key does not say.
+// checkKey refuses what can never be an API key and returns the environment, "" where the key does
+// not say.
 func checkKey(key string) (Environment, error) {
 	switch {
 	case key == "":

@@ -15,29 +15,34 @@ import (
 
 // Error is a call that failed: Klarna's answer where there was one, and what became of the request.
 //
-// Its text, its log value and its JSON hold the operation, status, codes, ids and the names of refused
-// parameters. Message and the reasons of a Klarna answer are left out there, because they may quote personal
-// data of the request; they are for a developer to read from the fields.
+// Its text, its log value and its JSON hold the operation, status, codes, ids and the names of
+// refused parameters. Message and the reasons of a Klarna answer are left out there, because they
+// may quote personal data of the request; they are for a developer to read from the fields.
 type Error struct {
 	// Operation names the call, for example authorization.authorize.
 	Operation string
-	// StatusCode is the HTTP status of the last attempt; 0 where it had no answer, or nothing was sent.
+	// StatusCode is the HTTP status of the last attempt; 0 where it had no answer, or nothing was
+	// sent.
 	StatusCode int
 	// Code and Type are Klarna's error_code and error_type, empty where the answer had none.
 	Code Code
 	Type string
 	// ID is Klarna's error_id. Quote it to Klarna's support.
 	ID string
-	// Message is Klarna's error_message: for developers, not to be parsed, not to be shown to a customer.
+	// Message is Klarna's error_message: for developers, not to be parsed, not to be shown to a
+	// customer.
 	Message string
 	// DocURL is Klarna's documentation page of the error.
 	DocURL string
-	// ValidationErrors are the parameters that failed: Klarna's findings, or this library's own before sending.
+	// ValidationErrors are the parameters that failed: Klarna's findings, or this library's own before
+	// sending.
 	ValidationErrors []ValidationError
-	// CorrelationID is Klarna's Klarna-Correlation-Id, PartnerCorrelationID the one that this side sent.
+	// CorrelationID is Klarna's Klarna-Correlation-Id, PartnerCorrelationID the one that this side
+	// sent.
 	CorrelationID        string
 	PartnerCorrelationID string
-	// IdempotencyKey is the key that every attempt carried. Repeating a call of unknown outcome with it is safe.
+	// IdempotencyKey is the key that every attempt carried. Repeating a call of unknown outcome with
+	// it is safe.
 	IdempotencyKey string
 	// RateLimit is what the last answer said of the quota.
 	RateLimit RateLimit
@@ -45,8 +50,8 @@ type Error struct {
 	Attempts []Attempt
 	// Outcome says what may have happened to the money.
 	Outcome Outcome
-	// Err is the cause where it is not the answer itself: the context's error, a failed connection, an answer that
-	// could not be read. It is nil otherwise.
+	// Err is the cause where it is not the answer itself: the context's error, a failed connection, an
+	// answer that could not be read. It is nil otherwise.
 	Err error
 }
 
@@ -72,8 +77,9 @@ type Attempt struct {
 	CorrelationID string
 	// Sent reports that the request, or a part of it, may have left.
 	Sent bool
-	// Replayed reports that net/http sent the same request again by itself, on another connection, because the first turned
-	// out to be stale. The answer is that of the last copy; an earlier one may have been executed.
+	// Replayed reports that net/http sent the same request again by itself, on another connection,
+	// because the first turned out to be stale. The answer is that of the last copy; an earlier one
+	// may have been executed.
 	Replayed bool
 	// Wait is the pause that was planned after it; 0 after the last one.
 	Wait time.Duration
@@ -129,8 +135,8 @@ func (e *Error) head() string {
 	return strings.Join(parts, " ")
 }
 
-// parameters names what was refused, as many as there is room for. The reasons of a local validation
-// are this library's own words and hold no values; Klarna's may.
+// parameters names what was refused, as many as there is room for. The reasons of a local
+// validation are this library's own words and hold no values; Klarna's may.
 func (e *Error) parameters() []string {
 	var names []string
 	left := maxPrintedParameters
@@ -269,8 +275,8 @@ func shorten(text string, n int) string {
 	return cut(text, n-len("…")) + "…"
 }
 
-// printable lets through what codes, ids and JSON paths are made of. Anything else that an answer put there
-// could be text of the request and is not printed.
+// printable lets through what codes, ids and JSON paths are made of. Anything else that an answer
+// put there could be text of the request and is not printed.
 func printable(s string) string {
 	if len(s) > maxPrinted {
 		return unprintable

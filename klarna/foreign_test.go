@@ -130,7 +130,8 @@ func TestWhoseAnswerItIs(t *testing.T) {
 	}
 }
 
-// TestAnAnswerBeforeTheRequestWasReadIsWeighed: a server that has an answer left over does not wait.
+// TestAnAnswerBeforeTheRequestWasReadIsWeighed: a server that has an answer left over does not
+// wait.
 func TestAnAnswerBeforeTheRequestWasReadIsWeighed(t *testing.T) {
 	url := rawServer(t, func(n int, conn net.Conn) {
 		if n == 1 {

@@ -30,8 +30,8 @@ const version = "0.1.0"
 
 var userAgent = "klarna-go/" + version + " (" + runtime.Version() + ")"
 
-// departing are the headers that may leave. It is a list of what may and not of what may not, because every tracing
-// system has names of its own, and Klarna forbids them all.
+// departing are the headers that may leave. It is a list of what may and not of what may not,
+// because every tracing system has names of its own, and Klarna forbids them all.
 var departing = map[string]bool{
 	headerAuthorization:        true,
 	headerSessionToken:         true,

@@ -55,7 +55,8 @@ func newServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// rawServer is a real listener below HTTP. Each connection is served with its number, from 1, and closed when serve returns.
+// rawServer is a real listener below HTTP. Each connection is served with its number, from 1, and
+// closed when serve returns.
 func rawServer(t *testing.T, serve func(n int, conn net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -162,8 +163,9 @@ func recorder(t *testing.T, status int, body string) (*httptest.Server, *sentLog
 	return server, requests
 }
 
-// script answers one request a connection, each with the next step: "cut" reads the request and closes the connection;
-// anything else is a status and an error code, such as "503 TEMPORARY_UNAVAILABLE"; "200" is success. The last step stays.
+// script answers one request a connection, each with the next step: "cut" reads the request and
+// closes the connection; anything else is a status and an error code, such as "503
+// TEMPORARY_UNAVAILABLE"; "200" is success. The last step stays.
 func script(t *testing.T, steps ...string) (string, *sentLog) {
 	t.Helper()
 	requests := new(sentLog)

@@ -8,16 +8,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// idempotencyNamespace makes the keys of this library. It must never change: a program that crashed under one
-// version and repeats its call under the next has to arrive at the same key.
+// idempotencyNamespace makes the keys of this library. It must never change: a program that crashed
+// under one version and repeats its call under the next has to arrive at the same key.
 var idempotencyNamespace = uuid.MustParse("3a0d1ac5-58b5-4d0f-8a7f-1f3a4d0b6f0e")
 
 func needsIdempotencyKey(method string) bool {
 	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
 }
 
-// deriveIdempotencyKey makes a UUIDv5, as Klarna asks, from everything that makes a call the same call. Without a
-// reference of the caller's nothing tells a repeat from a second, equal call, so the key is random.
+// deriveIdempotencyKey makes a UUIDv5, as Klarna asks, from everything that makes a call the same
+// call. Without a reference of the caller's nothing tells a repeat from a second, equal call, so
+// the key is random.
 func deriveIdempotencyKey(call *Call, account string, sessionToken, customerToken Secret, body []byte) string {
 	if call.Reference == "" {
 		random := uuid.New()
@@ -44,7 +45,8 @@ func deriveIdempotencyKey(call *Call, account string, sessionToken, customerToke
 	return key.String()
 }
 
-// appendPart writes the length first, so that no two lists of parts run together into the same bytes.
+// appendPart writes the length first, so that no two lists of parts run together into the same
+// bytes.
 func appendPart(material []byte, part string) []byte {
 	material = binary.BigEndian.AppendUint64(material, uint64(len(part)))
 	return append(material, part...)

@@ -11,7 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// keyOf makes the call with a new client, as a program does that was started again, and returns the key that arrived.
+// keyOf makes the call with a new client, as a program does that was started again, and returns the
+// key that arrived.
 func keyOf(t *testing.T, account string, call klarna.Call, options ...klarna.CallOption) string {
 	t.Helper()
 	server, requests := recorder(t, 200, "{}")
@@ -44,7 +45,8 @@ func TestARepeatOfACallWithAReferenceHasTheSameKey(t *testing.T) {
 			t.Fatalf("the keys are %s and %s", first, again)
 		}
 	}
-	// Pinned: the key of a call must outlive a new version of this library, which a crashed program may come back with.
+	// Pinned: the key of a call must outlive a new version of this library, which a crashed program
+	// may come back with.
 	if want := "ea85b2f9-c52c-561e-b7fd-86790c7968ee"; first != want {
 		t.Errorf("the key is %s and was %s in every version before", first, want)
 	}

@@ -19,7 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// lingering returns the stacks that still run this module or a connection after a grace for what is being closed.
+// lingering returns the stacks that still run this module or a connection after a grace for what is
+// being closed.
 func lingering(grace time.Duration) string {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -10,8 +10,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// IntegrationMetadata names the software that makes a call and those that it passed through, for Klarna's
-// support. It travels in the Klarna-Integration-Metadata header.
+// IntegrationMetadata names the software that makes a call and those that it passed through, for
+// Klarna's support. It travels in the Klarna-Integration-Metadata header.
 type IntegrationMetadata struct {
 	// Integrator is who calls Klarna. Name and SessionReference are required.
 	Integrator Integrator `json:"integrator"`
@@ -67,7 +67,8 @@ func (i *Integrator) check(path string) []error {
 	return problems
 }
 
-// escapeNonASCII makes JSON that a header can carry: a header is ASCII, and JSON can say the rest with \u.
+// escapeNonASCII makes JSON that a header can carry: a header is ASCII, and JSON can say the rest
+// with \u.
 func escapeNonASCII(text []byte) string {
 	var b strings.Builder
 	b.Grow(len(text))

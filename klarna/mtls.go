@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// ClientCertificate is a client certificate in two PEM files that may be replaced while the program runs.
+// ClientCertificate is a client certificate in two PEM files that may be replaced while the program
+// runs.
 type ClientCertificate struct {
 	certFile, keyFile string
 
@@ -39,14 +40,15 @@ func LoadClientCertificate(certFile, keyFile string) (*ClientCertificate, error)
 	return c, nil
 }
 
-// Get returns the certificate, read again if a file has changed. While the files cannot be read, as in the moment
-// between the replacement of the two, it returns the last good one. It has the signature of
-// tls.Config.GetClientCertificate.
+// Get returns the certificate, read again if a file has changed. While the files cannot be read, as
+// in the moment between the replacement of the two, it returns the last good one. It has the
+// signature of tls.Config.GetClientCertificate.
 func (c *ClientCertificate) Get(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stamp, err := c.stat(); err == nil && stamp != c.stamp {
-		// The error is not lost for good: the files stay different from the stamp, so the next handshake reads them again.
+		// The error is not lost for good: the files stay different from the stamp, so the next handshake
+		// reads them again.
 		_ = c.load(stamp)
 	}
 	return c.current, nil

@@ -44,8 +44,8 @@ type clientOption func(*settings)
 
 func (o clientOption) applyToClient(s *settings) { o(s) }
 
-// WithBaseURL sends the calls to another host, such as a test double or an egress proxy: https, or http to a
-// loopback address. The version /v2 is added where it is missing.
+// WithBaseURL sends the calls to another host, such as a test double or an egress proxy: https, or
+// http to a loopback address. The version /v2 is added where it is missing.
 func WithBaseURL(rawURL string) Option {
 	return clientOption(func(s *settings) {
 		s.baseURL = rawURL
@@ -55,12 +55,14 @@ func WithBaseURL(rawURL string) Option {
 	})
 }
 
-// WithAuthEncoding writes the API key into the Authorization header in another form than the raw one.
+// WithAuthEncoding writes the API key into the Authorization header in another form than the raw
+// one.
 func WithAuthEncoding(encoding AuthEncoding) Option {
 	return clientOption(func(s *settings) { s.authEncoding = encoding })
 }
 
-// WithUsername sends "Basic base64(<username>:<API key>)"; the username is the UUID shown beside the key.
+// WithUsername sends "Basic base64(<username>:<API key>)"; the username is the UUID shown beside
+// the key.
 func WithUsername(username string) Option {
 	return clientOption(func(s *settings) {
 		s.username = username
@@ -70,26 +72,30 @@ func WithUsername(username string) Option {
 	})
 }
 
-// WithHTTPClient sends the calls through the transport of an HTTP client of the caller's, which is read and never
-// changed. Its Timeout, if set, becomes the time limit of an attempt; its Jar and CheckRedirect are not used: calls
-// carry no cookies and follow no redirects. Put instrumentation into [WithMiddleware] and not into this transport: only
-// what sits outside the header guard can be kept from sending tracing headers to Klarna, which Klarna forbids.
+// WithHTTPClient sends the calls through the transport of an HTTP client of the caller's, which is
+// read and never changed. Its Timeout, if set, becomes the time limit of an attempt; its Jar and
+// CheckRedirect are not used: calls carry no cookies and follow no redirects. Put instrumentation
+// into [WithMiddleware] and not into this transport: only what sits outside the header guard can be
+// kept from sending tracing headers to Klarna, which Klarna forbids.
 func WithHTTPClient(client *http.Client) Option {
 	return clientOption(func(s *settings) { s.httpClient = client })
 }
 
-// Middleware wraps the transport of every attempt, for instrumentation or tests. The first one given is the
-// outermost. It sees the request with its credentials, and the answer before its body is limited in size: do not read it without a limit.
+// Middleware wraps the transport of every attempt, for instrumentation or tests. The first one
+// given is the outermost. It sees the request with its credentials, and the answer before its body
+// is limited in size: do not read it without a limit.
 type Middleware func(http.RoundTripper) http.RoundTripper
 
-// WithMiddleware adds middleware outside the header guard, so that headers it adds do not reach Klarna.
+// WithMiddleware adds middleware outside the header guard, so that headers it adds do not reach
+// Klarna.
 func WithMiddleware(middleware ...Middleware) Option {
 	return clientOption(func(s *settings) { s.middleware = append(s.middleware, middleware...) })
 }
 
-// WithClientCertificate presents a client certificate (mTLS), which Klarna requires of Acquiring Partners. The
-// function is asked at every handshake, so a renewed certificate is used without a restart; [LoadClientCertificate]
-// makes one from files. It needs the client's own transport or a *http.Transport in [WithHTTPClient].
+// WithClientCertificate presents a client certificate (mTLS), which Klarna requires of Acquiring
+// Partners. The function is asked at every handshake, so a renewed certificate is used without a
+// restart; [LoadClientCertificate] makes one from files. It needs the client's own transport or a
+// *http.Transport in [WithHTTPClient].
 func WithClientCertificate(get func(*tls.CertificateRequestInfo) (*tls.Certificate, error)) Option {
 	return clientOption(func(s *settings) {
 		s.certificate = get
@@ -104,9 +110,9 @@ func WithRetries(policy RetryPolicy) Option {
 	return clientOption(func(s *settings) { s.retries = policy })
 }
 
-// WithRateLimit holds attempts back on this side so that no more than perSecond leave on average and burst at once.
-// An attempt that could not leave before the context's deadline fails at once. There is no limit by default: Klarna's
-// quotas differ per account and are told in every answer.
+// WithRateLimit holds attempts back on this side so that no more than perSecond leave on average
+// and burst at once. An attempt that could not leave before the context's deadline fails at once.
+// There is no limit by default: Klarna's quotas differ per account and are told in every answer.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return clientOption(func(s *settings) {
 		if !(perSecond > 0) || burst < 1 {
@@ -119,8 +125,8 @@ func WithRateLimit(perSecond float64, burst int) Option {
 
 const defaultMaxResponse = 4 << 20
 
-// WithMaxResponseBytes bounds the size of an answer's body after decompression; 4 MiB by default. A larger one is an
-// error.
+// WithMaxResponseBytes bounds the size of an answer's body after decompression; 4 MiB by default. A
+// larger one is an error.
 func WithMaxResponseBytes(n int64) Option {
 	return clientOption(func(s *settings) {
 		s.maxResponse = n
@@ -135,8 +141,8 @@ func WithoutLocalValidation() Option {
 	return clientOption(func(s *settings) { s.validate = false })
 }
 
-// WithLogger logs one record an attempt at Debug, and one a call at Info or, if it failed, at Warn. The message of the
-// first is "klarna attempt", of the second "klarna call". Their attributes:
+// WithLogger logs one record an attempt at Debug, and one a call at Info or, if it failed, at Warn.
+// The message of the first is "klarna attempt", of the second "klarna call". Their attributes:
 //
 //	operation, method, partner_account_id, idempotency_key, partner_correlation_id
 //	attempt            which try, from 1 (attempt records)
@@ -161,9 +167,9 @@ type sharedOption struct {
 func (o sharedOption) applyToClient(s *settings)   { o.client(s) }
 func (o sharedOption) applyToCall(s *callSettings) { o.call(s) }
 
-// WithTimeout bounds a whole call, retries and pauses included, in addition to its context. There is no such bound by
-// default; each attempt has [RetryPolicy].AttemptTimeout. Klarna itself gives up after 59 s, so a shorter bound hides
-// its answer.
+// WithTimeout bounds a whole call, retries and pauses included, in addition to its context. There
+// is no such bound by default; each attempt has [RetryPolicy].AttemptTimeout. Klarna itself gives
+// up after 59 s, so a shorter bound hides its answer.
 func WithTimeout(d time.Duration) SharedOption {
 	return sharedOption{
 		client: func(s *settings) { s.timeout = d },
@@ -195,14 +201,15 @@ type callOption func(*callSettings)
 
 func (o callOption) applyToCall(s *callSettings) { o(s) }
 
-// WithIdempotencyKey sets Klarna-Idempotency-Key, 1 to 255 printable ASCII characters, instead of the one that the
-// library derives. It has no effect on calls that carry none, such as reads.
+// WithIdempotencyKey sets Klarna-Idempotency-Key, 1 to 255 printable ASCII characters, instead of
+// the one that the library derives. It has no effect on calls that carry none, such as reads.
 func WithIdempotencyKey(key string) CallOption {
 	return callOption(func(s *callSettings) { s.idempotencyKey = key })
 }
 
-// WithCorrelationID sets Partner-Correlation-Id, at most 255 characters, which Klarna echoes. Letters and digits are
-// safe; one of Klarna's texts allows nothing else. By default every call has a random one.
+// WithCorrelationID sets Partner-Correlation-Id, at most 255 characters, which Klarna echoes.
+// Letters and digits are safe; one of Klarna's texts allows nothing else. By default every call has
+// a random one.
 func WithCorrelationID(id string) CallOption {
 	return callOption(func(s *callSettings) { s.correlationID = id })
 }
@@ -228,8 +235,8 @@ func WithoutRetries() CallOption {
 	return callOption(func(s *callSettings) { s.once = true })
 }
 
-// WithResponse fills *response with the metadata of the call's last answer, also when the call fails; where none came its
-// status is 0. It must not be shared between calls that run at once.
+// WithResponse fills *response with the metadata of the call's last answer, also when the call
+// fails; where none came its status is 0. It must not be shared between calls that run at once.
 func WithResponse(response *Response) CallOption {
 	return callOption(func(s *callSettings) { s.response = response })
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// TestOutcomesOfAnsweredAndCutCalls: what became of the money, by all that happened to the attempts.
+// TestOutcomesOfAnsweredAndCutCalls: what became of the money, by all that happened to the
+// attempts.
 func TestOutcomesOfAnsweredAndCutCalls(t *testing.T) {
 	const (
 		unknown  = klarna.OutcomeUnknown
@@ -177,7 +178,8 @@ func TestARefusedDialAfterACutStaysUnknown(t *testing.T) {
 	}
 }
 
-// TestACancelledRequestMayHaveLeft over both protocols: the server has it, and the caller goes away.
+// TestACancelledRequestMayHaveLeft over both protocols: the server has it, and the caller goes
+// away.
 func TestACancelledRequestMayHaveLeft(t *testing.T) {
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -208,8 +210,8 @@ func TestACancelledRequestMayHaveLeft(t *testing.T) {
 	}
 }
 
-// TestAConnectionMeansSent: between getting a connection and the end of the attempt nobody can tell what was written,
-// so the middle of that counts as sent.
+// TestAConnectionMeansSent: between getting a connection and the end of the attempt nobody can tell
+// what was written, so the middle of that counts as sent.
 func TestAConnectionMeansSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

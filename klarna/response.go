@@ -33,8 +33,8 @@ type Response struct {
 	Attempts []Attempt
 }
 
-// RateLimit is the state of the quota that is nearest to exhaustion, as Klarna's X-Ratelimit headers tell it. Each
-// field is -1 where the answer did not say.
+// RateLimit is the state of the quota that is nearest to exhaustion, as Klarna's X-Ratelimit
+// headers tell it. Each field is -1 where the answer did not say.
 type RateLimit struct {
 	Limit     int
 	Remaining int
@@ -129,8 +129,8 @@ func headerInt(s string) int {
 // maxSeconds is far above any wait and far below what overflows a Duration.
 const maxSeconds = 1 << 31
 
-// parseSeconds reads whole seconds. More than a Duration holds become the most that one does, so that a huge number
-// is a long wait and not, by overflow, none.
+// parseSeconds reads whole seconds. More than a Duration holds become the most that one does, so
+// that a huge number is a long wait and not, by overflow, none.
 func parseSeconds(s string) (time.Duration, bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || strings.Trim(s, "0123456789") != "" {

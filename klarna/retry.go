@@ -12,22 +12,23 @@ import (
 
 // RetryPolicy bounds the retries of a client's calls. Fields left zero take the default.
 type RetryPolicy struct {
-	// MaxAttempts is how often a call is tried at most, the first time included; 4 by default, 1 for no retries. On a pooled
-	// connection that turns out to be stale, net/http itself sends an attempt once more: see [Attempt].Replayed.
+	// MaxAttempts is how often a call is tried at most, the first time included; 4 by default, 1 for
+	// no retries. On a pooled connection that turns out to be stale, net/http itself sends an attempt
+	// once more: see [Attempt].Replayed.
 	MaxAttempts int
-	// MinWait and MaxWait bound the back-off: the pause after attempt n is random between 0 and the smaller of MaxWait
-	// and MinWait·2ⁿ⁻¹ (full jitter). 500 ms and 8 s by default.
+	// MinWait and MaxWait bound the back-off: the pause after attempt n is random between 0 and the
+	// smaller of MaxWait and MinWait·2ⁿ⁻¹ (full jitter). 500 ms and 8 s by default.
 	MinWait time.Duration
 	MaxWait time.Duration
-	// MaxServerWait is the longest pause that an answer's Retry-After or X-Ratelimit-Reset may ask for; an answer that
-	// asks for more is returned at once. 30 s by default.
+	// MaxServerWait is the longest pause that an answer's Retry-After or X-Ratelimit-Reset may ask
+	// for; an answer that asks for more is returned at once. 30 s by default.
 	MaxServerWait time.Duration
-	// AttemptTimeout bounds one attempt. 65 s by default: Klarna answers for itself after 59 s, and a shorter time hides
-	// its answer.
+	// AttemptTimeout bounds one attempt. 65 s by default: Klarna answers for itself after 59 s, and a
+	// shorter time hides its answer.
 	AttemptTimeout time.Duration
-	// Budget is how many retries the client's calls may make in a row together before retries need calls that succeed:
-	// each retry takes one from it, each call answered without a technical error gives a tenth back. 100 by default. It keeps an outage
-	// at Klarna from being multiplied.
+	// Budget is how many retries the client's calls may make in a row together before retries need
+	// calls that succeed: each retry takes one from it, each call answered without a technical error
+	// gives a tenth back. 100 by default. It keeps an outage at Klarna from being multiplied.
 	Budget int
 }
 
@@ -60,8 +61,8 @@ type RetryRule struct {
 	Status int
 	// Code is Klarna's error_code; "" stands for any.
 	Code Code
-	// Retry reports whether such an attempt is repeated: within the policy, the deadline and the budget, and never a
-	// POST or PATCH without an idempotency key.
+	// Retry reports whether such an attempt is repeated: within the policy, the deadline and the
+	// budget, and never a POST or PATCH without an idempotency key.
 	Retry bool
 	// Why is the reason in words.
 	Why string
@@ -77,8 +78,8 @@ var retryRules = [...]RetryRule{
 	{http.StatusGatewayTimeout, "", true, "temporarily unavailable"},
 }
 
-// RetryRules returns the table that decides what is retried. The first row that fits an attempt counts; an attempt that no row
-// fits is not retried.
+// RetryRules returns the table that decides what is retried. The first row that fits an attempt
+// counts; an attempt that no row fits is not retried.
 func RetryRules() []RetryRule { return append([]RetryRule(nil), retryRules[:]...) }
 
 func retryable(a *Attempt) bool {
@@ -98,8 +99,9 @@ func retryable(a *Attempt) bool {
 	return false
 }
 
-// checkRetry is the policy that go-retryablehttp asks after each attempt. The gates stand in the order of their cost:
-// the one that takes from the budget comes last, so that nothing is taken for a retry that does not happen.
+// checkRetry is the policy that go-retryablehttp asks after each attempt. The gates stand in the
+// order of their cost: the one that takes from the budget comes last, so that nothing is taken for
+// a retry that does not happen.
 func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	if a.stopped != nil || len(a.attempts) == 0 {
 		return false, nil
@@ -129,8 +131,8 @@ func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) 
 	return true, nil
 }
 
-// wait is the pause after the n-th attempt, whose answer asked for that much; false where that is more than the
-// policy allows.
+// wait is the pause after the n-th attempt, whose answer asked for that much; false where that is
+// more than the policy allows.
 func (p RetryPolicy) wait(n int, asked time.Duration) (time.Duration, bool) {
 	if asked > p.MaxServerWait {
 		return 0, false
@@ -139,8 +141,8 @@ func (p RetryPolicy) wait(n int, asked time.Duration) (time.Duration, bool) {
 	if shift := n - 1; p.MinWait <= p.MaxWait>>shift { // not MinWait<<shift, which may overflow
 		ceiling = p.MinWait << shift
 	}
-	// On top of what Klarna asks for, so that callers who were all told the same second do not all come back in it. Never
-	// 0, which would be no pause at all.
+	// On top of what Klarna asks for, so that callers who were all told the same second do not all
+	// come back in it. Never 0, which would be no pause at all.
 	jitter := 1 + rand.N(ceiling)
 	if asked > math.MaxInt64-jitter {
 		return 0, false
@@ -166,8 +168,8 @@ func serverWait(status int, h http.Header, now time.Time) time.Duration {
 	return d
 }
 
-// retryBudget is the token bucket that the retries of a client share. It counts in tenths, because that is what a call gives
-// back and ten float tenths are less than one.
+// retryBudget is the token bucket that the retries of a client share. It counts in tenths, because
+// that is what a call gives back and ten float tenths are less than one.
 type retryBudget struct {
 	mu     sync.Mutex
 	tenths int64

@@ -299,7 +299,8 @@ func TestAPauseOfNoLengthOrNoMeaningIsABackOff(t *testing.T) {
 	}
 }
 
-// TestPausesAreWhatTheServerAsksForAndTheJitter runs on the bubble's clock, so the pauses are exact.
+// TestPausesAreWhatTheServerAsksForAndTheJitter runs on the bubble's clock, so the pauses are
+// exact.
 func TestPausesAreWhatTheServerAsksForAndTheJitter(t *testing.T) {
 	inSeven := func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }
 	tests := map[string]struct {
@@ -376,7 +377,8 @@ func TestAManyTimesRetriedCallNeverOverflowsItsPause(t *testing.T) {
 	})
 }
 
-// TestAnOverflowingPauseIsNoImmediateRetry: a pause without any bound must not wrap around to one of no length.
+// TestAnOverflowingPauseIsNoImmediateRetry: a pause without any bound must not wrap around to one
+// of no length.
 func TestAnOverflowingPauseIsNoImmediateRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -456,7 +458,8 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 	})
 }
 
-// TestATransportsTimeOutIsNotTheCallers: net and net/http call their own time-outs context.DeadlineExceeded.
+// TestATransportsTimeOutIsNotTheCallers: net and net/http call their own time-outs
+// context.DeadlineExceeded.
 func TestATransportsTimeOutIsNotTheCallers(t *testing.T) {
 	server := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -595,7 +598,8 @@ func TestACutAnswerGivesNothingBackToTheBudget(t *testing.T) {
 	}
 }
 
-// TestFailingCallsKeepTheConnection: go-retryablehttp closes the idle connections of a pool that lets it.
+// TestFailingCallsKeepTheConnection: go-retryablehttp closes the idle connections of a pool that
+// lets it.
 func TestFailingCallsKeepTheConnection(t *testing.T) {
 	type kind struct {
 		status  int
@@ -670,7 +674,8 @@ func loseKeyOf(method string) klarna.Middleware {
 	}
 }
 
-// TestAStaleConnectionIsSurvived: net/http replays a POST on a stale connection only when it sees another header than Klarna's.
+// TestAStaleConnectionIsSurvived: net/http replays a POST on a stale connection only when it sees
+// another header than Klarna's.
 func TestAStaleConnectionIsSurvived(t *testing.T) {
 	for name, readsFirst := range map[string]bool{
 		"closed when the next request comes": true,
@@ -715,8 +720,8 @@ func TestAStaleConnectionIsSurvived(t *testing.T) {
 	}
 }
 
-// net/http sends a request again by itself where a pooled connection was cut under it. The first copy may have been executed,
-// whatever the second was answered.
+// net/http sends a request again by itself where a pooled connection was cut under it. The first
+// copy may have been executed, whatever the second was answered.
 func TestARefusalOfAReplayedRequestLeavesTheOutcomeUnknown(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 409, 429} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {

@@ -23,8 +23,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// The canaries are what must never show. Each is of characters that every filter lets through, so that nothing but the
-// knowledge of what it is keeps it from showing.
+// The canaries are what must never show. Each is of characters that every filter lets through, so
+// that nothing but the knowledge of what it is keeps it from showing.
 const (
 	keyCanary      = "c4n4rykey0f4cb7d91e"
 	sessionCanary  = "krn:network:us1:test:session-token:c4n4rysession8d1f"
@@ -35,7 +35,8 @@ const (
 
 var canaries = map[string]string{"the key": keyCanary, "the session token": sessionCanary, "the customer token": customerCanary, "the customer's name": nameCanary}
 
-// spellings are a canary in plain text, in hex, and in base64 at each of the three places where it can begin.
+// spellings are a canary in plain text, in hex, and in base64 at each of the three places where it
+// can begin.
 func spellings(canary string) []string {
 	list := []string{canary, hex.EncodeToString([]byte(canary)), strings.ToUpper(hex.EncodeToString([]byte(canary)))}
 	for shift := range 3 {
@@ -86,8 +87,9 @@ func verbs() []string {
 	return list
 }
 
-// bypass are the verbs for which fmt asks no method of a value: it prints the fields of a struct as they are, whatever
-// the type does about it. go vet refuses them for such values. Secrets stand behind a pointer because of them.
+// bypass are the verbs for which fmt asks no method of a value: it prints the fields of a struct as
+// they are, whatever the type does about it. go vet refuses them for such values. Secrets stand
+// behind a pointer because of them.
 func bypass(verb string) bool { return strings.HasSuffix(verb, "p") || strings.HasSuffix(verb, "w") }
 
 // echo is an answer that holds every canary, also the way the key was written.
@@ -270,7 +272,8 @@ func newCanaryClient(t *testing.T, url string, w io.Writer, options ...klarna.Op
 	return client
 }
 
-// neverShows makes a call full of canaries and prints, logs and encodes everything that comes of it.
+// neverShows makes a call full of canaries and prints, logs and encodes everything that comes of
+// it.
 func neverShows(t *testing.T, url string, options ...klarna.Option) {
 	t.Helper()
 	var process, records safe

@@ -57,8 +57,8 @@ func baseTransport(s *settings) (http.RoundTripper, error) {
 	return transport, nil
 }
 
-// newTransport is net/http's default with the pool of a program that talks to one host. It is made anew rather than
-// cloned from http.DefaultTransport, which a program may have replaced.
+// newTransport is net/http's default with the pool of a program that talks to one host. It is made
+// anew rather than cloned from http.DefaultTransport, which a program may have replaced.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{

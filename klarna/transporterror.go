@@ -12,13 +12,14 @@ import (
 	"syscall"
 )
 
-// transportError is a failure of the connection. Its own text is made of known parts alone: net/http quotes addresses, which
-// may hold tokens, and bytes that the other side sent. The cause stays reachable for errors.Is and errors.As.
+// transportError is a failure of the connection. Its own text is made of known parts alone:
+// net/http quotes addresses, which may hold tokens, and bytes that the other side sent. The cause
+// stays reachable for errors.Is and errors.As.
 type transportError struct {
 	text  string
 	cause error
-	// ended tells that a context of the caller's is part of the cause. net and net/http call their own time-outs
-	// context.DeadlineExceeded, too; such a one must not look like the caller's.
+	// ended tells that a context of the caller's is part of the cause. net and net/http call their own
+	// time-outs context.DeadlineExceeded, too; such a one must not look like the caller's.
 	ended bool
 }
 
@@ -46,7 +47,8 @@ func (e *transportError) Timeout() bool {
 
 var errAttemptTimeout = errors.New("the attempt took longer than allowed")
 
-// attemptError tells the attempt's own time limit from the caller's deadline: it must not look like the caller's.
+// attemptError tells the attempt's own time limit from the caller's deadline: it must not look like
+// the caller's.
 func attemptError(ctx, bounded context.Context, err error) error {
 	if bounded.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout
@@ -54,7 +56,8 @@ func attemptError(ctx, bounded context.Context, err error) error {
 	return err
 }
 
-// causeOf is err as a caller sees it: with the context's error where that ended it, and without what must not be printed.
+// causeOf is err as a caller sees it: with the context's error where that ended it, and without
+// what must not be printed.
 func causeOf(ctx context.Context, err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -11,13 +11,13 @@ import (
 // Client asks for presentation instructions. It is safe for concurrent use.
 type Client struct{ klarna *klarna.Client }
 
-// New returns a Client for the account that c is bound to with ForAccount, or, unbound, for the Partner whose
-// credentials c has.
+// New returns a Client for the account that c is bound to with ForAccount, or, unbound, for the
+// Partner whose credentials c has.
 func New(c *klarna.Client) *Client { return &Client{klarna: c} }
 
-// Get asks how to show Klarna for these params (GET payment/presentation). The answer is personal when
-// klarna.WithSessionToken is given: never share it between customers. Any failure is a *klarna.Error; leave Klarna
-// out then, and keep the other payment methods.
+// Get asks how to show Klarna for these params (GET payment/presentation). The answer is personal
+// when klarna.WithSessionToken is given: never share it between customers. Any failure is a
+// *klarna.Error; leave Klarna out then, and keep the other payment methods.
 func (c *Client) Get(ctx context.Context, params Params, options ...klarna.CallOption) (*Presentation, error) {
 	p := new(Presentation)
 	raw, err := c.klarna.Do(ctx, klarna.Call{

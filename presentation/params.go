@@ -43,7 +43,8 @@ type Params struct {
 	// SubscriptionBillingInterval and its frequency, at least 1, go together.
 	SubscriptionBillingInterval          BillingInterval
 	SubscriptionBillingIntervalFrequency int
-	// AppReturnURL is the app link that Klarna's app returns to, in plain text: the library encodes it as Klarna asks.
+	// AppReturnURL is the app link that Klarna's app returns to, in plain text: the library encodes it
+	// as Klarna asks.
 	AppReturnURL string
 	// AcquiringConfig is for Partners with several payment accounts.
 	AcquiringConfig AcquiringConfig

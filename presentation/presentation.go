@@ -17,7 +17,8 @@ const (
 	HideKlarna Instruction = "HIDE_KLARNA"
 )
 
-// Effective returns one of the four instructions: i itself, or ShowKlarna for one that this version does not know.
+// Effective returns one of the four instructions: i itself, or ShowKlarna for one that this version
+// does not know.
 func (i Instruction) Effective() Instruction {
 	switch i {
 	case PreselectKlarna, ShowOnlyKlarna, HideKlarna:
@@ -32,7 +33,8 @@ type PaymentStatus string
 
 // The payment statuses.
 const (
-	// PendingPartnerAuthorization: the customer has approved already; authorize at once with the session token.
+	// PendingPartnerAuthorization: the customer has approved already; authorize at once with the
+	// session token.
 	PendingPartnerAuthorization PaymentStatus = "PENDING_PARTNER_AUTHORIZATION"
 	RequiresCustomerAction      PaymentStatus = "REQUIRES_CUSTOMER_ACTION"
 )
@@ -44,7 +46,8 @@ type Presentation struct {
 	PaymentStatus PaymentStatus `json:"payment_status,omitzero" wire:"show"`
 	// PaymentOption is how to show Klarna. Where the answer has none, all of it is empty.
 	PaymentOption PaymentOption `json:"payment_option,omitzero"`
-	// SavedPaymentOption is the customer's stored way to pay. Where the answer has none, all of it is empty.
+	// SavedPaymentOption is the customer's stored way to pay. Where the answer has none, all of it is
+	// empty.
 	SavedPaymentOption PaymentOption `json:"saved_payment_option,omitzero"`
 
 	// Unknown holds members that this version has no name for.
@@ -53,9 +56,9 @@ type Presentation struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// PaymentOption is one way to pay and how to show it: icon, header and subheader in its row; message, terms and
-// button only while it is selected. Its members are as Klarna's newest texts have them; one of another
-// shape is kept in Unknown.
+// PaymentOption is one way to pay and how to show it: icon, header and subheader in its row;
+// message, terms and button only while it is selected. Its members are as Klarna's newest texts
+// have them; one of another shape is kept in Unknown.
 type PaymentOption struct {
 	// PaymentOptionID is opaque and goes into the authorize call.
 	PaymentOptionID string        `json:"payment_option_id,omitzero"`

@@ -7,7 +7,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Text is a text to show: plain, or in parts of which some are links. Any field may use either form; All reads both.
+// Text is a text to show: plain, or in parts of which some are links. Any field may use either
+// form; All reads both.
 type Text struct {
 	// Text is the plain form.
 	Text string `json:"text,omitzero"`

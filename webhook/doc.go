@@ -7,9 +7,9 @@
 //	})
 //	http.Handle("POST /klarna/webhook", handler)
 //
-// Klarna delivers an event again until it is answered with 200, 201, 202 or 204: after 10 s, 2 min, 15 min, 3 h, 6 h and
-// 12 h. Duplicates happen and order is not promised: what an event causes must bear to be caused twice. Tell events apart
-// by their EventID.
+// Klarna delivers an event again until it is answered with 200, 201, 202 or 204: after 10 s, 2 min,
+// 15 min, 3 h, 6 h and 12 h. Duplicates happen and order is not promised: what an event causes must
+// bear to be caused twice. Tell events apart by their EventID.
 //
 // The package imports no HTTP client, so that a service that only receives pays for nothing else.
 package webhook

@@ -16,8 +16,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// EventType is what happened, such as payment.request.state-change.completed. Types that are not listed are
-// events like any other.
+// EventType is what happened, such as payment.request.state-change.completed. Types that are not
+// listed are events like any other.
 type EventType string
 
 // The types that Klarna documents.
@@ -90,7 +90,8 @@ type Metadata struct {
 	EventVersion string    `json:"event_version,omitzero"`
 	// OccurredAt is in UTC.
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
-	// SubjectAccountID is the account that the event is about, RecipientAccountID the one that owns the webhook.
+	// SubjectAccountID is the account that the event is about, RecipientAccountID the one that owns
+	// the webhook.
 	SubjectAccountID   string `json:"subject_account_id,omitzero"`
 	RecipientAccountID string `json:"recipient_account_id,omitzero"`
 	WebhookID          string `json:"webhook_id,omitzero"`

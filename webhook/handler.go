@@ -13,8 +13,8 @@ import (
 // Receiver does what an event causes. An error makes Klarna deliver the event again later.
 type Receiver func(ctx context.Context, event *Event) error
 
-// Handler answers Klarna's deliveries. Klarna takes 200, 201, 202 and 204 for received, and anything
-// else for a reason to deliver again:
+// Handler answers Klarna's deliveries. Klarna takes 200, 201, 202 and 204 for received, and
+// anything else for a reason to deliver again:
 //
 //	200  the Receiver returned nil
 //	400  not Klarna's, or no event; the sender is not told which
@@ -33,9 +33,10 @@ type Handler struct {
 // HandlerOption configures a Handler.
 type HandlerOption func(*Handler)
 
-// WithLogger logs refused deliveries at Warn, with the reason that the sender is not told; deliveries that Klarna signed and that
-// cannot be read, and failed receivers, at Error; events that are in work already or find no room at Warn. Without it slog.Default does. No
-// record holds a body or a signature.
+// WithLogger logs refused deliveries at Warn, with the reason that the sender is not told;
+// deliveries that Klarna signed and that cannot be read, and failed receivers, at Error; events
+// that are in work already or find no room at Warn. Without it slog.Default does. No record holds a
+// body or a signature.
 func WithLogger(logger *slog.Logger) HandlerOption {
 	return func(h *Handler) { h.logger = logger }
 }
@@ -47,9 +48,9 @@ func WithMaxBytes(n int64) HandlerOption {
 	return func(h *Handler) { h.most = n }
 }
 
-// NewHandler returns a Handler that hands verified events to receive, one call a delivery and as many at once as
-// arrive. The context of a call ends when the sender leaves. Give receive through Once to have each event processed once, and
-// through a Mux to have several.
+// NewHandler returns a Handler that hands verified events to receive, one call a delivery and as
+// many at once as arrive. The context of a call ends when the sender leaves. Give receive through
+// Once to have each event processed once, and through a Mux to have several.
 func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) (*Handler, error) {
 	if verifier == nil || receive == nil {
 		return nil, errors.New("webhook: a Handler needs a Verifier and a Receiver")

@@ -200,7 +200,8 @@ func TestAHandlerStaysTheSameSizeOverAMillionEvents(t *testing.T) {
 	})
 }
 
-// A server with all there is: handler, deduplication, a queue, a key that has to be looked up. synctest fails a test that leaves a goroutine.
+// A server with all there is: handler, deduplication, a queue, a key that has to be looked up.
+// synctest fails a test that leaves a goroutine.
 func TestNoGoroutineIsLeftAfterShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := new(vault)

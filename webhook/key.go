@@ -15,14 +15,16 @@ type Key struct {
 	Secret Secret
 }
 
-// minSecret is far below any key of Klarna's, and above what is left of one that was cut or never set.
+// minSecret is far below any key of Klarna's, and above what is left of one that was cut or never
+// set.
 const minSecret = 16
 
 // keyHolder knows the keys that a delivery may be signed with.
 type keyHolder interface {
 	// held returns the keys that are known now.
 	held() *keySet
-	// renewed looks them up again where they can be, for a delivery that names a key which is not held.
+	// renewed looks them up again where they can be, for a delivery that names a key which is not
+	// held.
 	renewed(ctx context.Context, id string) (*keySet, error)
 }
 

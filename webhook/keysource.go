@@ -9,25 +9,26 @@ import (
 	"time"
 )
 
-// KeySource returns all signing keys that deliveries may be signed with now, for example from a vault. Klarna shows a
-// key's secret only when the key is created, so it cannot be asked for them.
+// KeySource returns all signing keys that deliveries may be signed with now, for example from a
+// vault. Klarna shows a key's secret only when the key is created, so it cannot be asked for them.
 type KeySource func(ctx context.Context) ([]Key, error)
 
-// ErrKeySource is the error of keys that could not be looked up. The delivery may well be Klarna's; a Handler answers 500, so that it
-// comes again.
+// ErrKeySource is the error of keys that could not be looked up. The delivery may well be Klarna's;
+// a Handler answers 500, so that it comes again.
 var ErrKeySource = errors.New("webhook: the signing keys could not be looked up")
 
 const (
-	// lookupPause bounds what a flood of made-up key ids can cost: one look-up a second, which finds all keys.
+	// lookupPause bounds what a flood of made-up key ids can cost: one look-up a second, which finds
+	// all keys.
 	lookupPause = time.Second
 	// lookupTimeout ends a look-up that hangs.
 	lookupTimeout = 10 * time.Second
 )
 
-// NewVerifierFrom returns a Verifier that gets its keys from source: now, and again, at most once a second, when a delivery names
-// a key that it does not hold; such a delivery waits for it. So a key that is published before Klarna signs with it is known without a
-// restart. A key that
-// was taken out of the source counts until the next look-up: call Refresh to make one.
+// NewVerifierFrom returns a Verifier that gets its keys from source: now, and again, at most once a
+// second, when a delivery names a key that it does not hold; such a delivery waits for it. So a key
+// that is published before Klarna signs with it is known without a restart. A key that was taken
+// out of the source counts until the next look-up: call Refresh to make one.
 func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 	h := &sourcedKeys{source: source}
 	if err := h.lookUp(ctx); err != nil {
@@ -36,7 +37,8 @@ func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 	return &Verifier{keys: h}, nil
 }
 
-// Refresh looks the keys up now. A Verifier with fixed keys has nothing to refresh. On an error the keys stay as they were.
+// Refresh looks the keys up now. A Verifier with fixed keys has nothing to refresh. On an error the
+// keys stay as they were.
 func (v *Verifier) Refresh(ctx context.Context) error {
 	h, ok := v.keys.(*sourcedKeys)
 	if !ok {
@@ -65,8 +67,9 @@ type lookup struct {
 
 func (h *sourcedKeys) held() *keySet { return h.keys.Load() }
 
-// renewed waits for look-ups until one has the key, or one has not that began after the delivery came: a key that is published before its
-// first delivery is always found, however short ago the last look-up was.
+// renewed waits for look-ups until one has the key, or one has not that began after the delivery
+// came: a key that is published before its first delivery is always found, however short ago the
+// last look-up was.
 func (h *sourcedKeys) renewed(ctx context.Context, id string) (*keySet, error) {
 	arrived := time.Now()
 	// A source that does not heed its context must not hold the delivery.
@@ -95,12 +98,14 @@ func (h *sourcedKeys) renewed(ctx context.Context, id string) (*keySet, error) {
 	}
 }
 
-// nextLookup is the look-up that runs or waits for its time, otherwise a new one, which waits until the last one's beginning is a pause ago.
+// nextLookup is the look-up that runs or waits for its time, otherwise a new one, which waits until
+// the last one's beginning is a pause ago.
 func (h *sourcedKeys) nextLookup(ctx context.Context) *lookup {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	// One that is over its time counts as ended: its source does not heed its context and may never return.
+	// One that is over its time counts as ended: its source does not heed its context and may never
+	// return.
 	if h.latest != nil && !h.latest.ended() && now.Before(h.latest.begins.Add(lookupTimeout)) {
 		return h.latest
 	}
@@ -109,7 +114,8 @@ func (h *sourcedKeys) nextLookup(ctx context.Context) *lookup {
 		l.begins = h.latest.begins.Add(lookupPause)
 	}
 	h.latest = l
-	// The look-up serves all that wait for it, so it does not end with the delivery that happened to ask for it.
+	// The look-up serves all that wait for it, so it does not end with the delivery that happened to
+	// ask for it.
 	ctx = context.WithoutCancel(ctx)
 	time.AfterFunc(l.begins.Sub(now), func() {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
@@ -129,8 +135,8 @@ func (l *lookup) ended() bool {
 	}
 }
 
-// lookUp asks the source and keeps what it says, unless a look-up that began later has said something already: a key that was taken out in
-// between must not come back.
+// lookUp asks the source and keeps what it says, unless a look-up that began later has said
+// something already: a key that was taken out in between must not come back.
 func (h *sourcedKeys) lookUp(ctx context.Context) error {
 	h.mu.Lock()
 	h.begun++
@@ -149,7 +155,8 @@ func (h *sourcedKeys) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// ask keeps a source that panics from taking the process with it, and from leaving deliveries waiting.
+// ask keeps a source that panics from taking the process with it, and from leaving deliveries
+// waiting.
 func (h *sourcedKeys) ask(ctx context.Context) (set *keySet, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -208,7 +208,8 @@ func TestASourceInTrouble(t *testing.T) {
 				if took := time.Since(begin); took != tc.after {
 					t.Errorf("after %v, want %v", took, tc.after)
 				}
-				// A look-up that failed a moment ago says nothing about the key, so it must not be called unknown.
+				// A look-up that failed a moment ago says nothing about the key, so it must not be called
+				// unknown.
 				if err := verify(t.Context(), verifier, "new"); !errors.Is(err, webhook.ErrKeySource) {
 					t.Errorf("at once again: %v, want ErrKeySource", err)
 				}
@@ -349,7 +350,8 @@ func TestALookupTakesOutWhatTheSourceNoLongerHas(t *testing.T) {
 	})
 }
 
-// A look-up that read the source before a leaked key was taken out may answer after the Refresh that was made to forget it.
+// A look-up that read the source before a leaked key was taken out may answer after the Refresh
+// that was made to forget it.
 func TestAKeyThatRefreshTookOutDoesNotComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "leaked", "good")
@@ -373,7 +375,8 @@ func TestAKeyThatRefreshTookOutDoesNotComeBack(t *testing.T) {
 	})
 }
 
-// Klarna names a key in each delivery. Where the source does not know the ids, that must not make every delivery depend on it.
+// Klarna names a key in each delivery. Where the source does not know the ids, that must not make
+// every delivery depend on it.
 func TestAKeyWithoutAnIDNeedsNoLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := new(vault)

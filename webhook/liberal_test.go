@@ -56,8 +56,8 @@ var (
 	}
 )
 
-// A signed event is refused for its id and its type alone, and its payload for the payment request's
-// id. Whatever else is odd costs nothing.
+// A signed event is refused for its id and its type alone, and its payload for the payment
+// request's id. Whatever else is odd costs nothing.
 func TestOnlyWhatDecidesCanBeRefused(t *testing.T) {
 	taken, refused := 0, 0
 	check := func(name, what, metadata, payload string, decides bool) {

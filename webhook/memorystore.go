@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// MemoryStore is a Store of one process, bounded in memory. A program with replicas needs a shared one.
+// MemoryStore is a Store of one process, bounded in memory. A program with replicas needs a shared
+// one.
 type MemoryStore struct {
 	mu        sync.Mutex
 	claims    map[string]memoryClaim // by event id, until completed or released: as many as calls of a receiver run
@@ -27,8 +28,8 @@ const (
 	mostCompleted = 1_000_000
 )
 
-// NewMemoryStore returns a Store that remembers completed events for 48 hours, more than twice as long as Klarna retries, and a million
-// of them at most; beyond that it forgets the oldest.
+// NewMemoryStore returns a Store that remembers completed events for 48 hours, more than twice as
+// long as Klarna retries, and a million of them at most; beyond that it forgets the oldest.
 func NewMemoryStore() *MemoryStore {
 	return &MemoryStore{claims: make(map[string]memoryClaim), completed: make(map[string]bool)}
 }

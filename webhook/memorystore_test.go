@@ -16,7 +16,8 @@ func TestMemoryStoreConforms(t *testing.T) {
 	storetest.Run(t, func(*testing.T) webhook.Store { return webhook.NewMemoryStore() })
 }
 
-// finish claims and completes an event. It is called millions of times, so it is no T.Helper, which takes longer.
+// finish claims and completes an event. It is called millions of times, so it is no T.Helper, which
+// takes longer.
 func finish(t *testing.T, store webhook.Store, id string) {
 	c, err := store.Claim(t.Context(), id, time.Minute)
 	if err != nil || c.Status != webhook.Granted {

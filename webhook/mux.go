@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
-// Mux hands an event to the receiver of the most specific pattern that matches its type. The zero Mux is ready for Handle. Register
-// everything before the first event.
+// Mux hands an event to the receiver of the most specific pattern that matches its type. The zero
+// Mux is ready for Handle. Register everything before the first event.
 //
-// A pattern is an event type, or, as in Klarna's subscriptions, the beginning of one with a trailing wildcard: payment.request.*
-// matches every type below payment.request, at any depth, and * matches every type. An event that no pattern matches is acknowledged
-// without a receiver, because Klarna may send types that did not exist when this program was written.
+// A pattern is an event type, or, as in Klarna's subscriptions, the beginning of one with a
+// trailing wildcard: payment.request.* matches every type below payment.request, at any depth, and
+// * matches every type. An event that no pattern matches is acknowledged without a receiver,
+// because Klarna may send types that did not exist when this program was written.
 type Mux struct{ receivers map[string]Receiver }
 
-// Handle registers a receiver. It refuses a pattern that can match no type or is registered already, and a nil receiver.
+// Handle registers a receiver. It refuses a pattern that can match no type or is registered
+// already, and a nil receiver.
 func (m *Mux) Handle(pattern string, receive Receiver) error {
 	if err := checkPattern(pattern); err != nil {
 		return err
@@ -68,8 +70,8 @@ const (
 	maxEventType = 255
 )
 
-// checkPattern refuses what no event type is like: the types of the contract are made of lower-case letters, digits and
-// hyphens, in segments with dots between.
+// checkPattern refuses what no event type is like: the types of the contract are made of lower-case
+// letters, digits and hyphens, in segments with dots between.
 func checkPattern(pattern string) error {
 	if pattern == "" {
 		return errors.New("webhook: the pattern is empty")

@@ -101,7 +101,8 @@ func TestOnceGivesTheEventBackWhenItIsNotProcessed(t *testing.T) {
 	}
 }
 
-// Klarna's second delivery arrives while the first is processed: the handler must not acknowledge it.
+// Klarna's second delivery arrives while the first is processed: the handler must not acknowledge
+// it.
 func TestAHandlerAnswers503ToAnEventInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish := make(chan error)
@@ -164,7 +165,8 @@ func TestOnceEndsTheReceiversContextBeforeTheLease(t *testing.T) {
 	})
 }
 
-// A receiver that does not heed its context goes on after its lease; whether it counts depends on whether another has begun.
+// A receiver that does not heed its context goes on after its lease; whether it counts depends on
+// whether another has begun.
 func TestOnceTellsOfALostClaim(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
@@ -279,7 +281,8 @@ func TestAStoreThatHangsDoesNotHoldTheDelivery(t *testing.T) {
 	}
 }
 
-// Klarna delivers again after 10 seconds, and then after 2 and 15 minutes. A claim that was granted and whose answer was lost holds none of these up.
+// Klarna delivers again after 10 seconds, and then after 2 and 15 minutes. A claim that was granted
+// and whose answer was lost holds none of these up.
 func TestAClaimWhoseAnswerWasLostHoldsUpNoDelivery(t *testing.T) {
 	store := storeWith{MemoryStore: webhook.NewMemoryStore()}
 	cut := errors.New("the connection was cut")

@@ -77,8 +77,8 @@ func (e *Event) PaymentTransaction() (*PaymentTransaction, error) {
 	return decodePayload(e, operation.TransactionEvents, (*PaymentTransaction).decode)
 }
 
-// PaymentDispute is the payload of the payment.dispute events. Klarna has two frameworks of disputes,
-// each with events and members of its own.
+// PaymentDispute is the payload of the payment.dispute events. Klarna has two frameworks of
+// disputes, each with events and members of its own.
 type PaymentDispute struct {
 	PaymentDisputeID            string `json:"payment_dispute_id,omitzero" wire:"show"`
 	PaymentTransactionID        string `json:"payment_transaction_id,omitzero"`

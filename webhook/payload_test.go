@@ -171,7 +171,8 @@ func FuzzPayloads(f *testing.F) {
 	})
 }
 
-// Klarna's texts are not sure of these members; one of another shape must not cost the token beside it.
+// Klarna's texts are not sure of these members; one of another shape must not cost the token beside
+// it.
 func TestAMemberOfAnUnexpectedShapeCostsNoOther(t *testing.T) {
 	for name, odd := range map[string]string{
 		"amount":         `{"value":1}`,

@@ -66,9 +66,9 @@ const (
 	PaymentRequestStateDeclined   PaymentRequestState = "DECLINED"
 )
 
-// SessionToken returns the customer's session token, which the final authorize call needs, whichever
-// of its names Klarna used and wherever it stands; zero where there is none. It is there once the
-// payment request is completed.
+// SessionToken returns the customer's session token, which the final authorize call needs,
+// whichever of its names Klarna used and wherever it stands; zero where there is none. It is there
+// once the payment request is completed.
 func (p *PaymentRequest) SessionToken() Secret {
 	if p == nil {
 		return Secret{}
@@ -79,8 +79,8 @@ func (p *PaymentRequest) SessionToken() Secret {
 		p.PaymentToken, p.StateContext.PaymentToken)
 }
 
-// Customer returns what the customer shared of themselves, as it came, wherever it stands; zero where
-// there is nothing.
+// Customer returns what the customer shared of themselves, as it came, wherever it stands; zero
+// where there is nothing.
 func (p *PaymentRequest) Customer() RawJSON {
 	if p == nil {
 		return RawJSON{}

@@ -8,12 +8,15 @@ import (
 	"time"
 )
 
-// Queue acknowledges events at once and processes them after, for receivers that take longer than a sender should wait. It holds a bounded number
-// of events and answers ErrBusy when it is full, so that Klarna delivers again.
+// Queue acknowledges events at once and processes them after, for receivers that take longer than a
+// sender should wait. It holds a bounded number of events and answers ErrBusy when it is full, so
+// that Klarna delivers again.
 //
-// An acknowledged event is Klarna's no longer: one whose receiver fails or panics, or that still waited when the process died, is lost, because
-// Klarna has no replay. Use a Queue only where something else looks after what is lost, such as reading the payment requests that are
-// overdue. Put Once inside, around the receiver, and never around the Queue, where it would take an event for processed when it is queued:
+// An acknowledged event is Klarna's no longer: one whose receiver fails or panics, or that still
+// waited when the process died, is lost, because Klarna has no replay. Use a Queue only where
+// something else looks after what is lost, such as reading the payment requests that are overdue.
+// Put Once inside, around the receiver, and never around the Queue, where it would take an event
+// for processed when it is queued:
 //
 //	queue, err := webhook.NewQueue(webhook.Once(store, lease, receive), webhook.QueueConfig{})
 //	…
@@ -46,7 +49,8 @@ type QueueConfig struct {
 	Logger *slog.Logger
 }
 
-// NewQueue starts a Queue. Give its method Receive to NewHandler, and call Shutdown after the HTTP server's.
+// NewQueue starts a Queue. Give its method Receive to NewHandler, and call Shutdown after the HTTP
+// server's.
 func NewQueue(receive Receiver, config QueueConfig) (*Queue, error) {
 	if receive == nil {
 		return nil, errors.New("webhook: a Queue needs a Receiver")
@@ -89,8 +93,9 @@ func (q *Queue) Receive(_ context.Context, event *Event) error {
 	}
 }
 
-// Shutdown takes no more events, processes those that wait, and returns when that is done. When ctx ends first, it cancels the
-// receivers, waits for them to return, and returns the context's error; the events that still waited are lost.
+// Shutdown takes no more events, processes those that wait, and returns when that is done. When ctx
+// ends first, it cancels the receivers, waits for them to return, and returns the context's error;
+// the events that still waited are lost.
 func (q *Queue) Shutdown(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed {

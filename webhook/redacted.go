@@ -16,16 +16,16 @@ import "github.com/klarna-go/klarna-go/internal/redact"
 //	UnmarshalText([]byte) error   takes the string, and refuses [redacted]
 //
 // Reveal alone gives the string away, wherever the Secret is held: in an unexported field, behind a
-// pointer, in a map. Printers that use reflection find a function in it. So two secrets are compared
-// with Equal, as package go-cmp does, and never by reflect.DeepEqual or ==.
+// pointer, in a map. Printers that use reflection find a function in it. So two secrets are
+// compared with Equal, as package go-cmp does, and never by reflect.DeepEqual or ==.
 type Secret = redact.Secret
 
 // NewSecret wraps a string, such as a signing key. An empty string gives the zero Secret.
 func NewSecret(s string) Secret { return redact.NewSecret(s) }
 
 // RawJSON is JSON text exactly as it came. It prints its size alone, because it may hold tokens and
-// personal data. It is the same type as klarna.RawJSON. The zero value is the absence of a text. Its
-// methods:
+// personal data. It is the same type as klarna.RawJSON. The zero value is the absence of a text.
+// Its methods:
 //
 //	Bytes() []byte                the text, which must not be changed
 //	IsZero() bool                 whether there is no text
@@ -44,9 +44,9 @@ type RawJSON = redact.RawJSON
 func NewRawJSON[T ~string | ~[]byte](text T) RawJSON { return redact.NewRawJSON(text) }
 
 // Unknown are the members of a JSON object that this library has no name for, and those whose value
-// has an unexpected type, by their names. They survive decoding and encoding. Every wire type embeds
-// it: its unknown members are in the field Unknown, and printing it shows [redacted], unless it has
-// methods of its own that show an id or a state.
+// has an unexpected type, by their names. They survive decoding and encoding. Every wire type
+// embeds it: its unknown members are in the field Unknown, and printing it shows [redacted], unless
+// it has methods of its own that show an id or a state.
 type Unknown = redact.Unknown
 
 // Fields is Unknown.

@@ -29,7 +29,8 @@ func containsCanary(text string) bool {
 	return strings.Contains(text, canary) || strings.Contains(strings.ToLower(text), hex.EncodeToString([]byte(canary))) || strings.Contains(text, numbers)
 }
 
-// withCanaries are values of the package's types that hold a canary wherever a token, a body or a customer's data can stand.
+// withCanaries are values of the package's types that hold a canary wherever a token, a body or a
+// customer's data can stand.
 func withCanaries(t *testing.T) []any {
 	t.Helper()
 	raw := webhook.NewRawJSON(`{"email":"` + canary + `"}`)
@@ -78,7 +79,8 @@ func withCanaries(t *testing.T) []any {
 	}
 }
 
-// exportedTypes are the package's types that can hold something: all but functions, interfaces, numbers and names.
+// exportedTypes are the package's types that can hold something: all but functions, interfaces,
+// numbers and names.
 func exportedTypes(t *testing.T) map[string]bool {
 	t.Helper()
 	files, err := parser.ParseDir(token.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // the package has no build tags
@@ -139,7 +141,8 @@ func TestNoExportedTypePrintsOrLogsWhatItHolds(t *testing.T) {
 	}
 }
 
-// Encoding is on purpose and keeps what an event says, but no secret of ours or of the customer's session.
+// Encoding is on purpose and keeps what an event says, but no secret of ours or of the customer's
+// session.
 func TestSecretsAreNotEncoded(t *testing.T) {
 	for _, value := range []any{webhook.Key{Secret: webhook.NewSecret(canary)}, webhook.PaymentRequest{KlarnaNetworkSessionToken: webhook.NewSecret(canary)}} {
 		if text, err := json.Marshal(value); err != nil || containsCanary(string(text)) {

@@ -7,10 +7,12 @@ import (
 	"sync"
 )
 
-// signer makes the signatures of one key. It keeps hashes whose state with the key is computed, which costs as much as a small body does.
+// signer makes the signatures of one key. It keeps hashes whose state with the key is computed,
+// which costs as much as a small body does.
 type signer struct{ hashes sync.Pool }
 
-// keyedHash is of one key for ever. A body leaves nothing in it: it is reset before the next, and all of the sum is written anew.
+// keyedHash is of one key for ever. A body leaves nothing in it: it is reset before the next, and
+// all of the sum is written anew.
 type keyedHash struct {
 	mac hash.Hash
 	sum digest

@@ -9,8 +9,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// NewTestRequest makes the request that Klarna would send for an event, signed with key, for tests of a receiver. The payload is
-// encoded as JSON; a RawJSON is sent byte for byte, also when it is no JSON.
+// NewTestRequest makes the request that Klarna would send for an event, signed with key, for tests
+// of a receiver. The payload is encoded as JSON; a RawJSON is sent byte for byte, also when it is
+// no JSON.
 func NewTestRequest(ctx context.Context, url string, key Key, metadata Metadata, payload any) (*http.Request, error) {
 	body, err := testBody(metadata, payload)
 	if err != nil {

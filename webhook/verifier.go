@@ -18,11 +18,13 @@ const (
 	HeaderSigningKeyID = "Klarna-Signing-Key-Id"
 )
 
-// The reasons why a delivery is not Klarna's. They are for a log; a sender is told nothing more than 400.
+// The reasons why a delivery is not Klarna's. They are for a log; a sender is told nothing more
+// than 400.
 var (
 	// ErrNoSignature: there is no Klarna-Signature header.
 	ErrNoSignature = errors.New("webhook: the delivery has no Klarna-Signature header")
-	// ErrMalformedSignature: the header is not 64 lower-case hexadecimal digits, or stands there more than once.
+	// ErrMalformedSignature: the header is not 64 lower-case hexadecimal digits, or stands there more
+	// than once.
 	ErrMalformedSignature = errors.New("webhook: the Klarna-Signature header is not a single signature of 64 lower-case hexadecimal digits")
 	// ErrUnknownKey: the delivery names a signing key that the verifier does not hold.
 	ErrUnknownKey = errors.New("webhook: the delivery names an unknown signing key")
@@ -33,8 +35,9 @@ var (
 // Verifier checks signatures. It is safe for concurrent use.
 type Verifier struct{ keys keyHolder }
 
-// NewVerifier returns a Verifier that holds one or more keys: while keys rotate, both the old and the new one. It
-// refuses no key at all, a secret that is empty, shorter than 16 bytes or has white space around it, and two keys of one id.
+// NewVerifier returns a Verifier that holds one or more keys: while keys rotate, both the old and
+// the new one. It refuses no key at all, a secret that is empty, shorter than 16 bytes or has white
+// space around it, and two keys of one id.
 func NewVerifier(keys ...Key) (*Verifier, error) {
 	set, err := newKeySet(keys)
 	if err != nil {
@@ -43,10 +46,11 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 	return &Verifier{keys: set}, nil
 }
 
-// Verify checks that Klarna signed body, which must be the raw bytes of the delivery: JSON that was decoded and encoded
-// again has another signature. Header names match in any case. The error is one of ErrNoSignature,
-// ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by errors.Is; with a KeySource, it can be
-// ErrKeySource or the context's, which say nothing about the delivery.
+// Verify checks that Klarna signed body, which must be the raw bytes of the delivery: JSON that was
+// decoded and encoded again has another signature. Header names match in any case. The error is one
+// of ErrNoSignature, ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by
+// errors.Is; with a KeySource, it can be ErrKeySource or the context's, which say nothing about the
+// delivery.
 func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
 	signatures, ids := signatureHeaders(header)
 	signature, err := signatureOf(signatures)
@@ -82,8 +86,9 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 // digest is the HMAC-SHA256 of a body, or what a delivery claims it to be.
 type digest [sha256.Size]byte
 
-// signed reports whether one of the keys made the signature. All of a digest is computed and all of it compared, in a time that does not depend on
-// where the first wrong byte is: nothing can be learnt by trying signatures.
+// signed reports whether one of the keys made the signature. All of a digest is computed and all of
+// it compared, in a time that does not depend on where the first wrong byte is: nothing can be
+// learnt by trying signatures.
 func signed(signature digest, keys []*signer, body []byte) bool {
 	for _, k := range keys {
 		if equal(signature, k.digest(body)) {
@@ -120,7 +125,8 @@ func signatureOf(values []string) (digest, error) {
 	return d, nil
 }
 
-// keyIDOf is the key that the delivery names, "" for none. Two different names are none that can be known.
+// keyIDOf is the key that the delivery names, "" for none. Two different names are none that can be
+// known.
 func keyIDOf(values []string) (string, error) {
 	var id string
 	for _, value := range values {
@@ -135,8 +141,8 @@ func keyIDOf(values []string) (string, error) {
 	return id, nil
 }
 
-// signatureHeaders finds the two headers whatever the case of their names: headers that came through a queue or a gateway are often
-// not in Go's form.
+// signatureHeaders finds the two headers whatever the case of their names: headers that came
+// through a queue or a gateway are often not in Go's form.
 func signatureHeaders(header http.Header) (signatures, ids []string) {
 	for name, values := range header {
 		switch {
@@ -157,7 +163,8 @@ func join(values, more []string) []string {
 	return slices.Concat(values, more)
 }
 
-// Sign returns the signature of a body: what Klarna writes into Klarna-Signature, for tests of a receiver.
+// Sign returns the signature of a body: what Klarna writes into Klarna-Signature, for tests of a
+// receiver.
 func Sign(secret Secret, body []byte) string {
 	d := newSigner(Key{Secret: secret}).digest(body)
 	return hex.EncodeToString(d[:])

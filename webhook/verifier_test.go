@@ -208,14 +208,17 @@ func TestAKeyPrintsNoSecret(t *testing.T) {
 	}
 }
 
-// Nothing can be learnt of the right signature by trying wrong ones: whichever byte is the first to differ, the same is done. That is so by construction,
-// and the construction is what this test holds: the decoded signature is used in one place, which is an argument of hmac.Equal over the whole digest.
+// Nothing can be learnt of the right signature by trying wrong ones: whichever byte is the first to
+// differ, the same is done. That is so by construction, and the construction is what this test
+// holds: the decoded signature is used in one place, which is an argument of hmac.Equal over the
+// whole digest.
 func TestVerifyComparesSignaturesInConstantTimeAlone(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "verifier.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// uses are the expressions in which a function uses the variable signature, without the statement that makes it.
+	// uses are the expressions in which a function uses the variable signature, without the statement
+	// that makes it.
 	uses := func(function string) (uses []string) {
 		var stack []ast.Node
 		ast.Inspect(file, func(n ast.Node) bool {

@@ -11,11 +11,12 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// advance takes a purchase as far as it gets now. Where somebody else is at it, it waits for the result, but no longer than patience, which is
-// time of the machine's.
+// advance takes a purchase as far as it gets now. Where somebody else is at it, it waits for the
+// result, but no longer than patience, which is time of the machine's.
 //
-// Whoever comes here, however many at once, and wherever an earlier one died: the calls that move money are the same calls, with the same
-// references, bytes and idempotency keys, so Klarna makes them once; and what they lead to is recorded by compare-and-swap.
+// Whoever comes here, however many at once, and wherever an earlier one died: the calls that move
+// money are the same calls, with the same references, bytes and idempotency keys, so Klarna makes
+// them once; and what they lead to is recorded by compare-and-swap.
 func (c *Coordinator) advance(ctx context.Context, p *purchase, patience time.Duration) error {
 	err := c.steps(ctx, p, time.Now().Add(patience))
 	c.deliver(ctx, p)
@@ -126,7 +127,8 @@ func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason str
 	return err
 }
 
-// turn is a state, and in it the lease of the call that is made: while it stays the same, nobody else has made one.
+// turn is a state, and in it the lease of the call that is made: while it stays the same, nobody
+// else has made one.
 type turn struct {
 	state State
 	lease time.Time
@@ -234,9 +236,10 @@ func conflict(err error) bool {
 	return ok && e.StatusCode == http.StatusConflict
 }
 
-// refused reports that Klarna refused the call for what it is, and would again: then it was not executed, and nor was an earlier one that
-// was the same, or else the answer would be that one's. Refused credentials, rate limits, conflicts and the answers of proxies are not
-// that: they settle a call only where nothing can have run before.
+// refused reports that Klarna refused the call for what it is, and would again: then it was not
+// executed, and nor was an earlier one that was the same, or else the answer would be that one's.
+// Refused credentials, rate limits, conflicts and the answers of proxies are not that: they settle
+// a call only where nothing can have run before.
 func refused(err error, mayHaveRun bool) (reason string, ok bool) {
 	e, isError := errors.AsType[*klarna.Error](err)
 	switch {

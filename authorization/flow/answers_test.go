@@ -161,7 +161,8 @@ func TestKlarnasOwnClockDoesNotMatter(t *testing.T) {
 	}
 }
 
-// renewing has every read tell another session token than the one before, all of which Klarna takes.
+// renewing has every read tell another session token than the one before, all of which Klarna
+// takes.
 func (s *scene) renewing() network {
 	reads := 0
 	renewed := regexp.MustCompile(`"(krn:network:[^"]*)"`)

@@ -113,7 +113,8 @@ func parametersOf(err error) string {
 	return strings.Join(names, ", ")
 }
 
-// paid records the transaction. One of another amount than was asked for is neither a payment of the purchase nor none.
+// paid records the transaction. One of another amount than was asked for is neither a payment of
+// the purchase nor none.
 func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorization.Approved, amount int64) error {
 	t := outcome.PaymentTransaction
 	if _, odd := t.Unknown["amount"]; odd {
@@ -145,14 +146,15 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorizati
 	return err
 }
 
-// isOtherCurrency reports whether an answer names another currency. One that is missing, or whose text
-// was broken on the way, names none.
+// isOtherCurrency reports whether an answer names another currency. One that is missing, or whose
+// text was broken on the way, names none.
 func isOtherCurrency(answered, asked string) bool {
 	return answered != "" && !strings.ContainsRune(answered, utf8.RuneError) && !strings.EqualFold(answered, asked)
 }
 
-// otherAmount records a transaction that is not over the amount of the purchase. It is recorded upon
-// an outcome that is unknown for another reason, too. The transaction of an authorized purchase stays.
+// otherAmount records a transaction that is not over the amount of the purchase. It is recorded
+// upon an outcome that is unknown for another reason, too. The transaction of an authorized
+// purchase stays.
 func (c *Coordinator) otherAmount(ctx context.Context, p *purchase, transactionID string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -167,7 +169,8 @@ func (c *Coordinator) otherAmount(ctx context.Context, p *purchase, transactionI
 	})
 }
 
-// othersPayment ends a purchase that Klarna takes for another, whose reference and content are the same. What is paid is the other's.
+// othersPayment ends a purchase that Klarna takes for another, whose reference and content are the
+// same. What is paid is the other's.
 func (c *Coordinator) othersPayment(ctx context.Context, p *purchase) error {
 	return c.end(ctx, p, StateUnknown, reasonOthersPayment, nil)
 }

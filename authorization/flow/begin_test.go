@@ -628,7 +628,8 @@ func TestARequestThatKlarnaRefusesForWhatItIsCanNeverHaveRun(t *testing.T) {
 	s.stands(orderID, flow.StateRejected, "VALIDATION_ERROR")
 }
 
-// The client's own retries are one call: what its last attempt was told does not settle what an earlier one did.
+// The client's own retries are one call: what its last attempt was told does not settle what an
+// earlier one did.
 func TestARefusalAtTheEndOfTheClientsRetriesDoesNotEndThePurchase(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(
@@ -705,7 +706,8 @@ func TestConflictsThatAreNotInARowDoNotLast(t *testing.T) {
 	s.stands(orderID, flow.StateBegun, "")
 }
 
-// One replica's call takes long while another gives up waiting for it: what the first one learns is not undone.
+// One replica's call takes long while another gives up waiting for it: what the first one learns is
+// not undone.
 func TestAnEndThatCameTooLateEndsNothing(t *testing.T) {
 	s := newScene(t)
 	slow, impatient := s.replica(), s.replica()

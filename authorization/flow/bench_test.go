@@ -16,8 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// BenchmarkPurchase takes a purchase from Begin over a return to its transaction, with reports, at a Klarna that answers at once. Beside it
-// are the bare calls, an authorize call, a read and a final authorize call; own-ns is what the Coordinator takes beyond them, by the medians.
+// BenchmarkPurchase takes a purchase from Begin over a return to its transaction, with reports, at
+// a Klarna that answers at once. Beside it are the bare calls, an authorize call, a read and a
+// final authorize call; own-ns is what the Coordinator takes beyond them, by the medians.
 func BenchmarkPurchase(b *testing.B) {
 	b.Run("with a Coordinator", func(b *testing.B) {
 		run := newBench(b)

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// callbackPatience is how long a callback or a call of the store may take, heedGrace how long it may take to heed the end of its context.
+	// callbackPatience is how long a callback or a call of the store may take, heedGrace how long it
+	// may take to heed the end of its context.
 	callbackPatience = 10 * time.Second
 	heedGrace        = time.Second
 	// callbacksMost and claimsMost bound how many callbacks of a kind, and claims, may hang.
@@ -19,7 +20,8 @@ const (
 	claimsMost    = 4
 )
 
-// callbacks are the calls of one kind of function that a caller gave and that may hang, ignore its context or panic.
+// callbacks are the calls of one kind of function that a caller gave and that may hang, ignore its
+// context or panic.
 type callbacks struct {
 	what string
 	// key is the name of what the calls are for: a purchase, which has one at a time.
@@ -37,8 +39,9 @@ var (
 	errPanicked = errors.New("flow: a callback panicked")
 )
 
-// call calls f, for ten seconds at most. If f then goes on, it is abandoned: its result counts no more, and while it has not returned it is not called
-// for the same purchase again. A panic becomes an error; its value may hold anything and is not logged.
+// call calls f, for ten seconds at most. If f then goes on, it is abandoned: its result counts no
+// more, and while it has not returned it is not called for the same purchase again. A panic becomes
+// an error; its value may hold anything and is not logged.
 func (k *callbacks) call(ctx context.Context, id string, f func(context.Context) error) error {
 	if err := k.refused(id); err != nil {
 		return err

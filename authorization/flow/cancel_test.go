@@ -255,7 +255,8 @@ func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing
 	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 }
 
-// Klarna cancels what is completed until it is finalized. If it goes on refusing, somebody else has taken the money.
+// Klarna cancels what is completed until it is finalized. If it goes on refusing, somebody else has
+// taken the money.
 func TestWhatSomebodyElseFinalizedIsNotCalledCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -273,8 +274,8 @@ func TestWhatSomebodyElseFinalizedIsNotCalledCanceled(t *testing.T) {
 	}
 }
 
-// abandoned begins a purchase and has recovery find that its customer has gone. meanwhile happens after that was recorded and before Klarna is asked
-// once more.
+// abandoned begins a purchase and has recovery find that its customer has gone. meanwhile happens
+// after that was recorded and before Klarna is asked once more.
 func abandoned(s *scene, meanwhile func(id string, r *replica)) {
 	s.Helper()
 	r := s.replica(flow.WithAbandonAfter(30 * time.Minute))
@@ -332,7 +333,8 @@ func TestACustomerWhoApprovesBetweenTheLastReadAndTheCancelationHasNotPaid(t *te
 	s.paid()
 }
 
-// What the caller cancels stays canceled, though the customer who was thought to have gone comes back.
+// What the caller cancels stays canceled, though the customer who was thought to have gone comes
+// back.
 func TestACallersCancelationOutdoesAnAbandonment(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()

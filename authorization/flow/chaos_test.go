@@ -12,8 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/chaos"
 )
 
-// A crash before and after every step of every journey; with CHAOS_PURCHASES every other harm at each step, too, and with CHAOS_PAIRS two crashes, at
-// every two steps: that takes minutes.
+// A crash before and after every step of every journey; with CHAOS_PURCHASES every other harm at
+// each step, too, and with CHAOS_PAIRS two crashes, at every two steps: that takes minutes.
 func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	_, _, full, err := chaos.Size(0)
@@ -36,7 +36,8 @@ func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 	})
 }
 
-// Everything at once, on four replicas. CHAOS_PURCHASES and CHAOS_SEED say how much of it, and what.
+// Everything at once, on four replicas. CHAOS_PURCHASES and CHAOS_SEED say how much of it, and
+// what.
 func TestNoChaosLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	seed, purchases, _, err := chaos.Size(500)

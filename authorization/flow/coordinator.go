@@ -16,8 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Coordinator takes purchases from their first authorize call to one confirmed payment transaction, or to none. Its methods are safe for
-// concurrent use, in one process and among all that share its Store.
+// Coordinator takes purchases from their first authorize call to one confirmed payment transaction,
+// or to none. Its methods are safe for concurrent use, in one process and among all that share its
+// Store.
 type Coordinator struct {
 	client       *klarna.Client
 	clients      func(ctx context.Context, partnerAccountID string) (*klarna.Client, error)
@@ -58,30 +59,37 @@ func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
 
 // WithReport has every change of a purchase's state reported, once it is durable.
 //
-// report is called at least once for each, in their order for one purchase, until it returns nil: by whoever made the change, and if
-// that one dies or report fails, later by recovery. Dedupe by Transition.ID. It is called in the course of Begin, HandleEvent and the others,
-// so it should take no longer than a write to a database, and heed its context, which ends after ten seconds. One that ignores it is abandoned: the
-// call goes on without it, and while it has not returned, nothing more is reported of that purchase in this process, and nothing at all while 64
-// have not returned. A panic counts as an error. Give report to every replica: what one without it changes is not reported.
+// report is called at least once for each, in their order for one purchase, until it returns nil:
+// by whoever made the change, and if that one dies or report fails, later by recovery. Dedupe by
+// Transition.ID. It is called in the course of Begin, HandleEvent and the others, so it should take
+// no longer than a write to a database, and heed its context, which ends after ten seconds. One
+// that ignores it is abandoned: the call goes on without it, and while it has not returned, nothing
+// more is reported of that purchase in this process, and nothing at all while 64 have not returned.
+// A panic counts as an error. Give report to every replica: what one without it changes is not
+// reported.
 func WithReport(report func(context.Context, Transition) error) Option {
 	return func(c *Coordinator) { c.report = report }
 }
 
-// WithAmountPolicy decides about purchases whose customer approved another amount than was begun. The default is AcceptShipping. The policy has ten seconds;
-// one that ignores the end of its context, or panics, is treated as WithReport treats a report.
+// WithAmountPolicy decides about purchases whose customer approved another amount than was begun.
+// The default is AcceptShipping. The policy has ten seconds; one that ignores the end of its
+// context, or panics, is treated as WithReport treats a report.
 func WithAmountPolicy(policy AmountPolicy) Option {
 	return func(c *Coordinator) { c.accept = policy }
 }
 
-// WithAbandonAfter lets recovery cancel a purchase whose customer has not come to Klarna, or has left, for that long. By default it does so two minutes before
-// the payment request expires. A customer who is at Klarna is left alone.
+// WithAbandonAfter lets recovery cancel a purchase whose customer has not come to Klarna, or has
+// left, for that long. By default it does so two minutes before the payment request expires. A
+// customer who is at Klarna is left alone.
 func WithAbandonAfter(d time.Duration) Option {
 	return func(c *Coordinator) { c.abandonAfter = d }
 }
 
-// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 60 by default. Recovery goes at a fifth of that while nothing is
-// overdue, and the faster, the more overdue purchases are: at the full rate from a minute on. Klarna's rate limits slow it down further, for each
-// account. The documentation has a table of how long a purchase waits whose webhook was lost.
+// WithRecoveryRate bounds how many purchases a second recovery looks at in this process; 60 by
+// default. Recovery goes at a fifth of that while nothing is overdue, and the faster, the more
+// overdue purchases are: at the full rate from a minute on. Klarna's rate limits slow it down
+// further, for each account. The documentation has a table of how long a purchase waits whose
+// webhook was lost.
 func WithRecoveryRate(perSecond float64) Option {
 	return func(c *Coordinator) { c.perSecond = perSecond }
 }
@@ -115,7 +123,8 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(c *Coordinator) { c.logger = logger }
 }
 
-// New returns a Coordinator of the purchases in store. client is the one of the credentials; each purchase names its account.
+// New returns a Coordinator of the purchases in store. client is the one of the credentials; each
+// purchase names its account.
 //
 // A repeat after a crash must be the very same call, so until a purchase ends the store holds the
 // bodies of its calls, customer included, encrypted with a key that is derived from sealSecret:
@@ -187,9 +196,9 @@ func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
 	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID)), klarna.WithResponse(&p.response)}
 }
 
-// authorizeOptions are callOptions for an authorize call, whose repeats may be answered with the first
-// one's answer. All of them have the correlation id of the key, so that what that answer echoes
-// confirms it, whichever of them asked.
+// authorizeOptions are callOptions for an authorize call, whose repeats may be answered with the
+// first one's answer. All of them have the correlation id of the key, so that what that answer
+// echoes confirms it, whichever of them asked.
 func (c *Coordinator) authorizeOptions(p *purchase, key string) []klarna.CallOption {
 	options := c.callOptions(p)
 	if key != "" {
@@ -240,8 +249,8 @@ func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
 	return nil
 }
 
-// save stores p over the version that it was read from. The error may be ErrChanged. With any error p is again what is known to be stored, so that
-// nobody is told of what is not.
+// save stores p over the version that it was read from. The error may be ErrChanged. With any error
+// p is again what is known to be stored, so that nobody is told of what is not.
 func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	r, err := p.encoded()
 	if err == nil {
@@ -260,8 +269,8 @@ func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	return nil
 }
 
-// change makes a change durable, upon whatever the record has become meanwhile. apply makes it and reports whether there is still one to
-// make.
+// change makes a change durable, upon whatever the record has become meanwhile. apply makes it and
+// reports whether there is still one to make.
 func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool) error {
 	for {
 		if !apply() {
@@ -297,7 +306,8 @@ func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
 	}
 }
 
-// recording returns a context for writing down what was learned: a caller who has gone is no reason to forget it.
+// recording returns a context for writing down what was learned: a caller who has gone is no reason
+// to forget it.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 }

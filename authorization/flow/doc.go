@@ -1,5 +1,5 @@
-// Package flow takes a purchase from its first authorize call to exactly one confirmed payment transaction, or to none, whatever crashes, repeats
-// or arrives late.
+// Package flow takes a purchase from its first authorize call to exactly one confirmed payment
+// transaction, or to none, whatever crashes, repeats or arrives late.
 //
 //	coordinator, err := flow.New(client, store, sealSecret, flow.WithReport(report))
 //	…
@@ -17,25 +17,26 @@
 //
 // # The guarantee
 //
-// A purchase that the customer approved becomes one payment transaction, if any replica runs and reaches Klarna within Klarna's 60 minutes; no
-// other becomes one. The amount is the one that the customer approved. Every caller learns the same result, and every change of state is reported at
+// A purchase that the customer approved becomes one payment transaction, if any replica runs and
+// reaches Klarna within Klarna's 60 minutes; no other becomes one. The amount is the one that the
+// customer approved. Every caller learns the same result, and every change of state is reported at
 // least once after it is durable.
 //
 // It rests on these assumptions:
 //
 //   - The Store keeps what it said it has stored, and its updates are compare-and-swap. Package
 //     storetest checks that.
-//   - Klarna answers a repeat of the same call, with the same idempotency key, with the first answer,
-//     for 24 hours. The bytes and the key of each call are stored before it is made, and a repeat sends
-//     these, whatever the present release would make of the same request.
+//   - Klarna answers a repeat of the same call, with the same idempotency key, with the first
+//     answer, for 24 hours. The bytes and the key of each call are stored before it is made, and a
+//     repeat sends these, whatever the present release would make of the same request.
 //   - Nobody else finalizes or cancels these payment requests with other calls. If somebody does, a
-//     cancelation is honoured, and a foreign finalization ends in StateUnknown, or in StateExpired where
-//     it is met only when the 60 minutes are about to end or over.
-//   - The clocks of the replicas, and Klarna's, differ by less than five minutes. Beyond that nothing is
-//     paid twice, but an approval may be given up too early. No elapsed time is a difference of two
-//     replicas' clocks.
-//   - Recovery runs somewhere. Without it, what a crash interrupts waits for the next webhook, return or
-//     repeat.
+//     cancelation is honoured, and a foreign finalization ends in StateUnknown, or in StateExpired
+//     where it is met only when the 60 minutes are about to end or over.
+//   - The clocks of the replicas, and Klarna's, differ by less than five minutes. Beyond that
+//     nothing is paid twice, but an approval may be given up too early. No elapsed time is a
+//     difference of two replicas' clocks.
+//   - Recovery runs somewhere. Without it, what a crash interrupts waits for the next webhook,
+//     return or repeat.
 //
 // # The states
 //

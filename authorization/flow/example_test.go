@@ -43,8 +43,8 @@ func newExample(options ...flow.Option) (*klarnatest.Server, *flow.Coordinator) 
 	return double, coordinator
 }
 
-// A purchase from its beginning to the transaction: the webhook finalizes it, the customer's return learns of it, and recovery would have, had either
-// been lost.
+// A purchase from its beginning to the transaction: the webhook finalizes it, the customer's return
+// learns of it, and recovery would have, had either been lost.
 func Example() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {

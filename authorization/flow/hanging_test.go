@@ -450,7 +450,8 @@ func (s *scene) claimed(r *replica) (ids []string) {
 	return ids
 }
 
-// A webhook says that the customer has finished, and Klarna cannot be asked: that purchase comes before those whose customer was never seen.
+// A webhook says that the customer has finished, and Klarna cannot be asked: that purchase comes
+// before those whose customer was never seen.
 func TestACustomerWhoWasSeenComesBeforeThoseWhoWereNot(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -504,8 +505,8 @@ func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
 	}
 }
 
-// An event of an approval counts, though Klarna cannot be asked: that purchase goes with those that are to be
-// finalized, and is tried again within twenty seconds when its time is nearly over.
+// An event of an approval counts, though Klarna cannot be asked: that purchase goes with those that
+// are to be finalized, and is tried again within twenty seconds when its time is nearly over.
 func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

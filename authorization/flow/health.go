@@ -19,19 +19,22 @@ const (
 type Health struct {
 	// Running reports that Run runs.
 	Running bool
-	// LastRound is when recovery last asked the store what is due and had an answer; zero before the first. While Run runs it is a few seconds ago. If it is
-	// more than half a minute ago, recovery is late, and Run logs that once a minute.
+	// LastRound is when recovery last asked the store what is due and had an answer; zero before the
+	// first. While Run runs it is a few seconds ago. If it is more than half a minute ago, recovery is
+	// late, and Run logs that once a minute.
 	LastRound time.Time
-	// OldestDue is when the most overdue purchase was due that recovery met since it last had nothing left to do; zero where it has nothing left.
+	// OldestDue is when the most overdue purchase was due that recovery met since it last had nothing
+	// left to do; zero where it has nothing left.
 	OldestDue time.Time
 	// Steps is how many purchases recovery goes on with at the moment, Reports how many it reports.
 	Steps, Reports int
 	// Slow is how many of the steps take longer than five seconds. Others run beside them.
 	Slow int
-	// Abandoned is how many callbacks, claims and steps have ignored the end of their context and have not returned. Each holds a goroutine until it
-	// does.
+	// Abandoned is how many callbacks, claims and steps have ignored the end of their context and have
+	// not returned. Each holds a goroutine until it does.
 	Abandoned int
-	// PausedAccounts is how many accounts recovery makes no calls for at the moment, because of Klarna's rate limit or because their calls hang.
+	// PausedAccounts is how many accounts recovery makes no calls for at the moment, because of
+	// Klarna's rate limit or because their calls hang.
 	PausedAccounts int
 }
 

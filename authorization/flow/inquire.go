@@ -8,8 +8,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// inquire asks Klarna how far the customer is. What a webhook or a redirect says is a reason to ask, and never the answer: either may be late, out of
-// order, or of the customer's own making.
+// inquire asks Klarna how far the customer is. What a webhook or a redirect says is a reason to
+// ask, and never the answer: either may be late, out of order, or of the customer's own making.
 func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, err error) {
 	if p.Cause != "" {
 		return false, c.toCanceling(ctx, p, p.Cause)
@@ -100,7 +100,8 @@ func endOf(s authorization.State) State {
 	}
 }
 
-// approved records what the customer approved, before it is finalized: from then on, every replica finalizes that, or none does.
+// approved records what the customer approved, before it is finalized: from then on, every replica
+// finalizes that, or none does.
 func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	approval, err := read.Approval()
 	if err != nil {
@@ -149,8 +150,8 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	return nil
 }
 
-// notYet puts off what the customer approved, for as long as it can be finalized. Where Klarna does not say when that was, it was before the
-// payment request expired.
+// notYet puts off what the customer approved, for as long as it can be finalized. Where Klarna does
+// not say when that was, it was before the payment request expired.
 func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
 	if now := c.time(); now.After(c.finalizeBy(read).Add(clockSkew)) || now.After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) {
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)

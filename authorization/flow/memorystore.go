@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// MemoryStore is a Store of one process, for tests and for trying things out: with it, a crash loses the purchases. It never forgets
-// one.
+// MemoryStore is a Store of one process, for tests and for trying things out: with it, a crash
+// loses the purchases. It never forgets one.
 type MemoryStore struct {
 	mu        sync.Mutex
 	records   map[string]*memoryRecord
@@ -169,7 +169,8 @@ func (s *MemoryStore) ClaimDue(ctx context.Context, params ClaimParams) ([]Claim
 	return list, nil
 }
 
-// turns takes up to limit records of a lane out of their heaps, in the order in which a claim returns them.
+// turns takes up to limit records of a lane out of their heaps, in the order in which a claim
+// returns them.
 func (s *MemoryStore) turns(lane Lane, params ClaimParams, limit int) (list []*memoryRecord) {
 	if limit < 1 {
 		return nil
@@ -236,7 +237,8 @@ func (m *memoryRecord) clone() Record {
 	return r
 }
 
-// before reports whether m is due before other. Of those that are due at once the IDs decide, so that a simulation can be repeated.
+// before reports whether m is due before other. Of those that are due at once the IDs decide, so
+// that a simulation can be repeated.
 func (m *memoryRecord) before(other *memoryRecord) bool {
 	if order := m.DueAt.Compare(other.DueAt); order != 0 {
 		return order < 0
@@ -271,7 +273,8 @@ func (h *dueHeap) Pop() any {
 	return stored
 }
 
-// accountTurn is an account whose turn it is: its most overdue record, and how many were taken before.
+// accountTurn is an account whose turn it is: its most overdue record, and how many were taken
+// before.
 type accountTurn struct {
 	head  *memoryRecord
 	due   *dueHeap

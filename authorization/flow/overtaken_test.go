@@ -15,7 +15,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are those of a replica that is slow or loses its store in the middle of a step, while another goes on.
+// The cases here are those of a replica that is slow or loses its store in the middle of a step,
+// while another goes on.
 
 func TestTwoReplicasThatHearTheSameStepUpRecordItOnce(t *testing.T) {
 	s := newScene(t)
@@ -205,7 +206,8 @@ func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
 	}
 }
 
-// Two purchases of one reference are one at Klarna. Records of older releases have no reference here.
+// Two purchases of one reference are one at Klarna. Records of older releases have no reference
+// here.
 func TestAPaymentRequestIsOnePurchases(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

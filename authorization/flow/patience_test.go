@@ -93,7 +93,8 @@ func TestAnApprovalThatKlarnaRefusesForAnHourEndsWithWhatWasSeen(t *testing.T) {
 	}
 }
 
-// The first replica's clock says when a conflict began, the second's, four minutes ahead, how late it is.
+// The first replica's clock says when a conflict began, the second's, four minutes ahead, how late
+// it is.
 func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
 	for _, skew := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
 		s := newScene(t)

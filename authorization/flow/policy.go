@@ -19,7 +19,8 @@ type AmountChange struct {
 	Status Status
 	// Begun and Approved are in minor units of the purchase's currency.
 	Begun, Approved int64
-	// PaymentRequest is what the customer approved, as read from Klarna. StateContext.Shipping has the shipping that was chosen.
+	// PaymentRequest is what the customer approved, as read from Klarna. StateContext.Shipping has the
+	// shipping that was chosen.
 	PaymentRequest *authorization.PaymentRequest
 }
 
@@ -33,8 +34,9 @@ func (a *AmountChange) describe() string {
 	return fmt.Sprintf("flow.AmountChange{%s %d to %d}", a.Status.ID, a.Begun, a.Approved)
 }
 
-// AmountPolicy decides whether a purchase is finalized with another amount than was begun. If not, the payment request is canceled and the
-// purchase ends in StateCanceled. An error puts the question off. It may be asked more than once; the first answer that is recorded counts.
+// AmountPolicy decides whether a purchase is finalized with another amount than was begun. If not,
+// the payment request is canceled and the purchase ends in StateCanceled. An error puts the
+// question off. It may be asked more than once; the first answer that is recorded counts.
 type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
 
 // AcceptShipping accepts an amount that is higher than what was begun where the customer chose a

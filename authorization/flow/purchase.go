@@ -25,7 +25,8 @@ type Purchase struct {
 	//
 	// A customer who tries again after a decline is another purchase, with another ID.
 	ID string
-	// PartnerAccountID is the account that an Acquiring Partner acts for; "" for a Partner with credentials of its own.
+	// PartnerAccountID is the account that an Acquiring Partner acts for; "" for a Partner with
+	// credentials of its own.
 	PartnerAccountID string
 	// Request is the first authorize call. It asks for a payment of at least 1, and for no customer
 	// token, which nobody would be handed.
@@ -47,18 +48,21 @@ type Status struct {
 	ID               string
 	PartnerAccountID string
 	State            State
-	// Amount is in minor units of Currency: what was begun, and once the customer has approved, what was approved.
+	// Amount is in minor units of Currency: what was begun, and once the customer has approved, what
+	// was approved.
 	Amount   int64
 	Currency string
-	// PaymentRequestID is there once the customer was asked to step up, PaymentTransactionID once paid, and in StateUnknown where
-	// Reason is OTHER_AMOUNT: the transaction that Klarna made is not over Amount.
+	// PaymentRequestID is there once the customer was asked to step up, PaymentTransactionID once
+	// paid, and in StateUnknown where Reason is OTHER_AMOUNT: the transaction that Klarna made is not
+	// over Amount.
 	PaymentRequestID     string
 	PaymentTransactionID string
-	// Reason is Klarna's word for a purchase that ended without payment, where there is one: a result_reason, a state_reason or an error's
-	// code; or, in capitals too, the Coordinator's. It is not for the customer's eyes.
+	// Reason is Klarna's word for a purchase that ended without payment, where there is one: a
+	// result_reason, a state_reason or an error's code; or, in capitals too, the Coordinator's. It is
+	// not for the customer's eyes.
 	Reason string
-	// PaymentRequestURL is where to send the customer. It is there only in StateAwaitingCustomer, and only from Begin and
-	// HandleReturn. It is the customer's alone, and is printed by no verb.
+	// PaymentRequestURL is where to send the customer. It is there only in StateAwaitingCustomer, and
+	// only from Begin and HandleReturn. It is the customer's alone, and is printed by no verb.
 	PaymentRequestURL string
 	// BegunAt and UpdatedAt are in UTC.
 	BegunAt   time.Time

@@ -18,7 +18,8 @@ type purchase struct {
 	// stored is the record as it is known to be stored.
 	stored Record
 
-	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before this call's own.
+	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before
+	// this call's own.
 	held, ranBefore bool
 	// opened is what is sealed, once it was opened.
 	opened *sealed
@@ -36,8 +37,9 @@ type purchase struct {
 	overdue bool
 }
 
-// content is what a record's Data holds. A member may be added; one that is there keeps its name and meaning, because replicas of two
-// versions work on one store while the newer is rolled out: the older keeps what it does not know.
+// content is what a record's Data holds. A member may be added; one that is there keeps its name
+// and meaning, because replicas of two versions work on one store while the newer is rolled out:
+// the older keeps what it does not know.
 type content struct {
 	Account     string    `json:"partner_account_id,omitzero"`
 	Amount      int64     `json:"amount"`
@@ -48,14 +50,17 @@ type content struct {
 	Reason      string    `json:"reason,omitzero"`
 	BegunAt     time.Time `json:"begun_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
-	// ExpiresAt is the payment request's, FinalizeBy the end of the 60 minutes that Klarna gives for what the customer approved.
+	// ExpiresAt is the payment request's, FinalizeBy the end of the 60 minutes that Klarna gives for
+	// what the customer approved.
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	FinalizeBy time.Time `json:"finalize_by,omitzero"`
 	// FinalKey is the idempotency key of the final call and of each of its repeats.
 	FinalKey string `json:"final_idempotency_key,omitzero"`
-	// LeaseUntil keeps others from making the same call at the same time, which Klarna would refuse. Nothing but that refusal depends on it.
+	// LeaseUntil keeps others from making the same call at the same time, which Klarna would refuse.
+	// Nothing but that refusal depends on it.
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
-	// MayHaveRun: an authorize call of the present state may have been executed. It is recorded before the call leaves.
+	// MayHaveRun: an authorize call of the present state may have been executed. It is recorded before
+	// the call leaves.
 	MayHaveRun bool `json:"may_have_run,omitzero"`
 	// Tries counts failures in a row.
 	Tries int `json:"tries,omitzero"`
@@ -102,8 +107,8 @@ const (
 	causeAmount    cause = "AMOUNT_REFUSED"
 )
 
-// decodeStored reads what this package wrote. It is as strict as the writing: a member that does not
-// fit, or is there twice, is damage.
+// decodeStored reads what this package wrote. It is as strict as the writing: a member that does
+// not fit, or is there twice, is damage.
 func decodeStored[T any](text []byte, to *T, decode func(*T, *wire.Reader) bool) error {
 	misfits, err := wire.Into(to, decode).Decode(text)
 	if err == nil && len(misfits) > 0 {

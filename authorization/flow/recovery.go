@@ -15,21 +15,25 @@ import (
 const (
 	// recoveryPause is how long Run rests when nothing is due.
 	recoveryPause = 2 * time.Second
-	// recoveryGrace is how long Run goes on after its context has ended. Steps that have not ended when stopBefore of it is left are canceled.
+	// recoveryGrace is how long Run goes on after its context has ended. Steps that have not ended
+	// when stopBefore of it is left are canceled.
 	recoveryGrace = 10 * time.Second
 	stopBefore    = time.Second
-	// stepPatience is how long a step may take. Klarna answers a call after 59 seconds at the latest, and a step makes two.
+	// stepPatience is how long a step may take. Klarna answers a call after 59 seconds at the latest,
+	// and a step makes two.
 	stepPatience = 150 * time.Second
 	// queueMost bounds how many steps wait for a slot in memory.
 	queueMost = 1000
 )
 
-// Run is the recovery loop. It goes on with every purchase whose next step is overdue, whether a webhook was lost, a replica died or Klarna could not be
-// reached, until ctx ends. Every replica may run it: a purchase that is due is handed to one of them. Run returns when the steps that it had begun
-// have ended, ten seconds after ctx at the latest.
+// Run is the recovery loop. It goes on with every purchase whose next step is overdue, whether a
+// webhook was lost, a replica died or Klarna could not be reached, until ctx ends. Every replica
+// may run it: a purchase that is due is handed to one of them. Run returns when the steps that it
+// had begun have ended, ten seconds after ctx at the latest.
 //
-// What was approved comes first, then what may have been approved, then first calls that are to be repeated, then the rest. Accounts take turns, and one
-// that is limited or slow is paused alone. Reports have workers of their own. [Coordinator.Health] says how recovery stands.
+// What was approved comes first, then what may have been approved, then first calls that are to be
+// repeated, then the rest. Accounts take turns, and one that is limited or slow is paused alone.
+// Reports have workers of their own. [Coordinator.Health] says how recovery stands.
 func (c *Coordinator) Run(ctx context.Context) {
 	s := newShift(ctx)
 	defer s.end()
@@ -50,9 +54,10 @@ func (c *Coordinator) Run(ctx context.Context) {
 	loops.Wait()
 }
 
-// Recover goes on once with every purchase that is due, for programs that are started by a schedule, and for tests. It returns how many it looked
-// at. Purchases of an account that is paused at the moment stay due. Failures at Klarna are logged, and those purchases are due again later; the
-// error is the store's or the context's.
+// Recover goes on once with every purchase that is due, for programs that are started by a
+// schedule, and for tests. It returns how many it looked at. Purchases of an account that is paused
+// at the moment stay due. Failures at Klarna are logged, and those purchases are due again later;
+// the error is the store's or the context's.
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 	s := newShift(ctx)
 	defer s.end()
@@ -194,7 +199,8 @@ func (k *crew) wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// claim claims what is due. A store that does not answer is given up after a while, and asked again later.
+// claim claims what is due. A store that does not answer is given up after a while, and asked again
+// later.
 func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
 	now := k.c.time()
 	params := r.params(now, k.lanes(now))
@@ -230,7 +236,8 @@ func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
 	return list, err
 }
 
-// start begins a step unless one of the same purchase goes on: another call of it would not be faster.
+// start begins a step unless one of the same purchase goes on: another call of it would not be
+// faster.
 func (k *crew) start(s *shift, r Record) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -241,7 +248,8 @@ func (k *crew) start(s *shift, r Record) bool {
 	return true
 }
 
-// offer begins a step as soon as there is a slot for it, if that is soon. Otherwise the record is due in a moment, for whoever claims it then.
+// offer begins a step as soon as there is a slot for it, if that is soon. Otherwise the record is
+// due in a moment, for whoever claims it then.
 func (k *crew) offer(s *shift, r Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -383,7 +391,8 @@ func heard(l klarna.RateLimit) answer {
 	return answer{}
 }
 
-// toReports moves a purchase that has ended to the lane of reports. One that a program wrote that knows no lanes is elsewhere.
+// toReports moves a purchase that has ended to the lane of reports. One that a program wrote that
+// knows no lanes is elsewhere.
 func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		if p.Lane == LaneReports || !p.State.ended() || len(p.Unreported) == 0 {

@@ -235,7 +235,8 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 
 func TestAPurchaseIsNotLookedAtBeforeItsTime(t *testing.T) {
 	s := newScene(t)
-	// Nanoseconds, as Klarna's times may have: what is due in a whole millisecond would be due too early, and due again at once.
+	// Nanoseconds, as Klarna's times may have: what is due in a whole millisecond would be due too
+	// early, and due again at once.
 	r := s.replica(flow.WithAbandonAfter(time.Minute), flow.WithClock(func() time.Time { return s.klarna.Now().Add(1500 * time.Microsecond) }))
 	s.stepUp(r, orderID)
 	for range 200 {
@@ -555,7 +556,8 @@ func TestRunUnderTheClientsOwnRetriesFinalizesOnce(t *testing.T) {
 	})
 }
 
-// Each end of its lease would give it another worker, until there are none for the others; and who waits for it to be done has none for them either.
+// Each end of its lease would give it another worker, until there are none for the others; and who
+// waits for it to be done has none for them either.
 func TestAPurchaseThatHangsHoldsOneWorkerAndNobodyUp(t *testing.T) {
 	for name, hang := range map[string]func(s *scene, r *replica, id string, hold func(context.Context) error){
 		"at Klarna": func(_ *scene, r *replica, id string, hold func(context.Context) error) {

@@ -18,7 +18,8 @@ type Transition struct {
 	Purchase Status
 }
 
-// deliver reports what is unreported. What fails is left to recovery, and is no failure of the step that was made.
+// deliver reports what is unreported. What fails is left to recovery, and is no failure of the step
+// that was made.
 func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 	switch idle := len(p.Unreported) == 0; {
 	case idle && (!p.State.ended() || p.DueAt.IsZero() || p.resolvable()):

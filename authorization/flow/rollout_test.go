@@ -12,7 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are those of a replica that works on one store with others of a newer version, which is being rolled out.
+// The cases here are those of a replica that works on one store with others of a newer version,
+// which is being rolled out.
 
 func TestWhatANewerVersionWroteIsKept(t *testing.T) {
 	s := newScene(t)

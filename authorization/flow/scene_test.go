@@ -95,7 +95,8 @@ func newScene(t testing.TB, options ...klarnatest.Option) *scene {
 	}
 }
 
-// replica is one of the processes that run a Coordinator. Tests put themselves between it and its store, and between it and Klarna.
+// replica is one of the processes that run a Coordinator. Tests put themselves between it and its
+// store, and between it and Klarna.
 type replica struct {
 	*flow.Coordinator
 	scene *scene

@@ -7,10 +7,12 @@ import (
 )
 
 const (
-	// moneySlots is how many purchases recovery goes on with at once, reportSlots how many it reports at once.
+	// moneySlots is how many purchases recovery goes on with at once, reportSlots how many it reports
+	// at once.
 	moneySlots  = 64
 	reportSlots = 16
-	// slowAfter is how long a step holds a slot. It goes on without one, so that others are not held up by it.
+	// slowAfter is how long a step holds a slot. It goes on without one, so that others are not held
+	// up by it.
 	slowAfter = 5 * time.Second
 	// slowMost is how many slow steps an account may have before no more is begun for it.
 	slowMost = 64
@@ -20,19 +22,22 @@ const (
 	lingering = 256
 	// burst is how many purchases recovery may look at beyond its rate.
 	burst = 16
-	// calmLag and latestLag are how overdue the most overdue purchase is when recovery goes at a fifth of its rate, and at its full rate.
+	// calmLag and latestLag are how overdue the most overdue purchase is when recovery goes at a fifth
+	// of its rate, and at its full rate.
 	calmLag   = 5 * time.Second
 	latestLag = time.Minute
-	// mostUrgent bounds the pause after a failure of what was approved and has ten minutes left at most.
+	// mostUrgent bounds the pause after a failure of what was approved and has ten minutes left at
+	// most.
 	mostUrgent = 5 * time.Second
 	// longestPause is the longest one that a rate limit of Klarna's makes for an account.
 	longestPause = time.Minute
 )
 
-// scheduler decides what recovery looks at next: how many purchases, how soon and of which accounts. It has no clock and starts nothing; whoever
-// uses it says what happened and when.
+// scheduler decides what recovery looks at next: how many purchases, how soon and of which
+// accounts. It has no clock and starts nothing; whoever uses it says what happened and when.
 type scheduler struct {
-	// most is the rate in purchases a second, math.Inf(1) for none; slots bounds how many steps run at once.
+	// most is the rate in purchases a second, math.Inf(1) for none; slots bounds how many steps run at
+	// once.
 	most  float64
 	slots int
 	// patient steps keep their slot, however long they take.
@@ -50,7 +55,8 @@ type scheduler struct {
 // pace is how recovery goes on with the purchases of one account.
 type pace struct {
 	running, slow int
-	// window bounds how many steps of the account run at once. A rate limit or a slow step halves it, an answer lets it grow.
+	// window bounds how many steps of the account run at once. A rate limit or a slow step halves it,
+	// an answer lets it grow.
 	window      float64
 	pausedUntil time.Time
 }
@@ -63,7 +69,8 @@ type request struct {
 	backwards bool
 }
 
-// answer is what a step learned about Klarna's limits: quiet is for how long the account wants no more calls, limited, that a call was refused.
+// answer is what a step learned about Klarna's limits: quiet is for how long the account wants no
+// more calls, limited, that a call was refused.
 type answer struct {
 	quiet   time.Duration
 	limited bool
@@ -73,14 +80,15 @@ func newScheduler(most float64, slots int, patient bool) *scheduler {
 	return &scheduler{most: most, slots: slots, patient: patient, tokens: burst, accounts: map[string]*pace{}}
 }
 
-// rate is how many purchases a second recovery looks at: a fifth of the most while nothing is overdue, and the more, the more overdue they are.
+// rate is how many purchases a second recovery looks at: a fifth of the most while nothing is
+// overdue, and the more, the more overdue they are.
 func (s *scheduler) rate() float64 {
 	share := min(max(float64(s.lag-calmLag)/float64(latestLag-calmLag), 0), 1)
 	return max(s.most*(0.2+0.8*share), min(s.most, 1))
 }
 
-// next returns what to claim. Where its limit is 0, there is nothing to claim before the pause is over, or, where the pause is 0, before a step has
-// ended.
+// next returns what to claim. Where its limit is 0, there is nothing to claim before the pause is
+// over, or, where the pause is 0, before a step has ended.
 func (s *scheduler) next(now time.Time) (r request, pause time.Duration) {
 	free := s.slots - s.running
 	if free <= 0 {
@@ -149,7 +157,8 @@ func (s *scheduler) account(name string) *pace {
 	return a
 }
 
-// claimed takes down what a claim came to: how many of how many, and how overdue the most overdue of them was.
+// claimed takes down what a claim came to: how many of how many, and how overdue the most overdue
+// of them was.
 func (s *scheduler) claimed(r request, n int, lag time.Duration) {
 	s.tokens -= float64(n)
 	if n >= r.limit {
@@ -212,7 +221,8 @@ func (s *scheduler) paused(now time.Time) (n int) {
 	return n
 }
 
-// moneyLanes are the lanes of what is not only to be reported, the most urgent first: of what was approved, what has the least time left.
+// moneyLanes are the lanes of what is not only to be reported, the most urgent first: of what was
+// approved, what has the least time left.
 func moneyLanes(now time.Time) []Lane {
 	lanes := make([]Lane, 0, int(LaneReports))
 	for i := range approvedLanes {
@@ -239,8 +249,9 @@ func approvedLane(by time.Time) Lane {
 	return LaneApproved + Lane(by.Unix()/600%int64(approvedLanes)) //nolint:gosec // at most seven
 }
 
-// retryWithin bounds the pause after a failure. What was approved is tried again the sooner, the less
-// time is left: each pause is a thirtieth of the time until the ten minutes that its lane stands for.
+// retryWithin bounds the pause after a failure. What was approved is tried again the sooner, the
+// less time is left: each pause is a thirtieth of the time until the ten minutes that its lane
+// stands for.
 func retryWithin(now time.Time, lane Lane) time.Duration {
 	if lane >= LaneBusy {
 		return time.Minute

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// The simulations here run recovery's own scheduler and the store in memory on a clock that jumps from event to event. Klarna, customers and webhooks
-// are simple models. Nothing depends on the machine's time, so a seed gives the same numbers each time.
+// The simulations here run recovery's own scheduler and the store in memory on a clock that jumps
+// from event to event. Klarna, customers and webhooks are simple models. Nothing depends on the
+// machine's time, so a seed gives the same numbers each time.
 
 // world is a simulation.
 type world struct {
@@ -27,7 +28,8 @@ type world struct {
 	buyers   map[string]*buyer
 	replicas []*simulated
 
-	// down reports that Klarna cannot be reached, mute that it sends no webhooks, troubled that an account's calls hang.
+	// down reports that Klarna cannot be reached, mute that it sends no webhooks, troubled that an
+	// account's calls hang.
 	down, mute func(time.Time) bool
 	troubled   func(account string) bool
 	ended      func(*buyer)
@@ -167,7 +169,8 @@ func (w *world) turn(r *simulated) {
 	w.after(5*time.Millisecond, func() { w.turn(r) })
 }
 
-// step goes on with a purchase: two calls of Klarna's take about a fifth of a second, and one that hangs half a minute.
+// step goes on with a purchase: two calls of Klarna's take about a fifth of a second, and one that
+// hangs half a minute.
 func (w *world) step(r *simulated, b *buyer) {
 	w.looks++
 	r.plan.begun(b.account)
@@ -225,7 +228,8 @@ func (w *world) look(b *buyer, works bool, took time.Duration) {
 	w.update(b, lane, due)
 }
 
-// failed puts a purchase off. It stays in its lane, as one does that Klarna could not be asked about.
+// failed puts a purchase off. It stays in its lane, as one does that Klarna could not be asked
+// about.
 func (w *world) failed(b *buyer, took time.Duration) {
 	pause := w.jitter(min(backoffAfter(b.tries), retryWithin(w.now, b.lane)))
 	if b.lane < LaneBusy {
@@ -261,8 +265,9 @@ func (w *world) webhook(b *buyer, delivery int) {
 	})
 }
 
-// lostWebhooks simulates purchases that stay open for 48 hours, of which one of a hundred and one is approved without a webhook and without that recovery has
-// ever seen its customer, and returns how long the approvals waited, in order. It measures what is approved in some time after as long.
+// lostWebhooks simulates purchases that stay open for 48 hours, of which one of a hundred and one
+// is approved without a webhook and without that recovery has ever seen its customer, and returns
+// how long the approvals waited, in order. It measures what is approved in some time after as long.
 func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured time.Duration) (delays []time.Duration, looksPerSecond float64) {
 	const tail = 3 * time.Hour
 	warmUp := measured
@@ -309,11 +314,12 @@ func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured t
 	return delays, looksPerSecond
 }
 
-// fullSize reports that SIMULATE asks for the simulations in full. Otherwise they are a fraction of it,
-// at the same load for each purchase.
+// fullSize reports that SIMULATE asks for the simulations in full. Otherwise they are a fraction of
+// it, at the same load for each purchase.
 func fullSize() bool { return os.Getenv("SIMULATE") == "full" && !raceEnabled }
 
-// With the default settings one replica finds what was approved in time among 110 000 open purchases.
+// With the default settings one replica finds what was approved in time among 110 000 open
+// purchases.
 func TestALostWebhookIsMadeUpForInTime(t *testing.T) {
 	open, perSecond := 110_000, float64(defaultRate)
 	if !fullSize() {
@@ -342,9 +348,10 @@ var (
 	dayMute   = [2]time.Duration{15 * time.Hour, 16 * time.Hour}
 )
 
-// simulateDay simulates a day of a gateway with a hundred accounts and four replicas. Purchases come as people do: few at night, most in the evening.
-// Seven of ten customers approve, within twenty minutes; the others go away, half of them without having come to Klarna. Payment requests expire after
-// three hours.
+// simulateDay simulates a day of a gateway with a hundred accounts and four replicas. Purchases
+// come as people do: few at night, most in the evening. Seven of ten customers approve, within
+// twenty minutes; the others go away, half of them without having come to Klarna. Payment requests
+// expire after three hours.
 func simulateDay(seed uint64, purchases, replicas int) day {
 	w := newWorld(seed, replicas, defaultRate)
 	start := w.now

@@ -22,7 +22,8 @@ const (
 	// StateCanceled: canceled, by the caller, by recovery or by somebody else at Klarna. No money
 	// moved.
 	StateCanceled State = "CANCELED"
-	// StateExpired: the customer did not approve in time, or what was approved was not finalized within Klarna's 60 minutes. No money moved.
+	// StateExpired: the customer did not approve in time, or what was approved was not finalized
+	// within Klarna's 60 minutes. No money moved.
 	StateExpired State = "EXPIRED"
 	// StateRejected: Klarna refused the request. No money moved; Status.Reason has the error's
 	// code. Where it was refused at once, the purchase may be begun again with a corrected request.
@@ -44,7 +45,8 @@ func (s State) Final() bool {
 	}
 }
 
-// ended is Final of the states that this version knows. What another is to a newer version, nobody here can say.
+// ended is Final of the states that this version knows. What another is to a newer version, nobody
+// here can say.
 func (s State) ended() bool {
 	switch s {
 	case StateAuthorized, StateDeclined, StateCanceled, StateExpired, StateRejected, StateUnknown:

@@ -17,8 +17,8 @@ import (
 )
 
 // recordedRow is a row that an older release stored, and the call that it made. That release had no
-// name for settlement_currency, which its caller sent all the same: it is the last member of the body,
-// where this release encodes it before others.
+// name for settlement_currency, which its caller sent all the same: it is the last member of the
+// body, where this release encodes it before others.
 type recordedRow struct {
 	ID, PaymentRequestID string
 	State                flow.State
@@ -114,8 +114,8 @@ func TestANewerReleaseFinalizesWhatAnOlderOneBegan(t *testing.T) {
 	}
 }
 
-// What a caller gives encodes differently in another release: the bytes that were stored are sent all
-// the same, of the first call and of the final one.
+// What a caller gives encodes differently in another release: the bytes that were stored are sent
+// all the same, of the first call and of the final one.
 func TestWhatIsSentAgainIsWhatWasStored(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

@@ -133,7 +133,8 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// nameless are the controls that a screen reader has no name for, as the browser tells screen readers.
+// nameless are the controls that a screen reader has no name for, as the browser tells screen
+// readers.
 func (p *page) nameless() (problems []string) {
 	p.t.Helper()
 	tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
@@ -212,7 +213,8 @@ func TestACustomerPaysByKeyboardAlone(t *testing.T) {
 	p.confirmed(a, price)
 }
 
-// tabTo presses the Tab key until something has the focus, which must be seen wherever it is on the way.
+// tabTo presses the Tab key until something has the focus, which must be seen wherever it is on the
+// way.
 func (p *page) tabTo(name string) {
 	p.t.Helper()
 	var way []string

@@ -96,8 +96,8 @@ func play(t *testing.T) (*page, *app.App) {
 	return open(t), a
 }
 
-// open returns a tab with a profile of its own, as large as a desktop's. What the browser complains of, a Content-Security-Policy that was
-// violated for one, fails the test.
+// open returns a tab with a profile of its own, as large as a desktop's. What the browser complains
+// of, a Content-Security-Policy that was violated for one, fails the test.
 func open(t *testing.T) *page {
 	t.Helper()
 	if chromium.err != nil {
@@ -312,14 +312,16 @@ func (p *page) payWithKlarna() *page {
 	return w
 }
 
-// decide presses a button of the payment. The window may be gone before the browser says that it was pressed.
+// decide presses a button of the payment. The window may be gone before the browser says that it
+// was pressed.
 func (p *page) decide(what string) {
 	p.t.Helper()
 	p.see("button[value=" + what + "]")
 	_, _ = chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("button[value=`+what+`]").click()`))
 }
 
-// confirmed waits for the shop's confirmation, and checks that there is one transaction of the amount.
+// confirmed waits for the shop's confirmation, and checks that there is one transaction of the
+// amount.
 func (p *page) confirmed(a *app.App, amount int64) {
 	p.t.Helper()
 	p.until(`document.querySelector("h1")?.textContent === "Thank you for your order"`)

@@ -2,7 +2,8 @@ package browsertest
 
 import "testing"
 
-// shown says what a customer sees of the payment methods, from top to bottom: what is chosen is in brackets, what is collapsed in parentheses.
+// shown says what a customer sees of the payment methods, from top to bottom: what is chosen is in
+// brackets, what is collapsed in parentheses.
 const shown = `[...document.querySelectorAll(".method, #others")].filter((e) => e.id === "others" ? !e.hidden : !e.hidden).map((e) => {
 	if (e.id === "others") return e.open ? "others" : "others:";
 	const chosen = e.querySelector("input").checked;

@@ -1,15 +1,18 @@
-// Conformance asks a Klarna whether it does what Klarna's documentation says, and prints what held and how the rest turned out.
+// Conformance asks a Klarna whether it does what Klarna's documentation says, and prints what held
+// and how the rest turned out.
 //
 //	go run ./examples/conformance                        the built-in Klarna
 //	go run ./examples/conformance -run 'signing key'     the cases whose section and name match
 //	go run ./examples/conformance -json now.json         keeps the report
 //	go run ./examples/conformance -baseline before.json  tells what changed since
 //
-// With KLARNA_API_KEY (a test key) in the environment, and KLARNA_PARTNER_ACCOUNT_ID where the key acts for others, it asks Klarna's
-// test environment instead; KLARNA_BASE_URL replaces the host. Then -interactive prints the URLs at which you are the customer, and
-// -webhook-url and -listen let webhooks reach it, for example through a tunnel. -read-only changes nothing there.
+// With KLARNA_API_KEY (a test key) in the environment, and KLARNA_PARTNER_ACCOUNT_ID where the key
+// acts for others, it asks Klarna's test environment instead; KLARNA_BASE_URL replaces the host.
+// Then -interactive prints the URLs at which you are the customer, and -webhook-url and -listen let
+// webhooks reach it, for example through a tunnel. -read-only changes nothing there.
 //
-// The exit code is 1 when a fact that Klarna's documentation is sure of is broken or could not be tested.
+// The exit code is 1 when a fact that Klarna's documentation is sure of is broken or could not be
+// tested.
 package main
 
 import (
@@ -129,7 +132,8 @@ func (o *options) readBaseline() (*conformance.Report, error) {
 	return &report, nil
 }
 
-// aim makes the target: the built-in Klarna without a key in the environment, Klarna's test environment with one.
+// aim makes the target: the built-in Klarna without a key in the environment, Klarna's test
+// environment with one.
 func (o *options) aim(ctx context.Context, getenv func(string) string, stdout io.Writer) (closeTarget func(), err error) {
 	o.target.APIKey, o.target.PartnerAccountID = getenv("KLARNA_API_KEY"), getenv("KLARNA_PARTNER_ACCOUNT_ID")
 	switch {

@@ -13,7 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest/conformance"
 )
 
-// atDouble starts a built-in Klarna with everything that cases need: a customer who does as told, a receiver, a clock that need not be waited for.
+// atDouble starts a built-in Klarna with everything that cases need: a customer who does as told, a
+// receiver, a clock that need not be waited for.
 func (o *options) atDouble(ctx context.Context) (closeTarget func(), err error) {
 	double, err := klarnatest.Start()
 	if err != nil {

@@ -1,13 +1,16 @@
-// Hosted plays the hosted journey of a Klarna payment in your browser: a merchant's shop, an Acquiring Partner's hosted checkout with Klarna's
-// browser SDK, and Klarna.
+// Hosted plays the hosted journey of a Klarna payment in your browser: a merchant's shop, an
+// Acquiring Partner's hosted checkout with Klarna's browser SDK, and Klarna.
 //
 //	go run ./examples/hosted                       prints the URL to open; Ctrl-C ends it
 //	go run ./examples/hosted -addr 127.0.0.1:9000  somewhere else; the checkout is at the port after that
 //
-// With KLARNA_API_KEY (a test key), KLARNA_PARTNER_ACCOUNT_ID and KLARNA_CLIENT_ID in the environment the page loads Klarna's own browser SDK, and the
-// checkout talks to Klarna's test host instead of the built-in Klarna. No webhook reaches it there: it asks. KLARNA_BASE_URL replaces the host.
+// With KLARNA_API_KEY (a test key), KLARNA_PARTNER_ACCOUNT_ID and KLARNA_CLIENT_ID in the
+// environment the page loads Klarna's own browser SDK, and the checkout talks to Klarna's test host
+// instead of the built-in Klarna. No webhook reaches it there: it asks. KLARNA_BASE_URL replaces
+// the host.
 //
-// checkout and shop are written to be copied; app puts them together, and journey draws what happens between them.
+// checkout and shop are written to be copied; app puts them together, and journey draws what
+// happens between them.
 package main
 
 import (

@@ -90,8 +90,8 @@ func readMoney(s string) (int64, error) {
 	return minor, nil
 }
 
-// moveTime waits a moment for what falls due on the way: a receiver of webhooks that hangs can take minutes, which go on
-// behind the page.
+// moveTime waits a moment for what falls due on the way: a receiver of webhooks that hangs can take
+// minutes, which go on behind the page.
 func (p *pages) moveTime(form url.Values) (notice, error) {
 	d, err := time.ParseDuration(cmp.Or(form.Get("custom"), form.Get("by")))
 	switch {
@@ -277,7 +277,8 @@ func (p *pages) addWebhook(form url.Values) (notice, error) {
 	return notice{Text: "Events go to " + address + ", signed with " + key.ID + "."}, nil
 }
 
-// deleteWebhook is a client of the server: there is no shorter way, and the call is among the requests.
+// deleteWebhook is a client of the server: there is no shorter way, and the call is among the
+// requests.
 func (p *pages) deleteWebhook(form url.Values) (notice, error) {
 	address := p.server.URL + "/v2/notification/webhooks/" + url.PathEscape(form.Get("id"))
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, address, nil) //nolint:gosec // to the sandbox itself

@@ -12,7 +12,8 @@ import (
 // caFile is where the certificate is that a client must trust.
 func (s settings) caFile() string { return filepath.Join(s.tls, "ca.pem") }
 
-// writeCertificates writes whom to trust, and a client certificate that the sandbox finds VALID, with its key.
+// writeCertificates writes whom to trust, and a client certificate that the sandbox finds VALID,
+// with its key.
 func writeCertificates(server *klarnatest.Server, directory string) error {
 	certificate, err := server.IssueClientCertificate()
 	if err != nil {

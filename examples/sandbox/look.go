@@ -234,7 +234,8 @@ func readable(body []byte) string {
 	return text[:cut] + "\n…"
 }
 
-// money writes minor units with the code of their currency. All of Klarna's have two digits after the point.
+// money writes minor units with the code of their currency. All of Klarna's have two digits after
+// the point.
 func money(amount int64, currency string) string {
 	sign := ""
 	if amount < 0 {

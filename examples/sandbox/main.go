@@ -1,5 +1,5 @@
-// Sandbox serves the built-in Klarna on a port, for programs in any language and for people: a page at / shows what happens and
-// lets one be the customer, spoil requests and move the time.
+// Sandbox serves the built-in Klarna on a port, for programs in any language and for people: a page
+// at / shows what happens and lets one be the customer, spoil requests and move the time.
 //
 //	go run ./examples/sandbox                              at 127.0.0.1:8787
 //	go run ./examples/sandbox -state klarna.state          goes on where the last one ended, killed or not
@@ -92,7 +92,8 @@ func readSettings(args []string, stderr io.Writer) (s settings, err error) {
 	return s, nil
 }
 
-// isLoopback tells whether this machine alone reaches an address. A name other than localhost may mean anything.
+// isLoopback tells whether this machine alone reaches an address. A name other than localhost may
+// mean anything.
 func isLoopback(hostPort string) bool {
 	host, _, err := net.SplitHostPort(hostPort)
 	if err != nil {

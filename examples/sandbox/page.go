@@ -67,8 +67,8 @@ func (p *pages) register(mux *http.ServeMux) {
 	mux.Handle("/", p.secured(http.NewCrossOriginProtection().Handler(inside)))
 }
 
-// secured answers no name but this machine's own, under which another site could reach the page through a visitor's browser, and
-// tells browsers to run nothing but the page's own script.
+// secured answers no name but this machine's own, under which another site could reach the page
+// through a visitor's browser, and tells browsers to run nothing but the page's own script.
 func (p *pages) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -108,7 +108,8 @@ func (p *pages) show(name string) http.HandlerFunc {
 	}
 }
 
-// say keeps what an action has to say and returns its number. Those that were said long ago are forgotten.
+// say keeps what an action has to say and returns its number. Those that were said long ago are
+// forgotten.
 func (p *pages) say(n notice) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

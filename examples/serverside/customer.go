@@ -10,13 +10,15 @@ import (
 	"strings"
 )
 
-// customer is a person with a browser that does not follow redirects by itself, so that each is a step.
+// customer is a person with a browser that does not follow redirects by itself, so that each is a
+// step.
 type customer struct {
 	http     *http.Client
 	merchant string
 }
 
-// chooseKlarna opens the checkout and pays with Klarna. It returns where the merchant sends the customer, "" if nowhere.
+// chooseKlarna opens the checkout and pays with Klarna. It returns where the merchant sends the
+// customer, "" if nowhere.
 func (c *customer) chooseKlarna(ctx context.Context, sessionToken string) (string, error) {
 	if _, err := c.visit(ctx, http.MethodGet, c.merchant+"/checkout", nil); err != nil {
 		return "", err

@@ -12,8 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// gateway is the Acquiring Partner: it takes payments for Partners and calls Klarna for them. What a payment has come to is the
-// coordinator's to know; it survives what the gateway does not.
+// gateway is the Acquiring Partner: it takes payments for Partners and calls Klarna for them. What
+// a payment has come to is the coordinator's to know; it survives what the gateway does not.
 type gateway struct {
 	presentations *presentation.Client
 	coordinator   *flow.Coordinator
@@ -32,7 +32,8 @@ const (
 	canceled status = "canceled"
 	expired  status = "expired"
 	failed   status = "failed"
-	// unclear: money may have moved, and a person looks into it. The customer must not be asked to pay again.
+	// unclear: money may have moved, and a person looks into it. The customer must not be asked to pay
+	// again.
 	unclear status = "unclear"
 )
 
@@ -81,7 +82,8 @@ type paymentMethod struct {
 	Klarna json.RawMessage `json:"klarna,omitempty"`
 }
 
-// paymentMethods answers which payment methods to show. Without an answer from Klarna the others still are.
+// paymentMethods answers which payment methods to show. Without an answer from Klarna the others
+// still are.
 func (g *gateway) paymentMethods(w http.ResponseWriter, r *http.Request) {
 	var in methodsRequest
 	if !readJSON(w, r, &in) {
@@ -118,8 +120,8 @@ type paymentAnswer struct {
 	TransactionID string `json:"payment_transaction_id,omitempty"`
 }
 
-// createPayment begins a payment. Asked again for one reference, after a time-out or a crash, it answers with the same payment, however far
-// that has come.
+// createPayment begins a payment. Asked again for one reference, after a time-out or a crash, it
+// answers with the same payment, however far that has come.
 func (g *gateway) createPayment(w http.ResponseWriter, r *http.Request) {
 	var in paymentRequest
 	if !readJSON(w, r, &in) {
@@ -160,19 +162,22 @@ func lineItems(lines []cartLine) []authorization.LineItem {
 	return items
 }
 
-// readPayment answers how a payment stands. It does not wait for the webhook, which may be late or lost: it asks Klarna.
+// readPayment answers how a payment stands. It does not wait for the webhook, which may be late or
+// lost: it asks Klarna.
 func (g *gateway) readPayment(w http.ResponseWriter, r *http.Request) {
 	p, err := g.coordinator.HandleReturn(r.Context(), r.PathValue("id"))
 	g.answer(w, p, err)
 }
 
-// cancelPayment gives up what the customer abandoned. A payment that was made by then stays approved.
+// cancelPayment gives up what the customer abandoned. A payment that was made by then stays
+// approved.
 func (g *gateway) cancelPayment(w http.ResponseWriter, r *http.Request) {
 	p, err := g.coordinator.Cancel(r.Context(), r.PathValue("id"))
 	g.answer(w, p, err)
 }
 
-// answer tells a Partner how a payment stands or, where Klarna could not be asked, that and nothing of why.
+// answer tells a Partner how a payment stands or, where Klarna could not be asked, that and nothing
+// of why.
 func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
 	if errors.Is(err, flow.ErrRejected) {
 		g.failed(err)

@@ -20,8 +20,8 @@ const (
 	klarnaParty   = "Klarna"
 )
 
-// journal prints the steps. A step is numbered when it begins and printed when it has ended and all before it have, so
-// that the calls that a call caused stand below it.
+// journal prints the steps. A step is numbered when it begins and printed when it has ended and all
+// before it have, so that the calls that a call caused stand below it.
 type journal struct {
 	mu     sync.Mutex
 	out    io.Writer

@@ -1,5 +1,6 @@
-// Serverside plays the server-side-only journey of a Klarna payment: a merchant's back end, an Acquiring Partner's
-// gateway and Klarna, three HTTP servers on loopback, with a simulated customer.
+// Serverside plays the server-side-only journey of a Klarna payment: a merchant's back end, an
+// Acquiring Partner's gateway and Klarna, three HTTP servers on loopback, with a simulated
+// customer.
 //
 //	go run ./examples/serverside                    the customer approves
 //	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, duplicate-webhook, lost-webhook
@@ -7,9 +8,9 @@
 //	go run ./examples/serverside -state FILE        what the parties know is kept in FILE: killed at any step and started again, the
 //	                                                program completes the payment; -kill 11 kills it at step 11
 //
-// With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway talks to Klarna's test
-// host instead of the built-in Klarna, prints the URL for you to open, and polls, since no webhook reaches it.
-// KLARNA_BASE_URL replaces the host.
+// With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway
+// talks to Klarna's test host instead of the built-in Klarna, prints the URL for you to open, and
+// polls, since no webhook reaches it. KLARNA_BASE_URL replaces the host.
 //
 // gateway.go and merchant.go are written to be copied; the other files are the stage around them.
 package main

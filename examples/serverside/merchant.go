@@ -122,8 +122,8 @@ func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// returned is where Klarna sends the customer when done or aborted. What the URL says proves nothing: the gateway is
-// asked.
+// returned is where Klarna sends the customer when done or aborted. What the URL says proves
+// nothing: the gateway is asked.
 func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -132,8 +132,8 @@ func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if m.payment.Status == pending {
-		// The customer came back without paying and gets to choose again, once what was begun is canceled: it must not be completed from a
-		// forgotten tab.
+		// The customer came back without paying and gets to choose again, once what was begun is
+		// canceled: it must not be completed from a forgotten tab.
 		if err := m.askPayment(r.Context(), http.MethodDelete, "/payments/"+m.payment.ID, nil); err != nil {
 			m.sorry(w)
 			return
@@ -142,7 +142,8 @@ func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 	m.conclude(w)
 }
 
-// conclude asks for another payment only where this one has surely ended without one: otherwise the customer could pay twice.
+// conclude asks for another payment only where this one has surely ended without one: otherwise the
+// customer could pay twice.
 func (m *merchant) conclude(w http.ResponseWriter) {
 	page := "Your payment is being confirmed. Please do not pay again."
 	switch m.payment.Status {

@@ -64,7 +64,8 @@ func playWithDouble(ctx context.Context, j *journal, kept *state, play func(cont
 	return end, s.cause(err)
 }
 
-// endedBefore is the end of an order that came to it without payment in an earlier run, which was killed before it could say so.
+// endedBefore is the end of an order that came to it without payment in an earlier run, which was
+// killed before it could say so.
 func (s *scene) endedBefore(ctx context.Context) (ending, error) {
 	order, err := s.customer.order(ctx)
 	if err != nil {
@@ -158,7 +159,8 @@ func (s *scene) payAtKlarna(ctx context.Context) error {
 	return s.customer.comeBack(ctx, back)
 }
 
-// redirected has the customer choose Klarna and returns the payment request behind the URL that the customer is sent to.
+// redirected has the customer choose Klarna and returns the payment request behind the URL that the
+// customer is sent to.
 func (s *scene) redirected(ctx context.Context) (string, error) {
 	sentTo, err := s.customer.chooseKlarna(ctx, "")
 	if err != nil {
@@ -183,7 +185,8 @@ func (s *scene) transactions() []klarnatest.Transaction {
 
 func (s *scene) paidBefore() bool { return len(s.transactions()) > 0 }
 
-// atKlarna is a step of the simulated customer. It ends when the webhooks that it caused have been received.
+// atKlarna is a step of the simulated customer. It ends when the webhooks that it caused have been
+// received.
 func (s *scene) atKlarna(does string, act func() (string, error)) (string, error) {
 	step := s.journal.begin(customerParty, klarnaParty, does, "")
 	back, err := act()

@@ -257,8 +257,8 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// With a key in the environment the same program talks to another host, here a double on loopback, prints the URL, and
-// polls until the person has acted.
+// With a key in the environment the same program talks to another host, here a double on loopback,
+// prints the URL, and polls until the person has acted.
 func TestWithAKeyItPrintsTheURLAndPolls(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -295,8 +295,8 @@ func TestAnInterruptCancelsThePayment(t *testing.T) {
 	}
 }
 
-// playWithPerson runs the program against the double as if it were Klarna's test host. When the URL is printed, act is what the
-// person does with it.
+// playWithPerson runs the program against the double as if it were Klarna's test host. When the URL
+// is printed, act is what the person does with it.
 func playWithPerson(ctx context.Context, t *testing.T, double *klarnatest.Server, act func(id string)) (code int, last, stderr string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(ctx, time.Minute)

@@ -54,8 +54,8 @@ func (s *stage) serve(ctx context.Context, kept *state, party string, handler fu
 	return url, nil
 }
 
-// setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is told the gateway's
-// webhook URL and returns the key that Klarna will sign with.
+// setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is
+// told the gateway's webhook URL and returns the key that Klarna will sign with.
 func setUp(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
 	s := &stage{paymentID: "pay-" + kept.order}
 	options := []klarna.Option{

@@ -23,7 +23,8 @@ type state struct {
 	// purchases and sealSecret are the gateway's.
 	purchases  flow.Store
 	sealSecret klarna.Secret
-	// order is the merchant's order number; resumed, that an earlier run of the program left it unfinished.
+	// order is the merchant's order number; resumed, that an earlier run of the program left it
+	// unfinished.
 	order   string
 	resumed bool
 	// klarnaFile is where the built-in Klarna keeps its own, "" for nowhere.
@@ -34,7 +35,8 @@ type state struct {
 	secrets     secrets
 }
 
-// secrets are the gateway's. In production they come from where a program's other secrets do, and do not lie beside what they seal.
+// secrets are the gateway's. In production they come from where a program's other secrets do, and
+// do not lie beside what they seal.
 type secrets struct {
 	Seal         string `json:"seal_secret"`
 	SigningKeyID string `json:"signing_key_id,omitempty"`
@@ -109,7 +111,8 @@ func (s *state) close() error {
 	return s.database.Close()
 }
 
-// address is where a party listens: where it did in an earlier run, because others know it by that, or on a free port.
+// address is where a party listens: where it did in an earlier run, because others know it by that,
+// or on a free port.
 func (s *state) address(ctx context.Context, party string) (string, error) {
 	address := "127.0.0.1:0"
 	if s.database == nil {
@@ -130,7 +133,8 @@ func (s *state) keepAddress(ctx context.Context, party, address string) error {
 	return err
 }
 
-// signingKey is the key of the webhook that an earlier run subscribed, or of one that is subscribed now.
+// signingKey is the key of the webhook that an earlier run subscribed, or of one that is subscribed
+// now.
 func (s *state) signingKey(subscribe func() webhook.Key) (webhook.Key, error) {
 	if s.secrets.SigningKeyID == "" {
 		key := subscribe()

@@ -10,8 +10,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// playWithTestHost plays the journey with Klarna's test host and a person as the customer. No webhook reaches a program on
-// loopback, so it polls.
+// playWithTestHost plays the journey with Klarna's test host and a person as the customer. No
+// webhook reaches a program on loopback, so it polls.
 func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string) (ending, error) {
 	if strings.HasPrefix(apiKey, "klarna_live_") {
 		return ending{}, errors.New("KLARNA_API_KEY is a live key; this example moves test money alone")
@@ -63,8 +63,8 @@ func (s *stage) await(ctx context.Context) (*flow.Status, error) {
 	}
 }
 
-// giveUp cancels the payment when the program is interrupted, so that no forgotten tab completes it. It returns what the
-// program has to say.
+// giveUp cancels the payment when the program is interrupted, so that no forgotten tab completes
+// it. It returns what the program has to say.
 func (s *stage) giveUp(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()

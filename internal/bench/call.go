@@ -36,7 +36,8 @@ type client struct {
 
 var errUnread = errors.New("the answer was not read")
 
-// ourClient is klarna-go with its defaults: retries, local validation, derived idempotency keys, the outcome observed.
+// ourClient is klarna-go with its defaults: retries, local validation, derived idempotency keys,
+// the outcome observed.
 func ourClient(baseURL string, transport http.RoundTripper) (client, error) {
 	c, err := newOurs(baseURL, transport)
 	if err != nil {
@@ -111,7 +112,8 @@ func handwrittenClient(baseURL string, do func(*http.Request) (*http.Response, e
 	}, nil
 }
 
-// retrying sends a hand-written client's requests through go-retryablehttp as its documentation shows.
+// retrying sends a hand-written client's requests through go-retryablehttp as its documentation
+// shows.
 func retrying(transport http.RoundTripper) func(*http.Request) (*http.Response, error) {
 	c := retryablehttp.NewClient()
 	c.Logger = nil
@@ -152,7 +154,8 @@ func stubbedClients(getBodies, postBodies [][]byte) (map[string]client, error) {
 	return clients, nil
 }
 
-// azcoreClient is a client on Azure's pipeline, written like those that are generated on it: it decodes into the hand-written structures.
+// azcoreClient is a client on Azure's pipeline, written like those that are generated on it: it
+// decodes into the hand-written structures.
 func azcoreClient(baseURL string, transport http.RoundTripper) client {
 	pipeline := runtime.NewPipeline("bench", "v1.0.0", runtime.PipelineOptions{}, &policy.ClientOptions{Transport: &http.Client{Transport: transport}})
 	call := func(ctx context.Context, method, path string, body, answer any) error {

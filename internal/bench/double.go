@@ -16,7 +16,8 @@ import (
 // doubleFigures are what klarnatest serves a second, its client in the same process, over loopback.
 type doubleFigures struct{ throughput []float64 }
 
-// double lets 16 callers authorize against a fresh klarnatest in each round, each call a purchase of its own.
+// double lets 16 callers authorize against a fresh klarnatest in each round, each call a purchase
+// of its own.
 func double(p plan) (doubleFigures, error) {
 	var f doubleFigures
 	for range p.rounds {

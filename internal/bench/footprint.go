@@ -228,7 +228,8 @@ type builder struct{ root, dir string }
 
 func (b *builder) binary(i int) string { return filepath.Join(b.dir, fmt.Sprint("program", i)) }
 
-// otherPackages are blank imports of what the program does not use by itself: all packages of the module that are not for tests.
+// otherPackages are blank imports of what the program does not use by itself: all packages of the
+// module that are not for tests.
 func (b *builder) otherPackages(ctx context.Context) (string, error) {
 	list, err := goCommand(ctx, b.root, nil, "list", "./...")
 	if err != nil {

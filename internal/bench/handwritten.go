@@ -18,9 +18,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// handwritten is what a competent engineer writes without a library: net/http, encoding/json and crypto/hmac, the same
-// headers, the same members decoded, error codes read, bodies bounded. It does without retries, logs, redaction, local validation and the
-// question whether a failed call was executed.
+// handwritten is what a competent engineer writes without a library: net/http, encoding/json and
+// crypto/hmac, the same headers, the same members decoded, error codes read, bodies bounded. It
+// does without retries, logs, redaction, local validation and the question whether a failed call
+// was executed.
 type handwritten struct {
 	do       func(*http.Request) (*http.Response, error)
 	base     string

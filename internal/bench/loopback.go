@@ -20,7 +20,8 @@ type loopbackFigures struct {
 
 const callers = 64
 
-// loopbackClients are ours with its own transport, and a hand-written one with a pool of as many connections.
+// loopbackClients are ours with its own transport, and a hand-written one with a pool of as many
+// connections.
 func loopbackClients(url string) (names []string, clients []client, err error) {
 	mine, err := ourClient(url, nil)
 	if err != nil {

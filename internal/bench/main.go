@@ -1,5 +1,6 @@
-// Bench measures this library beside what its users would otherwise use, all in one process and by turns, so that what
-// disturbs the machine disturbs all of them alike: peers' libraries for their own APIs, and a hand-written client.
+// Bench measures this library beside what its users would otherwise use, all in one process and by
+// turns, so that what disturbs the machine disturbs all of them alike: peers' libraries for their
+// own APIs, and a hand-written client.
 //
 //	go run ./internal/bench                     # everything: the tables, and what became of the targets
 //	go run ./internal/bench -quick              # a few seconds, to see that it runs; its numbers mean nothing

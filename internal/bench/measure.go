@@ -24,8 +24,8 @@ type contest struct {
 	contenders []contender
 }
 
-// ballast is a live heap, as any service has. Without one the collector would run for every few megabytes that are allocated, and be most of what is
-// measured.
+// ballast is a live heap, as any service has. Without one the collector would run for every few
+// megabytes that are allocated, and be most of what is measured.
 var ballast = make([]byte, 64<<20)
 
 // plan is how long to measure.
@@ -48,8 +48,8 @@ type result struct {
 	figures []figures
 }
 
-// hold runs the contenders in turn, round by round, each round beginning with another one, so that what disturbs the
-// machine disturbs all of them.
+// hold runs the contenders in turn, round by round, each round beginning with another one, so that
+// what disturbs the machine disturbs all of them.
 func hold(c contest, p plan) (result, error) {
 	defer runtime.KeepAlive(ballast)
 	r := result{contest: c, figures: make([]figures, len(c.contenders))}
@@ -114,8 +114,8 @@ func repeat(op func() error, n int) (time.Duration, error) {
 	return time.Since(start), nil
 }
 
-// ratio is a's time by b's, of each the fastest tenth of the rounds: what else runs on the machine only ever adds to a time, and seldom as much to
-// both.
+// ratio is a's time by b's, of each the fastest tenth of the rounds: what else runs on the machine
+// only ever adds to a time, and seldom as much to both.
 func (r *result) ratio(a, b string) float64 {
 	return quantile(r.of(a).nanos, 0.1) / quantile(r.of(b).nanos, 0.1)
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// purchaseFigures are microseconds a purchase: an authorize call, a read and a final call, bare and by a Coordinator over the memory store.
+// purchaseFigures are microseconds a purchase: an authorize call, a read and a final call, bare and
+// by a Coordinator over the memory store.
 type purchaseFigures struct{ bare, coordinated []float64 }
 
 // own is what the Coordinator takes beyond the calls.

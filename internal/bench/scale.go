@@ -16,7 +16,8 @@ type scaleFigures struct {
 	nanos []float64
 }
 
-// bend is how much more a byte costs at the largest size than at the size before it; 1 is a straight line.
+// bend is how much more a byte costs at the largest size than at the size before it; 1 is a
+// straight line.
 func (s *scaleFigures) bend() float64 {
 	last := len(s.sizes) - 1
 	slope := func(i int) float64 { return (s.nanos[i] - s.nanos[0]) / float64(s.sizes[i]-s.sizes[0]) }

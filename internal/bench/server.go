@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// server answers the calls of the loopback contests. It is a process of its own, so that the memory of a call is that of the client
-// alone.
+// server answers the calls of the loopback contests. It is a process of its own, so that the memory
+// of a call is that of the client alone.
 type server struct {
 	url   string
 	stdin io.Closer
@@ -87,7 +87,8 @@ func (s *server) ask(ctx context.Context, path string) (string, error) {
 	return string(text), err
 }
 
-// serve is the server. It ends when its standard input does, and so never outlives the program that started it.
+// serve is the server. It ends when its standard input does, and so never outlives the program that
+// started it.
 func serve() error {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

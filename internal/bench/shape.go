@@ -8,11 +8,11 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// The bodies of the contests. All are JSON of the same size; what a peer cannot read as Klarna's is an object of its own
-// API, with about as many members and filled up to that size.
+// The bodies of the contests. All are JSON of the same size; what a peer cannot read as Klarna's is
+// an object of its own API, with about as many members and filled up to that size.
 
-// size is that of a delivery of a completed payment request, of a presentation and of an authorize call with a basket of
-// a few lines.
+// size is that of a delivery of a completed payment request, of a presentation and of an authorize
+// call with a basket of a few lines.
 const size = 1536
 
 // fill replaces ⟨…⟩ in a body by as much text as makes it n bytes long.
@@ -26,8 +26,8 @@ func fill(body string, n int) []byte {
 	return []byte(before + strings.Repeat(text, missing/len(text)+1)[:missing] + after)
 }
 
-// variants are copies of a body that differ in their ids, as the bodies of different purchases do: what a library keeps of one it
-// cannot use for the next.
+// variants are copies of a body that differ in their ids, as the bodies of different purchases do:
+// what a library keeps of one it cannot use for the next.
 func variants(body []byte) [][]byte {
 	all := make([][]byte, 256)
 	for i := range all {

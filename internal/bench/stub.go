@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// stub is a transport without a network: it reads the request's body to its end, as any transport does, and answers with one body after
-// the other. It is for one goroutine.
+// stub is a transport without a network: it reads the request's body to its end, as any transport
+// does, and answers with one body after the other. It is for one goroutine.
 type stub struct {
 	bodies [][]byte
 	next   int
@@ -44,7 +44,8 @@ func (s *stub) RoundTrip(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// stubbed is a stub under a *http.Transport, which is what everybody has. It answers plain http to a loopback address.
+// stubbed is a stub under a *http.Transport, which is what everybody has. It answers plain http to
+// a loopback address.
 func stubbed(bodies ...[]byte) *http.Transport {
 	transport := new(http.Transport)
 	transport.RegisterProtocol("http", &stub{bodies: bodies})

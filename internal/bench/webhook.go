@@ -46,7 +46,8 @@ const (
 	slackGo         = "slack-go"
 )
 
-// delivered is the header of a delivery as net/http parses it: the signature's among those that every request has.
+// delivered is the header of a delivery as net/http parses it: the signature's among those that
+// every request has.
 func delivered(signature map[string]string) http.Header {
 	h := http.Header{}
 	for name, value := range map[string]string{
@@ -86,7 +87,8 @@ func ourReceive(v *webhook.Verifier, header http.Header, body []byte) error {
 
 var byHandKeys = map[string]string{"krn:partner:global:notification:signing-key:0": otherSigningKey, signingKeyID: signingKey}
 
-// pooled is the least that a verification can cost: the hash of the bytes with a key whose state is ready.
+// pooled is the least that a verification can cost: the hash of the bytes with a key whose state is
+// ready.
 func pooled(mine []delivery) func() error {
 	type state struct {
 		mac hash.Hash
@@ -114,7 +116,8 @@ func pooled(mine []delivery) func() error {
 	}
 }
 
-// standardHeaders are those of the Standard Webhooks scheme, which OpenAI, Svix and the scheme's own library share.
+// standardHeaders are those of the Standard Webhooks scheme, which OpenAI, Svix and the scheme's
+// own library share.
 func standardHeaders(body []byte) http.Header {
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingKey))

@@ -15,7 +15,8 @@ const (
 	newWire   = "a new TLS connection"
 )
 
-// wire makes the same GET over no network and over loopback, so that what the network and TLS cost is seen beside what the library does.
+// wire makes the same GET over no network and over loopback, so that what the network and TLS cost
+// is seen beside what the library does.
 func wire(p plan) (result, error) {
 	body := presentationBody()
 	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

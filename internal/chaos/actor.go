@@ -54,7 +54,8 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 	return status
 }
 
-// impatient makes a call once. Some clients leave before they are answered, or before they have asked.
+// impatient makes a call once. Some clients leave before they are answered, or before they have
+// asked.
 func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 	if a.random != nil && a.random.IntN(8) == 0 {
 		var leave context.CancelFunc

@@ -14,17 +14,20 @@ import (
 
 // Config is how AtRandom goes.
 type Config struct {
-	// Store names the stores in the result; Open returns a replica's. It is called once for each replica.
+	// Store names the stores in the result; Open returns a replica's. It is called once for each
+	// replica.
 	Store string
 	Open  func() (flow.Store, error)
-	// Seed repeats all choices. It does not repeat the order in which the replicas' goroutines come to run, on which some of them act.
+	// Seed repeats all choices. It does not repeat the order in which the replicas' goroutines come to
+	// run, on which some of them act.
 	Seed      int64
 	Purchases int
 	Replicas  int
 }
 
-// AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets harms and dies now and then and is started again. When the
-// customers are done nothing breaks any more, and recovery has to bring everything to its end.
+// AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets
+// harms and dies now and then and is started again. When the customers are done nothing breaks any
+// more, and recovery has to bring everything to its end.
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -146,8 +149,8 @@ func (f *fleet) pick() Replica {
 	return f.slots[first].life()
 }
 
-// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise. Authorize calls
-// meet more of what Klarna may answer.
+// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise. Authorize
+// calls meet more of what Klarna may answer.
 func (f *fleet) strike(_ int, op string) harm {
 	if f.calm.Load() {
 		return none

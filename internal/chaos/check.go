@@ -18,7 +18,8 @@ func (p *purchase) wrong(format string, arguments ...any) {
 	p.wrongs = append(p.wrongs, p.id+" ("+p.journey.name+"): "+fmt.Sprintf(format, arguments...))
 }
 
-// reported checks a callback against those before it: one ID is one transition, and none comes before the one that precedes it was confirmed.
+// reported checks a callback against those before it: one ID is one transition, and none comes
+// before the one that precedes it was confirmed.
 func (p *purchase) reported(t flow.Transition) {
 	defer func() { p.reports = append(p.reports, t) }()
 	for _, before := range p.reports {
@@ -110,7 +111,8 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 	p.checkAnswers(status)
 }
 
-// checkMoney: a transaction if the customer approved, and only then, one, of that amount, and the store knows it.
+// checkMoney: a transaction if the customer approved, and only then, one, of that amount, and the
+// store knows it.
 func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.PaymentRequest, transactions []klarnatest.Transaction) {
 	if len(transactions) > 1 {
 		p.wrong("%d transactions", len(transactions))
@@ -214,7 +216,8 @@ type Result struct {
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Crashes, Faults and Duplicates are those that happened; a duplicate is a webhook that was repeated, or a call of a client's.
+	// Crashes, Faults and Duplicates are those that happened; a duplicate is a webhook that was
+	// repeated, or a call of a client's.
 	Crashes, Faults, Duplicates int64
 	AuthorizeCalls              int64
 	Transactions                int

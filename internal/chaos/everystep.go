@@ -26,8 +26,8 @@ const (
 	Pairs
 )
 
-// EveryStep plays every journey once for every step that it takes, and at that step lets happen what depth says. Then the next life, on the same
-// store, has to bring everything to its end.
+// EveryStep plays every journey once for every step that it takes, and at that step lets happen
+// what depth says. Then the next life, on the same store, has to bring everything to its end.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
 	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
@@ -137,7 +137,8 @@ func (s *scene) life() *life {
 	return l
 }
 
-// run plays a journey once, with a strike in each of its first lives, and returns the steps of every life.
+// run plays a journey once, with a strike in each of its first lives, and returns the steps of
+// every life.
 func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strike) (lives [][]string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

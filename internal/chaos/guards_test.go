@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// guard is a place in package flow without which money is lost or taken twice, and what takes its place.
+// guard is a place in package flow without which money is lost or taken twice, and what takes its
+// place.
 type guard struct{ name, file, is, becomes string }
 
 var guards = []guard{
@@ -116,7 +117,8 @@ var guards = []guard{
 	},
 }
 
-// recoveryGuards are places without which one thing that hangs holds up others, and the test that notices it.
+// recoveryGuards are places without which one thing that hangs holds up others, and the test that
+// notices it.
 var recoveryGuards = []struct {
 	guard
 	test string
@@ -163,7 +165,8 @@ var recoveryGuards = []struct {
 	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
 }
 
-// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the other does.
+// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
+// other does.
 func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
@@ -180,8 +183,8 @@ func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
 
 var violations = regexp.MustCompile(`[1-9]\d* violations`)
 
-// Without any of the guards the chaos tests of package flow must fail, or they would show nothing. It builds and runs them once for each, and does so
-// with CHAOS_GUARDS=1 alone.
+// Without any of the guards the chaos tests of package flow must fail, or they would show nothing.
+// It builds and runs them once for each, and does so with CHAOS_GUARDS=1 alone.
 func TestChaosIsSeenToNoticeAMissingGuard(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")

@@ -16,7 +16,8 @@ const (
 	// dieBefore and dieAfter end the life.
 	dieBefore
 	dieAfter
-	// failBefore makes the step fail without having happened, failAfter after it has: at Klarna, a connection that is refused and one that is cut.
+	// failBefore makes the step fail without having happened, failAfter after it has: at Klarna, a
+	// connection that is refused and one that is cut.
 	failBefore
 	failAfter
 	// stallBefore and stallAfter let the life sleep through its lease and wake up in a world that
@@ -46,7 +47,8 @@ const (
 	undecided
 	undecidedAfter
 
-	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the answer, or half of it, take that long.
+	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the
+	// answer, or half of it, take that long.
 	hold
 	delay
 	stallAnswer
@@ -83,7 +85,8 @@ func harms(op string) []harm {
 }
 
 const (
-	// stall is longer than a Coordinator's lease, and shorter than what it takes for a call that Klarna works on.
+	// stall is longer than a Coordinator's lease, and shorter than what it takes for a call that
+	// Klarna works on.
 	stall = 27 * time.Second
 	// holdFor is shorter than the 59 seconds after which Klarna gives up a call.
 	holdFor = 41 * time.Second

@@ -19,7 +19,8 @@ type journey struct {
 	mail mail
 	play func(ctx context.Context, a *actor)
 	ends []flow.State
-	// late: the customer comes back when the purchase may be given up already, and may find it canceled.
+	// late: the customer comes back when the purchase may be given up already, and may find it
+	// canceled.
 	late bool
 }
 

@@ -32,7 +32,8 @@ type life struct {
 	shop     *Shop
 	next     flow.Store
 	webhooks http.Handler
-	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and its way back.
+	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and
+	// its way back.
 	strike  func(n int, op string) harm
 	latency func(op string) time.Duration
 	ctx     context.Context //nolint:containedctx // it is the life's

@@ -11,7 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// open lets that many customers come, one after the other on average, and returns when they have all gone.
+// open lets that many customers come, one after the other on average, and returns when they have
+// all gone.
 func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
 	var customers sync.WaitGroup
 	for i := range purchases {
@@ -35,7 +36,8 @@ func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.D
 	customers.Wait()
 }
 
-// bringToAnEnd lets recovery look again and again, for longer than a purchase can last. pass lets time pass.
+// bringToAnEnd lets recovery look again and again, for longer than a purchase can last. pass lets
+// time pass.
 func (s *Shop) bringToAnEnd(ctx context.Context, store flow.Store, revive func(), pass func(time.Duration)) error {
 	open := slices.Collect(maps.Keys(s.purchases))
 	wait := 7 * time.Second

@@ -25,7 +25,8 @@ type Processes struct {
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Start starts a replica, which calls Serve, and returns its address and what kills it at once, as a power failure does.
+	// Start starts a replica, which calls Serve, and returns its address and what kills it at once, as
+	// a power failure does.
 	Start func(s Surroundings) (address string, kill func(), err error)
 	// Last is the store, for the one that is left in the end.
 	Last flow.Store
@@ -38,8 +39,9 @@ const (
 	arrivals = 1500 * time.Millisecond
 )
 
-// KillAtRandom is AtRandom with replicas that are processes of their own, on a Klarna that they reach over the network. They are killed at any moment
-// and started again. It goes by the machine's time.
+// KillAtRandom is AtRandom with replicas that are processes of their own, on a Klarna that they
+// reach over the network. They are killed at any moment and started again. It goes by the machine's
+// time.
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -49,7 +49,8 @@ type remoteAnswer struct {
 	Rejected bool
 }
 
-// Serve is the life of a replica that is a process of its own. It calls ready with its address, and returns when ctx ends.
+// Serve is the life of a replica that is a process of its own. It calls ready with its address, and
+// returns when ctx ends.
 func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(address string)) error {
 	quiet := slog.New(slog.DiscardHandler)
 	client, err := klarna.NewClient(s.APIKey, klarna.WithBaseURL(s.KlarnaURL), klarna.WithRetries(klarna.RetryPolicy{
@@ -145,7 +146,8 @@ func post(ctx context.Context, url string, v any) (*http.Response, error) {
 	return local.Do(r)
 }
 
-// local reaches other processes of this machine. A connection is not kept: its other end may be killed.
+// local reaches other processes of this machine. A connection is not kept: its other end may be
+// killed.
 var local = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 
 // remote is such a replica as the shop reaches it.

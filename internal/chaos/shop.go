@@ -23,7 +23,8 @@ type Replica interface {
 	http.Handler
 }
 
-// Shop is the world outside of the replicas: Klarna, the purchases' clients and customers, and what they were told.
+// Shop is the world outside of the replicas: Klarna, the purchases' clients and customers, and what
+// they were told.
 type Shop struct {
 	Klarna     *klarnatest.Server
 	signingKey webhook.Key
@@ -48,7 +49,8 @@ type purchase struct {
 	journey *journey
 
 	mu sync.Mutex
-	// approved is the amount that the customer approved, 0 before; instant, that the first call brought a session token.
+	// approved is the amount that the customer approved, 0 before; instant, that the first call
+	// brought a session token.
 	approved int64
 	instant  bool
 	token    klarna.Secret
@@ -164,7 +166,8 @@ func (s *Shop) confirmed(t flow.Transition) {
 // machine is how long the machine takes for d of the purchases' time.
 func (s *Shop) machine(d time.Duration) time.Duration { return d / s.scale }
 
-// tell notes what a client was told. An answer with another error than Klarna's says nothing about the purchase.
+// tell notes what a client was told. An answer with another error than Klarna's says nothing about
+// the purchase.
 func (p *purchase) tell(from string, status *flow.Status, err error) {
 	_, isKlarnas := errors.AsType[*klarna.Error](err)
 	if status == nil || err != nil && !isKlarnas && !errors.Is(err, flow.ErrRejected) {

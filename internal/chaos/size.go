@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// Size reads how much a test does from the environment: CHAOS_PURCHASES, usual without it, and CHAOS_SEED, a number, or random for one that the test
-// prints; without it, it is always the same. full reports that CHAOS_PURCHASES was given.
+// Size reads how much a test does from the environment: CHAOS_PURCHASES, usual without it, and
+// CHAOS_SEED, a number, or random for one that the test prints; without it, it is always the same.
+// full reports that CHAOS_PURCHASES was given.
 func Size(usual int) (seed int64, purchases int, full bool, err error) {
 	seed, purchases = 2512, usual
 	if text, ok := os.LookupEnv("CHAOS_PURCHASES"); ok {

@@ -28,16 +28,19 @@ const attempts = 1 + 6
 // delivery is one of Klarna's, with as many attempts as it needs.
 type delivery struct {
 	event int
-	// unheard is whether the first answer is lost on its way: the receiver's context ends when the event has been processed.
+	// unheard is whether the first answer is lost on its way: the receiver's context ends when the
+	// event has been processed.
 	unheard bool
 }
 
 // plan is what happens to an event: how often its receiver fails before it succeeds, and how.
 type plan struct{ failures, kind int }
 
-// TestEachEventIsProcessedOnce delivers 100,000 times 30,000 events, out of order, many of them at the same moment, to two replicas of a program that
-// share a PostgreSQL. Its receivers fail and panic, answers are lost, and what was not answered 2xx is delivered again. In the end
-// each event must have been processed to success exactly once. With the race detector on, and with -short, it is a tenth of that.
+// TestEachEventIsProcessedOnce delivers 100,000 times 30,000 events, out of order, many of them at
+// the same moment, to two replicas of a program that share a PostgreSQL. Its receivers fail and
+// panic, answers are lost, and what was not answered 2xx is delivered again. In the end each event
+// must have been processed to success exactly once. With the race detector on, and with -short, it
+// is a tenth of that.
 //
 // DBTEST_SEED repeats a run.
 func TestEachEventIsProcessedOnce(t *testing.T) {
@@ -125,7 +128,8 @@ func newRun(seed uint64, deliveries, events int) *run {
 			r.plans[i] = plan{failures: 1 + random.IntN(3), kind: random.IntN(4)}
 		}
 	}
-	// Half of the duplicates come right behind another delivery of the event, the others at any time, before it or after.
+	// Half of the duplicates come right behind another delivery of the event, the others at any time,
+	// before it or after.
 	type placed struct {
 		delivery
 		at float64
@@ -197,7 +201,8 @@ func (r *run) receive(ctx context.Context, event *webhook.Event) error {
 	return nil
 }
 
-// deliver sends the schedule, and then again what was not answered, six times at most, and returns how many were never answered.
+// deliver sends the schedule, and then again what was not answered, six times at most, and returns
+// how many were never answered.
 func (r *run) deliver(t *testing.T) (lost int) {
 	for attempt := range attempts {
 		if len(r.schedule) == 0 {

@@ -21,15 +21,16 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 )
 
-// Postgres is a PostgreSQL server of a test's own, on a free port of the loopback interface, with its data in a temporary folder. It keeps nothing
-// safe from a power failure.
+// Postgres is a PostgreSQL server of a test's own, on a free port of the loopback interface, with
+// its data in a temporary folder. It keeps nothing safe from a power failure.
 type Postgres struct {
 	port  int
 	admin *sql.DB
 }
 
-// StartPostgres starts a server that stops when the test ends. Where PostgreSQL is not installed, it skips the test, or fails it where the
-// environment says CI=true. Settings are such as "fsync=on", and win over those that it has otherwise.
+// StartPostgres starts a server that stops when the test ends. Where PostgreSQL is not installed,
+// it skips the test, or fails it where the environment says CI=true. Settings are such as
+// "fsync=on", and win over those that it has otherwise.
 func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	folder, err := binaries()
@@ -72,7 +73,8 @@ func (p *Postgres) NewDatabase(t testing.TB) (name string) {
 	return name
 }
 
-// Open opens a database as a replica of a program does: with a pool of its own, which is closed when the test ends.
+// Open opens a database as a replica of a program does: with a pool of its own, which is closed
+// when the test ends.
 func (p *Postgres) Open(t testing.TB, database string) *sql.DB {
 	t.Helper()
 	return open(t, "pgx", p.DSN(database))
@@ -83,7 +85,8 @@ func (p *Postgres) DSN(database string) string {
 	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
 }
 
-// binaries finds the folder of initdb and postgres: Debian's, the newest version first, or one of PATH.
+// binaries finds the folder of initdb and postgres: Debian's, the newest version first, or one of
+// PATH.
 func binaries() (folder string, err error) {
 	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil {
@@ -166,7 +169,8 @@ func start(t testing.TB, a account, program, data string, settings []string) (*P
 	if err != nil {
 		return nil, err
 	}
-	// Not the test's context, which ends before its cleanups: the server stops after the pools are closed.
+	// Not the test's context, which ends before its cleanups: the server stops after the pools are
+	// closed.
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
 	var output bytes.Buffer
 	arguments := []string{"-D", data, "-p", strconv.Itoa(port)}

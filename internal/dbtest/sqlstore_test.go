@@ -355,7 +355,8 @@ func testRetentionCanBeLonger(t *testing.T, newDatabase func(*testing.T) databas
 	}
 }
 
-// The text of an id like Klarna's stands in the table as it is; of others, their digest, which must not be taken for another id's.
+// The text of an id like Klarna's stands in the table as it is; of others, their digest, which must
+// not be taken for another id's.
 func testIDsThatLookLikeADigestAreNoneOfAnothers(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	complete(t, s, "Å")

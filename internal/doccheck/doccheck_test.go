@@ -1,5 +1,5 @@
-// Package doccheck tests the documents: what they show compiles, what they link to exists, what they tell to type can
-// be typed.
+// Package doccheck tests the documents: what they show compiles, what they link to exists, what
+// they tell to type can be typed.
 package doccheck_test
 
 import (
@@ -57,7 +57,8 @@ func trimmed(text string) string {
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// A block of Go in a document stands, line for line, in an Example, which go test compiles and runs.
+// A block of Go in a document stands, line for line, in an Example, which go test compiles and
+// runs.
 func TestEveryGoBlockIsPartOfAnExampleThatRuns(t *testing.T) {
 	var examples []string
 	walk(t, "_test.go", func(path string, text []byte) {
@@ -132,7 +133,8 @@ func TestEveryCommandNamesWhatExists(t *testing.T) {
 	}
 }
 
-// The program's own package path is the first thing that a newcomer sees; it must not depend on where the repository lies.
+// The program's own package path is the first thing that a newcomer sees; it must not depend on
+// where the repository lies.
 func TestNoDocumentNamesAPathOfAMachine(t *testing.T) {
 	private := regexp.MustCompile(`(?:^|[\s"'(])/(?:home|root|work|Users|tmp)/`)
 	for path, text := range documents(t) {

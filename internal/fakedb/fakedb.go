@@ -1,4 +1,5 @@
-// Package fakedb is a database/sql driver that answers as a test says, for what only a driver that misbehaves can show.
+// Package fakedb is a database/sql driver that answers as a test says, for what only a driver that
+// misbehaves can show.
 package fakedb
 
 import (

@@ -46,8 +46,8 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 	return asError(problems)
 }
 
-// CheckApproval returns why a completed payment request, a pointer to a wire type, does not say what
-// its customer approved, nil if it does.
+// CheckApproval returns why a completed payment request, a pointer to a wire type, does not say
+// what its customer approved, nil if it does.
 func CheckApproval(request any, misfits []wire.Misfit) error {
 	problems := membersProblems(nil, Approval, request, misfits)
 	for _, m := range Approval {
@@ -143,8 +143,8 @@ func misfitProblem(m *wire.Misfit) string {
 	return m.Path + " is " + m.Found
 }
 
-// replacedProblems appends the members at a path whose text was not UTF-8: what is left of an id or a
-// token is another one.
+// replacedProblems appends the members at a path whose text was not UTF-8: what is left of an id or
+// a token is another one.
 func replacedProblems(problems []string, path string, answer any) []string {
 	for path := range strings.SplitSeq(path, Or) {
 		broken := false

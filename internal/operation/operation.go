@@ -98,8 +98,8 @@ func CheckEvent(family string, payload any, misfits []wire.Misfit) error {
 	return nil
 }
 
-// Lists reports whether the answer is a list. An empty one says that something does not exist, so an
-// error beside it is not overlooked.
+// Lists reports whether the answer is a list. An empty one says that something does not exist, so
+// an error beside it is not overlooked.
 func (o *Operation) Lists() bool {
 	for _, m := range o.Decides {
 		if strings.Contains(m.Path, "[]") {

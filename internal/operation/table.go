@@ -142,8 +142,8 @@ func paymentRequest(name, method, route string, evidence ...Reference) Operation
 	return o
 }
 
-// object is an operation whose answer is the object that the last id of the route names, or one that
-// belongs to it.
+// object is an operation whose answer is the object that the last id of the route names, or one
+// that belongs to it.
 func object(name, method, route, id string, decides ...string) Operation {
 	o := Operation{Name: name, Method: method, Route: route, ID: id}
 	for _, path := range decides {

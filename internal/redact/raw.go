@@ -76,8 +76,8 @@ func (r *RawJSON) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Unknown are the members of a JSON object that the library has no name for, or whose value does not
-// have the type that the library expects, by their names. They survive decoding and encoding.
+// Unknown are the members of a JSON object that the library has no name for, or whose value does
+// not have the type that the library expects, by their names. They survive decoding and encoding.
 //
 // A wire type embeds it, for two reasons: its unknown members are at hand as its field Unknown, and
 // it has the methods of Unknown, so that printing a value shows [redacted] and nothing else. A type

@@ -1,6 +1,6 @@
-// Package redact holds the types that carry what must never be printed: secrets, personal data and raw
-// bodies that may contain either. A redacted value cannot reach a log, an error text or a panic by
-// accident; whoever needs it asks for it by name.
+// Package redact holds the types that carry what must never be printed: secrets, personal data and
+// raw bodies that may contain either. A redacted value cannot reach a log, an error text or a panic
+// by accident; whoever needs it asks for it by name.
 package redact
 
 import (

@@ -7,13 +7,13 @@ import (
 	"log/slog"
 )
 
-// Secret is a string that must not be shown: an API key, a signing key, a session or customer token.
-// Every way of printing it, in any formatting verb, in slog, in JSON and in text, gives [redacted].
-// Reveal alone returns the string. The zero value is the absent secret.
+// Secret is a string that must not be shown: an API key, a signing key, a session or customer
+// token. Every way of printing it, in any formatting verb, in slog, in JSON and in text, gives
+// [redacted]. Reveal alone returns the string. The zero value is the absent secret.
 //
-// The string sits behind a function, because no printer looks into one: neither fmt in an unexported
-// field, where it cannot call methods, nor a printer that follows pointers. For the same reason two
-// secrets are compared with Equal, and never by reflect.DeepEqual.
+// The string sits behind a function, because no printer looks into one: neither fmt in an
+// unexported field, where it cannot call methods, nor a printer that follows pointers. For the same
+// reason two secrets are compared with Equal, and never by reflect.DeepEqual.
 type Secret struct {
 	reveal func() string
 	// there reports that there is a secret. Without a second field, the value is a single pointer,

@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// Exclusively calls change in a transaction of its own, after others that lock the same number and before others: replicas that start at once create
-// what is missing once. PostgreSQL's CREATE … IF NOT EXISTS alone fails where another creates the same at the same time.
+// Exclusively calls change in a transaction of its own, after others that lock the same number and
+// before others: replicas that start at once create what is missing once. PostgreSQL's CREATE … IF
+// NOT EXISTS alone fails where another creates the same at the same time.
 //
-// SQLite has no locks to name; it refuses a transaction that others have overtaken. And while a new database is put into write-ahead mode, its other connections
-// are refused at once, whatever their busy timeout is. What is refused is tried again for a moment. The text is SQLite's own, the same in every
-// driver.
+// SQLite has no locks to name; it refuses a transaction that others have overtaken. And while a new
+// database is put into write-ahead mode, its other connections are refused at once, whatever their
+// busy timeout is. What is refused is tried again for a moment. The text is SQLite's own, the same
+// in every driver.
 func (t *Table) Exclusively(ctx context.Context, lock int64, change func(*sql.Tx) error) error {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()

@@ -5,13 +5,15 @@ import (
 	"strings"
 )
 
-// failure is an error of the database's without the values that the statement was given, which some drivers quote.
+// failure is an error of the database's without the values that the statement was given, which some
+// drivers quote.
 type failure struct {
 	text string
 	err  error
 }
 
-// Failed tells what the store was doing, and what the database says without the values. The driver's own error is what it wraps.
+// Failed tells what the store was doing, and what the database says without the values. The
+// driver's own error is what it wraps.
 func (t *Table) Failed(doing string, err error, values ...string) error {
 	text := err.Error()
 	// The longest first: a shorter one may be a part of it.

@@ -8,18 +8,21 @@ import (
 	"time"
 )
 
-// Step leads from one version of a table's schema to the next. What is released does not change: a table may have been created by it.
+// Step leads from one version of a table's schema to the next. What is released does not change: a
+// table may have been created by it.
 type Step struct {
 	// Statements run in one transaction, together with those of the other steps.
 	Statements []string
-	// Indexes are built once the statements are committed. PostgreSQL builds them concurrently, so that the table can be written to
-	// meanwhile.
+	// Indexes are built once the statements are committed. PostgreSQL builds them concurrently, so
+	// that the table can be written to meanwhile.
 	Indexes []Index
-	// Breaks reports that a program that knows only the steps before this one cannot work with the table any more.
+	// Breaks reports that a program that knows only the steps before this one cannot work with the
+	// table any more.
 	Breaks bool
 }
 
-// Index is an index of a table: its name is the table's with Suffix behind it, and Definition follows the table's name in CREATE INDEX.
+// Index is an index of a table: its name is the table's with Suffix behind it, and Definition
+// follows the table's name in CREATE INDEX.
 type Index struct {
 	Suffix, Definition string
 	Unique             bool
@@ -32,12 +35,15 @@ func (i *Index) create() string {
 	return `CREATE INDEX `
 }
 
-// Migrate brings the table to the newest version, which is how many steps there are. The first step creates the table. Any number of
-// replicas may call it, also at once. One of them executes the statements, all or none; then the indexes that are missing are built.
+// Migrate brings the table to the newest version, which is how many steps there are. The first step
+// creates the table. Any number of replicas may call it, also at once. One of them executes the
+// statements, all or none; then the indexes that are missing are built.
 //
-// The versions are in another table, which is named like this one with _schema behind it: version is the oldest that a program must know to
-// work with the table, done is how many steps were taken. A program of an earlier version therefore goes on working with a table that a
-// later one has migrated, unless one of the steps breaks that. Migrate refuses such a table, and one of the same name that is another's.
+// The versions are in another table, which is named like this one with _schema behind it: version
+// is the oldest that a program must know to work with the table, done is how many steps were taken.
+// A program of an earlier version therefore goes on working with a table that a later one has
+// migrated, unless one of the steps breaks that. Migrate refuses such a table, and one of the same
+// name that is another's.
 func (t *Table) Migrate(ctx context.Context, lock int64, steps ...Step) error {
 	err := t.Exclusively(ctx, lock, func(tx *sql.Tx) error { return t.takeSteps(ctx, tx, steps) })
 	if err == nil {
@@ -81,7 +87,8 @@ func (t *Table) takeSteps(ctx context.Context, tx *sql.Tx, steps []Step) error {
 	return execute(`UPDATE {table:_schema} SET version = ?1, done = ?2`, v.needed, len(steps))
 }
 
-// version is what the table of versions holds. Where counted is false it has no column done: every step up to version was taken.
+// version is what the table of versions holds. Where counted is false it has no column done: every
+// step up to version was taken.
 type version struct {
 	needed, done int
 	counted      bool
@@ -159,8 +166,9 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	if len(indexes) == 0 {
 		return nil
 	}
-	// A lock of the session: an index is built concurrently outside of transactions. It is not that of the statements, for which a transaction may wait, because
-	// building an index waits for transactions.
+	// A lock of the session: an index is built concurrently outside of transactions. It is not that of
+	// the statements, for which a transaction may wait, because building an index waits for
+	// transactions.
 	lock = ^lock
 	session, err := t.db.Conn(ctx)
 	if err != nil {
@@ -175,8 +183,9 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	return nil
 }
 
-// buildConcurrently builds an index unless a valid one is there. It asks for the lock again and again instead of waiting for it in a statement,
-// because building the index waits for every statement that runs.
+// buildConcurrently builds an index unless a valid one is there. It asks for the lock again and
+// again instead of waiting for it in a statement, because building the index waits for every
+// statement that runs.
 func (t *Table) buildConcurrently(ctx context.Context, session *sql.Conn, lock int64, index Index) error {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -208,8 +217,9 @@ func (t *Table) hasIndex(ctx context.Context, session *sql.Conn, index Index, va
 	return has, err
 }
 
-// replaceIndex is called by the one that holds the lock. An index whose building was broken off is invalid and is dropped. Whoever held the lock
-// before may have built the index: IF NOT EXISTS looks again.
+// replaceIndex is called by the one that holds the lock. An index whose building was broken off is
+// invalid and is dropped. Whoever held the lock before may have built the index: IF NOT EXISTS
+// looks again.
 func (t *Table) replaceIndex(ctx context.Context, session *sql.Conn, index Index) error {
 	invalid, err := t.hasIndex(ctx, session, index, false)
 	if err != nil {

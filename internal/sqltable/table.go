@@ -1,4 +1,5 @@
-// Package sqltable is what the module's stores over database/sql have in common: a table of their own, in SQLite or PostgreSQL.
+// Package sqltable is what the module's stores over database/sql have in common: a table of their
+// own, in SQLite or PostgreSQL.
 package sqltable
 
 import (
@@ -29,7 +30,8 @@ type speech struct {
 	bytes string
 	// exists counts what has a name: 0 or 1.
 	exists string
-	// lock keeps another transaction that locks the same number waiting until this one ends; "" where a database has no such thing.
+	// lock keeps another transaction that locks the same number waiting until this one ends; "" where
+	// a database has no such thing.
 	lock string
 }
 
@@ -62,8 +64,9 @@ type Table struct {
 // tableName leaves room for what the names of indexes add within PostgreSQL's 63 bytes.
 var tableName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,47}$`)
 
-// New returns the table of a store, such as "webhook/sqlstore", with which the texts of its errors begin. A table's name has up to 48 lower-case
-// letters, digits and underscores and does not begin with a digit.
+// New returns the table of a store, such as "webhook/sqlstore", with which the texts of its errors
+// begin. A table's name has up to 48 lower-case letters, digits and underscores and does not begin
+// with a digit.
 func New(store string, db *sql.DB, d Dialect, name string) (*Table, error) {
 	speech, known := speeches[d]
 	switch {
@@ -77,8 +80,9 @@ func New(store string, db *sql.DB, d Dialect, name string) (*Table, error) {
 	return &Table{db: db, store: store, name: name, speech: speech}, nil
 }
 
-// Text writes a statement in the database's dialect: {table} and {table:suffix}, {now}, {as is}, {bytes}, and ?1 for the first parameter. The only foreign text
-// in it is the table's name, which has been checked.
+// Text writes a statement in the database's dialect: {table} and {table:suffix}, {now}, {as is},
+// {bytes}, and ?1 for the first parameter. The only foreign text in it is the table's name, which
+// has been checked.
 func (t *Table) Text(statement string) string {
 	return strings.NewReplacer(
 		"{table}", `"`+t.name+`"`,
@@ -100,7 +104,8 @@ func (t *Table) Change(ctx context.Context, statement string, arguments ...any) 
 	return result.RowsAffected()
 }
 
-// Rows calls scan at each row of a statement that may also write, and reads to the end: a driver may tell only there that the writing failed.
+// Rows calls scan at each row of a statement that may also write, and reads to the end: a driver
+// may tell only there that the writing failed.
 func (t *Table) Rows(ctx context.Context, statement string, arguments []any, scan func(*sql.Rows) error) error {
 	rows, err := t.db.QueryContext(ctx, statement, arguments...)
 	if err != nil {
@@ -118,7 +123,8 @@ func (t *Table) Rows(ctx context.Context, statement string, arguments []any, sca
 	return rows.Close()
 }
 
-// Row reads the one row of a statement that may also write; where there is none, its error is sql.ErrNoRows.
+// Row reads the one row of a statement that may also write; where there is none, its error is
+// sql.ErrNoRows.
 func (t *Table) Row(ctx context.Context, statement string, arguments []any, into ...any) error {
 	found := false
 	err := t.Rows(ctx, statement, arguments, func(rows *sql.Rows) error {
@@ -134,8 +140,9 @@ func (t *Table) Row(ctx context.Context, statement string, arguments []any, into
 // batch bounds for how long Prune holds what others may want.
 const batch = 1000
 
-// Prune executes a statement that deletes up to as many rows as its last parameter says, a thousand at a time, each time in a transaction of its own, until
-// there are no more, and returns how many it deleted; an error leaves deleted what was deleted.
+// Prune executes a statement that deletes up to as many rows as its last parameter says, a thousand
+// at a time, each time in a transaction of its own, until there are no more, and returns how many
+// it deleted; an error leaves deleted what was deleted.
 func (t *Table) Prune(ctx context.Context, statement string, arguments ...any) (deleted int64, err error) {
 	for {
 		n, err := t.Change(ctx, statement, append(arguments, batch)...)

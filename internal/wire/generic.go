@@ -29,8 +29,8 @@ var decoding = json.JoinOptions(
 	json.WithUnmarshalers(json.UnmarshalFromFunc(decodeTime)),
 )
 
-// EncodeAny encodes any value for the wire, secrets included. An Encoder encodes itself, and raw JSON
-// is what it is, byte for byte.
+// EncodeAny encodes any value for the wire, secrets included. An Encoder encodes itself, and raw
+// JSON is what it is, byte for byte.
 func EncodeAny(value any) ([]byte, error) {
 	switch v := value.(type) {
 	case Encoder:
@@ -109,8 +109,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.text }
 
-// describe replaces the module's error by one that holds no content: its texts quote characters and names
-// that a hostile or personal body may have put there.
+// describe replaces the module's error by one that holds no content: its texts quote characters and
+// names that a hostile or personal body may have put there.
 func describe(verb string, err error) error {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		// The module exports no error to compare with.

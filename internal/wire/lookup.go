@@ -10,8 +10,8 @@ import (
 
 // Lookup calls yield for each value at a path of members within value, a pointer to a struct whose
 // tags name its members. "[]" behind a name stands for each element of a list. A member that cannot
-// be reached, because an object on the way to it is missing, is yielded as the zero Value; so is one
-// that the type does not have.
+// be reached, because an object on the way to it is missing, is yielded as the zero Value; so is
+// one that the type does not have.
 func Lookup(value any, path string, yield func(reflect.Value)) {
 	v := reflect.ValueOf(value)
 	if !v.IsValid() {

@@ -6,7 +6,8 @@ import (
 )
 
 // Path turns a JSON pointer (/line_items/2/name) into the form that Klarna's validation errors use
-// (line_items[2].name). Elements that are not plain names, which only a foreign body can bring, become "?".
+// (line_items[2].name). Elements that are not plain names, which only a foreign body can bring,
+// become "?".
 func Path(pointer string) string {
 	var b strings.Builder
 	for element := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {

@@ -18,8 +18,8 @@ import (
 // Reader reads JSON in one pass, in its order and without reflection.
 //
 // It is liberal. A member of an unexpected type is kept as an unknown member and reported as a
-// Misfit; only what is no JSON at all is an error. Text that is not UTF-8 is read with U+FFFD in the
-// place of what is wrong. Where a name is repeated in an object, the first one counts, and the
+// Misfit; only what is no JSON at all is an error. Text that is not UTF-8 is read with U+FFFD in
+// the place of what is wrong. Where a name is repeated in an object, the first one counts, and the
 // repetition is reported as a Misfit.
 //
 // Its methods read the value that comes next and report whether it fits; null fits, and is the zero
@@ -59,8 +59,8 @@ type Misfit struct {
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
 // Read reads text, which is one JSON value and must not change as long as what was read of it is in
-// use: raw JSON is a part of it. It returns what did not fit. The error is an *Error for a text that
-// is not JSON, or whose one value read does not fit.
+// use: raw JSON is a part of it. It returns what did not fit. The error is an *Error for a text
+// that is not JSON, or whose one value read does not fit.
 func Read(text []byte, read func(*Reader) (fits bool)) ([]Misfit, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	r := readers.Get().(*Reader)
@@ -100,8 +100,8 @@ func (r *Reader) fail(err error) {
 	r.err = describe("decode", err)
 }
 
-// ReadObject reads an object into value. It calls member at each member, which reads the value; a value
-// that does not fit, and one of another name, are kept in unknown.
+// ReadObject reads an object into value. It calls member at each member, which reads the value; a
+// value that does not fit, and one of another name, are kept in unknown.
 func ReadObject[T any](value *T, r *Reader, unknown *redact.Unknown, member func(value *T, r *Reader, name []byte) (fits bool)) bool {
 	if !r.begin('{') {
 		return r.null()
@@ -176,8 +176,8 @@ func (r *Reader) Once(number int) bool {
 	return true
 }
 
-// Elements reads an array: it calls element at each of its values, which reads it. The array fits if
-// all of them do. Null is an array without elements.
+// Elements reads an array: it calls element at each of its values, which reads it. The array fits
+// if all of them do. Null is an array without elements.
 func (r *Reader) Elements(element func() (fits bool)) bool {
 	if !r.begin('[') {
 		return r.null()
@@ -295,7 +295,8 @@ func ReadRaw(to *redact.RawJSON, r *Reader) bool {
 	return true
 }
 
-// ReadRawOf is ReadRaw for a value that read reads as well. A value that does not fit is read all the same.
+// ReadRawOf is ReadRaw for a value that read reads as well. A value that does not fit is read all
+// the same.
 func ReadRawOf(to *redact.RawJSON, r *Reader, read func() (fits bool)) (fits bool) {
 	from := int(r.decoder.InputOffset())
 	if !read() {
@@ -358,8 +359,8 @@ func ReadText[T ~string](to *T, r *Reader) bool {
 	return true
 }
 
-// ReadEnum is ReadText for a type whose known values are written in capitals. One that is written otherwise
-// is read as the known value.
+// ReadEnum is ReadText for a type whose known values are written in capitals. One that is written
+// otherwise is read as the known value.
 func ReadEnum[T ~string](to *T, r *Reader, known []T) bool {
 	if !ReadText(to, r) {
 		return false
@@ -390,8 +391,8 @@ func (r *Reader) own(text []byte) string {
 	return r.strings.String()[start:]
 }
 
-// ReadSecret reads a string as a secret. [redacted], which stands for a secret that was left out when
-// the value was encoded, is none.
+// ReadSecret reads a string as a secret. [redacted], which stands for a secret that was left out
+// when the value was encoded, is none.
 func ReadSecret(to *redact.Secret, r *Reader) bool {
 	var text string
 	if !ReadText(&text, r) {

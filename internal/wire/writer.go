@@ -16,8 +16,8 @@ import (
 )
 
 // Writer writes JSON without reflection. The same value gives the same bytes: idempotency keys are
-// derived from them. It is strict: a string that is not UTF-8, a number that is none in JSON, raw JSON
-// that is not valid and a member that is there twice are errors that name their place.
+// derived from them. It is strict: a string that is not UTF-8, a number that is none in JSON, raw
+// JSON that is not valid and a member that is there twice are errors that name their place.
 type Writer struct {
 	text    []byte
 	reveal  bool
@@ -86,8 +86,8 @@ func (w *Writer) End(unknown redact.Unknown) {
 }
 
 // Member writes the name of a member. It reports whether the value is to be written: an unknown
-// member of the same name stands in for a named one that is zero, and is an error beside one that is
-// not.
+// member of the same name stands in for a named one that is zero, and is an error beside one that
+// is not.
 func (w *Writer) Member(unknown redact.Unknown, name string, zero bool) bool {
 	if len(unknown) > 0 {
 		if _, twice := unknown[name]; twice {

@@ -3,8 +3,9 @@
 //
 // A wire type is a struct that embeds klarna.Unknown with the tag json:",embed". Its fields are
 // tagged with the names of its members, and with omitzero where a zero value is not sent. A field
-// that may be printed is tagged wire:"show"; a type without such a field prints [redacted]. A method
-// that the package has by hand is not written: a type that takes two forms has a decode of its own.
+// that may be printed is tagged wire:"show"; a type without such a field prints [redacted]. A
+// method that the package has by hand is not written: a type that takes two forms has a decode of
+// its own.
 package main
 
 import (

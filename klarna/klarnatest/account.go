@@ -7,14 +7,16 @@ type account struct{ id string }
 
 func (a *account) owner() *account { return a }
 
-// WithAcquiringPartner makes the key an Acquiring Partner's, who acts for Partners and has no payments of its own: a call of
-// presentation or payments that names no account in its path is refused with 403, so that a forgotten account fails a test.
-// Without the option such a call is one of the first account, [Server.PartnerAccountID].
+// WithAcquiringPartner makes the key an Acquiring Partner's, who acts for Partners and has no
+// payments of its own: a call of presentation or payments that names no account in its path is
+// refused with 403, so that a forgotten account fails a test. Without the option such a call is one
+// of the first account, [Server.PartnerAccountID].
 func WithAcquiringPartner() Option { return func(c *config) { c.acquiring = true } }
 
-// AddAccount adds a Partner account that the key may act for, and returns its id. Everything belongs to one account: what
-// another account's call names is not found. Webhooks and signing keys are those of the first account,
-// [Server.PartnerAccountID]; their events tell in subject_account_id whom they are about.
+// AddAccount adds a Partner account that the key may act for, and returns its id. Everything
+// belongs to one account: what another account's call names is not found. Webhooks and signing keys
+// are those of the first account, [Server.PartnerAccountID]; their events tell in
+// subject_account_id whom they are about.
 func (s *Server) AddAccount() (partnerAccountID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +56,8 @@ func own[T interface {
 	return thing, true
 }
 
-// partner is the account that a call is made for. Managing webhooks is the first account's, whose path names none.
+// partner is the account that a call is made for. Managing webhooks is the first account's, whose
+// path names none.
 func (s *Server) partner(c *call) *account {
 	if c.route != nil && c.route.is(accountless) {
 		return s.first

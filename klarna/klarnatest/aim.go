@@ -5,16 +5,18 @@ import (
 	"math/rand/v2"
 )
 
-// WithSeed sets where chance begins for faults with a Probability. The same seed and the same calls, one after the other,
-// meet the same faults. The default is 0.
+// WithSeed sets where chance begins for faults with a Probability. The same seed and the same
+// calls, one after the other, meet the same faults. The default is 0.
 func WithSeed(seed int64) Option { return func(c *config) { c.seed = seed } }
 
-// newDice makes a source of chance. Requests and webhooks have one each: more of the one does not change the luck of the other.
+// newDice makes a source of chance. Requests and webhooks have one each: more of the one does not
+// change the luck of the other.
 func newDice(seed int64, stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(uint64(seed), stream)) //nolint:gosec // every seed is as good as its two's complement
 }
 
-// aim says which of the things that fit a scripted fault meet it: the first ones, or those that chance picks.
+// aim says which of the things that fit a scripted fault meet it: the first ones, or those that
+// chance picks.
 type aim struct {
 	probability float64 // 0 is certain
 	times       int     // 0 is without end

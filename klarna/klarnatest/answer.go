@@ -33,7 +33,8 @@ const (
 	cutAll
 )
 
-// wire tells what is announced as Content-Length, what is sent at once, and what is sent when a stall ends.
+// wire tells what is announced as Content-Length, what is sent at once, and what is sent when a
+// stall ends.
 func (a answer) wire() (announced int, now, later []byte) {
 	half := len(a.body) / 2
 	switch a.cut {
@@ -76,7 +77,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := s.handle(r)
 	if a.cut == cutAll {
-		// A hijacked connection closes without an HTTP answer and, unlike an aborted handler, without a panic.
+		// A hijacked connection closes without an HTTP answer and, unlike an aborted handler, without a
+		// panic.
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			_ = conn.Close()
 		}
@@ -96,8 +98,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Transport returns a way to the same server without a socket. A round trip runs on the caller's goroutine and ends when
-// the request's context does, so that it works inside a testing/synctest bubble. Every host name leads to the server.
+// Transport returns a way to the same server without a socket. A round trip runs on the caller's
+// goroutine and ends when the request's context does, so that it works inside a testing/synctest
+// bubble. Every host name leads to the server.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ server *Server }
@@ -142,7 +145,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// asReceived is r as a server reads it from a connection, on which "klarna-customer-token" is the same header as any other case of it.
+// asReceived is r as a server reads it from a connection, on which "klarna-customer-token" is the
+// same header as any other case of it.
 func asReceived(r *http.Request) *http.Request {
 	received := *r
 	received.Header = make(http.Header, len(r.Header))

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// authorized accepts the API key in every form in use: raw, or base64 of ":key", "key:" or "username:key".
+// authorized accepts the API key in every form in use: raw, or base64 of ":key", "key:" or
+// "username:key".
 func (s *Server) authorized(header string) bool {
 	scheme, credentials, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {

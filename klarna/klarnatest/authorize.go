@@ -16,15 +16,16 @@ const (
 
 // AuthorizeRule is what a first authorize call answers.
 type AuthorizeRule struct {
-	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED", or any other text, which is answered as it is and does nothing. A
-	// step-up without a step_up_config declines.
+	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED", or any other text, which is answered as
+	// it is and does nothing. A step-up without a step_up_config declines.
 	Result string
 	// Reason is the answer's result_reason, left out when "".
 	Reason string
 }
 
-// ScriptAuthorize sets what the coming first authorize calls answer, one rule each, in order. A first call is one that does
-// not finalize a completed payment request; calls that are refused use no rule. A rule that was not used fails the test.
+// ScriptAuthorize sets what the coming first authorize calls answer, one rule each, in order. A
+// first call is one that does not finalize a completed payment request; calls that are refused use
+// no rule. A rule that was not used fails the test.
 func (s *Server) ScriptAuthorize(rules ...AuthorizeRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +177,8 @@ func (s *Server) tokenOfOrder(partner *account, order tokenOrder, request *payme
 	return s.issueCustomerToken(partner, order)
 }
 
-// refuse answers for a token that cannot authorize this order, or that already did. nil lets the call go on.
+// refuse answers for a token that cannot authorize this order, or that already did. nil lets the
+// call go on.
 func (t *sessionToken) refuse(order authorizeOrder, body []byte, now time.Time) *answer {
 	switch {
 	case t.answer != nil && t.payload == canonical(body):
@@ -208,7 +210,8 @@ func (t *sessionToken) refuse(order authorizeOrder, body []byte, now time.Time) 
 	return nil
 }
 
-// decide tells what a call without fault is answered with. The tokens, if any, are good for the order.
+// decide tells what a call without fault is answered with. The tokens, if any, are good for the
+// order.
 func (s *Server) decide(order authorizeOrder, token *sessionToken, customer *customerToken) AuthorizeRule {
 	switch {
 	case token != nil && token.request != nil:
@@ -231,7 +234,8 @@ func (s *Server) decide(order authorizeOrder, token *sessionToken, customer *cus
 	}
 }
 
-// canonical makes payloads comparable whatever the order of their members: a token binds to what is asked, not to bytes.
+// canonical makes payloads comparable whatever the order of their members: a token binds to what is
+// asked, not to bytes.
 func canonical(body []byte) string {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()

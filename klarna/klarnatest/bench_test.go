@@ -20,8 +20,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// load is a caller that makes many journeys at once. It asks for no more than net/http gives, so that the numbers are
-// those of the server.
+// load is a caller that makes many journeys at once. It asks for no more than net/http gives, so
+// that the numbers are those of the server.
 type load struct {
 	server *klarnatest.Server
 	http   *http.Client
@@ -224,8 +224,8 @@ func BenchmarkJourney(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Minutes(), "journeys/min")
 }
 
-// TestManyJourneysAtOnce makes 300 journeys, of which all end and every webhook arrives. KLARNATEST_JOURNEYS makes it another
-// number, and asks for 10 000 a minute.
+// TestManyJourneysAtOnce makes 300 journeys, of which all end and every webhook arrives.
+// KLARNATEST_JOURNEYS makes it another number, and asks for 10 000 a minute.
 func TestManyJourneysAtOnce(t *testing.T) {
 	journeys, atLeast := 300, 0.0
 	if s := os.Getenv("KLARNATEST_JOURNEYS"); s != "" {

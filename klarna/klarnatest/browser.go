@@ -23,8 +23,8 @@ var assets = map[string]asset{
 	"/favicon.ico":           {"icon.svg", "image/svg+xml"},
 }
 
-// browse answers what browsers ask for; ok is false for every other path. Browsers are no clients of the server API: their
-// requests need no key, meet no faults and are not recorded.
+// browse answers what browsers ask for; ok is false for every other path. Browsers are no clients
+// of the server API: their requests need no key, meet no faults and are not recorded.
 func (s *Server) browse(r *http.Request) (a answer, ok bool) {
 	path := r.URL.Path
 	if file, found := assets[path]; found {
@@ -36,7 +36,8 @@ func (s *Server) browse(r *http.Request) (a answer, ok bool) {
 	} else {
 		return answer{}, false
 	}
-	// A page that was left must not come back from a cache with a state that has passed, nor be read as another type.
+	// A page that was left must not come back from a cache with a state that has passed, nor be read
+	// as another type.
 	a.header.Set("Cache-Control", "no-store")
 	a.header.Set("X-Content-Type-Options", "nosniff")
 	return a, true

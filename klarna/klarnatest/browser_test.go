@@ -20,7 +20,8 @@ func newBrowser(c client) client {
 	return c
 }
 
-// browse requests an address as a browser does, which knows no API key. body is a form, "" for none.
+// browse requests an address as a browser does, which knows no API key. body is a form, "" for
+// none.
 func (c client) browse(status int, method, address, form string, headers ...string) response {
 	c.Helper()
 	path, found := strings.CutPrefix(address, c.server.URL)
@@ -431,8 +432,8 @@ func TestBrowsersAreNoClientsOfTheAPI(t *testing.T) {
 	c.want(503, "GET", requestsPath+"/"+r.PaymentRequestID, nil) // what was scripted is for the API
 }
 
-// FuzzTheCustomersForm sends what no browser would. Whatever comes, the answer is one of the page's own, and leads nowhere
-// but to the page or to the shop.
+// FuzzTheCustomersForm sends what no browser would. Whatever comes, the answer is one of the page's
+// own, and leads nowhere but to the page or to the shop.
 func FuzzTheCustomersForm(f *testing.F) {
 	for _, seed := range []struct{ page, query, form string }{
 		{"", "origin=https://shop.example", "action=approve&popup=1"},

@@ -13,7 +13,8 @@ func (s *Server) SetDuplicateComplete(on bool) {
 	s.touch(s)
 }
 
-// sdkCall answers the SDK on a page of any origin. The paths are the double's own: what Klarna's SDK talks to is not public.
+// sdkCall answers the SDK on a page of any origin. The paths are the double's own: what Klarna's
+// SDK talks to is not public.
 func (s *Server) sdkCall(r *http.Request, path string) answer {
 	a := s.sdkAnswer(r, path)
 	allowAnyOrigin(a.header)
@@ -50,7 +51,8 @@ func (s *Server) sdkAnswer(r *http.Request, path string) answer {
 	}
 }
 
-// requestState is all that a browser learns of a payment request. The session token stays between the servers.
+// requestState is all that a browser learns of a payment request. The session token stays between
+// the servers.
 type requestState struct {
 	ID                string `json:"payment_request_id"`
 	URL               string `json:"payment_request_url"`

@@ -123,8 +123,9 @@ type Capture struct {
 	PaymentTransactionID string
 	// Reference is the caller's payment_capture_reference.
 	Reference string
-	// Amount and RefundedAmount are in minor units of Currency. The latter is what refunds of the capture and of its
-	// transaction took back, those of the transaction from the oldest capture first.
+	// Amount and RefundedAmount are in minor units of Currency. The latter is what refunds of the
+	// capture and of its transaction took back, those of the transaction from the oldest capture
+	// first.
 	Amount         int64
 	RefundedAmount int64
 	Currency       string

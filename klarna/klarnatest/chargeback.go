@@ -57,9 +57,10 @@ type disputeDetails struct {
 	CreatedBy string `json:"created_by"`
 }
 
-// Chargeback lets the customer of a transaction charge back amount, in minor units of its currency, of what was captured: a
-// chargeback can then be read and a dispute begins, each with its webhook. The transaction stays as it is. It fails when
-// there is no such transaction, or when more would be charged back than was captured.
+// Chargeback lets the customer of a transaction charge back amount, in minor units of its currency,
+// of what was captured: a chargeback can then be read and a dispute begins, each with its webhook.
+// The transaction stays as it is. It fails when there is no such transaction, or when more would be
+// charged back than was captured.
 func (s *Server) Chargeback(paymentTransactionID string, amount int64) (paymentChargebackID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

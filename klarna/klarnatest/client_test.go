@@ -80,8 +80,8 @@ func (r response) parameters() string {
 	return strings.Join(names, " ")
 }
 
-// send makes one request. Headers come as "Name: value"; an empty value takes the header away. A body is raw when it is a
-// string, and JSON otherwise.
+// send makes one request. Headers come as "Name: value"; an empty value takes the header away. A
+// body is raw when it is a string, and JSON otherwise.
 func (c client) send(method, path string, body any, headers ...string) (response, error) {
 	c.Helper()
 	var payload []byte

@@ -38,7 +38,8 @@ func (c *clock) forwardTo(t time.Time) {
 	}
 }
 
-// agenda holds what will happen by itself, earliest first, and in the order of arrival at equal times.
+// agenda holds what will happen by itself, earliest first, and in the order of arrival at equal
+// times.
 type agenda struct {
 	heap  appointments
 	count uint64 // of all that ever arrived
@@ -108,7 +109,8 @@ func (s *Server) settle() {
 	s.arm()
 }
 
-// arm sets the one timer of a running clock to the earliest appointment, unless it is set to that already.
+// arm sets the one timer of a running clock to the earliest appointment, unless it is set to that
+// already.
 func (s *Server) arm() {
 	if !s.clock.running {
 		return
@@ -153,8 +155,9 @@ func (s *Server) Now() time.Time {
 	return s.clock.now()
 }
 
-// Advance moves the clock forward by d. Everything that falls due on the way (payment requests that expire, webhooks and
-// their retries) happens at its own time and before Advance returns. It must not be called from a webhook receiver.
+// Advance moves the clock forward by d. Everything that falls due on the way (payment requests that
+// expire, webhooks and their retries) happens at its own time and before Advance returns. It must
+// not be called from a webhook receiver.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +179,8 @@ func (s *Server) Advance(d time.Duration) {
 	s.settle()
 }
 
-// Flush waits until every webhook delivery due now was attempted. It must not be called from a webhook receiver.
+// Flush waits until every webhook delivery due now was attempted. It must not be called from a
+// webhook receiver.
 func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,8 +2,8 @@ package klarnatest
 
 import "slices"
 
-// collection finds a thing by its id and remembers the order in which things came. A removal costs the same however much
-// is there.
+// collection finds a thing by its id and remembers the order in which things came. A removal costs
+// the same however much is there.
 type collection[T comparable] struct {
 	byID    map[string]T
 	ordered []T

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// customerToken stands for a customer whom Klarna knows: with it a payment is approved at once. What its scopes allow is not
-// enforced.
+// customerToken stands for a customer whom Klarna knows: with it a payment is approved at once.
+// What its scopes allow is not enforced.
 type customerToken struct {
 	*account
 	value     string
@@ -48,8 +48,8 @@ func (s *Server) issueCustomerToken(a *account, order tokenOrder) *customerToken
 	return t
 }
 
-// storedCustomer finds the token of the header Klarna-Customer-Token, nil when none was sent. One that is unknown is noted
-// in found, for one that was revoked the answer is a conflict.
+// storedCustomer finds the token of the header Klarna-Customer-Token, nil when none was sent. One
+// that is unknown is noted in found, for one that was revoked the answer is a conflict.
 func (s *Server) storedCustomer(c *call, found *problems) (t *customerToken, refused *answer) {
 	if c.customerToken == "" {
 		return nil, nil
@@ -70,7 +70,8 @@ type customerTokenEvent struct {
 	Reference     string `json:"customer_token_reference,omitempty"`
 }
 
-// revokeToken ends a customer token, or a session token that was not used. One that is revoked already is not found.
+// revokeToken ends a customer token, or a session token that was not used. One that is revoked
+// already is not found.
 func (s *Server) revokeToken(c *call) answer {
 	if t := s.customerTokens[c.resource]; t != nil && t.account == c.partner && !t.revoked() {
 		t.revokedAt = s.clock.now()

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong between a client and Klarna. A request meets the first scripted fault that fits it, in
-// the order of their scripting; what it does beyond its operation does not matter.
+// Fault is something that goes wrong between a client and Klarna. A request meets the first
+// scripted fault that fits it, in the order of their scripting; what it does beyond its operation
+// does not matter.
 type Fault struct {
 	// Operation is the operation that meets the fault, such as "authorization.authorize"; "" is any.
 	Operation string
@@ -19,24 +20,27 @@ type Fault struct {
 	Skip int
 	// Times is how many requests meet it. 0 is 1, and without end for a fault with a Probability.
 	Times int
-	// Probability, above 0 and at most 1, lets chance say which requests meet it, repeatably: see [WithSeed]. Chance owes
-	// nothing: such a fault fails no test for not being met.
+	// Probability, above 0 and at most 1, lets chance say which requests meet it, repeatably: see
+	// [WithSeed]. Chance owes nothing: such a fault fails no test for not being met.
 	Probability float64
 	// Kind is what goes wrong. The zero value is FaultStatus.
 	Kind FaultKind
-	// Delay is how much later than usual the answer of any kind comes, or the cut. It is no time of the server's clock but of
-	// the client's: a timer, which inside a testing/synctest bubble is the bubble's. What is executed is executed before it, so
-	// that a client which gives up during the delay does not learn the outcome.
+	// Delay is how much later than usual the answer of any kind comes, or the cut. It is no time of
+	// the server's clock but of the client's: a timer, which inside a testing/synctest bubble is the
+	// bubble's. What is executed is executed before it, so that a client which gives up during the
+	// delay does not learn the outcome.
 	Delay time.Duration
 	// StatusCode is the HTTP status of FaultStatus, where 0 is 503, and of FaultHTML, where 0 is 502.
 	StatusCode int
 	// Code is the error_code of FaultStatus. "" is the usual code of the status.
 	Code string
-	// AfterExecution lets FaultStatus and FaultHTML execute the request before they answer that something went wrong.
+	// AfterExecution lets FaultStatus and FaultHTML execute the request before they answer that
+	// something went wrong.
 	AfterExecution bool
 	// Header is added to the answer of FaultStatus and FaultHTML, such as Retry-After.
 	Header http.Header
-	// Release ends FaultHold and FaultStall when it is closed. A nil channel holds until the client gives up.
+	// Release ends FaultHold and FaultStall when it is closed. A nil channel holds until the client
+	// gives up.
 	Release <-chan struct{}
 }
 
@@ -44,31 +48,33 @@ type Fault struct {
 type FaultKind int
 
 const (
-	// FaultStatus answers with a status and Klarna's error body; the request is not executed, but for Fault.AfterExecution.
+	// FaultStatus answers with a status and Klarna's error body; the request is not executed, but for
+	// Fault.AfterExecution.
 	FaultStatus FaultKind = iota
-	// FaultDropBefore cuts the connection; the request is not executed. As on any network, net/http repeats by itself a
-	// request that it holds for replayable when the connection was not new.
+	// FaultDropBefore cuts the connection; the request is not executed. As on any network, net/http
+	// repeats by itself a request that it holds for replayable when the connection was not new.
 	FaultDropBefore
-	// FaultDropAfter executes the request, then cuts the connection: the client does not learn the outcome.
+	// FaultDropAfter executes the request, then cuts the connection: the client does not learn the
+	// outcome.
 	FaultDropAfter
 	// FaultTruncate executes the request, then cuts the connection in the middle of the body.
 	FaultTruncate
-	// FaultHTML answers with a page of HTML, as a proxy in between does and, with 403, a protection against floods; the request
-	// is not executed, but for Fault.AfterExecution.
+	// FaultHTML answers with a page of HTML, as a proxy in between does and, with 403, a protection
+	// against floods; the request is not executed, but for Fault.AfterExecution.
 	FaultHTML
-	// FaultHold lets the request claim its idempotency key and then wait for Fault.Release before it is executed. A request
-	// whose client gives up first is not executed.
+	// FaultHold lets the request claim its idempotency key and then wait for Fault.Release before it
+	// is executed. A request whose client gives up first is not executed.
 	FaultHold
 	// FaultDelay executes the request and answers as usual, Fault.Delay later.
 	FaultDelay
-	// FaultStall executes the request and sends headers and half of the body, then nothing until Fault.Release or until the
-	// client gives up.
+	// FaultStall executes the request and sends headers and half of the body, then nothing until
+	// Fault.Release or until the client gives up.
 	FaultStall
-	// FaultLongLength executes the request and sends the whole body under a Content-Length that promises more, then cuts the
-	// connection.
+	// FaultLongLength executes the request and sends the whole body under a Content-Length that
+	// promises more, then cuts the connection.
 	FaultLongLength
-	// FaultShortLength executes the request and answers with a Content-Length of half the body: the client reads JSON that ends
-	// too early on a connection without an error.
+	// FaultShortLength executes the request and answers with a Content-Length of half the body: the
+	// client reads JSON that ends too early on a connection without an error.
 	FaultShortLength
 )
 
@@ -92,9 +98,10 @@ type scriptedFault struct {
 	skip int
 }
 
-// Script lets coming requests meet faults. A fault without a Probability that was not met as often as scripted fails the
-// test. Script panics on a fault that could never be met or that means nothing: one of an operation that the server does not
-// have, of an unknown kind, with a status or a probability that is none, or a FaultDelay without a Delay.
+// Script lets coming requests meet faults. A fault without a Probability that was not met as often
+// as scripted fails the test. Script panics on a fault that could never be met or that means
+// nothing: one of an operation that the server does not have, of an unknown kind, with a status or
+// a probability that is none, or a FaultDelay without a Delay.
 func (s *Server) Script(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,16 +120,17 @@ func (s *Server) Script(faults ...Fault) {
 	}
 }
 
-// ClearFaults takes away every fault that was scripted for requests and webhooks, met or not, so that a test can look at
-// what is left when all goes well again. A webhook that is on its way, late or to be retried, stays so.
+// ClearFaults takes away every fault that was scripted for requests and webhooks, met or not, so
+// that a test can look at what is left when all goes well again. A webhook that is on its way, late
+// or to be retried, stays so.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.webhookFaults = nil, nil
 }
 
-// Faults returns the faults that requests may still meet, in the order of their scripting. Times is what is left of each, 0
-// without end, and Skip what is left to pass.
+// Faults returns the faults that requests may still meet, in the order of their scripting. Times is
+// what is left of each, 0 without end, and Skip what is left to pass.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,8 +215,8 @@ var cuts = map[FaultKind]cut{
 	FaultShortLength: cutShortLength,
 }
 
-// released waits without the server's own context: Close cuts the connection, which ends the request's, and inside a
-// testing/synctest bubble every channel of the select must be the bubble's.
+// released waits without the server's own context: Close cuts the connection, which ends the
+// request's, and inside a testing/synctest bubble every channel of the select must be the bubble's.
 func released(ctx context.Context, release <-chan struct{}) error {
 	select {
 	case <-release:

@@ -275,7 +275,8 @@ func TestChanceEndsAfterItsTimes(t *testing.T) {
 	}
 }
 
-// untilAnswered repeats a call with the same idempotency key, as a client must that does not know the outcome.
+// untilAnswered repeats a call with the same idempotency key, as a client must that does not know
+// the outcome.
 func (c client) untilAnswered(body any, headers ...string) (r response, attempts int) {
 	c.Helper()
 	headers = append(headers, freshKey())

@@ -13,7 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// FuzzHandle sends anything anywhere. The server never panics, and what is no success is an error in Klarna's form.
+// FuzzHandle sends anything anywhere. The server never panics, and what is no success is an error
+// in Klarna's form.
 func FuzzHandle(f *testing.F) {
 	payment := mustJSON(f, stepUp(700))
 	for _, path := range []string{

@@ -41,7 +41,8 @@ func isTracing(name string) bool {
 	})
 }
 
-// guard refuses what never reaches an operation. Such an answer is not remembered for an idempotency key.
+// guard refuses what never reaches an operation. Such an answer is not remembered for an
+// idempotency key.
 func (s *Server) guard(c *call) *answer {
 	switch {
 	case !s.authorized(c.request.Header.Get("Authorization")):

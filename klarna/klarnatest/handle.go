@@ -10,7 +10,8 @@ import (
 
 const maxBody = 1 << 20
 
-// handle answers one request, from a socket or from a Transport, and nothing that a state file lacks.
+// handle answers one request, from a socket or from a Transport, and nothing that a state file
+// lacks.
 func (s *Server) handle(r *http.Request) answer {
 	a := s.answer(r)
 	if err := s.unsaved(); err != nil {

@@ -25,7 +25,8 @@ func (c *call) idempotencyKey() idempotencyKey {
 	return idempotencyKey{c.partner, c.operation(), c.request.Header.Get(headerIdempotencyKey)}
 }
 
-// fingerprint covers what makes two requests the same: method, resource, tokens and the body's bytes.
+// fingerprint covers what makes two requests the same: method, resource, tokens and the body's
+// bytes.
 func (c *call) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
 	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, c.customerToken, string(c.body)} {

@@ -37,7 +37,8 @@ func readInteraction(o object, methodRequired bool) interaction {
 	return i
 }
 
-// encodedPlaceholder finds a placeholder whose braces were percent-encoded and which Klarna therefore would not fill.
+// encodedPlaceholder finds a placeholder whose braces were percent-encoded and which Klarna
+// therefore would not fill.
 var encodedPlaceholder = regexp.MustCompile(`(?i)%7B\s*klarna\.`)
 
 func readReturnURL(config object, name string) string {
@@ -54,7 +55,8 @@ func readReturnURL(config object, name string) string {
 	return s
 }
 
-// fillPlaceholders puts values in place of Klarna's placeholders, escaped so that they fit a path and a query.
+// fillPlaceholders puts values in place of Klarna's placeholders, escaped so that they fit a path
+// and a query.
 func fillPlaceholders(returnURL string, r *paymentRequest) string {
 	values := map[string]string{
 		"id":                           r.id,
@@ -75,8 +77,8 @@ func fillPlaceholders(returnURL string, r *paymentRequest) string {
 // paymentRequestLife is how long a payment request lives when the caller does not say.
 const paymentRequestLife = 3 * time.Hour
 
-// readExpiry reads the expiry in each of its forms: interaction_expiry with a duration or a time, or
-// payment_request_expires_at with a time or a bare date.
+// readExpiry reads the expiry in each of its forms: interaction_expiry with a duration or a time,
+// or payment_request_expires_at with a time or a bare date.
 func readExpiry(o object, now time.Time) time.Time {
 	at := now.Add(paymentRequestLife)
 	parameter := ""
@@ -100,7 +102,8 @@ func readExpiry(o object, now time.Time) time.Time {
 	return at
 }
 
-// parseTime reads a time with a zone, or a date, which ends with its last second. Other text is the zero time.
+// parseTime reads a time with a zone, or a date, which ends with its last second. Other text is the
+// zero time.
 func parseTime(s string) time.Time {
 	if day, err := time.Parse(time.DateOnly, s); err == nil {
 		return day.Add(24*time.Hour - time.Second)
@@ -111,7 +114,8 @@ func parseTime(s string) time.Time {
 
 var isoDuration = regexp.MustCompile(`^P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?$`)
 
-// parseDuration reads an ISO 8601 duration without years and months, such as PT15M. Other text is no time at all.
+// parseDuration reads an ISO 8601 duration without years and months, such as PT15M. Other text is
+// no time at all.
 func parseDuration(s string) (d time.Duration) {
 	parts := isoDuration.FindStringSubmatch(s)
 	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {

@@ -2,8 +2,8 @@ package klarnatest
 
 import "net/http"
 
-// createInteroperabilityToken gives a session token for a customer who has approved nothing yet: authorize treats it as
-// none.
+// createInteroperabilityToken gives a session token for a customer who has approved nothing yet:
+// authorize treats it as none.
 func (s *Server) createInteroperabilityToken(c *call) answer {
 	return s.createSession(c, "interoperability_token", consentMissing)
 }
@@ -13,7 +13,8 @@ func (s *Server) createSDKToken(c *call) answer {
 	return s.createSession(c, "sdk_token", consentMissing)
 }
 
-// createTestToken gives the session token of a customer who approves whatever the first authorize with it asks.
+// createTestToken gives the session token of a customer who approves whatever the first authorize
+// with it asks.
 func (s *Server) createTestToken(c *call) answer {
 	return s.createSession(c, "interoperability_token", consentToAnything)
 }

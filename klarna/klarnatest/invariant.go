@@ -5,14 +5,18 @@ import (
 	"testing"
 )
 
-// CheckInvariants fails the test for everything that must not have happened, whoever did it, judged by a journal of what did:
+// CheckInvariants fails the test for everything that must not have happened, whoever did it, judged
+// by a journal of what did:
 //
 //   - a purchase, which is a payment_transaction_reference of an account, with two transactions
-//   - a transaction whose payment request the customer did not approve, or approved for another amount or currency
-//   - a payment request finalized twice, after its cancel, or under another reference than its first authorize had
+//   - a transaction whose payment request the customer did not approve, or approved for another
+//     amount or currency
+//   - a payment request finalized twice, after its cancel, or under another reference than its
+//     first authorize had
 //   - a capture beyond what is authorized, or a refund beyond what is captured
 //
-// The server itself refuses most of it, but not two purchases of one reference, which Klarna does not promise to refuse.
+// The server itself refuses most of it, but not two purchases of one reference, which Klarna does
+// not promise to refuse.
 func (s *Server) CheckInvariants(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()

@@ -2,8 +2,9 @@ package klarnatest
 
 import "time"
 
-// journal is what happened to money and consent, in order, and never changed. It is written where things happen and read by
-// [Server.CheckInvariants] alone, so that a mistake in the double's own state shows as well as a client's.
+// journal is what happened to money and consent, in order, and never changed. It is written where
+// things happen and read by [Server.CheckInvariants] alone, so that a mistake in the double's own
+// state shows as well as a client's.
 type journal []deed
 
 type deed struct {

@@ -2,17 +2,18 @@ package klarnatest
 
 import "fmt"
 
-// Open does what a customer does who opens payment_request_url: the payment request goes from SUBMITTED to IN_PROGRESS. It
-// changes nothing when the customer is there already.
+// Open does what a customer does who opens payment_request_url: the payment request goes from
+// SUBMITTED to IN_PROGRESS. It changes nothing when the customer is there already.
 func (s *Server) Open(paymentRequestID string) error {
 	_, err := s.visit(paymentRequestID, func(*paymentRequest) {})
 	return err
 }
 
-// Approve does what a customer does who pays: the payment request becomes COMPLETED and gets a session token, good for 60
-// minutes. A customer who is not there yet opens the page first. It returns the URL the browser is sent to, return_url with
-// its placeholders filled, or "" when there is none. A customer with "+denied" before the "@" of the email is denied, as in
-// Klarna's test environment: the payment request becomes DECLINED.
+// Approve does what a customer does who pays: the payment request becomes COMPLETED and gets a
+// session token, good for 60 minutes. A customer who is not there yet opens the page first. It
+// returns the URL the browser is sent to, return_url with its placeholders filled, or "" when there
+// is none. A customer with "+denied" before the "@" of the email is denied, as in Klarna's test
+// environment: the payment request becomes DECLINED.
 func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
 		if r.draft.purchase.deniedTestCustomer() {
@@ -23,16 +24,17 @@ func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) 
 	})
 }
 
-// Decline does what happens to a customer whom Klarna denies: the payment request becomes DECLINED, which is final. It
-// returns the URL the browser is sent to, as Approve does.
+// Decline does what happens to a customer whom Klarna denies: the payment request becomes DECLINED,
+// which is final. It returns the URL the browser is sent to, as Approve does.
 func (s *Server) Decline(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
 		s.move(r, stateDeclined, reasonDeclined)
 	})
 }
 
-// Abandon does what a customer does who leaves without paying: the payment request goes back to SUBMITTED, without the
-// shipping that the customer chose, and the customer may come again. It returns the URL the browser is sent to, as Approve does.
+// Abandon does what a customer does who leaves without paying: the payment request goes back to
+// SUBMITTED, without the shipping that the customer chose, and the customer may come again. It
+// returns the URL the browser is sent to, as Approve does.
 func (s *Server) Abandon(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
 		r.draft.amount, r.shipping = r.cartAmount(), nil
@@ -40,8 +42,8 @@ func (s *Server) Abandon(paymentRequestID string) (returnURL string, err error) 
 	})
 }
 
-// visit opens the payment request for the customer, if need be, and lets act happen while it is IN_PROGRESS, from where
-// every journey may go on.
+// visit opens the payment request for the customer, if need be, and lets act happen while it is
+// IN_PROGRESS, from where every journey may go on.
 func (s *Server) visit(id string, act func(*paymentRequest)) (returnURL string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

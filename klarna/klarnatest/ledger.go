@@ -11,7 +11,8 @@ import (
 type Request struct {
 	// Time is the server's time of arrival, in UTC.
 	Time time.Time
-	// Operation is the name of the operation, such as "authorization.authorize", "" when the path has none.
+	// Operation is the name of the operation, such as "authorization.authorize", "" when the path has
+	// none.
 	Operation string
 	Method    string
 	// Path is escaped as it was received.
@@ -20,7 +21,8 @@ type Request struct {
 	Header http.Header
 	// Body is cut after 1 MB.
 	Body []byte
-	// StatusCode is what the client was answered, 0 while the request runs and when the connection was cut.
+	// StatusCode is what the client was answered, 0 while the request runs and when the connection was
+	// cut.
 	StatusCode int
 }
 
@@ -70,7 +72,8 @@ type Transaction struct {
 	PaymentRequestID string
 	// PartnerAccountID is the account it belongs to.
 	PartnerAccountID string
-	// Amount is what was authorized, extensions included, in minor units of Currency as the other amounts are.
+	// Amount is what was authorized, extensions included, in minor units of Currency as the other
+	// amounts are.
 	Amount         int64
 	CapturedAmount int64
 	RefundedAmount int64

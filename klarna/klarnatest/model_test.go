@@ -109,7 +109,8 @@ func (w *walk) diverged(format string, args ...any) {
 	w.Fatalf("%s\nafter %d steps, the last of them\n%s", fmt.Sprintf(format, args...), len(w.trace), strings.Join(last, "\n"))
 }
 
-// call makes a call, now and then a second time with the same key, and compares its status with the reference's.
+// call makes a call, now and then a second time with the same key, and compares its status with the
+// reference's.
 func (w *walk) call(want int, method, path string, body any, headers ...string) response {
 	w.Helper()
 	headers = append(headers, "Klarna-Idempotency-Key: "+rand.Text())
@@ -245,7 +246,8 @@ func (w *walk) cancel() string {
 	return fmt.Sprintf("cancel %d", i)
 }
 
-// finalize sends the right thing mostly, and otherwise another amount or, to what is finalized, another reference.
+// finalize sends the right thing mostly, and otherwise another amount or, to what is finalized,
+// another reference.
 func (w *walk) finalize() string {
 	var approved []int
 	for i, r := range w.requests {

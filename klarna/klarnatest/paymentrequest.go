@@ -92,7 +92,8 @@ func (s *Server) move(r *paymentRequest, state, reason string) {
 	s.emit(r.account, "payment.request.state-change."+eventName(state), r.event())
 }
 
-// complete is the customer's approval. It makes a session token and, when one was asked for, a customer token.
+// complete is the customer's approval. It makes a session token and, when one was asked for, a
+// customer token.
 func (s *Server) complete(r *paymentRequest) {
 	r.token = s.issueToken(sessionToken{account: r.account, currency: r.draft.currency, amount: r.draft.amount, request: r}).value
 	if r.draft.token != nil {
@@ -116,7 +117,8 @@ func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
 	return r
 }
 
-// customerURL is where the customer of a payment request is sent. It follows the server's address, which a restart may change.
+// customerURL is where the customer of a payment request is sent. It follows the server's address,
+// which a restart may change.
 func (s *Server) customerURL(id string) string {
 	return s.URL + customerPath + strings.TrimPrefix(id, paymentRequestPrefix)
 }
@@ -138,7 +140,8 @@ func (s *Server) scheduleExpiry(r *paymentRequest) {
 	})
 }
 
-// changeDraft overwrites in d what o brings, which is everything for a new payment request and a part for an update.
+// changeDraft overwrites in d what o brings, which is everything for a new payment request and a
+// part for an update.
 func changeDraft(d draft, o object, now time.Time) draft {
 	if o.has("currency") {
 		d.currency = o.currency("currency")

@@ -128,7 +128,8 @@ type paymentRequestEvent struct {
 	Shipping *shippingBody   `json:"shipping,omitempty"`
 }
 
-// event is r as a webhook shows it: token, customer and shipping at the top level as well as in state_context.
+// event is r as a webhook shows it: token, customer and shipping at the top level as well as in
+// state_context.
 func (r *paymentRequest) event() paymentRequestEvent {
 	b := r.body()
 	return paymentRequestEvent{b, b.StateContext.tokenNames, b.StateContext.Customer, b.StateContext.Shipping}

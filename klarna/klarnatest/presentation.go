@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// SetInstruction sets what the presentation answers: "SHOW_KLARNA", "PRESELECT_KLARNA", "SHOW_ONLY_KLARNA", "HIDE_KLARNA" or
-// any other text. "" returns to the default: SHOW_ONLY_KLARNA to a customer who already approved, SHOW_KLARNA to others.
+// SetInstruction sets what the presentation answers: "SHOW_KLARNA", "PRESELECT_KLARNA",
+// "SHOW_ONLY_KLARNA", "HIDE_KLARNA" or any other text. "" returns to the default: SHOW_ONLY_KLARNA
+// to a customer who already approved, SHOW_KLARNA to others.
 func (s *Server) SetInstruction(instruction string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

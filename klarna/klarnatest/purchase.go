@@ -13,8 +13,9 @@ type purchase struct {
 	email string
 }
 
-// readPurchase checks supplementary_purchase_data of o, whose lines must sum to the first of sums, or to another of them. Without
-// any, as when the amount itself is wrong, and when a line is wrong, there is nothing to compare.
+// readPurchase checks supplementary_purchase_data of o, whose lines must sum to the first of sums,
+// or to another of them. Without any, as when the amount itself is wrong, and when a line is wrong,
+// there is nothing to compare.
 func readPurchase(o object, sums ...int64) purchase {
 	data, _ := o.object("supplementary_purchase_data")
 	before := len(*o.found)
@@ -76,7 +77,8 @@ func checkNetworkData(o object) {
 	}
 }
 
-// checkAcquiringConfig finds a settlement currency that stands beside acquiring_config and not in it.
+// checkAcquiringConfig finds a settlement currency that stands beside acquiring_config and not in
+// it.
 func checkAcquiringConfig(o object) {
 	if o.has("settlement_currency") {
 		o.found.add(o.at("settlement_currency"), "must stand inside acquiring_config")

@@ -81,8 +81,8 @@ func (s *Server) look(id string, done bool) (v view, ok bool) {
 // sameOrigin refuses a form that another site sends in the customer's name.
 var sameOrigin = http.NewCrossOriginProtection()
 
-// choose does what the customer decided and sends the browser on: to return_url, or, where there is none or another window
-// waits for the news, to what became of it.
+// choose does what the customer decided and sends the browser on: to return_url, or, where there is
+// none or another window waits for the news, to what became of it.
 func (s *Server) choose(r *http.Request, id, origin string) answer {
 	if err := sameOrigin.Check(r); err != nil {
 		return sorry(http.StatusForbidden, "Not allowed", "The form did not come from this page.")
@@ -150,7 +150,8 @@ func sorry(status int, heading, sentence string) answer {
 	return purchasePage{Heading: heading, Sentence: sentence}.answer(status, "")
 }
 
-// noQRCode is an image that says what it is not: a code of an address on loopback would lead a phone nowhere.
+// noQRCode is an image that says what it is not: a code of an address on loopback would lead a
+// phone nowhere.
 func noQRCode(target string) answer {
 	body := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 120" role="img" aria-label="Klarna double: no QR code">`+
 		`<rect width="880" height="120" fill="#fff"/><g font-family="sans-serif" fill="#18211e">`+

@@ -200,13 +200,15 @@ func (p purchasePage) answer(status int, returnURL string) answer {
 		"Content-Type": {"text/html; charset=utf-8"},
 		"Content-Security-Policy": {"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; " +
 			"frame-ancestors 'none'; form-action 'self' http: https:" + appScheme(returnURL)},
-		// The address is the key to the payment. An origin must go with the forms, though, which no-referrer would hide.
+		// The address is the key to the payment. An origin must go with the forms, though, which
+		// no-referrer would hide.
 		"Referrer-Policy": {"same-origin"},
 	}}
 }
 
-// appScheme is the source by which form-action allows the app link of a return_url. Browsers hold every redirect after a form to
-// form-action, those of a shop too, so that no narrower one than a scheme is safe.
+// appScheme is the source by which form-action allows the app link of a return_url. Browsers hold
+// every redirect after a form to form-action, those of a shop too, so that no narrower one than a
+// scheme is safe.
 func appScheme(returnURL string) string {
 	u, err := url.Parse(returnURL)
 	if err != nil || slices.Contains([]string{"", "http", "https", "javascript", "data"}, u.Scheme) { // the last two are nobody's app

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// WithRateLimit answers 429 RATE_LIMITED to whatever is more than perSecond requests in one second of the server's clock,
-// and counts in the headers X-Ratelimit-*. A clock that stands still stays in its second until [Server.Advance]. Every
-// request counts, also one that is refused or meets a fault. Klarna's quotas differ by kind of operation; the double has
-// one. The default, and 0, is no limit: the headers then always show 39 of 40 left.
+// WithRateLimit answers 429 RATE_LIMITED to whatever is more than perSecond requests in one second
+// of the server's clock, and counts in the headers X-Ratelimit-*. A clock that stands still stays
+// in its second until [Server.Advance]. Every request counts, also one that is refused or meets a
+// fault. Klarna's quotas differ by kind of operation; the double has one. The default, and 0, is no
+// limit: the headers then always show 39 of 40 left.
 func WithRateLimit(perSecond int) Option { return func(c *config) { c.rateLimit = perSecond } }
 
 // quota counts the requests of the present second.

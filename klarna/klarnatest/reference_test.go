@@ -2,9 +2,9 @@ package klarnatest_test
 
 import "time"
 
-// reference is Klarna written down a second time, from its documentation and the decisions of the package's, with nothing of
-// the double's own: what a random sequence of operations must lead to. It knows states, amounts and times, and answers
-// with an HTTP status.
+// reference is Klarna written down a second time, from its documentation and the decisions of the
+// package's, with nothing of the double's own: what a random sequence of operations must lead to.
+// It knows states, amounts and times, and answers with an HTTP status.
 type reference struct {
 	now      time.Time
 	requests []*referenceRequest
@@ -170,7 +170,8 @@ func (p *referencePayment) refundCapture(k int, amount int64) int {
 	return 201
 }
 
-// extend lets the authorization last days more, or 28 from now when days is negative, which says nothing.
+// extend lets the authorization last days more, or 28 from now when days is negative, which says
+// nothing.
 func (m *reference) extend(p *referencePayment, days int, more int64) int {
 	if p.state != "AUTHORIZED" && p.state != "EXPIRED" {
 		return 409

@@ -20,7 +20,8 @@ type refund struct {
 	createdAt   time.Time
 }
 
-// refundBody shows the reference by the name it was sent by: a refund of a transaction and one of a capture have two.
+// refundBody shows the reference by the name it was sent by: a refund of a transaction and one of a
+// capture have two.
 type refundBody struct {
 	ID                   string          `json:"payment_refund_id"`
 	RefundReference      string          `json:"refund_reference,omitempty"`
@@ -137,7 +138,8 @@ type Refund struct {
 	PaymentTransactionID string
 	// PaymentCaptureID is the capture that was refunded, "" when the transaction was.
 	PaymentCaptureID string
-	// Reference is the caller's: refund_reference of a transaction's refund, payment_refund_reference of a capture's.
+	// Reference is the caller's: refund_reference of a transaction's refund, payment_refund_reference
+	// of a capture's.
 	Reference string
 	// Amount is in minor units of Currency.
 	Amount   int64

@@ -70,8 +70,8 @@ func TestARefundOfATransactionComesFromItsOldestCapturesFirst(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-// The reference of a refund has two names. Under the other's it is a field that nobody knows, and the ledger shows that it
-// did not arrive.
+// The reference of a refund has two names. Under the other's it is a field that nobody knows, and
+// the ledger shows that it did not arrive.
 func TestTheTwoNamesOfARefundsReferenceAreNotMixed(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)

@@ -2,23 +2,25 @@ package klarnatest
 
 import "time"
 
-// WithRetention lets the server forget what is over, d later on its clock, so that one that runs for long holds no more than
-// what lives: payment requests that were canceled, declined or expired, transactions COMPLETED or CLOSED, session tokens
-// that died, with the payment requests they completed, customer tokens that were revoked, and the records of requests and
-// deliveries. What is forgotten is in no list and answers 404, and [Server.CheckInvariants] has nothing to judge by. Without
-// it a server remembers all it did, as a test wants it; only idempotency keys go a day after their first use, and session
-// tokens a day after their end.
+// WithRetention lets the server forget what is over, d later on its clock, so that one that runs
+// for long holds no more than what lives: payment requests that were canceled, declined or expired,
+// transactions COMPLETED or CLOSED, session tokens that died, with the payment requests they
+// completed, customer tokens that were revoked, and the records of requests and deliveries. What is
+// forgotten is in no list and answers 404, and [Server.CheckInvariants] has nothing to judge by.
+// Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
+// after their first use, and session tokens a day after their end.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
-// WithLogLimit lets the server remember no more than the last n requests and the last n deliveries. The default is all of them,
-// and 1000 with [WithStateFile].
+// WithLogLimit lets the server remember no more than the last n requests and the last n deliveries.
+// The default is all of them, and 1000 with [WithStateFile].
 func WithLogLimit(n int) Option { return func(c *config) { c.logLimit = n } }
 
-// deadTokenLife is how long a session token is known after its end when the server has no retention of its own.
+// deadTokenLife is how long a session token is known after its end when the server has no retention
+// of its own.
 const deadTokenLife = 24 * time.Hour
 
-// forgetLater lets forget run a retention after something was over, and never without one. What it forgets it finds by its
-// id, for the agenda must not keep alive what is gone.
+// forgetLater lets forget run a retention after something was over, and never without one. What it
+// forgets it finds by its id, for the agenda must not keep alive what is gone.
 func (s *Server) forgetLater(over time.Time, forget func()) {
 	if s.retention > 0 {
 		s.schedule(over.Add(s.retention), forget)
@@ -62,8 +64,8 @@ func (s *Server) forgetTransactionLater(t *transaction) {
 	})
 }
 
-// forgetTokenLater forgets a token some time after its end, when nobody can finalize with it any more, and with it the
-// payment request that it completed.
+// forgetTokenLater forgets a token some time after its end, when nobody can finalize with it any
+// more, and with it the payment request that it completed.
 func (s *Server) forgetTokenLater(t *sessionToken) {
 	life := deadTokenLife
 	if s.retention > 0 {
@@ -87,7 +89,8 @@ func (s *Server) forgetCustomerTokenLater(t *customerToken) {
 	})
 }
 
-// trimLogs forgets requests and deliveries that are older than the retention, or more than the limit.
+// trimLogs forgets requests and deliveries that are older than the retention, or more than the
+// limit.
 func (s *Server) trimLogs() {
 	for s.logLimit > 0 && s.requests.len() > s.logLimit {
 		s.requests.pop()

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// route is one operation of Klarna's API. Its path follows "/v2" or "/v2/accounts/{partner_account_id}"; "{id}" stands
-// for the resource.
+// route is one operation of Klarna's API. Its path follows "/v2" or
+// "/v2/accounts/{partner_account_id}"; "{id}" stands for the resource.
 type route struct {
 	operation string
 	method    string
@@ -75,7 +75,8 @@ func Operations() []string {
 	return slices.Compact(names)
 }
 
-// target is what a path names: the route, nil when there is none, with the account and the resource.
+// target is what a path names: the route, nil when there is none, with the account and the
+// resource.
 type target struct {
 	route    *route
 	account  string

@@ -20,10 +20,11 @@ import (
 type Server struct {
 	// URL is the base URL, such as "http://127.0.0.1:41207", without the version "/v2".
 	URL string
-	// APIKey is the only key the server accepts, over 100 characters that begin with "klarna_test_api_".
+	// APIKey is the only key the server accepts, over 100 characters that begin with
+	// "klarna_test_api_".
 	APIKey string
-	// PartnerAccountID is the first account the key may act for, such as "krn:partner:global:account:test:LWT2XJSE". There are
-	// more with [Server.AddAccount].
+	// PartnerAccountID is the first account the key may act for, such as
+	// "krn:partner:global:account:test:LWT2XJSE". There are more with [Server.AddAccount].
 	PartnerAccountID string
 	// ClientID is the only client id that the browser SDK may use. The server API never accepts it.
 	ClientID string
@@ -42,7 +43,8 @@ type Server struct {
 	handler   http.Handler // nil for none
 	state     *stateFile   // nil without one
 
-	// mu guards everything below. Nothing outside the package is called while it is held: a webhook receiver calls back.
+	// mu guards everything below. Nothing outside the package is called while it is held: a webhook
+	// receiver calls back.
 	mu         stateMutex
 	closed     bool
 	clock      clock
@@ -84,7 +86,8 @@ type Server struct {
 	duplicateComplete bool
 }
 
-// Format writes the URL, whatever the verb: a server is in use by several goroutines while a test prints it.
+// Format writes the URL, whatever the verb: a server is in use by several goroutines while a test
+// prints it.
 func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "klarnatest.Server{%s}", s.URL) }
 
 // Option changes how a Server is built.
@@ -109,33 +112,37 @@ type config struct {
 	handler   http.Handler
 }
 
-// WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a name that no resolver
-// knows. It is for servers made inside a testing/synctest bubble, where a goroutine that waits for the network would stop
-// the bubble's time. Without a socket [WithAddr] and [WithTLS] mean nothing.
+// WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a
+// name that no resolver knows. It is for servers made inside a testing/synctest bubble, where a
+// goroutine that waits for the network would stop the bubble's time. Without a socket [WithAddr]
+// and [WithTLS] mean nothing.
 func WithoutSocket() Option { return func(c *config) { c.socket = false } }
 
-// WithRunningClock lets the server's clock run by itself, as [Start] does. Inside a testing/synctest bubble, where the
-// server must then be made too, it runs with the bubble's time.
+// WithRunningClock lets the server's clock run by itself, as [Start] does. Inside a
+// testing/synctest bubble, where the server must then be made too, it runs with the bubble's time.
 func WithRunningClock() Option { return func(c *config) { c.running = true } }
 
-// WithAddr sets the address to listen on, such as "127.0.0.1:8787". The default is a free port on loopback.
+// WithAddr sets the address to listen on, such as "127.0.0.1:8787". The default is a free port on
+// loopback.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // WithTime sets the clock's first time. The default is the present second.
 func WithTime(start time.Time) Option { return func(c *config) { c.start = start } }
 
-// WithWebhookTransport delivers webhooks through transport instead of the network: to a receiver without a socket, or to
-// one whose certificate only the test trusts.
+// WithWebhookTransport delivers webhooks through transport instead of the network: to a receiver
+// without a socket, or to one whose certificate only the test trusts.
 func WithWebhookTransport(transport http.RoundTripper) Option {
 	return func(c *config) { c.transport = transport }
 }
 
-// WithParallelDeliveries makes up to n deliveries of each webhook at once, so that a receiver that takes its time to answer
-// keeps pace with many events. They then come in any order, as Klarna's do. The default is one after the other.
+// WithParallelDeliveries makes up to n deliveries of each webhook at once, so that a receiver that
+// takes its time to answer keeps pace with many events. They then come in any order, as Klarna's
+// do. The default is one after the other.
 func WithParallelDeliveries(n int) Option { return func(c *config) { c.parallel = n } }
 
-// NewServer starts a server for a test. Its clock stands still until the test moves it with [Server.Advance]. The server
-// is closed when the test ends, and whatever was scripted and never met then fails the test.
+// NewServer starts a server for a test. Its clock stands still until the test moves it with
+// [Server.Advance]. The server is closed when the test ends, and whatever was scripted and never
+// met then fails the test.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(config{}, opts)
@@ -207,8 +214,8 @@ func newServer(c config) *Server {
 	return s
 }
 
-// begin holds the mutex, so that nothing that fell due while there was no server happens, and nobody is answered, before all
-// is restored and the server knows its address.
+// begin holds the mutex, so that nothing that fell due while there was no server happens, and
+// nobody is answered, before all is restored and the server knows its address.
 func (s *Server) begin(c config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -289,8 +296,9 @@ func (s *Server) countConn(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// Close cuts every connection, gives up every webhook that was not delivered and waits until all goroutines of the server
-// have ended. It may be called more than once, but not from a webhook receiver.
+// Close cuts every connection, gives up every webhook that was not delivered and waits until all
+// goroutines of the server have ended. It may be called more than once, but not from a webhook
+// receiver.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -311,8 +319,8 @@ func (s *Server) Close() {
 	s.closeState()
 }
 
-// Shutdown closes the server in order: it takes no more connections and waits for the requests that run, until ctx ends, whose
-// error it then returns. What follows is [Server.Close].
+// Shutdown closes the server in order: it takes no more connections and waits for the requests that
+// run, until ctx ends, whose error it then returns. What follows is [Server.Close].
 func (s *Server) Shutdown(ctx context.Context) error {
 	var err error
 	if s.http != nil {

@@ -43,8 +43,9 @@ func (t *sessionToken) covers(currency string, amount int64) bool {
 	return t.consent == consentToAnything || t.consent == consentToAmount && t.currency == currency && t.amount == amount
 }
 
-// cart is what the purchase cost before the customer chose other shipping, nil without such a choice. A final call is the first one
-// again but for its amount, and whether its lines must show the choice Klarna's texts do not say.
+// cart is what the purchase cost before the customer chose other shipping, nil without such a
+// choice. A final call is the first one again but for its amount, and whether its lines must show
+// the choice Klarna's texts do not say.
 func (t *sessionToken) cart() *int64 {
 	if t == nil || t.request == nil || t.request.shipping == nil {
 		return nil
@@ -63,9 +64,9 @@ func (s *Server) issueToken(t sessionToken) *sessionToken {
 	return &t
 }
 
-// IssueSessionToken returns a session token as Klarna's browser SDK brings it after the customer approved amount, in minor
-// units of currency: the first authorize with it is approved at once. It lives for 60 minutes and is of the account
-// [Server.PartnerAccountID].
+// IssueSessionToken returns a session token as Klarna's browser SDK brings it after the customer
+// approved amount, in minor units of currency: the first authorize with it is approved at once. It
+// lives for 60 minutes and is of the account [Server.PartnerAccountID].
 func (s *Server) IssueSessionToken(currency string, amount int64) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,11 +7,13 @@ import (
 	"slices"
 )
 
-// ShippingOption is a way of shipping that a customer chooses at Klarna in place of what the cart had.
+// ShippingOption is a way of shipping that a customer chooses at Klarna in place of what the cart
+// had.
 type ShippingOption struct {
 	// Reference becomes the shipping_reference.
 	Reference string
-	// Price is what the choice adds to the amount, in minor units. It is negative when the choice costs less than the cart's.
+	// Price is what the choice adds to the amount, in minor units. It is negative when the choice
+	// costs less than the cart's.
 	Price int64
 	// Type is the shipping_type, such as "PICKUP_POINT".
 	Type string
@@ -33,17 +35,19 @@ type Address struct {
 	Country        string `json:"country"`
 }
 
-// ChangeShipping does what a customer does who chooses other shipping: the option's price goes on the amount, in place of
-// the price of an option chosen before. A customer who is not there yet opens the page first. Leaving undoes the choice;
-// after Approve the amount is the one approved, and answers and events show the choice as shipping. The choice has no event
-// of its own: Klarna documents none, and the customer may choose again.
+// ChangeShipping does what a customer does who chooses other shipping: the option's price goes on
+// the amount, in place of the price of an option chosen before. A customer who is not there yet
+// opens the page first. Leaving undoes the choice; after Approve the amount is the one approved,
+// and answers and events show the choice as shipping. The choice has no event of its own: Klarna
+// documents none, and the customer may choose again.
 func (s *Server) ChangeShipping(paymentRequestID string, option ShippingOption) error {
 	option.Attributes = slices.Clone(option.Attributes)
 	return s.chooseShipping(paymentRequestID, &option)
 }
 
-// ChangeAmount lets the customer approve amount, in minor units, without a choice of shipping that explains it. Klarna documents no such
-// journey; a caller has to be ready for an amount that is not the one it asked for all the same.
+// ChangeAmount lets the customer approve amount, in minor units, without a choice of shipping that
+// explains it. Klarna documents no such journey; a caller has to be ready for an amount that is not
+// the one it asked for all the same.
 func (s *Server) ChangeAmount(paymentRequestID string, amount int64) error {
 	if amount < 0 {
 		return fmt.Errorf("klarnatest: the amount cannot be %d", amount)
@@ -105,7 +109,8 @@ type shippingOptionBody struct {
 	Carrier    string   `json:"shipping_carrier,omitempty"`
 }
 
-// body is what the customer chose, in the form of one element of a purchase's shipping. nil is nothing chosen.
+// body is what the customer chose, in the form of one element of a purchase's shipping. nil is
+// nothing chosen.
 func (o *ShippingOption) body(customer customerProfile) *shippingBody {
 	if o == nil {
 		return nil

@@ -18,7 +18,8 @@ import (
 type SigningKey struct {
 	// ID names the key in the header Klarna-Signing-Key-Id.
 	ID string
-	// Secret is the key of the HMAC, its bytes exactly as they are here: never decoded, although it looks like base64.
+	// Secret is the key of the HMAC, its bytes exactly as they are here: never decoded, although it
+	// looks like base64.
 	Secret string `json:"-"`
 }
 
@@ -96,8 +97,9 @@ func (s *Server) readSigningKey(c *call) answer {
 	return reply(http.StatusOK, k.body())
 }
 
-// deleteSigningKey refuses a key that a webhook still uses. Klarna's texts do not say what becomes of such a webhook; with
-// nothing left to sign by, every delivery of it would be refused, so a client that gets here has made a mistake and learns of it.
+// deleteSigningKey refuses a key that a webhook still uses. Klarna's texts do not say what becomes
+// of such a webhook; with nothing left to sign by, every delivery of it would be refused, so a
+// client that gets here has made a mistake and learns of it.
 func (s *Server) deleteSigningKey(c *call) answer {
 	k, ok := s.signingKeys.byID[c.resource]
 	if !ok {

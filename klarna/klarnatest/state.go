@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// chapter is what changed in one moment, or all there is: a state file is a list of them, and a later one overwrites what an
-// earlier one said of the same thing. Things name each other by their ids; a URL of the server's own is never in it.
+// chapter is what changed in one moment, or all there is: a state file is a list of them, and a
+// later one overwrites what an earlier one said of the same thing. Things name each other by their
+// ids; a URL of the server's own is never in it.
 type chapter struct {
 	Server          *savedServer          `json:"server,omitempty"`
 	Gone            *savedGone            `json:"gone,omitempty"` // before the rest happened

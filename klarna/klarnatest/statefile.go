@@ -14,32 +14,38 @@ import (
 	"sync"
 )
 
-// WithStateFile keeps all that the server knows in the file at path, so that a server started on it later goes on where this
-// one ended, however that was: what a client was answered is in the file before the answer leaves. That is keys, accounts,
-// payments, tokens, idempotency keys with their answers, webhooks and those to be delivered with their attempts, the last 1000
-// requests and deliveries ([WithLogLimit]), and the clock with the time it was moved by. What fell due in between happens at the
-// start, and a delivery that the end cut short is made again. Scripted faults and answers are not kept. payment_request_url
-// follows the address that the server has now; what was answered or sent before stays as it was.
+// WithStateFile keeps all that the server knows in the file at path, so that a server started on it
+// later goes on where this one ended, however that was: what a client was answered is in the file
+// before the answer leaves. That is keys, accounts, payments, tokens, idempotency keys with their
+// answers, webhooks and those to be delivered with their attempts, the last 1000 requests and
+// deliveries ([WithLogLimit]), and the clock with the time it was moved by. What fell due in
+// between happens at the start, and a delivery that the end cut short is made again. Scripted
+// faults and answers are not kept. payment_request_url follows the address that the server has now;
+// what was answered or sent before stays as it was.
 //
-// A file that does not exist is made, with mode 0600, since it holds keys, tokens and what customers told. The start fails on
-// one that is damaged, is of another version of the format, or is in use by another server, which a file beside it tells, with
-// ".lock" at the end of its name. Now and then the file is written anew, beside it with ".new", and renamed.
+// A file that does not exist is made, with mode 0600, since it holds keys, tokens and what
+// customers told. The start fails on one that is damaged, is of another version of the format, or
+// is in use by another server, which a file beside it tells, with ".lock" at the end of its name.
+// Now and then the file is written anew, beside it with ".new", and renamed.
 //
-// A change costs one write of what changed. It outlives the process, killed or not; it is not forced to the disk, so that the
-// last ones may not outlive the machine. While the file cannot be written, as on a full disk, every request is answered 500.
+// A change costs one write of what changed. It outlives the process, killed or not; it is not
+// forced to the disk, so that the last ones may not outlive the machine. While the file cannot be
+// written, as on a full disk, every request is answered 500.
 func WithStateFile(path string) Option { return func(c *config) { c.state = path } }
 
 const (
 	stateHeader  = "klarnatest state, version "
 	stateVersion = 1
-	// stateLogs is how many requests and how many deliveries a server with a state file remembers by default.
+	// stateLogs is how many requests and how many deliveries a server with a state file remembers by
+	// default.
 	stateLogs = 1000
-	// stateSlack is by how many bytes a file may outgrow twice its live contents before it is written anew.
+	// stateSlack is by how many bytes a file may outgrow twice its live contents before it is written
+	// anew.
 	stateSlack = 1 << 20
 )
 
-// stateFile is a header and then a line a chapter, the first with all there was: a checksum in eight hexadecimal digits, a space,
-// JSON.
+// stateFile is a header and then a line a chapter, the first with all there was: a checksum in
+// eight hexadecimal digits, a space, JSON.
 type stateFile struct {
 	path    string
 	unlock  func()
@@ -52,7 +58,8 @@ type stateFile struct {
 	err     error // of the last write
 }
 
-// stateMutex saves what was changed under it before anybody else, and with them any client, can learn of it.
+// stateMutex saves what was changed under it before anybody else, and with them any client, can
+// learn of it.
 type stateMutex struct {
 	sync.Mutex
 	save func() // nil without a state file
@@ -66,8 +73,8 @@ func (m *stateMutex) Unlock() {
 	m.Mutex.Unlock()
 }
 
-// touch notes that things are new or changed. The caller holds the mutex, and forgets no call: what is not noted is lost with
-// the process.
+// touch notes that things are new or changed. The caller holds the mutex, and forgets no call: what
+// is not noted is lost with the process.
 func (s *Server) touch(things ...any) {
 	if s.state == nil {
 		return
@@ -215,8 +222,8 @@ func stateLine(ch *chapter) []byte {
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
 
-// readState reads a file's chapters. A last line that has no end is that of a server that died while it wrote: nobody was
-// answered by it.
+// readState reads a file's chapters. A last line that has no end is that of a server that died
+// while it wrote: nobody was answered by it.
 func readState(data []byte) (*library, error) {
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
 	version, ours := strings.CutPrefix(string(first), stateHeader)

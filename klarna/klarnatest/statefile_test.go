@@ -26,7 +26,8 @@ import (
 
 func statePath(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
 
-// killed is a file as a server leaves it that is killed now: it is not closed, and writes no more into the copy.
+// killed is a file as a server leaves it that is killed now: it is not closed, and writes no more
+// into the copy.
 func killed(t testing.TB, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -692,7 +693,8 @@ func TestACertificateOutlivesARestart(t *testing.T) {
 	}
 }
 
-// FuzzStateFile reads any file, and any chapters after the first one: it is refused, or makes a server that works.
+// FuzzStateFile reads any file, and any chapters after the first one: it is refused, or makes a
+// server that works.
 func FuzzStateFile(f *testing.F) {
 	path := statePath(f)
 	server, err := klarnatest.Start(klarnatest.WithStateFile(path), klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(answering(500)))

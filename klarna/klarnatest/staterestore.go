@@ -96,8 +96,8 @@ func takeOut[T any](things *collection[*T], keys []string) {
 	}
 }
 
-// restore makes the server what the library says it was, and plans again what will happen by itself. The first thing that
-// cannot be is the error.
+// restore makes the server what the library says it was, and plans again what will happen by
+// itself. The first thing that cannot be is the error.
 func (s *Server) restore(l *library) error {
 	for _, step := range []func(*library) error{
 		s.restoreServer, s.restoreCustomerTokens, s.restorePaymentRequests, s.restoreTransactions, s.restoreRefunds, s.restoreSessionTokens,

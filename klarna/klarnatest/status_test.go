@@ -12,7 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// speak makes one request with nothing but the standard library, and returns the status and the body of the answer.
+// speak makes one request with nothing but the standard library, and returns the status and the
+// body of the answer.
 func speak(t *testing.T, server *klarnatest.Server, method, path, body string, headers ...string) (int, map[string]any) {
 	t.Helper()
 	var payload io.Reader
@@ -110,7 +111,8 @@ func world(t *testing.T, server *klarnatest.Server) *strings.Replacer {
 	)
 }
 
-// Every status that Klarna's documentation is sure of. Where it promises no more than success, 2xx is all there is to hold to.
+// Every status that Klarna's documentation is sure of. Where it promises no more than success, 2xx
+// is all there is to hold to.
 func TestEveryEndpointAnswersTheStatusThatKlarnaDocuments(t *testing.T) {
 	const (
 		session   = "Klarna-Network-Session-Token"

@@ -13,8 +13,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// subscription is a webhook. Its deliveries are made one after the other, unless [WithParallelDeliveries] says otherwise, so
-// that a test sees them in the order in which things happened. Each is signed with the key of the moment of its attempt.
+// subscription is a webhook. Its deliveries are made one after the other, unless
+// [WithParallelDeliveries] says otherwise, so that a test sees them in the order in which things
+// happened. Each is signed with the key of the moment of its attempt.
 type subscription struct {
 	id        string
 	url       string
@@ -38,9 +39,10 @@ const (
 
 func (sub *subscription) enabled() bool { return sub.status == statusEnabled && !sub.deleted }
 
-// Subscribe registers a webhook at url for event types, which may end in a wildcard such as "payment.*" or
-// "payment.request.*"; none means all. It returns the key that signs the webhook's deliveries. It is the short form of
-// creating a signing key and a webhook over the API, and checks nothing: a URL may lead nowhere.
+// Subscribe registers a webhook at url for event types, which may end in a wildcard such as
+// "payment.*" or "payment.request.*"; none means all. It returns the key that signs the webhook's
+// deliveries. It is the short form of creating a signing key and a webhook over the API, and checks
+// nothing: a URL may lead nowhere.
 func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +116,8 @@ func (sub *subscription) body() webhookBody {
 	}
 }
 
-// changeSubscription overwrites in draft what o brings, which is everything for a new webhook and a part for an update.
+// changeSubscription overwrites in draft what o brings, which is everything for a new webhook and a
+// part for an update.
 func (s *Server) changeSubscription(draft *subscription, o object) {
 	if o.has("url") {
 		draft.url = readWebhookURL(o)
@@ -143,7 +146,8 @@ func (s *Server) changeSubscription(draft *subscription, o object) {
 // eventPattern is an event type, whose last part may be a wildcard. Which types there are is open.
 var eventPattern = regexp.MustCompile(`^([^.*\s]+\.)*([^.*\s]+|\*)$`)
 
-// readWebhookURL takes what Klarna takes, https on port 443 or 8443, and anything on loopback, where tests have their receivers.
+// readWebhookURL takes what Klarna takes, https on port 443 or 8443, and anything on loopback,
+// where tests have their receivers.
 func readWebhookURL(o object) string {
 	s := o.text("url", 2048)
 	u, err := url.Parse(s)
@@ -257,8 +261,9 @@ func (s *Server) simulateWebhook(c *call) answer {
 	return answer{status: http.StatusAccepted}
 }
 
-// simulatedPayload is that of a payment request, transaction or dispute nobody made, for their events, and an empty one for the
-// others, of whose payloads no field is known. What it names cannot be read.
+// simulatedPayload is that of a payment request, transaction or dispute nobody made, for their
+// events, and an empty one for the others, of whose payloads no field is known. What it names
+// cannot be read.
 func (s *Server) simulatedPayload(eventType string) any {
 	state := ""
 	if _, name, ok := strings.Cut(eventType, ".state-change."); ok {

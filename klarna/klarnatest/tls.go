@@ -15,13 +15,14 @@ import (
 	"time"
 )
 
-// WithTLS serves https, with a certificate for loopback of an authority that the server makes for itself. [Server.Client]
-// trusts it. The server speaks HTTP/1.1 and at least TLS 1.2, and asks for a client certificate without insisting on it:
-// the header Klarna-Mtls-Verification-Status of every answer says what it thinks of it, by the machine's clock.
+// WithTLS serves https, with a certificate for loopback of an authority that the server makes for
+// itself. [Server.Client] trusts it. The server speaks HTTP/1.1 and at least TLS 1.2, and asks for
+// a client certificate without insisting on it: the header Klarna-Mtls-Verification-Status of every
+// answer says what it thinks of it, by the machine's clock.
 func WithTLS() Option { return func(c *config) { c.tls = true } }
 
-// WithClientCertificates takes client certificates of other authorities for VALID too, beside those that
-// [Server.IssueClientCertificate] makes. It implies [WithTLS].
+// WithClientCertificates takes client certificates of other authorities for VALID too, beside those
+// that [Server.IssueClientCertificate] makes. It implies [WithTLS].
 func WithClientCertificates(authorities *x509.CertPool) Option {
 	return func(c *config) { c.tls, c.clientCAs = true, authorities }
 }
@@ -157,7 +158,8 @@ func (a *authority) verify(state *tls.ConnectionState) string {
 	return "INVALID"
 }
 
-// Certificate returns the certificate of the authority that a client must trust, nil without [WithTLS].
+// Certificate returns the certificate of the authority that a client must trust, nil without
+// [WithTLS].
 func (s *Server) Certificate() *x509.Certificate {
 	if s.authority == nil {
 		return nil
@@ -165,8 +167,8 @@ func (s *Server) Certificate() *x509.Certificate {
 	return s.authority.certificate
 }
 
-// IssueClientCertificate makes a certificate with its key, as Klarna issues them for mTLS: the server finds it VALID. It
-// fails without [WithTLS].
+// IssueClientCertificate makes a certificate with its key, as Klarna issues them for mTLS: the
+// server finds it VALID. It fails without [WithTLS].
 func (s *Server) IssueClientCertificate() (tls.Certificate, error) {
 	if s.authority == nil {
 		return tls.Certificate{}, errors.New("klarnatest: a client certificate needs WithTLS")
@@ -178,8 +180,9 @@ func (s *Server) IssueClientCertificate() (tls.Certificate, error) {
 	})
 }
 
-// Client returns a new HTTP client that reaches the server: it trusts its certificate and presents the given ones, or goes
-// without a socket where the server has none. Its connections end with the server.
+// Client returns a new HTTP client that reaches the server: it trusts its certificate and presents
+// the given ones, or goes without a socket where the server has none. Its connections end with the
+// server.
 func (s *Server) Client(certificates ...tls.Certificate) *http.Client {
 	if s.http == nil {
 		return &http.Client{Transport: s.Transport()}

@@ -32,8 +32,8 @@ const (
 	fundingExpired = "EXPIRED"
 )
 
-// transaction is money that was authorized. Its amounts are in minor units of its currency, and captured and released
-// together are never more than amount.
+// transaction is money that was authorized. Its amounts are in minor units of its currency, and
+// captured and released together are never more than amount.
 type transaction struct {
 	*account
 	id         string
@@ -100,7 +100,8 @@ func (t *transaction) body() *transactionBody {
 	return b
 }
 
-// newTransaction takes the money that an approval promises. request is what it finalizes, if anything.
+// newTransaction takes the money that an approval promises. request is what it finalizes, if
+// anything.
 func (s *Server) newTransaction(partner *account, order authorizeOrder, request *paymentRequest) *transaction {
 	now := s.clock.now()
 	t := &transaction{
@@ -188,8 +189,8 @@ func (s *Server) moveTransaction(t *transaction, state string) {
 	s.emit(t.account, "payment.transaction.state-change."+eventName(state), t.event(previous))
 }
 
-// moveFunding is the double's choice: money is FUNDED with the first capture and EXPIRED when a transaction expires without
-// one.
+// moveFunding is the double's choice: money is FUNDED with the first capture and EXPIRED when a
+// transaction expires without one.
 func (s *Server) moveFunding(t *transaction, state string) {
 	if t.funding != state {
 		t.funding = state
@@ -205,7 +206,8 @@ func (s *Server) release(t *transaction) {
 	s.touch(t)
 }
 
-// refuseOperation says why t may not be changed, which it may while in one of the states, or in any when none is given.
+// refuseOperation says why t may not be changed, which it may while in one of the states, or in any
+// when none is given.
 func (t *transaction) refuseOperation(states ...string) *answer {
 	switch {
 	case len(states) > 0 && !slices.Contains(states, t.state):
@@ -264,8 +266,8 @@ func (s *Server) voidTransaction(c *call) answer {
 	return reply(http.StatusOK, t.body())
 }
 
-// extendTransaction lets an authorization last longer by extension_days, by a whole life when there are none, and adds amount
-// to it.
+// extendTransaction lets an authorization last longer by extension_days, by a whole life when there
+// are none, and adds amount to it.
 func (s *Server) extendTransaction(c *call) answer {
 	t, ok := own(c, s.transactions)
 	if !ok {

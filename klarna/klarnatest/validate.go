@@ -18,10 +18,12 @@ type problem struct {
 	Reason    string `json:"reason"`
 }
 
-// problems collects everything wrong with a request, because Klarna reports all failing parameters at once.
+// problems collects everything wrong with a request, because Klarna reports all failing parameters
+// at once.
 type problems []problem
 
-// maxProblems keeps a body with a problem in every byte from holding up the server, and its answer readable. It is the double's choice.
+// maxProblems keeps a body with a problem in every byte from holding up the server, and its answer
+// readable. It is the double's choice.
 const maxProblems = 100
 
 // add notes a problem once, although two readers of a member may find it.
@@ -34,8 +36,9 @@ func (p *problems) add(parameter, format string, args ...any) {
 	}
 }
 
-// object reads the members of a JSON object and notes what is wrong with them. It is used in place of Go structures
-// because encoding/json would take "Amount" for "amount" and let a client's misspelt name pass.
+// object reads the members of a JSON object and notes what is wrong with them. It is used in place
+// of Go structures because encoding/json would take "Amount" for "amount" and let a client's
+// misspelt name pass.
 type object struct {
 	path    string
 	members map[string]json.RawMessage

@@ -6,7 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The server refuses most violations, so that these journals are of a server whose own logic is broken.
+// The server refuses most violations, so that these journals are of a server whose own logic is
+// broken.
 func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
 	requested := deed{kind: deedRequested, account: "a", request: "r", reference: "p"}
 	approved := deed{kind: deedApproved, account: "a", request: "r", amount: 100, currency: "EUR"}

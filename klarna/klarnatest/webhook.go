@@ -13,12 +13,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// retryDelays are the waits between the attempts to deliver a webhook. After the last one it is given up.
+// retryDelays are the waits between the attempts to deliver a webhook. After the last one it is
+// given up.
 var retryDelays = [...]time.Duration{
 	10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
-// shipment is one event on its way to one subscription. Those that were neither delivered nor given up are the outbox.
+// shipment is one event on its way to one subscription. Those that were neither delivered nor given
+// up are the outbox.
 type shipment struct {
 	number       uint64 // in the order of their events
 	subscription *subscription
@@ -68,7 +70,8 @@ type metadata struct {
 	Live               bool      `json:"live"`
 }
 
-// emit sends an event about an account to every enabled webhook that wants it. The caller holds the mutex; deliveries happen elsewhere.
+// emit sends an event about an account to every enabled webhook that wants it. The caller holds the
+// mutex; deliveries happen elsewhere.
 func (s *Server) emit(subject *account, eventType string, payload any) {
 	var wanted []*subscription
 	for _, sub := range s.subscriptions.all() {
@@ -98,7 +101,8 @@ func (s *Server) send(subject *account, eventType string, payload any, to ...*su
 			},
 			Payload: payload,
 		})
-		// Indented, so that a receiver that decodes and encodes again before the check of the signature fails here too.
+		// Indented, so that a receiver that decodes and encodes again before the check of the signature
+		// fails here too.
 		var indented bytes.Buffer
 		_ = json.Indent(&indented, body, "", " ")
 		s.dispatch(shipment{subscription: sub, eventID: id, eventType: eventType, body: indented.Bytes()}, fault)
@@ -187,7 +191,8 @@ func (s *Server) drain(sub *subscription) {
 	}
 }
 
-// newCourier makes the client of one webhook's deliveries, so that a receiver that is slow holds up no other.
+// newCourier makes the client of one webhook's deliveries, so that a receiver that is slow holds up
+// no other.
 func (s *Server) newCourier() *http.Client {
 	// No proxy of the environment sees a webhook.
 	var transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: s.parallel}

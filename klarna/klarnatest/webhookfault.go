@@ -17,8 +17,8 @@ const (
 	WebhookLose
 	// WebhookLate delivers the event WebhookRule.Delay after it happened.
 	WebhookLate
-	// WebhookReorder delivers the event after the next one of the same webhook, or WebhookRule.Delay after it happened when
-	// none came by then.
+	// WebhookReorder delivers the event after the next one of the same webhook, or WebhookRule.Delay
+	// after it happened when none came by then.
 	WebhookReorder
 )
 
@@ -34,7 +34,8 @@ func (f WebhookFault) String() string {
 
 // WebhookRule lets events go wrong on their way to every webhook that wants them.
 type WebhookRule struct {
-	// EventType is the type of the events that meet the fault, or a wildcard as in [Server.Subscribe]; "" is any.
+	// EventType is the type of the events that meet the fault, or a wildcard as in [Server.Subscribe];
+	// "" is any.
 	EventType string
 	// Fault is what goes wrong.
 	Fault WebhookFault
@@ -54,14 +55,16 @@ type scriptedWebhook struct {
 	aim
 }
 
-// ScriptWebhook lets the next event that matches the pattern, a type or a wildcard as in [Server.Subscribe], and that
-// somebody subscribed to meet the fault. One that was not met fails the test.
+// ScriptWebhook lets the next event that matches the pattern, a type or a wildcard as in
+// [Server.Subscribe], and that somebody subscribed to meet the fault. One that was not met fails
+// the test.
 func (s *Server) ScriptWebhook(eventTypePattern string, fault WebhookFault) {
 	s.ScriptWebhooks(WebhookRule{EventType: eventTypePattern, Fault: fault})
 }
 
-// ScriptWebhooks lets coming events that somebody subscribed to meet faults, each event the first that fits. A rule without
-// a Probability that was not met as often as scripted fails the test. It panics on a rule that means nothing.
+// ScriptWebhooks lets coming events that somebody subscribed to meet faults, each event the first
+// that fits. A rule without a Probability that was not met as often as scripted fails the test. It
+// panics on a rule that means nothing.
 func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,8 +78,8 @@ func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	}
 }
 
-// WebhookRules returns the rules that events may still meet, in the order of their scripting. Times is what is left of each, 0
-// without end.
+// WebhookRules returns the rules that events may still meet, in the order of their scripting. Times
+// is what is left of each, 0 without end.
 func (s *Server) WebhookRules() []WebhookRule {
 	s.mu.Lock()
 	defer s.mu.Unlock()

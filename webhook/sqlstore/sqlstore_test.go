@@ -16,7 +16,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )
 
-// What a database does is tested in internal/dbtest, with real ones. Here is what only a driver that misbehaves can show.
+// What a database does is tested in internal/dbtest, with real ones. Here is what only a driver
+// that misbehaves can show.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()

@@ -1,4 +1,5 @@
-// Package storetest checks an implementation of webhook.Store, as testing/slogtest does one of slog.Handler.
+// Package storetest checks an implementation of webhook.Store, as testing/slogtest does one of
+// slog.Handler.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) webhook.Store { return newStore(t) })
@@ -19,8 +20,9 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Run checks the stores that newStore returns: one for each check, empty or not, because the checks make up ids that no other run uses. It takes
-// about a second more than the store itself, because the end of a lease is waited for, on whatever clock the store goes by.
+// Run checks the stores that newStore returns: one for each check, empty or not, because the checks
+// make up ids that no other run uses. It takes about a second more than the store itself, because
+// the end of a lease is waited for, on whatever clock the store goes by.
 func Run(t *testing.T, newStore func(t *testing.T) webhook.Store) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {

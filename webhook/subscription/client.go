@@ -10,7 +10,8 @@ import (
 // Client manages signing keys and webhooks. It is safe for concurrent use.
 type Client struct{ klarna *klarna.Client }
 
-// New returns a Client for the owner of c's credentials. An account that c is bound to makes no difference.
+// New returns a Client for the owner of c's credentials. An account that c is bound to makes no
+// difference.
 func New(c *klarna.Client) *Client { return &Client{klarna: c} }
 
 // newCall is a call without a body and without a Reference; package documentation says why.

@@ -16,15 +16,16 @@ import (
 
 // Vault is where a program keeps its signing keys and where its receivers find them.
 type Vault interface {
-	// SigningKeyIDs returns the ids of all keys that every receiver can verify with, in any order. It reads the store, not a copy from
-	// before.
+	// SigningKeyIDs returns the ids of all keys that every receiver can verify with, in any order. It
+	// reads the store, not a copy from before.
 	SigningKeyIDs(ctx context.Context) ([]string, error)
-	// Publish is as type Publish describes. A key that it took is among SigningKeyIDs when it has returned.
+	// Publish is as type Publish describes. A key that it took is among SigningKeyIDs when it has
+	// returned.
 	Publish(ctx context.Context, key SigningKey) error
 }
 
-// Wanted is a state that a webhook is to be in: with that URL, those event types and version, signed with a key that receivers hold, and
-// enabled.
+// Wanted is a state that a webhook is to be in: with that URL, those event types and version,
+// signed with a key that receivers hold, and enabled.
 type Wanted struct {
 	// URL is where events are posted: https on port 443 or 8443. It tells the webhook from others.
 	URL string
@@ -33,14 +34,16 @@ type Wanted struct {
 	// EventVersion is v2 where it is "".
 	EventVersion string
 
-	// Vault and SigningKeyID are two ways to say by which key deliveries are to be signed; one is needed.
+	// Vault and SigningKeyID are two ways to say by which key deliveries are to be signed; one is
+	// needed.
 	//
-	// With a Vault, a webhook keeps its key as long as the vault has that key, so that a start-up never undoes a rotation. A webhook that
-	// needs a key gets the newest one that both the vault and Klarna have; where they have none in common, as at the very first start, a
-	// new key is created and published first.
+	// With a Vault, a webhook keeps its key as long as the vault has that key, so that a start-up
+	// never undoes a rotation. A webhook that needs a key gets the newest one that both the vault and
+	// Klarna have; where they have none in common, as at the very first start, a new key is created
+	// and published first.
 	Vault Vault
-	// SigningKeyID is the one key to sign with. Every receiver must hold it already. A program that has it from its configuration takes
-	// a rotation back when it starts with the old configuration.
+	// SigningKeyID is the one key to sign with. Every receiver must hold it already. A program that
+	// has it from its configuration takes a rotation back when it starts with the old configuration.
 	SigningKeyID string
 }
 
@@ -66,20 +69,25 @@ type Ensured struct {
 // maxRounds is how often EnsureWebhook looks again after another program was faster.
 const maxRounds = 5
 
-// EnsureWebhook brings the webhook of a URL into the wanted state: it creates one where there is none, changes what differs, enables one
-// that was disabled, or leaves it. It is for the start of a program and may be called by all of its replicas at once: who finds that
-// another was faster (a conflict, a webhook that appeared or vanished meanwhile) reads again and goes on from there. URLs are compared
-// without regard to the case of the host and to a default port.
+// EnsureWebhook brings the webhook of a URL into the wanted state: it creates one where there is
+// none, changes what differs, enables one that was disabled, or leaves it. It is for the start of a
+// program and may be called by all of its replicas at once: who finds that another was faster (a
+// conflict, a webhook that appeared or vanished meanwhile) reads again and goes on from there. URLs
+// are compared without regard to the case of the host and to a default port.
 //
-// Where several webhooks have the URL, as when someone made a second one by hand, it takes one of them: the one that is as wanted, else the
-// one that shares most event types, else the one with the smallest id. The others are reported and never changed or deleted,
-// because they may be somebody's; until someone decides, an event may be delivered by each of them.
+// Where several webhooks have the URL, as when someone made a second one by hand, it takes one of
+// them: the one that is as wanted, else the one that shares most event types, else the one with the
+// smallest id. The others are reported and never changed or deleted, because they may be
+// somebody's; until someone decides, an event may be delivered by each of them.
 //
-// A new key is created only where Wanted has a Vault that needs one, and is published before anything is signed with it. Replicas that start
-// together for the first time may make one each; all of them are in the vault, and one signs.
+// A new key is created only where Wanted has a Vault that needs one, and is published before
+// anything is signed with it. Replicas that start together for the first time may make one each;
+// all of them are in the vault, and one signs.
 //
-// Errors are *klarna.Error where Klarna or the validation refused, *KeyLeftError where a new key could neither be published nor deleted
-// again, and otherwise those of the vault. Calling it again is safe after any of them; it finds and uses a key that was published before. It takes no call options, because it makes several calls.
+// Errors are *klarna.Error where Klarna or the validation refused, *KeyLeftError where a new key
+// could neither be published nor deleted again, and otherwise those of the vault. Calling it again
+// is safe after any of them; it finds and uses a key that was published before. It takes no call
+// options, because it makes several calls.
 func (c *Client) EnsureWebhook(ctx context.Context, wanted Wanted) (*Ensured, error) {
 	wanted.EventVersion = cmp.Or(wanted.EventVersion, eventVersion)
 	for round := 1; ; round++ {
@@ -91,7 +99,8 @@ func (c *Client) EnsureWebhook(ctx context.Context, wanted Wanted) (*Ensured, er
 		if round == maxRounds {
 			return nil, overtaken.error
 		}
-		// The first look is at once: whoever was faster is done. Later ones keep replicas apart that withdraw at the same time.
+		// The first look is at once: whoever was faster is done. Later ones keep replicas apart that
+		// withdraw at the same time.
 		if err := pause(ctx, time.Duration(round-1)*100*time.Millisecond); err != nil {
 			return nil, fmt.Errorf("%w: %w", err, overtaken.error)
 		}
@@ -126,7 +135,8 @@ func (c *Client) ensure(ctx context.Context, wanted *Wanted) (*Ensured, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The vault is asked after Klarna was: the key of a webhook that another replica has just made is in it already.
+	// The vault is asked after Klarna was: the key of a webhook that another replica has just made is
+	// in it already.
 	var held []string
 	if held, err = wanted.held(ctx); err != nil {
 		return nil, err
@@ -162,8 +172,9 @@ func (c *Client) ensure(ctx context.Context, wanted *Wanted) (*Ensured, error) {
 	return ensured, nil
 }
 
-// create makes the webhook and withdraws it when another of the same URL has appeared meanwhile: Klarna refuses a second one only
-// if it is identical, and two replicas may each have made a key of their own. Nothing is lost by withdrawing, as the other one is there.
+// create makes the webhook and withdraws it when another of the same URL has appeared meanwhile:
+// Klarna refuses a second one only if it is identical, and two replicas may each have made a key of
+// their own. Nothing is lost by withdrawing, as the other one is there.
 func (c *Client) create(ctx context.Context, wanted *Wanted, held []string) (*Ensured, error) {
 	key, err := c.chooseKey(ctx, wanted, held)
 	if err != nil {
@@ -224,8 +235,8 @@ func (c *Client) chooseKey(ctx context.Context, wanted *Wanted, held []string) (
 	if err != nil {
 		return "", err
 	}
-	// A vault that forgets would get a new key at every start, until Klarna refuses the 51st. A key that it does name, or that may be
-	// named, stays: another replica may have chosen it.
+	// A vault that forgets would get a new key at every start, until Klarna refuses the 51st. A key
+	// that it does name, or that may be named, stays: another replica may have chosen it.
 	if held, err = wanted.held(ctx); err != nil {
 		return "", &KeyLeftError{SigningKeyID: id, Published: true, Err: err}
 	}
@@ -235,7 +246,8 @@ func (c *Client) chooseKey(ctx context.Context, wanted *Wanted, held []string) (
 	return id, nil
 }
 
-// differences weighs how far a webhook is from what is wanted: 0 where it is as wanted, and less the more event types it shares.
+// differences weighs how far a webhook is from what is wanted: 0 where it is as wanted, and less
+// the more event types it shares.
 func (w *Wanted) differences(webhook *Webhook, held []string) int {
 	var n int
 	update := w.update(webhook)

@@ -49,7 +49,8 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 	const types, settled = "payment.*", "settlement.*"
 	for _, tc := range []struct {
 		name string
-		// there are the webhooks at the start. SigningKeyID "old", "new" and "foreign" stand for keys; the gateway holds the first two.
+		// there are the webhooks at the start. SigningKeyID "old", "new" and "foreign" stand for keys;
+		// the gateway holds the first two.
 		there      []subscription.WebhookParams
 		pinned     string // the SigningKeyID wanted, in place of the vault
 		change     subscription.Change
@@ -218,7 +219,8 @@ func TestTheVeryFirstStartMakesAKeyAndPublishesItFirst(t *testing.T) {
 	}
 }
 
-// interject lets something happen at Klarna just before, or after, requests of a method to a path's end.
+// interject lets something happen at Klarna just before, or after, requests of a method to a path's
+// end.
 func interject(method, pathEnd string, before, after func()) klarna.Option {
 	return klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) {

@@ -49,7 +49,8 @@ func connect() (*subscription.Client, func()) {
 	return subscription.New(client), double.Close
 }
 
-// At its start, a program brings its webhook to the state it needs. The first start makes the signing key, too.
+// At its start, a program brings its webhook to the state it needs. The first start makes the
+// signing key, too.
 func ExampleClient_EnsureWebhook() {
 	subscriptions, done := connect()
 	defer done()

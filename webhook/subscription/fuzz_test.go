@@ -53,7 +53,8 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// Whatever Klarna lists, EnsureWebhook and RotateKey end, and what they say they did is what they sent.
+// Whatever Klarna lists, EnsureWebhook and RotateKey end, and what they say they did is what they
+// sent.
 func FuzzLists(f *testing.F) {
 	f.Add(`{"webhooks":[`+webhookBody+`]}`, `{"signing_keys":[`+keyBody+`]}`)
 	f.Add(`{"webhooks":[{"webhook_id":"","url":"%"},{"url":"`+hookURL+`"},{"url":"`+hookURL+`"}]}`, `{"signing_keys":null}`)

@@ -39,7 +39,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// newMocked returns a Client whose calls a mock answers, bound to an account, which must make no difference.
+// newMocked returns a Client whose calls a mock answers, bound to an account, which must make no
+// difference.
 func newMocked(t testing.TB) (*subscription.Client, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -87,8 +88,9 @@ func into(handler http.Handler) http.RoundTripper {
 	})
 }
 
-// gateway is a program that receives webhooks: a store of signing keys, and a verifier that is made anew whenever a key is published. It
-// answers 400 to what it cannot verify, as package webhook does.
+// gateway is a program that receives webhooks: a store of signing keys, and a verifier that is made
+// anew whenever a key is published. It answers 400 to what it cannot verify, as package webhook
+// does.
 type gateway struct {
 	mu       sync.Mutex
 	keys     []webhook.Key
@@ -149,7 +151,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// happen makes an event: a payment request is made, which is payment.request.state-change.submitted.
+// happen makes an event: a payment request is made, which is
+// payment.request.state-change.submitted.
 func happen(t testing.TB, double *klarnatest.Server, client *klarna.Client) {
 	t.Helper()
 	_, err := client.Do(context.Background(), klarna.Call{

@@ -14,8 +14,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// badList is an answer under 200 that is no list of webhooks or of signing keys. NAME stands for the
-// member that the list is in, ID for the element's id.
+// badList is an answer under 200 that is no list of webhooks or of signing keys. NAME stands for
+// the member that the list is in, ID for the element's id.
 type badList struct{ body, problem string }
 
 // badLists are the answers that are wrong for both lists.

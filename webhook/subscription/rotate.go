@@ -16,22 +16,25 @@ type Rotation struct {
 	SigningKeyID string
 	// Webhooks are those that are signed with it now.
 	Webhooks []Webhook
-	// OldKeyIDs are the keys that signed those webhooks before. They are all still there: retries of older events may come that are
-	// signed with them. RetireKey deletes them when that is over.
+	// OldKeyIDs are the keys that signed those webhooks before. They are all still there: retries of
+	// older events may come that are signed with them. RetireKey deletes them when that is over.
 	OldKeyIDs []string
-	// UnusedKeyIDs are further keys at Klarna that signed no webhook when the rotation began: of rotations that broke off or are just
-	// happening elsewhere, or keys that nobody has retired yet. RetireKey is safe for them, too.
+	// UnusedKeyIDs are further keys at Klarna that signed no webhook when the rotation began: of
+	// rotations that broke off or are just happening elsewhere, or keys that nobody has retired yet.
+	// RetireKey is safe for them, too.
 	UnusedKeyIDs []string
-	// RotatedAt is when the last webhook was pointed at the new key, in UTC by this machine's clock. Keep it for RetireKey.
+	// RotatedAt is when the last webhook was pointed at the new key, in UTC by this machine's clock.
+	// Keep it for RetireKey.
 	RotatedAt time.Time
 }
 
-// RetryTime is how long after the first attempt Klarna may deliver an event again: after 10 s, 2 min, 15 min, 3 h, 6 h and 12 h, one after
-// the other.
+// RetryTime is how long after the first attempt Klarna may deliver an event again: after 10 s, 2
+// min, 15 min, 3 h, 6 h and 12 h, one after the other.
 const RetryTime = 10*time.Second + 2*time.Minute + 15*time.Minute + 3*time.Hour + 6*time.Hour + 12*time.Hour
 
-// RetireAfter is how long after a rotation the old key may be deleted: RetryTime and a margin for what the attempts themselves take, for an
-// event that waits for its first one, and for clocks that differ.
+// RetireAfter is how long after a rotation the old key may be deleted: RetryTime and a margin for
+// what the attempts themselves take, for an event that waits for its first one, and for clocks that
+// differ.
 const RetireAfter = 24 * time.Hour
 
 // The reasons why RetireKey leaves a key alone, to be told by errors.Is.
@@ -42,19 +45,23 @@ var (
 	ErrKeyInUse = errors.New("subscription: a webhook is still signed with the key")
 )
 
-// RotateKey replaces the signing key of webhooks, all of the account's or those named, without a moment in which a receiver would have to
-// refuse a delivery: it creates a new key, hands it to publish, and only when that has returned points the webhooks at it. Name the
-// webhooks where the account has some whose receivers do not get their keys from publish.
+// RotateKey replaces the signing key of webhooks, all of the account's or those named, without a
+// moment in which a receiver would have to refuse a delivery: it creates a new key, hands it to
+// publish, and only when that has returned points the webhooks at it. Name the webhooks where the
+// account has some whose receivers do not get their keys from publish.
 //
-// The old keys are never deleted here: keep them at the receivers, and call RetireKey for each when RetireAfter has passed.
+// The old keys are never deleted here: keep them at the receivers, and call RetireKey for each when
+// RetireAfter has passed.
 //
-// When publish fails, nothing was pointed at the new key, and it is deleted again; where that fails, too, the error is a *KeyLeftError. When
-// a webhook cannot be pointed, the others still are, and the error is a *KeyLeftError whose key is published: old and new keys are both
-// good then. After any error, and after a crash at any point, calling it again is safe and brings all webhooks to one new key; what a
-// crash may leave is a key that signs nothing, which the next Rotation names among its UnusedKeyIDs.
+// When publish fails, nothing was pointed at the new key, and it is deleted again; where that
+// fails, too, the error is a *KeyLeftError. When a webhook cannot be pointed, the others still are,
+// and the error is a *KeyLeftError whose key is published: old and new keys are both good then.
+// After any error, and after a crash at any point, calling it again is safe and brings all webhooks
+// to one new key; what a crash may leave is a key that signs nothing, which the next Rotation names
+// among its UnusedKeyIDs.
 //
-// Webhooks that vanish meanwhile are passed over. It takes no call options, because it makes several calls. Further errors are
-// *klarna.Error, or those of publish.
+// Webhooks that vanish meanwhile are passed over. It takes no call options, because it makes
+// several calls. Further errors are *klarna.Error, or those of publish.
 func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...string) (*Rotation, error) {
 	if publish == nil {
 		return nil, errors.New("subscription: RotateKey needs a publish function")
@@ -127,7 +134,8 @@ func unused(keys []SigningKey, webhooks []Webhook) []string {
 	return ids
 }
 
-// point lets a webhook be signed with a key. A conflict is another update of the same moment, which says nothing against this one.
+// point lets a webhook be signed with a key. A conflict is another update of the same moment, which
+// says nothing against this one.
 func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook, err error) {
 	for round := range maxRounds {
 		if err := pause(ctx, time.Duration(round)*100*time.Millisecond); err != nil {
@@ -146,10 +154,12 @@ func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook
 	return nil, err
 }
 
-// RetireKey deletes a signing key that has signed no webhook since unusedSince, the RotatedAt of the rotation that replaced it. It leaves the
-// key alone and returns ErrRetriesPending while RetireAfter has not passed since then, because a retry of an older event would
-// otherwise be refused, and ErrKeyInUse when a webhook is signed with it after all. A key that is gone already is no error. Take the key from the
-// receivers afterwards, not before. Other errors are *klarna.Error.
+// RetireKey deletes a signing key that has signed no webhook since unusedSince, the RotatedAt of
+// the rotation that replaced it. It leaves the key alone and returns ErrRetriesPending while
+// RetireAfter has not passed since then, because a retry of an older event would otherwise be
+// refused, and ErrKeyInUse when a webhook is signed with it after all. A key that is gone already
+// is no error. Take the key from the receivers afterwards, not before. Other errors are
+// *klarna.Error.
 func (c *Client) RetireKey(ctx context.Context, signingKeyID string, unusedSince time.Time) error {
 	if unusedSince.IsZero() {
 		return fmt.Errorf("%w: unusedSince is not set", ErrRetriesPending)

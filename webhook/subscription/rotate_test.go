@@ -21,7 +21,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// newRotated returns a double with n webhooks, all into one gateway and signed with one key that it holds.
+// newRotated returns a double with n webhooks, all into one gateway and signed with one key that it
+// holds.
 func newRotated(t testing.TB, n int, options ...klarna.Option) (*klarnatest.Server, *subscription.Client, *gateway) {
 	t.Helper()
 	g := new(gateway)
@@ -175,7 +176,8 @@ func TestAKeyThatCannotBeDeletedAgainIsNamed(t *testing.T) {
 	}
 }
 
-// The key stays at Klarna and signs nothing: an answer that does not fit does not say which key it is.
+// The key stays at Klarna and signs nothing: an answer that does not fit does not say which key it
+// is.
 func TestAKeyWithoutASecretIsNotPublished(t *testing.T) {
 	for name, tc := range map[string]struct{ created, member string }{
 		"no secret":              {`{"signing_key_id":"` + otherKeyID + `"}`, "signing_key is missing"},
@@ -243,7 +245,8 @@ func TestAWebhookThatCannotBePointedKeepsItsOldKeyAndTheNextRotationMovesAll(t *
 	})
 }
 
-// A crash is a panic out of the client's transport that nobody recovers but the test: nothing after it happens.
+// A crash is a panic out of the client's transport that nobody recovers but the test: nothing after
+// it happens.
 func TestACrashAnywhereAndASecondRotationRefuseNothing(t *testing.T) {
 	const all = 6 // requests of a rotation of two webhooks, and one more for the rotation that does not crash
 	for at := range all {
@@ -375,7 +378,8 @@ func TestNoDeliveryIsRefusedAtAnyStepOfARotation(t *testing.T) {
 	}
 }
 
-// Events keep happening on several goroutines, and receivers fail now and then, while keys are rotated by two programs at once.
+// Events keep happening on several goroutines, and receivers fail now and then, while keys are
+// rotated by two programs at once.
 func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
 	const webhooks, rotations = 8, 5
 	g := new(gateway)
@@ -403,7 +407,8 @@ func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
 		})
 	}
 	for range 2 {
-		// After every webhook that is pointed at a new key, deliveries arrive before the rotation goes on.
+		// After every webhook that is pointed at a new key, deliveries arrive before the rotation goes
+		// on.
 		rotating := newClient(t, double, interject(http.MethodPatch, "", nil, func() { flaky.await(2 * webhooks) }))
 		programs.Go(func() {
 			for range rotations {

@@ -41,7 +41,8 @@ const eventVersion = "v2"
 
 // WebhookParams are what a webhook is created from.
 type WebhookParams struct {
-	// URL is where events are posted: https on port 443 or 8443. Required. (A test double takes http on loopback as well.)
+	// URL is where events are posted: https on port 443 or 8443. Required. (A test double takes http
+	// on loopback as well.)
 	URL string `json:"url"`
 	// EventTypes are types, or families of types such as payment.request.*. Required.
 	EventTypes []string `json:"event_types"`
@@ -62,8 +63,8 @@ type WebhookUpdate struct {
 	// EventTypes replace the present ones.
 	EventTypes   []string `json:"event_types,omitzero"`
 	EventVersion string   `json:"event_version,omitzero"`
-	// SigningKeyID is the key that deliveries are signed with from now on. Every receiver must hold it before, and must hold the
-	// present one for another day: see RotateKey, which sees to that.
+	// SigningKeyID is the key that deliveries are signed with from now on. Every receiver must hold it
+	// before, and must hold the present one for another day: see RotateKey, which sees to that.
 	SigningKeyID string `json:"signing_key_id,omitzero"`
 	Status       Status `json:"status,omitzero"`
 
@@ -78,8 +79,9 @@ type webhookList struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random: to repeat a call
-// after a crash, use EnsureWebhook. Errors are *klarna.Error, with CodeResourceConflict where there is an identical one already.
+// CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random: to
+// repeat a call after a crash, use EnsureWebhook. Errors are *klarna.Error, with
+// CodeResourceConflict where there is an identical one already.
 func (c *Client) CreateWebhook(ctx context.Context, params WebhookParams, options ...klarna.CallOption) (*Webhook, error) {
 	if params.EventVersion == "" {
 		params.EventVersion = eventVersion
@@ -92,8 +94,8 @@ func (c *Client) CreateWebhook(ctx context.Context, params WebhookParams, option
 	return c.webhook(ctx, call, options)
 }
 
-// Webhooks lists all webhooks (GET notification/webhooks). Klarna does not divide the list into pages. Errors are
-// *klarna.Error.
+// Webhooks lists all webhooks (GET notification/webhooks). Klarna does not divide the list into
+// pages. Errors are *klarna.Error.
 func (c *Client) Webhooks(ctx context.Context, options ...klarna.CallOption) ([]Webhook, error) {
 	return c.webhooks(ctx, nil, options)
 }
@@ -115,25 +117,26 @@ func (c *Client) Webhook(ctx context.Context, webhookID string, options ...klarn
 	return c.webhook(ctx, newCall(operation.WebhookRead, webhookID), options)
 }
 
-// UpdateWebhook changes what update names and nothing else (PATCH notification/webhooks/{webhook_id}). Its
-// idempotency key is random, because the same update may be meant twice. Errors are *klarna.Error, with CodeResourceNotFound where
-// there is none of that id.
+// UpdateWebhook changes what update names and nothing else (PATCH
+// notification/webhooks/{webhook_id}). Its idempotency key is random, because the same update may
+// be meant twice. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that
+// id.
 func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, update WebhookUpdate, options ...klarna.CallOption) (*Webhook, error) {
 	call := newCall(operation.WebhookUpdate, webhookID)
 	call.Body, call.Validate = wire.From(&update, (*WebhookUpdate).encode), update.problems
 	return c.webhook(ctx, call, options)
 }
 
-// DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). Its signing key stays. Errors are
-// *klarna.Error, with CodeResourceNotFound where there is none of that id.
+// DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). Its signing key
+// stays. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) error {
 	_, err := c.klarna.Do(ctx, newCall(operation.WebhookDelete, webhookID), nil, options...)
 	return err
 }
 
 // Simulate has Klarna post a test event of a type to a webhook, signed as every delivery is (POST
-// notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The idempotency key is random: each call is an event.
-// Errors are *klarna.Error.
+// notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The
+// idempotency key is random: each call is an event. Errors are *klarna.Error.
 func (c *Client) Simulate(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
 	call := newCall(operation.WebhookSimulate, webhookID)
 	call.Body = map[string]string{"event_type": eventType, "event_version": eventVersion}

@@ -11,15 +11,17 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// claims are the statements of ClaimDue. Their parameters are the lanes in JSON, now, until, the limit, the limit per account and the
-// accounts to leave out in JSON.
+// claims are the statements of ClaimDue. Their parameters are the lanes in JSON, now, until, the
+// limit, the limit per account and the accounts to leave out in JSON.
 //
-// accounts finds the accounts of each lane one after the other in the index, with one look for each, so one account's backlog is not read.
-// candidates are the first records of each account, in the order in which accounts take turns.
+// accounts finds the accounts of each lane one after the other in the index, with one look for
+// each, so one account's backlog is not read. candidates are the first records of each account, in
+// the order in which accounts take turns.
 //
-// PostgreSQL locks the candidates in that order until it has enough and skips what others have locked. It has four times as many candidates as it
-// needs, because others may have locked the first ones. It makes an array of the ids once and looks them up; it may plan IN so that it chooses
-// again and again. SQLite writes one at a time.
+// PostgreSQL locks the candidates in that order until it has enough and skips what others have
+// locked. It has four times as many candidates as it needs, because others may have locked the
+// first ones. It makes an array of the ids once and looks them up; it may plan IN so that it
+// chooses again and again. SQLite writes one at a time.
 var claims = map[Dialect]string{
 	PostgreSQL: `WITH RECURSIVE accounts (place, lane, account) AS (
 			SELECT e.place, CAST(e.lane AS smallint), (SELECT account FROM {table} WHERE lane = CAST(e.lane AS smallint) AND due_ms IS NOT NULL ORDER BY account LIMIT 1)
@@ -90,7 +92,8 @@ func (s *Store) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	return list, nil
 }
 
-// inTurns brings what was claimed into the order of lanes and of the accounts' turns: a database returns it in an order of its own.
+// inTurns brings what was claimed into the order of lanes and of the accounts' turns: a database
+// returns it in an order of its own.
 func inTurns(list []flow.Claimed, lanes []flow.Lane) {
 	place := func(c flow.Claimed) int { return slices.Index(lanes, c.Lane) }
 	slices.SortStableFunc(list, func(a, b flow.Claimed) int { return a.WasDueAt.Compare(b.WasDueAt) })

@@ -24,7 +24,8 @@ var steps = []sqltable.Step{
 		`CREATE INDEX {table:_due} ON {table} (due_ms) WHERE due_ms IS NOT NULL`,
 		`CREATE INDEX {table:_ended} ON {table} (changed_ms) WHERE due_ms IS NULL`,
 	}},
-	// Rows of older releases have neither a reference nor a mark, and programs of older releases write neither.
+	// Rows of older releases have neither a reference nor a mark, and programs of older releases write
+	// neither.
 	{
 		Statements: []string{
 			`ALTER TABLE {table} ADD COLUMN reference TEXT {as is}`,
@@ -36,7 +37,8 @@ var steps = []sqltable.Step{
 			{Suffix: "_damaged", Definition: `(id) WHERE damaged_ms IS NOT NULL`},
 		},
 	},
-	// An older program writes rows without an account and a lane: they are in lane 10 of the account "". It reads its own index.
+	// An older program writes rows without an account and a lane: they are in lane 10 of the account
+	// "". It reads its own index.
 	{
 		Statements: []string{
 			`ALTER TABLE {table} ADD COLUMN account TEXT {as is} NOT NULL DEFAULT ''`,
@@ -49,11 +51,13 @@ var steps = []sqltable.Step{
 // migration is the number of this package's lock.
 const migration = 6012954214004
 
-// Migrate creates the table, or brings one of an earlier version of this package to this one's. Any number of replicas may call it, also at
-// once. On PostgreSQL it builds new indexes concurrently, which can take minutes for a large table, and the table is written to meanwhile.
+// Migrate creates the table, or brings one of an earlier version of this package to this one's. Any
+// number of replicas may call it, also at once. On PostgreSQL it builds new indexes concurrently,
+// which can take minutes for a large table, and the table is written to meanwhile.
 //
-// A program of the version before goes on working with the migrated table, so a release can be rolled out one replica after the other, and
-// rolled back. Migrate refuses a table that needs a later version of this package, and one of this name that is another's.
+// A program of the version before goes on working with the migrated table, so a release can be
+// rolled out one replica after the other, and rolled back. Migrate refuses a table that needs a
+// later version of this package, and one of this name that is another's.
 func (s *Store) Migrate(ctx context.Context) error {
 	return s.table.Migrate(ctx, migration, steps...)
 }

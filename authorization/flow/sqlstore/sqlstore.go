@@ -1,5 +1,6 @@
-// Package sqlstore is a flow.Store in an SQL database: SQLite for one machine, PostgreSQL for several. It speaks database/sql and imports no
-// driver; it is tested with modernc.org/sqlite and github.com/jackc/pgx/v5/stdlib.
+// Package sqlstore is a flow.Store in an SQL database: SQLite for one machine, PostgreSQL for
+// several. It speaks database/sql and imports no driver; it is tested with modernc.org/sqlite and
+// github.com/jackc/pgx/v5/stdlib.
 //
 //	store, err := sqlstore.New(db, sqlstore.PostgreSQL)
 //	…
@@ -25,8 +26,8 @@
 //	reference           a hash of the account and the payment_transaction_reference, which finds the purchase of an event
 //	damaged_ms          when the row was first found damaged; NULL for one that is not
 //
-// Beside it, klarna_purchases_settings says which seal secret and which of Klarna's environments the
-// table belongs to.
+// Beside it, klarna_purchases_settings says which seal secret and which of Klarna's environments
+// the table belongs to.
 //
 // Times are milliseconds of Unix time. What recovery should have seen to five minutes ago:
 //
@@ -36,27 +37,30 @@
 //
 // # Durability
 //
-// A purchase must not be forgotten by a crash, so leave PostgreSQL's synchronous_commit and fsync on, and fail over only to a replica that has
-// everything (synchronous_standby_names). On SQLite leave PRAGMA synchronous at FULL: with the write-ahead log, NORMAL forgets the last
-// commits in a power failure.
+// A purchase must not be forgotten by a crash, so leave PostgreSQL's synchronous_commit and fsync
+// on, and fail over only to a replica that has everything (synchronous_standby_names). On SQLite
+// leave PRAGMA synchronous at FULL: with the write-ahead log, NORMAL forgets the last commits in a
+// power failure.
 //
 // Give it the primary: a read from a replica that lags behind tells of purchases what is over.
 //
-// Isolation must be READ COMMITTED on PostgreSQL, which is its default: with a stricter one, whoever is overtaken gets an error of the database's instead of
-// flow.ErrChanged. And autovacuum must be on, which it is by default: a claim of what is due reads an index and no table as soon as PostgreSQL knows that the
-// table has grown.
+// Isolation must be READ COMMITTED on PostgreSQL, which is its default: with a stricter one,
+// whoever is overtaken gets an error of the database's instead of flow.ErrChanged. And autovacuum
+// must be on, which it is by default: a claim of what is due reads an index and no table as soon as
+// PostgreSQL knows that the table has grown.
 //
 // # SQLite
 //
-// SQLite lets one connection write at a time. Give every connection a busy timeout, so that the others wait instead of failing
-// with SQLITE_BUSY, and use the write-ahead log. They do not wait in turn, though: under load, a pool of one connection (db.SetMaxOpenConns(1)) is faster than one
-// of many, and nobody waits for seconds. With modernc.org/sqlite:
+// SQLite lets one connection write at a time. Give every connection a busy timeout, so that the
+// others wait instead of failing with SQLITE_BUSY, and use the write-ahead log. They do not wait in
+// turn, though: under load, a pool of one connection (db.SetMaxOpenConns(1)) is faster than one of
+// many, and nobody waits for seconds. With modernc.org/sqlite:
 //
 //	sql.Open("sqlite", "file:purchases.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 //
-// SQLite 3.35 or newer is needed, and for a database in memory db.SetMaxOpenConns(1), because each connection would have its own. What is deleted
-// or replaced stays readable in the file until its place is used again, and Sealed is encrypted there, too; PRAGMA secure_delete(ON)
-// overwrites it.
+// SQLite 3.35 or newer is needed, and for a database in memory db.SetMaxOpenConns(1), because each
+// connection would have its own. What is deleted or replaced stays readable in the file until its
+// place is used again, and Sealed is encrypted there, too; PRAGMA secure_delete(ON) overwrites it.
 package sqlstore
 
 import (
@@ -100,12 +104,13 @@ var (
 // Option configures a Store.
 type Option func(*Store)
 
-// WithTable names the table; klarna_purchases by default. A name has up to 48 lower-case letters, digits and underscores and does not
-// begin with a digit.
+// WithTable names the table; klarna_purchases by default. A name has up to 48 lower-case letters,
+// digits and underscores and does not begin with a digit.
 func WithTable(name string) Option { return func(s *Store) { s.name = name } }
 
-// WithRetention sets for how long Prune leaves purchases that have ended, 90 days by default. It is at least 25 hours: a purchase's id can be begun anew once
-// it is forgotten, and for 24 hours Klarna answers a repeated call with the first one's result.
+// WithRetention sets for how long Prune leaves purchases that have ended, 90 days by default. It is
+// at least 25 hours: a purchase's id can be begun anew once it is forgotten, and for 24 hours
+// Klarna answers a repeated call with the first one's result.
 func WithRetention(d time.Duration) Option { return func(s *Store) { s.retention = d } }
 
 const (
@@ -142,15 +147,17 @@ func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 	s.changeSetting = s.table.Text(`UPDATE {table:_settings} SET value = ?2 WHERE name = ?1 AND value = ?3`)
 	s.version = s.table.Text(`SELECT version FROM {table} WHERE id = ?1`)
 	s.claim = s.table.Text(claims[d] + ` RETURNING ` + columns + `, was_due_ms`)
-	// The age is asked for twice: a row that changes between the inner question and the outer is not deleted.
+	// The age is asked for twice: a row that changes between the inner question and the outer is not
+	// deleted.
 	const old = `due_ms IS NULL AND changed_ms < (SELECT {now}) - ?1 AND state IN ('AUTHORIZED', 'DECLINED', 'CANCELED', 'EXPIRED', 'REJECTED')`
 	s.delete = s.table.Text(`DELETE FROM {table} WHERE ` + old + ` AND id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE `+old+` ORDER BY changed_ms LIMIT ?2`))
 	return s, nil
 }
 
-// among is how rows are chosen that others choose from at the same time. SQLite writes one at a time. PostgreSQL locks what it chooses and skips what others
-// have locked; it makes an array of that once and looks its ids up, where it may plan IN so that it chooses again and again, or reads the
-// whole table.
+// among is how rows are chosen that others choose from at the same time. SQLite writes one at a
+// time. PostgreSQL locks what it chooses and skips what others have locked; it makes an array of
+// that once and looks its ids up, where it may plan IN so that it chooses again and again, or reads
+// the whole table.
 var among = map[Dialect]string{
 	SQLite:     `IN (%s)`,
 	PostgreSQL: `= ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))`,
@@ -223,7 +230,8 @@ func (s *Store) ChangeSetting(ctx context.Context, name, from, to string) error 
 }
 
 func (s *Store) read(ctx context.Context, doing, statement, key string) (r flow.Record, err error) {
-	// PostgreSQL is not asked for what its texts cannot hold: that would be an error, and the id may come from anywhere.
+	// PostgreSQL is not asked for what its texts cannot hold: that would be an error, and the id may
+	// come from anywhere.
 	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		return flow.Record{}, flow.ErrNotFound
 	}
@@ -242,7 +250,8 @@ func (s *Store) read(ctx context.Context, doing, statement, key string) (r flow.
 	}
 }
 
-// Update implements flow.Store. Where another record has the payment request, its error is flow.ErrExists.
+// Update implements flow.Store. Where another record has the payment request, its error is
+// flow.ErrExists.
 func (s *Store) Update(ctx context.Context, r flow.Record) error {
 	switch n, err := s.table.Change(ctx, s.update, append(arguments(r), r.Version)...); {
 	case err != nil && s.taken(ctx, r):
@@ -263,8 +272,8 @@ func (s *Store) Update(ctx context.Context, r flow.Record) error {
 	}
 }
 
-// taken reports whether another record has the payment request or the reference. Each driver has its
-// own error for it.
+// taken reports whether another record has the payment request or the reference. Each driver has
+// its own error for it.
 func (s *Store) taken(ctx context.Context, r flow.Record) bool {
 	if r.PaymentRequestID != "" {
 		if other, err := s.FindPaymentRequest(ctx, r.PaymentRequestID); err == nil && other.ID != r.ID {
@@ -278,10 +287,10 @@ func (s *Store) taken(ctx context.Context, r flow.Record) bool {
 	return err == nil && other.ID != r.ID
 }
 
-// Prune deletes purchases that have ended, that recovery is done with and that last changed longer ago
-// than the retention, and returns how many. It keeps those in StateUnknown, which somebody has to
-// settle, and those that are open. It deletes a thousand at a time, each in a transaction of its own, so
-// that purchases need not wait; an error leaves deleted what was deleted.
+// Prune deletes purchases that have ended, that recovery is done with and that last changed longer
+// ago than the retention, and returns how many. It keeps those in StateUnknown, which somebody has
+// to settle, and those that are open. It deletes a thousand at a time, each in a transaction of its
+// own, so that purchases need not wait; an error leaves deleted what was deleted.
 func (s *Store) Prune(ctx context.Context) (deleted int64, err error) {
 	return s.table.Prune(ctx, s.delete, s.retention.Milliseconds())
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/fakedb"
 )
 
-// What a database does is tested in internal/dbtest, with real ones. Here is what only a driver that misbehaves can show.
+// What a database does is tested in internal/dbtest, with real ones. Here is what only a driver
+// that misbehaves can show.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()

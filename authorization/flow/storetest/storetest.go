@@ -1,4 +1,5 @@
-// Package storetest checks an implementation of flow.Store, as testing/slogtest does one of slog.Handler.
+// Package storetest checks an implementation of flow.Store, as testing/slogtest does one of
+// slog.Handler.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) flow.Store { return newStore(t) })
@@ -21,9 +22,10 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// Run checks the stores that newStore returns: one for each check, and empty. It calls a store up to 200 times at once, so a pool of connections
-// must have its bound. What it stores is as a Coordinator's: Data are always JSON, of which every byte counts. Sealed may be any bytes; where there are none,
-// a store may return nil or an empty slice, whatever it was given.
+// Run checks the stores that newStore returns: one for each check, and empty. It calls a store up
+// to 200 times at once, so a pool of connections must have its bound. What it stores is as a
+// Coordinator's: Data are always JSON, of which every byte counts. Sealed may be any bytes; where
+// there are none, a store may return nil or an empty slice, whatever it was given.
 func Run(t *testing.T, newStore func(t *testing.T) flow.Store) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,7 +47,8 @@ const (
 	large = 300_000
 )
 
-// noon is what a check takes for now: long ago, so that a store that goes by a clock of its own is found.
+// noon is what a check takes for now: long ago, so that a store that goes by a clock of its own is
+// found.
 var noon = time.Date(2004, time.February, 29, 12, 0, 0, 0, time.UTC)
 
 type check struct {

@@ -185,7 +185,8 @@ func (m *model) begin(ctx context.Context) error {
 	}
 }
 
-// pause gives the others the time to be wrong: until another is here, too, or for so long that there can be none.
+// pause gives the others the time to be wrong: until another is here, too, or for so long that
+// there can be none.
 func (m *model) pause() {
 	m.mu.Unlock()
 	m.pauses.Add(1)

@@ -1,4 +1,5 @@
-// Package app puts the hosted journey together: a shop, an Acquiring Partner's checkout and Klarna, with the journey shown beside the pages.
+// Package app puts the hosted journey together: a shop, an Acquiring Partner's checkout and Klarna,
+// with the journey shown beside the pages.
 package app
 
 import (
@@ -149,8 +150,9 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 	return shopMux, checkoutMux, nil
 }
 
-// paidAfterAll reports what is rare and has to be mended: a purchase that had ended without payment, so that the customer may have paid
-// otherwise since, turns out to have been paid. A program with money in it voids such a payment.
+// paidAfterAll reports what is rare and has to be mended: a purchase that had ended without
+// payment, so that the customer may have paid otherwise since, turns out to have been paid. A
+// program with money in it voids such a payment.
 func paidAfterAll(logger *slog.Logger) func(context.Context, flow.Transition) error {
 	return func(ctx context.Context, t flow.Transition) error {
 		if t.From.Final() && t.To == flow.StateAuthorized {
@@ -235,7 +237,8 @@ func (a *App) serve(logger *slog.Logger, listener net.Listener, handler http.Han
 	})
 }
 
-// Shutdown ends the program: no new requests, those under way to their end, then the recovery. What ctx does not give time for is cut.
+// Shutdown ends the program: no new requests, those under way to their end, then the recovery. What
+// ctx does not give time for is cut.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.journeys.Close() // streams have no end of their own
 	errs := make([]error, len(a.servers))

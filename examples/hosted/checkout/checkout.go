@@ -1,5 +1,6 @@
-// Package checkout is an Acquiring Partner's hosted checkout: the page on which the customers of its Partners pay, and the server behind it. It is
-// written to be copied; what it does not have is a database for its sessions, and other payment methods than Klarna.
+// Package checkout is an Acquiring Partner's hosted checkout: the page on which the customers of
+// its Partners pay, and the server behind it. It is written to be copied; what it does not have is
+// a database for its sessions, and other payment methods than Klarna.
 //
 //	Partner                  POST /sessions                     what is to be paid → where to send the customer
 //	                         GET  /sessions/{session}           was it paid?
@@ -12,8 +13,8 @@
 //	                         GET  /checkout/{session}/status    the same for scripts
 //	Klarna                   POST /klarna/webhook
 //
-// Whether a customer has paid is the word of the server's [flow.Coordinator]. What the browser says, by Klarna's redirect or the SDK's events, is
-// a reason to ask it.
+// Whether a customer has paid is the word of the server's [flow.Coordinator]. What the browser
+// says, by Klarna's redirect or the SDK's events, is a reason to ask it.
 package checkout
 
 import (
@@ -49,7 +50,8 @@ type Config struct {
 	ClientID string
 	// SDK is the address of Klarna's browser SDK; KlarnaSDK where it is "".
 	SDK string
-	// Sources are where the SDK and what it needs come from, for the Content-Security-Policy; KlarnaSources where there are none.
+	// Sources are where the SDK and what it needs come from, for the Content-Security-Policy;
+	// KlarnaSources where there are none.
 	Sources []string
 	// Aside, if given, returns what else the page of a session shows.
 	Aside func(session string) template.HTML
@@ -60,8 +62,9 @@ type Config struct {
 // KlarnaSDK is Klarna's browser SDK.
 const KlarnaSDK = "https://js.klarna.com/web-sdk/v2/klarna.mjs"
 
-// KlarnaSources returns what the Content-Security-Policy allows for Klarna's browser SDK. js.klarna.com is known; where the SDK goes from there is
-// not, so this is wide. Consult Klarna's own list before you go live, and narrow it.
+// KlarnaSources returns what the Content-Security-Policy allows for Klarna's browser SDK.
+// js.klarna.com is known; where the SDK goes from there is not, so this is wide. Consult Klarna's
+// own list before you go live, and narrow it.
 func KlarnaSources() []string { return []string{"https://js.klarna.com", "https://*.klarna.com"} }
 
 // Checkout is the server of a hosted checkout.
@@ -146,8 +149,8 @@ func (c *Checkout) partner(handle http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// patience is how long a customer is kept waiting for Klarna before being told to wait on a page. What is under way then is gone on with by
-// the coordinator's recovery.
+// patience is how long a customer is kept waiting for Klarna before being told to wait on a page.
+// What is under way then is gone on with by the coordinator's recovery.
 const patience = 5 * time.Second
 
 func (c *Checkout) failed(ctx context.Context, what string, s *session, err error) {

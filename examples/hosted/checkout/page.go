@@ -43,7 +43,8 @@ type klarnaRow struct {
 	First, Only bool
 }
 
-// page is the checkout with Klarna's browser SDK. It does not wait for Klarna: without it, the other payment methods are there.
+// page is the checkout with Klarna's browser SDK. It does not wait for Klarna: without it, the
+// other payment methods are there.
 func (c *Checkout) page(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.glance(r.Context(), s)
 	if c.moveOn(w, r, s, now) {
@@ -53,7 +54,8 @@ func (c *Checkout) page(w http.ResponseWriter, r *http.Request, s *session) {
 	c.render(w, http.StatusOK, "checkout.html", s, v)
 }
 
-// plain is the checkout without JavaScript, which goes by the server's presentation and leads to Klarna by a redirect.
+// plain is the checkout without JavaScript, which goes by the server's presentation and leads to
+// Klarna by a redirect.
 func (c *Checkout) plain(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.glance(r.Context(), s)
 	if c.moveOn(w, r, s, now) {
@@ -136,8 +138,9 @@ func write(w http.ResponseWriter, status int, name string, v view) {
 	_, _ = body.WriteTo(w)
 }
 
-// policy is a page's Content-Security-Policy. Nothing inline, nothing evaluated. sdk is what Klarna's SDK needs on a page that has it. forms are
-// where forms may lead in the end: browsers hold every redirect after a form to form-action, those of the shop and of Klarna too.
+// policy is a page's Content-Security-Policy. Nothing inline, nothing evaluated. sdk is what
+// Klarna's SDK needs on a page that has it. forms are where forms may lead in the end: browsers
+// hold every redirect after a form to form-action, those of the shop and of Klarna too.
 func policy(sdk, forms []string) string {
 	more := ""
 	if len(sdk) > 0 {

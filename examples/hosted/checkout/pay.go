@@ -10,8 +10,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// initiate answers Klarna's browser SDK, which calls it when the customer clicks Klarna's button. What it is sent comes from a browser: the
-// amount and everything else that matters comes from the session.
+// initiate answers Klarna's browser SDK, which calls it when the customer clicks Klarna's button.
+// What it is sent comes from a browser: the amount and everything else that matters comes from the
+// session.
 func (c *Checkout) initiate(w http.ResponseWriter, r *http.Request, s *session) {
 	var in struct {
 		SessionToken    string `json:"klarnaNetworkSessionToken"`
@@ -55,7 +56,8 @@ func (c *Checkout) pay(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 }
 
-// next is where a customer goes who has chosen how to pay: to Klarna, to a page of the checkout, or nowhere.
+// next is where a customer goes who has chosen how to pay: to Klarna, to a page of the checkout, or
+// nowhere.
 type next struct {
 	atKlarna, here string
 	status         int
@@ -66,8 +68,9 @@ func nowhere(status int, code, message string) next {
 	return next{status: status, code: code, message: message}
 }
 
-// begin begins to pay with Klarna, or goes on with it: a repeated click, a reload and a second tab are the same purchase. Once it has ended
-// without payment there is another, because Klarna answers a repeat of the same one with the same answer.
+// begin begins to pay with Klarna, or goes on with it: a repeated click, a reload and a second tab
+// are the same purchase. Once it has ended without payment there is another, because Klarna answers
+// a repeat of the same one with the same answer.
 func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) next {
 	done, err := s.takeTurn(ctx)
 	if err != nil {
@@ -97,7 +100,8 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 	case errors.Is(err, flow.ErrRejected):
 		c.failed(ctx, "Klarna refused a purchase", s, err)
 	case err != nil:
-		// It may have reached Klarna: the same click repeats the same call, and recovery goes on with it meanwhile.
+		// It may have reached Klarna: the same click repeats the same call, and recovery goes on with it
+		// meanwhile.
 		c.failed(ctx, "begin a purchase", s, err)
 		return unavailable
 	}
@@ -117,7 +121,8 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 
 var unavailable = nowhere(http.StatusServiceUnavailable, "UNAVAILABLE", notices[flow.StateBegun])
 
-// prepareAttempt makes sure that the present attempt is not one that has ended without payment. It reports whether that was begun before.
+// prepareAttempt makes sure that the present attempt is not one that has ended without payment. It
+// reports whether that was begun before.
 func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, err error) {
 	purchase, err := c.Coordinator.Status(ctx, s.purchase())
 	switch {
@@ -133,7 +138,8 @@ func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, 
 }
 
 func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) (*flow.Status, error) {
-	// The state tells what the customer hopes for, and decides which page to show to one who has not paid.
+	// The state tells what the customer hopes for, and decides which page to show to one who has not
+	// paid.
 	returnURL, err := authorization.ReturnURL(c.URL+s.path()+"/return", authorization.PlaceholderState)
 	if err != nil {
 		return nil, err
@@ -160,8 +166,9 @@ func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionI
 	})
 }
 
-// payOtherwise stands for the other payment methods. What each of them has to do first is here: give up the payment with Klarna, and believe
-// that it is given up only when the coordinator says so. Otherwise the customer could pay twice.
+// payOtherwise stands for the other payment methods. What each of them has to do first is here:
+// give up the payment with Klarna, and believe that it is given up only when the coordinator says
+// so. Otherwise the customer could pay twice.
 func (c *Checkout) payOtherwise(ctx context.Context, s *session) next {
 	done, err := s.takeTurn(ctx)
 	if err != nil {
@@ -186,7 +193,8 @@ func (c *Checkout) payOtherwise(ctx context.Context, s *session) next {
 var stillOpen = nowhere(http.StatusConflict, "STILL_OPEN",
 	"Your payment with Klarna has not ended yet. Please try again in a moment, so that you do not pay twice.")
 
-// notices tell a customer about a payment that was not made, or not yet. Klarna's own reasons are not for customers.
+// notices tell a customer about a payment that was not made, or not yet. Klarna's own reasons are
+// not for customers.
 var notices = map[flow.State]string{
 	flow.StateBegun:            "Klarna could not be reached. Please try again in a moment.",
 	flow.StateAwaitingCustomer: "You have not paid yet. Your order is kept: go on with Klarna, or choose another way to pay.",

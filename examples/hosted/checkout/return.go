@@ -6,8 +6,9 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// comeBack is where Klarna sends the customer who has paid, was declined or left, and where the page goes when the SDK says that it is over. What the
-// address says proves nothing, but it tells whom to ask to wait.
+// comeBack is where Klarna sends the customer who has paid, was declined or left, and where the
+// page goes when the SDK says that it is over. What the address says proves nothing, but it tells
+// whom to ask to wait.
 func (c *Checkout) comeBack(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.stand(r.Context(), s)
 	hopes := authorization.ParseReturn(r.URL.Query()).State == authorization.StateCompleted
@@ -21,7 +22,8 @@ func (c *Checkout) comeBack(w http.ResponseWriter, r *http.Request, s *session) 
 	}
 }
 
-// waiting is shown until it is known whether the customer has paid. Without JavaScript it loads itself again.
+// waiting is shown until it is known whether the customer has paid. Without JavaScript it loads
+// itself again.
 func (c *Checkout) waiting(w http.ResponseWriter, r *http.Request, s *session) {
 	switch now := c.glance(r.Context(), s); now.status {
 	case StatusPaid:

@@ -74,12 +74,13 @@ func origin(address string) string {
 
 // session is one order at the checkout.
 type session struct {
-	// id is in the addresses: who knows it may pay. payment is what the purchases are called, at Klarna and in logs.
+	// id is in the addresses: who knows it may pay. payment is what the purchases are called, at
+	// Klarna and in logs.
 	id, payment string
 	order       Order
 
-	// turn is held by whoever begins or cancels a payment, so that no two ways of paying are under way at once. Where replicas share their
-	// sessions it is a lock in their database.
+	// turn is held by whoever begins or cancels a payment, so that no two ways of paying are under way
+	// at once. Where replicas share their sessions it is a lock in their database.
 	turn chan struct{}
 	// attempt counts purchases, each begun when the one before had ended without payment.
 	attempt atomic.Int64
@@ -167,8 +168,8 @@ type Session struct {
 	// CheckoutURL is where to send the customer.
 	CheckoutURL string `json:"checkout_url"`
 	Status      Status `json:"status"`
-	// Amount is in minor units of Currency: what the Partner asked, and once paid, what was paid. It is another when the customer chose
-	// other shipping at Klarna.
+	// Amount is in minor units of Currency: what the Partner asked, and once paid, what was paid. It
+	// is another when the customer chose other shipping at Klarna.
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 	// Method is KLARNA or CARD, once paid, and PaymentTransactionID Klarna's.
@@ -263,8 +264,8 @@ type standing struct {
 // stand asks Klarna how the present attempt stands, if there is something to learn.
 func (c *Checkout) stand(ctx context.Context, s *session) standing { return c.look(ctx, s, true) }
 
-// glance is stand for pages that look again and again. It does not rely on the webhook, which may be late or lost, but has Klarna asked
-// now and then only.
+// glance is stand for pages that look again and again. It does not rely on the webhook, which may
+// be late or lost, but has Klarna asked now and then only.
 func (c *Checkout) glance(ctx context.Context, s *session) standing {
 	return c.look(ctx, s, s.mayAsk(time.Now()))
 }

@@ -1,5 +1,6 @@
-// Package journey shows the calls of a payment as they happen: between customer, partner, acquiring partner and Klarna, as a sequence diagram beside
-// the page. It is the demonstration's, and no part of a checkout.
+// Package journey shows the calls of a payment as they happen: between customer, partner, acquiring
+// partner and Klarna, as a sequence diagram beside the page. It is the demonstration's, and no part
+// of a checkout.
 package journey
 
 import (
@@ -61,8 +62,9 @@ type Journeys struct {
 	oldest []*journey
 }
 
-// New returns no journeys yet. sdk is the address of the browser SDK that pages load through the journeys' own; double says that it is the
-// double's, with which a page can be asked for another instruction.
+// New returns no journeys yet. sdk is the address of the browser SDK that pages load through the
+// journeys' own; double says that it is the double's, with which a page can be asked for another
+// instruction.
 func New(sdk string, double bool) *Journeys {
 	closed := make(chan struct{})
 	return &Journeys{sdk: sdk, double: double, closed: closed, close: sync.OnceFunc(func() { close(closed) }), named: map[string]*journey{}}
@@ -157,7 +159,8 @@ func (j *journey) touch(i int) {
 	j.changed = make(chan struct{})
 }
 
-// since returns the steps that have changed since a version, the version now, and what is closed with the next change.
+// since returns the steps that have changed since a version, the version now, and what is closed
+// with the next change.
 func (j *journey) since(version int) (steps []Step, now int, changed <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -175,7 +178,8 @@ func with(ctx context.Context, j *journey) context.Context {
 	return context.WithValue(ctx, contextKey{}, j)
 }
 
-// of finds the journey that a request belongs to: that of what caused it, or that of an order that it names.
+// of finds the journey that a request belongs to: that of what caused it, or that of an order that
+// it names.
 func (all *Journeys) of(r *http.Request, body []byte) (*journey, bool) {
 	if j, ok := r.Context().Value(contextKey{}).(*journey); ok {
 		return j, true
@@ -193,7 +197,8 @@ func (all *Journeys) of(r *http.Request, body []byte) (*journey, bool) {
 	return nil, false
 }
 
-// Browsers taps what customers' browsers ask of a party. What belongs to no order yet begins a journey.
+// Browsers taps what customers' browsers ask of a party. What belongs to no order yet begins a
+// journey.
 func (all *Journeys) Browsers(party Party, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		j, ok := all.of(r, nil)

@@ -30,7 +30,8 @@ func (s Step) Class() string {
 // Good tells a call that did what it was to do from one that was refused or had no answer.
 func (s Step) Good() bool { return s.Result == "" || !strings.ContainsAny(s.Result[:1], "45nab") }
 
-// Aside returns the panel of an order or a session. With choices it lets Klarna be shown by each instruction, where Klarna is the double.
+// Aside returns the panel of an order or a session. With choices it lets Klarna be shown by each
+// instruction, where Klarna is the double.
 func (all *Journeys) Aside(name string, choices bool) template.HTML {
 	j, ok := all.find(name)
 	if !ok {
@@ -49,7 +50,8 @@ func (all *Journeys) Aside(name string, choices bool) template.HTML {
 	return template.HTML(html.String()) //nolint:gosec // the template has escaped it
 }
 
-// SDK is the path of the browser SDK that tells the journey what Klarna's says, and is Klarna's otherwise.
+// SDK is the path of the browser SDK that tells the journey what Klarna's says, and is Klarna's
+// otherwise.
 const SDK = "/journey/assets/sdk.mjs"
 
 // Handler serves what the panels need, at /journey/. Each site that shows them has it.
@@ -69,7 +71,8 @@ func (all *Journeys) Handler() http.Handler {
 // heartbeat keeps what is between from closing a stream that has nothing to tell.
 const heartbeat = 15 * time.Second
 
-// stream tells the steps as Server-Sent Events, those first that were before, until the browser leaves or the server ends.
+// stream tells the steps as Server-Sent Events, those first that were before, until the browser
+// leaves or the server ends.
 func (all *Journeys) stream(w http.ResponseWriter, r *http.Request) {
 	j, ok := all.find(r.PathValue("name"))
 	if !ok {
@@ -134,7 +137,8 @@ var browserEvents = map[string]struct {
 	"shippingoptionselect":  {Klarna, Customer, "shippingoptionselect"},
 }
 
-// wireWord is what Klarna's instructions and states look like. Nothing else that a browser sends is shown.
+// wireWord is what Klarna's instructions and states look like. Nothing else that a browser sends is
+// shown.
 var wireWord = regexp.MustCompile(`^[A-Z][A-Z_]{0,39}$`)
 
 // browser takes what the SDK on a page said.

@@ -58,7 +58,8 @@ func (all *Journeys) Webhooks(next http.Handler) http.Handler {
 	})
 }
 
-// names are what a body calls its order by: the order's reference, the session, the purchase and the payment request.
+// names are what a body calls its order by: the order's reference, the session, the purchase and
+// the payment request.
 func names(body []byte) []string {
 	type request struct {
 		ID        string `json:"payment_request_id"`

@@ -1,5 +1,5 @@
-// Package shop is a merchant's shop, a Partner: a cart, and an order page. It sends its customers to an Acquiring Partner's hosted checkout, and
-// knows nothing of Klarna.
+// Package shop is a merchant's shop, a Partner: a cart, and an order page. It sends its customers
+// to an Acquiring Partner's hosted checkout, and knows nothing of Klarna.
 package shop
 
 import (
@@ -119,7 +119,8 @@ func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, session.CheckoutURL, http.StatusSeeOther)
 }
 
-// order is where the checkout sends a customer who has paid. Anyone can open it: only what the checkout's server says is a confirmation.
+// order is where the checkout sends a customer who has paid. Anyone can open it: only what the
+// checkout's server says is a confirmation.
 func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 	reference := r.PathValue("reference")
 	s.mu.Lock()
@@ -224,7 +225,8 @@ func (s *Shop) render(w http.ResponseWriter, status int, name string, v view) {
 	_, _ = body.WriteTo(w)
 }
 
-// secured sets what holds for every answer. Browsers hold the redirect after a form to form-action, so the checkout is in it.
+// secured sets what holds for every answer. Browsers hold the redirect after a form to form-action,
+// so the checkout is in it.
 func (s *Shop) secured(next http.Handler) http.Handler {
 	policy := "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self' " + s.CheckoutURL +
 		"; base-uri 'none'; frame-ancestors 'none'"

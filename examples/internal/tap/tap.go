@@ -1,4 +1,5 @@
-// Package tap watches the calls between the parties of an example, so that their code need not know of it.
+// Package tap watches the calls between the parties of an example, so that their code need not know
+// of it.
 package tap
 
 import (
@@ -11,8 +12,9 @@ import (
 	"strings"
 )
 
-// Begin is told of a call that one party makes to another: what is called, and the parts of the request that tell a reader what is asked. It
-// returns what to tell when the call has ended. No token and no name is among what it is told.
+// Begin is told of a call that one party makes to another: what is called, and the parts of the
+// request that tell a reader what is asked. It returns what to tell when the call has ended. No
+// token and no name is among what it is told.
 type Begin func(from, to, call, with string) (end func(result string))
 
 // Transport taps the calls that a party makes.
@@ -87,7 +89,8 @@ func (r *recorder) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach what is below.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// call is method and path without the account, which is the same in all of them, and without what makes ids long.
+// call is method and path without the account, which is the same in all of them, and without what
+// makes ids long.
 func call(r *http.Request) string {
 	path := r.URL.Path
 	if _, rest, ok := strings.Cut(path, "/payment/"); ok && strings.HasPrefix(path, "/v2/") {
@@ -108,7 +111,8 @@ func short(id string) string {
 	return "…" + id[len(id)-8:]
 }
 
-// facts are the parts of a body or a query that tell a reader what is asked. No token and no name is among them.
+// facts are the parts of a body or a query that tell a reader what is asked. No token and no name
+// is among them.
 func facts(body []byte, query func(string) string) string {
 	m := decode(body)
 	var told []string

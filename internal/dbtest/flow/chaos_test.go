@@ -25,7 +25,8 @@ func TestNoChaosOnPostgreSQLLosesOrRepeatsAPayment(t *testing.T) {
 	testChaos(t, "PostgreSQL", sqlstore.PostgreSQL, func(t *testing.T) *sql.DB { return bounded(server.Open(t, name)) })
 }
 
-// Package flow has the same tests of its store in memory, with more of them at once. The race detector, with which SQLite is slow, sees a few purchases at once.
+// Package flow has the same tests of its store in memory, with more of them at once. The race
+// detector, with which SQLite is slow, sees a few purchases at once.
 func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 	seed, purchases, full, err := chaos.Size(200)
 	if err != nil {

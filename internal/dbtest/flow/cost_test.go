@@ -17,8 +17,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/fakedb"
 )
 
-// A claim must read as much where a million purchases have ended as where none has, but for what a higher index costs, and Prune no more than it deletes. SQLite tells
-// its plan, PostgreSQL also the pages that it reads; the times are printed. With the race detector on, and with -short, it is a tenth of a million.
+// A claim must read as much where a million purchases have ended as where none has, but for what a
+// higher index costs, and Prune no more than it deletes. SQLite tells its plan, PostgreSQL also the
+// pages that it reads; the times are printed. With the race detector on, and with -short, it is a
+// tenth of a million.
 func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) database) {
 	million := 1_000_000
 	if raceEnabled || testing.Short() {
@@ -53,7 +55,8 @@ func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) databas
 	t.Logf("a claim of 10 takes %v beside none that has ended, and %v beside %d; it reads %d pages, and %d", before, claims(t, s), million, few, pages(explained(t, d, db, claim)))
 }
 
-// findsByLane checks that a claim finds each account's records by the index of lanes, sorts no more than these, and looks them up by their ids.
+// findsByLane checks that a claim finds each account's records by the index of lanes, sorts no more
+// than these, and looks them up by their ids.
 func findsByLane(t *testing.T, d database, plan string) {
 	t.Helper()
 	want := []string{"klarna_purchases_lanes (lane=? AND account=? AND due_ms<?)", "klarna_purchases_lanes (lane=? AND account>?)", "(id=?)"}
@@ -133,7 +136,8 @@ func stated(t *testing.T, dialect sqlstore.Dialect, call func(*sqlstore.Store) e
 	return asked
 }
 
-// explained returns a statement's plan, with what it reads on PostgreSQL. What it executes, it takes back.
+// explained returns a statement's plan, with what it reads on PostgreSQL. What it executes, it
+// takes back.
 func explained(t *testing.T, d database, db *sql.DB, s statement) string {
 	t.Helper()
 	explain := "EXPLAIN QUERY PLAN "
@@ -173,7 +177,8 @@ func explained(t *testing.T, d database, db *sql.DB, s statement) string {
 
 var buffers = regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
 
-// pages reads from a plan how many pages a statement reads; SQLite's tells of none. The first that are named are the whole statement's.
+// pages reads from a plan how many pages a statement reads; SQLite's tells of none. The first that
+// are named are the whole statement's.
 func pages(plan string) (sum int) {
 	for _, n := range buffers.FindStringSubmatch(plan) {
 		n, _ := strconv.Atoi(n) // the whole match is no number
@@ -204,8 +209,8 @@ func insertDue(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int, accoun
 		SELECT '%s-' || n, '%s', 0, 'AWAITING_CUSTOMER', %d + n, 1, 1772366400000 + n, '{}' FROM `+numbers, name, account, from.UnixMilli(), n))
 }
 
-// BenchmarkStore measures each call beside a hundred thousand purchases that have ended, with 4 KB of Sealed. PostgreSQL and SQLite are set as dbtest sets them: neither waits for
-// the disk.
+// BenchmarkStore measures each call beside a hundred thousand purchases that have ended, with 4 KB
+// of Sealed. PostgreSQL and SQLite are set as dbtest sets them: neither waits for the disk.
 func BenchmarkStore(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) { benchmarkStore(b, sqliteDatabase(b)) })
 	b.Run("PostgreSQL", func(b *testing.B) { benchmarkStore(b, postgresDatabase(b, dbtest.StartPostgres(b))) })

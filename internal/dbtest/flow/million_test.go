@@ -15,8 +15,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/dbtest"
 )
 
-// Recovery over PostgreSQL, end to end: a tenth of the rows are purchases of a hundred accounts whose customers approved and no webhook came, a tenth are not due,
-// and the rest have ended. RECOVERY_ROWS is how many there are, 20 000 by default; docs/performance.md has the numbers of a million.
+// Recovery over PostgreSQL, end to end: a tenth of the rows are purchases of a hundred accounts
+// whose customers approved and no webhook came, a tenth are not due, and the rest have ended.
+// RECOVERY_ROWS is how many there are, 20 000 by default; docs/performance.md has the numbers of a
+// million.
 //
 //	RECOVERY_ROWS=1000000 go test -timeout 60m -v -run TestRecoveryOfMany ./flow
 func TestRecoveryOfMany(t *testing.T) {
@@ -35,7 +37,8 @@ func TestRecoveryOfMany(t *testing.T) {
 	d := postgresDatabase(t, server)
 	s, db := migrated(t, d)
 	c := newCoordinator(t, s, prompt{})
-	// One purchase as the coordinator records it is the pattern of all: Data is the same, and Sealed is of its ID, so each is begun by a call of its own.
+	// One purchase as the coordinator records it is the pattern of all: Data is the same, and Sealed
+	// is of its ID, so each is begun by a call of its own.
 	begin := time.Now()
 	beginMany(t, c, due)
 	t.Logf("%d purchases were begun in %v", due, time.Since(begin).Round(time.Millisecond))
@@ -104,7 +107,8 @@ func beginMany(t *testing.T, c *flow.Coordinator, n int) {
 	}
 }
 
-// sizes are how large the table and its indexes are, how many rows are dead, and how many updates were HOT.
+// sizes are how large the table and its indexes are, how many rows are dead, and how many updates
+// were HOT.
 func sizes(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	execute(t, db, `SELECT pg_stat_force_next_flush()`)

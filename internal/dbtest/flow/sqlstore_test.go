@@ -180,8 +180,9 @@ func dueIn(now, until time.Time, limit int) flow.ClaimParams {
 	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
 }
 
-// Four replicas take purchases, each of which has five steps to its end. A third of what they claim they never come back to: it is due again later. In
-// the end each purchase has had each of its steps once, and a claim for each attempt.
+// Four replicas take purchases, each of which has five steps to its end. A third of what they claim
+// they never come back to: it is due again later. In the end each purchase has had each of its
+// steps once, and a claim for each attempt.
 func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 	const purchases, steps = 100, 5
 	d := newDatabase(t)

@@ -23,7 +23,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// durable are the settings of a database that waits for the disk, as one that keeps payments has to.
+// durable are the settings of a database that waits for the disk, as one that keeps payments has
+// to.
 var durable = []string{"fsync=on", "synchronous_commit=on", "full_page_writes=on"}
 
 func durableSQLite(b *testing.B) database {
@@ -39,8 +40,9 @@ func durableSQLite(b *testing.B) database {
 	}}
 }
 
-// BenchmarkPurchases takes purchases from Begin over a return to their transaction, with reports, on one, two and four replicas that share a store and have 16
-// in work each: at a Klarna that answers at once, which shows what the machine can do, and at one that takes 50 ms for each of the
+// BenchmarkPurchases takes purchases from Begin over a return to their transaction, with reports,
+// on one, two and four replicas that share a store and have 16 in work each: at a Klarna that
+// answers at once, which shows what the machine can do, and at one that takes 50 ms for each of the
 // three calls. Both databases wait for the disk.
 //
 //	go test -run '^$' -bench Purchases -benchtime 2000x ./flow
@@ -152,7 +154,8 @@ func beginOne(ctx context.Context, c *flow.Coordinator, id, account string) erro
 	return nil
 }
 
-// prompt is a Klarna that remembers nothing: the id of a payment request is its reference, and every one is approved.
+// prompt is a Klarna that remembers nothing: the id of a payment request is its reference, and
+// every one is approved.
 type prompt struct{ latency time.Duration }
 
 const promptRequest = `{"payment_request_id":"%s","amount":11800,"currency":"EUR","state_context":{"customer_interaction":{"method":"HANDOVER",` +
@@ -194,7 +197,8 @@ func (p prompt) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// BenchmarkRecovery looks for what is due, where nothing is, beside no purchase that has ended and beside a million.
+// BenchmarkRecovery looks for what is due, where nothing is, beside no purchase that has ended and
+// beside a million.
 //
 //	go test -run '^$' -bench Recovery -benchtime 500x ./flow
 func BenchmarkRecovery(b *testing.B) {

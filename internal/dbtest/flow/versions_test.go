@@ -33,8 +33,8 @@ const twoVersionsRequest = `{
 	"step_up_config": {"customer_interaction_config": {"method": "HANDOVER", "return_url": "https://shop.example/back"}}
 }`
 
-// Two programs, built from an older commit and from this code, work on one store. It builds both, and
-// does so with TWO_VERSIONS=1 alone.
+// Two programs, built from an older commit and from this code, work on one store. It builds both,
+// and does so with TWO_VERSIONS=1 alone.
 func TestTwoVersionsShareAStore(t *testing.T) {
 	if os.Getenv("TWO_VERSIONS") == "" {
 		return

@@ -1,6 +1,6 @@
-// Command purchaser is a replica for the test of two versions: it makes one call of a Coordinator on a
-// SQLite file and prints the state. The test builds it from an older commit too, so it uses only what
-// that commit has.
+// Command purchaser is a replica for the test of two versions: it makes one call of a Coordinator
+// on a SQLite file and prints the state. The test builds it from an older commit too, so it uses
+// only what that commit has.
 package main
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// FuzzAnyBytesAsAnAnswer: whatever bytes answer whichever call, nothing panics, no payment is approved
-// without its id, and no call takes an object of another id.
+// FuzzAnyBytesAsAnAnswer: whatever bytes answer whichever call, nothing panics, no payment is
+// approved without its id, and no call takes an object of another id.
 func FuzzAnyBytesAsAnAnswer(f *testing.F) {
 	ids := make([]string, len(answers.Calls)) // of the full answers
 	for index, c := range answers.Calls {

@@ -97,8 +97,8 @@ func newAnswerTo(id string) answerTo {
 	return answerTo{id, answers.Calls[i].Answer(n)}
 }
 
-// header says whose answer it is: by the echo that Klarna gives, unless the server leaves it out, and
-// by a member of the test's own.
+// header says whose answer it is: by the echo that Klarna gives, unless the server leaves it out,
+// and by a member of the test's own.
 func (a answerTo) header(echo bool) http.Header {
 	h := http.Header{"X-Answer-To": {a.id}}
 	if echo {
@@ -210,8 +210,8 @@ func newTransport(t *testing.T) *http.Transport {
 	return transport
 }
 
-// TestAnAnswerTooManyIsTakenByNobody: what is left over on a connection arrives with the answer before
-// it, or in front of the next one.
+// TestAnAnswerTooManyIsTakenByNobody: what is left over on a connection arrives with the answer
+// before it, or in front of the next one.
 func TestAnAnswerTooManyIsTakenByNobody(t *testing.T) {
 	var connections atomic.Int64
 	url := listen(t, func(conn net.Conn, reader *bufio.Reader) {
@@ -257,8 +257,8 @@ type pair struct {
 	both    chan struct{}
 }
 
-// answer returns the answer to give to a request: its own, or that of the other one of its pair, for
-// which it waits.
+// answer returns the answer to give to a request: its own, or that of the other one of its pair,
+// for which it waits.
 func (s *swapping) answer(ctx context.Context, id string) answerTo {
 	other := id[:len(id)-1] + map[byte]string{'a': "b", 'b': "a"}[id[len(id)-1]]
 	s.mu.Lock()
@@ -378,7 +378,8 @@ func swapHTTP2(t *testing.T, secure bool) {
 	}
 }
 
-// TestALateAnswerIsTakenByNobody: a call ends before its answer comes, and the next request gets it.
+// TestALateAnswerIsTakenByNobody: a call ends before its answer comes, and the next request gets
+// it.
 func TestALateAnswerIsTakenByNobody(t *testing.T) {
 	received := make(chan struct{})
 	var late atomic.Pointer[answerTo]

@@ -177,7 +177,8 @@ func belongs(at string, m *answers.Mutation, want, got any) bool {
 	if leads(changed, at) {
 		return true
 	}
-	// A list fits if all of its elements do, and an object that is kept as raw JSON differs as a whole.
+	// A list fits if all of its elements do, and an object that is kept as raw JSON differs as a
+	// whole.
 	for list := changed; strings.HasSuffix(list, "]"); {
 		list = list[:strings.LastIndexByte(list, '[')]
 		if leads(list, at) {

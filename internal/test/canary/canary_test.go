@@ -83,8 +83,8 @@ func TestEachLibraryShowsAPlainText(t *testing.T) {
 	}
 }
 
-// The table lists what shows. A hole that is not on it fails the test, and so does a listed one that
-// is closed.
+// The table lists what shows. A hole that is not on it fails the test, and so does a listed one
+// that is closed.
 func TestTheTableIsWhatShows(t *testing.T) {
 	text, err := os.ReadFile(document)
 	if err != nil {
@@ -108,7 +108,8 @@ func TestTheTableIsWhatShows(t *testing.T) {
 	}
 }
 
-// tablesOf makes a table for each group: a row for each library, a column for places that are alike.
+// tablesOf makes a table for each group: a row for each library, a column for places that are
+// alike.
 func tablesOf(t *testing.T, all []result) string {
 	t.Helper()
 	var b strings.Builder

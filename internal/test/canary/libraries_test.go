@@ -110,8 +110,8 @@ var libraries = []library{
 // others are the verbs of package fmt, and the letters that are none.
 const others = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnoqrstuxyz"
 
-// verbs prints a value with verbs of package fmt and every flag. What a verb is not for, fmt prints as
-// an error, around the methods of the value.
+// verbs prints a value with verbs of package fmt and every flag. What a verb is not for, fmt prints
+// as an error, around the methods of the value.
 func verbs(value any, list string) string {
 	var b bytes.Buffer
 	for _, verb := range list {
@@ -127,8 +127,8 @@ func logs(logger *slog.Logger, value any) {
 	logger.With("value", value).WithGroup("g").Info("m", slog.Group("h", "value", value))
 }
 
-// guarded returns what print returns, or what it panics with: go-cmp does for fields that it may not
-// see.
+// guarded returns what print returns, or what it panics with: go-cmp does for fields that it may
+// not see.
 func guarded(print func() string) (text string) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -21,9 +21,9 @@ type Filling struct {
 	Misfits bool
 }
 
-// Fill sets the members of value, a pointer to a wire type, to random ones. The same source gives the
-// same value. Raw JSON is in the form in which it is written, so that it is the same text when it is
-// read again.
+// Fill sets the members of value, a pointer to a wire type, to random ones. The same source gives
+// the same value. Raw JSON is in the form in which it is written, so that it is the same text when
+// it is read again.
 func Fill(random *rand.Rand, value any, filling Filling) {
 	f := filler{random, filling}
 	f.fill(reflect.ValueOf(value).Elem())

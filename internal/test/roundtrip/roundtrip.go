@@ -179,8 +179,8 @@ func names(t *testing.T, text []byte) []string {
 	return list
 }
 
-// Diff compares wire types: secrets by what they reveal, raw JSON by what it says, and exported fields
-// alone.
+// Diff compares wire types: secrets by what they reveal, raw JSON by what it says, and exported
+// fields alone.
 func Diff(want, got any) string {
 	return cmp.Diff(want, got,
 		cmp.Transformer("secret", func(s redact.Secret) string { return s.Reveal() }),
@@ -217,7 +217,8 @@ func checkComplete(t *testing.T, types []any) {
 	}
 }
 
-// Declared returns the names of the wire types that the package in the current folder exports, sorted.
+// Declared returns the names of the wire types that the package in the current folder exports,
+// sorted.
 func Declared(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(".")

@@ -15,9 +15,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// CheckSent checks wire types as they are sent, each a pointer to a zero value. encode and decode are
-// the package's own. The bytes are those that the JSON module's encoder makes by reflection from the
-// struct tags, and the value comes back unchanged, secrets included.
+// CheckSent checks wire types as they are sent, each a pointer to a zero value. encode and decode
+// are the package's own. The bytes are those that the JSON module's encoder makes by reflection
+// from the struct tags, and the value comes back unchanged, secrets included.
 func CheckSent(t *testing.T, encode func(value any) ([]byte, error), decode func(text []byte, value any) error, types ...any) {
 	t.Helper()
 	for _, zero := range types {
@@ -48,8 +48,8 @@ func CheckSent(t *testing.T, encode func(value any) ([]byte, error), decode func
 	}
 }
 
-// CheckAnyBytes checks that whatever decode takes can be encoded as JSON, and that what is sent of it
-// is the same text when it is decoded and encoded again. zero is a pointer to the type.
+// CheckAnyBytes checks that whatever decode takes can be encoded as JSON, and that what is sent of
+// it is the same text when it is decoded and encoded again. zero is a pointer to the type.
 func CheckAnyBytes(t *testing.T, encode func(value any) ([]byte, error), decode func(text []byte, value any) error, text []byte, zero any) {
 	t.Helper()
 	of := reflect.TypeOf(zero).Elem()
@@ -80,8 +80,8 @@ func CheckAnyBytes(t *testing.T, encode func(value any) ([]byte, error), decode 
 	}
 }
 
-// ByReflection encodes a wire type, behind its pointer, as the JSON module does from the struct tags
-// alone: its methods are not used.
+// ByReflection encodes a wire type, behind its pointer, as the JSON module does from the struct
+// tags alone: its methods are not used.
 func ByReflection(value any) ([]byte, error) {
 	v := reflect.ValueOf(value).Elem()
 	return jsonv2.Marshal(withoutMethods(v).Interface(), jsonv2.Deterministic(true), jsonv2.WithMarshalers(jsonv2.JoinMarshalers(

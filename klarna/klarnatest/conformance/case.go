@@ -85,7 +85,8 @@ type step struct {
 	body any
 	// visit lets a customer open the payment request's URL in the variables request and request_url.
 	visit visit
-	// delivery waits for a webhook posted to the path that ends with this text, the nth one, counted from 0.
+	// delivery waits for a webhook posted to the path that ends with this text, the nth one, counted
+	// from 0.
 	delivery string
 	nth      int
 

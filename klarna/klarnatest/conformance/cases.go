@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Cases returns the whole suite, in the order in which it is played. Cases that share something made at the host, such as an approved purchase, rely on
-// that order: what ends it comes last.
+// Cases returns the whole suite, in the order in which it is played. Cases that share something
+// made at the host, such as an approved purchase, rely on that order: what ends it comes last.
 func Cases() []Case {
 	return slices.Concat(
 		credentialCases(),
@@ -82,7 +82,8 @@ func paymentRequest() object {
 	}
 }
 
-// purchase is the body of an authorize without a step-up. Its references are the same for all of a case.
+// purchase is the body of an authorize without a step-up. Its references are the same for all of a
+// case.
 func purchase() object {
 	return object{
 		"currency": "${currency}",
@@ -114,7 +115,8 @@ func requested() step {
 // undone cancels a payment request, as far as there is one and it can be.
 func undone() []step { return []step{{call: cancelRequest}} }
 
-// outcomeOf are what a call that may make a payment request or a payment answers with, for undoneAll.
+// outcomeOf are what a call that may make a payment request or a payment answers with, for
+// undoneAll.
 func outcomeOf() map[string]string {
 	return map[string]string{
 		"request": "payment_request.payment_request_id", "transaction": transaction + "payment_transaction_id",
@@ -127,7 +129,8 @@ var errorWords = []subject{{part: theStatus}, member("error_code")}
 
 func refused(code string) checks { return checks{status(400), member("error_code").is(code)} }
 
-// acceptedOrRefused are the turns of a question that a 2xx or a 4xx answers, the expected one first.
+// acceptedOrRefused are the turns of a question that a 2xx or a 4xx answers, the expected one
+// first.
 func acceptedOrRefused() []turn {
 	return []turn{
 		{name: "accepted", when: checks{success()}},

@@ -2,8 +2,8 @@ package conformance
 
 const sessionTokenPath = "state_context.klarna_network_session_token"
 
-// visited are the steps of a customer who approves a payment that authorize, with this body, asked for. They put the session token, the approved
-// amount and the ids into variables.
+// visited are the steps of a customer who approves a payment that authorize, with this body, asked
+// for. They put the session token, the approved amount and the ids into variables.
 func visited(body object) []step {
 	return []step{
 		{

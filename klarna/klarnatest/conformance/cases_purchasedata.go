@@ -1,6 +1,7 @@
 package conformance
 
-// purchaseDataCases ask for every part of supplementary_purchase_data by itself, so that a name that Klarna does not take is found.
+// purchaseDataCases ask for every part of supplementary_purchase_data by itself, so that a name
+// that Klarna does not take is found.
 func purchaseDataCases() []Case {
 	address := object{"street_address": "Sveavägen 46", "postal_code": "11134", "city": "Stockholm", "country": "SE"}
 	insurances := list{object{"insurance_type": "CANCELATION", "insurance_company_name": "Conformance", "price": 100, "currency": "${currency}"}}

@@ -1,6 +1,7 @@
 package conformance
 
-// transactionCases share one approved purchase of 10.00, capture 0.50 of it at a time, and void what is left.
+// transactionCases share one approved purchase of 10.00, capture 0.50 of it at a time, and void
+// what is left.
 func transactionCases() []Case {
 	const part = 50
 	on := func(steps ...step) Case {

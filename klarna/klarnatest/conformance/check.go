@@ -103,7 +103,8 @@ func (s subject) values(x exchange) list {
 	return at(x.body, s.name)
 }
 
-// fault says what is wrong with x, "" when nothing is. An error means that the case itself is wrong.
+// fault says what is wrong with x, "" when nothing is. An error means that the case itself is
+// wrong.
 func (c check) fault(x exchange, v vars) (string, error) {
 	found := c.of.values(x)
 	fine, err := c.is.met(found, x, v)
@@ -196,7 +197,8 @@ func (s subject) String() string {
 	return s.name
 }
 
-// words are the names of members whose values are words of Klarna's, and neither secrets nor about somebody.
+// words are the names of members whose values are words of Klarna's, and neither secrets nor about
+// somebody.
 var words = []string{
 	"error_code", "error_type", "parameter", "result", "result_reason", "state", "previous_state", "state_reason", "instruction",
 	"payment_status", "status", "event_type", "event_version", "live", "method", "currency", "amount", "type",
@@ -210,7 +212,8 @@ var wordHeaders = []string{
 // aWord is what words look like. Ids, tokens and keys have colons or are longer.
 var aWord = regexp.MustCompile(`^[A-Za-z0-9_.,;=/ -]{1,60}$`)
 
-// seen describes values for a report: a word of Klarna's as it is, of anything else no more than its type.
+// seen describes values for a report: a word of Klarna's as it is, of anything else no more than
+// its type.
 func (s subject) seen(found list) string {
 	if len(found) == 0 {
 		return "absent"

@@ -15,7 +15,8 @@ type throughTransport func(*http.Request) (*http.Response, error)
 
 func (f throughTransport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// newDouble starts a double whose clock the suite moves, and a target that offers everything. Answers and webhooks go through the two functions.
+// newDouble starts a double whose clock the suite moves, and a target that offers everything.
+// Answers and webhooks go through the two functions.
 func newDouble(t testing.TB, answers, webhooks func(http.RoundTripper) http.RoundTripper) (*klarnatest.Server, Target) {
 	receiver := new(Receiver)
 	var posted http.RoundTripper = throughTransport(func(r *http.Request) (*http.Response, error) {

@@ -14,8 +14,9 @@ type Drift struct {
 	After     string    `json:"after"`
 }
 
-// Diff tells what changed at the host from one run to another, in the order of the later one. A case that was skipped in either run, or that one of
-// them does not have, tells nothing about the host and is left out.
+// Diff tells what changed at the host from one run to another, in the order of the later one. A
+// case that was skipped in either run, or that one of them does not have, tells nothing about the
+// host and is left out.
 func Diff(before, after Report) []Drift {
 	earlier := map[string]Result{}
 	for _, result := range before.Results {

@@ -30,7 +30,8 @@ func newExchange(status int, header http.Header, raw []byte) exchange {
 	return x
 }
 
-// maxAnswer is how much of an answer is read. The largest that Klarna documents, a transaction of 500 operations, is far smaller.
+// maxAnswer is how much of an answer is read. The largest that Klarna documents, a transaction of
+// 500 operations, is far smaller.
 const maxAnswer = 4 << 20
 
 // errTransport marks what went wrong between here and the host, which says nothing about a fact.
@@ -38,7 +39,8 @@ type errTransport struct{ reason string }
 
 func (e errTransport) Error() string { return e.reason }
 
-// url expands a call's path and query. A path without "/" at its front is below the account, but for notifications, which have none.
+// url expands a call's path and query. A path without "/" at its front is below the account, but
+// for notifications, which have none.
 func (h *host) url(v vars, target string) (string, error) {
 	path, query, _ := strings.Cut(target, "?")
 	switch {
@@ -61,8 +63,8 @@ func (h *host) url(v vars, target string) (string, error) {
 	return h.origin + path, nil
 }
 
-// request makes a step's request. POST, PATCH and PUT carry an idempotency key that no other request has; a header of the step goes before
-// the usual one, and an empty one takes it away.
+// request makes a step's request. POST, PATCH and PUT carry an idempotency key that no other
+// request has; a header of the step goes before the usual one, and an empty one takes it away.
 func (h *host) request(ctx context.Context, v vars, s step) (*http.Request, error) {
 	method := s.method()
 	address, err := h.url(v, s.target())
@@ -123,7 +125,8 @@ const (
 	longestReset   = 10 * time.Second
 )
 
-// ask sends a step's request. Only an answer of 429, to a request that was not executed, makes it send again.
+// ask sends a step's request. Only an answer of 429, to a request that was not executed, makes it
+// send again.
 func (h *host) ask(ctx context.Context, v vars, s step) (exchange, error) {
 	r, err := h.request(ctx, v, s)
 	if err != nil {
@@ -168,7 +171,8 @@ func (h *host) send(r *http.Request) (exchange, error) {
 	return newExchange(answer.StatusCode, answer.Header, raw), nil
 }
 
-// ended tells why there is no answer. The address, which net/http puts into its error, holds ids and stays out.
+// ended tells why there is no answer. The address, which net/http puts into its error, holds ids
+// and stays out.
 func ended(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -30,8 +30,9 @@ func readJSON(raw []byte) (any, error) {
 	return v, nil
 }
 
-// at returns what a dotted path leads to: "validation_errors.0.parameter". A step "*" goes through every element of an array, so
-// that there may be several. The empty path is the value itself. null counts as absent.
+// at returns what a dotted path leads to: "validation_errors.0.parameter". A step "*" goes through
+// every element of an array, so that there may be several. The empty path is the value itself. null
+// counts as absent.
 func at(value any, path string) list {
 	found := there(value)
 	if path == "" {

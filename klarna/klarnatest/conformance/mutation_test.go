@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// put returns value with to at the path; absent takes the member away. What is missing on the way is made, and "*" stands for every element.
+// put returns value with to at the path; absent takes the member away. What is missing on the way
+// is made, and "*" stands for every element.
 func put(value any, path string, to any) any {
 	if path == "" {
 		return to
@@ -56,7 +57,8 @@ type mutation struct {
 	from  int
 }
 
-// apply changes an answer, or a webhook that is delivered, so that the check no longer holds. The body is encoded again where it is changed.
+// apply changes an answer, or a webhook that is delivered, so that the check no longer holds. The
+// body is encoded again where it is changed.
 func (m mutation) apply(status *int, h http.Header, body []byte) []byte {
 	breakBy := absent
 	if m.check.is.rule == isAbsent {
@@ -142,8 +144,8 @@ func mutate(t *testing.T, c Case, i int, broken check) Result {
 	return run(t, target, c).Results[0]
 }
 
-// Every assertion of every case is taken from the double's answer, one at a time, and the case must notice: this is what shows that it could fail at a
-// real host.
+// Every assertion of every case is taken from the double's answer, one at a time, and the case must
+// notice: this is what shows that it could fail at a real host.
 func TestEveryCaseNoticesWhatItAsserts(t *testing.T) {
 	_, target := newDouble(t, nil, nil)
 	for number, before := range run(t, target).Results {

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// Receiver is an http.Handler that keeps the webhooks posted to it for the cases that wait for them. It belongs under
-// [Target.WebhookURL]. It answers 200, and 500 to the first post to a path that ends in "/refuse-first/<anything>". The zero value is ready.
+// Receiver is an http.Handler that keeps the webhooks posted to it for the cases that wait for
+// them. It belongs under [Target.WebhookURL]. It answers 200, and 500 to the first post to a path
+// that ends in "/refuse-first/<anything>". The zero value is ready.
 type Receiver struct {
 	mu   sync.Mutex
 	kept []delivered
@@ -58,7 +59,8 @@ func (rc *Receiver) keep(r *http.Request, body []byte) (status int) {
 	return http.StatusOK
 }
 
-// nth returns a webhook that was posted to a path with this end, counted from 0 in the order of arrival.
+// nth returns a webhook that was posted to a path with this end, counted from 0 in the order of
+// arrival.
 func (rc *Receiver) nth(end string, n int) (exchange, bool) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()

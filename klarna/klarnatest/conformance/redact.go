@@ -49,7 +49,8 @@ func isSecret(name string) bool {
 	return strings.HasSuffix(name, "token") || name == "signing_key"
 }
 
-// printable cuts a text from outside after maxShown characters and takes out what would move a terminal's cursor.
+// printable cuts a text from outside after maxShown characters and takes out what would move a
+// terminal's cursor.
 func printable(text string) string {
 	var b strings.Builder
 	n := 0

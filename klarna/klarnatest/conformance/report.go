@@ -20,13 +20,15 @@ const (
 	TurnedOut Verdict = "turned out"
 	// Unforeseen is a likely fact or a gap that turned out in none of the ways that the case knows.
 	Unforeseen Verdict = "unforeseen"
-	// Untested is a case that said nothing, because what it begins with failed or the host did not answer.
+	// Untested is a case that said nothing, because what it begins with failed or the host did not
+	// answer.
 	Untested Verdict = "untested"
 	// Skipped is a case that needs what the target does not offer.
 	Skipped Verdict = "skipped"
 )
 
-// Report is what a run found out. Its JSON is stable: the same host gives the same results in the same order.
+// Report is what a run found out. Its JSON is stable: the same host gives the same results in the
+// same order.
 type Report struct {
 	// Host is the name of the host, without port.
 	Host string `json:"host"`

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Run plays the cases, or those of [Cases] when none are given, one after the other against the target and reports how each turned out. The
-// report is complete even where the host is down or the context ends: what could not be tested says so. An error means that the target was refused
-// and nothing was sent.
+// Run plays the cases, or those of [Cases] when none are given, one after the other against the
+// target and reports how each turned out. The report is complete even where the host is down or the
+// context ends: what could not be tested says so. An error means that the target was refused and
+// nothing was sent.
 func Run(ctx context.Context, t Target, cases ...Case) (Report, error) {
 	h, err := newHost(t)
 	if err != nil {
@@ -190,7 +191,8 @@ func (r *runner) turn(s step, x exchange, known vars, result *Result) error {
 	return nil
 }
 
-// capture puts members of an answer into variables. One that is absent is missed where the variable is used.
+// capture puts members of an answer into variables. One that is absent is missed where the variable
+// is used.
 func (r *runner) capture(s step, x exchange, known vars) {
 	for name, path := range s.capture {
 		found := member(path).values(x)
@@ -266,10 +268,12 @@ func (r *runner) until(ctx context.Context, look func() (bool, error)) error {
 	}
 }
 
-// gone are the answers after which nothing is left: it worked, or there is nothing that could still be undone.
+// gone are the answers after which nothing is left: it worked, or there is nothing that could still
+// be undone.
 var gone = map[int]bool{200: true, 201: true, 202: true, 204: true, 403: true, 404: true, 409: true}
 
-// cleanUp undoes what a case made. It does so after the context's end too, and skips what was never made.
+// cleanUp undoes what a case made. It does so after the context's end too, and skips what was never
+// made.
 func (r *runner) cleanUp(ctx context.Context, steps []step, known vars) {
 	if r.silent >= giveUpAfter {
 		return // what was made before, nobody can undo now

@@ -19,10 +19,11 @@ import (
 // TestHost is the base URL of Klarna's test environment.
 const TestHost = "https://api-global.test.klarna.com"
 
-// Target is a server, and what a run may use there. A field that is left empty skips the cases that need it. No formatting
-// verb prints the key.
+// Target is a server, and what a run may use there. A field that is left empty skips the cases that
+// need it. No formatting verb prints the key.
 type Target struct {
-	// BaseURL is TestHost or a URL on loopback, without the version "/v2". Every other host is refused.
+	// BaseURL is TestHost or a URL on loopback, without the version "/v2". Every other host is
+	// refused.
 	BaseURL string
 	// APIKey is a test key. A live one is refused.
 	APIKey string `json:"-"`
@@ -33,12 +34,14 @@ type Target struct {
 	// Currency and Locale are what the account may sell in. Empty is EUR and en-DE.
 	Currency string
 	Locale   string
-	// Client sends the requests; its redirect policy and cookies are not used. nil is a client with the environment's proxy.
+	// Client sends the requests; its redirect policy and cookies are not used. nil is a client with
+	// the environment's proxy.
 	Client *http.Client
-	// Customer lets somebody visit a payment request's URL. It need not wait for them: the run reads the payment request until its
-	// state tells.
+	// Customer lets somebody visit a payment request's URL. It need not wait for them: the run reads
+	// the payment request until its state tells.
 	Customer func(ctx context.Context, visit Visit) error
-	// WebhookURL is where the cases point webhooks to, with paths of their own below it. Klarna takes https on port 443 or 8443.
+	// WebhookURL is where the cases point webhooks to, with paths of their own below it. Klarna takes
+	// https on port 443 or 8443.
 	WebhookURL string
 	// Receiver gets what is posted below WebhookURL.
 	Receiver *Receiver
@@ -55,8 +58,8 @@ type Visit struct {
 	PaymentRequestID string
 	// URL is the customer's, where Klarna's purchase journey begins.
 	URL string
-	// Deny asks for a customer whom Klarna denies, in its test environment one whose email has "+denied" before the "@". Otherwise the customer
-	// approves.
+	// Deny asks for a customer whom Klarna denies, in its test environment one whose email has
+	// "+denied" before the "@". Otherwise the customer approves.
 	Deny bool
 }
 
@@ -76,7 +79,8 @@ func (t Target) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.String(
 func (t Target) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 const (
-	// requestTimeout is longer than Klarna's own 59 seconds, so that its answer is seen and not hidden.
+	// requestTimeout is longer than Klarna's own 59 seconds, so that its answer is seen and not
+	// hidden.
 	requestTimeout  = 65 * time.Second
 	defaultPatience = 2 * time.Minute
 )
@@ -119,7 +123,8 @@ func newHost(t Target) (*host, error) {
 	return h, nil
 }
 
-// checkHost lets pass Klarna's test environment and this machine: what a run does is not for live money, nor for anyone else.
+// checkHost lets pass Klarna's test environment and this machine: what a run does is not for live
+// money, nor for anyone else.
 func checkHost(u *url.URL) error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
 		return errors.New("the base URL is a scheme and a host, and nothing more")

@@ -10,8 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// vars are what a case knows: what the target brings, what answers were captured, and what it makes up itself. In a case's texts "${name}"
-// stands for one. A name that begins with "new." is a fresh UUID, and with "hex." one without hyphens, the same for all of a case.
+// vars are what a case knows: what the target brings, what answers were captured, and what it makes
+// up itself. In a case's texts "${name}" stands for one. A name that begins with "new." is a fresh
+// UUID, and with "hex." one without hyphens, the same for all of a case.
 type vars map[string]any
 
 func (v vars) text(name string) string {
@@ -35,7 +36,8 @@ func (v vars) value(name string) (any, error) {
 	return fresh, nil
 }
 
-// expand puts values in place of the variables of a text, escaped for where the text goes. A value is not expanded again: the host brought it.
+// expand puts values in place of the variables of a text, escaped for where the text goes. A value
+// is not expanded again: the host brought it.
 func (v vars) expand(text string, escape func(string) (string, error)) (string, error) {
 	var b strings.Builder
 	for {
@@ -76,7 +78,8 @@ func inPath(s string) (string, error) {
 	return url.PathEscape(s), nil
 }
 
-// fill expands every text of a JSON value. A text that is one variable and nothing else becomes its value, of whatever type.
+// fill expands every text of a JSON value. A text that is one variable and nothing else becomes its
+// value, of whatever type.
 func (v vars) fill(value any) (any, error) {
 	switch x := value.(type) {
 	case string:

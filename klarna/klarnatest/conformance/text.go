@@ -25,7 +25,8 @@ var groups = []struct {
 	{"Skipped", func(r Result) bool { return r.Verdict == Skipped }},
 }
 
-// asExpected tells whether a likely fact turned out as it should. What the answer showed follows after a semicolon.
+// asExpected tells whether a likely fact turned out as it should. What the answer showed follows
+// after a semicolon.
 func (r Result) asExpected() bool {
 	return r.Outcome == r.Expected || strings.HasPrefix(r.Outcome, r.Expected+";")
 }
