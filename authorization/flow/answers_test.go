@@ -161,6 +161,42 @@ func TestKlarnasOwnClockDoesNotMatter(t *testing.T) {
 	}
 }
 
+// misread changes the next read of a payment request.
+func misread(old, text string) network {
+	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		answer, err := pass(request)
+		if err != nil {
+			return nil, err
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil, err
+		}
+		return answering(answer.StatusCode, strings.Replace(string(body), old, text, 1))(request, pass)
+	}
+}
+
+func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
+	for _, c := range []struct{ old, text string }{
+		{`"amount":11800`, `"amount":7`}, {`"currency":"EUR"`, `"currency":"SEK"`},
+	} {
+		s := newScene(t)
+		r := s.replica()
+		approved(s, r)
+		r.meetsOnce(http.MethodGet, misread(c.old, c.text))
+		if err := s.fails(r); !strings.Contains(err.Error(), "another amount") {
+			t.Error(err)
+		}
+		s.stands(orderID, flow.StateAwaitingCustomer, "")
+		if s.calls(cancelCall) > 0 {
+			t.Error("it is canceled at Klarna")
+		}
+		s.pass(r, 2*time.Second, 2*time.Second)
+		s.stands(orderID, flow.StateAuthorized, "")
+		s.paid(118_00)
+	}
+}
+
 // renewing has every read tell another session token than the one before, all of which Klarna takes.
 func (s *scene) renewing() network {
 	reads := 0
