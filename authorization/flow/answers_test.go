@@ -197,6 +197,48 @@ func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
 	}
 }
 
+// keysOf are the idempotency keys of the final calls, in order.
+func (s *scene) keysOf() (keys []string) {
+	for _, request := range s.klarna.Requests() {
+		if request.Operation == authorizeCall && request.Header.Get("Klarna-Network-Session-Token") != "" {
+			keys = append(keys, request.Header.Get("Klarna-Idempotency-Key"))
+		}
+	}
+	return keys
+}
+
+func TestASessionTokenThatWasMisreadLosesNothing(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meetsOnce(http.MethodGet, misread(s.klarna.PaymentRequests()[0].SessionToken, "another"))
+	_ = s.fails(r)
+	s.stands(orderID, flow.StateFinalizing, "")
+	s.pass(s.replica(), 2*time.Second, 2*time.Second)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+	if keys := s.keysOf(); len(keys) != 2 || keys[0] == keys[1] {
+		t.Errorf("the keys of the final calls are %v", keys)
+	}
+}
+
+// Nobody knows whether the first one has run.
+func TestAKeyOfUnknownOutcomeIsNeverReplaced(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meetsOnce(http.MethodGet, misread(s.klarna.PaymentRequests()[0].SessionToken, "another"))
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+	s.unknown(s.fails(r))
+	s.pass(s.replica(), time.Minute, 10*time.Second)
+	keys := s.keysOf()
+	for _, key := range keys {
+		if len(keys) < 2 || key != keys[0] {
+			t.Errorf("the keys of the final calls are %v", keys)
+		}
+	}
+}
+
 // renewing has every read tell another session token than the one before, all of which Klarna takes.
 func (s *scene) renewing() network {
 	reads := 0
