@@ -161,6 +161,84 @@ func TestKlarnasOwnClockDoesNotMatter(t *testing.T) {
 	}
 }
 
+// misread changes the next read of a payment request.
+func misread(old, text string) network {
+	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		answer, err := pass(request)
+		if err != nil {
+			return nil, err
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil, err
+		}
+		return answering(answer.StatusCode, strings.Replace(string(body), old, text, 1))(request, pass)
+	}
+}
+
+func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
+	for _, c := range []struct{ old, text string }{
+		{`"amount":11800`, `"amount":7`}, {`"currency":"EUR"`, `"currency":"SEK"`},
+	} {
+		s := newScene(t)
+		r := s.replica()
+		approved(s, r)
+		r.meetsOnce(http.MethodGet, misread(c.old, c.text))
+		if err := s.fails(r); !strings.Contains(err.Error(), "another amount") {
+			t.Error(err)
+		}
+		s.stands(orderID, flow.StateAwaitingCustomer, "")
+		if s.calls(cancelCall) > 0 {
+			t.Error("it is canceled at Klarna")
+		}
+		s.pass(r, 2*time.Second, 2*time.Second)
+		s.stands(orderID, flow.StateAuthorized, "")
+		s.paid(118_00)
+	}
+}
+
+// keysOf are the idempotency keys of the final calls, in order.
+func (s *scene) keysOf() (keys []string) {
+	for _, request := range s.klarna.Requests() {
+		if request.Operation == authorizeCall && request.Header.Get("Klarna-Network-Session-Token") != "" {
+			keys = append(keys, request.Header.Get("Klarna-Idempotency-Key"))
+		}
+	}
+	return keys
+}
+
+func TestASessionTokenThatWasMisreadLosesNothing(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meetsOnce(http.MethodGet, misread(s.klarna.PaymentRequests()[0].SessionToken, "another"))
+	_ = s.fails(r)
+	s.stands(orderID, flow.StateFinalizing, "")
+	s.pass(s.replica(), 2*time.Second, 2*time.Second)
+	s.stands(orderID, flow.StateAuthorized, "")
+	s.paid(118_00)
+	if keys := s.keysOf(); len(keys) != 2 || keys[0] == keys[1] {
+		t.Errorf("the keys of the final calls are %v", keys)
+	}
+}
+
+// Nobody knows whether the first one has run.
+func TestAKeyOfUnknownOutcomeIsNeverReplaced(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	approved(s, r)
+	r.meetsOnce(http.MethodGet, misread(s.klarna.PaymentRequests()[0].SessionToken, "another"))
+	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
+	s.unknown(s.fails(r))
+	s.pass(s.replica(), time.Minute, 10*time.Second)
+	keys := s.keysOf()
+	for _, key := range keys {
+		if len(keys) < 2 || key != keys[0] {
+			t.Errorf("the keys of the final calls are %v", keys)
+		}
+	}
+}
+
 // renewing has every read tell another session token than the one before, all of which Klarna
 // takes.
 func (s *scene) renewing() network {

@@ -47,8 +47,15 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 		return c.canceled(ctx, p, read)
 	case authorization.StateSubmitted:
 	case authorization.StateCompleted:
-		if p.Cause == causeAbandoned {
+		switch {
+		case p.Cause == causeAbandoned:
 			return c.comeBack(ctx, p)
+		case p.Cause == causeAmount && approvesWhatWasBegun(p, read):
+			// One of the two reads was wrong. The next look decides.
+			if err := c.comeBack(ctx, p); err != nil {
+				return err
+			}
+			return c.later(ctx, p, false, errAmountMoved)
 		}
 	default:
 		if p.Cause == causeAbandoned && !overtime {
@@ -74,6 +81,12 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	}
 	p.seen = canceled
 	return c.canceled(ctx, p, canceled)
+}
+
+// approvesWhatWasBegun reports whether the customer approved the amount that was begun.
+func approvesWhatWasBegun(p *purchase, read *authorization.PaymentRequest) bool {
+	approval, err := read.Approval()
+	return err == nil && approval.Amount == p.Amount && isCurrency(p, approval.Currency)
 }
 
 var errNotCanceled = errors.New("flow: Klarna has not canceled the payment request")

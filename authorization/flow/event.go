@@ -86,9 +86,13 @@ func readEvent(event *webhook.Event) (*said, error) {
 		if err != nil {
 			return nil, err
 		}
-		state := authorization.State(strings.ToUpper(string(payload.State)))
+		// The type decides, and the state does not.
+		state := authorization.State(strings.ToUpper(strings.TrimPrefix(eventType, "payment.request.state-change.")))
+		if state.Open() {
+			state = authorization.State(strings.ToUpper(string(payload.State)))
+		}
 		s := &said{paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID}
-		s.busy = payload.State != "" && state.Open()
+		s.busy = state != "" && state.Open()
 		s.ended = !s.busy
 		s.completed = state == authorization.StateCompleted
 		return s, nil

@@ -232,6 +232,18 @@ func TestEventsOfACustomerWhoIsBusyCostNoCall(t *testing.T) {
 	}
 }
 
+func TestTheTypeOfAnEventDecides(t *testing.T) {
+	for _, state := range []string{"OF_TOMORROW", "IN_PROGRESS", ""} {
+		s := newScene(t)
+		r := s.replica()
+		id := approved(s, r)
+		if err := r.HandleEvent(t.Context(), event(webhook.PaymentRequestCompleted, id, state)); err != nil {
+			t.Fatal(err)
+		}
+		s.stands(orderID, flow.StateAuthorized, "")
+	}
+}
+
 func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

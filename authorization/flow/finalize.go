@@ -49,6 +49,14 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
+	if p.otherCall && !p.ranBefore && !p.Conflicted {
+		// No call has run, and Klarna refuses another session token under a key that it knows.
+		p.FinalKey = finalKey(p, p.opened.first(), approval)
+		if err := c.save(ctx, p); err != nil {
+			return err
+		}
+		call.IdempotencyKey, p.otherCall = p.FinalKey, false
+	}
 	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)

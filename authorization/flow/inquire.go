@@ -107,7 +107,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	if err != nil {
 		return c.notYet(ctx, p, read, err)
 	}
-	accepted := approval.Currency == "" || strings.EqualFold(approval.Currency, p.Currency)
+	accepted := isCurrency(p, approval.Currency)
 	if accepted && approval.Amount != p.Amount {
 		accepted, err = c.accept(ctx, AmountChange{
 			Status: *p.status(), Begun: p.Amount, Approved: approval.Amount, PaymentRequest: read,
@@ -148,6 +148,11 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	}
 	p.held, p.ranBefore, p.opened = true, false, &recorded
 	return nil
+}
+
+// isCurrency reports whether an approval's currency is the purchase's; "" is not compared.
+func isCurrency(p *purchase, currency string) bool {
+	return currency == "" || strings.EqualFold(currency, p.Currency)
 }
 
 // notYet puts off what the customer approved, for as long as it can be finalized. Where Klarna does

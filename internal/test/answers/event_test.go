@@ -36,7 +36,7 @@ func decidesEvent(family, path string) bool {
 			if e.Family != "" {
 				member = "payload." + member
 			}
-			return leads(path, member)
+			return answers.Leads(path, member)
 		})
 	})
 }
@@ -86,7 +86,7 @@ func TestOneChangedMemberCostsNoEvent(t *testing.T) {
 			switch {
 			case err != nil:
 				unread++
-				named := strings.Contains(err.Error(), path) || m.Path == "payload" || errors.Is(err, webhook.ErrOtherEvent) && leads("metadata.event_type", m.Path)
+				named := strings.Contains(err.Error(), path) || m.Path == "payload" || errors.Is(err, webhook.ErrOtherEvent) && answers.Leads("metadata.event_type", m.Path)
 				if !decides && m.Path != "payload" || !named || !errors.Is(err, webhook.ErrNoEvent) && !errors.Is(err, webhook.ErrOtherEvent) {
 					t.Errorf("%s: %s is %s: %v", e.Family, m.Path, m.Is, err)
 				}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -83,8 +85,8 @@ func parse(text string) *value {
 	return v
 }
 
-// write writes v with the value changed in the place of the one that is being changed.
-func (v *value) write(b *bytes.Buffer, changed *value, text string, is string) {
+// write writes v with other text in the place of the values that are changed.
+func (v *value) write(b *bytes.Buffer, changed map[*value]bool, text, is string) {
 	if v.kind == 0 {
 		b.WriteString(v.text)
 		return
@@ -94,7 +96,7 @@ func (v *value) write(b *bytes.Buffer, changed *value, text string, is string) {
 	for i, member := range v.members {
 		times := 1
 		switch {
-		case member != changed:
+		case !changed[member]:
 		case is == Missing:
 			times = 0
 		case is == Repeated:
@@ -109,9 +111,9 @@ func (v *value) write(b *bytes.Buffer, changed *value, text string, is string) {
 				fmt.Fprintf(b, "%q:", v.names[i])
 			}
 			switch {
-			case member == changed && is == Repeated && n == 1:
+			case changed[member] && is == Repeated && n == 1:
 				b.WriteString(`7`)
-			case member == changed && is != Repeated:
+			case changed[member] && is != Repeated:
 				b.WriteString(text)
 			default:
 				member.write(b, changed, text, is)
@@ -122,23 +124,100 @@ func (v *value) write(b *bytes.Buffer, changed *value, text string, is string) {
 }
 
 func (v *value) mutations(root *value, path string, yield func(Mutation) bool) bool {
-	for i, member := range v.members {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		if v.kind == '{' {
-			at = strings.TrimPrefix(path+"."+v.names[i], ".")
-		}
+	return v.walk(path, func(at, _ string, member *value) bool {
 		for _, c := range changes {
-			var b bytes.Buffer
-			root.write(&b, member, c.text, c.is)
-			if !yield(Mutation{Path: at, Was: member.describe(), Is: c.is, Text: b.String()}) {
+			if !yield(member.mutation(root, at, c.is, c.text)) {
 				return false
 			}
 		}
-		if !member.mutations(root, at, yield) {
+		return true
+	})
+}
+
+// walk visits each value below v with its path and name, until visit returns false.
+func (v *value) walk(path string, visit func(at, name string, member *value) bool) bool {
+	for i, member := range v.members {
+		at, name := fmt.Sprintf("%s[%d]", path, i), ""
+		if v.kind == '{' {
+			name = v.names[i]
+			at = strings.TrimPrefix(path+"."+name, ".")
+		}
+		if !visit(at, name, member) || !member.walk(at, visit) {
 			return false
 		}
 	}
 	return true
+}
+
+// mutation is root with v changed.
+func (v *value) mutation(root *value, at, is, text string) Mutation {
+	var b bytes.Buffer
+	root.write(&b, map[*value]bool{v: true}, text, is)
+	return Mutation{Path: at, Was: v.describe(), Is: is, Text: b.String()}
+}
+
+// Spellings yields the texts that say the same as a JSON object in another way: with one number
+// spelled otherwise, with results and states in lower case, and behind a byte order mark.
+func Spellings(text string) iter.Seq[Mutation] {
+	root := parse(text)
+	return func(yield func(Mutation) bool) {
+		more := root.walk("", func(at, _ string, member *value) bool {
+			if member.describe() != "a number" {
+				return true
+			}
+			for _, spelled := range []string{member.text + ".0", member.text + "000e-3", `"` + member.text + `"`} {
+				if !yield(member.mutation(root, at, spelled, spelled)) {
+					return false
+				}
+			}
+			return true
+		})
+		_ = more && yield(Mutation{Is: "in lower case", Text: inLowerCase.Replace(text)}) &&
+			yield(Mutation{Is: "behind a byte order mark", Text: "\ufeff" + text})
+	}
+}
+
+var inLowerCase = func() *strings.Replacer {
+	var pairs []string
+	for _, word := range []string{
+		"APPROVED", "DECLINED", "STEP_UP_REQUIRED", "SUBMITTED", "IN_PROGRESS", "COMPLETED", "CANCELED", "AUTHORIZED",
+	} {
+		pairs = append(pairs, `"`+word+`"`, `"`+strings.ToLower(word)+`"`)
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// Names are the names of the members of a JSON object, at every depth.
+func Names(text string) []string {
+	found := make(map[string]bool)
+	parse(text).walk("", func(_, name string, _ *value) bool {
+		found[name] = true
+		return true
+	})
+	delete(found, "") // of the elements of lists
+	return slices.Sorted(maps.Keys(found))
+}
+
+// EveryNamed yields the changes of a JSON text in which all members of a name are changed alike.
+func EveryNamed(name string) iter.Seq2[string, func(text string) string] {
+	return func(yield func(string, func(string) string) bool) {
+		for _, c := range changes {
+			if !yield(c.is, func(text string) string { return changeNamed(text, name, c.is, c.text) }) {
+				return
+			}
+		}
+	}
+}
+
+func changeNamed(text, name, is, to string) string {
+	root, changed := parse(text), make(map[*value]bool)
+	root.walk("", func(_, n string, member *value) bool {
+		changed[member] = n == name
+		return true
+	})
+	var b bytes.Buffer
+	root.write(&b, changed, to, is)
+	return b.String()
 }
 
 func (v *value) describe() string {

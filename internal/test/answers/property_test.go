@@ -77,45 +77,6 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// leads reports whether the value at path is the member, or an object or a list on the way to it.
-func leads(path, member string) bool {
-	if path == member {
-		return true
-	}
-	rest, ok := strings.CutPrefix(member, path)
-	return ok && (rest[0] == '.' || rest[0] == '[')
-}
-
-// general is a path with [] in the place of each index.
-func general(path string) string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(path, "[") {
-		if _, after, ok := strings.Cut(part, "]"); ok {
-			b.WriteString("[]" + after)
-			continue
-		}
-		b.WriteString(part)
-	}
-	return b.String()
-}
-
-// listed are the members of an operation that may make an error.
-func listed(o *operation.Operation) []string {
-	var list []string
-	for _, members := range [][]operation.Member{o.Decides, o.Single, o.Excludes, o.Links} {
-		for _, m := range members {
-			list = append(list, strings.Split(m.Path, operation.Or)...)
-			if m.When.Path != "" {
-				list = append(list, m.When.Path)
-			}
-		}
-	}
-	if o.ID != "" {
-		list = append(list, o.ID)
-	}
-	return list
-}
-
 func TestOneChangedMemberCostsNothingElse(t *testing.T) {
 	var total, succeeded, refused, foreign int
 	for _, c := range answers.Calls {
@@ -135,7 +96,9 @@ func TestOneChangedMemberCostsNothingElse(t *testing.T) {
 				total++
 				var response klarna.Response
 				got, err := c.Do(t.Context(), newClient(t, answering{m.Text}), "1", klarna.WithResponse(&response))
-				deciding := slices.ContainsFunc(listed(o), func(member string) bool { return leads(general(m.Path), member) || leads(member, general(m.Path)) })
+				deciding := slices.ContainsFunc(answers.Listed(o), func(member string) bool {
+					return answers.Leads(answers.General(m.Path), member) || answers.Leads(member, answers.General(m.Path))
+				})
 				switch {
 				case errors.Is(err, klarna.ErrForeignAnswer):
 					foreign++
@@ -144,7 +107,7 @@ func TestOneChangedMemberCostsNothingElse(t *testing.T) {
 					}
 				case err != nil:
 					refused++
-					named := strings.Contains(err.Error(), general(m.Path)) || strings.Contains(err.Error(), m.Path)
+					named := strings.Contains(err.Error(), answers.General(m.Path)) || strings.Contains(err.Error(), m.Path)
 					if !deciding || !named || klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
 						t.Errorf("%s is %s: %v", m.Path, m.Is, err)
 					}
@@ -174,23 +137,23 @@ func TestOneChangedMemberCostsNothingElse(t *testing.T) {
 // belongs reports whether a difference at a path comes from the change.
 func belongs(at string, m *answers.Mutation, want, got any) bool {
 	changed := m.Path
-	if leads(changed, at) {
+	if answers.Leads(changed, at) {
 		return true
 	}
 	// A list fits if all of its elements do, and an object that is kept as raw JSON differs as a
 	// whole.
 	for list := changed; strings.HasSuffix(list, "]"); {
 		list = list[:strings.LastIndexByte(list, '[')]
-		if leads(list, at) {
+		if answers.Leads(list, at) {
 			return true
 		}
 	}
-	if isRaw(at) && leads(at, changed) {
+	if isRaw(at) && answers.Leads(at, changed) {
 		return true
 	}
 	// Another result is another outcome.
 	_, is := got.(*authorization.Authorization)
-	return is && at == "" && (leads(changed, "payment_transaction_response.result") || leads(changed, "customer_token_response.result"))
+	return is && at == "" && (answers.Leads(changed, "payment_transaction_response.result") || answers.Leads(changed, "customer_token_response.result"))
 }
 
 // isRaw reports whether a member is kept as raw JSON, or has no name in this library.
@@ -208,7 +171,7 @@ func mustFail(o *operation.Operation, answer string, m *answers.Mutation) bool {
 		return false
 	}
 	for _, d := range o.Decides {
-		if d.Optional || strings.Contains(d.Path, operation.Or) || d.Path != general(m.Path) {
+		if d.Optional || strings.Contains(d.Path, operation.Or) || d.Path != answers.General(m.Path) {
 			continue
 		}
 		if d.When.Path == "" || strings.Contains(answer, `"result":"`+d.When.Values[0]+`"`) {
