@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,6 +30,7 @@ import (
 
 // TestMain fails the package if a goroutine of a Coordinator's outlives the tests.
 func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http logs an answer that nobody asked for
 	code := m.Run()
 	if left := lingering(5 * time.Second); code == 0 && left != "" {
 		fmt.Fprintln(os.Stderr, "goroutines outlive the tests:\n"+left)

@@ -3,17 +3,13 @@ package answers_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"log"
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
@@ -114,45 +110,6 @@ func (a answerTo) write(w io.Writer, echo bool) {
 	_, _ = io.WriteString(w, text.String()+"\r\n"+a.body)
 }
 
-// listen serves connections until the test ends.
-func listen(t *testing.T, serve func(conn net.Conn, reader *bufio.Reader)) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var (
-		mu    sync.Mutex
-		open  []net.Conn
-		group sync.WaitGroup
-	)
-	group.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, conn)
-			mu.Unlock()
-			group.Go(func() {
-				defer conn.Close()
-				serve(conn, bufio.NewReader(conn))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		mu.Lock()
-		for _, conn := range open {
-			conn.Close()
-		}
-		mu.Unlock()
-		group.Wait()
-	})
-	return "http://" + listener.Addr().String()
-}
-
 // next reads a request and returns its correlation id.
 func next(reader *bufio.Reader) (id string, ok bool) {
 	request, err := http.ReadRequest(reader)
@@ -214,7 +171,7 @@ func newTransport(t *testing.T) *http.Transport {
 // before it, or in front of the next one.
 func TestAnAnswerTooManyIsTakenByNobody(t *testing.T) {
 	var connections atomic.Int64
-	url := listen(t, func(conn net.Conn, reader *bufio.Reader) {
+	url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
 		behind := connections.Add(1)%2 == 0
 		for n := 0; ; n++ {
 			id, ok := next(reader)
@@ -244,46 +201,6 @@ func TestAnAnswerTooManyIsTakenByNobody(t *testing.T) {
 	if count.foreign.Load() < count.calls.Load()/20 || count.failed.Load() > count.calls.Load()/100 {
 		t.Error("the server did no harm, or too much")
 	}
-}
-
-// swapping gives the first requests of two calls each other's answer.
-type swapping struct {
-	mu    sync.Mutex
-	pairs map[string]*pair
-}
-
-type pair struct {
-	arrived int
-	both    chan struct{}
-}
-
-// answer returns the answer to give to a request: its own, or that of the other one of its pair,
-// for which it waits.
-func (s *swapping) answer(ctx context.Context, id string) answerTo {
-	other := id[:len(id)-1] + map[byte]string{'a': "b", 'b': "a"}[id[len(id)-1]]
-	s.mu.Lock()
-	if s.pairs == nil {
-		s.pairs = make(map[string]*pair)
-	}
-	p := s.pairs[id[:len(id)-1]]
-	if p == nil {
-		p = &pair{both: make(chan struct{})}
-		s.pairs[id[:len(id)-1]] = p
-	}
-	p.arrived++
-	first := p.arrived <= 2
-	if p.arrived == 2 {
-		close(p.both)
-	}
-	s.mu.Unlock()
-	if !first {
-		return newAnswerTo(id)
-	}
-	select {
-	case <-p.both:
-	case <-ctx.Done():
-	}
-	return newAnswerTo(other)
 }
 
 // pairs makes the calls of an operation in pairs.
@@ -320,14 +237,14 @@ func TestSwappedAnswersAreTakenByNobody(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var swap swapping
-			url := listen(t, func(conn net.Conn, reader *bufio.Reader) {
+			var swap answers.Swap[answerTo]
+			url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
 				for {
 					id, ok := next(reader)
 					if !ok {
 						return
 					}
-					swap.answer(t.Context(), id).write(conn, test.echo)
+					swap.Answer(t.Context(), id[:len(id)-1], newAnswerTo(id)).write(conn, test.echo)
 				}
 			})
 			transport := newTransport(t)
@@ -343,36 +260,19 @@ func TestSwappedAnswersOfHTTP2AreTakenByNobody(t *testing.T) {
 
 func swapHTTP2(t *testing.T, secure bool) {
 	t.Helper()
-	var swap swapping
+	var swap answers.Swap[answerTo]
 	var versions sync.Map
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	url, transport := answers.ServeHTTP2(t, secure, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		versions.Store(r.Proto, true)
 		_, _ = io.Copy(io.Discard, r.Body)
-		a := swap.answer(r.Context(), r.Header.Get("Partner-Correlation-Id"))
+		id := r.Header.Get("Partner-Correlation-Id")
+		a := swap.Answer(r.Context(), id[:len(id)-1], newAnswerTo(id))
 		maps.Copy(w.Header(), a.header(true))
 		_, _ = io.WriteString(w, a.body)
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Config.Protocols = new(http.Protocols)
-	server.Config.Protocols.SetHTTP1(true)
-	server.Config.Protocols.SetHTTP2(true)
-	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	roots := x509.NewCertPool()
-	if secure {
-		server.EnableHTTP2 = true
-		server.StartTLS()
-		roots.AddCert(server.Certificate())
-	} else {
-		server.Start()
-	}
-	t.Cleanup(server.Close)
-	new(tally).pairs(t, func() *klarna.Client {
-		transport := &http.Transport{Protocols: new(http.Protocols), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-		transport.Protocols.SetHTTP2(secure)
-		transport.Protocols.SetUnencryptedHTTP2(!secure)
-		t.Cleanup(transport.CloseIdleConnections)
-		return patient(t, server.URL, transport)
-	}, func(c answers.Call) bool { return !secure || c.Operation == operation.PaymentRequestRead })
+	new(tally).pairs(t, func() *klarna.Client { return patient(t, url, transport()) }, func(c answers.Call) bool {
+		return !secure || c.Operation == operation.PaymentRequestRead
+	})
 	if _, ok := versions.Load("HTTP/2.0"); !ok {
 		t.Error("HTTP/2 was not spoken")
 	}
@@ -383,7 +283,7 @@ func swapHTTP2(t *testing.T, secure bool) {
 func TestALateAnswerIsTakenByNobody(t *testing.T) {
 	received := make(chan struct{})
 	var late atomic.Pointer[answerTo]
-	url := listen(t, func(conn net.Conn, reader *bufio.Reader) {
+	url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
 		for {
 			id, ok := next(reader)
 			if !ok {
