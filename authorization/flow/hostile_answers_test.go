@@ -58,6 +58,7 @@ func (h *hostile) answer(request *http.Request) (*given, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 // Listen serves connections until the test ends and returns the URL.
 func Listen(t testing.TB, serve func(conn net.Conn, reader *bufio.Reader)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,16 +36,16 @@ func Listen(t testing.TB, serve func(conn net.Conn, reader *bufio.Reader)) strin
 			open = append(open, conn)
 			mu.Unlock()
 			group.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				serve(conn, bufio.NewReader(conn))
 			})
 		}
 	})
 	t.Cleanup(func() {
-		listener.Close()
+		_ = listener.Close()
 		mu.Lock()
 		for _, conn := range open {
-			conn.Close()
+			_ = conn.Close()
 		}
 		mu.Unlock()
 		group.Wait()
