@@ -48,6 +48,3 @@ func NewRawJSON[T ~string | ~[]byte](text T) RawJSON { return redact.NewRawJSON(
 // embeds it: its unknown members are in the field Unknown, and printing it shows [redacted], unless
 // it has methods of its own that show an id or a state.
 type Unknown = redact.Unknown
-
-// Fields is Unknown.
-type Fields = redact.Unknown

@@ -100,9 +100,6 @@ func (Unknown) LogValue() slog.Value { return slog.StringValue(Text) }
 // method of its own, which is neither private nor the value's wire form.
 func (Unknown) MarshalYAML() (any, error) { return Text, nil }
 
-// Fields is Unknown.
-type Fields = Unknown
-
 // FirstJSON returns the first of texts that is neither missing nor null.
 func FirstJSON(texts ...RawJSON) RawJSON {
 	for _, r := range texts {
