@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
-	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -55,11 +54,7 @@ type PaymentCapture struct {
 // idempotency key is derived from the capture's reference and the content. Errors are
 // *klarna.Error: CodeOperationForbidden beyond 200 captures or 500 operations.
 func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, capture CaptureRequest, options ...klarna.CallOption) (*PaymentCapture, error) {
-	call := klarna.Call{Operation: operation.TransactionCapture, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&capture, (*CaptureRequest).encode)
-	call.Reference = capture.PaymentCaptureReference
-	call.Validate = amountAndReference("capture_amount", capture.CaptureAmount, "payment_capture_reference", capture.PaymentCaptureReference)
-	return do[PaymentCapture](ctx, c, call, options)
+	return do[PaymentCapture](ctx, c, captureCall(paymentTransactionID, &capture), options)
 }
 
 // ReadCapture reads a capture (GET payment/captures/{payment_capture_id}). Errors are

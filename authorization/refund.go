@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
-	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -57,23 +56,13 @@ type PaymentRefund struct {
 // refund's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200
 // refunds or 500 operations.
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, refund TransactionRefund, options ...klarna.CallOption) (*PaymentRefund, error) {
-	call := klarna.Call{Operation: operation.TransactionRefund, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&refund, (*TransactionRefund).encode)
-	call.Reference = refund.RefundReference
-	call.Validate = amountAndReference("refund_amount", refund.RefundAmount, "refund_reference", refund.RefundReference)
-	return do[PaymentRefund](ctx, c, call, options)
+	return do[PaymentRefund](ctx, c, refundTransactionCall(paymentTransactionID, &refund), options)
 }
 
 // RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The
 // idempotency key is derived from the refund's reference and the content. Errors are *klarna.Error.
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, refund CaptureRefund, options ...klarna.CallOption) (*PaymentRefund, error) {
-	return do[PaymentRefund](ctx, c, klarna.Call{
-		Operation: operation.CaptureRefund,
-		IDs:       []string{paymentCaptureID},
-		Body:      wire.From(&refund, (*CaptureRefund).encode),
-		Reference: refund.PaymentRefundReference,
-		Validate:  amountAndReference("refund_amount", refund.RefundAmount, "payment_refund_reference", refund.PaymentRefundReference),
-	}, options)
+	return do[PaymentRefund](ctx, c, refundCaptureCall(paymentCaptureID, &refund), options)
 }
 
 // ReadRefund reads a refund (GET payment/refunds/{payment_refund_id}). Errors are *klarna.Error.

@@ -92,14 +92,7 @@ type TransactionUpdate struct {
 // update may be meant twice: to repeat one after a crash, give klarna.WithIdempotencyKey. Errors
 // are *klarna.Error.
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, update TransactionUpdate, options ...klarna.CallOption) (*PaymentTransaction, error) {
-	call := klarna.Call{Operation: operation.TransactionUpdate, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&update, (*TransactionUpdate).encode)
-	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		p.optionalReference("payment_transaction_reference", update.PaymentTransactionReference)
-		return p
-	}
-	return do[PaymentTransaction](ctx, c, call, options)
+	return do[PaymentTransaction](ctx, c, updateTransactionCall(paymentTransactionID, &update), options)
 }
 
 // VoidTransaction releases what is authorized and not captured (POST
@@ -126,19 +119,7 @@ type Extension struct {
 // of the caller's, so its idempotency key is random: to repeat one after a crash without extending
 // twice, give klarna.WithIdempotencyKey. Errors are *klarna.Error.
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, extension Extension, options ...klarna.CallOption) (*PaymentTransaction, error) {
-	call := klarna.Call{Operation: operation.TransactionExtend, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&extension, (*Extension).encode)
-	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		if extension.ExtensionDays < 0 {
-			p.add("extension_days", "is negative")
-		}
-		if extension.Amount != nil {
-			p.amount("amount", *extension.Amount)
-		}
-		return p
-	}
-	return do[PaymentTransaction](ctx, c, call, options)
+	return do[PaymentTransaction](ctx, c, extendCall(paymentTransactionID, &extension), options)
 }
 
 // answer is a place for the answer to a call.

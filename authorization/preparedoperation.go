@@ -1,0 +1,167 @@
+package authorization
+
+import (
+	"context"
+	"slices"
+
+	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/wire"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// PrepareCaptureTransaction checks and encodes the call that CaptureTransaction makes, and sends
+// nothing. Store what it returns before CaptureTransactionPrepared sends it: each repeat is then
+// the same call. The error is a *klarna.Error of OutcomeNotSent.
+func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture CaptureRequest, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(captureCall(paymentTransactionID, &capture), options)
+}
+
+// CaptureTransactionPrepared captures as it was prepared. Errors are those of CaptureTransaction.
+//
+// POST payment/transactions/{payment_transaction_id}/capture
+func (c *Client) CaptureTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentCapture, error) {
+	call := captureCall(paymentTransactionID, new(CaptureRequest))
+	return sendPreparedCall[PaymentCapture](ctx, c, call, p, (*CaptureRequest).decode, options)
+}
+
+// PrepareRefundTransaction checks and encodes the call that RefundTransaction makes, as
+// PrepareCaptureTransaction does.
+func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund TransactionRefund, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(refundTransactionCall(paymentTransactionID, &refund), options)
+}
+
+// RefundTransactionPrepared refunds as it was prepared. Errors are those of RefundTransaction.
+//
+// POST payment/transactions/{payment_transaction_id}/refund
+func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
+	call := refundTransactionCall(paymentTransactionID, new(TransactionRefund))
+	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*TransactionRefund).decode, options)
+}
+
+// PrepareRefundCapture checks and encodes the call that RefundCapture makes, as
+// PrepareCaptureTransaction does. Without an idempotency key among the options the key depends on
+// the capture; the body does not.
+func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund CaptureRefund, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(refundCaptureCall(paymentCaptureID, &refund), options)
+}
+
+// RefundCapturePrepared refunds as it was prepared. Errors are those of RefundCapture.
+//
+// POST payment/captures/{payment_capture_id}/refund
+func (c *Client) RefundCapturePrepared(ctx context.Context, paymentCaptureID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
+	call := refundCaptureCall(paymentCaptureID, new(CaptureRefund))
+	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*CaptureRefund).decode, options)
+}
+
+// PrepareExtendTransaction checks and encodes the call that ExtendTransaction makes, as
+// PrepareCaptureTransaction does. The key is random unless the options have one, so only a repeat of
+// what was prepared is the same call.
+func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension Extension, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(extendCall(paymentTransactionID, &extension), options)
+}
+
+// ExtendTransactionPrepared extends as it was prepared. Errors are those of ExtendTransaction.
+//
+// POST payment/transactions/{payment_transaction_id}/authorize
+func (c *Client) ExtendTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
+	call := extendCall(paymentTransactionID, new(Extension))
+	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*Extension).decode, options)
+}
+
+// PrepareUpdateTransaction checks and encodes the call that UpdateTransaction makes, as
+// PrepareExtendTransaction does.
+func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update TransactionUpdate, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(updateTransactionCall(paymentTransactionID, &update), options)
+}
+
+// UpdateTransactionPrepared updates as it was prepared. Errors are those of UpdateTransaction.
+//
+// PATCH payment/transactions/{payment_transaction_id}
+func (c *Client) UpdateTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
+	call := updateTransactionCall(paymentTransactionID, new(TransactionUpdate))
+	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*TransactionUpdate).decode, options)
+}
+
+func captureCall(paymentTransactionID string, capture *CaptureRequest) klarna.Call {
+	return klarna.Call{
+		Operation: operation.TransactionCapture,
+		IDs:       []string{paymentTransactionID},
+		Body:      wire.From(capture, (*CaptureRequest).encode),
+		Reference: capture.PaymentCaptureReference,
+		Validate:  amountAndReference("capture_amount", capture.CaptureAmount, "payment_capture_reference", capture.PaymentCaptureReference),
+	}
+}
+
+func refundTransactionCall(paymentTransactionID string, refund *TransactionRefund) klarna.Call {
+	return klarna.Call{
+		Operation: operation.TransactionRefund,
+		IDs:       []string{paymentTransactionID},
+		Body:      wire.From(refund, (*TransactionRefund).encode),
+		Reference: refund.RefundReference,
+		Validate:  amountAndReference("refund_amount", refund.RefundAmount, "refund_reference", refund.RefundReference),
+	}
+}
+
+func refundCaptureCall(paymentCaptureID string, refund *CaptureRefund) klarna.Call {
+	return klarna.Call{
+		Operation: operation.CaptureRefund,
+		IDs:       []string{paymentCaptureID},
+		Body:      wire.From(refund, (*CaptureRefund).encode),
+		Reference: refund.PaymentRefundReference,
+		Validate:  amountAndReference("refund_amount", refund.RefundAmount, "payment_refund_reference", refund.PaymentRefundReference),
+	}
+}
+
+func extendCall(paymentTransactionID string, extension *Extension) klarna.Call {
+	return klarna.Call{
+		Operation: operation.TransactionExtend,
+		IDs:       []string{paymentTransactionID},
+		Body:      wire.From(extension, (*Extension).encode),
+		Validate: func() []klarna.ValidationError {
+			var p problems
+			if extension.ExtensionDays < 0 {
+				p.add("extension_days", "is negative")
+			}
+			if extension.Amount != nil {
+				p.amount("amount", *extension.Amount)
+			}
+			return p
+		},
+	}
+}
+
+func updateTransactionCall(paymentTransactionID string, update *TransactionUpdate) klarna.Call {
+	return klarna.Call{
+		Operation: operation.TransactionUpdate,
+		IDs:       []string{paymentTransactionID},
+		Body:      wire.From(update, (*TransactionUpdate).encode),
+		Validate: func() []klarna.ValidationError {
+			var p problems
+			p.optionalReference("payment_transaction_reference", update.PaymentTransactionReference)
+			return p
+		},
+	}
+}
+
+func (c *Client) prepareCall(call klarna.Call, options []klarna.CallOption) (*Prepared, error) {
+	prepared, err := c.klarna.Prepare(call, options...)
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{Body: prepared.Body, IdempotencyKey: prepared.IdempotencyKey, Reference: call.Reference}, nil
+}
+
+// sendPreparedCall makes a call with the stored bytes. The references in them are evidence of whose
+// answer comes.
+func sendPreparedCall[T, R any, P answer[T]](ctx context.Context, c *Client, call klarna.Call, p Prepared, decode func(*R, *wire.Reader) bool, options []klarna.CallOption) (*T, error) {
+	if p.IdempotencyKey != "" {
+		options = append(slices.Clip(options), klarna.WithIdempotencyKey(p.IdempotencyKey))
+	}
+	request := new(R)
+	call.Reference, call.Validate = p.Reference, nil
+	call.Body = wire.Verbatim(request, p.Body.Bytes())
+	if err := wire.Unmarshal(p.Body.Bytes(), request, decode); err != nil {
+		call.Body = p.Body // which is refused
+	}
+	return do[T, P](ctx, c, call, options)
+}
