@@ -31,6 +31,8 @@ type Coordinator struct {
 	perSecond    float64
 	checked      atomic.Bool // the store is this Coordinator's
 	exclusive    bool
+	expiryNotice time.Duration
+	extend       func(context.Context, Status) (days int, err error)
 
 	// given is the store as New was given it; store gives its calls a deadline.
 	given Store
@@ -147,6 +149,8 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 		return nil, errors.New("flow: a policy or a clock is nil")
 	case c.abandonAfter < 0:
 		return nil, errors.New("flow: WithAbandonAfter needs a time that is not negative")
+	case c.expiryNotice < 0 || c.extend != nil && c.expiryNotice == 0:
+		return nil, errors.New("flow: WithExpiryNotice needs a time that is not negative, and WithExtensionPolicy needs it")
 	case !(c.perSecond > 0):
 		return nil, errors.New("flow: WithRecoveryRate needs more than 0")
 	}
@@ -159,6 +163,7 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
 	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
+	c.extend = extending(c.policyCalls, c.extend)
 	c.money = newCrew(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.goOn)
 	c.reports = newCrew(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil

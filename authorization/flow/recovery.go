@@ -362,13 +362,16 @@ func (c *Coordinator) goOn(ctx context.Context, s *shift, r Record) (learned ans
 		return answer{}
 	}
 	p.overdue, p.started = true, c.time()
-	if p.State.ended() && !p.resolvable() {
+	switch {
+	case p.isOpen():
+		err = c.followUp(ctx, p)
+	case p.State.ended() && !p.resolvable():
 		err = c.toReports(ctx, p)
-	} else {
+	default:
 		err = c.steps(ctx, p, time.Now())
 	}
 	switch {
-	case len(p.Unreported) > 0 && c.report != nil:
+	case len(p.Unreported)+len(p.UnreportedOperations) > 0 && c.report != nil:
 		c.reports.offer(s, p.stored)
 	default:
 		c.deliver(ctx, p)
@@ -391,11 +394,36 @@ func heard(l klarna.RateLimit) answer {
 	return answer{}
 }
 
+// followUp goes on with what follows the approval of a purchase.
+func (c *Coordinator) followUp(ctx context.Context, p *purchase) error {
+	now, version := c.time(), p.Version
+	err := c.operate(ctx, p, "", time.Now())
+	switch {
+	case err != nil: // which it waits for
+	case !p.WatchAt.IsZero() && !p.WatchAt.After(now):
+		err = c.watchAuthorization(ctx, p)
+	case !p.LookAt.IsZero() && !p.LookAt.After(now):
+		if err = c.look(ctx, p, said{}); err != nil {
+			err = errors.Join(err, c.watchLater(ctx, p, extensionPause))
+		}
+	}
+	if p.Version != version {
+		return err
+	}
+	return errors.Join(err, c.change(ctx, p, func() bool {
+		if p.Version != version {
+			return false // somebody else has said when to look again
+		}
+		p.DueAt = p.dueAfter(c.time())
+		return true
+	}))
+}
+
 // toReports moves a purchase that has ended to the lane of reports. One that a program wrote that
 // knows no lanes is elsewhere.
 func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
-		if p.Lane == LaneReports || !p.State.ended() || len(p.Unreported) == 0 {
+		if p.Lane == LaneReports || !p.State.ended() || len(p.Unreported)+len(p.UnreportedOperations) == 0 {
 			return false
 		}
 		p.DueAt = c.time()

@@ -569,3 +569,9 @@ func (s *scene) unsealed(id string) string {
 	}
 	return text
 }
+
+// readAll is the body of an answer.
+func readAll(answer *http.Response) (string, error) {
+	text, err := io.ReadAll(answer.Body)
+	return string(text), errors.Join(err, answer.Body.Close())
+}

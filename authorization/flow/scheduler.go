@@ -228,7 +228,7 @@ func moneyLanes(now time.Time) []Lane {
 	for i := range approvedLanes {
 		lanes = append(lanes, approvedLane(now.Add(Lane(i).tenMinutes())))
 	}
-	return append(lanes, LaneBusy, LaneBegun, LaneWaiting, LaneEnding)
+	return append(lanes, LaneBusy, LaneBegun, LaneOperations, LaneWaiting, LaneEnding, LaneWatching)
 }
 
 // params are the parameters of a claim.
