@@ -507,8 +507,7 @@ func minutes(d time.Duration) string {
 const documentHead = `# Recovery times
 
 This page shows how long recovery takes to reach a purchase whose next step is due. The time depends
-on the number of open purchases, the number of replicas that run ` + "`Run`" + `, and
-` + "`WithRecoveryRate`" + `.
+on the number of open purchases, the number of replicas that run ` + "`Run`" + `, and ` + "`WithRecoveryRate`" + `.
 
 The numbers come from simulations. They drive the coordinator's own scheduler and the memory store
 on a simulated clock, with simple models of Klarna, customers and webhooks. The tests run them at a
