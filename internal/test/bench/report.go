@@ -14,7 +14,7 @@ import (
 // markdown writes all tables as a document.
 func (m *measurements) markdown(w io.Writer) {
 	fmt.Fprintf(w, "# Measurements\n\nThis page shows one run of the following command on %s %s/%s with %d processors:\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
-	fmt.Fprint(w, "    go run ./internal/bench -markdown docs/performance-table.md -svg docs/performance.svg\n\n")
+	fmt.Fprint(w, "    go run ./internal/test/bench -markdown docs/performance-table.md -svg docs/performance.svg\n\n")
 	fmt.Fprint(w, wrapped("All contenders run in one process, in turns. Times are the median of all rounds. The spread is the distance between the quartiles. Ratios compare the fastest tenth of the rounds, because other load on the machine only adds time. Compare ratios, not times.")+"\n\n")
 	fmt.Fprint(w, wrapped("Peers: "+strings.Join(peers(), ", ")+".")+"\n")
 	fmt.Fprint(w, "\n## Targets\n\n| | measured | target | |\n|---|---:|---:|---|\n")
