@@ -87,7 +87,7 @@ func (m *measurements) markdown(w io.Writer) {
 func wrapped(text string) string {
 	var b strings.Builder
 	column := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		width := utf8.RuneCountInString(word)
 		switch {
 		case column == 0:
