@@ -231,7 +231,7 @@ func TestNoGoroutineIsLeftAfterShutdown(t *testing.T) {
 		var deliveries sync.WaitGroup
 		for i := range 200 {
 			deliveries.Go(func() {
-				r, err := webhook.NewTestRequest(t.Context(), "/", keyNamed("new"), webhook.Metadata{EventID: strconv.Itoa(i), EventType: webhook.PaymentRequestCompleted}, nil)
+				r, err := webhook.NewTestRequest(t.Context(), "/", keyNamed("new"), webhook.Metadata{EventID: strconv.Itoa(i), EventType: webhook.EventTypePaymentRequestCompleted}, nil)
 				if err != nil {
 					t.Error(err)
 					return

@@ -158,10 +158,10 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 		r = m.events[id]
 	}
 	if r != nil && r.completed && (!m.has("forgets it when the lease would end") || now.Before(r.until)) {
-		return webhook.Claim{Status: webhook.Completed}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusCompleted}, nil
 	}
 	if r != nil && (now.Before(r.until) || m.has("never ends a lease")) && !m.has("grants every claim") {
-		return webhook.Claim{Status: webhook.InFlight}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusInFlight}, nil
 	}
 	token := rand.Text()
 	switch {
@@ -183,7 +183,7 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 	if late && ctx.Err() != nil {
 		return webhook.Claim{}, ctx.Err()
 	}
-	return webhook.Claim{Status: webhook.Granted, Token: token}, nil
+	return webhook.Claim{Status: webhook.ClaimStatusGranted, Token: token}, nil
 }
 
 func (m *model) Complete(ctx context.Context, id, token string) error {

@@ -23,7 +23,7 @@ import (
 // first ones. It makes an array of the ids once and looks them up; it may plan IN so that it
 // chooses again and again. SQLite writes one at a time.
 var claims = map[Dialect]string{
-	PostgreSQL: `WITH RECURSIVE accounts (place, lane, account) AS (
+	DialectPostgreSQL: `WITH RECURSIVE accounts (place, lane, account) AS (
 			SELECT e.place, CAST(e.lane AS smallint), (SELECT account FROM {table} WHERE lane = CAST(e.lane AS smallint) AND due_ms IS NOT NULL ORDER BY account LIMIT 1)
 			FROM jsonb_array_elements_text(CAST(?1 AS jsonb)) WITH ORDINALITY AS e (lane, place)
 			UNION ALL
@@ -41,7 +41,7 @@ var claims = map[Dialect]string{
 			SELECT p.id FROM candidates c JOIN {table} p ON p.id = c.id WHERE p.due_ms <= ?2
 			ORDER BY c.place, c.turn, c.due_ms LIMIT ?4 FOR UPDATE OF p SKIP LOCKED
 		))`,
-	SQLite: `WITH RECURSIVE accounts (place, lane, account) AS (
+	DialectSQLite: `WITH RECURSIVE accounts (place, lane, account) AS (
 			SELECT e.key, e.value, (SELECT account FROM {table} WHERE lane = e.value AND due_ms IS NOT NULL ORDER BY account LIMIT 1) FROM json_each(?1) AS e
 			UNION ALL
 			SELECT a.place, a.lane, (SELECT account FROM {table} WHERE lane = a.lane AND due_ms IS NOT NULL AND account > a.account ORDER BY account LIMIT 1)

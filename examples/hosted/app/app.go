@@ -157,7 +157,7 @@ func paidAfterAll(logger *slog.Logger) func(context.Context, flow.Transition) er
 	return func(ctx context.Context, t flow.Transition) error {
 		if t.From.Final() && t.To == flow.StateAuthorized {
 			logger.ErrorContext(ctx, "paid after it had ended; void it if the order was paid otherwise",
-				"purchase", t.Purchase.ID, "payment_transaction_id", t.Purchase.PaymentTransactionID)
+				"purchase", t.Status.ID, "payment_transaction_id", t.Status.PaymentTransactionID)
 		}
 		return nil
 	}

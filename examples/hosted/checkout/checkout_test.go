@@ -201,7 +201,7 @@ func (s *stage) loseWebhooks(n int) {
 		n = 1000
 		s.t.Cleanup(s.klarna.ClearFaults)
 	}
-	s.klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Times: n})
+	s.klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultLose, Times: n})
 }
 
 func TestAPartnerProvesWhoItIs(t *testing.T) {

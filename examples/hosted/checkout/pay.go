@@ -124,7 +124,7 @@ var unavailable = nowhere(http.StatusServiceUnavailable, "UNAVAILABLE", notices[
 // prepareAttempt makes sure that the present attempt is not one that has ended without payment. It
 // reports whether that was begun before.
 func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, err error) {
-	purchase, err := c.Coordinator.Status(ctx, s.purchase())
+	purchase, err := c.Coordinator.GetStatus(ctx, s.purchase())
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
 		return false, nil
@@ -148,14 +148,14 @@ func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionI
 		ID:               s.purchase(),
 		PartnerAccountID: c.PartnerAccountID,
 		SessionToken:     token,
-		Request: authorization.Request{
+		Request: authorization.AuthorizeParams{
 			Currency: s.order.Currency,
 			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 				Amount: s.order.Amount, PaymentOptionID: paymentOptionID,
 			},
 			StepUpConfig: &authorization.StepUpConfig{
 				CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-					Method: authorization.Handover, ReturnURL: returnURL,
+					Method: authorization.InteractionMethodHandover, ReturnURL: returnURL,
 				},
 			},
 			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{

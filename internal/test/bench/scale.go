@@ -81,7 +81,7 @@ func manyParts(n int) []byte {
 }
 
 // manyLines is an authorize call with a basket that makes it about n bytes long.
-func manyLines(n int) (authorization.Request, int) {
+func manyLines(n int) (authorization.AuthorizeParams, int) {
 	r := authorizeRequest()
 	length := len(ourAuthorizeBody())
 	lines := r.SupplementaryPurchaseData.LineItems

@@ -36,10 +36,10 @@ func (s *Surroundings) now() time.Time {
 
 // remoteCall is what a client sends to such a replica, remoteAnswer what it hears.
 type remoteCall struct {
-	ID           string                `json:"id"`
-	Account      string                `json:"account,omitempty"`
-	Request      authorization.Request `json:"request,omitzero"`
-	SessionToken string                `json:"session_token,omitempty"`
+	ID           string                        `json:"id"`
+	Account      string                        `json:"account,omitempty"`
+	Request      authorization.AuthorizeParams `json:"request,omitzero"`
+	SessionToken string                        `json:"session_token,omitempty"`
 }
 
 type remoteAnswer struct {

@@ -90,7 +90,7 @@ func newShop(mail *postman, options ...klarnatest.Option) (*Shop, error) {
 // loseMail lets the double lose, repeat, delay and reorder webhooks.
 func (s *Shop) loseMail() {
 	for _, fault := range []klarnatest.WebhookFault{
-		klarnatest.WebhookLose, klarnatest.WebhookDuplicate, klarnatest.WebhookLate, klarnatest.WebhookReorder,
+		klarnatest.WebhookFaultLose, klarnatest.WebhookFaultDuplicate, klarnatest.WebhookFaultLate, klarnatest.WebhookFaultReorder,
 	} {
 		s.Klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: fault, Probability: 0.08})
 	}
@@ -143,7 +143,7 @@ func (s *Shop) purchase(id string) *purchase {
 
 // Reported notes a callback.
 func (s *Shop) Reported(t flow.Transition) {
-	p := s.purchase(t.Purchase.ID)
+	p := s.purchase(t.Status.ID)
 	if p == nil {
 		return
 	}
@@ -154,7 +154,7 @@ func (s *Shop) Reported(t flow.Transition) {
 
 // confirmed notes that the replica learned of the callback's success.
 func (s *Shop) confirmed(t flow.Transition) {
-	p := s.purchase(t.Purchase.ID)
+	p := s.purchase(t.Status.ID)
 	if p == nil {
 		return
 	}
