@@ -16,10 +16,12 @@ import (
 )
 
 func TestMemoryStore(t *testing.T) {
+	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return webhook.NewMemoryStore() })
 }
 
 func TestTheModelIsRightWithoutAFault(t *testing.T) {
+	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return &model{} })
 }
 
@@ -76,6 +78,7 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 }
 
 func TestEveryCheckCanFail(t *testing.T) {
+	t.Parallel()
 	for _, c := range checks {
 		if err := c.check(t.Context(), &model{fault: "fails"}); err == nil {
 			t.Errorf("%s: passes on a store that does nothing", c.name)
@@ -85,6 +88,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 
 // What the checks find must also fail the test that calls Run. That test is another process's.
 func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
+	t.Parallel()
 	const variable = "STORETEST_FAULT"
 	if fault, ok := os.LookupEnv(variable); ok {
 		Run(t, func(*testing.T) webhook.Store { return &model{fault: fault} })

@@ -91,17 +91,12 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 		s.attempt.Add(1)
 		purchase, err = c.beginPurchase(ctx, s, paymentOptionID, token)
 	}
-	_, undecided := errors.AsType[*flow.UndecidedError](err)
 	switch {
-	case undecided:
-		// Recovery asks Klarna again.
-		c.failed(ctx, "Klarna has not decided about a purchase", s, err)
-		return nowhere(http.StatusConflict, string(flow.StateUnknown), notices[flow.StateUnknown])
 	case errors.Is(err, flow.ErrRejected):
 		c.failed(ctx, "Klarna refused a purchase", s, err)
 	case err != nil:
-		// It may have reached Klarna: the same click repeats the same call, and recovery goes on with it
-		// meanwhile.
+		// It may have reached Klarna, or Klarna has not decided: the same click repeats the same call, and
+		// recovery goes on with it meanwhile.
 		c.failed(ctx, "begin a purchase", s, err)
 		return unavailable
 	}
@@ -196,7 +191,7 @@ var stillOpen = nowhere(http.StatusConflict, "STILL_OPEN",
 // notices tell a customer about a payment that was not made, or not yet. Klarna's own reasons are
 // not for customers.
 var notices = map[flow.State]string{
-	flow.StateBegun:            "Klarna could not be reached. Please try again in a moment.",
+	flow.StateBegun:            "Klarna has not confirmed your payment yet. Please try again in a moment: you will not pay twice.",
 	flow.StateAwaitingCustomer: "You have not paid yet. Your order is kept: go on with Klarna, or choose another way to pay.",
 	flow.StateCanceling:        "Your payment with Klarna is being canceled. Please choose how to pay.",
 	flow.StateDeclined:         "Klarna did not approve this payment, and no money was taken. Please choose another way to pay.",
