@@ -47,13 +47,13 @@ var guards = []guard{
 	},
 	{
 		"a first result that decides nothing is asked for again", "authorize.go",
-		"return c.later(ctx, p, true, undecided(result))",
-		"return c.end(ctx, p, StateUnknown, undecided(result).Error(), nil)",
+		"return c.later(ctx, p, true, undecided(outcome))",
+		"return c.end(ctx, p, StateUnknown, undecided(outcome).Error(), nil)",
 	},
 	{
 		"a final result that decides nothing is asked for again", "finalize.go",
-		"return c.finalizeFailed(ctx, p, true, undecided(result))",
-		"return c.end(ctx, p, StateUnknown, undecided(result).Error(), nil)",
+		"return c.finalizeFailed(ctx, p, true, undecided(outcome))",
+		"return c.end(ctx, p, StateUnknown, undecided(outcome).Error(), nil)",
 	},
 	{
 		"an event during a cancelation is heeded", "cancel.go",
