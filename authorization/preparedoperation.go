@@ -12,7 +12,7 @@ import (
 // PrepareCaptureTransaction checks and encodes the call that CaptureTransaction makes, and sends
 // nothing. Store what it returns before CaptureTransactionPrepared sends it: each repeat is then
 // the same call. The error is a *klarna.Error of OutcomeNotSent.
-func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture CaptureRequest, options ...klarna.CallOption) (*Prepared, error) {
+func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture CaptureTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(captureCall(paymentTransactionID, &capture), options)
 }
 
@@ -20,13 +20,13 @@ func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture 
 //
 // POST payment/transactions/{payment_transaction_id}/capture
 func (c *Client) CaptureTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentCapture, error) {
-	call := captureCall(paymentTransactionID, new(CaptureRequest))
-	return sendPreparedCall[PaymentCapture](ctx, c, call, p, (*CaptureRequest).decode, options)
+	call := captureCall(paymentTransactionID, new(CaptureTransactionParams))
+	return sendPreparedCall[PaymentCapture](ctx, c, call, p, (*CaptureTransactionParams).decode, options)
 }
 
 // PrepareRefundTransaction checks and encodes the call that RefundTransaction makes, as
 // PrepareCaptureTransaction does.
-func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund TransactionRefund, options ...klarna.CallOption) (*Prepared, error) {
+func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund RefundTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(refundTransactionCall(paymentTransactionID, &refund), options)
 }
 
@@ -34,14 +34,14 @@ func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund Tr
 //
 // POST payment/transactions/{payment_transaction_id}/refund
 func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
-	call := refundTransactionCall(paymentTransactionID, new(TransactionRefund))
-	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*TransactionRefund).decode, options)
+	call := refundTransactionCall(paymentTransactionID, new(RefundTransactionParams))
+	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*RefundTransactionParams).decode, options)
 }
 
 // PrepareRefundCapture checks and encodes the call that RefundCapture makes, as
 // PrepareCaptureTransaction does. Without an idempotency key among the options the key depends on
 // the capture; the body does not.
-func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund CaptureRefund, options ...klarna.CallOption) (*Prepared, error) {
+func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund RefundCaptureParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(refundCaptureCall(paymentCaptureID, &refund), options)
 }
 
@@ -49,14 +49,14 @@ func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund CaptureRef
 //
 // POST payment/captures/{payment_capture_id}/refund
 func (c *Client) RefundCapturePrepared(ctx context.Context, paymentCaptureID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
-	call := refundCaptureCall(paymentCaptureID, new(CaptureRefund))
-	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*CaptureRefund).decode, options)
+	call := refundCaptureCall(paymentCaptureID, new(RefundCaptureParams))
+	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*RefundCaptureParams).decode, options)
 }
 
 // PrepareExtendTransaction checks and encodes the call that ExtendTransaction makes, as
 // PrepareCaptureTransaction does. The key is random unless the options have one, so only a repeat of
 // what was prepared is the same call.
-func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension Extension, options ...klarna.CallOption) (*Prepared, error) {
+func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension ExtendTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(extendCall(paymentTransactionID, &extension), options)
 }
 
@@ -64,13 +64,13 @@ func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension
 //
 // POST payment/transactions/{payment_transaction_id}/authorize
 func (c *Client) ExtendTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
-	call := extendCall(paymentTransactionID, new(Extension))
-	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*Extension).decode, options)
+	call := extendCall(paymentTransactionID, new(ExtendTransactionParams))
+	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*ExtendTransactionParams).decode, options)
 }
 
 // PrepareUpdateTransaction checks and encodes the call that UpdateTransaction makes, as
 // PrepareExtendTransaction does.
-func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update TransactionUpdate, options ...klarna.CallOption) (*Prepared, error) {
+func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update UpdateTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(updateTransactionCall(paymentTransactionID, &update), options)
 }
 
@@ -78,45 +78,45 @@ func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update Tr
 //
 // PATCH payment/transactions/{payment_transaction_id}
 func (c *Client) UpdateTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
-	call := updateTransactionCall(paymentTransactionID, new(TransactionUpdate))
-	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*TransactionUpdate).decode, options)
+	call := updateTransactionCall(paymentTransactionID, new(UpdateTransactionParams))
+	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*UpdateTransactionParams).decode, options)
 }
 
-func captureCall(paymentTransactionID string, capture *CaptureRequest) klarna.Call {
+func captureCall(paymentTransactionID string, capture *CaptureTransactionParams) klarna.Call {
 	return klarna.Call{
 		Operation: operation.TransactionCapture,
 		IDs:       []string{paymentTransactionID},
-		Body:      wire.From(capture, (*CaptureRequest).encode),
+		Body:      wire.From(capture, (*CaptureTransactionParams).encode),
 		Reference: capture.PaymentCaptureReference,
 		Validate:  amountAndReference("capture_amount", capture.CaptureAmount, "payment_capture_reference", capture.PaymentCaptureReference),
 	}
 }
 
-func refundTransactionCall(paymentTransactionID string, refund *TransactionRefund) klarna.Call {
+func refundTransactionCall(paymentTransactionID string, refund *RefundTransactionParams) klarna.Call {
 	return klarna.Call{
 		Operation: operation.TransactionRefund,
 		IDs:       []string{paymentTransactionID},
-		Body:      wire.From(refund, (*TransactionRefund).encode),
+		Body:      wire.From(refund, (*RefundTransactionParams).encode),
 		Reference: refund.RefundReference,
 		Validate:  amountAndReference("refund_amount", refund.RefundAmount, "refund_reference", refund.RefundReference),
 	}
 }
 
-func refundCaptureCall(paymentCaptureID string, refund *CaptureRefund) klarna.Call {
+func refundCaptureCall(paymentCaptureID string, refund *RefundCaptureParams) klarna.Call {
 	return klarna.Call{
 		Operation: operation.CaptureRefund,
 		IDs:       []string{paymentCaptureID},
-		Body:      wire.From(refund, (*CaptureRefund).encode),
+		Body:      wire.From(refund, (*RefundCaptureParams).encode),
 		Reference: refund.PaymentRefundReference,
 		Validate:  amountAndReference("refund_amount", refund.RefundAmount, "payment_refund_reference", refund.PaymentRefundReference),
 	}
 }
 
-func extendCall(paymentTransactionID string, extension *Extension) klarna.Call {
+func extendCall(paymentTransactionID string, extension *ExtendTransactionParams) klarna.Call {
 	return klarna.Call{
 		Operation: operation.TransactionExtend,
 		IDs:       []string{paymentTransactionID},
-		Body:      wire.From(extension, (*Extension).encode),
+		Body:      wire.From(extension, (*ExtendTransactionParams).encode),
 		Validate: func() []klarna.ValidationError {
 			var p problems
 			if extension.ExtensionDays < 0 {
@@ -130,11 +130,11 @@ func extendCall(paymentTransactionID string, extension *Extension) klarna.Call {
 	}
 }
 
-func updateTransactionCall(paymentTransactionID string, update *TransactionUpdate) klarna.Call {
+func updateTransactionCall(paymentTransactionID string, update *UpdateTransactionParams) klarna.Call {
 	return klarna.Call{
 		Operation: operation.TransactionUpdate,
 		IDs:       []string{paymentTransactionID},
-		Body:      wire.From(update, (*TransactionUpdate).encode),
+		Body:      wire.From(update, (*UpdateTransactionParams).encode),
 		Validate: func() []klarna.ValidationError {
 			var p problems
 			p.optionalReference("payment_transaction_reference", update.PaymentTransactionReference)

@@ -43,11 +43,11 @@ func TestAPreparedOperationIsExecutedOnce(t *testing.T) {
 		{
 			name: "a refund of the transaction", captured: true, derived: true, want: 100,
 			plain: func(c *authorization.Client, transaction, _ string) error {
-				_, err := c.RefundTransaction(ctx, transaction, authorization.TransactionRefund{RefundAmount: 100, RefundReference: "return-1"})
+				_, err := c.RefundTransaction(ctx, transaction, authorization.RefundTransactionParams{RefundAmount: 100, RefundReference: "return-1"})
 				return err
 			},
 			prepare: func(c *authorization.Client, transaction, _ string) (*authorization.Prepared, error) {
-				return c.PrepareRefundTransaction(transaction, authorization.TransactionRefund{RefundAmount: 100, RefundReference: "return-1"})
+				return c.PrepareRefundTransaction(transaction, authorization.RefundTransactionParams{RefundAmount: 100, RefundReference: "return-1"})
 			},
 			send: func(c *authorization.Client, transaction, _ string, p authorization.Prepared) error {
 				_, err := c.RefundTransactionPrepared(ctx, transaction, p)
@@ -58,11 +58,11 @@ func TestAPreparedOperationIsExecutedOnce(t *testing.T) {
 		{
 			name: "a refund of a capture", captured: true, derived: true, want: 100,
 			plain: func(c *authorization.Client, _, capture string) error {
-				_, err := c.RefundCapture(ctx, capture, authorization.CaptureRefund{RefundAmount: 100, PaymentRefundReference: "return-1"})
+				_, err := c.RefundCapture(ctx, capture, authorization.RefundCaptureParams{RefundAmount: 100, PaymentRefundReference: "return-1"})
 				return err
 			},
 			prepare: func(c *authorization.Client, _, capture string) (*authorization.Prepared, error) {
-				return c.PrepareRefundCapture(capture, authorization.CaptureRefund{RefundAmount: 100, PaymentRefundReference: "return-1"})
+				return c.PrepareRefundCapture(capture, authorization.RefundCaptureParams{RefundAmount: 100, PaymentRefundReference: "return-1"})
 			},
 			send: func(c *authorization.Client, _, capture string, p authorization.Prepared) error {
 				_, err := c.RefundCapturePrepared(ctx, capture, p)
@@ -73,7 +73,7 @@ func TestAPreparedOperationIsExecutedOnce(t *testing.T) {
 		{
 			name: "an extension", want: 1500,
 			prepare: func(c *authorization.Client, transaction, _ string) (*authorization.Prepared, error) {
-				return c.PrepareExtendTransaction(transaction, authorization.Extension{ExtensionDays: 3, Amount: new(int64(500))})
+				return c.PrepareExtendTransaction(transaction, authorization.ExtendTransactionParams{ExtensionDays: 3, Amount: new(int64(500))})
 			},
 			send: func(c *authorization.Client, transaction, _ string, p authorization.Prepared) error {
 				_, err := c.ExtendTransactionPrepared(ctx, transaction, p)
@@ -84,7 +84,7 @@ func TestAPreparedOperationIsExecutedOnce(t *testing.T) {
 		{
 			name: "an update", want: 1000,
 			prepare: func(c *authorization.Client, transaction, _ string) (*authorization.Prepared, error) {
-				return c.PrepareUpdateTransaction(transaction, authorization.TransactionUpdate{PaymentTransactionReference: "tx-2"})
+				return c.PrepareUpdateTransaction(transaction, authorization.UpdateTransactionParams{PaymentTransactionReference: "tx-2"})
 			},
 			send: func(c *authorization.Client, transaction, _ string, p authorization.Prepared) error {
 				_, err := c.UpdateTransactionPrepared(ctx, transaction, p)
@@ -132,8 +132,8 @@ func TestAPreparedOperationIsExecutedOnce(t *testing.T) {
 	}
 }
 
-func captureOf400() authorization.CaptureRequest {
-	return authorization.CaptureRequest{CaptureAmount: 400, PaymentCaptureReference: "parcel-1"}
+func captureOf400() authorization.CaptureTransactionParams {
+	return authorization.CaptureTransactionParams{CaptureAmount: 400, PaymentCaptureReference: "parcel-1"}
 }
 
 // authorizedTransaction is one of 1000, of which all is captured or nothing.
@@ -141,13 +141,13 @@ func authorizedTransaction(t *testing.T, server *klarnatest.Server, client *auth
 	t.Helper()
 	request := preparable()
 	if captured {
-		request.RequestPaymentTransaction.Capture = authorization.CaptureNow
+		request.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow
 	}
 	answer, err := client.Authorize(t.Context(), request, klarna.WithSessionToken(klarna.NewSecret(server.IssueSessionToken("EUR", 1000))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	payment := answer.Outcome.(authorization.Approved).PaymentTransaction
+	payment := answer.Result.(authorization.Approved).PaymentTransaction
 	if captured {
 		capture = payment.PaymentCaptures[0].PaymentCaptureID
 	}
@@ -158,16 +158,16 @@ func TestWhatIsPreparedAfterTheApprovalIsCheckedLikeACall(t *testing.T) {
 	_, client := preparing(t)
 	for name, prepare := range map[string]func() (*authorization.Prepared, error){
 		"a capture": func() (*authorization.Prepared, error) {
-			return client.PrepareCaptureTransaction("t", authorization.CaptureRequest{CaptureAmount: -1})
+			return client.PrepareCaptureTransaction("t", authorization.CaptureTransactionParams{CaptureAmount: -1})
 		},
 		"a refund": func() (*authorization.Prepared, error) {
-			return client.PrepareRefundTransaction("t", authorization.TransactionRefund{RefundAmount: -1})
+			return client.PrepareRefundTransaction("t", authorization.RefundTransactionParams{RefundAmount: -1})
 		},
 		"an extension": func() (*authorization.Prepared, error) {
-			return client.PrepareExtendTransaction("t", authorization.Extension{ExtensionDays: -1})
+			return client.PrepareExtendTransaction("t", authorization.ExtendTransactionParams{ExtensionDays: -1})
 		},
 		"no transaction": func() (*authorization.Prepared, error) {
-			return client.PrepareUpdateTransaction("", authorization.TransactionUpdate{})
+			return client.PrepareUpdateTransaction("", authorization.UpdateTransactionParams{})
 		},
 	} {
 		if _, err := prepare(); err == nil || klarna.OutcomeOf(err) != klarna.OutcomeNotSent {

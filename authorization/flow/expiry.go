@@ -122,7 +122,7 @@ func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error
 	id := "extension-until-" + p.TransactionExpiresAt.UTC().Format(time.RFC3339)
 	return c.record(ctx, p, id, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindExtension, Days: days}}
-		return d.prepared(api.PrepareExtendTransaction(p.Transaction, authorization.Extension{ExtensionDays: days}))
+		return d.prepared(api.PrepareExtendTransaction(p.Transaction, authorization.ExtendTransactionParams{ExtensionDays: days}))
 	})
 }
 
@@ -165,10 +165,10 @@ func (c *Coordinator) watchAgain(ctx context.Context, p *purchase) error {
 // over for good.
 func (c *Coordinator) lapse(p *purchase, seen *observation, now time.Time) {
 	left, lapsed := p.amounts().Remaining, seen.lapsed(now)
-	if seen.state() == authorization.TransactionAuthorized {
+	if seen.state() == authorization.PaymentTransactionStateAuthorized {
 		p.Expired = false // it was extended
 	}
-	if left == 0 || !lapsed && seen.state() != authorization.TransactionExpired {
+	if left == 0 || !lapsed && seen.state() != authorization.PaymentTransactionStateExpired {
 		return
 	}
 	if !p.Expired {

@@ -34,7 +34,7 @@ type observed struct {
 // observe reads the transaction, and those of its captures and refunds whose reference it does not
 // show. also names a capture and a refund to read beside.
 func (c *Coordinator) observe(ctx context.Context, api *authorization.Client, p *purchase, also said) (*observation, error) {
-	t, err := api.ReadTransaction(ctx, p.Transaction, c.callOptions(p)...)
+	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (c *Coordinator) observe(ctx context.Context, api *authorization.Client, p 
 			continue
 		}
 		if (capture.PaymentCaptureReference == "" || capture.CaptureAmount == nil) && !p.hasDone(capture.PaymentCaptureID) {
-			read, err := api.ReadCapture(ctx, capture.PaymentCaptureID, c.callOptions(p)...)
+			read, err := api.GetCapture(ctx, capture.PaymentCaptureID, c.callOptions(p)...)
 			if err != nil {
 				return nil, err
 			}
@@ -58,7 +58,7 @@ func (c *Coordinator) observe(ctx context.Context, api *authorization.Client, p 
 		seen.captures = append(seen.captures, observedCapture(capture))
 	}
 	if also.captureID != "" && !p.hasDone(also.captureID) && !has(seen.captures, also.captureID) {
-		read, err := api.ReadCapture(ctx, also.captureID, c.callOptions(p)...)
+		read, err := api.GetCapture(ctx, also.captureID, c.callOptions(p)...)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func (c *Coordinator) observeRefunds(ctx context.Context, api *authorization.Cli
 			seen.refunds = append(seen.refunds, observed{id: id})
 			continue
 		}
-		read, err := api.ReadRefund(ctx, id, c.callOptions(p)...)
+		read, err := api.GetRefund(ctx, id, c.callOptions(p)...)
 		if err != nil {
 			return err
 		}
@@ -128,24 +128,24 @@ func (p *purchase) hasDone(id string) bool {
 }
 
 // state is the transaction's.
-func (o *observation) state() authorization.TransactionState {
-	return authorization.TransactionState(strings.ToUpper(string(o.transaction.State)))
+func (o *observation) state() authorization.PaymentTransactionState {
+	return authorization.PaymentTransactionState(strings.ToUpper(string(o.transaction.State)))
 }
 
 // lapsed reports that nothing is authorized any more because its time is over.
 func (o *observation) lapsed(now time.Time) bool {
 	ends := o.transaction.ExpiresAt
 	// What expired partly captured is completed a week later.
-	return o.state() == authorization.TransactionClosed || o.state() == authorization.TransactionCompleted && !ends.IsZero() && now.After(ends)
+	return o.state() == authorization.PaymentTransactionStateClosed || o.state() == authorization.PaymentTransactionStateCompleted && !ends.IsZero() && now.After(ends)
 }
 
 // isOver reports that the transaction takes no more operations of a kind.
 func (o *observation) isOver(kind OperationKind) bool {
 	state := o.state()
-	ended := state == authorization.TransactionCompleted || state == authorization.TransactionClosed
+	ended := state == authorization.PaymentTransactionStateCompleted || state == authorization.PaymentTransactionStateClosed
 	switch kind {
 	case OperationKindCapture:
-		return ended || state == authorization.TransactionExpired
+		return ended || state == authorization.PaymentTransactionStateExpired
 	case OperationKindVoid, OperationKindExtension:
 		return ended
 	default:
@@ -242,9 +242,9 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 func (p *purchase) findVoid(seen *observation) finding {
 	state := seen.state()
 	switch state {
-	case authorization.TransactionAuthorized, authorization.TransactionExpired:
+	case authorization.PaymentTransactionStateAuthorized, authorization.PaymentTransactionStateExpired:
 		return finding{verdict: verdictAbsent}
-	case authorization.TransactionCompleted:
+	case authorization.PaymentTransactionStateCompleted:
 		if !seen.capturesListed {
 			return unclear("the transaction lists no captures")
 		}

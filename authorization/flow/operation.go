@@ -47,7 +47,7 @@ func (s OperationState) ended() bool {
 
 // Operation is what happens to a purchase's transaction after the approval.
 type Operation struct {
-	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureNow has
+	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureTimingNow has
 	// [AutomaticCaptureID]. One that was adopted has Klarna's id of it.
 	ID   string
 	Kind OperationKind
@@ -97,7 +97,7 @@ func (o Operation) Format(f fmt.State, _ rune) { redact.Format(f, o.String()) }
 func (o Operation) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // AutomaticCaptureID is the id of the operation that stands for the automatic capture of a purchase
-// that was begun with CaptureNow. No caller's operation has it.
+// that was begun with CaptureTimingNow. No caller's operation has it.
 const AutomaticCaptureID = "authorize"
 
 // CaptureParams captures a purchase's transaction, or a part of it.

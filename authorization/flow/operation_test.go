@@ -820,7 +820,7 @@ func TestAnAutomaticCaptureIsAnOperation(t *testing.T) {
 			if stepUp {
 				order = s.order(orderID)
 			}
-			order.Request.RequestPaymentTransaction.Capture = authorization.CaptureNow
+			order.Request.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow
 			order.Request.RequestPaymentTransaction.PaymentCaptureReference = "at-once"
 			status, err := r.Begin(t.Context(), order)
 			if stepUp {
@@ -856,7 +856,7 @@ func TestAnAutomaticCaptureIsLookedFor(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	order := s.browserOrder(orderID)
-	order.Request.RequestPaymentTransaction.Capture = authorization.CaptureNow
+	order.Request.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		return changedAnswer(request, pass, func(text string) string { return strings.Replace(text, "payment_captures", "of_tomorrow", 1) })
 	})
@@ -1035,7 +1035,7 @@ func TestADamagedCallIsNotSent(t *testing.T) {
 			if n := s.calls(captureCall); n != 0 {
 				t.Errorf("%d calls", n)
 			}
-			list, err := r.Damaged(t.Context(), "", 10)
+			list, err := r.ListDamaged(t.Context(), "", 10)
 			if err != nil || len(list) != 1 {
 				t.Errorf("damaged: %v, %v", list, err)
 			}
@@ -1095,7 +1095,7 @@ func (e elsewhere) void() {
 
 func (e elsewhere) capture(reference string, amount int64) string {
 	e.Helper()
-	capture, err := e.api.CaptureTransaction(e.Context(), e.transaction().PaymentTransactionID, authorization.CaptureRequest{
+	capture, err := e.api.CaptureTransaction(e.Context(), e.transaction().PaymentTransactionID, authorization.CaptureTransactionParams{
 		CaptureAmount: amount, PaymentCaptureReference: reference,
 	})
 	if err != nil {
@@ -1106,7 +1106,7 @@ func (e elsewhere) capture(reference string, amount int64) string {
 
 func (e elsewhere) refund(reference string, amount int64) string {
 	e.Helper()
-	refund, err := e.api.RefundTransaction(e.Context(), e.transaction().PaymentTransactionID, authorization.TransactionRefund{
+	refund, err := e.api.RefundTransaction(e.Context(), e.transaction().PaymentTransactionID, authorization.RefundTransactionParams{
 		RefundAmount: amount, RefundReference: reference,
 	})
 	if err != nil {

@@ -44,13 +44,13 @@ func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params Cap
 		if params.Amount < 1 {
 			return nil, errNoAmount
 		}
-		call := authorization.CaptureRequest{
+		call := authorization.CaptureTransactionParams{
 			CaptureAmount: params.Amount, PaymentCaptureReference: d.Reference,
 			SupplementaryCaptureData: params.SupplementaryCaptureData, SupplementaryPurchaseData: params.SupplementaryPurchaseData,
 			KlarnaNetworkData: params.KlarnaNetworkData,
 		}
 		if params.ReleaseRemaining {
-			call.RemainingAuthorization = authorization.ReleaseRemaining
+			call.RemainingAuthorization = authorization.RemainingAuthorizationRelease
 		}
 		return d.prepared(api.PrepareCaptureTransaction(p.Transaction, call))
 	})
@@ -70,13 +70,13 @@ func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params Refu
 		case params.CaptureID != "" && params.PaymentCaptureID != "":
 			return nil, errors.New("set CaptureID or PaymentCaptureID, not both")
 		case params.CaptureID == "" && params.PaymentCaptureID == "":
-			return d.prepared(api.PrepareRefundTransaction(p.Transaction, authorization.TransactionRefund{
+			return d.prepared(api.PrepareRefundTransaction(p.Transaction, authorization.RefundTransactionParams{
 				RefundAmount: params.Amount, RefundReference: d.Reference,
 				SupplementaryRefundData: params.SupplementaryRefundData, KlarnaNetworkData: params.KlarnaNetworkData,
 			}))
 		}
 		// The capture may not have its id yet, which the body does not need.
-		return d.prepared(api.PrepareRefundCapture(orElse(params.PaymentCaptureID, "capture"), authorization.CaptureRefund{
+		return d.prepared(api.PrepareRefundCapture(orElse(params.PaymentCaptureID, "capture"), authorization.RefundCaptureParams{
 			RefundAmount: params.Amount, PaymentRefundReference: d.Reference,
 			SupplementaryRefundData: params.SupplementaryRefundData, KlarnaNetworkData: params.KlarnaNetworkData,
 		}))
@@ -96,7 +96,7 @@ func (c *Coordinator) Void(ctx context.Context, purchaseID string, params VoidPa
 func (c *Coordinator) Extend(ctx context.Context, purchaseID string, params ExtendParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindExtension, Amount: params.Amount, Days: params.Days}}
-		call := authorization.Extension{ExtensionDays: params.Days, SupplementaryPurchaseData: params.SupplementaryPurchaseData}
+		call := authorization.ExtendTransactionParams{ExtensionDays: params.Days, SupplementaryPurchaseData: params.SupplementaryPurchaseData}
 		if params.Amount != 0 {
 			call.Amount = &params.Amount
 		}
@@ -110,7 +110,7 @@ func (c *Coordinator) Extend(ctx context.Context, purchaseID string, params Exte
 func (c *Coordinator) UpdateTransaction(ctx context.Context, purchaseID string, params UpdateTransactionParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindUpdate, Reference: params.Reference}}
-		return d.prepared(api.PrepareUpdateTransaction(p.Transaction, authorization.TransactionUpdate{
+		return d.prepared(api.PrepareUpdateTransaction(p.Transaction, authorization.UpdateTransactionParams{
 			PaymentTransactionReference: params.Reference, SupplementaryPurchaseData: params.SupplementaryPurchaseData,
 		}))
 	})

@@ -183,7 +183,7 @@ func (p *purchase) isPending(kind OperationKind) bool {
 
 // released reports that somebody else released what the record has as authorized.
 func (p *purchase) released(seen *observation, now time.Time) bool {
-	return seen.state() == authorization.TransactionCompleted && p.amounts().Remaining > 0 && p.isSettled() && !seen.lapsed(now)
+	return seen.state() == authorization.PaymentTransactionStateCompleted && p.amounts().Remaining > 0 && p.isSettled() && !seen.lapsed(now)
 }
 
 // isSettled reports that no operation is pending or unknown.
@@ -433,7 +433,7 @@ var errNotCaptured = errors.New("flow: the transaction does not show its automat
 // findAutomaticCapture looks for the capture that Klarna makes by itself.
 func (c *Coordinator) findAutomaticCapture(ctx context.Context, p *purchase, api *authorization.Client, o *operation) error {
 	turn := turnOf(p, o)
-	t, err := api.ReadTransaction(ctx, p.Transaction, c.callOptions(p)...)
+	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
 	if err == nil {
 		if answer := p.automaticCapture(o, t); answer != nil {
 			return c.endOperation(ctx, p, o.ID, nil, ending{to: OperationStateDone, answer: answer})

@@ -31,7 +31,7 @@ func (s *scene) transactionHappened(eventType webhook.EventType, members string)
 const (
 	capturedEvent = webhook.EventType("payment.transaction.captured")
 	refundedEvent = webhook.EventType("payment.transaction.refunded")
-	closedEvent   = webhook.PaymentTransactionClosed
+	closedEvent   = webhook.EventTypePaymentTransactionClosed
 )
 
 func captureMember(id string) string { return fmt.Sprintf(`,"payment_capture_id":%q`, id) }
@@ -133,7 +133,7 @@ func TestAVoidElsewhereIsAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.elsewhere().void()
-	if err := r.HandleEvent(t.Context(), s.transactionHappened(webhook.PaymentTransactionCompleted, "")); err != nil {
+	if err := r.HandleEvent(t.Context(), s.transactionHappened(webhook.EventTypePaymentTransactionCompleted, "")); err != nil {
 		t.Fatal(err)
 	}
 	result, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{Adopt: true})
@@ -280,7 +280,7 @@ func TestAnEventOfWhatIsKnownIsNoReasonToAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := len(s.klarna.Requests())
-	for _, event := range []*webhook.Event{s.happened(captureCall), s.happened(refundCall), s.transactionHappened(webhook.PaymentTransactionAuthorized, "")} {
+	for _, event := range []*webhook.Event{s.happened(captureCall), s.happened(refundCall), s.transactionHappened(webhook.EventTypePaymentTransactionAuthorized, "")} {
 		if err := r.HandleEvent(t.Context(), event); err != nil {
 			t.Fatal(err)
 		}

@@ -14,9 +14,9 @@ type Transition struct {
 	// At is when it became durable, in UTC.
 	At       time.Time
 	From, To State
-	// Purchase is how the purchase stood then; its State is To. Its Amounts are those of the moment of
+	// Status is how the purchase stood then; its State is To. Its Amounts are those of the moment of
 	// the report.
-	Purchase Status
+	Status Status
 	// Operation is the operation that has ended, as it stood then; nil where the purchase changed its
 	// state. From and To are the same then.
 	Operation *Operation
@@ -95,7 +95,7 @@ func (p *purchase) transitions() []numbered {
 func (p *purchase) operationTransition(m operationMove) Transition {
 	s := *p.status()
 	s.UpdatedAt, s.PaymentRequestURL = m.At, ""
-	t := Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: p.State, To: p.State, Purchase: s, Notice: m.Notice}
+	t := Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: p.State, To: p.State, Status: s, Notice: m.Notice}
 	if o := p.public(p.operation(m.Operation)); o != nil {
 		if o.State != m.State {
 			o.Evidence, o.SettledBy, o.Parameters = "", "", ""
@@ -118,7 +118,7 @@ func (p *purchase) transition(m move) Transition {
 	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {
 		s.Amount = p.Amount // nothing was approved yet
 	}
-	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Purchase: s}
+	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Status: s}
 }
 
 // String names the transition.
