@@ -16,9 +16,8 @@ func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture 
 	return c.prepareCall(captureCall(paymentTransactionID, &capture), options)
 }
 
-// CaptureTransactionPrepared captures as it was prepared. Errors are those of CaptureTransaction.
-//
-// POST payment/transactions/{payment_transaction_id}/capture
+// CaptureTransactionPrepared captures as it was prepared (POST
+// payment/transactions/{payment_transaction_id}/capture). Errors are those of CaptureTransaction.
 func (c *Client) CaptureTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentCapture, error) {
 	call := captureCall(paymentTransactionID, new(CaptureTransactionParams))
 	return sendPreparedCall[PaymentCapture](ctx, c, call, p, (*CaptureTransactionParams).decode, options)
@@ -30,9 +29,8 @@ func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund Re
 	return c.prepareCall(refundTransactionCall(paymentTransactionID, &refund), options)
 }
 
-// RefundTransactionPrepared refunds as it was prepared. Errors are those of RefundTransaction.
-//
-// POST payment/transactions/{payment_transaction_id}/refund
+// RefundTransactionPrepared refunds as it was prepared (POST
+// payment/transactions/{payment_transaction_id}/refund). Errors are those of RefundTransaction.
 func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
 	call := refundTransactionCall(paymentTransactionID, new(RefundTransactionParams))
 	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*RefundTransactionParams).decode, options)
@@ -45,9 +43,8 @@ func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund RefundCapt
 	return c.prepareCall(refundCaptureCall(paymentCaptureID, &refund), options)
 }
 
-// RefundCapturePrepared refunds as it was prepared. Errors are those of RefundCapture.
-//
-// POST payment/captures/{payment_capture_id}/refund
+// RefundCapturePrepared refunds as it was prepared (POST
+// payment/captures/{payment_capture_id}/refund). Errors are those of RefundCapture.
 func (c *Client) RefundCapturePrepared(ctx context.Context, paymentCaptureID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
 	call := refundCaptureCall(paymentCaptureID, new(RefundCaptureParams))
 	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*RefundCaptureParams).decode, options)
@@ -60,9 +57,8 @@ func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension
 	return c.prepareCall(extendCall(paymentTransactionID, &extension), options)
 }
 
-// ExtendTransactionPrepared extends as it was prepared. Errors are those of ExtendTransaction.
-//
-// POST payment/transactions/{payment_transaction_id}/authorize
+// ExtendTransactionPrepared extends as it was prepared (POST
+// payment/transactions/{payment_transaction_id}/authorize). Errors are those of ExtendTransaction.
 func (c *Client) ExtendTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := extendCall(paymentTransactionID, new(ExtendTransactionParams))
 	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*ExtendTransactionParams).decode, options)
@@ -74,9 +70,8 @@ func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update Up
 	return c.prepareCall(updateTransactionCall(paymentTransactionID, &update), options)
 }
 
-// UpdateTransactionPrepared updates as it was prepared. Errors are those of UpdateTransaction.
-//
-// PATCH payment/transactions/{payment_transaction_id}
+// UpdateTransactionPrepared updates as it was prepared (PATCH
+// payment/transactions/{payment_transaction_id}). Errors are those of UpdateTransaction.
 func (c *Client) UpdateTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := updateTransactionCall(paymentTransactionID, new(UpdateTransactionParams))
 	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*UpdateTransactionParams).decode, options)

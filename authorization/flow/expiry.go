@@ -86,7 +86,7 @@ func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error {
 	err := c.look(ctx, p, said{})
 	if err != nil {
-		return errors.Join(err, c.watchLater(ctx, p, extensionPause))
+		return errors.Join(err, c.watchLater(ctx, p))
 	}
 	ends := p.TransactionExpiresAt
 	due := !ends.IsZero() && p.amounts().Remaining > 0 && !p.Expired && !c.time().Before(ends.Add(-c.expiryNotice)) && !p.NoticedFor.Equal(ends)
@@ -97,11 +97,11 @@ func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error
 		days, err := c.extend(ctx, *p.status())
 		switch {
 		case err != nil:
-			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.watchLater(ctx, p, extensionPause))
+			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.watchLater(ctx, p))
 		case days > 0:
 			err := c.extendBy(ctx, p, days)
 			if err != nil && !errors.Is(err, ErrOtherOperation) { // which another replica has begun
-				return errors.Join(err, c.watchLater(ctx, p, extensionPause))
+				return errors.Join(err, c.watchLater(ctx, p))
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error
 }
 
 // watchLater puts a look off.
-func (c *Coordinator) watchLater(ctx context.Context, p *purchase, pause time.Duration) error {
+func (c *Coordinator) watchLater(ctx context.Context, p *purchase) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	return c.change(ctx, p, func() bool {
@@ -136,10 +136,10 @@ func (c *Coordinator) watchLater(ctx context.Context, p *purchase, pause time.Du
 			return false
 		}
 		if !p.LookAt.IsZero() && !p.LookAt.After(now) {
-			p.LookAt = now.Add(jitter(pause))
+			p.LookAt = now.Add(jitter(extensionPause))
 		}
 		if !p.WatchAt.IsZero() && !p.WatchAt.After(now) {
-			p.WatchAt = now.Add(jitter(pause))
+			p.WatchAt = now.Add(jitter(extensionPause))
 		}
 		p.DueAt = p.dueAfter(now)
 		return true

@@ -304,13 +304,29 @@ func (c *Coordinator) look(ctx context.Context, p *purchase, also said) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.observedNow(ctx, p, seen, false)
+	again, err := c.observeAgain(ctx, api, p, seen)
+	if err != nil {
+		return err
+	}
+	_, err = c.observedNow(ctx, p, seen, again, false)
 	return err
 }
 
+// observeAgain reads the transaction a second time where the first seems to prove that an operation
+// was not executed: no single answer counts for that.
+func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Client, p *purchase, seen *observation) (*observation, error) {
+	for i := range p.Operations {
+		if o := &p.Operations[i]; o.State == OperationStateUnknown && p.find(o, seen).verdict == verdictAbsent {
+			return c.observe(ctx, api, p, said{})
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing is to be confirmed
+}
+
 // observedNow records what Klarna shows: operations that it proves, and that something was done
-// elsewhere. With adopt, that becomes part of the record. It returns what differed.
-func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen *observation, adopt bool) ([]Difference, error) {
+// elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It returns
+// what differed.
+func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var differences []Difference
@@ -322,7 +338,7 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen *observ
 		for i := range p.Operations {
 			o := &p.Operations[i]
 			was := o.State
-			if c.settleBy(p, o, seen) {
+			if c.settleBy(p, o, seen, again) {
 				settled[o.ID] = was
 				if failed = c.afterEnd(p, o, was == OperationStatePending); failed != nil {
 					return false
@@ -357,7 +373,7 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen *observ
 }
 
 // settleBy ends an operation that Klarna's transaction settles.
-func (c *Coordinator) settleBy(p *purchase, o *operation, seen *observation) bool {
+func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observation) bool {
 	byReference := o.Kind == OperationKindCapture || o.Kind == OperationKindRefund
 	switch {
 	case o.State == OperationStateDone, o.Outside, o.automatic() && o.State != OperationStatePending,
@@ -372,7 +388,7 @@ func (c *Coordinator) settleBy(p *purchase, o *operation, seen *observation) boo
 	switch found := p.find(o, seen); {
 	case found.verdict == verdictDone:
 		return c.ends(p, o, ending{to: OperationStateDone, answer: found.answer})
-	case found.verdict == verdictAbsent && o.State == OperationStateUnknown:
+	case found.verdict == verdictAbsent && o.State == OperationStateUnknown && again != nil && p.find(o, again).verdict == verdictAbsent:
 		p.finish(o, OperationStateRefused, reasonNotExecuted, c.time(), c.report != nil)
 		return true
 	case o.State == OperationStateUnknown && found.evidence != "":
@@ -421,7 +437,7 @@ func (o *observation) of(kind OperationKind) []observed {
 
 // text is what is stored of the purchase, to tell whether anything has changed.
 func (p *purchase) text() string {
-	text, err := wire.Encode(p.content.encode)
+	text, err := wire.Encode(p.encode)
 	if err != nil {
 		return ""
 	}

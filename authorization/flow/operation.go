@@ -40,11 +40,6 @@ const (
 	OperationStateUnknown OperationState = "UNKNOWN"
 )
 
-// ended reports whether an operation in state s has ended, in the states that this version knows.
-func (s OperationState) ended() bool {
-	return s == OperationStateDone || s == OperationStateRefused || s == OperationStateUnknown
-}
-
 // Operation is what happens to a purchase's transaction after the approval.
 type Operation struct {
 	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureTimingNow has

@@ -53,7 +53,7 @@ func (r *replica) harmed(n int, h stepHarm) func() []string {
 	r.writes(func(operation string, _ flow.Record, do func() error) error { return at("store "+operation, do) })
 	r.meets(func(request *http.Request, pass roundTrip) (answer *http.Response, err error) {
 		err = at("klarna "+request.Method, func() (err error) {
-			answer, err = pass(request)
+			answer, err = pass(request) //nolint:bodyclose // it is handed on, or closed below
 			return err
 		})
 		if err != nil {

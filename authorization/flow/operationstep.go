@@ -179,11 +179,11 @@ func changedTransaction(t *authorization.PaymentTransaction, err error) (*execut
 
 // amountIn is a whole number among members that have no name here, nil for none.
 func amountIn(unknown klarna.Unknown, name string) *int64 {
-	var amount int64
+	var amount *int64
 	if value, ok := unknown[name]; !ok || wire.DecodeAny(value.Bytes(), &amount) != nil {
 		return nil
 	}
-	return &amount
+	return amount
 }
 
 // textIn is a text among members that have no name here, "" for none.
@@ -358,7 +358,9 @@ func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authoriz
 	if turn.doubt.IsZero() {
 		return c.endOperation(ctx, p, id, &turn, refused)
 	}
-	switch found := p.find(o, seen); {
+	found, err := c.findSurely(ctx, api, p, o, seen)
+	switch {
+	case err != nil:
 	case found.verdict == verdictDone:
 		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
 	case found.verdict == verdictAbsent && turn.sent.Sub(turn.doubt) > doubtPatience:
@@ -375,7 +377,11 @@ func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorizatio
 	if o == nil || err != nil {
 		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
 	}
-	switch found := p.find(o, seen); found.verdict {
+	found, err := c.findSurely(ctx, api, p, o, seen)
+	if err != nil {
+		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
+	}
+	switch found.verdict {
 	case verdictDone:
 		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
 	case verdictAbsent:
@@ -395,7 +401,11 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	if !o.inDoubt() && !o.Conflicted {
 		return c.newKey(ctx, p, api, id, turn)
 	}
+	var found finding
 	seen, err := c.observe(ctx, api, p, said{})
+	if err == nil {
+		found, err = c.findSurely(ctx, api, p, o, seen)
+	}
 	switch {
 	case err == nil:
 	case c.time().After(o.BegunAt.Add(operationPatience)):
@@ -405,7 +415,7 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	default:
 		return c.putOff(ctx, p, id, turn, err)
 	}
-	switch found := p.find(o, seen); {
+	switch {
 	case found.verdict == verdictDone:
 		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
 	case !o.inDoubt():
@@ -418,6 +428,20 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: found.evidence,
 		})
 	}
+}
+
+// findSurely is find, and takes no single answer for a proof that an operation is absent: Klarna is
+// asked twice.
+func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
+	found := p.find(o, seen)
+	if found.verdict != verdictAbsent || o.Kind == OperationKindUpdate {
+		return found, nil
+	}
+	again, err := c.observe(ctx, api, p, said{})
+	if err != nil {
+		return found, err
+	}
+	return p.find(o, again), nil
 }
 
 // newKey records another key for an operation that surely was not executed. The next attempt has it.

@@ -109,7 +109,11 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	differences, err := c.observedNow(ctx, p, seen, params.Adopt)
+	again, err := c.observeAgain(ctx, api, p, seen)
+	if err != nil {
+		return nil, err
+	}
+	differences, err := c.observedNow(ctx, p, seen, again, params.Adopt)
 	if err != nil {
 		return nil, err
 	}

@@ -404,7 +404,7 @@ func (c *Coordinator) followUp(ctx context.Context, p *purchase) error {
 		err = c.watchAuthorization(ctx, p)
 	case !p.LookAt.IsZero() && !p.LookAt.After(now):
 		if err = c.look(ctx, p, said{}); err != nil {
-			err = errors.Join(err, c.watchLater(ctx, p, extensionPause))
+			err = errors.Join(err, c.watchLater(ctx, p))
 		}
 	}
 	if p.Version != version {
