@@ -23,6 +23,16 @@ const (
 	OperationKindUpdate    OperationKind = "UPDATE"
 )
 
+// known reports whether this version can make an operation of kind k.
+func (k OperationKind) known() bool {
+	switch k {
+	case OperationKindCapture, OperationKindRefund, OperationKindVoid, OperationKindExtension, OperationKindUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
 // OperationState is how far an operation is.
 type OperationState string
 

@@ -196,3 +196,71 @@ func noCrashOfSeveralOperations(t *testing.T) {
 	}
 	t.Logf("%d runs", runs)
 }
+
+// The process dies before it learns the answer, and everything is down for a day.
+func TestACallThatACrashCutOffIsInDoubt(t *testing.T) {
+	for _, tc := range operationCases {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t)
+			tc.begin(s, s.replica())
+			victim := s.replica()
+			victim.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				answer, err := pass(request)
+				if err == nil {
+					err = answer.Body.Close()
+				}
+				victim.die()
+				return nil, errors.Join(errDead, err)
+			})
+			_, _ = tc.do(t.Context(), victim)
+			s.klarna.Advance(25 * time.Hour)
+			s.recovers(s.replica())
+			if n := tc.times(s); n != 1 {
+				t.Errorf("it was executed %d times", n)
+			}
+			if tc.unlisted {
+				s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
+			} else {
+				tc.isDone(s)
+			}
+			s.klarna.CheckInvariants(t)
+		})
+	}
+}
+
+// A slow replica is answered with a refusal after another has made the call: that may have been
+// executed.
+func TestARefusalOfAnEarlierTurnEndsNothing(t *testing.T) {
+	for _, tc := range operationCases {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t)
+			slow, other := s.replica(), s.replica()
+			tc.begin(s, other)
+			slow.meetsOnce(methodOf(&tc), func(request *http.Request, pass roundTrip) (*http.Response, error) {
+				s.klarna.Advance(21 * time.Second)
+				other.meetsOnce(methodOf(&tc), func(request *http.Request, pass roundTrip) (*http.Response, error) {
+					answer, err := pass(request)
+					if err == nil {
+						err = answer.Body.Close()
+					}
+					return nil, errors.Join(errDead, err)
+				})
+				s.recovers(other)
+				return answering(400, `{"error_code":"VALIDATION_ERROR"}`)(request, pass)
+			})
+			// The refusal is left aside, and the call made again.
+			if o, err := tc.do(t.Context(), slow); err != nil || o.State != flow.OperationStateDone {
+				t.Errorf("%v, %v", o, err)
+			}
+			tc.isDone(s)
+		})
+	}
+}
+
+// methodOf is the HTTP method of an operation's call.
+func methodOf(tc *operationCase) string {
+	if tc.call == updateCall {
+		return http.MethodPatch
+	}
+	return http.MethodPost
+}

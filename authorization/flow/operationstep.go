@@ -74,8 +74,11 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 	if err != nil {
 		return c.putOff(ctx, p, id, turnOf(p, o), err)
 	}
-	if o.automatic() {
+	switch {
+	case o.automatic():
 		return c.findAutomaticCapture(ctx, p, api, o)
+	case !o.Kind.known():
+		return c.putOff(ctx, p, id, turnOf(p, o), fmt.Errorf("flow: operation %s is of a kind that this version does not know", strconv.Quote(id)))
 	}
 	if o.Kind == OperationKindRefund && o.Capture != "" && o.PaymentCaptureID == "" {
 		// Operations are made in order, so the capture has ended.
@@ -160,7 +163,7 @@ func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *pu
 	case o.Kind == OperationKindUpdate:
 		return changedTransaction(api.UpdateTransactionPrepared(ctx, p.Transaction, call.prepared(), options...))
 	}
-	return nil, fmt.Errorf("flow: operation %s is of a kind that this version does not know", strconv.Quote(o.ID))
+	return nil, ErrDamaged // a kind that is not known is not sent
 }
 
 func refunded(refund *authorization.PaymentRefund, err error) (*executed, error) {

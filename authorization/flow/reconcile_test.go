@@ -455,7 +455,7 @@ func TestReportsOfOperationsAreRepeatedInOrder(t *testing.T) {
 	}
 	all := s.told.all()
 	last := all[len(all)-1]
-	if last.ID != "order-1#4" || last.From != flow.StateAuthorized || last.To != flow.StateAuthorized || last.Operation.PaymentCaptureID == "" ||
+	if last.ID != "order-1#4" || last.From != "" || last.To != "" || last.Status.State != flow.StateAuthorized || last.Operation.PaymentCaptureID == "" ||
 		last.String() != "order-1#4: operation parcel-2 is DONE" {
 		t.Errorf("%v %+v", last, last.Operation)
 	}

@@ -12,13 +12,13 @@ type Transition struct {
 	// ID is the same each time that this transition is reported, and no other's.
 	ID string
 	// At is when it became durable, in UTC.
-	At       time.Time
+	At time.Time
+	// From and To are the states of the purchase; both are "" for an operation and for a notice, so
+	// that what is done upon StateAuthorized is done once.
 	From, To State
-	// Status is how the purchase stood then; its State is To. Its Amounts are those of the moment of
-	// the report.
+	// Status is how the purchase stood then. Its Amounts are those of the moment of the report.
 	Status Status
-	// Operation is the operation that has ended, as it stood then; nil where the purchase changed its
-	// state. From and To are the same then.
+	// Operation is the operation that has ended, as it stood then; nil for anything else.
 	Operation *Operation
 	// Notice is what is reported beside changes; "" for a change.
 	Notice Notice
@@ -95,7 +95,7 @@ func (p *purchase) transitions() []numbered {
 func (p *purchase) operationTransition(m operationMove) Transition {
 	s := *p.status()
 	s.UpdatedAt, s.PaymentRequestURL = m.At, ""
-	t := Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: p.State, To: p.State, Status: s, Notice: m.Notice}
+	t := Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, Status: s, Notice: m.Notice}
 	if o := p.public(p.operation(m.Operation)); o != nil {
 		if o.State != m.State {
 			o.Evidence, o.SettledBy, o.Parameters = "", "", ""

@@ -339,7 +339,7 @@ func (t *told) path(id string) string {
 	var states []string
 	known := map[string]bool{}
 	for _, transition := range t.all() {
-		if transition.Status.ID != id || known[transition.ID] {
+		if transition.Status.ID != id || known[transition.ID] || transition.To == "" {
 			continue
 		}
 		known[transition.ID] = true

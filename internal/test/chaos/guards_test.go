@@ -248,7 +248,7 @@ func without(t *testing.T, g guard, tests string) (output string, failed bool) {
 	if err := os.WriteFile(file, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-run", tests, "-v", ".")
+	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-timeout", "3m", "-run", tests, "-v", ".")
 	command.Dir = filepath.Dir(source)
 	printed, err := command.CombinedOutput()
 	_, failed = errors.AsType[*exec.ExitError](err)
