@@ -53,6 +53,9 @@ type PaymentCapture struct {
 // CaptureTransaction captures (POST payment/transactions/{payment_transaction_id}/capture). The
 // idempotency key is derived from the capture's reference and the content. Errors are
 // *klarna.Error: CodeOperationForbidden beyond 200 captures or 500 operations.
+//
+// To repeat it safely, store the whole request, with one reference for each capture, before the
+// first call: Klarna executes the same reference with other content again.
 func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, params CaptureTransactionParams, options ...klarna.CallOption) (*PaymentCapture, error) {
 	return do[PaymentCapture](ctx, c, captureCall(paymentTransactionID, &params), options)
 }

@@ -43,6 +43,8 @@
 //     before. Nothing tells which but the record of what was sent, or a payment.transaction
 //     webhook: settle it before the order is given up.
 //   - CancelPaymentRequest ended unknown or in a conflict: read the state.
+//   - A capture, refund, void or extension ended unknown: repeat the stored call, within 24 hours.
+//     Package flow makes them as operations of a purchase.
 //
 // Refused credentials and rate limits (401, 403, 429) at the end of a repeat do not settle what an
 // earlier call did.

@@ -55,12 +55,18 @@ type PaymentRefund struct {
 // payment/transactions/{payment_transaction_id}/refund). The idempotency key is derived from the
 // refund's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200
 // refunds or 500 operations.
+//
+// To repeat it safely, store the whole request, with one reference for each refund, before the first
+// call: Klarna executes the same reference with other content again.
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, params RefundTransactionParams, options ...klarna.CallOption) (*PaymentRefund, error) {
 	return do[PaymentRefund](ctx, c, refundTransactionCall(paymentTransactionID, &params), options)
 }
 
 // RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The
 // idempotency key is derived from the refund's reference and the content. Errors are *klarna.Error.
+//
+// To repeat it safely, store the whole request, with one reference for each refund, before the first
+// call: Klarna executes the same reference with other content again.
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*PaymentRefund, error) {
 	return do[PaymentRefund](ctx, c, refundCaptureCall(paymentCaptureID, &params), options)
 }

@@ -90,15 +90,20 @@ type UpdateTransactionParams struct {
 
 // UpdateTransaction changes a payment transaction (PATCH
 // payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
-// update may be meant twice: to repeat one after a crash, give klarna.WithIdempotencyKey. Errors
-// are *klarna.Error.
+// update may be meant twice. Errors are *klarna.Error.
+//
+// To repeat it safely, store the whole request with a key of its own before the first call, and give
+// klarna.WithIdempotencyKey, or store what PrepareUpdateTransaction returns.
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	return do[PaymentTransaction](ctx, c, updateTransactionCall(paymentTransactionID, &params), options)
 }
 
 // VoidTransaction releases what is authorized and not captured (POST
 // payment/transactions/{payment_transaction_id}/void). The idempotency key is derived from the
-// transaction, so repeating it is safe. Errors are *klarna.Error.
+// transaction. Errors are *klarna.Error.
+//
+// To repeat it safely, make the same call within 24 hours; after that read the transaction's state
+// first.
 func (c *Client) VoidTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionVoid, IDs: []string{paymentTransactionID}}
 	call.Reference = paymentTransactionID
@@ -117,8 +122,11 @@ type ExtendTransactionParams struct {
 
 // ExtendTransaction extends an authorization (POST
 // payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension no reference
-// of the caller's, so its idempotency key is random: to repeat one after a crash without extending
-// twice, give klarna.WithIdempotencyKey. Errors are *klarna.Error.
+// of the caller's, so its idempotency key is random. Errors are *klarna.Error.
+//
+// To repeat it safely, store the whole request with a key of its own before the first call, and give
+// klarna.WithIdempotencyKey, or store what PrepareExtendTransaction returns: another key extends
+// twice.
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	return do[PaymentTransaction](ctx, c, extendCall(paymentTransactionID, &params), options)
 }
