@@ -33,6 +33,9 @@ const extensionPause = time.Hour
 // for it, twice at most, and not at all where everything was captured or voided. By default nothing
 // is reported ahead, so that a purchase that needs nothing costs recovery nothing; what an event or
 // a read shows as expired is reported all the same.
+//
+// Give it to every replica. It watches purchases that are authorized, adopted or have an operation
+// from then on.
 func WithExpiryNotice(ahead time.Duration) Option {
 	return func(c *Coordinator) { c.expiryNotice = ahead }
 }

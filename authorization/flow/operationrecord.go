@@ -208,6 +208,8 @@ func (p *purchase) amounts() Amounts {
 			a.Voided = plus(a.Voided, o.Released)
 		}
 	}
+	// What was released while a capture was in doubt is counted anew when that is known.
+	a.Voided = min(a.Voided, max(a.Authorized-a.Captured, 0))
 	a.Remaining = max(a.Authorized-plus(plus(a.Captured, a.Voided), a.Lapsed), 0)
 	return a
 }

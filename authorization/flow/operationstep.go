@@ -485,11 +485,7 @@ func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn o
 		o.Conflicted = o.Conflicted || conflict(why)
 		o.DoubtAt = turn.doubt
 		o.Tries++
-		pause := backoffAfter(o.Tries)
-		if o.Tries > 30 {
-			pause = 10 * time.Minute
-		}
-		o.NextAt = now.Add(jitter(pause))
+		o.NextAt = now.Add(jitter(operationPause(o.Tries)))
 		p.LeaseUntil = time.Time{}
 		p.DueAt = p.dueAfter(now)
 		return true
@@ -498,6 +494,16 @@ func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn o
 		return errors.Join(why, err)
 	}
 	return why
+}
+
+// operationPause is the pause after so many failures in a row: 1, 2, 4 seconds and so on to five
+// minutes, and ten in the long run. It grows beyond that of what was approved: a key lives for a
+// day, and an outage must not have operations take the rate from approvals.
+func operationPause(tries int) time.Duration {
+	if tries > 30 {
+		return 10 * time.Minute
+	}
+	return min(time.Second<<min(tries-1, 10), 5*time.Minute)
 }
 
 // operationAnswer is Klarna's last answer to an operation that is pending: an error's code, or the

@@ -505,3 +505,29 @@ func TestATransactionThatListsNothingProvesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A void comes while a capture is unknown, and the capture turns out to have been executed.
+func TestWhatWasReleasedIsCountedAnewWhenACaptureTurnsUp(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	s.klarna.Script(klarnatest.Fault{Operation: captureCall, Kind: klarnatest.FaultDropAfter})
+	_, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "op", Amount: 40_00})
+	s.unknown(err)
+	s.klarna.Advance(25 * time.Hour)
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		return changedAnswer(request, pass, func(text string) string { return strings.Replace(text, "payment_captures", "of_tomorrow", 1) })
+	})
+	s.recovers(r)
+	s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
+	if o, err := r.Void(t.Context(), orderID, flow.VoidParams{ID: "rest"}); err != nil || o.State != flow.OperationStateDone {
+		t.Fatalf("%v, %v", o, err)
+	}
+	r.meets(nil)
+	s.pass(r, 2*time.Hour, 30*time.Minute)
+	s.isOperation("op", flow.OperationStateDone, "")
+	want := flow.Amounts{Authorized: 118_00, Captured: 40_00, Voided: 78_00, Exact: true}
+	if diff := cmp.Diff(want, s.status(orderID).Amounts); diff != "" {
+		t.Errorf("amounts (-want +got):\n%s", diff)
+	}
+}

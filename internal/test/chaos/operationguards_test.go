@@ -39,7 +39,7 @@ var operationGuards = []struct {
 	{guard{
 		"the key is the one that was stored", "operationstep.go",
 		"klarna.WithIdempotencyKey(call.Key))", "klarna.WithIdempotencyKey(operationKey(p, o, c.now().String(), 1)))",
-	}, "TestARefusalOfAnEarlierTurnEndsNothing"},
+	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
 	{guard{
 		"no single answer proves that an operation is absent", "operationstep.go",
 		"	again, err := c.observe(ctx, api, p, said{})\n	if err != nil {\n		return found, err\n	}\n	return p.find(o, again), nil",
@@ -63,7 +63,7 @@ var operationGuards = []struct {
 	}, "TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp"},
 	{guard{
 		"what seems impossible is looked up", "operationcall.go",
-		"			if !looked {", "			if false {",
+		"			if !looked {", "			if looked {",
 	}, "TestWhatSeemsImpossibleIsLookedUp"},
 	{guard{
 		"a purchase is due while an operation is pending", "operationrecord.go",

@@ -71,6 +71,7 @@ func testStore(t *testing.T, newDatabase func(testing.TB) database) {
 		{"an error holds no value", testAnErrorHoldsNoValue},
 		{"prune deletes what has ended and is past its retention", testPrune},
 		{"prune deletes nothing that changes meanwhile", testPruneDeletesNothingThatChangesMeanwhile},
+		{"operations of two replicas are made once", testOperations},
 		{"a claim costs the same beside a million purchases that have ended", testAClaimBesideAMillion},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, newDatabase) })
