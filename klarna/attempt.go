@@ -15,72 +15,60 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-type activeCallKey struct{}
-
-// attemptTransport makes one attempt of a call, whole: it waits for the rate limit, sends, reads
-// the body within the limits, and records what came of it. go-retryablehttp sits outside,
-// middleware and the guard inside. It has RoundTrip alone, on purpose: go-retryablehttp closes the
-// idle connections of a transport that lets it whenever a call fails.
-type attemptTransport struct {
-	next    http.RoundTripper
-	timeout time.Duration
-	core    *core
+// answer is what an attempt got.
+type answer struct {
+	header   http.Header // nil where none came
+	body     []byte
+	unusable error     // why an answer of success cannot be used
+	problem  errorBody // what an answer of failure says
 }
 
-func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+// RoundTrip makes one attempt of the call, whole: it waits for the rate limit, sends, reads and
+// judges the answer, and records what came of it. go-retryablehttp sits outside, middleware and the
+// guard inside. A call has no CloseIdleConnections, on purpose: go-retryablehttp calls that of a
+// transport that has it whenever a call fails.
+func (a *activeCall) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
-	a, ok := ctx.Value(activeCallKey{}).(*activeCall)
-	if !ok {
-		closeBody(request)
-		return nil, errors.New("klarna: a request that is not a call")
-	}
-	if a.stopped = t.mayBegin(ctx); a.stopped != nil {
+	if a.stopped = a.mayBegin(ctx); a.stopped != nil {
 		closeBody(request)
 		return nil, a.stopped
 	}
-	a.attempts = append(a.attempts, Attempt{Start: t.core.now().UTC()})
-	a.forget()
-	attempt := &a.attempts[len(a.attempts)-1]
+	a.attempts = append(a.attempts, Attempt{Start: time.Now().UTC()})
+	a.answer = answer{}
+	attempt := a.last()
 
-	bounded, cancel := boundedBy(ctx, t.timeout)
+	bounded, cancel := boundedBy(ctx, a.client.attemptTimeout)
 	defer cancel()
 	trace := new(connectionTrace)
 	own := request.WithContext(trace.attach(bounded))
 	own.Header = a.requestHeader()
-	response, err := t.next.RoundTrip(own)
+	response, err := a.client.transport.RoundTrip(own)
 	if err == nil && response == nil {
 		err = errNoAnswer
 	}
 	if err == nil {
-		err = a.read(bounded, response, t.core.maxResponse)
+		err = a.read(bounded, attempt, response)
 	}
 	if errors.Is(err, ErrForeignAnswer) {
-		a.forget()
+		a.answer = answer{}
 		attempt.StatusCode, attempt.Code, attempt.ErrorID, attempt.CorrelationID = 0, "", "", ""
 		trace.closeConnection()
 	}
-	attempt.Duration = t.core.now().Sub(attempt.Start)
+	attempt.Duration = time.Since(attempt.Start)
 	attempt.Sent = response != nil || trace.sent(err)
 	attempt.Replayed = trace.got.Load() > 1
 	if err != nil {
 		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
 		return nil, attempt.Err
 	}
-	// The answer as go-retryablehttp and http.Client may see it: read to its end, and without the
-	// Location that they would follow or fail to parse.
-	return &http.Response{
-		Status:     response.Status,
-		StatusCode: response.StatusCode,
-		Proto:      response.Proto,
-		ProtoMajor: response.ProtoMajor,
-		ProtoMinor: response.ProtoMinor,
-		Header:     withoutLocation(a.header),
-		Body:       io.NopCloser(bytes.NewReader(a.body)),
-		Request:    request,
-	}, nil
+	// The call keeps the answer. go-retryablehttp and http.Client learn its status alone: following a
+	// Location could carry credentials and body to another host.
+	return &http.Response{StatusCode: response.StatusCode, Body: http.NoBody, Request: request}, nil
 }
 
 // boundedBy bounds a context by the attempt's time, unless it ends earlier by itself.
@@ -92,20 +80,53 @@ func boundedBy(ctx context.Context, limit time.Duration) (context.Context, conte
 }
 
 // mayBegin waits for the client's rate limit. What it refuses was never sent.
-func (t *attemptTransport) mayBegin(ctx context.Context) error {
+func (a *activeCall) mayBegin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if t.core.limiter == nil {
+	if a.client.limiter == nil {
 		return nil
 	}
-	if err := t.core.limiter.Wait(ctx); err != nil {
+	if err := a.client.limiter.Wait(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return errNoTime
 	}
 	return nil
+}
+
+// requestHeader makes the header of an attempt. A middleware may write to it.
+func (a *activeCall) requestHeader() http.Header {
+	h := make(http.Header, 8)
+	values := make([]string, 0, 9) // of all of them at once; none can grow into the next
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set(headerAuthorization, a.client.credentials.header.Reveal())
+	set(headerPartnerCorrelationID, a.correlationID)
+	set(headerAccept, "application/json")
+	set(headerUserAgent, userAgent)
+	if a.sentBody != nil {
+		set(headerContentType, "application/json")
+	}
+	if a.idempotencyKey != "" {
+		set(headerIdempotencyKey, a.idempotencyKey)
+		// Marks the request as one that net/http may send again when a pooled connection turns out to be
+		// stale. It looks for this name and not for Klarna's; without a value nothing is sent.
+		h[headerReplayable] = []string{}
+	}
+	if t := a.settings.sessionToken; !t.IsZero() {
+		set(headerSessionToken, t.Reveal())
+	}
+	if t := a.settings.customerToken; !t.IsZero() {
+		set(headerCustomerToken, t.Reveal())
+	}
+	if a.metadata != "" {
+		set(headerIntegrationMetadata, a.metadata)
+	}
+	return h
 }
 
 var (
@@ -117,88 +138,163 @@ var (
 
 // read takes the whole answer, so that a cut or stalled body is the attempt's failure and is
 // retried like one.
-func (a *activeCall) read(ctx context.Context, response *http.Response, most int64) error {
+func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.Response) error {
 	if response.Body == nil {
 		response.Body = http.NoBody // net/http forgives this, too, to transports that are not its own
 	}
-	defer response.Body.Close()
-	attempt := &a.attempts[len(a.attempts)-1]
 	attempt.StatusCode = response.StatusCode
 	attempt.CorrelationID = a.scrub(response.Header.Get(headerCorrelationID))
-	a.header = response.Header
-	body, err := readBody(ctx, response, most)
+	a.answer.header = response.Header
+	body, err := readBody(ctx, response, a.client.maxResponse)
 	if err != nil {
 		// Its header alone can say whose answer it was.
-		return cmp.Or(foreign(a.echoed(response.Header)), err)
+		return cmp.Or(a.echoed(response.Header).foreign(), err)
 	}
-	a.body = body
+	a.answer.body = body
 	if err := a.judge(response.StatusCode, response.Header, body); err != nil {
 		return err
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		a.problem = parseErrorBody(body)
-		for i := range a.problem.problems {
-			p := &a.problem.problems[i]
+		a.answer.problem = parseErrorBody(body)
+		for i := range a.answer.problem.problems {
+			p := &a.answer.problem.problems[i]
 			p.Parameter = a.withoutSecrets(p.Parameter)
 		}
-		attempt.Code = Code(a.scrub(a.problem.code))
-		attempt.ErrorID = a.scrub(a.problem.id)
+		attempt.Code = Code(a.scrub(a.answer.problem.code))
+		attempt.ErrorID = a.scrub(a.answer.problem.id)
 	}
 	return nil
 }
 
-// forget drops what an answer left.
-func (a *activeCall) forget() {
-	a.header, a.body, a.unusable, a.problem = nil, nil, nil, errorBody{}
-}
-
-// readBody reads at most one byte more than allowed, until the end or until the context's. The body
-// of a transport that is not net/http's may heed neither the context nor Close; the reading is then
-// left behind until it ends by itself.
+// readBody reads a body to its end, at most one byte more than allowed, and closes it. The end of
+// the context closes it, too, and so ends the reading.
 func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
+	stop := context.AfterFunc(ctx, func() { _ = response.Body.Close() })
+	defer func() {
+		if stop() {
+			_ = response.Body.Close()
+		}
+	}()
 	if response.StatusCode < http.StatusOK {
 		return nil, errSwitched // its body is the connection
 	}
-	limited := io.LimitReader(response.Body, most+1)
-	if _, heeds := response.Body.(heedingBody); heeds {
-		text, err := readAll(limited, response.ContentLength)
-		if err != nil && ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return checkSize(text, err, most)
-	}
-	type read struct {
-		text []byte
-		err  error
-	}
-	done := make(chan read, 1)
-	go func() {
-		text, err := readAll(limited, response.ContentLength)
-		done <- read{text, err}
-	}()
-	select {
-	case r := <-done:
-		return checkSize(r.text, r.err, most)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// checkSize refuses a text that is larger than allowed.
-func checkSize(text []byte, err error, most int64) ([]byte, error) {
-	if err == nil && int64(len(text)) > most {
-		return nil, errTooLarge
-	}
-	return text, err
-}
-
-// readAll takes the length that was announced for what it is, a hint.
-func readAll(body io.Reader, announced int64) ([]byte, error) {
 	const usual, large = 512, 64 << 10
 	var b bytes.Buffer
-	b.Grow(int(min(max(announced, usual), large)) + bytes.MinRead) // with room to see the end
-	_, err := b.ReadFrom(body)
-	return b.Bytes(), err
+	announced := min(max(response.ContentLength, usual), large) // it is a hint
+	b.Grow(int(announced) + bytes.MinRead)                      // with room to see the end
+	_, err := b.ReadFrom(io.LimitReader(response.Body, most+1))
+	switch {
+	case err == nil && int64(b.Len()) > most:
+		return nil, errTooLarge
+	case err != nil:
+		return nil, cmp.Or(ctx.Err(), err)
+	}
+	return b.Bytes(), nil
+}
+
+// unfitError is the error of an answer that came with a status of success and does not say what
+// decides the call.
+type unfitError struct{ reason string }
+
+func (e *unfitError) Error() string { return "the answer cannot be used: " + e.reason }
+
+// judge reads the answer of an attempt. The error is ErrForeignAnswer or nil; whether an answer of
+// the call's own can be used is a.answer.unusable.
+func (a *activeCall) judge(status int, header http.Header, body []byte) error {
+	found := a.echoed(header)
+	if status < 200 || status > 299 {
+		return found.foreign()
+	}
+	o := operation.Of(a.call.Operation)
+	if len(bytes.TrimSpace(body)) == 0 {
+		if a.destination != nil && (o == nil || o.Content == operation.Some) {
+			a.answer.unusable = &unfitError{"it has no content"}
+		}
+		return found.foreign()
+	}
+	destination, ours := a.destination.(wire.Decoder)
+	if !ours || o == nil {
+		return a.judgeAny(o, found, body)
+	}
+	misfits, err := destination.Decode(body)
+	if err == nil {
+		var id string
+		if o.ID != "" {
+			id = wire.TextAt(destination.Value, o.ID)
+		}
+		if a.isAnother(id) {
+			return ErrForeignAnswer
+		}
+		referred := false
+		if sent, ok := a.call.Body.(wire.Encoder); ok {
+			for _, r := range o.References {
+				if found.compare(wire.TextAt(sent.Value, r.Sent), wire.TextAt(destination.Value, r.Answered)) {
+					referred = true
+				}
+			}
+		}
+		found.confirmed = found.confirmed || id != "" && !referred && a.mayRepeat()
+	}
+	if err := found.foreign(); err != nil {
+		return err
+	}
+	if err == nil {
+		if problem := o.Check(destination.Value, misfits); problem != nil {
+			err = &unfitError{problem.Error()}
+		}
+		if len(o.Decides) == 0 || o.Lists() || err != nil {
+			err = cmp.Or(notAnError(body), err)
+		}
+	}
+	a.answer.unusable = err
+	return nil
+}
+
+// judgeAny is judge for a body that goes to no type of this library's, or nowhere.
+func (a *activeCall) judgeAny(o *operation.Operation, found evidence, body []byte) error {
+	if o != nil && o.ID != "" {
+		id := textIn(body, o.ID)
+		if a.isAnother(id) {
+			return ErrForeignAnswer
+		}
+		found.confirmed = found.confirmed || id != "" && a.mayRepeat()
+	}
+	if err := found.foreign(); err != nil {
+		return err
+	}
+	switch destination := a.destination.(type) {
+	case nil:
+		a.answer.unusable = notAnError(body)
+	case wire.Decoder:
+		_, a.answer.unusable = destination.Decode(body)
+	default:
+		a.answer.unusable = wire.DecodeAny(body, destination)
+	}
+	return nil
+}
+
+// textIn is the text of a member of an object, "" where there is none.
+func textIn(body []byte, member string) (text string) {
+	_, _ = wire.Read(body, func(r *wire.Reader) bool {
+		return r.Members(func(name []byte) bool {
+			if text != "" || string(name) != member || !r.IsString() {
+				return r.Other()
+			}
+			return wire.ReadText(&text, r)
+		})
+	})
+	return text
+}
+
+// notAnError refuses an error body under a status of success.
+func notAnError(body []byte) error {
+	if !bytes.Contains(body, []byte(`"error_`)) {
+		return nil
+	}
+	if e := parseErrorBody(body); e.code != "" || e.id != "" || e.kind != "" || e.message != "" {
+		return &unfitError{"it is an error under a status of success"}
+	}
+	return nil
 }
 
 // scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body,
@@ -223,15 +319,6 @@ func (a *activeCall) withoutSecrets(s string) string {
 		}
 	}
 	return s
-}
-
-func withoutLocation(h http.Header) http.Header {
-	if len(h["Location"]) == 0 {
-		return h // almost always: nothing to copy for
-	}
-	h = h.Clone()
-	h.Del("Location")
-	return h
 }
 
 // connectionTrace observes whether a request may have left, and how often. Its hooks run in
