@@ -97,7 +97,7 @@ func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID str
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
 		p.optionalReference("payment_transaction_reference", update.PaymentTransactionReference)
-		return p
+		return p.List
 	}
 	return do[PaymentTransaction](ctx, c, call, options)
 }
@@ -131,12 +131,12 @@ func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID str
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
 		if extension.ExtensionDays < 0 {
-			p.add("extension_days", "is negative")
+			p.Add("extension_days", "is negative")
 		}
 		if extension.Amount != nil {
-			p.amount("amount", *extension.Amount)
+			p.Amount("amount", *extension.Amount)
 		}
-		return p
+		return p.List
 	}
 	return do[PaymentTransaction](ctx, c, call, options)
 }

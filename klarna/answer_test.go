@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -73,7 +74,7 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var served atomic.Int32
-			url := rawServer(t, func(_ int, conn net.Conn) {
+			url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 				if _, err := readSent(bufio.NewReader(conn)); err != nil {
 					return
 				}
@@ -158,7 +159,7 @@ func TestABodyThatNobodyAskedForIsNotRead(t *testing.T) {
 // TestARedirectIsAnAnswer: a 307 would send credentials and body to another host.
 func TestARedirectIsAnAnswer(t *testing.T) {
 	var reached atomic.Int32
-	other := rawServer(t, func(int, net.Conn) { reached.Add(1) })
+	other := rawserver.Listen(t, func(int, net.Conn) { reached.Add(1) })
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, location := range map[string]string{
 			"to another host":              other + "/v2/payment/authorize",
@@ -271,7 +272,7 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 
 // net/http hands over the connection of such an answer and no longer minds the context.
 func TestAnAnswerThatSwitchesProtocolsEndsAtOnce(t *testing.T) {
-	url := rawServer(t, func(_ int, conn net.Conn) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		if _, err := readSent(bufio.NewReader(conn)); err != nil {
 			return
 		}

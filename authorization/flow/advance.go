@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -90,7 +91,7 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 		if left <= 0 {
 			return false, nil
 		}
-		if err := sleep(ctx, min(jitter(pause), left)); err != nil {
+		if err := sleep.For(ctx, min(sleep.Jitter(pause), left)); err != nil {
 			return false, err
 		}
 		version := p.Version
@@ -179,9 +180,9 @@ func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 		patient = now.After(p.FinalizeBy.Add(2 * clockSkew))
 	}
 	if patient && p.Tries > 30 {
-		return jitter(10 * time.Minute)
+		return sleep.Jitter(10 * time.Minute)
 	}
-	pause := jitter(min(backoffAfter(p.Tries), retryWithin(now, p.lane())))
+	pause := sleep.Jitter(min(backoffAfter(p.Tries), retryWithin(now, p.lane())))
 	if p.started.IsZero() || p.lane() >= LaneBusy {
 		return pause
 	}

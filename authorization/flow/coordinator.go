@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -300,7 +301,7 @@ func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
 		if time.Now().After(until) {
 			return fmt.Errorf("flow: the store tells a version of purchase %s that it does not hold: %w", strconv.Quote(p.ID), ErrChanged)
 		}
-		if err := sleep(ctx, jitter(pause)); err != nil {
+		if err := sleep.For(ctx, sleep.Jitter(pause)); err != nil {
 			return err
 		}
 	}

@@ -343,8 +343,8 @@ func (s *Server) snapshot() *chapter {
 	addAll(ch, s.signingKeys.all())
 	addAll(ch, s.subscriptions.all())
 	addAll(ch, inOrder(s.outbox))
-	addAll(ch, s.requests.all())
-	for _, d := range s.deliveryLog.all() {
+	addAll(ch, s.requests.All())
+	for _, d := range s.deliveryLog.All() {
 		ch.add(&d)
 	}
 	for _, d := range s.journal {

@@ -419,7 +419,7 @@ func (s *Server) restoreLogs(l *library) error {
 			return err
 		}
 		s.arrivals = max(s.arrivals, saved.Number)
-		s.requests.push(&loggedRequest{number: saved.Number, Request: Request{
+		s.requests.Push(&loggedRequest{number: saved.Number, Request: Request{
 			Time:       saved.Time,
 			Operation:  saved.Operation,
 			Method:     saved.Method,
@@ -448,7 +448,7 @@ func (s *Server) restoreLogs(l *library) error {
 		if saved.Err != "" {
 			d.Err = errors.New(saved.Err)
 		}
-		s.deliveryLog.push(d)
+		s.deliveryLog.Push(d)
 	}
 	s.trimLogs()
 	if s.retention > 0 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -101,7 +102,7 @@ func (c *Client) EnsureWebhook(ctx context.Context, wanted Wanted) (*Ensured, er
 		}
 		// The first look is at once: whoever was faster is done. Later ones keep replicas apart that
 		// withdraw at the same time.
-		if err := pause(ctx, time.Duration(round-1)*100*time.Millisecond); err != nil {
+		if err := sleep.For(ctx, rand.N(1+time.Duration(round-1)*100*time.Millisecond)); err != nil {
 			return nil, fmt.Errorf("%w: %w", err, overtaken.error)
 		}
 	}
@@ -116,18 +117,6 @@ func overtaken(err error) error {
 		return &overtakenError{err}
 	}
 	return err
-}
-
-// pause waits for a random time up to most.
-func pause(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(rand.N(most + 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (c *Client) ensure(ctx context.Context, wanted *Wanted) (*Ensured, error) {
@@ -280,9 +269,9 @@ func (w *Wanted) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	switch {
 	case w.Vault == nil && w.SigningKeyID == "":
-		p.add("signing_key_id", "is required where there is no Vault")
+		p.Add("signing_key_id", "is required where there is no Vault")
 	case w.Vault != nil && w.SigningKeyID != "":
-		p.add("signing_key_id", "is for the case without a Vault")
+		p.Add("signing_key_id", "is for the case without a Vault")
 	}
 	return p
 }
