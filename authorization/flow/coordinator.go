@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -195,17 +194,6 @@ func (c *Coordinator) api(ctx context.Context, p *purchase) (*authorization.Clie
 // callOptions are those of every call that is made for a purchase.
 func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
 	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID)), klarna.WithResponse(&p.response)}
-}
-
-// authorizeOptions are callOptions for an authorize call, whose repeats may be answered with the
-// first one's answer. All of them have the correlation id of the key, so that what that answer
-// echoes confirms it, whichever of them asked.
-func (c *Coordinator) authorizeOptions(p *purchase, key string) []klarna.CallOption {
-	options := c.callOptions(p)
-	if key != "" {
-		options = append(options, klarna.WithCorrelationID(strings.ReplaceAll(key, "-", "")))
-	}
-	return options
 }
 
 // othersCredentialsFor is how long a refusal of credentials other than the purchase's own ends

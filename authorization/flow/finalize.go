@@ -57,7 +57,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 		}
 		call.IdempotencyKey, p.otherCall = p.FinalKey, false
 	}
-	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
