@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/klarna-go/klarna-go/internal/idempotency"
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
@@ -219,7 +220,11 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 	if needsIdempotencyKey(a.call.Method) {
 		a.idempotencyKey = s.idempotencyKey
 		if a.idempotencyKey == "" {
-			a.idempotencyKey = deriveIdempotencyKey(&a.call, a.client.account, s.sessionToken, s.customerToken, a.sentBody)
+			recipe := idempotency.Call{
+				Operation: a.call.Operation, Account: a.client.account, Reference: a.call.Reference,
+				SessionToken: s.sessionToken, IDs: a.call.IDs, Body: a.sentBody, CustomerToken: s.customerToken,
+			}
+			a.idempotencyKey = recipe.Key()
 		}
 	}
 	a.correlationID = s.correlationID

@@ -57,6 +57,10 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	return g.next.RoundTrip(departed(request))
 }
 
+func needsIdempotencyKey(method string) bool {
+	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
+}
+
 // departed is the request without the headers that must stay.
 func departed(request *http.Request) *http.Request {
 	clean := true
