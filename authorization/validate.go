@@ -40,7 +40,7 @@ func amountAndReference(amountPath string, amount int64, referencePath, referenc
 	}
 }
 
-func (r *Request) problems() []klarna.ValidationError {
+func (r *AuthorizeParams) problems() []klarna.ValidationError {
 	var p problems
 	p.Required("currency", r.Currency)
 	var amount int64
@@ -83,7 +83,7 @@ func (p *problems) interaction(path string, c *CustomerInteractionConfig, method
 	if methodRequired && c.Method == "" {
 		p.Add(path+".method", "is required")
 	}
-	if c.Method == Handover && c.ReturnURL == "" {
+	if c.Method == InteractionMethodHandover && c.ReturnURL == "" {
 		p.Add(path+".return_url", "is required by HANDOVER")
 	}
 	if strings.Contains(c.ReturnURL, "%7") && encodedPlaceholder.MatchString(c.ReturnURL) {

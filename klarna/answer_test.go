@@ -73,6 +73,7 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var served atomic.Int32
 			url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 				if _, err := readSent(bufio.NewReader(conn)); err != nil {

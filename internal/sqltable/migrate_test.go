@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/klarna-go/klarna-go/internal/fakedb"
 	"github.com/klarna-go/klarna-go/internal/sqltable"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
 // there is a database in which there are these names, a table of these columns, and a row of the

@@ -209,7 +209,7 @@ func TestADuplicateWebhookHasTheSameEventID(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
-	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookDuplicate)
+	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookFaultDuplicate)
 	c.token(c.start(1))
 	server.Flush()
 	equal(t, "events", inbox.types(), "submitted in-progress completed completed")
@@ -222,7 +222,7 @@ func TestALostWebhookIsNeverDelivered(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.request.*")
-	server.ScriptWebhook("payment.request.state-change.com*", klarnatest.WebhookLose)
+	server.ScriptWebhook("payment.request.state-change.com*", klarnatest.WebhookFaultLose)
 	c.token(c.start(1))
 	server.Advance(48 * time.Hour)
 	equal(t, "events", inbox.types(), "submitted in-progress")
@@ -232,11 +232,11 @@ func TestALateWebhookComesByTheClock(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
-	server.ScriptWebhook("*.submitted", klarnatest.WebhookLate) // does not fit: a wildcard stands at the end
+	server.ScriptWebhook("*.submitted", klarnatest.WebhookFaultLate) // does not fit: a wildcard stands at the end
 	server.ClearFaults()
 	server.ScriptWebhooks(
-		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookLate},
-		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookLate, Delay: 10 * time.Second},
+		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookFaultLate},
+		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookFaultLate, Delay: 10 * time.Second},
 	)
 	c.token(c.start(1))
 	server.Flush()
@@ -253,8 +253,8 @@ func TestAReorderedWebhookComesAfterTheNext(t *testing.T) {
 	inbox, other := newInbox(t), newInbox(t)
 	server.Subscribe(inbox.URL)
 	server.Subscribe(other.URL, "payment.request.state-change.completed")
-	server.ScriptWebhook("payment.request.state-change.submitted", klarnatest.WebhookReorder)
-	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookReorder)
+	server.ScriptWebhook("payment.request.state-change.submitted", klarnatest.WebhookFaultReorder)
+	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookFaultReorder)
 	c.token(c.start(1))
 	server.Flush()
 	equal(t, "nothing came after the last", inbox.types(), "in-progress submitted")
@@ -270,7 +270,7 @@ func TestWebhooksThatAllAreReorderedAreSwappedInPairs(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
-	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookReorder, Probability: 1})
+	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultReorder, Probability: 1})
 	c.want(200, "POST", authorizePath, order(1), withToken(c.token(c.start(1))))
 	server.Flush()
 	equal(t, "events", inbox.types(), "in-progress submitted authorized completed")
@@ -281,8 +281,8 @@ func TestChanceOfWebhooksIsTheSameForTheSameSeed(t *testing.T) {
 		server, c := newSocketless(t, klarnatest.WithSeed(seed), klarnatest.WithWebhookTransport(answering(200)))
 		server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
 		server.ScriptWebhooks(
-			klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Probability: 0.3},
-			klarnatest.WebhookRule{Fault: klarnatest.WebhookDuplicate, Probability: 0.3, Times: 9},
+			klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultLose, Probability: 0.3},
+			klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultDuplicate, Probability: 0.3, Times: 9},
 		)
 		var arrived strings.Builder
 		for range 100 {

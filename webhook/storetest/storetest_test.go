@@ -15,10 +15,12 @@ import (
 )
 
 func TestMemoryStore(t *testing.T) {
+	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return webhook.NewMemoryStore() })
 }
 
 func TestTheModelIsRightWithoutAFault(t *testing.T) {
+	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return &model{} })
 }
 
@@ -68,6 +70,7 @@ func checkOf(name string) func(ctx context.Context, s webhook.Store) error {
 }
 
 func TestEveryCheckCanFail(t *testing.T) {
+	t.Parallel()
 	for _, c := range checks {
 		if err := c.check(t.Context(), &model{fault: "fails"}); err == nil {
 			t.Errorf("%s: passes on a store that does nothing", c.name)
@@ -76,6 +79,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 }
 
 func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
+	t.Parallel()
 	storefault.FailsTheTest(t, "does not release", "a released event", func(t *testing.T, fault string) {
 		Run(t, func(*testing.T) webhook.Store { return &model{fault: fault} })
 	})
@@ -139,10 +143,10 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 		r = m.events[id]
 	}
 	if r != nil && r.completed && (!m.has("forgets it when the lease would end") || now.Before(r.until)) {
-		return webhook.Claim{Status: webhook.Completed}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusCompleted}, nil
 	}
 	if r != nil && (now.Before(r.until) || m.has("never ends a lease")) && !m.has("grants every claim") {
-		return webhook.Claim{Status: webhook.InFlight}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusInFlight}, nil
 	}
 	token := rand.Text()
 	switch {
@@ -164,7 +168,7 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 	if late && ctx.Err() != nil {
 		return webhook.Claim{}, ctx.Err()
 	}
-	return webhook.Claim{Status: webhook.Granted, Token: token}, nil
+	return webhook.Claim{Status: webhook.ClaimStatusGranted, Token: token}, nil
 }
 
 func (m *model) Complete(ctx context.Context, id, token string) error {

@@ -33,7 +33,7 @@ func checkEventTypes(p *problem.List, types []string) {
 	}
 }
 
-func (w *WebhookParams) problems() []klarna.ValidationError {
+func (w *CreateWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	p.Required("signing_key_id", w.SigningKeyID)
 	return p
@@ -49,7 +49,7 @@ func target(url string, eventTypes []string) (p problem.List) {
 	return p
 }
 
-func (u *WebhookUpdate) problems() []klarna.ValidationError {
+func (u *UpdateWebhookParams) problems() []klarna.ValidationError {
 	var p problem.List
 	if u.URL != "" {
 		checkURL(&p, u.URL)

@@ -20,7 +20,7 @@ func Differences(root string, want, got any) []string {
 
 // places are the JSON paths of fields that are no members by themselves.
 var places = map[string]string{
-	"Authorization.Outcome":         "",
+	"Authorization.Result":          "",
 	"Authorization.CustomerToken":   "customer_token_response",
 	"Approved.PaymentTransaction":   "payment_transaction_response.payment_transaction",
 	"StepUpRequired.PaymentRequest": "payment_request",

@@ -6,12 +6,12 @@ import "strings"
 type Certainty string
 
 const (
-	// Sure facts are in Klarna's own requests, assertions or texts.
-	Sure Certainty = "sure"
-	// Likely facts were read from published integrations, or from one text out of several.
-	Likely Certainty = "likely"
-	// Gap is what no source tells.
-	Gap Certainty = "gap"
+	// CertaintySure facts are in Klarna's own requests, assertions or texts.
+	CertaintySure Certainty = "sure"
+	// CertaintyLikely facts were read from published integrations, or from one text out of several.
+	CertaintyLikely Certainty = "likely"
+	// CertaintyGap is what no source tells.
+	CertaintyGap Certainty = "gap"
 )
 
 // need is what a target must offer for a case to run. Values add up.

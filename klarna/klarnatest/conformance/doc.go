@@ -10,9 +10,9 @@
 //	}
 //	report.WriteText(os.Stdout)
 //
-// Each case is one sentence about the server API and as sure as its source: a [Sure] fact holds or
-// is broken, a [Likely] one turns out as expected or in another way, and a [Gap] becomes known. Two
-// reports tell the drift between them, see [Diff].
+// Each case is one sentence about the server API and as sure as its source: a [CertaintySure] fact
+// holds or is broken, a [CertaintyLikely] one turns out as expected or in another way, and a
+// [CertaintyGap] becomes known. Two reports tell the drift between them, see [Diff].
 //
 // # What a run does to the host
 //

@@ -12,19 +12,20 @@ import (
 type Verdict string
 
 const (
-	// Held is a sure fact that is true of the host.
-	Held Verdict = "held"
-	// Broken is a sure fact that is not.
-	Broken Verdict = "broken"
-	// TurnedOut is a likely fact or a gap whose Outcome is known now.
-	TurnedOut Verdict = "turned out"
-	// Unforeseen is a likely fact or a gap that turned out in none of the ways that the case knows.
-	Unforeseen Verdict = "unforeseen"
-	// Untested is a case that said nothing, because what it begins with failed or the host did not
-	// answer.
-	Untested Verdict = "untested"
-	// Skipped is a case that needs what the target does not offer.
-	Skipped Verdict = "skipped"
+	// VerdictHeld is a sure fact that is true of the host.
+	VerdictHeld Verdict = "held"
+	// VerdictBroken is a sure fact that is not.
+	VerdictBroken Verdict = "broken"
+	// VerdictTurnedOut is a likely fact or a gap whose Outcome is known now.
+	VerdictTurnedOut Verdict = "turned out"
+	// VerdictUnforeseen is a likely fact or a gap that turned out in none of the ways that the case
+	// knows.
+	VerdictUnforeseen Verdict = "unforeseen"
+	// VerdictUntested is a case that said nothing, because what it begins with failed or the host
+	// did not answer.
+	VerdictUntested Verdict = "untested"
+	// VerdictSkipped is a case that needs what the target does not offer.
+	VerdictSkipped Verdict = "skipped"
 )
 
 // Report is what a run found out. Its JSON is stable: the same host gives the same results in the
@@ -56,7 +57,7 @@ type Result struct {
 // OK tells whether no sure fact is broken and none could not be tested.
 func (r Report) OK() bool {
 	for _, result := range r.Results {
-		if result.Certainty == Sure && (result.Verdict == Broken || result.Verdict == Untested) {
+		if result.Certainty == CertaintySure && (result.Verdict == VerdictBroken || result.Verdict == VerdictUntested) {
 			return false
 		}
 	}

@@ -1,0 +1,205 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// actor is the client and the customer of one purchase.
+type actor struct {
+	*purchase
+	shop *Shop
+	// pick returns a replica, and another one next time.
+	pick func() Replica
+	// random makes the actor hesitate and repeat itself; without it, everything happens in order.
+	random *rand.Rand
+	// tries is how often a client makes a call that fails.
+	tries     int
+	requestID string
+}
+
+// call is a client's.
+type call func(context.Context, Replica) (*flow.Status, error)
+
+// call makes a client's call, and again where it fails.
+func (a *actor) call(ctx context.Context, name string, do call) (status *flow.Status) {
+	for try := range a.tries {
+		if try > 0 {
+			a.shop.duplicates.Add(1)
+			pause(ctx, a.shop.machine(time.Second))
+		}
+		var err error
+		status, err = a.impatient(ctx, do)
+		if errors.Is(err, errDead) {
+			// Whatever it said, nobody heard it.
+			status = nil
+			continue
+		}
+		a.tell(name, status, err)
+		if err == nil || errors.Is(err, flow.ErrRejected) {
+			return status
+		}
+		if _, isKlarnas := errors.AsType[*klarna.Error](err); !isKlarnas {
+			status = nil
+		}
+	}
+	return status
+}
+
+// impatient makes a call once. Some clients leave before they are answered, or before they have
+// asked.
+func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
+	if a.random != nil && a.random.IntN(8) == 0 {
+		var leave context.CancelFunc
+		ctx, leave = context.WithTimeout(ctx, a.shop.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
+		defer leave()
+	}
+	return do(ctx, a.pick())
+}
+
+// crowd makes a call, and where there is no order, several at once on several replicas.
+func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.Status) {
+	var others sync.WaitGroup
+	defer others.Wait()
+	for a.random != nil && a.random.IntN(3) == 0 {
+		a.shop.duplicates.Add(1)
+		late := time.Duration(a.random.Int64N(int64(2 * time.Second)))
+		other := a.pick()
+		others.Go(func() {
+			pause(ctx, a.shop.machine(late))
+			if status, err := do(ctx, other); !errors.Is(err, errDead) {
+				a.tell(name, status, err)
+			}
+		})
+	}
+	return a.call(ctx, name, do)
+}
+
+// begin begins the purchase. It reports whether the customer knows where to go.
+func (a *actor) begin(ctx context.Context) bool {
+	from := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token)
+	status := a.crowd(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
+	if status == nil || status.PaymentRequestURL == "" {
+		return false
+	}
+	a.requestID = status.PaymentRequestID
+	a.wait(ctx)
+	return true
+}
+
+func (a *actor) comeBack(ctx context.Context) {
+	a.crowd(ctx, "HandleReturn", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.HandleReturn(ctx, a.id) })
+}
+
+func (a *actor) cancel(ctx context.Context) {
+	a.note(func() { a.canceled = true })
+	a.call(ctx, "Cancel", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Cancel(ctx, a.id) })
+}
+
+// wait lets the webhooks that are under way arrive, or some of them.
+func (a *actor) wait(ctx context.Context) {
+	if a.random == nil {
+		a.shop.Klarna.Flush()
+		return
+	}
+	most := []time.Duration{10 * time.Millisecond, time.Second, time.Minute, 2 * time.Minute}[a.random.IntN(4)]
+	pause(ctx, a.shop.machine(time.Duration(a.random.Int64N(int64(most)))))
+}
+
+// note changes what is known of the purchase.
+func (a *actor) note(change func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change()
+}
+
+// bringToken has the customer approve in the browser before anything begins.
+func (a *actor) bringToken() {
+	token := klarna.NewSecret(a.shop.Klarna.IssueSessionToken("EUR", amountOf(a.id)))
+	a.note(func() { a.token, a.instant, a.acted = token, true, true })
+}
+
+// noCustomer is for journeys that end before a customer can do anything.
+func (a *actor) noCustomer() { a.note(func() { a.acted = true }) }
+
+// act does at Klarna what the customer does. It reports whether that was still possible.
+func (a *actor) act(do func(paymentRequestID string) (string, error)) bool {
+	_, err := do(a.requestID)
+	if err == nil {
+		a.note(func() { a.acted = true })
+	}
+	return err == nil
+}
+
+func (a *actor) changeAmount(by int64) bool {
+	return a.shop.Klarna.ChangeAmount(a.requestID, amountOf(a.id)+by) == nil
+}
+
+func (a *actor) approve() bool {
+	amount := amountOf(a.id)
+	switch a.journey.name {
+	case "approve another amount, which is accepted":
+		amount += 500
+	case "approve another amount, which is refused":
+		amount += 501
+	}
+	// Noted first: the transaction may be there before the double has returned.
+	a.note(func() { a.approved = amount })
+	if !a.act(a.shop.Klarna.Approve) {
+		a.note(func() { a.approved = 0 })
+		return false
+	}
+	return true
+}
+
+// elsewhere is somebody else's way to Klarna, which nothing befalls.
+func (a *actor) elsewhere() (*authorization.Client, error) {
+	client, err := klarna.NewClient(a.shop.Klarna.APIKey, klarna.WithBaseURL(a.shop.Klarna.URL),
+		klarna.WithHTTPClient(&http.Client{Transport: a.shop.Klarna.Transport()}))
+	if err != nil {
+		return nil, err
+	}
+	return authorization.New(client.ForAccount(a.shop.Klarna.PartnerAccountID)), nil
+}
+
+func (a *actor) cancelElsewhere(ctx context.Context) {
+	other, err := a.elsewhere()
+	if err != nil {
+		a.note(func() { a.wrong("%v", err) })
+		return
+	}
+	if _, err := other.CancelPaymentRequest(ctx, a.requestID); mayHaveRun(err) {
+		a.note(func() { a.canceled = true })
+	}
+}
+
+func (a *actor) finalizeElsewhere(ctx context.Context) {
+	other, err := a.elsewhere()
+	if err != nil {
+		a.note(func() { a.wrong("%v", err) })
+		return
+	}
+	read, err := other.GetPaymentRequest(ctx, a.requestID)
+	if err != nil {
+		return
+	}
+	approval, err := read.Approval()
+	if err != nil {
+		return
+	}
+	first := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token).Request
+	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of somebody else"
+	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
+		a.note(func() { a.foreign = true })
+	}
+}
+
+func mayHaveRun(err error) bool { return err == nil || klarna.OutcomeOf(err) == klarna.OutcomeUnknown }

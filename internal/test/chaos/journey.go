@@ -1,0 +1,290 @@
+package chaos
+
+import (
+	"context"
+	"hash/fnv"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// journey is a kind of purchase: what its client and its customer do, and how it then ends.
+type journey struct {
+	name string
+	// request changes the usual request.
+	request func(*authorization.AuthorizeParams)
+	// mail is what becomes of the webhooks, where there is an order.
+	mail mail
+	play func(ctx context.Context, a *actor)
+	ends []flow.State
+	// late: the customer comes back when the purchase may be given up already, and may find it
+	// canceled.
+	late bool
+}
+
+// approving is how many of the journeys, the first ones, end with a transaction.
+const approving = 5
+
+var journeys = []*journey{
+	{
+		name: "approve",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve, and every webhook comes twice",
+		mail: twice,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve, and no webhook comes",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.comeBack(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve, and neither a webhook nor the customer comes",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) {
+				a.approve()
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve at once with a session token",
+		play: func(ctx context.Context, a *actor) {
+			a.bringToken()
+			a.begin(ctx)
+			a.wait(ctx)
+			a.comeBack(ctx)
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name:    "decline at first",
+		request: func(r *authorization.AuthorizeParams) { r.StepUpConfig = nil },
+		play: func(ctx context.Context, a *actor) {
+			a.noCustomer()
+			a.begin(ctx)
+			a.comeBack(ctx)
+		},
+		ends: []flow.State{flow.StateDeclined},
+	},
+	{
+		name: "refuse the request",
+		request: func(r *authorization.AuthorizeParams) {
+			r.StepUpConfig.CustomerInteractionConfig.Method = "PIGEON"
+		},
+		play: func(ctx context.Context, a *actor) {
+			a.noCustomer()
+			a.begin(ctx)
+			a.comeBack(ctx)
+		},
+		ends: []flow.State{flow.StateRejected},
+	},
+	{
+		name: "decline at Klarna",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.act(a.shop.Klarna.Decline) {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateDeclined},
+	},
+	{
+		name: "abandon",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.act(a.shop.Klarna.Abandon) {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateCanceled, flow.StateExpired},
+	},
+	{
+		name: "leave, come back and approve",
+		play: func(ctx context.Context, a *actor) {
+			if !a.begin(ctx) {
+				return
+			}
+			_, _ = a.shop.Klarna.Abandon(a.requestID)
+			a.wait(ctx)
+			a.comeBack(ctx)
+			if a.approve() {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve at the last moment",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) {
+				pause(ctx, a.shop.machine(abandonAfter-time.Second))
+				a.approve()
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized, flow.StateCanceled},
+		late: true,
+	},
+	{
+		name: "stay at Klarna until the payment request expires",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) {
+				a.act(func(id string) (string, error) { return "", a.shop.Klarna.Open(id) })
+			}
+		},
+		ends: []flow.State{flow.StateExpired},
+	},
+	{
+		name: "approve while the purchase is canceled as abandoned",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) {
+				a.shop.willApproveMeanwhile(a.requestID, a.purchase)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "cancel",
+		play: func(ctx context.Context, a *actor) {
+			a.begin(ctx)
+			a.cancel(ctx)
+			a.wait(ctx)
+			a.comeBack(ctx)
+		},
+		ends: nil,
+	},
+	{
+		name: "approve and cancel",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) {
+				a.approve()
+				a.cancel(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve, come back and cancel too late",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.comeBack(ctx)
+				a.cancel(ctx)
+				a.wait(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve another amount, which is accepted",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.changeAmount(500) && a.approve() {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized},
+	},
+	{
+		name: "approve another amount, which is refused",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.changeAmount(501) && a.approve() {
+				a.wait(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateCanceled},
+	},
+	{
+		name: "approve, and somebody else cancels",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.cancelElsewhere(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized}, // or canceled, if that came first
+	},
+	{
+		name: "approve, come back, and somebody else cancels",
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.comeBack(ctx)
+				a.cancelElsewhere(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized}, // or canceled, if finalizing failed at first
+	},
+	{
+		name: "approve, and somebody else finalizes",
+		mail: lost,
+		play: func(ctx context.Context, a *actor) {
+			if a.begin(ctx) && a.approve() {
+				a.finalizeElsewhere(ctx)
+				a.comeBack(ctx)
+			}
+		},
+		ends: []flow.State{flow.StateAuthorized}, // or unknown, if that came first
+	},
+}
+
+// amountOf is even, so that the policy accepts it, and another for most purchases.
+func amountOf(id string) int64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id))
+	return 1000 + 2*int64(h.Sum32()%50_000)
+}
+
+// purchase is the one of that ID, the same each time.
+func (j *journey) purchase(id, account string, token klarna.Secret) flow.Purchase {
+	amount := amountOf(id)
+	p := flow.Purchase{
+		ID: id, PartnerAccountID: account, SessionToken: token,
+		Request: authorization.AuthorizeParams{
+			Currency:                  "EUR",
+			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: amount},
+			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
+				PurchaseReference: id,
+				LineItems:         []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: amount}},
+			},
+			StepUpConfig: &authorization.StepUpConfig{
+				CustomerInteractionConfig: authorization.CustomerInteractionConfig{
+					Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back",
+				},
+			},
+		},
+	}
+	if j.request != nil {
+		j.request(&p.Request)
+	}
+	return p
+}

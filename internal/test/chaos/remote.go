@@ -1,0 +1,206 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
+)
+
+// Surroundings are what a replica that is a process of its own is told when it starts.
+type Surroundings struct {
+	KlarnaURL, APIKey        string
+	SigningKeyID, SigningKey string
+	// ReportURL takes callbacks.
+	ReportURL string
+	// Purchases' time was Epoch when the machine's was Start, and goes Scale times faster.
+	Epoch, Start time.Time
+	Scale        int64
+}
+
+// now is the purchases' time.
+func (s *Surroundings) now() time.Time {
+	return s.Epoch.Add(time.Duration(s.Scale * time.Since(s.Start).Nanoseconds()))
+}
+
+// remoteCall is what a client sends to such a replica, remoteAnswer what it hears.
+type remoteCall struct {
+	ID           string                        `json:"id"`
+	Account      string                        `json:"account,omitempty"`
+	Request      authorization.AuthorizeParams `json:"request,omitzero"`
+	SessionToken string                        `json:"session_token,omitempty"`
+}
+
+type remoteAnswer struct {
+	Status   *flow.Status
+	Error    string
+	Klarnas  bool
+	Rejected bool
+}
+
+// Serve is the life of a replica that is a process of its own. It calls ready with its address, and
+// returns when ctx ends.
+func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(address string)) error {
+	quiet := slog.New(slog.DiscardHandler)
+	client, err := klarna.NewClient(s.APIKey, klarna.WithBaseURL(s.KlarnaURL), klarna.WithRetries(klarna.RetryPolicy{
+		MaxAttempts: 2, MinWait: 5 * time.Millisecond, MaxWait: 20 * time.Millisecond, MaxServerWait: 50 * time.Millisecond,
+	}))
+	if err != nil {
+		return err
+	}
+	c, err := flow.New(client, store, klarna.NewSecret(sealSecret), flow.WithLogger(quiet), flow.WithReport(s.report),
+		flow.WithAmountPolicy(acceptEven), flow.WithAbandonAfter(abandonAfter), flow.WithRecoveryRate(1e6), flow.WithClock(s.now))
+	if err != nil {
+		return err
+	}
+	verifier, err := webhook.NewVerifier(webhook.Key{ID: s.SigningKeyID, Secret: klarna.NewSecret(s.SigningKey)})
+	if err != nil {
+		return err
+	}
+	webhooks, err := webhook.NewHandler(verifier, c.HandleEvent, webhook.WithLogger(quiet))
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /webhook", webhooks)
+	mux.HandleFunc("POST /begin", answering(func(ctx context.Context, r remoteCall) (*flow.Status, error) {
+		return c.Begin(ctx, flow.Purchase{ID: r.ID, PartnerAccountID: r.Account, Request: r.Request, SessionToken: klarna.NewSecret(r.SessionToken)})
+	}))
+	mux.HandleFunc("POST /return", answering(func(ctx context.Context, r remoteCall) (*flow.Status, error) { return c.HandleReturn(ctx, r.ID) }))
+	mux.HandleFunc("POST /cancel", answering(func(ctx context.Context, r remoteCall) (*flow.Status, error) { return c.Cancel(ctx, r.ID) }))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	go func() {
+		<-ctx.Done()
+		_ = server.Close()
+	}()
+	go recoverOften(ctx, c)
+	ready(listener.Addr().String())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// recoverOften is the recovery loop in a time that is faster than the machine's.
+func recoverOften(ctx context.Context, c *flow.Coordinator) {
+	for ctx.Err() == nil {
+		_, _ = c.Recover(ctx)
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+func answering(call func(context.Context, remoteCall) (*flow.Status, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var asked remoteCall
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		status, err := call(r.Context(), asked)
+		answer := remoteAnswer{Status: status, Rejected: errors.Is(err, flow.ErrRejected)}
+		if err != nil {
+			_, answer.Klarnas = errors.AsType[*klarna.Error](err)
+			answer.Error = err.Error()
+		}
+		_ = json.NewEncoder(w).Encode(answer) // to a client that may have gone
+	}
+}
+
+func (s *Surroundings) report(ctx context.Context, t flow.Transition) error {
+	response, err := post(ctx, s.ReportURL, t)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("chaos: the shop answered %d", response.StatusCode)
+	}
+	return nil
+}
+
+func post(ctx context.Context, url string, v any) (*http.Response, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	return local.Do(r)
+}
+
+// local reaches other processes of this machine. A connection is not kept: its other end may be
+// killed.
+var local = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+
+// remote is such a replica as the shop reaches it.
+type remote struct{ address string }
+
+func (r *remote) call(ctx context.Context, path string, call remoteCall) (*flow.Status, error) {
+	response, err := post(ctx, "http://"+r.address+path, call)
+	if err != nil {
+		return nil, errDead // whatever became of it, nobody heard
+	}
+	defer response.Body.Close()
+	var answer remoteAnswer
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return nil, errDead
+	}
+	switch {
+	case answer.Rejected:
+		return answer.Status, flow.ErrRejected
+	case answer.Klarnas:
+		return answer.Status, &klarna.Error{}
+	case answer.Error != "":
+		return answer.Status, errors.New(answer.Error)
+	}
+	return answer.Status, nil
+}
+
+// Begin implements Replica.
+func (r *remote) Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error) {
+	return r.call(ctx, "/begin", remoteCall{p.ID, p.PartnerAccountID, p.Request, p.SessionToken.Reveal()})
+}
+
+// HandleReturn implements Replica.
+func (r *remote) HandleReturn(ctx context.Context, id string) (*flow.Status, error) {
+	return r.call(ctx, "/return", remoteCall{ID: id})
+}
+
+// Cancel implements Replica.
+func (r *remote) Cancel(ctx context.Context, id string) (*flow.Status, error) {
+	return r.call(ctx, "/cancel", remoteCall{ID: id})
+}
+
+// ServeHTTP hands a webhook on.
+func (r *remote) ServeHTTP(w http.ResponseWriter, incoming *http.Request) {
+	onward, err := http.NewRequestWithContext(incoming.Context(), http.MethodPost, "http://"+r.address+"/webhook", incoming.Body)
+	if err == nil {
+		onward.Header = incoming.Header.Clone()
+		var response *http.Response
+		if response, err = local.Do(onward); err == nil {
+			defer response.Body.Close()
+			_, _ = io.Copy(io.Discard, response.Body)
+			w.WriteHeader(response.StatusCode)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusBadGateway)
+}

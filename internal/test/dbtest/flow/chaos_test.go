@@ -1,0 +1,91 @@
+package flow_test
+
+import (
+	"database/sql"
+	"testing"
+	"testing/synctest"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
+	"github.com/klarna-go/klarna-go/internal/test/chaos"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
+)
+
+// A bubble has its own pools: open opens one within it.
+type open func(t *testing.T) *sql.DB
+
+func TestNoChaosOnSQLiteLosesOrRepeatsAPayment(t *testing.T) {
+	file := dbtest.SQLite(t)
+	testChaos(t, "SQLite", sqlstore.DialectSQLite, func(t *testing.T) *sql.DB { return bounded(dbtest.OpenSQLite(t, file)) })
+}
+
+func TestNoChaosOnPostgreSQLLosesOrRepeatsAPayment(t *testing.T) {
+	server := dbtest.StartPostgres(t)
+	name := server.NewDatabase(t)
+	testChaos(t, "PostgreSQL", sqlstore.DialectPostgreSQL, func(t *testing.T) *sql.DB { return bounded(server.Open(t, name)) })
+}
+
+// Package flow has the same tests of its store in memory, with more of them at once. The race
+// detector, with which SQLite is slow, sees a few purchases at once.
+func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
+	seed, purchases, full, err := chaos.Size(200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	depth := chaos.Gone
+	if full {
+		depth = chaos.Deaths
+	}
+	if raceEnabled {
+		purchases = 40
+	}
+	replica := func(t *testing.T) (flow.Store, error) {
+		s, err := sqlstore.New(open(t), dialect)
+		if err != nil {
+			return nil, err
+		}
+		return s, s.Migrate(t.Context())
+	}
+	if !raceEnabled { // nothing happens at once in it, and it would take minutes
+		t.Run("a crash before and after every step", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, err := replica(t)
+				if err != nil {
+					t.Fatal(err)
+				}
+				result, err := chaos.EveryStep(t.Context(), name, store, depth)
+				if err != nil {
+					t.Fatal(err)
+				}
+				examine(t, result)
+			})
+		})
+	}
+	t.Run("everything at once, on four replicas", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			result, err := chaos.AtRandom(t.Context(), chaos.Config{
+				Store: name, Open: func() (flow.Store, error) { return replica(t) },
+				Seed: seed, Purchases: purchases, Replicas: 4,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			examine(t, result)
+		})
+	})
+}
+
+func examine(t *testing.T, r *chaos.Result) {
+	t.Helper()
+	t.Log(r)
+	for i, v := range r.Violations {
+		if i == 20 {
+			t.Fatalf("and %d more", len(r.Violations)-i)
+		}
+		t.Error(v)
+	}
+	// Without these the test would show nothing.
+	if r.Crashes == 0 || r.Duplicates == 0 || r.Transactions == 0 || r.AuthorizeCalls <= int64(r.Transactions) {
+		t.Error("nothing crashed, or nothing was repeated")
+	}
+}

@@ -1,0 +1,117 @@
+package flow_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
+	"github.com/klarna-go/klarna-go/internal/test/chaos"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
+)
+
+// replicaVariable makes this program a replica.
+const replicaVariable = "CHAOS_REPLICA"
+
+type replicaProcess struct {
+	DSN          string
+	Surroundings chaos.Surroundings
+}
+
+// Four processes on one PostgreSQL are killed with SIGKILL at any moment, and started again.
+func TestNoKillLosesOrRepeatsAPayment(t *testing.T) {
+	seed, purchases, full, err := chaos.Size(200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full {
+		purchases /= 3 // it goes by the machine's time
+	}
+	server := dbtest.StartPostgres(t)
+	name := server.NewDatabase(t)
+	last, err := sqlstore.New(bounded(server.Open(t, name)), sqlstore.DialectPostgreSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := last.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	result, err := chaos.KillAtRandom(t.Context(), chaos.Processes{
+		Store: "PostgreSQL, processes", Seed: seed, Purchases: purchases, Replicas: 4, Last: last,
+		Start: func(s chaos.Surroundings) (address string, kill func(), err error) {
+			return startReplica(t.Context(), replicaProcess{server.DSN(name), s})
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	examine(t, result)
+}
+
+// startReplica starts this program again, as a replica.
+func startReplica(ctx context.Context, p replicaProcess) (address string, kill func(), err error) {
+	told, err := json.Marshal(p)
+	if err != nil {
+		return "", nil, err
+	}
+	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplicaProcess$", "-test.v")
+	command.Env = append(os.Environ(), replicaVariable+"="+string(told))
+	if _, err := command.StdinPipe(); err != nil { // ends with this process
+		return "", nil, err
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	command.Stderr = os.Stderr
+	if err := command.Start(); err != nil {
+		return "", nil, err
+	}
+	kill = func() {
+		_ = command.Process.Kill() // SIGKILL
+		_ = command.Wait()
+	}
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		if address, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
+			return address, kill, nil
+		}
+	}
+	kill()
+	return "", nil, fmt.Errorf("a replica ended before it was ready: %v", lines.Err())
+}
+
+// TestReplicaProcess is a replica, where this program was started as one.
+func TestReplicaProcess(t *testing.T) {
+	text, ok := os.LookupEnv(replicaVariable)
+	if !ok {
+		return
+	}
+	var p replicaProcess
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("pgx", p.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := sqlstore.New(bounded(db), sqlstore.DialectPostgreSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the parent ends
+		cancel()
+	}()
+	if err := chaos.Serve(ctx, p.Surroundings, store, func(address string) { fmt.Println("ready", address) }); err != nil {
+		t.Fatal(err)
+	}
+}
