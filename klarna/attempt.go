@@ -20,18 +20,18 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// answer is what an attempt got.
+// answer is the answer to an attempt.
 type answer struct {
-	header   http.Header // nil where none came
+	header   http.Header // nil if no answer came
 	body     []byte
-	unusable error     // why an answer of success cannot be used
-	problem  errorBody // what an answer of failure says
+	unusable error     // why an answer with a 2xx status cannot be used
+	problem  errorBody // the error in an answer with another status
 }
 
-// RoundTrip makes one attempt of the call, whole: it waits for the rate limit, sends, reads and
-// judges the answer, and records what came of it. go-retryablehttp sits outside, middleware and the
-// guard inside. A call has no CloseIdleConnections, on purpose: go-retryablehttp calls that of a
-// transport that has it whenever a call fails.
+// RoundTrip makes one attempt of the call: it waits for the rate limit, sends the request, reads
+// and judges the answer, and appends to attempts. go-retryablehttp calls it; it calls the
+// middleware, which calls the guard. activeCall must not have a method CloseIdleConnections:
+// go-retryablehttp would call it whenever a call fails.
 func (a *activeCall) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
 	if a.stopped = a.mayBegin(ctx); a.stopped != nil {
@@ -66,12 +66,12 @@ func (a *activeCall) RoundTrip(request *http.Request) (*http.Response, error) {
 		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
 		return nil, attempt.Err
 	}
-	// The call keeps the answer. go-retryablehttp and http.Client learn its status alone: following a
-	// Location could carry credentials and body to another host.
+	// The call keeps the answer. go-retryablehttp and http.Client get its status only: they cannot
+	// follow a redirect, which could send the credentials and the body to another host.
 	return &http.Response{StatusCode: response.StatusCode, Body: http.NoBody, Request: request}, nil
 }
 
-// boundedBy bounds a context by the attempt's time, unless it ends earlier by itself.
+// boundedBy returns a context that ends after limit, or ctx if that ends earlier.
 func boundedBy(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= limit {
 		return ctx, func() {}
@@ -79,7 +79,7 @@ func boundedBy(ctx context.Context, limit time.Duration) (context.Context, conte
 	return context.WithTimeout(ctx, limit)
 }
 
-// mayBegin waits for the client's rate limit. What it refuses was never sent.
+// mayBegin waits for the client's rate limit. If it returns an error, nothing is sent.
 func (a *activeCall) mayBegin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -96,10 +96,10 @@ func (a *activeCall) mayBegin(ctx context.Context) error {
 	return nil
 }
 
-// requestHeader makes the header of an attempt. A middleware may write to it.
+// requestHeader returns a new header for an attempt. A middleware may write to it.
 func (a *activeCall) requestHeader() http.Header {
 	h := make(http.Header, 8)
-	values := make([]string, 0, 9) // of all of them at once; none can grow into the next
+	values := make([]string, 0, 9) // one allocation for all headers; no slice can grow into the next
 	set := func(name, value string) {
 		values = append(values, value)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
@@ -113,8 +113,8 @@ func (a *activeCall) requestHeader() http.Header {
 	}
 	if a.idempotencyKey != "" {
 		set(headerIdempotencyKey, a.idempotencyKey)
-		// Marks the request as one that net/http may send again when a pooled connection turns out to be
-		// stale. It looks for this name and not for Klarna's; without a value nothing is sent.
+		// net/http sends a request with this header again if a pooled connection turns out to be
+		// stale. It does not know the name of Klarna's header. A header without a value is not sent.
 		h[headerReplayable] = []string{}
 	}
 	if t := a.settings.sessionToken; !t.IsZero() {
@@ -136,18 +136,18 @@ var (
 	errNoTime   = fmt.Errorf("the client's rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
 )
 
-// read takes the whole answer, so that a cut or stalled body is the attempt's failure and is
-// retried like one.
+// read reads the whole answer, so that a cut or stalled body fails the attempt, which can be
+// retried.
 func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.Response) error {
 	if response.Body == nil {
-		response.Body = http.NoBody // net/http forgives this, too, to transports that are not its own
+		response.Body = http.NoBody // net/http also accepts a nil body from other transports
 	}
 	attempt.StatusCode = response.StatusCode
 	attempt.CorrelationID = a.scrub(response.Header.Get(headerCorrelationID))
 	a.answer.header = response.Header
 	body, err := readBody(ctx, response, a.client.maxResponse)
 	if err != nil {
-		// Its header alone can say whose answer it was.
+		// The header alone can show that it is another call's answer.
 		return cmp.Or(a.echoed(response.Header).foreign(), err)
 	}
 	a.answer.body = body
@@ -166,8 +166,8 @@ func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.
 	return nil
 }
 
-// readBody reads a body to its end, at most one byte more than allowed, and closes it. The end of
-// the context closes it, too, and so ends the reading.
+// readBody reads a body of at most the given size to its end and closes it. If the context ends
+// first, the body is closed then, which ends the reading.
 func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
 	stop := context.AfterFunc(ctx, func() { _ = response.Body.Close() })
 	defer func() {
@@ -180,8 +180,8 @@ func readBody(ctx context.Context, response *http.Response, most int64) ([]byte,
 	}
 	const usual, large = 512, 64 << 10
 	var b bytes.Buffer
-	announced := min(max(response.ContentLength, usual), large) // it is a hint
-	b.Grow(int(announced) + bytes.MinRead)                      // with room to see the end
+	announced := min(max(response.ContentLength, usual), large) // ContentLength is only a hint
+	b.Grow(int(announced) + bytes.MinRead)                      // ReadFrom needs room to see the end
 	_, err := b.ReadFrom(io.LimitReader(response.Body, most+1))
 	switch {
 	case err == nil && int64(b.Len()) > most:
@@ -192,14 +192,13 @@ func readBody(ctx context.Context, response *http.Response, most int64) ([]byte,
 	return b.Bytes(), nil
 }
 
-// unfitError is the error of an answer that came with a status of success and does not say what
-// decides the call.
+// unfitError is the error of an answer that has a 2xx status and lacks what decides the call.
 type unfitError struct{ reason string }
 
 func (e *unfitError) Error() string { return "the answer cannot be used: " + e.reason }
 
-// judge reads the answer of an attempt. The error is ErrForeignAnswer or nil; whether an answer of
-// the call's own can be used is a.answer.unusable.
+// judge decodes the answer of an attempt. It returns ErrForeignAnswer if the answer belongs to
+// another call, and nil otherwise. It sets a.answer.unusable if the answer cannot be used.
 func (a *activeCall) judge(status int, header http.Header, body []byte) error {
 	found := a.echoed(header)
 	if status < 200 || status > 299 {
@@ -250,7 +249,7 @@ func (a *activeCall) judge(status int, header http.Header, body []byte) error {
 	return nil
 }
 
-// judgeAny is judge for a body that goes to no type of this library's, or nowhere.
+// judgeAny is judge for a destination that is nil or not a type of this library.
 func (a *activeCall) judgeAny(o *operation.Operation, found evidence, body []byte) error {
 	if o != nil && o.ID != "" {
 		id := textIn(body, o.ID)
@@ -273,7 +272,7 @@ func (a *activeCall) judgeAny(o *operation.Operation, found evidence, body []byt
 	return nil
 }
 
-// textIn is the text of a member of an object, "" where there is none.
+// textIn returns the text of a member of an object, or "" if it has none.
 func textIn(body []byte, member string) (text string) {
 	_, _ = wire.Read(body, func(r *wire.Reader) bool {
 		return r.Members(func(name []byte) bool {
@@ -286,7 +285,7 @@ func textIn(body []byte, member string) (text string) {
 	return text
 }
 
-// notAnError refuses an error body under a status of success.
+// notAnError returns an error for an error body with a 2xx status.
 func notAnError(body []byte) error {
 	if !bytes.Contains(body, []byte(`"error_`)) {
 		return nil
@@ -297,9 +296,8 @@ func notAnError(body []byte) error {
 	return nil
 }
 
-// scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body,
-// which may be personal data. Codes that the documentation lists stay what they are, whatever the
-// body holds.
+// scrub redacts a text of the answer that quotes the call: one of its secrets, or a part of its
+// body, which may be personal data. It does not redact codes that Klarna documents.
 func (a *activeCall) scrub(s string) string {
 	if s == "" || isDocumented(Code(s)) {
 		return s
@@ -310,8 +308,8 @@ func (a *activeCall) scrub(s string) string {
 	return a.withoutSecrets(s)
 }
 
-// withoutSecrets is scrub for texts that share words with every body, such as the names of
-// parameters.
+// withoutSecrets redacts a text that contains a secret of the call. Unlike scrub, it does not
+// redact parts of the body, such as the names of parameters.
 func (a *activeCall) withoutSecrets(s string) string {
 	for _, secret := range []Secret{a.client.credentials.key, a.client.credentials.value, a.settings.sessionToken, a.settings.customerToken} {
 		if !secret.IsZero() && strings.Contains(s, secret.Reveal()) {
@@ -321,7 +319,7 @@ func (a *activeCall) withoutSecrets(s string) string {
 	return s
 }
 
-// connectionTrace observes whether a request may have left, and how often. Its hooks run in
+// connectionTrace observes whether and how often a request may have been sent. Its hooks run on
 // goroutines of the transport, which may outlive the attempt.
 type connectionTrace struct {
 	hooks httptrace.ClientTrace
@@ -332,7 +330,7 @@ type connectionTrace struct {
 
 func (t *connectionTrace) attach(ctx context.Context) context.Context {
 	t.hooks.GetConn = func(string) { t.asked.Store(true) }
-	// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
+	// WroteHeaderField does not help: HTTP/2 may write after a canceled attempt has returned.
 	t.hooks.GotConn = func(info httptrace.GotConnInfo) {
 		t.got.Add(1)
 		t.last.Store(&info.Conn)
@@ -340,8 +338,8 @@ func (t *connectionTrace) attach(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
 
-// closeConnection closes the connection that the attempt used, so that no later call gets an answer
-// that is not its own.
+// closeConnection closes the connection of the attempt, so that no later call gets another call's
+// answer from it.
 func (t *connectionTrace) closeConnection() {
 	last := t.last.Load()
 	if last == nil || *last == nil {
@@ -349,13 +347,13 @@ func (t *connectionTrace) closeConnection() {
 	}
 	conn := *last
 	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn() // closing TLS itself waits for the other side to take a last message
+		conn = secure.NetConn() // tls.Conn.Close may wait for the other side
 	}
-	_ = conn.Close() // whatever comes of it: the connection is given up
+	_ = conn.Close() // the connection is not used again, whatever the error
 }
 
-// sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's
-// that makes no connections, only an error that says so itself means that nothing left.
+// sent reports whether the request of an attempt without an answer may have been sent. A transport
+// of the caller's may not call the hooks. Then only the error can show that nothing was sent.
 func (t *connectionTrace) sent(err error) bool {
 	if errors.As(err, new(notSent)) {
 		return false

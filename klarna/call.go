@@ -89,7 +89,7 @@ func (c *Client) Do(ctx context.Context, call Call, destination any, options ...
 }
 
 // activeCall is a call in progress. It is the http.RoundTripper of its own retrying client, which
-// runs its attempts one after the other, so it needs no lock.
+// makes one attempt after the other, so it needs no lock.
 type activeCall struct {
 	client         *Client
 	call           Call
@@ -105,11 +105,11 @@ type activeCall struct {
 	retrying       retryablehttp.Client
 
 	attempts []Attempt
-	answer   answer // of the last attempt
+	answer   answer // to the last attempt
 	stopped  error  // what kept a further attempt from being made: the context, or the rate limit
 }
 
-// last is the last attempt, nil where there is none.
+// last returns the last attempt, or nil if there is none.
 func (a *activeCall) last() *Attempt {
 	if len(a.attempts) == 0 {
 		return nil
@@ -143,7 +143,7 @@ func (a *activeCall) do(ctx context.Context) *Error {
 	}
 	response, doErr := a.retrying.Do(request)
 	if response != nil {
-		_ = response.Body.Close() // it is empty: the attempt has read the answer
+		_ = response.Body.Close() // it is empty: RoundTrip has read the answer
 	}
 	if last := a.last(); a.stopped == nil && last != nil && last.Wait > 0 {
 		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp
@@ -282,8 +282,8 @@ func checkHeaderText(problems []ValidationError, name, value string, most int) [
 	return problems
 }
 
-// request makes the request that go-retryablehttp repeats. Its header is empty: each attempt puts a
-// new one on.
+// request returns the request that go-retryablehttp repeats. Its header is empty: RoundTrip makes a
+// new one for each attempt.
 func (a *activeCall) request(ctx context.Context) (*retryablehttp.Request, *Error) {
 	// Made by hand and not by http.NewRequest, which would parse the address again.
 	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}

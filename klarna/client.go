@@ -35,7 +35,7 @@ type core struct {
 	environment    Environment
 	credentials    credentials
 	base           url.URL           // scheme, host and escaped path up to the version, without a slash at the end
-	transport      http.RoundTripper // middleware, the guard and what sends
+	transport      http.RoundTripper // the middleware, the guard and the transport that sends
 	retries        RetryPolicy
 	budget         *retryBudget
 	limiter        *rate.Limiter // nil: none

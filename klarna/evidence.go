@@ -22,11 +22,10 @@ import (
 // with the first answer.
 var ErrForeignAnswer = errors.New("the answer belongs to another call")
 
-// evidence is what speaks for and against an answer being the call's own.
+// evidence says whether parts of an answer confirm or contradict that it belongs to the call.
 type evidence struct{ confirmed, contradicted bool }
 
-// compare weighs what the answer repeats of what was sent, and reports whether there was something
-// to weigh.
+// compare adds a value that was sent and the one in the answer, and reports whether both exist.
 func (e *evidence) compare(sent, answered string) bool {
 	if sent == "" || answered == "" {
 		return false
@@ -36,7 +35,7 @@ func (e *evidence) compare(sent, answered string) bool {
 	return true
 }
 
-// foreign returns ErrForeignAnswer where all of it speaks against.
+// foreign returns ErrForeignAnswer if the evidence contradicts and nothing confirms.
 func (e evidence) foreign() error {
 	if e.contradicted && !e.confirmed {
 		return ErrForeignAnswer
@@ -44,14 +43,14 @@ func (e evidence) foreign() error {
 	return nil
 }
 
-// echoed is what the echo of the Partner-Correlation-Id says.
+// echoed returns the evidence in the echo of the Partner-Correlation-Id.
 func (a *activeCall) echoed(header http.Header) (found evidence) {
 	for _, echo := range header[headerPartnerCorrelationID] {
-		if a.isOwnEcho(strings.TrimSpace(echo)) { // whole, because an id of the caller's may have commas
+		if a.isOwnEcho(strings.TrimSpace(echo)) { // a caller's id may contain commas
 			found.confirmed = true
 			continue
 		}
-		for part := range strings.SplitSeq(echo, ",") { // as a proxy folds a header that is there twice
+		for part := range strings.SplitSeq(echo, ",") { // a proxy may join repeated headers
 			if part = strings.TrimSpace(part); a.isOwnEcho(part) {
 				found.confirmed = true
 			} else if part != "" {
@@ -62,8 +61,8 @@ func (a *activeCall) echoed(header http.Header) (found evidence) {
 	return found
 }
 
-// isOwnEcho reports whether an echo is that of this call, or of an earlier one with its idempotency
-// key.
+// isOwnEcho reports whether an echo is the id of this call or of an earlier one with the same
+// idempotency key.
 func (a *activeCall) isOwnEcho(echo string) bool {
 	if strings.EqualFold(echo, a.correlationID) {
 		return true
@@ -72,12 +71,12 @@ func (a *activeCall) isOwnEcho(echo string) bool {
 		strings.EqualFold(echo[keyPart:], a.correlationID[keyPart:])
 }
 
-// keyPart is where the part of a correlation id begins that all calls with one idempotency key
-// share.
+// keyPart is the index at which the part of a correlation id begins that all calls with one
+// idempotency key share.
 const keyPart = 16
 
-// newCorrelationID returns an id that never repeats, 32 hexadecimal digits. Its second half is
-// derived from the idempotency key, if there is one, and random otherwise.
+// newCorrelationID returns a unique id of 32 hexadecimal digits. Its second half is derived from
+// the idempotency key, or random if there is none.
 func newCorrelationID(idempotencyKey string) string {
 	id := uuid.New()
 	if idempotencyKey != "" {
@@ -88,7 +87,7 @@ func newCorrelationID(idempotencyKey string) string {
 	return hex.EncodeToString(id[:])
 }
 
-// isAnother reports whether an id that an answer has is not the one in the path.
+// isAnother reports whether an id in an answer differs from the one in the path.
 func (a *activeCall) isAnother(id string) bool {
 	return id != "" && len(a.call.IDs) > 0 && id != a.call.IDs[len(a.call.IDs)-1]
 }

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// newTransport builds what an attempt is sent through: middleware, guard, the transport that sends.
+// newTransport returns the transport of attempts: the middleware, the guard, and the transport that
+// sends.
 func newTransport(s *settings) (http.RoundTripper, error) {
 	base, err := baseTransport(s)
 	if err != nil {

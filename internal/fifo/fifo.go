@@ -1,8 +1,8 @@
-// Package fifo holds a first-in, first-out queue.
+// Package fifo implements a first-in, first-out queue.
 package fifo
 
-// Queue is a queue whose ends both cost the same however long it is. It gives the memory of what
-// was taken back. The zero value is empty.
+// Queue is a first-in, first-out queue. Push and Pop take constant time on average. Memory of
+// values that were taken is released. The zero value is an empty queue.
 type Queue[T any] struct {
 	items []T
 	taken int // of items, from the front
@@ -11,13 +11,14 @@ type Queue[T any] struct {
 // Push adds v at the end.
 func (q *Queue[T]) Push(v T) { q.items = append(q.items, v) }
 
-// Len returns how many values wait.
+// Len returns the number of values in the queue.
 func (q *Queue[T]) Len() int { return len(q.items) - q.taken }
 
-// All returns what waits, first come first, until the next Push or Pop.
+// All returns the values in the queue, the oldest first. The slice is valid until the next Push or
+// Pop.
 func (q *Queue[T]) All() []T { return q.items[q.taken:] }
 
-// Pop takes the first value. It panics where there is none.
+// Pop removes and returns the oldest value. It panics if the queue is empty.
 func (q *Queue[T]) Pop() T {
 	first := q.items[q.taken]
 	clear(q.items[q.taken : q.taken+1])

@@ -1,8 +1,8 @@
-// Package idempotency derives idempotency keys. Each is a UUIDv5, as Klarna asks, of all that makes
-// a call the same call.
+// Package idempotency derives idempotency keys. Each is a UUIDv5, as Klarna recommends, of
+// everything that identifies a call.
 //
-// A recipe must never change: a program that crashed under one version of this library and repeats
-// its call under the next has to arrive at the same key.
+// The derivation must never change: a program that crashed with one version of this library and
+// repeats its call with the next one must derive the same key.
 package idempotency
 
 import (
@@ -20,7 +20,7 @@ var (
 	finals = uuid.MustParse("4b1f8a0e-6c53-4d87-9d0a-2f7c5be1c9a4")
 )
 
-// Call is what makes a call of the client's the same call.
+// Call is what identifies a call.
 type Call struct {
 	Operation     string
 	Account       string
@@ -31,8 +31,8 @@ type Call struct {
 	CustomerToken redact.Secret
 }
 
-// Key returns the key of the call. Without a reference of the caller's nothing tells a repeat from
-// a second, equal call, so the key is random.
+// Key returns the key of the call. Without a reference a repeat cannot be told from a second, equal
+// call, so the key is random.
 func (c *Call) Key() string {
 	if c.Reference == "" {
 		random := uuid.New()
@@ -48,7 +48,7 @@ func (c *Call) Key() string {
 		head = appendPart(head, id)
 	}
 	name.Write(binary.BigEndian.AppendUint64(head, uint64(len(c.Body))))
-	name.Write(c.Body) // not copied: it may be large
+	name.Write(c.Body) // without a copy: it may be large
 	if !c.CustomerToken.IsZero() {
 		name.Write(appendPart(nil, c.CustomerToken.Reveal()))
 	}
@@ -59,14 +59,13 @@ func (c *Call) Key() string {
 	return key.String()
 }
 
-// Final is what makes the final authorize call of a purchase the same call: the body of the first
-// call and what the customer approved.
+// Final is what identifies the final authorize call of a purchase in package flow.
 type Final struct {
 	Account          string
 	PaymentRequestID string
-	SessionToken     redact.Secret
-	First            string
-	Amount           int64 // in minor units
+	SessionToken     redact.Secret // of the approval
+	First            string        // the body of the first authorize call
+	Amount           int64         // that was approved, in minor units
 }
 
 // Key returns the key of the call.
@@ -79,7 +78,7 @@ func (f *Final) Key() string {
 	return uuid.NewSHA1(finals, material).String()
 }
 
-// appendPart writes the length first, so that no two lists of parts run together into the same
+// appendPart appends the length before the part, so that different lists of parts give different
 // bytes.
 func appendPart(material []byte, part string) []byte {
 	material = binary.BigEndian.AppendUint64(material, uint64(len(part)))

@@ -1,4 +1,4 @@
-// Package loopback knows the hosts that are the machine itself.
+// Package loopback recognizes loopback hosts.
 package loopback
 
 import (
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Is reports whether a host, without a port, is localhost or a loopback address. It resolves no
-// name.
+// Is reports whether a host, without a port, is localhost or a loopback address. It does not
+// resolve names.
 func Is(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

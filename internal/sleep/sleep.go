@@ -1,4 +1,4 @@
-// Package sleep holds pauses that end with a context and do not end all at once.
+// Package sleep pauses until a time has passed or a context ends.
 package sleep
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// For pauses for d. It returns the context's error where that ends first.
+// For pauses for d. If ctx ends first, it returns the error of ctx.
 func For(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

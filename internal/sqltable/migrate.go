@@ -17,8 +17,8 @@ type Step struct {
 	// Indexes are built once the statements are committed. PostgreSQL builds them concurrently, so
 	// that the table can be written to meanwhile.
 	Indexes []Index
-	// Columns are those that the table has after the step. Of the first step, they recognize a table
-	// that was created before its versions were recorded. Nil recognizes none.
+	// Columns are the columns of the table after the first step. A table with exactly these columns
+	// and no recorded version is of version 1. Nil accepts no such table.
 	Columns []string
 	// Breaks reports that a program that knows only the steps before this one cannot work with the
 	// table any more.
@@ -128,7 +128,7 @@ func (t *Table) version(ctx context.Context, tx *sql.Tx, first []string) (v vers
 	}
 }
 
-// recordVersion begins to record the versions of the table.
+// recordVersion creates the table of versions.
 func (t *Table) recordVersion(ctx context.Context, tx *sql.Tx, n int) (version, error) {
 	if _, err := tx.ExecContext(ctx, t.Text(`CREATE TABLE {table:_schema} (version INTEGER NOT NULL, done INTEGER)`)); err != nil {
 		return version{}, err

@@ -1,4 +1,4 @@
-// Package storesuite is what the conformance suites of the stores have in common.
+// Package storesuite is the shared code of the conformance suites for stores.
 package storesuite
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Run runs one check of a suite on a new store. patience ends a check whose store waits for what
-// does not come.
+// Run runs one check of a suite on a new store, as a subtest. The context of the check ends after
+// patience.
 func Run[S any](t *testing.T, name string, patience time.Duration, newStore func(t *testing.T) S, check func(ctx context.Context, s S) error) {
 	t.Run(name, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -22,7 +22,7 @@ func Run[S any](t *testing.T, name string, patience time.Duration, newStore func
 	})
 }
 
-// AtOnce calls from n goroutines at once and returns their errors, in their order.
+// AtOnce calls the function from n goroutines at the same time. It returns the error of each, by i.
 func AtOnce(n int, call func(i int) error) []error {
 	var (
 		ready, done sync.WaitGroup
@@ -43,10 +43,10 @@ func AtOnce(n int, call func(i int) error) []error {
 	return errs
 }
 
-// NewID returns an id that no other check has.
+// NewID returns a unique id.
 func NewID() string { return rand.Text() }
 
-// Incompressible returns n letters and digits that a database cannot make shorter.
+// Incompressible returns n random letters and digits, which a database cannot compress much.
 func Incompressible(n int) string {
 	var b strings.Builder
 	for b.Len() < n {

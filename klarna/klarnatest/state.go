@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Each kind of things has a form in a state file here, how it is saved in it, and how it is
-// restored, which also plans again what will happen by itself. Things name each other by their ids;
-// a URL of the server's own is in none.
+// For each kind of values, this file has the form in a state file, how a value is saved, and how it
+// is restored. Restoring also schedules future actions. Values refer to each other by their ids. No
+// form contains a URL of the server.
 
 type savedServer struct {
 	APIKey            string          `json:"api_key"`

@@ -13,44 +13,43 @@ import (
 	"strconv"
 )
 
-// delta is what changed in one moment, or all there is: a state file is a list of them, and a later
-// one overwrites what an earlier one said of the same thing. In JSON it is an object with a member
-// for each kind.
+// delta is a change of the state, or the whole state. A state file is a list of deltas. A later one
+// replaces the values of an earlier one. In JSON, a delta is an object with a member for each kind.
 type delta struct {
 	server *savedServer
-	gone   map[string][]string // by kind: the keys of what was gone before the rest happened
+	gone   map[string][]string // by kind: keys of values that are removed before the others are set
 	saved  map[string][]any    // by kind
 }
 
-// add notes how a thing stands now.
-func (d *delta) add(thing any) {
-	if s, ok := thing.(*Server); ok {
+// add adds the present state of a value.
+func (d *delta) add(value any) {
+	if s, ok := value.(*Server); ok {
 		d.server = s.save()
 		return
 	}
 	if d.saved == nil {
 		d.saved = make(map[string][]any)
 	}
-	k := kindOfType[reflect.TypeOf(thing)]
-	d.saved[k.name] = append(d.saved[k.name], k.save(thing))
+	k := kindOfType[reflect.TypeOf(value)]
+	d.saved[k.name] = append(d.saved[k.name], k.save(value))
 }
 
-// remove notes that a thing is no longer there.
-func (d *delta) remove(thing any) {
+// remove adds the removal of a value.
+func (d *delta) remove(value any) {
 	if d.gone == nil {
 		d.gone = make(map[string][]string)
 	}
-	k := kindOfType[reflect.TypeOf(thing)]
-	d.gone[k.name] = append(d.gone[k.name], k.key(k.save(thing)))
+	k := kindOfType[reflect.TypeOf(value)]
+	d.gone[k.name] = append(d.gone[k.name], k.key(k.save(value)))
 }
 
-// snapshot is all there is, always in the same order.
+// snapshot returns the whole state. The same state gives the same snapshot.
 func (s *Server) snapshot() *delta {
 	d := new(delta)
 	d.add(s)
 	for _, k := range kinds {
-		for _, thing := range k.all(s) {
-			d.add(thing)
+		for _, value := range k.all(s) {
+			d.add(value)
 		}
 	}
 	return d
@@ -101,7 +100,7 @@ func decodeDelta(text []byte) (*delta, error) {
 	return d, nil
 }
 
-// decodeStrictly refuses what into has no field for, and what follows it.
+// decodeStrictly returns an error for a member without a field, and for anything after the value.
 func decodeStrictly(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -114,58 +113,58 @@ func decodeStrictly(text []byte, into any) error {
 	return nil
 }
 
-// state is what the deltas of a file say in the end.
+// state is the result of the deltas of a file.
 type state struct {
 	server *savedServer
 	saved  map[*kind]*collection[*latest]
 }
 
-// latest is what was last said of a thing.
+// latest has the last saved form of a value.
 type latest struct{ saved any }
 
-// apply lets a delta overwrite what was known before.
+// apply applies a delta.
 func (known *state) apply(d *delta) {
 	if d.server != nil {
 		known.server = d.server
 	}
 	for _, k := range kinds {
-		things := known.saved[k]
-		if things == nil {
-			things = new(newCollection[*latest]())
-			known.saved[k] = things
+		values := known.saved[k]
+		if values == nil {
+			values = new(newCollection[*latest]())
+			known.saved[k] = values
 		}
 		for _, key := range d.gone[k.name] {
-			things.remove(key)
+			values.remove(key)
 		}
 		for _, saved := range d.saved[k.name] {
-			key := strconv.Itoa(len(things.ordered)) // of a log, from which nothing is removed
+			key := strconv.Itoa(len(values.ordered)) // for a log, from which nothing is removed
 			if k.key != nil {
 				key = k.key(saved)
 			}
-			if thing := things.byID[key]; thing != nil {
-				thing.saved = saved
+			if v := values.byID[key]; v != nil {
+				v.saved = saved
 			} else {
-				things.add(key, &latest{saved})
+				values.add(key, &latest{saved})
 			}
 		}
 	}
 }
 
-// restore makes the server what it was, and plans again what will happen by itself. The first thing
-// that cannot be is the error.
+// restore restores the server and schedules its future actions. It returns an error for the first
+// value that is not valid.
 func (s *Server) restore(known *state) error {
 	err := s.restoreServer(known.server)
 	for _, k := range kinds {
-		for _, thing := range known.saved[k].all() {
+		for _, v := range known.saved[k].all() {
 			if err == nil {
-				err = k.restore(s, thing.saved)
+				err = k.restore(s, v.saved)
 			}
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("is damaged: %w", err)
 	}
-	// They were saved in the order in which they were answered.
+	// Requests were saved in the order of their answers.
 	slices.SortFunc(s.requests.All(), func(a, b *loggedRequest) int { return cmp.Compare(a.number, b.number) })
 	s.trimLogs()
 	return nil

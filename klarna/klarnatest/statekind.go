@@ -8,18 +8,18 @@ import (
 	"strconv"
 )
 
-// kind is a kind of things that a state file holds.
+// kind describes one kind of values in a state file.
 type kind struct {
 	name    string              // of its list in a delta
-	all     func(*Server) []any // in the order in which they came
-	save    func(thing any) (saved any)
+	all     func(*Server) []any // all values, in the order of their creation
+	save    func(value any) (saved any)
 	decode  func(list []byte) (saved []any, err error)
-	key     func(saved any) string
+	key     func(saved any) string // nil for a log
 	restore func(s *Server, saved any) error
 }
 
-// kinds are all of them but the server itself, in the order in which they are restored: after those
-// that they name. A kind without keys is a log, to which is added.
+// kinds lists all kinds but the server itself, in the order in which they are restored: a kind
+// comes after the kinds that it refers to.
 var kinds = []*kind{
 	kindOf("customer_tokens", func(s *Server) []*customerToken { return inOrder(s.customerTokens) },
 		(*customerToken).save, func(v *savedCustomerToken) string { return v.Value }, (*Server).restoreCustomerToken),
@@ -51,24 +51,24 @@ var kinds = []*kind{
 		(*deed).save, nil, (*Server).restoreDeed),
 }
 
-// kindOf makes a kind of things T, which are saved as S.
+// kindOf returns the kind of the values *T, which are saved as S.
 func kindOf[T, S any](name string, all func(*Server) []*T, save func(*T) S, key func(*S) string, restore func(*Server, *S) error) *kind {
 	k := &kind{
 		name: name,
-		all: func(s *Server) (things []any) {
+		all: func(s *Server) (values []any) {
 			for _, v := range all(s) {
-				things = append(things, v)
+				values = append(values, v)
 			}
-			return things
+			return values
 		},
-		save: func(thing any) any { return new(save(thing.(*T))) },
-		decode: func(text []byte) (things []any, err error) {
+		save: func(value any) any { return new(save(value.(*T))) },
+		decode: func(text []byte) (values []any, err error) {
 			var list []S
 			err = decodeStrictly(text, &list)
 			for i := range list {
-				things = append(things, &list[i])
+				values = append(values, &list[i])
 			}
-			return things, err
+			return values, err
 		},
 		restore: func(s *Server, saved any) error { return restore(s, saved.(*S)) },
 	}
@@ -79,10 +79,10 @@ func kindOf[T, S any](name string, all func(*Server) []*T, save func(*T) S, key 
 	return k
 }
 
-// kindOfType are the kinds by the types of their things.
+// kindOfType has the kinds by the types of their values.
 var kindOfType = map[reflect.Type]*kind{}
 
-// kindOfName returns the kind of a name, nil where there is none.
+// kindOfName returns the kind with a name, or nil if there is none.
 func kindOfName(name string) *kind {
 	for _, k := range kinds {
 		if k.name == name {
@@ -92,8 +92,8 @@ func kindOfName(name string) *kind {
 	return nil
 }
 
-// executed are the idempotency keys whose requests were executed. The others will be when they come
-// again.
+// executed returns the idempotency keys whose requests were executed. A request that was not is
+// executed when it is repeated.
 func executed(s *Server) []*remembered {
 	list := slices.DeleteFunc(slices.Collect(maps.Values(s.remembered)), func(r *remembered) bool { return r.answer == nil })
 	name := func(r *remembered) string { return rememberedName(r.key.partner.id, r.key.operation, r.key.key) }
@@ -109,10 +109,10 @@ func pointers[T any](list []T) []*T {
 	return all
 }
 
-func inOrder[K cmp.Ordered, V any](things map[K]V) []V {
-	list := make([]V, 0, len(things))
-	for _, key := range slices.Sorted(maps.Keys(things)) {
-		list = append(list, things[key])
+func inOrder[K cmp.Ordered, V any](values map[K]V) []V {
+	list := make([]V, 0, len(values))
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, values[key])
 	}
 	return list
 }

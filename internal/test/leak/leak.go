@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Main runs the tests of a package and exits. It fails them if a goroutine outlives them whose stack
-// has this module or one of others.
+// Main runs the tests of a package and exits. It fails them if goroutines of this module outlive
+// them, or goroutines whose stack contains one of others.
 func Main(m *testing.M, others ...string) {
 	code := m.Run()
 	if left := lingering(5*time.Second, others); code == 0 && left != "" {
@@ -22,7 +22,7 @@ func Main(m *testing.M, others ...string) {
 	os.Exit(code)
 }
 
-// lingering returns the stacks that still run after a grace for what is ending.
+// lingering returns the stacks of the goroutines that still run after a grace period.
 func lingering(grace time.Duration, others []string) string {
 	mine := append([]string{"klarna-go/klarna-go"}, others...)
 	tick := time.NewTicker(10 * time.Millisecond)
