@@ -160,7 +160,7 @@ func readBody(ctx context.Context, response *http.Response, most int64) ([]byte,
 		return nil, errSwitched // its body is the connection
 	}
 	limited := io.LimitReader(response.Body, most+1)
-	if _, heeds := response.Body.(heedingBody); heeds {
+	if _, heeds := response.Body.(contextBody); heeds {
 		text, err := readAll(limited, response.ContentLength)
 		if err != nil && ctx.Err() != nil {
 			err = ctx.Err()

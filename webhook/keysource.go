@@ -67,10 +67,10 @@ type lookup struct {
 
 func (h *sourcedKeys) held() *keySet { return h.keys.Load() }
 
-// renewed waits for look-ups until one has the key, or one has not that began after the delivery
+// refreshed waits for look-ups until one has the key, or one has not that began after the delivery
 // came: a key that is published before its first delivery is always found, however short ago the
 // last look-up was.
-func (h *sourcedKeys) renewed(ctx context.Context, id string) (*keySet, error) {
+func (h *sourcedKeys) refreshed(ctx context.Context, id string) (*keySet, error) {
 	arrived := time.Now()
 	// A source that does not heed its context must not hold the delivery.
 	patience, cancel := context.WithTimeout(ctx, lookupTimeout)

@@ -66,7 +66,7 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 		return nil
 	}
 	if !held.knows(id) {
-		if held, err = v.keys.renewed(ctx, id); err != nil {
+		if held, err = v.keys.refreshed(ctx, id); err != nil {
 			return err
 		}
 		if signed(signature, held.candidates(id), body) {

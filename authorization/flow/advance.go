@@ -52,7 +52,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 			err = c.exclusively(ctx, p)
 		}
 		if errors.Is(err, ErrChanged) {
-			err = c.overtaken(ctx, p)
+			err = c.reloadAfterConflict(ctx, p)
 		}
 		if err != nil || settled {
 			return err
@@ -104,14 +104,14 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 }
 
 // end closes a purchase. StateAuthorized always wins: a transaction exists then, whatever was
-// thought before. Any other end holds for the turn in which it was found: what another replica has
-// begun meanwhile may end otherwise.
+// thought before. Any other end holds for the lease under which it was found: what another replica
+// has begun meanwhile may end otherwise.
 func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	found, ended := p.turn(), false
+	found, ended := p.leaseID(), false
 	err := c.change(ctx, p, func() bool {
-		if ended = p.State != to && (to == StateAuthorized || p.turn() == found); !ended {
+		if ended = p.State != to && (to == StateAuthorized || p.leaseID() == found); !ended {
 			return false
 		}
 		p.move(to, reason, c.time(), c.report != nil)
@@ -127,17 +127,17 @@ func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason str
 	return err
 }
 
-// turn is a state, and in it the lease of the call that is made: while it stays the same, nobody
-// else has made one.
-type turn struct {
+// leaseID identifies a state and the lease of the call that is made in it: while it stays the same,
+// nobody else has made one.
+type leaseID struct {
 	state State
 	lease time.Time
 }
 
-func (p *purchase) turn() turn { return turn{p.State, p.LeaseUntil} }
+func (p *purchase) leaseID() leaseID { return leaseID{p.State, p.LeaseUntil} }
 
-// later records that a step failed and is to be repeated, and returns why.
-func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
+// retryLater records that a step failed and is to be repeated, and returns why.
+func (c *Coordinator) retryLater(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	state, first := p.State, true
@@ -197,7 +197,7 @@ func answerIn(err error) string {
 	}
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || e.Code == "" || e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusTooManyRequests ||
-		e.StatusCode >= http.StatusInternalServerError || mendable(err) {
+		e.StatusCode >= http.StatusInternalServerError || credentialsRefused(err) {
 		return ""
 	}
 	return string(e.Code)
@@ -223,9 +223,9 @@ func undecided(result authorization.Result) error {
 	return &UndecidedError{Result: reasonUnexpected}
 }
 
-// mendable reports that not the call was refused but its credentials, or that who refused was not
-// Klarna, which gives a code.
-func mendable(err error) bool {
+// credentialsRefused reports that the credentials were refused and not the call, or that a proxy
+// and not Klarna, which gives a code, refused.
+func credentialsRefused(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }

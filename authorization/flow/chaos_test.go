@@ -12,7 +12,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/chaos"
 )
 
-// A crash before and after every step of every journey; with CHAOS_PURCHASES every other harm at
+// A crash before and after every step of every journey; with CHAOS_PURCHASES every other failure at
 // each step, too, and with CHAOS_PAIRS two crashes, at every two steps: that takes minutes.
 func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()

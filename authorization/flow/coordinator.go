@@ -35,8 +35,8 @@ type Coordinator struct {
 	// given is the store as New was given it; store gives its calls a deadline.
 	given Store
 
-	// money and reports are recovery's crews.
-	money, reports           *crew
+	// money and reports are recovery's worker pools.
+	money, reports           *workerPool
 	policyCalls, reportCalls *callbacks
 	claimCalls               *callbacks
 	claims                   atomic.Int64
@@ -154,13 +154,13 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	if c.seals, err = newSeals(append([]klarna.Secret{sealSecret}, c.olderSecrets...)); err != nil {
 		return nil, err
 	}
-	c.given, c.store = store, timely{store}
+	c.given, c.store = store, timeoutStore{store}
 	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, c.logger)
 	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
 	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
-	c.money = newCrew(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.goOn)
-	c.reports = newCrew(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
+	c.money = newWorkerPool(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.recoverPurchase)
+	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil
 }
 
@@ -245,7 +245,7 @@ func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	p.become(fresh)
+	p.replaceWith(fresh)
 	return nil
 }
 
@@ -260,7 +260,7 @@ func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	}
 	if err != nil {
 		if before, broken := decode(p.stored); broken == nil {
-			p.become(before)
+			p.replaceWith(before)
 		}
 		return err
 	}
@@ -280,15 +280,15 @@ func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool
 		if !errors.Is(err, ErrChanged) {
 			return err
 		}
-		if err := c.overtaken(ctx, p); err != nil {
+		if err := c.reloadAfterConflict(ctx, p); err != nil {
 			return err
 		}
 	}
 }
 
-// overtaken reads p anew, which another replica has changed. It backs off while the store still
-// returns the old version, from a copy that lags behind.
-func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
+// reloadAfterConflict reads p anew, which another replica has changed. It backs off while the store
+// still returns the old version, from a copy that lags behind.
+func (c *Coordinator) reloadAfterConflict(ctx context.Context, p *purchase) error {
 	known, until := p.Version, time.Now().Add(lagPatience)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		if err := c.reload(ctx, p); err != nil {

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// chapter is what changed in one moment, or all there is: a state file is a list of them, and a
+// delta is what changed in one moment, or all there is: a state file is a list of deltas, and a
 // later one overwrites what an earlier one said of the same thing. Things name each other by their
 // ids; a URL of the server's own is never in it.
-type chapter struct {
+type delta struct {
 	Server          *savedServer          `json:"server,omitempty"`
 	Gone            *savedGone            `json:"gone,omitempty"` // before the rest happened
 	PaymentRequests []savedPaymentRequest `json:"payment_requests,omitempty"`
@@ -31,7 +31,7 @@ type chapter struct {
 	Shipments       []savedShipment       `json:"shipments,omitempty"`
 	Requests        []savedRequest        `json:"requests,omitempty"`
 	Deliveries      []savedDelivery       `json:"deliveries,omitempty"`
-	Deeds           []savedDeed           `json:"deeds,omitempty"`
+	Entries         []savedEntry          `json:"entries,omitempty"`
 }
 
 // savedGone holds the keys of what is no longer there.
@@ -245,8 +245,8 @@ type savedDelivery struct {
 	Header     savedHeader `json:"header,omitempty"`
 }
 
-type savedDeed struct {
-	Kind        deedKind  `json:"kind"`
+type savedEntry struct {
+	Kind        entryKind `json:"kind"`
 	At          time.Time `json:"at"`
 	Account     string    `json:"account"`
 	Request     string    `json:"request,omitempty"`
@@ -258,7 +258,7 @@ type savedDeed struct {
 }
 
 // add writes down how a thing stands now.
-func (ch *chapter) add(thing any) {
+func (ch *delta) add(thing any) {
 	switch v := thing.(type) {
 	case *Server:
 		ch.Server = v.save()
@@ -290,13 +290,13 @@ func (ch *chapter) add(thing any) {
 		ch.Requests = append(ch.Requests, v.save())
 	case *Delivery:
 		ch.Deliveries = append(ch.Deliveries, v.save())
-	case *deed:
-		ch.Deeds = append(ch.Deeds, v.save())
+	case *journalEntry:
+		ch.Entries = append(ch.Entries, v.save())
 	}
 }
 
 // remove writes down that a thing is no longer there.
-func (ch *chapter) remove(thing any) {
+func (ch *delta) remove(thing any) {
 	if ch.Gone == nil {
 		ch.Gone = &savedGone{}
 	}
@@ -328,8 +328,8 @@ func (ch *chapter) remove(thing any) {
 }
 
 // snapshot is all there is, always in the same order.
-func (s *Server) snapshot() *chapter {
-	ch := &chapter{}
+func (s *Server) snapshot() *delta {
+	ch := &delta{}
 	ch.add(s)
 	addAll(ch, s.paymentRequests.all())
 	addAll(ch, s.transactions.all())
@@ -353,7 +353,7 @@ func (s *Server) snapshot() *chapter {
 	return ch
 }
 
-func addAll[T any](ch *chapter, things []T) {
+func addAll[T any](ch *delta, things []T) {
 	for _, v := range things {
 		ch.add(v)
 	}
@@ -515,7 +515,7 @@ func (sub *subscription) save() savedWebhook {
 
 func (d *shipment) save() savedShipment {
 	return savedShipment{
-		d.number, d.subscription.id, d.eventID, d.eventType, d.body, d.attempt, d.due, d.subscription.overtaken == d,
+		d.number, d.subscription.id, d.eventID, d.eventType, d.body, d.attempt, d.due, d.subscription.deferred == d,
 	}
 }
 
@@ -533,6 +533,6 @@ func (d *Delivery) save() savedDelivery {
 	return saved
 }
 
-func (d *deed) save() savedDeed {
-	return savedDeed{d.kind, d.at, d.account, d.request, d.transaction, d.capture, d.reference, d.amount, d.currency}
+func (d *journalEntry) save() savedEntry {
+	return savedEntry{d.kind, d.at, d.account, d.request, d.transaction, d.capture, d.reference, d.amount, d.currency}
 }

@@ -44,7 +44,7 @@ const (
 	stateSlack = 1 << 20
 )
 
-// stateFile is a header and then a line a chapter, the first with all there was: a checksum in
+// stateFile is a header and then a line a delta, the first with all there was: a checksum in
 // eight hexadecimal digits, a space, JSON.
 type stateFile struct {
 	path    string
@@ -132,7 +132,7 @@ func (s *Server) saveState() {
 	if len(f.changed) == 0 && len(f.gone) == 0 || f.file == nil {
 		return
 	}
-	var ch chapter
+	var ch delta
 	for _, v := range f.changed {
 		if f.seen[v] {
 			ch.add(v)
@@ -174,7 +174,7 @@ func (s *Server) closeState() {
 	s.state.file, s.state.unlock = nil, nil
 }
 
-func (f *stateFile) append(ch *chapter) error {
+func (f *stateFile) append(ch *delta) error {
 	line := stateLine(ch)
 	if _, err := f.file.WriteAt(line, f.size); err != nil {
 		_ = f.file.Truncate(f.size) // or the rest of a longer line would follow the next one
@@ -185,7 +185,7 @@ func (f *stateFile) append(ch *chapter) error {
 }
 
 // rewrite begins the file anew with all there is.
-func (f *stateFile) rewrite(all *chapter) error {
+func (f *stateFile) rewrite(all *delta) error {
 	whole := append([]byte(stateHeader+strconv.Itoa(stateVersion)+"\n"), stateLine(all)...)
 	temporary := f.path + ".new"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -215,16 +215,16 @@ func (f *stateFile) rewrite(all *chapter) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func stateLine(ch *chapter) []byte {
+func stateLine(ch *delta) []byte {
 	text := encode(ch)
 	return fmt.Appendf(nil, "%s %s\n", checksum(text), text)
 }
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
 
-// readState reads a file's chapters. A last line that has no end is that of a server that died
+// readState reads a file's deltas. A last line that has no end is that of a server that died
 // while it wrote: nobody was answered by it.
-func readState(data []byte) (*library, error) {
+func readState(data []byte) (*snapshot, error) {
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
 	version, ours := strings.CutPrefix(string(first), stateHeader)
 	switch {
@@ -233,7 +233,7 @@ func readState(data []byte) (*library, error) {
 	case version != strconv.Itoa(stateVersion):
 		return nil, fmt.Errorf("is of version %q, and this klarnatest reads version %d", version, stateVersion)
 	}
-	known := newLibrary()
+	known := newSnapshot()
 	number := 1
 	for line := range bytes.Lines(rest) {
 		number++
@@ -241,7 +241,7 @@ func readState(data []byte) (*library, error) {
 		if !whole && number > 2 {
 			break
 		}
-		ch, err := readChapter(text)
+		ch, err := readDelta(text)
 		if !whole {
 			err = errors.New("it has no end")
 		}
@@ -256,12 +256,12 @@ func readState(data []byte) (*library, error) {
 	return known, nil
 }
 
-func readChapter(line []byte) (*chapter, error) {
+func readDelta(line []byte) (*delta, error) {
 	sum, text, _ := bytes.Cut(line, []byte(" "))
 	if string(sum) != checksum(text) {
 		return nil, errors.New("its checksum is wrong")
 	}
-	var ch chapter
+	var ch delta
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&ch); err != nil {

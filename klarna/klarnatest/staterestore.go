@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// library is what the chapters of a state file tell in the end.
-type library struct {
+// snapshot is the sum of the deltas of a state file.
+type snapshot struct {
 	server          *savedServer
 	paymentRequests collection[*savedPaymentRequest]
 	transactions    collection[*savedTransaction]
@@ -24,11 +24,11 @@ type library struct {
 	shipments       collection[*savedShipment]
 	requests        map[uint64]savedRequest
 	deliveries      []savedDelivery
-	deeds           []savedDeed
+	entries         []savedEntry
 }
 
-func newLibrary() *library {
-	return &library{
+func newSnapshot() *snapshot {
+	return &snapshot{
 		paymentRequests: newCollection[*savedPaymentRequest](),
 		transactions:    newCollection[*savedTransaction](),
 		captures:        newCollection[*savedCapture](),
@@ -44,8 +44,8 @@ func newLibrary() *library {
 	}
 }
 
-// read lets a chapter overwrite what was known before.
-func (l *library) read(ch *chapter) {
+// read lets a delta overwrite what was known before.
+func (l *snapshot) read(ch *delta) {
 	if ch.Server != nil {
 		l.server = ch.Server
 	}
@@ -77,7 +77,7 @@ func (l *library) read(ch *chapter) {
 		l.requests[r.Number] = r
 	}
 	l.deliveries = append(l.deliveries, ch.Deliveries...)
-	l.deeds = append(l.deeds, ch.Deeds...)
+	l.entries = append(l.entries, ch.Entries...)
 }
 
 func putIn[T any](things *collection[*T], list []T, key func(T) string) {
@@ -96,10 +96,10 @@ func takeOut[T any](things *collection[*T], keys []string) {
 	}
 }
 
-// restore makes the server what the library says it was, and plans again what will happen by
+// restore makes the server what the snapshot says it was, and plans again what will happen by
 // itself. The first thing that cannot be is the error.
-func (s *Server) restore(l *library) error {
-	for _, step := range []func(*library) error{
+func (s *Server) restore(l *snapshot) error {
+	for _, step := range []func(*snapshot) error{
 		s.restoreServer, s.restoreCustomerTokens, s.restorePaymentRequests, s.restoreTransactions, s.restoreRefunds, s.restoreSessionTokens,
 		s.restoreRemembered, s.restoreWebhooks, s.restoreLogs,
 	} {
@@ -112,7 +112,7 @@ func (s *Server) restore(l *library) error {
 
 func unknown(what, id, of string) error { return fmt.Errorf("%s %q of %s is not in it", what, id, of) }
 
-func (s *Server) restoreServer(l *library) error {
+func (s *Server) restoreServer(l *snapshot) error {
 	saved := l.server
 	if saved.APIKey == "" || len(saved.Accounts) == 0 {
 		return errors.New("it has no key or no account")
@@ -150,7 +150,7 @@ func (s *Server) accountOf(id string) (*account, error) {
 	return nil, unknown("account", id, "something")
 }
 
-func (s *Server) restoreCustomerTokens(l *library) error {
+func (s *Server) restoreCustomerTokens(l *snapshot) error {
 	for _, saved := range l.customerTokens.all() {
 		partner, err := s.accountOf(saved.Account)
 		if err != nil {
@@ -165,7 +165,7 @@ func (s *Server) restoreCustomerTokens(l *library) error {
 	return nil
 }
 
-func (s *Server) restorePaymentRequests(l *library) error {
+func (s *Server) restorePaymentRequests(l *snapshot) error {
 	for _, saved := range l.paymentRequests.all() {
 		partner, err := s.accountOf(saved.Account)
 		if err != nil {
@@ -219,7 +219,7 @@ func (s *Server) restorePaymentRequests(l *library) error {
 	return nil
 }
 
-func (s *Server) restoreTransactions(l *library) error {
+func (s *Server) restoreTransactions(l *snapshot) error {
 	for _, saved := range l.transactions.all() {
 		partner, err := s.accountOf(saved.Account)
 		if err != nil {
@@ -255,7 +255,7 @@ func (s *Server) restoreTransactions(l *library) error {
 }
 
 // restoreRefunds restores what moved money after an authorization: captures, refunds, chargebacks.
-func (s *Server) restoreRefunds(l *library) error {
+func (s *Server) restoreRefunds(l *snapshot) error {
 	for _, saved := range l.captures.all() {
 		t := s.transactions.byID[saved.Transaction]
 		if t == nil {
@@ -298,7 +298,7 @@ func (s *Server) restoreRefunds(l *library) error {
 	return nil
 }
 
-func (s *Server) restoreSessionTokens(l *library) error {
+func (s *Server) restoreSessionTokens(l *snapshot) error {
 	for _, saved := range l.sessionTokens.all() {
 		partner, err := s.accountOf(saved.Account)
 		if err != nil {
@@ -338,7 +338,7 @@ func (a *savedAnswer) restore() (*answer, error) {
 	return &answer{status: a.Status, header: header, body: a.Body}, err
 }
 
-func (s *Server) restoreRemembered(l *library) error {
+func (s *Server) restoreRemembered(l *snapshot) error {
 	for _, saved := range l.remembered.all() {
 		partner, err := s.accountOf(saved.Account)
 		if err != nil {
@@ -358,7 +358,7 @@ func (s *Server) restoreRemembered(l *library) error {
 }
 
 // restoreWebhooks restores signing keys, webhooks and what is on its way to them.
-func (s *Server) restoreWebhooks(l *library) error {
+func (s *Server) restoreWebhooks(l *snapshot) error {
 	for _, saved := range l.signingKeys.all() {
 		s.signingKeys.add(saved.ID, &signingKey{SigningKey{saved.ID, saved.Secret}, saved.CreatedAt})
 	}
@@ -408,7 +408,7 @@ func (s *Server) restoreWebhooks(l *library) error {
 }
 
 // restoreLogs restores what is only looked at.
-func (s *Server) restoreLogs(l *library) error {
+func (s *Server) restoreLogs(l *snapshot) error {
 	for _, saved := range inOrder(l.requests) {
 		query, err := url.ParseQuery(saved.Query)
 		if err != nil {
@@ -454,8 +454,8 @@ func (s *Server) restoreLogs(l *library) error {
 	if s.retention > 0 {
 		return nil // and so no journal
 	}
-	for _, d := range l.deeds {
-		s.journal = append(s.journal, deed{d.Kind, d.At, d.Account, d.Request, d.Transaction, d.Capture, d.Reference, d.Amount, d.Currency})
+	for _, d := range l.entries {
+		s.journal = append(s.journal, journalEntry{d.Kind, d.At, d.Account, d.Request, d.Transaction, d.Capture, d.Reference, d.Amount, d.Currency})
 	}
 	return nil
 }
