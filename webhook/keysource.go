@@ -30,6 +30,9 @@ const (
 // that is published before Klarna signs with it is known without a restart. A key that was taken
 // out of the source counts until the next look-up: call Refresh to make one.
 func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
+	if source == nil {
+		return nil, errors.New("webhook: NewVerifierFrom: the source is nil")
+	}
 	h := &sourcedKeys{source: source}
 	if err := h.lookUp(ctx); err != nil {
 		return nil, err
@@ -40,6 +43,9 @@ func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 // Refresh looks the keys up now. A Verifier with fixed keys has nothing to refresh. On an error the
 // keys stay as they were.
 func (v *Verifier) Refresh(ctx context.Context) error {
+	if v == nil || v.keys == nil {
+		return errNoKeys
+	}
 	h, ok := v.keys.(*sourcedKeys)
 	if !ok {
 		return nil

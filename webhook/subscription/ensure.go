@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // Vault is where a program keeps its signing keys and where its receivers find them.
@@ -30,7 +31,7 @@ type EnsureWebhookParams struct {
 	// URL is where events are posted: https on port 443 or 8443. It tells the webhook from others.
 	URL string
 	// EventTypes are types, or families of types such as payment.request.*, in any order.
-	EventTypes []string
+	EventTypes []webhook.EventType
 	// EventVersion is v2 where it is "".
 	EventVersion string
 
@@ -287,9 +288,9 @@ func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	return p
 }
 
-func sameSet(a, b []string) bool {
-	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) }) &&
-		!slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
+func sameSet(a, b []webhook.EventType) bool {
+	return !slices.ContainsFunc(a, func(t webhook.EventType) bool { return !slices.Contains(b, t) }) &&
+		!slices.ContainsFunc(b, func(t webhook.EventType) bool { return !slices.Contains(a, t) })
 }
 
 func ofURL(webhooks []Webhook, url string) []Webhook {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // problems are what local validation found. It refuses only what the contract proves wrong.
@@ -35,7 +36,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-func (p *problems) eventTypes(types []string) {
+func (p *problems) eventTypes(types []webhook.EventType) {
 	for i, t := range types {
 		if t == "" {
 			p.add(fmt.Sprintf("event_types[%d]", i), "is empty")
@@ -52,7 +53,7 @@ func (w *CreateWebhookParams) problems() []klarna.ValidationError {
 }
 
 // target checks what a webhook cannot be without.
-func target(url string, eventTypes []string) (p problems) {
+func target(url string, eventTypes []webhook.EventType) (p problems) {
 	p.url(url)
 	if len(eventTypes) == 0 {
 		p.add("event_types", "is required")
