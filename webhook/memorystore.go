@@ -10,7 +10,9 @@ import (
 )
 
 // MemoryStore is a Store of one process, bounded in memory. A program with replicas needs a shared
-// one.
+// one. It remembers completed events for 48 hours, more than twice as long as Klarna retries, and a
+// million of them at most; beyond that it forgets the oldest. The zero MemoryStore is empty and
+// ready for use.
 type MemoryStore struct {
 	mu        sync.Mutex
 	claims    map[string]memoryClaim // by event id, until completed or released: as many as calls of a receiver run
@@ -30,11 +32,8 @@ const (
 	mostCompleted = 1_000_000
 )
 
-// NewMemoryStore returns a Store that remembers completed events for 48 hours, more than twice as
-// long as Klarna retries, and a million of them at most; beyond that it forgets the oldest.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{claims: make(map[string]memoryClaim), completed: make(map[string]bool)}
-}
+// NewMemoryStore returns an empty MemoryStore.
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
 // Claim implements Store.
 func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Duration) (Claim, error) {
@@ -52,6 +51,9 @@ func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Dura
 		return Claim{Status: ClaimStatusInFlight}, nil
 	}
 	c := memoryClaim{token: rand.Text(), until: now.Add(lease)}
+	if s.claims == nil {
+		s.claims = make(map[string]memoryClaim)
+	}
 	s.claims[eventID] = c
 	return Claim{Status: ClaimStatusGranted, Token: c.token}, nil
 }
@@ -68,6 +70,9 @@ func (s *MemoryStore) Complete(ctx context.Context, eventID, token string) error
 	}
 	delete(s.claims, eventID)
 	now := time.Now()
+	if s.completed == nil {
+		s.completed = make(map[string]bool)
+	}
 	s.completed[eventID] = true
 	s.done.Push(entry{id: eventID, until: now.Add(retention)})
 	s.forget(now)

@@ -37,11 +37,11 @@ func (p *pages) registerActions(mux *http.ServeMux) {
 				http.Error(w, "This is not a form that the page sends.", http.StatusBadRequest)
 				return
 			}
-			said, err := a.do(r.PostForm)
+			result, err := a.do(r.PostForm)
 			if err != nil {
-				said = notice{Text: strings.TrimPrefix(err.Error(), "klarnatest: "), Bad: true}
+				result = notice{Text: strings.TrimPrefix(err.Error(), "klarnatest: "), Bad: true}
 			}
-			http.Redirect(w, r, fmt.Sprintf("/?said=%d#%s", p.say(said), a.section), http.StatusSeeOther)
+			http.Redirect(w, r, fmt.Sprintf("/?said=%d#%s", p.say(result), a.section), http.StatusSeeOther)
 		})
 	}
 }
