@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -141,12 +142,7 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 	if p == nil {
 		return klarna.Secret{}
 	}
-	for _, token := range []klarna.Secret{p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken} {
-		if !token.IsZero() {
-			return token
-		}
-	}
-	return klarna.Secret{}
+	return redact.FirstSecret(p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken)
 }
 
 // GetPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the

@@ -2,6 +2,7 @@ package klarna_test
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -9,8 +10,10 @@ import (
 	"time"
 )
 
-// TestMain fails the package if a goroutine of the client's or of a connection outlives the tests.
+// TestMain silences the default logger, and fails the package if a goroutine of the client's or of a
+// connection outlives the tests.
 func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	code := m.Run()
 	if left := lingering(5 * time.Second); code == 0 && left != "" {
 		fmt.Fprintln(os.Stderr, "goroutines outlive the tests:\n"+left)
