@@ -14,9 +14,9 @@ import (
 type PaymentRequest struct {
 	PaymentRequestID        string `json:"payment_request_id" wire:"show"`
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
-	// Amount is what the customer approves, in minor units. It can change when the customer chooses
-	// the shipping.
-	Amount        int64               `json:"amount"`
+	// Amount is what the customer approves, in minor units; nil where the answer has none, as of a
+	// request for a customer token alone. It can change when the customer chooses the shipping.
+	Amount        *int64              `json:"amount,omitzero"`
 	Currency      string              `json:"currency,omitzero"`
 	State         PaymentRequestState `json:"state" wire:"show"`
 	PreviousState PaymentRequestState `json:"previous_state,omitzero"`

@@ -30,9 +30,6 @@ const (
 // that is published before Klarna signs with it is known without a restart. A key that was taken
 // out of the source counts until the next look-up: call Refresh to make one.
 func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
-	if source == nil {
-		return nil, errors.New("webhook: NewVerifierFrom: the source is nil")
-	}
 	h := &sourcedKeys{source: source}
 	if err := h.lookUp(ctx); err != nil {
 		return nil, err
