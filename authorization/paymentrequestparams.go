@@ -7,8 +7,8 @@ import "github.com/klarna-go/klarna-go/klarna"
 type CreatePaymentRequestParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
-	// Amount is in minor units. 0 is not sent: a request for a customer token alone has no amount.
-	Amount int64 `json:"amount,omitzero"`
+	// Amount is in minor units; nil for a request for a customer token alone, which has no amount.
+	Amount *int64 `json:"amount,omitzero"`
 	// PaymentRequestReference is the caller's, 1 to 255 characters. Required.
 	PaymentRequestReference   string                    `json:"payment_request_reference" wire:"show"`
 	CustomerInteractionConfig CustomerInteractionConfig `json:"customer_interaction_config"`
@@ -18,7 +18,7 @@ type CreatePaymentRequestParams struct {
 	ShippingConfig                *ShippingConfig            `json:"shipping_config,omitzero"`
 	CollectCustomerProfile        []CustomerProfileField     `json:"collect_customer_profile,omitzero"`
 	RequestCustomerToken          *RequestCustomerToken      `json:"request_customer_token,omitzero"`
-	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
+	AcquiringConfig               *klarna.AcquiringConfig    `json:"acquiring_config,omitzero"`
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
 	// 10240.
@@ -42,7 +42,7 @@ type UpdatePaymentRequestParams struct {
 	PaymentOptionID               string                     `json:"payment_option_id,omitzero"`
 	PaymentProgramEnablementCodes []string                   `json:"payment_program_enablement_codes,omitzero"`
 	ShippingConfig                *ShippingConfig            `json:"shipping_config,omitzero"`
-	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
+	AcquiringConfig               *klarna.AcquiringConfig    `json:"acquiring_config,omitzero"`
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
 	// Unknown are members that this version has no name for, such as others of
@@ -78,17 +78,17 @@ const (
 
 func (p *CreatePaymentRequestParams) problems() []klarna.ValidationError {
 	var found problems
-	if p.Currency == "" {
-		found.add("currency", "is required")
+	found.Required("currency", p.Currency)
+	if p.Amount != nil {
+		found.Amount("amount", *p.Amount)
 	}
-	found.amount("amount", p.Amount)
 	found.reference("payment_request_reference", p.PaymentRequestReference)
 	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig, false)
 	found.networkData(p.KlarnaNetworkData, p.InteroperabilityData)
-	if p.Amount != 0 {
-		found = append(found, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
+	if p.Amount != nil {
+		found.List = append(found.List, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", *p.Amount)...)
 	}
-	return found
+	return found.List
 }
 
 func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
@@ -99,7 +99,7 @@ func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
 	}
 	if u.Amount != nil {
 		// Not compared with the lines: Klarna takes an update whose lines sum to another amount.
-		found.amount("amount", *u.Amount)
+		found.Amount("amount", *u.Amount)
 	}
-	return found
+	return found.List
 }

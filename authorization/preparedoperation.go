@@ -115,12 +115,12 @@ func extendCall(paymentTransactionID string, extension *ExtendTransactionParams)
 		Validate: func() []klarna.ValidationError {
 			var p problems
 			if extension.ExtensionDays < 0 {
-				p.add("extension_days", "is negative")
+				p.Add("extension_days", "is negative")
 			}
 			if extension.Amount != nil {
-				p.amount("amount", *extension.Amount)
+				p.Amount("amount", *extension.Amount)
 			}
-			return p
+			return p.List
 		},
 	}
 }
@@ -133,12 +133,15 @@ func updateTransactionCall(paymentTransactionID string, update *UpdateTransactio
 		Validate: func() []klarna.ValidationError {
 			var p problems
 			p.optionalReference("payment_transaction_reference", update.PaymentTransactionReference)
-			return p
+			return p.List
 		},
 	}
 }
 
 func (c *Client) prepareCall(call klarna.Call, options []klarna.CallOption) (*Prepared, error) {
+	if c == nil || c.klarna == nil {
+		return nil, notMadeByNew(call.Operation)
+	}
 	prepared, err := c.klarna.Prepare(call, options...)
 	if err != nil {
 		return nil, err

@@ -32,18 +32,19 @@ type Client struct {
 
 // core is what all bindings of a client to accounts share.
 type core struct {
-	environment Environment
-	credentials credentials
-	base        url.URL // scheme, host and escaped path up to the version, without a slash at the end
-	http        *http.Client
-	retries     RetryPolicy
-	budget      *retryBudget
-	limiter     *rate.Limiter // nil: none
-	timeout     time.Duration
-	metadata    string // default Klarna-Integration-Metadata, encoded
-	maxResponse int64
-	validate    bool
-	logger      *slog.Logger
+	environment    Environment
+	credentials    credentials
+	base           url.URL           // scheme, host and escaped path up to the version, without a slash at the end
+	transport      http.RoundTripper // the middleware, the guard and the transport that sends
+	retries        RetryPolicy
+	budget         *retryBudget
+	limiter        *rate.Limiter // nil: none
+	timeout        time.Duration // of a call; 0: none
+	attemptTimeout time.Duration
+	metadata       string // default Klarna-Integration-Metadata, encoded
+	maxResponse    int64
+	validate       bool
+	logger         *slog.Logger
 }
 
 // NewClient makes a client from an API key, klarna_test_api_… or klarna_live_api_…, which decides
@@ -80,46 +81,67 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		return nil, err
 	}
 	c := &core{
-		environment: environment,
-		credentials: creds,
-		base:        url.URL{Scheme: base.Scheme, Host: strings.TrimSuffix(base.Host, ":"), Path: strings.TrimRight(base.EscapedPath(), "/") + "/v2"},
-		retries:     retries,
-		budget:      newRetryBudget(retries.Budget),
-		limiter:     s.limiter,
-		timeout:     s.timeout,
-		maxResponse: s.maxResponse,
-		validate:    s.validate,
-		logger:      s.logger,
+		environment:    environment,
+		credentials:    creds,
+		base:           url.URL{Scheme: base.Scheme, Host: strings.TrimSuffix(base.Host, ":"), Path: strings.TrimRight(base.EscapedPath(), "/") + "/v2"},
+		retries:        retries,
+		budget:         newRetryBudget(retries.Budget),
+		limiter:        s.limiter,
+		timeout:        s.timeout,
+		attemptTimeout: retries.AttemptTimeout,
+		maxResponse:    s.maxResponse,
+		validate:       s.validate,
+		logger:         s.logger,
 	}
 	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
+		c.logger = slog.Default()
 	}
 	if s.metadata != nil {
 		if c.metadata, err = s.metadata.encode(); err != nil {
 			return nil, fmt.Errorf("klarna: integration metadata: %w", err)
 		}
 	}
-	if c.http, err = newHTTPClient(&s, retries.AttemptTimeout, c); err != nil {
+	if s.httpClient != nil && s.httpClient.Timeout > 0 {
+		c.attemptTimeout = s.httpClient.Timeout
+	}
+	if c.transport, err = newTransport(&s); err != nil {
 		return nil, err
 	}
 	return &Client{core: c}, nil
 }
+
+var errNoClient = errors.New("the Client was not made by NewClient")
+
+// missing reports that NewClient did not make the client.
+func (c *Client) missing() bool { return c == nil || c.core == nil }
 
 // ForAccount returns a client whose calls are made for that Partner account, as an Acquiring
 // Partner does: their paths start with /accounts/{partner_account_id}. It shares everything with c
 // and costs no connection, so it can be made per call. An id that is empty, blank, made of dots or
 // of control characters makes every call fail before sending, with a validation error.
 func (c *Client) ForAccount(partnerAccountID string) *Client {
-	return &Client{core: c.core, account: partnerAccountID, forAccount: true}
+	bound := &Client{account: partnerAccountID, forAccount: true}
+	if c != nil {
+		bound.core = c.core
+	}
+	return bound
 }
 
 // Environment returns the side of Klarna that the API key belongs to, "" where the key does not
 // say.
-func (c *Client) Environment() Environment { return c.environment }
+func (c *Client) Environment() Environment {
+	if c.missing() {
+		return ""
+	}
+	return c.environment
+}
 
 // KeyFingerprint returns 16 hexadecimal digits that tell the client's API key from others. The key
-// cannot be computed from them.
+// cannot be computed from them. It returns "" for a Client that NewClient did not make.
 func (c *Client) KeyFingerprint() string {
+	if c.missing() {
+		return ""
+	}
 	sum := sha256.Sum256([]byte("klarna-go API key fingerprint 1 " + c.credentials.key.Reveal()))
 	return hex.EncodeToString(sum[:8])
 }

@@ -2,10 +2,12 @@ package presentation
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 
+	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -17,17 +19,6 @@ const (
 	IntentPay         Intent = "PAY"
 	IntentSubscribe   Intent = "SUBSCRIBE"
 	IntentAddToWallet Intent = "ADD_TO_WALLET"
-)
-
-// BillingInterval is the unit of a subscription's billing interval.
-type BillingInterval string
-
-// The billing intervals.
-const (
-	BillingIntervalDay   BillingInterval = "DAY"
-	BillingIntervalWeek  BillingInterval = "WEEK"
-	BillingIntervalMonth BillingInterval = "MONTH"
-	BillingIntervalYear  BillingInterval = "YEAR"
 )
 
 // GetPresentationParams say what is about to be paid.
@@ -42,20 +33,14 @@ type GetPresentationParams struct {
 	// Intents are one or more; Klarna assumes its own default where there is none.
 	Intents []Intent
 	// SubscriptionBillingInterval and its frequency, at least 1, go together.
-	SubscriptionBillingInterval          BillingInterval
+	SubscriptionBillingInterval          klarna.BillingInterval
 	SubscriptionBillingIntervalFrequency int
 	// AppReturnURL is the app link that Klarna's app returns to, in plain text: the library encodes it
 	// as Klarna asks.
 	AppReturnURL string
-	// AcquiringConfig is for Partners with several payment accounts.
-	AcquiringConfig AcquiringConfig
-}
-
-// AcquiringConfig chooses a payment account: by PaymentAccountID, or by the two others together.
-type AcquiringConfig struct {
-	PaymentAccountID          string
-	PaymentAcquiringAccountID string
-	PaymentAccountReference   string
+	// AcquiringConfig is for Partners with several payment accounts. Its SettlementCurrency and Unknown
+	// are refused: the presentation takes the other members alone.
+	AcquiringConfig klarna.AcquiringConfig
 }
 
 func (p *GetPresentationParams) query() url.Values {
@@ -92,24 +77,21 @@ func (p *GetPresentationParams) onlyAddsToWallet() bool {
 
 // validate finds only what the contract proves wrong.
 func (p *GetPresentationParams) validate() []klarna.ValidationError {
-	var problems []klarna.ValidationError
-	refuse := func(parameter, reason string) {
-		problems = append(problems, klarna.ValidationError{Parameter: parameter, Reasons: []string{reason}})
-	}
-	if p.Currency == "" {
-		refuse("currency", "is required")
-	}
-	if p.Locale == "" {
-		refuse("locale", "is required")
-	}
-	if p.Amount < 0 {
-		refuse("amount", "is negative")
-	}
+	var found problem.List
+	found.Required("currency", p.Currency)
+	found.Required("locale", p.Locale)
+	found.Amount("amount", p.Amount)
 	if frequency := p.SubscriptionBillingIntervalFrequency; frequency < 0 || p.SubscriptionBillingInterval != "" && frequency == 0 {
-		refuse("subscription_billing_interval_frequency", "must be at least 1 where there is a subscription_billing_interval")
+		found.Add("subscription_billing_interval_frequency", "must be at least 1 where there is a subscription_billing_interval")
 	}
 	if c := p.AcquiringConfig; (c.PaymentAcquiringAccountID == "") != (c.PaymentAccountReference == "") {
-		refuse("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
+		found.Add("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
 	}
-	return problems
+	if p.AcquiringConfig.SettlementCurrency != "" {
+		found.Add("acquiring_config.settlement_currency", "is not taken by the presentation")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.AcquiringConfig.Unknown)) {
+		found.Add("acquiring_config."+name, "is not taken by the presentation")
+	}
+	return found
 }

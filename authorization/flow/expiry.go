@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 // Notice is what a Transition reports beside changes of state.
@@ -77,7 +78,7 @@ func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 	case p.amounts().Remaining == 0 || p.Expired && !ends.After(now):
 		p.WatchAt = time.Time{}
 	case ends.IsZero():
-		p.WatchAt = now.Add(jitter(time.Hour)) // Klarna has not said when
+		p.WatchAt = now.Add(sleep.Jitter(time.Hour)) // Klarna has not eventFacts when
 	case !p.NoticedFor.Equal(ends):
 		p.WatchAt = ends.Add(-c.expiryNotice)
 	default:
@@ -87,7 +88,7 @@ func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 
 // watchAuthorization looks at an authorization that is about to expire.
 func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error {
-	err := c.look(ctx, p, said{})
+	err := c.look(ctx, p, eventFacts{})
 	if err != nil {
 		return errors.Join(err, c.watchLater(ctx, p))
 	}
@@ -139,10 +140,10 @@ func (c *Coordinator) watchLater(ctx context.Context, p *purchase) error {
 			return false
 		}
 		if !p.LookAt.IsZero() && !p.LookAt.After(now) {
-			p.LookAt = now.Add(jitter(extensionPause))
+			p.LookAt = now.Add(sleep.Jitter(extensionPause))
 		}
 		if !p.WatchAt.IsZero() && !p.WatchAt.After(now) {
-			p.WatchAt = now.Add(jitter(extensionPause))
+			p.WatchAt = now.Add(sleep.Jitter(extensionPause))
 		}
 		p.DueAt = p.dueAfter(now)
 		return true
@@ -157,7 +158,7 @@ func (c *Coordinator) watchAgain(ctx context.Context, p *purchase) error {
 		if c.expiryNotice <= 0 {
 			p.WatchAt = time.Time{}
 		} else if !p.WatchAt.IsZero() && !p.WatchAt.After(now) {
-			p.WatchAt = now.Add(jitter(extensionPause))
+			p.WatchAt = now.Add(sleep.Jitter(extensionPause))
 		}
 		p.DueAt = p.dueAfter(now)
 		return true

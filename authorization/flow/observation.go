@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
@@ -33,7 +34,7 @@ type observed struct {
 
 // observe reads the transaction, and those of its captures and refunds whose reference it does not
 // show. also names a capture and a refund to read beside.
-func (c *Coordinator) observe(ctx context.Context, api *authorization.Client, p *purchase, also said) (*observation, error) {
+func (c *Coordinator) observe(ctx context.Context, api *authorization.Client, p *purchase, also eventFacts) (*observation, error) {
 	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func observedCapture(capture *authorization.PaymentCapture) observed {
 
 // observeRefunds finds the refunds. Klarna's documentation names no member of a transaction that
 // lists them, so one of either plausible name is taken.
-func (c *Coordinator) observeRefunds(ctx context.Context, api *authorization.Client, p *purchase, also said, seen *observation) error {
+func (c *Coordinator) observeRefunds(ctx context.Context, api *authorization.Client, p *purchase, also eventFacts, seen *observation) error {
 	var ids []string
 	for _, name := range []string{"payment_refunds", "refunds"} {
 		list, listed := seen.transaction.Unknown[name]
@@ -295,7 +296,7 @@ func findExtension(o *operation, t *authorization.PaymentTransaction) finding {
 }
 
 // look reads the transaction, and records what it shows.
-func (c *Coordinator) look(ctx context.Context, p *purchase, also said) error {
+func (c *Coordinator) look(ctx context.Context, p *purchase, also eventFacts) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
 		return err
@@ -317,7 +318,7 @@ func (c *Coordinator) look(ctx context.Context, p *purchase, also said) error {
 func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Client, p *purchase, seen *observation) (*observation, error) {
 	for i := range p.Operations {
 		if o := &p.Operations[i]; o.State == OperationStateUnknown && p.find(o, seen).verdict == verdictAbsent {
-			return c.observe(ctx, api, p, said{})
+			return c.observe(ctx, api, p, eventFacts{})
 		}
 	}
 	return nil, nil //nolint:nilnil // nothing is to be confirmed
@@ -354,7 +355,7 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 		c.lapse(p, seen, now)
 		p.LookAt = p.nextUnknown(now)
 		if p.wait(seen) {
-			p.LookAt = earliest(p.LookAt, now.Add(jitter(2*time.Minute)))
+			p.LookAt = earliest(p.LookAt, now.Add(sleep.Jitter(2*time.Minute)))
 		}
 		c.watchExpiry(p, now)
 		p.DueAt = p.dueAfter(now)
@@ -401,7 +402,7 @@ func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observati
 func (p *purchase) nextUnknown(now time.Time) (at time.Time) {
 	for i := range p.Operations {
 		if o := &p.Operations[i]; o.State == OperationStateUnknown {
-			at = earliest(at, now.Add(jitter(min(max(now.Sub(o.UpdatedAt), unknownSoon), unknownLate))))
+			at = earliest(at, now.Add(sleep.Jitter(min(max(now.Sub(o.UpdatedAt), unknownSoon), unknownLate))))
 		}
 	}
 	return at

@@ -119,6 +119,9 @@ func (c *Coordinator) UpdateTransaction(ctx context.Context, purchaseID string, 
 // ListOperations returns the operations of a purchase as they stand in the store, in the order in
 // which they are made. The error is ErrNotFound for a purchase that does not exist.
 func (c *Coordinator) ListOperations(ctx context.Context, purchaseID string) ([]Operation, error) {
+	if c.missing() {
+		return nil, errNoCoordinator
+	}
 	p, err := c.load(ctx, purchaseID)
 	if err != nil {
 		return nil, err
@@ -197,7 +200,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			// What the record proves, a capture that was made elsewhere may disprove.
 			if !looked {
 				looked = true
-				if err := c.look(ctx, p, said{}); err == nil {
+				if err := c.look(ctx, p, eventFacts{}); err == nil {
 					continue
 				}
 			}
@@ -207,7 +210,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 		if !errors.Is(err, ErrChanged) {
 			return err
 		}
-		if err := c.overtaken(ctx, p); err != nil {
+		if err := c.reloadAfterConflict(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -59,7 +60,7 @@ func (c *Coordinator) operate(ctx context.Context, p *purchase, id string, until
 		}
 		err := c.attempt(ctx, p, o.ID)
 		if errors.Is(err, ErrChanged) {
-			err = c.overtaken(ctx, p)
+			err = c.reloadAfterConflict(ctx, p)
 		}
 		if err != nil {
 			return err
@@ -144,7 +145,7 @@ type executed struct {
 
 // send makes the call as it was recorded.
 func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *purchase, o *operation, call *sealedOperation) (*executed, error) {
-	options := append(c.authorizeOptions(p, call.Key), klarna.WithIdempotencyKey(call.Key))
+	options := append(c.callOptions(p), klarna.WithIdempotencyKey(call.Key))
 	switch {
 	case o.Kind == OperationKindCapture:
 		capture, err := api.CaptureTransactionPrepared(ctx, p.Transaction, call.prepared(), options...)
@@ -281,7 +282,7 @@ func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
 		p.LeaseUntil = time.Time{}
 	}
 	if o.State == OperationStateUnknown {
-		p.LookAt = earliest(p.LookAt, now.Add(jitter(unknownSoon)))
+		p.LookAt = earliest(p.LookAt, now.Add(sleep.Jitter(unknownSoon)))
 	}
 	c.watchExpiry(p, now)
 	if err := c.forget(p, o.ID); err != nil {
@@ -353,7 +354,7 @@ func refusedOperation(err error) (reason string, ok bool) {
 // conflicted waits a conflict out, unless the transaction shows that it is none of the moment.
 func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error) error {
 	o := p.operation(id)
-	seen, err := c.observe(ctx, api, p, said{})
+	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if o == nil || err != nil || !seen.isOver(o.Kind) {
 		return c.putOff(ctx, p, id, turn, failure)
 	}
@@ -376,7 +377,7 @@ func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authoriz
 // otherwise says. Where Klarna shows neither, nobody knows.
 func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error, otherwise ending) error {
 	o := p.operation(id)
-	seen, err := c.observe(ctx, api, p, said{})
+	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if o == nil || err != nil {
 		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
 	}
@@ -405,7 +406,7 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 		return c.newKey(ctx, p, api, id, turn)
 	}
 	var found finding
-	seen, err := c.observe(ctx, api, p, said{})
+	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if err == nil {
 		found, err = c.findSurely(ctx, api, p, o, seen)
 	}
@@ -440,7 +441,7 @@ func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client,
 	if found.verdict != verdictAbsent || o.Kind == OperationKindUpdate {
 		return found, nil
 	}
-	again, err := c.observe(ctx, api, p, said{})
+	again, err := c.observe(ctx, api, p, eventFacts{})
 	if err != nil {
 		return found, err
 	}
@@ -485,7 +486,7 @@ func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn o
 		o.Conflicted = o.Conflicted || conflict(why)
 		o.DoubtAt = turn.doubt
 		o.Tries++
-		o.NextAt = now.Add(jitter(operationPause(o.Tries)))
+		o.NextAt = now.Add(sleep.Jitter(operationPause(o.Tries)))
 		p.LeaseUntil = time.Time{}
 		p.DueAt = p.dueAfter(now)
 		return true

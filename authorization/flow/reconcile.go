@@ -11,6 +11,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 // DifferenceKind says how Klarna's transaction differs from the record.
@@ -105,7 +106,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	seen, err := c.observe(ctx, api, p, said{})
+	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +291,7 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 			Credentials: client.KeyFingerprint(),
 		},
 	}
-	seen, err := c.observe(ctx, authorization.New(client), p, said{})
+	seen, err := c.observe(ctx, authorization.New(client), p, eventFacts{})
 	if err != nil {
 		return nil, err
 	}
@@ -393,7 +394,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 
 // happened is for an event of an authorized purchase's transaction. What an operation here made is
 // known already.
-func (c *Coordinator) happened(ctx context.Context, p *purchase, s *said) error {
+func (c *Coordinator) happened(ctx context.Context, p *purchase, s *eventFacts) error {
 	known := s.authorized || s.captureID != "" && p.hasDone(s.captureID) || s.refundID != "" && p.hasDone(s.refundID)
 	if known || s.captureID == "" && s.refundID == "" && p.pendingOperation() == nil && p.amounts().Remaining == 0 && p.amounts().Exact {
 		c.deliver(ctx, p)
@@ -416,7 +417,7 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 	})
 	o := p.operation(AutomaticCaptureID)
 	if answer := p.automaticCapture(o, t); answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
-		p.LookAt = now.Add(jitter(unknownSoon))
+		p.LookAt = now.Add(sleep.Jitter(unknownSoon))
 	}
 }
 

@@ -115,7 +115,7 @@ type Order struct {
 	Profile Profile          `+"`json:\"profile,omitzero\"`"+`
 	Count   int              `+"`json:\"count,omitzero\" wire:\"show\"`"+`
 	Amount  int64            `+"`json:\"amount\"`"+`
-	Tax     *int64           `+"`json:\"tax,omitzero\"`"+`
+	Tax     *int64           `+"`json:\"tax,omitzero\" wire:\"show\"`"+`
 	Rate    *float64         `+"`json:\"rate,omitzero\"`"+`
 	Live    bool             `+"`json:\"live,omitzero\"`"+`
 	At      time.Time        `+"`json:\"at,omitzero\"`"+`
@@ -165,7 +165,7 @@ type NotOnTheWire struct{ A map[string]int }
 	for _, want := range []string{
 		"func (x *Order) decode(", "func (x *Line) isZero() bool", "func (x *answer) encode(", `wire.ReadEnum(&x.State, r, []State{Closed, Open})`,
 		"wire.ReadText(&x.Profile, r)", "wire.ReadPointer(&x.Tax, r, wire.ReadInt)", `if w.Member(x.Unknown, "amount", x.Amount == 0)`,
-		"func (x Order) String() string", "func (x Order) Format(", "redact.ShowInt(x.Count)", "func (x Line) MarshalJSON()",
+		"func (x Order) String() string", "func (x Order) Format(", "redact.ShowInt(x.Count)", "redact.ShowIntPointer(x.Tax)", "func (x Line) MarshalJSON()",
 	} {
 		if !strings.Contains(code, want) {
 			t.Errorf("%s is missing in\n%s", want, code)
@@ -174,6 +174,33 @@ type NotOnTheWire struct{ A map[string]int }
 	for _, unwanted := range []string{"func (x Line) String()", "answer) MarshalJSON", "NotOnTheWire", "x.Raw,", "hidden", "func (x *Order) isZero()"} {
 		if strings.Contains(code, unwanted) {
 			t.Errorf("%s is in\n%s", unwanted, code)
+		}
+	}
+}
+
+func TestTypesOfAnotherPackageAreWritten(t *testing.T) {
+	code, err := generateFrom(t, `
+type Order struct {
+	Config   *klarna.AcquiringConfig  `+"`json:\"config,omitzero\"`"+`
+	Configs  []klarna.AcquiringConfig `+"`json:\"configs,omitzero\"`"+`
+	Value    klarna.AcquiringConfig   `+"`json:\"value,omitzero\"`"+`
+	Interval klarna.BillingInterval   `+"`json:\"interval,omitzero\"`"+`
+	Side     klarna.Environment       `+"`json:\"side,omitzero\"`"+`
+
+	klarna.Unknown `+"`json:\",embed\"`"+`
+}
+
+type config klarna.AcquiringConfig
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"return (*config)(to).decode(r)", "(*config)(x.Config).encode(w)", "(*config)(&x.Value).encode(w)",
+		"wire.ReadEnum(&x.Interval, r, []klarna.BillingInterval{klarna.BillingIntervalDay,", "wire.ReadText(&x.Side, r)",
+	} {
+		if !strings.Contains(code, want) {
+			t.Errorf("%s is missing in\n%s", want, code)
 		}
 	}
 }

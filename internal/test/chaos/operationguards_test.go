@@ -42,7 +42,7 @@ var operationGuards = []struct {
 	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
 	{guard{
 		"no single answer proves that an operation is absent", "operationstep.go",
-		"	again, err := c.observe(ctx, api, p, said{})\n	if err != nil {\n		return found, err\n	}\n	return p.find(o, again), nil",
+		"	again, err := c.observe(ctx, api, p, eventFacts{})\n	if err != nil {\n		return found, err\n	}\n	return p.find(o, again), nil",
 		"	return found, nil",
 	}, "TestOneChangedLookUpRepeatsNoOperation"},
 	{guard{
