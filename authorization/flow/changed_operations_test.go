@@ -68,6 +68,9 @@ func TestOneChangedAnswerLosesNoOperation(t *testing.T) {
 				case o.State != flow.OperationStateDone:
 					t.Errorf("%s is %s: %v because of %q (%s)", m.Path, m.Is, o, o.Reason, o.Evidence)
 				}
+				if a, real := s.status(orderID).Amounts, s.transaction(); a.Exact && (a.Authorized != real.Amount || a.Captured != real.CapturedAmount || a.Voided != real.VoidedAmount) {
+					t.Errorf("%s is %s: the record has %+v, and Klarna %+v", m.Path, m.Is, a, real)
+				}
 				if times := tc.times(s); times != 1 {
 					t.Errorf("%s is %s: it was executed %d times", m.Path, m.Is, times)
 				}

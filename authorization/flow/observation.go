@@ -221,8 +221,12 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 		return unclear("something was done to the transaction elsewhere")
 	}
 	for _, s := range list {
-		if s.reference == "" && !p.hasDone(s.id) {
+		switch {
+		case p.hasDone(s.id) || p.isOther(o, s):
+		case s.reference == "":
 			return unclear("the %s %s shows no reference", what, s.id)
+		default:
+			return unclear("the %s %s of the reference %s is no operation of the purchase", what, s.id, strconv.Quote(s.reference))
 		}
 	}
 	for i := range p.Operations {
@@ -236,6 +240,14 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 		}
 	}
 	return finding{verdict: verdictAbsent}
+}
+
+// isOther reports that a capture or a refund has the reference of another operation whose answer is
+// still to come.
+func (p *purchase) isOther(o *operation, s observed) bool {
+	return slices.ContainsFunc(p.Operations, func(other operation) bool {
+		return other.ID != o.ID && other.Kind == o.Kind && other.Reference != "" && other.Reference == s.reference
+	})
 }
 
 // findVoid judges by the transaction's state. One that is completed before all of it was captured

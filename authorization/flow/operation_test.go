@@ -915,7 +915,7 @@ func TestAPersonSettlesWhatIsUnknown(t *testing.T) {
 	s.klarna.Script(klarnatest.Fault{Operation: tc.call, Kind: klarnatest.FaultDropAfter})
 	_, _ = tc.do(t.Context(), r)
 	params := flow.SettleParams{State: flow.OperationStateDone, Reason: "seen in the portal", Actor: "anna"}
-	if _, err := r.Settle(t.Context(), orderID, "op", params); !errors.Is(err, flow.ErrOtherOperation) {
+	if _, err := r.Settle(t.Context(), orderID, "op", params); !errors.Is(err, flow.ErrImpossible) {
 		t.Errorf("of one that is pending: %v", err)
 	}
 	s.klarna.Advance(25 * time.Hour)

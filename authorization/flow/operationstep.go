@@ -32,7 +32,6 @@ const (
 	reasonCaptureRefused = "CAPTURE_REFUSED"
 	reasonCaptureUnknown = "CAPTURE_UNKNOWN"
 	reasonDamaged        = "RECORD_DAMAGED"
-	reasonSettled        = "SETTLED"
 )
 
 // operate makes the pending operations of a purchase, one after the other, until the one of the id
@@ -81,20 +80,21 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 	case !o.Kind.known():
 		return c.putOff(ctx, p, id, turnOf(p, o), fmt.Errorf("flow: operation %s is of a kind that this version does not know", strconv.Quote(id)))
 	}
+	turn := turnOf(p, o)
 	if o.Kind == OperationKindRefund && o.Capture != "" && o.PaymentCaptureID == "" {
 		// Operations are made in order, so the capture has ended.
 		switch capture := p.operation(o.Capture); {
 		case capture == nil || capture.State == OperationStateRefused:
-			return c.endOperation(ctx, p, id, nil, ending{to: OperationStateRefused, reason: reasonCaptureRefused})
+			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureRefused})
 		case capture.PaymentCaptureID == "":
-			return c.endOperation(ctx, p, id, nil, ending{to: OperationStateRefused, reason: reasonCaptureUnknown})
+			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureUnknown})
 		default:
 			o.PaymentCaptureID = capture.PaymentCaptureID
 		}
 	}
 	now := c.time()
 	if !o.inDoubt() && o.Tries > 0 && now.After(o.BegunAt.Add(operationPatience)) {
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateRefused, reason: orElse(o.Reason, reasonNotSent)})
+		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: orElse(o.Reason, reasonNotSent)})
 	}
 	if !o.KeyAt.IsZero() && now.After(o.KeyAt.Add(idempotent)) {
 		return c.afterKey(ctx, p, api, id)
@@ -116,7 +116,7 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
-	turn := operationTurn{lease: p.LeaseUntil, doubt: doubt, sent: now}
+	turn = operationTurn{lease: p.LeaseUntil, doubt: doubt, sent: now}
 	answer, err := c.send(ctx, api, p, p.operation(id), call)
 	if err != nil {
 		return c.operationFailed(ctx, p, api, id, turn, err)
@@ -263,10 +263,10 @@ func (c *Coordinator) ends(p *purchase, o *operation, end ending) bool {
 func (p *purchase) learnTransaction(o *operation, t *authorization.PaymentTransaction, to OperationState) {
 	if o.Kind == OperationKindExtension && o.Amount != 0 && to == OperationStateDone {
 		// Whether Klarna's amount adds to the transaction's or replaces it, only its answer says.
-		if t == nil || t.Amount <= 0 {
-			p.Differs = true
-		} else {
+		if t != nil && (t.Amount == plus(p.authorized(), o.Amount) || t.Amount == o.Amount) {
 			p.Authorized = &t.Amount
+		} else {
+			p.Differs = true
 		}
 	}
 	if t != nil && !t.ExpiresAt.IsZero() {

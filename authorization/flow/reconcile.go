@@ -348,8 +348,8 @@ type SettleParams struct {
 // Settle ends an operation that is unknown, as a person found out. A read or an event that proves
 // that it was executed still counts afterwards.
 //
-// The error is ErrNotFound where there is no such purchase or operation, and ErrOtherOperation where
-// the operation is not unknown; the Operation is there all the same.
+// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where the
+// operation is not unknown; the Operation is there all the same.
 func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string, params SettleParams) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -373,7 +373,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 		case o.State == params.State && o.SettledBy == params.Actor:
 			return false // a repeat
 		case o.State != OperationStateUnknown:
-			failed = fmt.Errorf("%w: it is %s", ErrOtherOperation, o.State)
+			failed = fmt.Errorf("%w: it is %s", ErrImpossible, o.State)
 		}
 		if failed != nil {
 			return false
