@@ -8,7 +8,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// problems are what local validation found. It refuses only what the contract proves wrong.
+// problems are the problems that local validation finds. It refuses only what is proven wrong.
 type problems []klarna.ValidationError
 
 func (p *problems) add(path, reason string) {
@@ -26,7 +26,7 @@ func (p *problems) url(text string) {
 	case u.Scheme != "https":
 		p.add("url", "is not https")
 	case port != "" && port != "443" && port != "8443":
-		p.add("url", "is on another port than 443 and 8443")
+		p.add("url", "is not on port 443 or 8443")
 	}
 }
 
@@ -51,7 +51,7 @@ func (w *CreateWebhookParams) problems() []klarna.ValidationError {
 	return p
 }
 
-// target checks what a webhook cannot be without.
+// target checks the required fields of a webhook.
 func target(url string, eventTypes []string) (p problems) {
 	p.url(url)
 	if len(eventTypes) == 0 {
