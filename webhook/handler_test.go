@@ -296,27 +296,3 @@ func TestNewHandlerRefusesInvalidArguments(t *testing.T) {
 		t.Error("a limit of 0 bytes: got no error")
 	}
 }
-
-func ExampleNewHandler() {
-	verifier, err := webhook.NewVerifier(webhook.Key{ID: "krn:…:signing-key:1", Secret: webhook.NewSecret("the signing_key as Klarna returned it")})
-	if err != nil {
-		panic(err)
-	}
-	handler, err := webhook.NewHandler(verifier, func(_ context.Context, event *webhook.Event) error {
-		fmt.Println(event.Metadata.EventType) // an error here makes Klarna deliver again
-		return nil
-	})
-	if err != nil {
-		panic(err)
-	}
-
-	delivery := `{"metadata":{"event_id":"1","event_type":"payment.request.state-change.completed"},"payload":{}}`
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/klarna/webhook", strings.NewReader(delivery))
-	r.Header.Set(webhook.HeaderSignature, webhook.Sign(webhook.NewSecret("the signing_key as Klarna returned it"), []byte(delivery)))
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	fmt.Println(w.Code)
-	// Output:
-	// payment.request.state-change.completed
-	// 200
-}

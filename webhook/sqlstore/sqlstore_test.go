@@ -59,7 +59,7 @@ func TestNewRefuses(t *testing.T) {
 }
 
 // The clock is the database's: no time of the program's is handed to it.
-func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
+func TestStatementsGetNoTimeOfTheProgram(t *testing.T) {
 	var got [][]any
 	s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		var values []any
@@ -93,7 +93,7 @@ func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
 }
 
 // A claim is granted to whose token the row holds.
-func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
+func TestTheTokenInTheRowDecidesTheClaim(t *testing.T) {
 	for name, tc := range map[string]struct {
 		holder    string // the claim's own token where it is ""
 		completed bool
@@ -118,7 +118,7 @@ func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
 	}
 }
 
-func TestCompletingWhatIsNotOnesOwnIsALostClaim(t *testing.T) {
+func TestCompleteReportsALostClaim(t *testing.T) {
 	s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }}, sqlstore.DialectSQLite)
 	if err := s.Complete(t.Context(), "e", "t"); !errors.Is(err, webhook.ErrLostClaim) {
 		t.Errorf("%v, want ErrLostClaim", err)
@@ -185,7 +185,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 	}
 }
 
-func TestAClaimThatADriverAnswersOddlyIsAnError(t *testing.T) {
+func TestClaimReportsAnInvalidAnswer(t *testing.T) {
 	for name, answer := range map[string]*fakedb.Answer{
 		"without a row":           {},
 		"with another type":       {Values: [][]driver.Value{{"t", "neither true nor false"}}},
