@@ -78,17 +78,15 @@ const (
 
 func (p *CreatePaymentRequestParams) problems() []klarna.ValidationError {
 	var found problems
-	if p.Currency == "" {
-		found.add("currency", "is required")
-	}
-	found.amount("amount", p.Amount)
+	found.Required("currency", p.Currency)
+	found.Amount("amount", p.Amount)
 	found.reference("payment_request_reference", p.PaymentRequestReference)
 	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig, false)
 	found.networkData(p.KlarnaNetworkData, p.InteroperabilityData)
 	if p.Amount != 0 {
-		found = append(found, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
+		found.List = append(found.List, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
 	}
-	return found
+	return found.List
 }
 
 func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
@@ -99,7 +97,7 @@ func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
 	}
 	if u.Amount != nil {
 		// Not compared with the lines: Klarna takes an update whose lines sum to another amount.
-		found.amount("amount", *u.Amount)
+		found.Amount("amount", *u.Amount)
 	}
-	return found
+	return found.List
 }

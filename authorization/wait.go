@@ -3,11 +3,11 @@ package authorization
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -38,7 +38,7 @@ func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string
 		case !passing(err):
 			return seen, err
 		}
-		if err := sleep(ctx, jitter(pause)+spare(response.RateLimit)); err != nil {
+		if err := sleep.For(ctx, sleep.Jitter(pause)+spare(response.RateLimit)); err != nil {
 			return seen, err
 		}
 		pause = min(pause*3/2, lastPoll)
@@ -66,9 +66,6 @@ func passing(err error) bool {
 	return e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= http.StatusInternalServerError
 }
 
-// jitter is between half of d and d, so that many waiters do not read at once.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
 // spare is a further pause for the sake of other calls: the rest of the interval once less than a
 // fifth of its quota is left.
 func spare(l klarna.RateLimit) time.Duration {
@@ -76,15 +73,4 @@ func spare(l klarna.RateLimit) time.Duration {
 		return min(max(l.Reset, 0), lastPoll)
 	}
 	return 0
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

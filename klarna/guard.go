@@ -2,7 +2,6 @@ package klarna
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -55,11 +54,11 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, notSent{errNoIdempotencyKey}
 	}
-	response, err := g.next.RoundTrip(departed(request))
-	if _, ok := g.next.(*http.Transport); ok && err == nil && response.Body != nil {
-		response.Body = heedingBody{response.Body}
-	}
-	return response, err
+	return g.next.RoundTrip(departed(request))
+}
+
+func needsIdempotencyKey(method string) bool {
+	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
 }
 
 // departed is the request without the headers that must stay.
@@ -82,9 +81,6 @@ func departed(request *http.Request) *http.Request {
 	sent.Header = header
 	return &sent
 }
-
-// heedingBody is a body of net/http's own transport: reading it ends with the request's context.
-type heedingBody struct{ io.ReadCloser }
 
 // notSent marks the error of an attempt that certainly put nothing on a connection.
 type notSent struct{ error }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -92,24 +93,15 @@ func (p *GetPresentationParams) onlyAddsToWallet() bool {
 
 // validate finds only what the contract proves wrong.
 func (p *GetPresentationParams) validate() []klarna.ValidationError {
-	var problems []klarna.ValidationError
-	refuse := func(parameter, reason string) {
-		problems = append(problems, klarna.ValidationError{Parameter: parameter, Reasons: []string{reason}})
-	}
-	if p.Currency == "" {
-		refuse("currency", "is required")
-	}
-	if p.Locale == "" {
-		refuse("locale", "is required")
-	}
-	if p.Amount < 0 {
-		refuse("amount", "is negative")
-	}
+	var found problem.List
+	found.Required("currency", p.Currency)
+	found.Required("locale", p.Locale)
+	found.Amount("amount", p.Amount)
 	if frequency := p.SubscriptionBillingIntervalFrequency; frequency < 0 || p.SubscriptionBillingInterval != "" && frequency == 0 {
-		refuse("subscription_billing_interval_frequency", "must be at least 1 where there is a subscription_billing_interval")
+		found.Add("subscription_billing_interval_frequency", "must be at least 1 where there is a subscription_billing_interval")
 	}
 	if c := p.AcquiringConfig; (c.PaymentAcquiringAccountID == "") != (c.PaymentAccountReference == "") {
-		refuse("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
+		found.Add("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
 	}
-	return problems
+	return found
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"sync"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
 // MemoryStore is a [Store] in the memory of one process, with a bounded size. A program with
@@ -13,7 +15,7 @@ type MemoryStore struct {
 	mu        sync.Mutex
 	claims    map[string]memoryClaim // by event id, until completed or released
 	completed map[string]bool
-	done      fifo // when to forget completed events, in the order of their completion
+	done      fifo.Queue[entry] // when to forget completed events, in the order of their completion
 }
 
 type memoryClaim struct {
@@ -68,7 +70,7 @@ func (s *MemoryStore) Complete(ctx context.Context, eventID, token string) error
 	delete(s.claims, eventID)
 	now := time.Now()
 	s.completed[eventID] = true
-	s.done.push(entry{id: eventID, until: now.Add(retention)})
+	s.done.Push(entry{id: eventID, until: now.Add(retention)})
 	s.forget(now)
 	return nil
 }
@@ -88,36 +90,15 @@ func (s *MemoryStore) Release(ctx context.Context, eventID, token string) error 
 
 // forget drops the completed events whose retention has ended, and the oldest beyond maxCompleted.
 func (s *MemoryStore) forget(now time.Time) {
-	s.done.popWhile(func(e entry) bool {
-		if now.Before(e.until) && len(s.completed) <= maxCompleted {
-			return false
+	for s.done.Len() > 0 {
+		if now.Before(s.done.All()[0].until) && len(s.completed) <= maxCompleted {
+			return
 		}
-		delete(s.completed, e.id)
-		return true
-	})
+		delete(s.completed, s.done.Pop().id)
+	}
 }
 
 type entry struct {
 	id    string
 	until time.Time
-}
-
-// fifo is a queue that gives its memory back.
-type fifo struct {
-	entries []entry
-	head    int
-}
-
-func (f *fifo) push(e entry) { f.entries = append(f.entries, e) }
-
-// popWhile takes entries from the old end for as long as drop says so.
-func (f *fifo) popWhile(drop func(entry) bool) {
-	for f.head < len(f.entries) && drop(f.entries[f.head]) {
-		f.entries[f.head] = entry{}
-		f.head++
-	}
-	if f.head > len(f.entries)/2 {
-		f.entries = append(f.entries[:0:0], f.entries[f.head:]...)
-		f.head = 0
-	}
 }

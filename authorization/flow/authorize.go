@@ -34,7 +34,7 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	// the first form has no key: it is derived from the same bytes, as it was then.
 	answer, err := api.AuthorizePrepared(ctx, authorization.Prepared{
 		Body: klarna.NewRawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
-	}, append(c.authorizeOptions(p, content.FirstKey), klarna.WithSessionToken(content.SessionToken))...)
+	}, append(c.callOptions(p), klarna.WithSessionToken(content.SessionToken))...)
 	if err != nil {
 		return c.authorizeFailed(ctx, p, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 const (
@@ -95,7 +97,7 @@ func (h *heartbeat) round(now, oldest time.Time, all bool) {
 func (c *Coordinator) watch(ctx context.Context) {
 	late := lateAfter + time.Duration(3/c.perSecond*float64(time.Second))
 	var said time.Time
-	for sleep(ctx, watchPause) == nil {
+	for sleep.For(ctx, watchPause) == nil {
 		c.health.mu.Lock()
 		silence := time.Since(c.health.beat)
 		c.health.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -250,5 +251,5 @@ func (p *purchase) nextLook(now time.Time) time.Time {
 	if !p.resolvable() {
 		return time.Time{}
 	}
-	return now.Add(jitter(min(max(now.Sub(p.UpdatedAt), time.Minute), time.Hour)))
+	return now.Add(sleep.Jitter(min(max(now.Sub(p.UpdatedAt), time.Minute), time.Hour)))
 }

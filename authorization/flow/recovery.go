@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -46,7 +47,7 @@ func (c *Coordinator) Run(ctx context.Context) {
 				if _, err := k.work(ctx, s); err != nil && ctx.Err() == nil {
 					c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
 				}
-				_ = sleep(ctx, jitter(recoveryPause))
+				_ = sleep.For(ctx, sleep.Jitter(recoveryPause))
 			}
 		})
 	}
@@ -189,7 +190,7 @@ func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
 // wait waits for a pause to be over, or, where there is none, for a slot.
 func (k *crew) wait(ctx context.Context, pause time.Duration) error {
 	if pause > 0 {
-		return sleep(ctx, pause)
+		return sleep.For(ctx, pause)
 	}
 	select {
 	case <-k.change:
@@ -336,20 +337,6 @@ func (k *crew) freed() {
 	select {
 	case k.change <- struct{}{}:
 	default:
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -61,7 +61,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
 	if conflict(err) {
 		return nil // as before
 	}

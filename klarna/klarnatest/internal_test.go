@@ -35,31 +35,6 @@ func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
 	}
 }
 
-func TestAFIFOIsEmptiedInOrder(t *testing.T) {
-	var q fifo[int]
-	next := 0
-	for i := range 1000 {
-		q.push(i)
-		if i%3 != 0 {
-			if got := q.pop(); got != next {
-				t.Fatalf("popped %d, want %d", got, next)
-			}
-			next++
-		}
-		if q.len() != i+1-next || len(q.all()) != q.len() || q.taken > q.len() {
-			t.Fatalf("%d left, of %d", q.len(), len(q.items))
-		}
-	}
-	for ; q.len() > 0; next++ {
-		if got := q.pop(); got != next {
-			t.Fatalf("popped %d, want %d", got, next)
-		}
-	}
-	if next != 1000 {
-		t.Errorf("popped %d", next)
-	}
-}
-
 func TestAnAgendaKeepsTheOrderOfArrivalAtEqualTimes(t *testing.T) {
 	var a agenda
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

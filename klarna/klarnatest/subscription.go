@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
 // subscription is a webhook. Its deliveries are made one after the other, unless
@@ -27,7 +29,7 @@ type subscription struct {
 	updatedAt time.Time
 	deleted   bool
 	client    *http.Client
-	queue     fifo[*shipment]
+	queue     fifo.Queue[*shipment]
 	drains    int       // goroutines at work on the queue
 	overtaken *shipment // waits until the next event was shipped
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -105,7 +106,7 @@ func (c *Client) EnsureWebhook(ctx context.Context, params EnsureWebhookParams) 
 		}
 		// The first repetition is immediate, because the other program has finished. The random
 		// pauses of the later ones separate replicas that withdraw their webhooks at the same time.
-		if err := pause(ctx, time.Duration(round-1)*100*time.Millisecond); err != nil {
+		if err := sleep.For(ctx, rand.N(1+time.Duration(round-1)*100*time.Millisecond)); err != nil {
 			return nil, fmt.Errorf("%w: %w", err, conflict.error)
 		}
 	}
@@ -121,18 +122,6 @@ func asConflict(err error) error {
 		return &conflictError{err}
 	}
 	return err
-}
-
-// pause waits for a random time up to most.
-func pause(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(rand.N(most + 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (c *Client) ensure(ctx context.Context, params *EnsureWebhookParams) (*EnsureWebhookResult, error) {
@@ -287,9 +276,9 @@ func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	switch {
 	case w.Vault == nil && w.SigningKeyID == "":
-		p.add("signing_key_id", "is required where there is no Vault")
+		p.Add("signing_key_id", "is required where there is no Vault")
 	case w.Vault != nil && w.SigningKeyID != "":
-		p.add("signing_key_id", "is for the case without a Vault")
+		p.Add("signing_key_id", "is for the case without a Vault")
 	}
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -156,10 +157,8 @@ func (c *Client) SimulateWebhook(ctx context.Context, webhookID, eventType strin
 	call := newCall(operation.WebhookSimulate, webhookID)
 	call.Body = map[string]string{"event_type": eventType, "event_version": eventVersion}
 	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		if eventType == "" {
-			p.add("event_type", "is required")
-		}
+		var p problem.List
+		p.Required("event_type", eventType)
 		return p
 	}
 	_, err := c.klarna.Do(ctx, call, nil, options...)

@@ -61,12 +61,12 @@ var guards = []guard{
 		"if true {",
 	},
 	{
-		"who was overtaken starts anew", "coordinator.go",
+		"who was overtaken starts anew", "save.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if err = c.store.Update(ctx, r); errors.Is(err, ErrChanged) {\nerr = nil\n} else if err != nil {",
 	},
 	{
-		"an update is of the version that was read", "coordinator.go",
+		"an update is of the version that was read", "save.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if now, e := c.store.Load(ctx, r.ID); e == nil {\nr.Version = now.Version\n}\nif err = c.store.Update(ctx, r); err != nil {",
 	},
