@@ -43,7 +43,7 @@ func ExampleNew() {
 
 // A job that runs every hour deletes old events.
 func ExampleStore_Prune() {
-	db := openDatabase() // in a program: sql.Open("sqlite", "file:events.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)")
+	db := openDatabase() // in a program: sql.Open("sqlite", "file:events.db?…")
 	defer db.Close()
 	store, err := sqlstore.New(db, sqlstore.DialectSQLite, sqlstore.WithTable("shop_events"), sqlstore.WithRetention(7*24*time.Hour))
 	if err != nil {
