@@ -3,7 +3,7 @@ package webhook
 import "github.com/klarna-go/klarna-go/internal/redact"
 
 // Secret is a string that must not be printed, such as a signing key. It is the same type as
-// [klarna.Secret]. The zero value means that no secret is set. Its methods:
+// Secret of package klarna. The zero value means that no secret is set. Its methods:
 //
 //	Reveal() string               returns the string, to send or store it
 //	IsZero() bool                 reports whether no secret is set
@@ -24,8 +24,8 @@ type Secret = redact.Secret
 func NewSecret(s string) Secret { return redact.NewSecret(s) }
 
 // RawJSON is JSON exactly as it came. It prints only its size, because it may contain tokens and
-// personal data. It is the same type as [klarna.RawJSON]. The zero value means that no JSON is set.
-// Its methods:
+// personal data. It is the same type as RawJSON of package klarna. The zero value means that no
+// JSON is set. Its methods:
 //
 //	Bytes() []byte                returns the JSON; do not change it
 //	IsZero() bool                 reports whether no JSON is set

@@ -28,8 +28,8 @@ var (
 	ErrMalformedSignature = errors.New("webhook: the Klarna-Signature header is not a single signature of 64 lower-case hexadecimal digits")
 	// ErrUnknownKey reports that the delivery names a signing key that the Verifier does not hold.
 	ErrUnknownKey = errors.New("webhook: the delivery names an unknown signing key")
-	// ErrSignatureMismatch reports that the signature does not match the body under any key that the
-	// Verifier tried.
+	// ErrSignatureMismatch reports that the signature does not match the body under any key that
+	// the Verifier tried.
 	ErrSignatureMismatch = errors.New("webhook: the signature does not match the body")
 )
 

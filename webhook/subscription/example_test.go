@@ -49,8 +49,8 @@ func ExampleNew() {
 	// signing_key_id is required
 }
 
-// At the start of a program, EnsureWebhook brings its webhook to the requested state. The first start
-// also creates the signing key.
+// At the start of a program, EnsureWebhook brings its webhook to the requested state. The first
+// start also creates the signing key.
 func ExampleClient_EnsureWebhook() {
 	subscriptions, done := newSubscriptions()
 	defer done()

@@ -13,8 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// memoryVault is a Vault in memory, for one process. A production vault stores the secrets encrypted,
-// and all replicas share it.
+// memoryVault is a Vault in memory, for one process. A production vault stores the secrets
+// encrypted, and all replicas share it.
 type memoryVault struct {
 	mu   sync.Mutex
 	keys []webhook.Key
@@ -46,7 +46,8 @@ func (v *memoryVault) Keys(context.Context) ([]webhook.Key, error) {
 	return append([]webhook.Key(nil), v.keys...), nil
 }
 
-// EnsureWebhook publishes a signing key to the vault, and the receiver's verifier reads it from there.
+// EnsureWebhook publishes a signing key to the vault, and the receiver's verifier reads it from
+// there.
 func ExampleVault() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {
