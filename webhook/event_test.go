@@ -85,7 +85,7 @@ func TestPaymentRequestFindsTheTokenInEachPlace(t *testing.T) {
 		{"in state_context", `"state_context":{"klarna_network_session_token":"t"}`, "t"},
 		{"under its second name", `"state_context":{"interoperability_token":"t"}`, "t"},
 		{"under its oldest name", `"payment_token":"t"`, "t"},
-		{"the newest name first, wherever it is", `"payment_token":"old","interoperability_token":"older","state_context":{"klarna_network_session_token":"t"}`, "t"},
+		{"the newest name first, in any place", `"payment_token":"old","interoperability_token":"older","state_context":{"klarna_network_session_token":"t"}`, "t"},
 		{"an empty one does not count", `"klarna_network_session_token":"","payment_token":"t"`, "t"},
 		{"null does not count", `"klarna_network_session_token":null,"state_context":{"payment_token":"t"}`, "t"},
 		{"none", `"state_reason":"PARTNER_CANCELED"`, ""},

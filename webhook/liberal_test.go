@@ -34,9 +34,9 @@ func variants(members []member, name string) map[string]string {
 	all := map[string]string{"missing": objectOf(slices.Delete(slices.Clone(members), i, i+1))}
 	all["repeated"] = objectOf(append(slices.Clone(members), members[i]))
 	for what, value := range unexpected {
-		odd := slices.Clone(members)
-		odd[i].value = value
-		all[what] = objectOf(odd)
+		variant := slices.Clone(members)
+		variant[i].value = value
+		all[what] = objectOf(variant)
 	}
 	return all
 }
@@ -134,9 +134,9 @@ func TestARepeatedPayloadCannotBeDecoded(t *testing.T) {
 }
 
 func TestInvalidMetadataIsReplacedFromTheTopLevel(t *testing.T) {
-	for what, odd := range unexpected {
+	for what, value := range unexpected {
 		for _, body := range []string{
-			`{"metadata":` + odd + `,"event_id":"e","event_type":"payment.dispute.x","payload":{}}`,
+			`{"metadata":` + value + `,"event_id":"e","event_type":"payment.dispute.x","payload":{}}`,
 			`{"event_id":"e","event_type":"payment.dispute.x","payload":{}}`,
 		} {
 			event, err := parse(t, body)
@@ -144,7 +144,7 @@ func TestInvalidMetadataIsReplacedFromTheTopLevel(t *testing.T) {
 				t.Errorf("metadata is %s: %v", what, err)
 			}
 		}
-		if _, err := parse(t, `{"metadata":`+odd+`,"event_id":"e","payload":{}}`); !errors.Is(err, webhook.ErrNoEvent) {
+		if _, err := parse(t, `{"metadata":`+value+`,"event_id":"e","payload":{}}`); !errors.Is(err, webhook.ErrNoEvent) {
 			t.Errorf("metadata is %s and no type: %v, want ErrNoEvent", what, err)
 		}
 	}

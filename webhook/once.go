@@ -60,11 +60,11 @@ var ErrInFlight = errors.New("webhook: the event is being processed already")
 // settleTimeout bounds the completion or release of a claim.
 const settleTimeout = 10 * time.Second
 
-// completeTries is the number of attempts to record a processed event, completePause the pause
+// completeAttempts is the number of attempts to record a processed event, completePause the pause
 // between them.
 const (
-	completeTries = 3
-	completePause = 100 * time.Millisecond
+	completeAttempts = 3
+	completePause    = 100 * time.Millisecond
 )
 
 // Once returns a [Receiver] that passes each event to receive until receive succeeds once, on any
@@ -132,9 +132,9 @@ func Once(store Store, lease time.Duration, receive Receiver) Receiver {
 		// An event that is processed and not recorded is processed again, so a brief failure of the
 		// store is retried.
 		if err := settle(func(ctx context.Context, eventID, token string) error {
-			for try := 1; ; try++ {
+			for attempt := 1; ; attempt++ {
 				err := store.Complete(ctx, eventID, token)
-				if err == nil || try == completeTries || ctx.Err() != nil || errors.Is(err, ErrLostClaim) {
+				if err == nil || attempt == completeAttempts || ctx.Err() != nil || errors.Is(err, ErrLostClaim) {
 					return err
 				}
 				<-time.After(completePause)

@@ -174,20 +174,20 @@ func FuzzPayloads(f *testing.F) {
 // Klarna's documentation does not settle the types of these members. A member of another type must
 // not affect the token.
 func TestAnUnexpectedMemberDoesNotAffectOthers(t *testing.T) {
-	for name, odd := range map[string]string{
+	for name, value := range map[string]string{
 		"amount":         `{"value":1}`,
 		"currency":       `["EUR"]`,
 		"state_reason":   `{}`,
 		"payment_token":  `{"id":"x"}`,
 		"previous_state": `7`,
 	} {
-		payload := `{"payment_request_id":"r","klarna_network_session_token":"t","` + name + `":` + odd + `}`
+		payload := `{"payment_request_id":"r","klarna_network_session_token":"t","` + name + `":` + value + `}`
 		p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, payload).PaymentRequest()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if p.PaymentRequestID != "r" || p.SessionToken().Reveal() != "t" || string(p.Unknown[name].Bytes()) != odd {
+		if p.PaymentRequestID != "r" || p.SessionToken().Reveal() != "t" || string(p.Unknown[name].Bytes()) != value {
 			t.Errorf("%s: id %q, token set %t, kept %s", name, p.PaymentRequestID, !p.SessionToken().IsZero(), p.Unknown[name].Bytes())
 		}
 	}

@@ -141,7 +141,7 @@ func TestVerifyTriesSeveralKeys(t *testing.T) {
 	}
 	t.Run("a key without an id is tried on each delivery", func(t *testing.T) {
 		v := newVerifier(t, webhook.Key{Secret: webhook.NewSecret(newer)})
-		header := http.Header{"Klarna-Signature": {sign(newer, body)}, "Klarna-Signing-Key-Id": {"whatever"}}
+		header := http.Header{"Klarna-Signature": {sign(newer, body)}, "Klarna-Signing-Key-Id": {"another"}}
 		if err := v.Verify(t.Context(), header, body); err != nil {
 			t.Error(err)
 		}
@@ -181,12 +181,12 @@ func TestEachFlippedBitIsAMismatch(t *testing.T) {
 func TestNewVerifierRefusesUnsafeKeys(t *testing.T) {
 	good := webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}
 	for name, keys := range map[string][]webhook.Key{
-		"no key at all":       nil,
-		"an empty secret":     {{ID: keyID}},
-		"a short secret":      {{ID: keyID, Secret: webhook.NewSecret("0123456789abcde")}},
-		"a good and an empty": {good, {ID: "other"}},
-		"a line break":        {{ID: keyID, Secret: webhook.NewSecret(secret + "\n")}},
-		"two of the same id":  {good, good},
+		"no key at all":             nil,
+		"an empty secret":           {{ID: keyID}},
+		"a short secret":            {{ID: keyID, Secret: webhook.NewSecret("0123456789abcde")}},
+		"a valid and an empty key":  {good, {ID: "other"}},
+		"a line break":              {{ID: keyID, Secret: webhook.NewSecret(secret + "\n")}},
+		"two keys with the same id": {good, good},
 	} {
 		if v, err := webhook.NewVerifier(keys...); err == nil || v != nil {
 			t.Errorf("%s: accepted", name)

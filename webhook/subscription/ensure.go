@@ -276,9 +276,9 @@ func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	switch {
 	case w.Vault == nil && w.SigningKeyID == "":
-		p.Add("signing_key_id", "is required where there is no Vault")
+		p.Add("signing_key_id", "is required without a Vault")
 	case w.Vault != nil && w.SigningKeyID != "":
-		p.Add("signing_key_id", "is for the case without a Vault")
+		p.Add("signing_key_id", "must be empty with a Vault")
 	}
 	return p
 }
