@@ -18,7 +18,7 @@ type CreatePaymentRequestParams struct {
 	ShippingConfig                *ShippingConfig            `json:"shipping_config,omitzero"`
 	CollectCustomerProfile        []CustomerProfileField     `json:"collect_customer_profile,omitzero"`
 	RequestCustomerToken          *RequestCustomerToken      `json:"request_customer_token,omitzero"`
-	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
+	AcquiringConfig               *klarna.AcquiringConfig    `json:"acquiring_config,omitzero"`
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
 	// 10240.
@@ -42,7 +42,7 @@ type UpdatePaymentRequestParams struct {
 	PaymentOptionID               string                     `json:"payment_option_id,omitzero"`
 	PaymentProgramEnablementCodes []string                   `json:"payment_program_enablement_codes,omitzero"`
 	ShippingConfig                *ShippingConfig            `json:"shipping_config,omitzero"`
-	AcquiringConfig               *AcquiringConfig           `json:"acquiring_config,omitzero"`
+	AcquiringConfig               *klarna.AcquiringConfig    `json:"acquiring_config,omitzero"`
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
 	// Unknown are members that this version has no name for, such as others of

@@ -88,7 +88,7 @@ func canaries(t *testing.T) []any {
 
 // harmless are the structs that hold a caller's own configuration.
 var harmless = []string{
-	"AcquiringConfig", "Client", "CustomerInteractionConfig", "InteractionExpiry", "PointOfCheckout", "PointOfTransaction",
+	"Client", "CustomerInteractionConfig", "InteractionExpiry", "PointOfCheckout", "PointOfTransaction",
 	"RequestCustomerToken", "RequestPaymentTransaction", "ShippingConfig", "StepUpConfig",
 }
 

@@ -21,8 +21,8 @@ type AuthorizeParams struct {
 	RequestPaymentTransaction *RequestPaymentTransaction `json:"request_payment_transaction,omitzero"`
 	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 	// StepUpConfig is how the customer may be asked. Without it Klarna can only approve or decline.
-	StepUpConfig    *StepUpConfig    `json:"step_up_config,omitzero"`
-	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
+	StepUpConfig    *StepUpConfig           `json:"step_up_config,omitzero"`
+	AcquiringConfig *klarna.AcquiringConfig `json:"acquiring_config,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
 	// 10240. It is never parsed.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
@@ -118,16 +118,8 @@ type InteractionExpiry struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// AcquiringConfig chooses a payment account: by PaymentAccountID, or by the two others together.
-type AcquiringConfig struct {
-	PaymentAccountID          string `json:"payment_account_id,omitzero"`
-	PaymentAcquiringAccountID string `json:"payment_acquiring_account_id,omitzero"`
-	PaymentAccountReference   string `json:"payment_account_reference,omitzero"`
-	// SettlementCurrency is the ISO 4217 code of the currency that Klarna settles in.
-	SettlementCurrency string `json:"settlement_currency,omitzero"`
-
-	klarna.Unknown `json:",embed"`
-}
+// acquiringConfig gives this package the wire code of klarna.AcquiringConfig.
+type acquiringConfig klarna.AcquiringConfig
 
 // RequestCustomerToken asks for a token for later payments.
 type RequestCustomerToken struct {

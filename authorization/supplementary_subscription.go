@@ -33,23 +33,12 @@ type BillingPlan struct {
 	Currency string `json:"currency,omitzero"`
 	// From is when the plan begins. It is a string because Klarna's texts do not settle whether it is
 	// a date (YYYY-MM-DD) or a time (ISO 8601 with its zone); it is sent as it is.
-	From              string          `json:"from,omitzero"`
-	Interval          BillingInterval `json:"interval,omitzero"`
-	IntervalFrequency int             `json:"interval_frequency,omitzero"`
+	From              string                 `json:"from,omitzero"`
+	Interval          klarna.BillingInterval `json:"interval,omitzero"`
+	IntervalFrequency int                    `json:"interval_frequency,omitzero"`
 
 	klarna.Unknown `json:",embed"`
 }
-
-// BillingInterval is the unit of a billing plan's interval. Values that are not listed are kept.
-type BillingInterval string
-
-// The billing intervals.
-const (
-	BillingIntervalDay   BillingInterval = "DAY"
-	BillingIntervalWeek  BillingInterval = "WEEK"
-	BillingIntervalMonth BillingInterval = "MONTH"
-	BillingIntervalYear  BillingInterval = "YEAR"
-)
 
 // OndemandService is a service that the customer pays for as it is used, such as rides. Amounts are
 // in minor units, nil where they are not told.

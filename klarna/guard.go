@@ -29,9 +29,9 @@ const version = "0.1.0"
 
 var userAgent = "klarna-go/" + version + " (" + runtime.Version() + ")"
 
-// departing are the headers that may leave. It is a list of what may and not of what may not,
+// allowedHeaders are the headers that may leave. It is a list of what may and not of what may not,
 // because every tracing system has names of its own, and Klarna forbids them all.
-var departing = map[string]bool{
+var allowedHeaders = map[string]bool{
 	headerAuthorization:        true,
 	headerSessionToken:         true,
 	headerCustomerToken:        true,
@@ -54,25 +54,25 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, notSent{errNoIdempotencyKey}
 	}
-	return g.next.RoundTrip(departed(request))
+	return g.next.RoundTrip(withAllowedHeaders(request))
 }
 
 func needsIdempotencyKey(method string) bool {
 	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
 }
 
-// departed is the request without the headers that must stay.
-func departed(request *http.Request) *http.Request {
+// withAllowedHeaders is the request without the headers that must stay.
+func withAllowedHeaders(request *http.Request) *http.Request {
 	clean := true
 	for name := range request.Header {
-		clean = clean && departing[name]
+		clean = clean && allowedHeaders[name]
 	}
 	if clean { // as always without a middleware
 		return request
 	}
 	header := make(http.Header, len(request.Header))
 	for name, values := range request.Header {
-		if departing[name] {
+		if allowedHeaders[name] {
 			header[name] = values
 		}
 	}

@@ -2,6 +2,7 @@ package presentation
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,17 +21,6 @@ const (
 	IntentAddToWallet Intent = "ADD_TO_WALLET"
 )
 
-// BillingInterval is the unit of a subscription's billing interval.
-type BillingInterval string
-
-// The billing intervals.
-const (
-	BillingIntervalDay   BillingInterval = "DAY"
-	BillingIntervalWeek  BillingInterval = "WEEK"
-	BillingIntervalMonth BillingInterval = "MONTH"
-	BillingIntervalYear  BillingInterval = "YEAR"
-)
-
 // GetPresentationParams say what is about to be paid.
 type GetPresentationParams struct {
 	// Currency is the ISO 4217 code. Required.
@@ -43,20 +33,14 @@ type GetPresentationParams struct {
 	// Intents are one or more; Klarna assumes its own default where there is none.
 	Intents []Intent
 	// SubscriptionBillingInterval and its frequency, at least 1, go together.
-	SubscriptionBillingInterval          BillingInterval
+	SubscriptionBillingInterval          klarna.BillingInterval
 	SubscriptionBillingIntervalFrequency int
 	// AppReturnURL is the app link that Klarna's app returns to, in plain text: the library encodes it
 	// as Klarna asks.
 	AppReturnURL string
-	// AcquiringConfig is for Partners with several payment accounts.
-	AcquiringConfig AcquiringConfig
-}
-
-// AcquiringConfig chooses a payment account: by PaymentAccountID, or by the two others together.
-type AcquiringConfig struct {
-	PaymentAccountID          string
-	PaymentAcquiringAccountID string
-	PaymentAccountReference   string
+	// AcquiringConfig is for Partners with several payment accounts. Its SettlementCurrency and Unknown
+	// are refused: the presentation takes the other members alone.
+	AcquiringConfig klarna.AcquiringConfig
 }
 
 func (p *GetPresentationParams) query() url.Values {
@@ -102,6 +86,12 @@ func (p *GetPresentationParams) validate() []klarna.ValidationError {
 	}
 	if c := p.AcquiringConfig; (c.PaymentAcquiringAccountID == "") != (c.PaymentAccountReference == "") {
 		found.Add("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
+	}
+	if p.AcquiringConfig.SettlementCurrency != "" {
+		found.Add("acquiring_config.settlement_currency", "is not taken by the presentation")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.AcquiringConfig.Unknown)) {
+		found.Add("acquiring_config."+name, "is not taken by the presentation")
 	}
 	return found
 }

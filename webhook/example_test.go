@@ -175,15 +175,15 @@ func ExampleVerifier_Parse() {
 	// Output: event-1 krn:…:request:1 EXPIRED
 }
 
+// A Mux has a receiver for each family of events. It acknowledges all other events.
 func ExampleMux() {
 	var mux webhook.Mux
-	// In a program, the errors are of patterns that are wrong.
-	_ = mux.Handle("payment.request.state-change.completed", func(_ context.Context, event *webhook.Event) error {
+	mux.Handle(webhook.EventTypePaymentRequestCompleted, func(_ context.Context, event *webhook.Event) error {
 		fmt.Println("finalize the purchase of", event.Metadata.EventID)
 		return nil
 	})
-	_ = mux.Handle("payment.dispute.*", func(_ context.Context, event *webhook.Event) error {
-		fmt.Println("tell support about", event.Metadata.EventID)
+	mux.Handle("payment.dispute.*", func(_ context.Context, event *webhook.Event) error {
+		fmt.Println("inform support of", event.Metadata.EventID)
 		return nil
 	})
 
@@ -196,11 +196,12 @@ func ExampleMux() {
 	// Output:
 	// finalize the purchase of event 1
 	// payment.request.state-change.completed <nil>
-	// tell support about event 2
+	// inform support of event 2
 	// payment.dispute.state-change.initiated <nil>
 	// settlement.payout.processed <nil>
 }
 
+// Klarna delivers an event again after a failure, and sometimes after a success.
 func ExampleOnce() {
 	databaseIsDown := true
 	receive := webhook.Once(webhook.NewMemoryStore(), 90*time.Second, func(_ context.Context, event *webhook.Event) error {

@@ -21,7 +21,8 @@ type Receiver func(ctx context.Context, event *Event) error
 //	405  the method is not POST
 //	413  the body is larger than the limit
 //	415  the content type is not JSON
-//	500  the Receiver failed or panicked, or the signing keys could not be looked up
+//	500  the Receiver failed or panicked, the signing keys could not be looked up, or this is
+//	     the zero Handler
 //	503  the event is being processed already (ErrInFlight), or the queue is full (ErrBusy)
 type Handler struct {
 	verifier *Verifier
@@ -47,6 +48,8 @@ func WithLogger(logger *slog.Logger) HandlerOption {
 
 const defaultMaxBytes = 1 << 20
 
+var errNoHandler = errors.New("webhook: the Handler was not made by NewHandler")
+
 // WithMaxBytes sets the limit of a delivery's body in bytes, 1 MiB by default.
 func WithMaxBytes(n int64) HandlerOption {
 	return func(h *Handler) { h.maxBytes = n }
@@ -55,10 +58,14 @@ func WithMaxBytes(n int64) HandlerOption {
 // NewHandler returns a [Handler] that passes each verified event to receive. It makes one call per
 // delivery, and concurrent calls for concurrent deliveries. The context of a call ends when the
 // sender closes the connection. Wrap receive in [Once] to process each event once, and use a [Mux]
-// for several receivers. NewHandler returns an error if verifier or receive is nil.
+// for several receivers. NewHandler returns an error if receive is nil, or if verifier is nil or
+// the zero Verifier.
 func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) (*Handler, error) {
-	if verifier == nil || receive == nil {
-		return nil, errors.New("webhook: a Handler needs a Verifier and a Receiver")
+	switch {
+	case verifier == nil || verifier.keys == nil:
+		return nil, errors.New("webhook: NewHandler: the verifier is nil or was not made by NewVerifier")
+	case receive == nil:
+		return nil, errors.New("webhook: NewHandler: the receiver is nil")
 	}
 	h := &Handler{verifier: verifier, receive: receive, maxBytes: defaultMaxBytes}
 	for _, o := range options {
@@ -78,6 +85,11 @@ func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) 
 // ServeHTTP answers one delivery.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
+	if h == nil || h.verifier == nil {
+		slog.Default().ErrorContext(ctx, "klarna webhook refused", "status", http.StatusInternalServerError, "reason", errNoHandler.Error())
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		h.refuse(ctx, w, http.StatusMethodNotAllowed, "the method is not POST")

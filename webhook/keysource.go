@@ -32,6 +32,9 @@ const (
 // needs no restart. A key that was removed from the source remains valid until the next look-up:
 // call [Verifier.Refresh] to make one. The error is [ErrKeySource] if the first look-up fails.
 func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
+	if source == nil {
+		return nil, fmt.Errorf("%w: NewVerifierFrom: the source is nil", ErrKeySource)
+	}
 	h := &sourcedKeys{source: source}
 	if err := h.lookUp(ctx); err != nil {
 		return nil, err
@@ -42,6 +45,9 @@ func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 // Refresh looks the keys up now. It does nothing if the Verifier has fixed keys. The error is
 // [ErrKeySource] if the look-up fails; the Verifier then keeps the keys that it had.
 func (v *Verifier) Refresh(ctx context.Context) error {
+	if v == nil || v.keys == nil {
+		return errNoKeys
+	}
 	h, ok := v.keys.(*sourcedKeys)
 	if !ok {
 		return nil

@@ -11,6 +11,10 @@ import (
 
 // MemoryStore is a [Store] in the memory of one process, with a bounded size. A program with
 // several replicas needs a shared store, such as that of package webhook/sqlstore.
+//
+// A MemoryStore keeps completed events for 48 hours, more than twice as long as Klarna delivers an
+// event again. It keeps at most a million completed events and then forgets the oldest. The zero
+// MemoryStore is empty and ready to use.
 type MemoryStore struct {
 	mu        sync.Mutex
 	claims    map[string]memoryClaim // by event id, until completed or released
@@ -30,12 +34,8 @@ const (
 	maxCompleted = 1_000_000
 )
 
-// NewMemoryStore returns an empty [MemoryStore]. It keeps completed events for 48 hours, more than
-// twice as long as Klarna delivers an event again. It keeps at most a million completed events and
-// then forgets the oldest.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{claims: make(map[string]memoryClaim), completed: make(map[string]bool)}
-}
+// NewMemoryStore returns an empty [MemoryStore].
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
 // Claim implements [Store].
 func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Duration) (Claim, error) {
@@ -53,6 +53,9 @@ func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Dura
 		return Claim{Status: ClaimStatusInFlight}, nil
 	}
 	c := memoryClaim{token: rand.Text(), until: now.Add(lease)}
+	if s.claims == nil {
+		s.claims = make(map[string]memoryClaim)
+	}
 	s.claims[eventID] = c
 	return Claim{Status: ClaimStatusGranted, Token: c.token}, nil
 }
@@ -69,6 +72,9 @@ func (s *MemoryStore) Complete(ctx context.Context, eventID, token string) error
 	}
 	delete(s.claims, eventID)
 	now := time.Now()
+	if s.completed == nil {
+		s.completed = make(map[string]bool)
+	}
 	s.completed[eventID] = true
 	s.done.Push(entry{id: eventID, until: now.Add(retention)})
 	s.forget(now)

@@ -14,31 +14,31 @@ import (
 // payment.request.* matches every type below payment.request, at any depth, and * matches every
 // type. An event that no pattern matches is acknowledged without a receiver, because Klarna may
 // introduce new types.
-type Mux struct{ receivers map[string]Receiver }
+type Mux struct{ receivers map[EventType]Receiver }
 
-// Handle registers a receiver. It refuses a pattern that can match no type or is registered
-// already, and a nil receiver.
-func (m *Mux) Handle(pattern string, receive Receiver) error {
+// Handle registers the receiver of a pattern. Like [http.ServeMux.Handle], it panics on a mistake
+// of the program: if no type can match the pattern, if the pattern is already registered, or if
+// receive is nil.
+func (m *Mux) Handle(pattern EventType, receive Receiver) {
 	if err := checkPattern(pattern); err != nil {
-		return err
+		panic(err.Error())
 	}
 	if receive == nil {
-		return fmt.Errorf("webhook: pattern %q: the receiver is nil", pattern)
+		panic(fmt.Sprintf("webhook: pattern %q: the receiver is nil", pattern))
 	}
-	if _, twice := m.receivers[pattern]; twice {
-		return fmt.Errorf("webhook: pattern %q is registered already", pattern)
+	if _, exists := m.receivers[pattern]; exists {
+		panic(fmt.Sprintf("webhook: pattern %q is already registered", pattern))
 	}
 	if m.receivers == nil {
-		m.receivers = make(map[string]Receiver)
+		m.receivers = make(map[EventType]Receiver)
 	}
 	m.receivers[pattern] = receive
-	return nil
 }
 
 // Receive passes the event to the receiver of its type. Give it to [NewHandler]. It returns the
 // error of the receiver, and nil if no pattern matches.
 func (m *Mux) Receive(ctx context.Context, event *Event) error {
-	receive := m.match(string(event.Metadata.EventType))
+	receive := m.match(event.Metadata.EventType)
 	if receive == nil {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (m *Mux) Receive(ctx context.Context, event *Event) error {
 
 // match finds the receiver of a type: first that of the type itself, then those of its prefixes
 // with a wildcard, the longest first.
-func (m *Mux) match(eventType string) Receiver {
+func (m *Mux) match(eventType EventType) Receiver {
 	if len(eventType) > maxEventType {
 		return m.receivers[wildcard]
 	}
@@ -55,7 +55,7 @@ func (m *Mux) match(eventType string) Receiver {
 		return r
 	}
 	for prefix := eventType; ; {
-		i := strings.LastIndexByte(prefix, '.')
+		i := strings.LastIndexByte(string(prefix), '.')
 		if i < 0 {
 			return m.receivers[wildcard]
 		}
@@ -74,11 +74,11 @@ const (
 
 // checkPattern refuses patterns that no event type can match. Event types consist of segments with
 // dots between them; a segment has lower-case letters, digits, hyphens and underscores.
-func checkPattern(pattern string) error {
+func checkPattern(pattern EventType) error {
 	if pattern == "" {
 		return errors.New("webhook: the pattern is empty")
 	}
-	segments := strings.Split(pattern, ".")
+	segments := strings.Split(string(pattern), ".")
 	for i, segment := range segments {
 		switch {
 		case segment == "":

@@ -81,10 +81,15 @@ const (
 // minutes between Klarna's second and third delivery. A longer lease of a process that ended makes
 // the event wait for the fourth delivery, 15 minutes later.
 //
-// Once panics if store or receive is nil, or the lease is not above 0.
+// Once panics if store or receive is nil, or if the lease is 0 or less.
 func Once(store Store, lease time.Duration, receive Receiver) Receiver {
-	if store == nil || receive == nil || lease <= 0 {
-		panic("webhook: Once needs a Store, a lease above 0 and a Receiver")
+	switch {
+	case store == nil:
+		panic("webhook: Once: the store is nil")
+	case lease <= 0:
+		panic(fmt.Sprintf("webhook: Once: the lease is %v, want more than 0", lease))
+	case receive == nil:
+		panic("webhook: Once: the receiver is nil")
 	}
 	return func(ctx context.Context, event *Event) (err error) {
 		id := event.Metadata.EventID

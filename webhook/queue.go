@@ -23,6 +23,8 @@ import (
 //	queue, err := webhook.NewQueue(once, webhook.QueueConfig{})
 //	…
 //	handler, err := webhook.NewHandler(verifier, queue.Receive)
+//
+// The methods of the zero Queue return an error.
 type Queue struct {
 	receive Receiver
 	logger  *slog.Logger
@@ -38,6 +40,8 @@ type Queue struct {
 
 // ErrBusy reports that a [Queue] is full or shut down.
 var ErrBusy = errors.New("webhook: the queue has no room")
+
+var errNoQueue = errors.New("webhook: the Queue was not made by NewQueue")
 
 // QueueConfig configures a [Queue]. A zero field has its default.
 type QueueConfig struct {
@@ -83,6 +87,9 @@ func NewQueue(receive Receiver, config QueueConfig) (*Queue, error) {
 
 // Receive adds the event to the queue. The error is [ErrBusy] if the queue is full or shut down.
 func (q *Queue) Receive(_ context.Context, event *Event) error {
+	if q == nil || q.events == nil {
+		return errNoQueue
+	}
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	if q.closed {
@@ -100,6 +107,9 @@ func (q *Queue) Receive(_ context.Context, event *Event) error {
 // ends first, Shutdown cancels the context of the receivers, waits for them to return, and returns
 // the error of ctx. The events that still wait are lost and logged.
 func (q *Queue) Shutdown(ctx context.Context) error {
+	if q == nil || q.events == nil {
+		return errNoQueue
+	}
 	q.mu.Lock()
 	if !q.closed {
 		q.closed = true

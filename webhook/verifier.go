@@ -33,8 +33,11 @@ var (
 	ErrSignatureMismatch = errors.New("webhook: the signature does not match the body")
 )
 
-// Verifier checks the signatures of deliveries. It is safe for concurrent use.
+// Verifier checks the signatures of deliveries. It is safe for concurrent use. The zero Verifier
+// has no keys and refuses every delivery with [ErrKeySource].
 type Verifier struct{ keys keyHolder }
+
+var errNoKeys = fmt.Errorf("%w: the Verifier has no keys; make it with NewVerifier", ErrKeySource)
 
 // NewVerifier returns a [Verifier] with fixed keys. During a rotation, give it both the old and the
 // new key. It returns an error without a key, for two keys with the same ID, and for a secret that
@@ -52,8 +55,12 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 //
 // The error is [ErrNoSignature], [ErrMalformedSignature], [ErrUnknownKey] or
 // [ErrSignatureMismatch]; compare it with errors.Is. A Verifier with a [KeySource] also returns
-// [ErrKeySource] and the context's error. They do not mean that the delivery is invalid.
+// [ErrKeySource] and the context's error, and the zero Verifier returns ErrKeySource. These errors
+// do not mean that the delivery is invalid.
 func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
+	if v == nil || v.keys == nil {
+		return errNoKeys
+	}
 	signatures, ids := signatureHeaders(header)
 	signature, err := signatureOf(signatures)
 	if err != nil {

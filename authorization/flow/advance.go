@@ -53,7 +53,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 			err = c.exclusively(ctx, p)
 		}
 		if errors.Is(err, ErrChanged) {
-			err = c.overtaken(ctx, p)
+			err = c.reloadAfterConflict(ctx, p)
 		}
 		if err != nil || settled {
 			return err
@@ -133,7 +133,7 @@ func answerIn(err error) string {
 	}
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || e.Code == "" || e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusTooManyRequests ||
-		e.StatusCode >= http.StatusInternalServerError || mendable(err) {
+		e.StatusCode >= http.StatusInternalServerError || credentialsRefused(err) {
 		return ""
 	}
 	return string(e.Code)
@@ -159,9 +159,9 @@ func undecided(result authorization.Result) error {
 	return &UndecidedError{Result: reasonUnexpected}
 }
 
-// mendable reports that not the call was refused but its credentials, or that who refused was not
-// Klarna, which gives a code.
-func mendable(err error) bool {
+// credentialsRefused reports that the credentials were refused and not the call, or that a proxy
+// and not Klarna, which gives a code, refused.
+func credentialsRefused(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }

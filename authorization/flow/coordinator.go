@@ -33,8 +33,8 @@ type Coordinator struct {
 	// given is the store as New was given it; store gives its calls a deadline.
 	given Store
 
-	// money and reports are recovery's crews.
-	money, reports           *crew
+	// money and reports are recovery's worker pools.
+	money, reports           *workerPool
 	policyCalls, reportCalls *callbacks
 	claimCalls               *callbacks
 	claims                   atomic.Int64
@@ -152,13 +152,13 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	if c.seals, err = newSeals(append([]klarna.Secret{sealSecret}, c.olderSecrets...)); err != nil {
 		return nil, err
 	}
-	c.given, c.store = store, timely{store}
+	c.given, c.store = store, timeoutStore{store}
 	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, c.logger)
 	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
 	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
-	c.money = newCrew(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.goOn)
-	c.reports = newCrew(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
+	c.money = newWorkerPool(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.recoverPurchase)
+	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil
 }
 

@@ -20,8 +20,8 @@ const (
 	damagedFor = 25 * time.Hour
 )
 
-// intact checks that a purchase that is open is what was stored.
-func (c *Coordinator) intact(p *purchase) error {
+// checkIntact checks that a purchase that is open is what was stored.
+func (c *Coordinator) checkIntact(p *purchase) error {
 	if p.State.Final() {
 		return nil
 	}

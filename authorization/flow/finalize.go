@@ -62,13 +62,13 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
-	switch outcome := answer.Result.(type) {
+	switch result := answer.Result.(type) {
 	case authorization.Approved:
-		return c.paid(ctx, p, outcome, *p.Approved)
+		return c.recordTransaction(ctx, p, result, *p.Approved)
 	case authorization.Declined:
-		return c.end(ctx, p, StateDeclined, outcome.Reason, nil)
+		return c.end(ctx, p, StateDeclined, result.Reason, nil)
 	default:
-		return c.finalizeFailed(ctx, p, true, undecided(outcome))
+		return c.finalizeFailed(ctx, p, true, undecided(result))
 	}
 }
 
@@ -160,7 +160,7 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 	case now.After(p.keyEnds()):
 		return c.giveUp(ctx, p, StateUnknown, orElse(seen, reasonNoAnswer), failure)
 	}
-	return c.later(ctx, p, mayHaveRun, failure)
+	return c.retryLater(ctx, p, mayHaveRun, failure)
 }
 
 func orElse(text, otherwise string) string {

@@ -126,8 +126,8 @@ func decode(r Record) (*purchase, error) {
 	return p, nil
 }
 
-// become replaces what p holds of the record.
-func (p *purchase) become(fresh *purchase) {
+// replaceWith replaces what p holds of the record.
+func (p *purchase) replaceWith(fresh *purchase) {
 	fresh.seen, fresh.overdue, fresh.response, fresh.finished, fresh.started = p.seen, p.overdue, p.response, p.finished, p.started
 	*p = *fresh
 }

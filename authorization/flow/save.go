@@ -25,7 +25,7 @@ func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	p.become(fresh)
+	p.replaceWith(fresh)
 	return nil
 }
 
@@ -40,7 +40,7 @@ func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	}
 	if err != nil {
 		if before, broken := decode(p.stored); broken == nil {
-			p.become(before)
+			p.replaceWith(before)
 		}
 		return err
 	}
@@ -60,15 +60,15 @@ func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool
 		if !errors.Is(err, ErrChanged) {
 			return err
 		}
-		if err := c.overtaken(ctx, p); err != nil {
+		if err := c.reloadAfterConflict(ctx, p); err != nil {
 			return err
 		}
 	}
 }
 
-// overtaken reads p anew, which another replica has changed. It backs off while the store still
+// reloadAfterConflict reads p anew, which another replica has changed. It backs off while the store still
 // returns the old version, from a copy that lags behind.
-func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
+func (c *Coordinator) reloadAfterConflict(ctx context.Context, p *purchase) error {
 	known, until := p.Version, time.Now().Add(lagPatience)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		if err := c.reload(ctx, p); err != nil {
@@ -98,9 +98,9 @@ func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	found, ended := p.turn(), false
+	found, ended := p.leaseID(), false
 	err := c.change(ctx, p, func() bool {
-		if ended = p.State != to && (to == StateAuthorized || p.turn() == found); !ended {
+		if ended = p.State != to && (to == StateAuthorized || p.leaseID() == found); !ended {
 			return false
 		}
 		p.move(to, reason, c.time(), c.report != nil)
@@ -116,17 +116,17 @@ func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason str
 	return err
 }
 
-// turn is a state, and in it the lease of the call that is made: while it stays the same, nobody
-// else has made one.
-type turn struct {
+// leaseID identifies a state and the lease of the call that is made in it: while it stays the same,
+// nobody else has made one.
+type leaseID struct {
 	state State
 	lease time.Time
 }
 
-func (p *purchase) turn() turn { return turn{p.State, p.LeaseUntil} }
+func (p *purchase) leaseID() leaseID { return leaseID{p.State, p.LeaseUntil} }
 
-// later records that a step failed and is to be repeated, and returns why.
-func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
+// retryLater records that a step failed and is to be repeated, and returns why.
+func (c *Coordinator) retryLater(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	state, first := p.State, true

@@ -104,7 +104,7 @@ func (t *Table) version(ctx context.Context, tx *sql.Tx, first []string) (v vers
 	schema := t.name + "_schema"
 	var names [2]int
 	for i, name := range []string{t.name, schema} {
-		if err := tx.QueryRowContext(ctx, t.speech.exists, name).Scan(&names[i]); err != nil {
+		if err := tx.QueryRowContext(ctx, t.syntax.exists, name).Scan(&names[i]); err != nil {
 			return v, err
 		}
 	}
@@ -180,7 +180,7 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	for _, step := range steps {
 		indexes = append(indexes, step.Indexes...)
 	}
-	if t.speech.lock == "" {
+	if t.syntax.lock == "" {
 		for _, index := range indexes {
 			if _, err := t.db.ExecContext(ctx, t.Text(index.create()+`IF NOT EXISTS {table:`+index.Suffix+`} ON {table} `+index.Definition)); err != nil {
 				return err

@@ -18,8 +18,8 @@ func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
 		things.add(strconv.Itoa(i), v)
 		want = append(want, v)
 	}
-	dice := rand.New(rand.NewPCG(1, 1))
-	for _, i := range dice.Perm(1000)[:990] {
+	random := rand.New(rand.NewPCG(1, 1))
+	for _, i := range random.Perm(1000)[:990] {
 		things.remove(strconv.Itoa(i))
 		things.remove(strconv.Itoa(i)) // is not there any more
 		want = slices.DeleteFunc(want, func(v *int) bool { return *v == i })
@@ -40,9 +40,9 @@ func TestAnAgendaKeepsTheOrderOfArrivalAtEqualTimes(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	type entry struct{ At, Number int }
 	var want, got []entry
-	dice := rand.New(rand.NewPCG(2, 2))
+	random := rand.New(rand.NewPCG(2, 2))
 	for i := range 500 {
-		e := entry{dice.IntN(20), i}
+		e := entry{random.IntN(20), i}
 		want = append(want, e)
 		a.add(start.Add(time.Duration(e.At)*time.Second), func() { got = append(got, e) })
 	}

@@ -600,7 +600,7 @@ type savedShipment struct {
 
 func (d *shipment) save() savedShipment {
 	return savedShipment{
-		d.number, d.subscription.id, d.eventID, d.eventType, d.body, d.attempt, d.due, d.subscription.overtaken == d,
+		d.number, d.subscription.id, d.eventID, d.eventType, d.body, d.attempt, d.due, d.subscription.deferred == d,
 	}
 }
 
@@ -713,7 +713,7 @@ func (s *Server) restoreDelivery(saved *savedDelivery) error {
 }
 
 type savedDeed struct {
-	Kind        deedKind  `json:"kind"`
+	Kind        entryKind  `json:"kind"`
 	At          time.Time `json:"at"`
 	Account     string    `json:"account"`
 	Request     string    `json:"request,omitempty"`
@@ -724,13 +724,13 @@ type savedDeed struct {
 	Currency    string    `json:"currency,omitempty"`
 }
 
-func (d *deed) save() savedDeed {
+func (d *journalEntry) save() savedDeed {
 	return savedDeed{d.kind, d.at, d.account, d.request, d.transaction, d.capture, d.reference, d.amount, d.currency}
 }
 
 func (s *Server) restoreDeed(d *savedDeed) error {
 	if s.retention == 0 { // or there is no journal
-		s.journal = append(s.journal, deed{d.Kind, d.At, d.Account, d.Request, d.Transaction, d.Capture, d.Reference, d.Amount, d.Currency})
+		s.journal = append(s.journal, journalEntry{d.Kind, d.At, d.Account, d.Request, d.Transaction, d.Capture, d.Reference, d.Amount, d.Currency})
 	}
 	return nil
 }

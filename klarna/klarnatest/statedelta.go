@@ -116,11 +116,11 @@ func decodeStrictly(text []byte, into any) error {
 // state is the result of the deltas of a file.
 type state struct {
 	server *savedServer
-	saved  map[*kind]*collection[*latest]
+	saved  map[*kind]*collection[*lastSaved]
 }
 
-// latest has the last saved form of a value.
-type latest struct{ saved any }
+// lastSaved has the last saved form of a value.
+type lastSaved struct{ saved any }
 
 // apply applies a delta.
 func (known *state) apply(d *delta) {
@@ -130,7 +130,7 @@ func (known *state) apply(d *delta) {
 	for _, k := range kinds {
 		values := known.saved[k]
 		if values == nil {
-			values = new(newCollection[*latest]())
+			values = new(newCollection[*lastSaved]())
 			known.saved[k] = values
 		}
 		for _, key := range d.gone[k.name] {
@@ -144,7 +144,7 @@ func (known *state) apply(d *delta) {
 			if v := values.byID[key]; v != nil {
 				v.saved = saved
 			} else {
-				values.add(key, &latest{saved})
+				values.add(key, &lastSaved{saved})
 			}
 		}
 	}

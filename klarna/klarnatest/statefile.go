@@ -231,7 +231,7 @@ func readState(data []byte) (*state, error) {
 	case version != strconv.Itoa(stateVersion):
 		return nil, fmt.Errorf("is of version %q, and this klarnatest reads version %d", version, stateVersion)
 	}
-	known := &state{saved: make(map[*kind]*collection[*latest])}
+	known := &state{saved: make(map[*kind]*collection[*lastSaved])}
 	number := 1
 	for line := range bytes.Lines(rest) {
 		number++

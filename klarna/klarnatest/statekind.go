@@ -47,8 +47,8 @@ var kinds = []*kind{
 		(*loggedRequest).save, func(v *savedRequest) string { return strconv.FormatUint(v.Number, 10) }, (*Server).restoreRequest),
 	kindOf("deliveries", func(s *Server) []*Delivery { return pointers(s.deliveryLog.All()) },
 		(*Delivery).save, nil, (*Server).restoreDelivery),
-	kindOf("deeds", func(s *Server) []*deed { return pointers(s.journal) },
-		(*deed).save, nil, (*Server).restoreDeed),
+	kindOf("deeds", func(s *Server) []*journalEntry { return pointers(s.journal) },
+		(*journalEntry).save, nil, (*Server).restoreDeed),
 }
 
 // kindOf returns the kind of the values *T, which are saved as S.

@@ -31,7 +31,7 @@ type subscription struct {
 	client    *http.Client
 	queue     fifo.Queue[*shipment]
 	drains    int       // goroutines at work on the queue
-	overtaken *shipment // waits until the next event was shipped
+	deferred  *shipment // waits until the next event was shipped
 }
 
 const (
@@ -227,7 +227,7 @@ func (s *Server) deleteWebhook(c *call) answer {
 	if !ok {
 		return notFound("webhook")
 	}
-	sub.deleted, sub.overtaken = true, nil
+	sub.deleted, sub.deferred = true, nil
 	s.subscriptions.remove(sub.id)
 	s.drop(sub)
 	for _, d := range s.outbox {

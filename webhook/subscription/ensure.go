@@ -13,6 +13,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // Vault stores the signing keys of a program. All replicas and all receivers share it.
@@ -33,7 +34,7 @@ type EnsureWebhookParams struct {
 	URL string
 	// EventTypes are event types, or families of event types such as payment.request.*, in any
 	// order. Required.
-	EventTypes []string
+	EventTypes []webhook.EventType
 	// EventVersion is the version of the events, v2 by default.
 	EventVersion string
 
@@ -283,9 +284,9 @@ func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	return p
 }
 
-func sameSet(a, b []string) bool {
-	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) }) &&
-		!slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
+func sameSet(a, b []webhook.EventType) bool {
+	return !slices.ContainsFunc(a, func(t webhook.EventType) bool { return !slices.Contains(b, t) }) &&
+		!slices.ContainsFunc(b, func(t webhook.EventType) bool { return !slices.Contains(a, t) })
 }
 
 // withURL returns the webhooks with this URL.

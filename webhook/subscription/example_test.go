@@ -12,6 +12,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -59,7 +60,7 @@ func ExampleClient_EnsureWebhook() {
 	for range 2 { // each start of the program, and each replica
 		result, err := subscriptions.EnsureWebhook(context.Background(), subscription.EnsureWebhookParams{
 			URL:        "https://gateway.example/klarna/webhook",
-			EventTypes: []string{"payment.*"},
+			EventTypes: []webhook.EventType{"payment.*"},
 			Vault:      vault,
 		})
 		if err != nil {
@@ -79,7 +80,7 @@ func ExampleClient_RotateKey() {
 	ctx, vault := context.Background(), new(memoryVault)
 	ensured, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{
 		URL:        "https://gateway.example/klarna/webhook",
-		EventTypes: []string{"payment.*"},
+		EventTypes: []webhook.EventType{"payment.*"},
 		Vault:      vault,
 	})
 	if err != nil {
@@ -136,7 +137,7 @@ func ExampleClient_CreateWebhook() {
 
 	created, err := subscriptions.CreateWebhook(ctx, subscription.CreateWebhookParams{
 		URL:          "https://gateway.example/klarna/webhook",
-		EventTypes:   []string{"payment.request.*", "payment.dispute.*"},
+		EventTypes:   []webhook.EventType{"payment.request.*", "payment.dispute.*"},
 		SigningKeyID: key.SigningKeyID,
 	})
 	if err != nil {
@@ -184,7 +185,7 @@ func ExampleClient_UpdateWebhook() {
 	webhookID := createWebhook(ctx, subscriptions)
 
 	updated, err := subscriptions.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{
-		EventTypes: []string{"payment.*", "settlement.*"},
+		EventTypes: []webhook.EventType{"payment.*", "settlement.*"},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -225,7 +226,7 @@ func ExampleClient_SimulateWebhook() {
 	subscriptions, ctx := subscription.New(client), context.Background()
 	result, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{
 		URL:        receiver.URL,
-		EventTypes: []string{"payment.*"},
+		EventTypes: []webhook.EventType{"payment.*"},
 		Vault:      new(memoryVault),
 	})
 	if err != nil {
@@ -332,7 +333,7 @@ func createWebhook(ctx context.Context, subscriptions *subscription.Client) (web
 	}
 	created, err := subscriptions.CreateWebhook(ctx, subscription.CreateWebhookParams{
 		URL:          "https://gateway.example/klarna/webhook",
-		EventTypes:   []string{"payment.*"},
+		EventTypes:   []webhook.EventType{"payment.*"},
 		SigningKeyID: key.SigningKeyID,
 	})
 	if err != nil {

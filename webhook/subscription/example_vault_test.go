@@ -64,7 +64,7 @@ func ExampleVault() {
 	ctx, vault, subscriptions := context.Background(), new(memoryVault), subscription.New(client)
 	result, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{
 		URL:        "http://" + receiver.Listener.Addr().String(), // in production https
-		EventTypes: []string{"payment.*"},
+		EventTypes: []webhook.EventType{"payment.*"},
 		Vault:      vault,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/loopback"
 	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // checkURL refuses a URL that Klarna delivers no events to.
@@ -25,7 +26,7 @@ func checkURL(p *problem.List, text string) {
 	}
 }
 
-func checkEventTypes(p *problem.List, types []string) {
+func checkEventTypes(p *problem.List, types []webhook.EventType) {
 	for i, t := range types {
 		if t == "" {
 			p.Add(fmt.Sprintf("event_types[%d]", i), "is empty")
@@ -40,7 +41,7 @@ func (w *CreateWebhookParams) problems() []klarna.ValidationError {
 }
 
 // target checks the required fields of a webhook.
-func target(url string, eventTypes []string) (p problem.List) {
+func target(url string, eventTypes []webhook.EventType) (p problem.List) {
 	checkURL(&p, url)
 	if len(eventTypes) == 0 {
 		p.Add("event_types", "is required")

@@ -8,6 +8,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // Webhook is a subscription at Klarna: a URL and the types of the events that Klarna posts to it.
@@ -15,8 +16,8 @@ type Webhook struct {
 	WebhookID string `json:"webhook_id" wire:"show"`
 	URL       string `json:"url,omitzero"`
 	// EventTypes are event types, or families of event types such as payment.request.*.
-	EventTypes   []string `json:"event_types,omitzero"`
-	EventVersion string   `json:"event_version,omitzero"`
+	EventTypes   []webhook.EventType `json:"event_types,omitzero"`
+	EventVersion string              `json:"event_version,omitzero"`
 	// SigningKeyID names the key that Klarna signs deliveries with.
 	SigningKeyID string `json:"signing_key_id,omitzero"`
 	// Status is [WebhookStatusEnabled] if Klarna delivers events.
@@ -46,7 +47,7 @@ type CreateWebhookParams struct {
 	// double, http on a loopback host is accepted, too.
 	URL string `json:"url"`
 	// EventTypes are event types, or families of event types such as payment.request.*. Required.
-	EventTypes []string `json:"event_types"`
+	EventTypes []webhook.EventType `json:"event_types"`
 	// EventVersion is the version of the events, v2 by default.
 	EventVersion string `json:"event_version"`
 	// SigningKeyID names the key that Klarna signs deliveries with. Required.
@@ -62,8 +63,8 @@ type CreateWebhookParams struct {
 type UpdateWebhookParams struct {
 	URL string `json:"url,omitzero"`
 	// EventTypes replaces all present event types.
-	EventTypes   []string `json:"event_types,omitzero"`
-	EventVersion string   `json:"event_version,omitzero"`
+	EventTypes   []webhook.EventType `json:"event_types,omitzero"`
+	EventVersion string              `json:"event_version,omitzero"`
 	// SigningKeyID names the key that Klarna signs deliveries with from now on. Every receiver must
 	// hold the new key before the update, and keep the old key for a day after it.
 	// [Client.RotateKey] does both in this order.
@@ -153,12 +154,12 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ..
 // exist. The idempotency key is random, so each call sends an event. Errors are [*klarna.Error].
 //
 // Klarna's documentation: https://docs.klarna.com/
-func (c *Client) SimulateWebhook(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
+func (c *Client) SimulateWebhook(ctx context.Context, webhookID string, eventType webhook.EventType, options ...klarna.CallOption) error {
 	call := newCall(operation.WebhookSimulate, webhookID)
-	call.Body = map[string]string{"event_type": eventType, "event_version": eventVersion}
+	call.Body = map[string]string{"event_type": string(eventType), "event_version": eventVersion}
 	call.Validate = func() []klarna.ValidationError {
 		var p problem.List
-		p.Required("event_type", eventType)
+		p.Required("event_type", string(eventType))
 		return p
 	}
 	_, err := c.klarna.Do(ctx, call, nil, options...)

@@ -191,7 +191,7 @@ func testMigrateTakesATableWithoutVersions(t *testing.T, newDatabase func(*testi
 	complete(t, s, "an event")
 	for range 2 {
 		again, _ := migrated(t, d)
-		claim(t, again, "an event", time.Hour, webhook.Completed)
+		claim(t, again, "an event", time.Hour, webhook.ClaimStatusCompleted)
 	}
 	var version, done int
 	if err := db.QueryRowContext(t.Context(), `SELECT version, done FROM klarna_webhook_events_schema`).Scan(&version, &done); err != nil || version != 1 || done != 1 {
