@@ -79,6 +79,6 @@ func (c *Client) GetSigningKey(ctx context.Context, signingKeyID string, options
 //
 // Klarna's documentation: https://docs.klarna.com/
 func (c *Client) DeleteSigningKey(ctx context.Context, signingKeyID string, options ...klarna.CallOption) error {
-	_, err := c.klarna.Do(ctx, newCall(operation.SigningKeyDelete, signingKeyID), nil, options...)
+	_, err := c.send(ctx, newCall(operation.SigningKeyDelete, signingKeyID), nil, options)
 	return err
 }
