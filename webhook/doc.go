@@ -18,8 +18,8 @@
 // idempotent. An event and its duplicates have the same EventID; [Once] processes each EventID
 // once.
 //
-// Amounts are in minor units. An amount is an *int64 if its absence differs from 0; it is nil if the
-// delivery does not have it. All other amounts are an int64.
+// Amounts are in minor units. An amount is an *int64 if its absence differs from 0; it is nil if
+// the delivery does not have it. All other amounts are an int64.
 //
 // The package imports no HTTP client, so a service that only receives webhooks does not link one.
 package webhook
