@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheSDKAsksForThePresentation(t *testing.T) {
+func TestSDKReadsThePresentation(t *testing.T) {
 	server, c := newPair(t)
 	address := server.URL + "/browser/presentation?" + presentationQuery + "&client_id=" + server.ClientID
 	own := c.want(200, "GET", presentationPath+"?"+presentationQuery, nil)
@@ -32,7 +32,7 @@ func TestTheSDKAsksForThePresentation(t *testing.T) {
 	equal(t, "origins that may send them", before.header.Get("Access-Control-Allow-Origin"), "*")
 }
 
-func TestTheSDKAsksForTheStateAlone(t *testing.T) {
+func TestSDKReadsOnlyTheState(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1999)
 	if _, err := server.Approve(id); err != nil {
@@ -54,7 +54,7 @@ func TestTheSDKAsksForTheStateAlone(t *testing.T) {
 	equal(t, "complete twice", told.get("duplicate_complete"), any(true))
 }
 
-func TestTheSDKIsRefused(t *testing.T) {
+func TestSDKCallsAreRefused(t *testing.T) {
 	server, c := newPair(t)
 	good := "client_id=" + server.ClientID
 	for name, tc := range map[string]struct {

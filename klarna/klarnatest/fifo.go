@@ -1,19 +1,19 @@
 package klarnatest
 
-// fifo is a queue whose both ends cost the same however long it is.
+// fifo is a queue whose push and pop take constant time on average.
 type fifo[T any] struct {
 	items []T
-	taken int // of items, from the front
+	taken int // number of items taken from the front
 }
 
 func (q *fifo[T]) push(v T) { q.items = append(q.items, v) }
 
 func (q *fifo[T]) len() int { return len(q.items) - q.taken }
 
-// all is what waits, first come first, until the next push or pop.
+// all returns the items in the queue, oldest first. The slice is valid until the next push or pop.
 func (q *fifo[T]) all() []T { return q.items[q.taken:] }
 
-// pop takes the first; there must be one.
+// pop removes and returns the oldest item. The queue must not be empty.
 func (q *fifo[T]) pop() T {
 	first := q.items[q.taken]
 	clear(q.items[q.taken : q.taken+1])

@@ -2,15 +2,15 @@ package klarnatest
 
 import "time"
 
-// journal is what happened to money and consent, in order, and never changed. It is written where
-// things happen and read by [Server.CheckInvariants] alone, so that a mistake in the double's own
-// state shows as well as a client's.
+// journal lists what happened to money and consent, in order. Entries never change. Only
+// [Server.CheckInvariants] reads it, so that a mistake in the server's own state is found as well
+// as a client's.
 type journal []deed
 
 type deed struct {
 	kind deedKind
 	at   time.Time
-	// account, request, transaction and capture are ids, "" where the deed has none.
+	// account, request, transaction and capture are ids, "" if the entry has none.
 	account, request, transaction, capture string
 	reference                              string // the caller's payment_transaction_reference
 	amount                                 int64
@@ -20,19 +20,29 @@ type deed struct {
 type deedKind int
 
 const (
-	deedRequested  deedKind = iota // a payment request came to be; reference is the first authorize's, if one asked for it
-	deedApproved                   // the customer approved amount
-	deedCanceled                   // the payment request was canceled
-	deedAuthorized                 // a transaction over amount came to be; request is what it finalizes, if anything
-	deedExtended                   // amount more was authorized
-	deedReleased                   // amount is no longer authorized
-	deedCaptured                   // amount was captured
-	deedRefunded                   // amount was refunded; capture is "" when the transaction was
+	// A payment request was created; reference is that of the first authorize call, if one asked
+	// for it.
+	deedRequested deedKind = iota
+	// The customer approved amount.
+	deedApproved
+	// The payment request was canceled.
+	deedCanceled
+	// A transaction over amount was created; request is the payment request that it finalizes, if
+	// any.
+	deedAuthorized
+	// The authorized amount grew by amount.
+	deedExtended
+	// Amount is no longer authorized.
+	deedReleased
+	// Amount was captured.
+	deedCaptured
+	// Amount was refunded; capture is "" for a refund of the transaction.
+	deedRefunded
 )
 
 func (s *Server) note(d deed) {
 	if s.retention > 0 {
-		return // it would grow with all that ever happened
+		return // a server that runs for long would fill its memory
 	}
 	d.at = s.clock.now()
 	s.journal = append(s.journal, d)

@@ -17,8 +17,8 @@ const (
 	WebhookLose
 	// WebhookLate delivers the event WebhookRule.Delay after it happened.
 	WebhookLate
-	// WebhookReorder delivers the event after the next one of the same webhook, or WebhookRule.Delay
-	// after it happened when none came by then.
+	// WebhookReorder delivers the event after the next one of the same webhook, or
+	// WebhookRule.Delay after it happened if no other event comes before.
 	WebhookReorder
 )
 
@@ -32,54 +32,57 @@ func (f WebhookFault) String() string {
 	return webhookFaultNames[f]
 }
 
-// WebhookRule lets events go wrong on their way to every webhook that wants them.
+// WebhookRule makes events go wrong on their way to every webhook that subscribes to them.
 type WebhookRule struct {
-	// EventType is the type of the events that meet the fault, or a wildcard as in [Server.Subscribe];
-	// "" is any.
+	// EventType is the type of the events that meet the fault, or a wildcard as in
+	// [Server.Subscribe]; "" matches any.
 	EventType string
 	// Fault is what goes wrong.
 	Fault WebhookFault
-	// Delay is how late WebhookLate and WebhookReorder deliver, on the server's clock. 0 is a minute.
+	// Delay is how late WebhookLate and WebhookReorder deliver, on the server's clock. 0 means a
+	// minute.
 	Delay time.Duration
-	// Times is how many events meet the fault. 0 is 1, and without end for a rule with a Probability.
+	// Times is the number of events that meet the fault. 0 means 1, or unlimited for a rule with a
+	// Probability.
 	Times int
-	// Probability, above 0 and at most 1, lets chance say which events meet the fault. See [Fault].
+	// Probability, above 0 and at most 1, selects the events that meet the fault at random. See
+	// [Fault].
 	Probability float64
 }
 
-// webhookDelay is that of a rule without one.
+// webhookDelay is the delay of a rule without one.
 const webhookDelay = time.Minute
 
 type scriptedWebhook struct {
 	WebhookRule
-	aim
+	selection
 }
 
-// ScriptWebhook lets the next event that matches the pattern, a type or a wildcard as in
-// [Server.Subscribe], and that somebody subscribed to meet the fault. One that was not met fails
-// the test.
+// ScriptWebhook makes the next event that matches the pattern and has a subscriber meet the fault.
+// The pattern is an event type or a wildcard as in [Server.Subscribe]. The test fails if the fault
+// was not met.
 func (s *Server) ScriptWebhook(eventTypePattern string, fault WebhookFault) {
 	s.ScriptWebhooks(WebhookRule{EventType: eventTypePattern, Fault: fault})
 }
 
-// ScriptWebhooks lets coming events that somebody subscribed to meet faults, each event the first
-// that fits. A rule without a Probability that was not met as often as scripted fails the test. It
-// panics on a rule that means nothing.
+// ScriptWebhooks makes future events that have a subscriber meet faults. Each event meets the first
+// fault that matches. The test fails if a rule without a Probability was not met as often as
+// scripted. ScriptWebhooks panics on an invalid rule.
 func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, rule := range rules {
 		if rule.Fault < WebhookDuplicate || int(rule.Fault) >= len(webhookFaultNames) {
-			panic(fmt.Sprintf("klarnatest: there is no webhook fault %s", rule.Fault))
+			panic(fmt.Sprintf("klarnatest: unknown webhook fault %s", rule.Fault))
 		}
 		rule.EventType = cmp.Or(rule.EventType, "*")
 		rule.Delay = cmp.Or(rule.Delay, webhookDelay)
-		s.webhookFaults = append(s.webhookFaults, &scriptedWebhook{rule, newAim(rule.Times, rule.Probability)})
+		s.webhookFaults = append(s.webhookFaults, &scriptedWebhook{rule, newSelection(rule.Times, rule.Probability)})
 	}
 }
 
-// WebhookRules returns the rules that events may still meet, in the order of their scripting. Times
-// is what is left of each, 0 without end.
+// WebhookRules returns the rules that events may still meet, in the order of scripting. Times is
+// the number of events that may still meet it, 0 if unlimited.
 func (s *Server) WebhookRules() []WebhookRule {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,10 +95,10 @@ func (s *Server) WebhookRules() []WebhookRule {
 	return list
 }
 
-// meetWebhookFault takes the fault that an event meets. The zero value is none.
+// meetWebhookFault takes the fault that an event meets. It returns the zero value if there is none.
 func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 	for i, w := range s.webhookFaults {
-		if !matches(w.EventType, eventType) || !w.hit(s.webhookDice) {
+		if !matches(w.EventType, eventType) || !w.hit(s.webhookRandom) {
 			continue
 		}
 		if w.spent() {
@@ -106,7 +109,7 @@ func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 	return WebhookRule{}
 }
 
-// dispatch sends a shipment on its way, with the fault in it.
+// dispatch starts the delivery of a shipment, with the fault applied.
 func (s *Server) dispatch(d shipment, fault WebhookRule) {
 	now := s.clock.now()
 	switch fault.Fault {
@@ -116,7 +119,7 @@ func (s *Server) dispatch(d shipment, fault WebhookRule) {
 		s.shipLater(s.pack(d, now.Add(fault.Delay)))
 		return
 	case WebhookReorder:
-		// What comes after an overtaken event is itself in the right place: one swap is two events.
+		// An event after an overtaken one keeps its place: a swap concerns two events.
 		if d.subscription.overtaken == nil {
 			s.overtake(s.pack(d, now.Add(fault.Delay)))
 			return
