@@ -1,7 +1,7 @@
 package conformance
 
-// transactionCases share one approved purchase of 10.00, capture 0.50 of it at a time, and void
-// what is left.
+// transactionCases share one approved purchase of 10.00. They capture 0.50 of it at a time, and
+// void the rest.
 func transactionCases() []Case {
 	const part = 50
 	on := func(steps ...step) Case {
@@ -34,7 +34,7 @@ func transactionCases() []Case {
 	refundCapture := refund("POST payment/captures/${payment_capture}/refund", "payment_refund_reference")
 	refundTransaction := refund("POST payment/transactions/${transaction}/refund", "refund_reference")
 	extend := step{call: "POST payment/transactions/${transaction}/authorize", body: object{"extension_days": 7}}
-	voided := step{call: voidPayment} // a second time, as a rule: what it answers then says nothing
+	voided := step{call: voidPayment} // usually a repeated void, whose answer is not checked
 	read := step{call: "GET payment/transactions/${transaction}"}
 
 	want := func(s step, want ...check) step { s.want = want; return s }
@@ -96,7 +96,7 @@ func transactionCases() []Case {
 		named("what state a transaction has after the void", Gap, on(voided, turns(given(read, status(200)), known(member("state"), "CLOSED", "COMPLETED", "AUTHORIZED")...))),
 		named("whether a capture after the void is refused", Gap, on(voided, turns(capture(part), refusedOrAccepted()...))),
 		{
-			Name: "a payment that is captured at once has its capture", Section: transactions, Certainty: Likely,
+			Name: "a payment that is captured immediately has its capture", Section: transactions, Certainty: Likely,
 			steps: append(visited(stepUp()), turns(finalizing(object{"capture": "NOW", "payment_capture_reference": "${new.capture_reference}"}),
 				turn{name: "in payment_captures, with its id", when: checks{member(transaction + "payment_captures.*.payment_capture_id").looksLike(aText)}},
 				turn{name: "in payment_captures, in another form", when: checks{member(transaction + "payment_captures").exists()}},
@@ -105,7 +105,7 @@ func transactionCases() []Case {
 			cleanup: undoneAll(),
 		},
 		{
-			Name: "a capture may release what is left", Section: transactions, Certainty: Likely, fixture: second,
+			Name: "a capture may release the rest", Section: transactions, Certainty: Likely, fixture: second,
 			steps: []step{finalizing(nil), {
 				call:  "POST payment/transactions/${transaction}/capture",
 				body:  object{"capture_amount": part, "payment_capture_reference": "${new.capture_reference}", "remaining_authorization": "RELEASE"},

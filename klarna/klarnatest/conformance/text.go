@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// groups are the parts of a report for a person: what needs a look comes first.
+// groups are the parts of the text of a report. Those that need attention come first.
 var groups = []struct {
 	title string
 	has   func(Result) bool
 }{
-	{"Sure, and broken", func(r Result) bool { return r.Verdict == Broken }},
-	{"Sure, and could not be tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty == Sure }},
-	{"Likely, and turned out otherwise", func(r Result) bool {
+	{"Sure, broken", func(r Result) bool { return r.Verdict == Broken }},
+	{"Sure, not tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty == Sure }},
+	{"Likely, turned out differently", func(r Result) bool {
 		return r.Certainty == Likely && (r.Verdict == Unforeseen || r.Verdict == TurnedOut && !r.asExpected())
 	}},
-	{"Likely, and turned out as expected", func(r Result) bool { return r.Certainty == Likely && r.Verdict == TurnedOut && r.asExpected() }},
-	{"Gap, and known now", func(r Result) bool { return r.Certainty == Gap && r.Verdict == TurnedOut }},
-	{"Gap, and turned out in no way that was foreseen", func(r Result) bool { return r.Certainty == Gap && r.Verdict == Unforeseen }},
-	{"Likely or gap, and could not be tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty != Sure }},
-	{"Sure, and held", func(r Result) bool { return r.Verdict == Held }},
+	{"Likely, turned out as expected", func(r Result) bool { return r.Certainty == Likely && r.Verdict == TurnedOut && r.asExpected() }},
+	{"Gap, known now", func(r Result) bool { return r.Certainty == Gap && r.Verdict == TurnedOut }},
+	{"Gap, turned out in an unforeseen way", func(r Result) bool { return r.Certainty == Gap && r.Verdict == Unforeseen }},
+	{"Likely or gap, not tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty != Sure }},
+	{"Sure, held", func(r Result) bool { return r.Verdict == Held }},
 	{"Skipped", func(r Result) bool { return r.Verdict == Skipped }},
 }
 
-// asExpected tells whether a likely fact turned out as it should. What the answer showed follows
-// after a semicolon.
+// asExpected reports whether a likely fact turned out as expected. Words of the answer follow after
+// a semicolon.
 func (r Result) asExpected() bool {
 	return r.Outcome == r.Expected || strings.HasPrefix(r.Outcome, r.Expected+";")
 }
 
-// WriteText writes the report for a person.
+// WriteText writes the report as text.
 func (r Report) WriteText(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("Klarna's documentation, Network API v2, against %s, %s: %d cases", printable(r.Host), r.At.Format(time.DateTime+" MST"), len(r.Results))
@@ -71,12 +71,12 @@ func (p *printer) result(r Result) {
 	}
 }
 
-// Summary counts in one line: "41 sure facts held, 1 broken, …".
+// Summary returns the counts in one line: "41 sure facts held, 1 broken, …".
 func (r Report) Summary() string {
 	count := map[Verdict]int{}
 	for _, result := range r.Results {
 		count[result.Verdict]++
 	}
-	return fmt.Sprintf("%d sure facts held, %d broken; %d likely ones and gaps turned out, %d in no foreseen way; %d untested, %d skipped",
+	return fmt.Sprintf("%d sure facts held, %d broken; %d likely facts and gaps turned out, %d in an unforeseen way; %d untested, %d skipped",
 		count[Held], count[Broken], count[TurnedOut], count[Unforeseen], count[Untested], count[Skipped])
 }
