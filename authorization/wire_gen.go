@@ -46,12 +46,12 @@ func (x *AcquiringConfig) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *AcquiringConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*AcquiringConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x AcquiringConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Address) decode(r *wire.Reader) bool {
@@ -100,10 +100,10 @@ func (x *Address) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Address) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Address).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Address) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Arrival) decode(r *wire.Reader) bool {
@@ -157,10 +157,10 @@ func (x *Arrival) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Arrival) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Arrival).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Arrival) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *BillingPlan) decode(r *wire.Reader) bool {
@@ -204,12 +204,12 @@ func (x *BillingPlan) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *BillingPlan) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*BillingPlan).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x BillingPlan) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CaptureRefund) decode(r *wire.Reader) bool {
@@ -248,23 +248,23 @@ func (x *CaptureRefund) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CaptureRefund) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CaptureRefund).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CaptureRefund) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CaptureRefund) String() string {
 	return redact.Describe("authorization.CaptureRefund", redact.ShowInt(x.RefundAmount), redact.Show(x.PaymentRefundReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CaptureRefund) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CaptureRefund) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *CaptureRequest) decode(r *wire.Reader) bool {
@@ -313,23 +313,23 @@ func (x *CaptureRequest) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CaptureRequest) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CaptureRequest).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CaptureRequest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CaptureRequest) String() string {
 	return redact.Describe("authorization.CaptureRequest", redact.ShowInt(x.CaptureAmount), redact.Show(x.PaymentCaptureReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CaptureRequest) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CaptureRequest) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Customer) decode(r *wire.Reader) bool {
@@ -403,12 +403,12 @@ func (x *Customer) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Customer) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Customer).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Customer) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerAccount) decode(r *wire.Reader) bool {
@@ -462,12 +462,12 @@ func (x *CustomerAccount) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerAccount) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerAccount).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerAccount) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerDevice) decode(r *wire.Reader) bool {
@@ -511,12 +511,12 @@ func (x *CustomerDevice) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerDevice) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerDevice).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerDevice) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerInteraction) decode(r *wire.Reader) bool {
@@ -563,23 +563,23 @@ func (x *CustomerInteraction) isZero() bool {
 		x.QRCode == nil
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerInteraction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerInteraction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerInteraction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CustomerInteraction) String() string {
 	return redact.Describe("authorization.CustomerInteraction", redact.Show(x.Method), redact.Show(x.PaymentRequestID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CustomerInteraction) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CustomerInteraction) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *CustomerInteractionConfig) decode(r *wire.Reader) bool {
@@ -626,12 +626,12 @@ func (x *CustomerInteractionConfig) isZero() bool {
 		x.InteractionExpiry == nil
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerInteractionConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerInteractionConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerInteractionConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerToken) member(r *wire.Reader, name []byte) bool {
@@ -668,12 +668,12 @@ func (x *CustomerToken) isZero() bool {
 		x.CustomerTokenReference == ""
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerToken) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerToken).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerToken) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerTokenResponse) decode(r *wire.Reader) bool {
@@ -707,23 +707,23 @@ func (x *CustomerTokenResponse) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerTokenResponse) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerTokenResponse).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerTokenResponse) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CustomerTokenResponse) String() string {
 	return redact.Describe("authorization.CustomerTokenResponse", redact.Show(x.Result))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CustomerTokenResponse) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CustomerTokenResponse) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Departure) decode(r *wire.Reader) bool {
@@ -777,12 +777,12 @@ func (x *Departure) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Departure) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Departure).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Departure) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *EventReservation) decode(r *wire.Reader) bool {
@@ -851,12 +851,12 @@ func (x *EventReservation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *EventReservation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*EventReservation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x EventReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Extension) decode(r *wire.Reader) bool {
@@ -890,23 +890,23 @@ func (x *Extension) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Extension) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Extension).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Extension) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x Extension) String() string {
 	return redact.Describe("authorization.Extension", redact.ShowInt(x.ExtensionDays))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x Extension) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x Extension) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Geolocation) decode(r *wire.Reader) bool {
@@ -940,12 +940,12 @@ func (x *Geolocation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Geolocation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Geolocation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Geolocation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Guest) decode(r *wire.Reader) bool {
@@ -974,10 +974,10 @@ func (x *Guest) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Guest) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Guest).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Guest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Insurance) decode(r *wire.Reader) bool {
@@ -1016,12 +1016,12 @@ func (x *Insurance) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Insurance) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Insurance).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Insurance) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *InteractionExpiry) decode(r *wire.Reader) bool {
@@ -1050,12 +1050,12 @@ func (x *InteractionExpiry) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *InteractionExpiry) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*InteractionExpiry).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x InteractionExpiry) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LastLogin) decode(r *wire.Reader) bool {
@@ -1084,12 +1084,12 @@ func (x *LastLogin) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LastLogin) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LastLogin).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LastLogin) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LineItem) decode(r *wire.Reader) bool {
@@ -1168,12 +1168,12 @@ func (x *LineItem) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LineItem) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LineItem).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LineItem) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LineItemMetadata) decode(r *wire.Reader) bool {
@@ -1197,12 +1197,12 @@ func (x *LineItemMetadata) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LineItemMetadata) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LineItemMetadata).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LineItemMetadata) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LodgingHost) decode(r *wire.Reader) bool {
@@ -1246,12 +1246,12 @@ func (x *LodgingHost) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LodgingHost) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LodgingHost).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LodgingHost) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LodgingReservation) decode(r *wire.Reader) bool {
@@ -1330,12 +1330,12 @@ func (x *LodgingReservation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LodgingReservation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LodgingReservation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LodgingReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *MarketplaceSeller) decode(r *wire.Reader) bool {
@@ -1414,12 +1414,12 @@ func (x *MarketplaceSeller) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *MarketplaceSeller) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*MarketplaceSeller).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x MarketplaceSeller) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *NationalIdentification) decode(r *wire.Reader) bool {
@@ -1448,12 +1448,12 @@ func (x *NationalIdentification) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *NationalIdentification) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*NationalIdentification).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x NationalIdentification) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *OndemandService) decode(r *wire.Reader) bool {
@@ -1502,12 +1502,12 @@ func (x *OndemandService) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *OndemandService) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*OndemandService).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x OndemandService) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Passenger) decode(r *wire.Reader) bool {
@@ -1536,12 +1536,12 @@ func (x *Passenger) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Passenger) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Passenger).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Passenger) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PaymentCapture) decode(r *wire.Reader) bool {
@@ -1590,23 +1590,23 @@ func (x *PaymentCapture) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentCapture) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentCapture).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentCapture) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentCapture) String() string {
 	return redact.Describe("authorization.PaymentCapture", redact.Show(x.PaymentCaptureID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentCapture) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentCapture) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentChargeback) decode(r *wire.Reader) bool {
@@ -1635,23 +1635,23 @@ func (x *PaymentChargeback) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentChargeback) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentChargeback).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentChargeback) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentChargeback) String() string {
 	return redact.Describe("authorization.PaymentChargeback", redact.Show(x.PaymentChargebackID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentChargeback) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentChargeback) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentFunding) decode(r *wire.Reader) bool {
@@ -1680,23 +1680,23 @@ func (x *PaymentFunding) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentFunding) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentFunding).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentFunding) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentFunding) String() string {
 	return redact.Describe("authorization.PaymentFunding", redact.Show(x.Type), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentFunding) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentFunding) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRefund) decode(r *wire.Reader) bool {
@@ -1740,23 +1740,23 @@ func (x *PaymentRefund) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRefund) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRefund).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRefund) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRefund) String() string {
 	return redact.Describe("authorization.PaymentRefund", redact.Show(x.PaymentRefundID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRefund) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRefund) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRequest) decode(r *wire.Reader) bool {
@@ -1850,23 +1850,23 @@ func (x *PaymentRequest) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRequest) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRequest).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRequest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRequest) String() string {
 	return redact.Describe("authorization.PaymentRequest", redact.Show(x.PaymentRequestID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRequest) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRequestParams) decode(r *wire.Reader) bool {
@@ -1955,23 +1955,23 @@ func (x *PaymentRequestParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRequestParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRequestParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRequestParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRequestParams) String() string {
 	return redact.Describe("authorization.PaymentRequestParams", redact.Show(x.PaymentRequestReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRequestParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRequestUpdate) decode(r *wire.Reader) bool {
@@ -2035,23 +2035,23 @@ func (x *PaymentRequestUpdate) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRequestUpdate) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRequestUpdate).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRequestUpdate) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRequestUpdate) String() string {
 	return redact.Describe("authorization.PaymentRequestUpdate", redact.Show(x.PaymentRequestReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRequestUpdate) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRequestUpdate) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentTransaction) decode(r *wire.Reader) bool {
@@ -2120,23 +2120,23 @@ func (x *PaymentTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentTransaction) String() string {
 	return redact.Describe("authorization.PaymentTransaction", redact.Show(x.PaymentTransactionID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentTransaction) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentTransaction) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PointOfCheckout) decode(r *wire.Reader) bool {
@@ -2170,12 +2170,12 @@ func (x *PointOfCheckout) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PointOfCheckout) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PointOfCheckout).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PointOfCheckout) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PointOfTransaction) decode(r *wire.Reader) bool {
@@ -2204,12 +2204,12 @@ func (x *PointOfTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PointOfTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PointOfTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PointOfTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PurchaseHistory) decode(r *wire.Reader) bool {
@@ -2268,12 +2268,12 @@ func (x *PurchaseHistory) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PurchaseHistory) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PurchaseHistory).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PurchaseHistory) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *QRCodeImage) decode(r *wire.Reader) bool {
@@ -2302,12 +2302,12 @@ func (x *QRCodeImage) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *QRCodeImage) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*QRCodeImage).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x QRCodeImage) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Recipient) decode(r *wire.Reader) bool {
@@ -2351,12 +2351,12 @@ func (x *Recipient) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Recipient) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Recipient).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Recipient) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Request) decode(r *wire.Reader) bool {
@@ -2430,16 +2430,16 @@ func (x *Request) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Request) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Request).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Request) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x Request) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x Request) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *RequestCustomerToken) decode(r *wire.Reader) bool {
@@ -2468,12 +2468,12 @@ func (x *RequestCustomerToken) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *RequestCustomerToken) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*RequestCustomerToken).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x RequestCustomerToken) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *RequestPaymentTransaction) decode(r *wire.Reader) bool {
@@ -2522,12 +2522,12 @@ func (x *RequestPaymentTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *RequestPaymentTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*RequestPaymentTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x RequestPaymentTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Shipment) decode(r *wire.Reader) bool {
@@ -2556,12 +2556,12 @@ func (x *Shipment) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Shipment) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Shipment).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Shipment) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ShipmentTracking) decode(r *wire.Reader) bool {
@@ -2610,12 +2610,12 @@ func (x *ShipmentTracking) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ShipmentTracking) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ShipmentTracking).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ShipmentTracking) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Shipping) decode(r *wire.Reader) bool {
@@ -2654,12 +2654,12 @@ func (x *Shipping) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Shipping) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Shipping).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Shipping) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ShippingConfig) decode(r *wire.Reader) bool {
@@ -2688,12 +2688,12 @@ func (x *ShippingConfig) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ShippingConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ShippingConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ShippingConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ShippingOption) decode(r *wire.Reader) bool {
@@ -2729,12 +2729,12 @@ func (x *ShippingOption) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ShippingOption) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ShippingOption).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ShippingOption) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *StateContext) decode(r *wire.Reader) bool {
@@ -2793,12 +2793,12 @@ func (x *StateContext) isZero() bool {
 		x.Shipping.IsZero()
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *StateContext) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*StateContext).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x StateContext) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *StepUpConfig) decode(r *wire.Reader) bool {
@@ -2832,12 +2832,12 @@ func (x *StepUpConfig) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *StepUpConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*StepUpConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x StepUpConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Subscription) decode(r *wire.Reader) bool {
@@ -2876,12 +2876,12 @@ func (x *Subscription) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Subscription) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Subscription).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Subscription) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SupplementaryCaptureData) decode(r *wire.Reader) bool {
@@ -2910,12 +2910,12 @@ func (x *SupplementaryCaptureData) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SupplementaryCaptureData) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SupplementaryCaptureData).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryCaptureData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SupplementaryPurchaseData) decode(r *wire.Reader) bool {
@@ -2999,12 +2999,12 @@ func (x *SupplementaryPurchaseData) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SupplementaryPurchaseData) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SupplementaryPurchaseData).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryPurchaseData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SupplementaryRefundData) decode(r *wire.Reader) bool {
@@ -3028,12 +3028,12 @@ func (x *SupplementaryRefundData) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SupplementaryRefundData) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SupplementaryRefundData).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryRefundData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *TransactionRefund) decode(r *wire.Reader) bool {
@@ -3072,23 +3072,23 @@ func (x *TransactionRefund) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *TransactionRefund) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*TransactionRefund).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x TransactionRefund) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x TransactionRefund) String() string {
 	return redact.Describe("authorization.TransactionRefund", redact.ShowInt(x.RefundAmount), redact.Show(x.RefundReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x TransactionRefund) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x TransactionRefund) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *TransactionUpdate) decode(r *wire.Reader) bool {
@@ -3117,23 +3117,23 @@ func (x *TransactionUpdate) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *TransactionUpdate) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*TransactionUpdate).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x TransactionUpdate) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x TransactionUpdate) String() string {
 	return redact.Describe("authorization.TransactionUpdate", redact.Show(x.PaymentTransactionReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x TransactionUpdate) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x TransactionUpdate) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *TravelReservation) decode(r *wire.Reader) bool {
@@ -3207,12 +3207,12 @@ func (x *TravelReservation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *TravelReservation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*TravelReservation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x TravelReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Voucher) decode(r *wire.Reader) bool {
@@ -3261,10 +3261,10 @@ func (x *Voucher) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Voucher) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Voucher).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Voucher) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *authorizeAnswer) decode(r *wire.Reader) bool {

@@ -41,23 +41,23 @@ func (x *SigningKey) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SigningKey) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SigningKey).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SigningKey) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x SigningKey) String() string {
 	return redact.Describe("subscription.SigningKey", redact.Show(x.SigningKeyID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x SigningKey) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x SigningKey) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Webhook) decode(r *wire.Reader) bool {
@@ -116,21 +116,21 @@ func (x *Webhook) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Webhook) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Webhook).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Webhook) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x Webhook) String() string {
 	return redact.Describe("subscription.Webhook", redact.Show(x.WebhookID), redact.Show(x.Status))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x Webhook) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x Webhook) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *WebhookParams) decode(r *wire.Reader) bool {
@@ -174,12 +174,12 @@ func (x *WebhookParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *WebhookParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*WebhookParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x WebhookParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *WebhookUpdate) decode(r *wire.Reader) bool {
@@ -223,12 +223,12 @@ func (x *WebhookUpdate) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *WebhookUpdate) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*WebhookUpdate).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x WebhookUpdate) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *signingKeyList) decode(r *wire.Reader) bool {
