@@ -326,7 +326,7 @@ func testReplicasMigrateAnOlderVersion(t *testing.T, newDatabase func(testing.TB
 		if older > 0 {
 			execute(t, db, `INSERT INTO things (id) VALUES ('of an older program')`)
 		}
-		if err := table.Migrate(t.Context(), lock, versions[:2]...); err == nil || err.Error() != `a/store: migrate: the table "things" needs version 3, and this program knows no more than version 2` {
+		if err := table.Migrate(t.Context(), lock, versions[:2]...); err == nil || err.Error() != `a/store: migrate: the table "things" needs version 3, but this program knows only version 2` {
 			t.Errorf("to an older version: %v", err)
 		}
 	}
@@ -412,13 +412,13 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB
 		do   []string
 		want string
 	}{
-		{"a table", []string{`CREATE TABLE klarna_purchases (id TEXT)`}, `there is something named "klarna_purchases" that is not this store's: there is no table "klarna_purchases_schema"`},
-		{"a view", []string{`CREATE VIEW klarna_purchases AS SELECT 1 AS id`}, `there is something named "klarna_purchases" that is not this store's: there is no table "klarna_purchases_schema"`},
-		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `there is a table "klarna_purchases_schema", and no table "klarna_purchases"`},
-		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" is not this store's, or has no version: `},
-		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" is not this store's, or has no version: `},
-		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" needs version 99, and this program knows no more than version 3`},
-		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, and this program knows no more than version 3`},
+		{"a table", []string{`CREATE TABLE klarna_purchases (id TEXT)`}, `the name "klarna_purchases" is taken by something that does not belong to this store: the table "klarna_purchases_schema" does not exist`},
+		{"a view", []string{`CREATE VIEW klarna_purchases AS SELECT 1 AS id`}, `the name "klarna_purchases" is taken by something that does not belong to this store: the table "klarna_purchases_schema" does not exist`},
+		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" exists, but the table "klarna_purchases" does not`},
+		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" does not belong to this store, or has no version: `},
+		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" does not belong to this store, or has no version: `},
+		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" needs version 99, but this program knows only version 3`},
+		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, but this program knows only version 3`},
 	} {
 		s, db := newStore(t, newDatabase(t))
 		for _, statement := range tc.do {
