@@ -148,7 +148,7 @@ func (t test) wanted(x exchange, v vars) (list, error) {
 	case spans:
 		return at(x.body, t.since), nil
 	case signs:
-		key, err := v.expand(t.key, asIs)
+		key, err := v.expand(t.key, unescaped)
 		// The key and the body are used byte by byte, as Klarna sent them.
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write(x.raw)

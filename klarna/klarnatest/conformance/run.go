@@ -240,7 +240,7 @@ func (r *runner) step(ctx context.Context, known vars, s step) (exchange, error)
 
 // await waits for a webhook.
 func (r *runner) await(ctx context.Context, known vars, s step) (exchange, error) {
-	end, err := known.expand(s.delivery, asIs)
+	end, err := known.expand(s.delivery, unescaped)
 	if err != nil {
 		return exchange{}, err
 	}
