@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
-	"github.com/klarna-go/klarna-go/internal/chaos"
+	"github.com/klarna-go/klarna-go/internal/test/chaos"
 )
 
 // A crash before and after every step of every journey; with CHAOS_PURCHASES every other harm at

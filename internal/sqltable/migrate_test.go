@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/klarna-go/klarna-go/internal/fakedb"
 	"github.com/klarna-go/klarna-go/internal/sqltable"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
 // there returns a database in which the names exist, with a row of the table of versions.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/klarna-go/klarna-go/internal/fakedb"
 	"github.com/klarna-go/klarna-go/internal/sqltable"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
 func newTable(t *testing.T, db *fakedb.DB, dialect sqltable.Dialect) *sqltable.Table {

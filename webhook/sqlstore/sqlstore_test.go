@@ -11,12 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/klarna-go/klarna-go/internal/fakedb"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )
 
-// What a database does is tested in internal/dbtest, with real ones. Here is what only a driver
+// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a driver
 // that misbehaves can show.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/fakedb"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
 func value(text string) func() (*fakedb.Answer, error) {

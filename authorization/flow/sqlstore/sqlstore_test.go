@@ -14,10 +14,10 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/fakedb"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
-// What a database does is tested in internal/dbtest, with real ones. Here is what only a driver
+// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a driver
 // that misbehaves can show.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {

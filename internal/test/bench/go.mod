@@ -1,4 +1,4 @@
-module github.com/klarna-go/klarna-go/internal/bench
+module github.com/klarna-go/klarna-go/internal/test/bench
 
 go 1.26.0
 
@@ -19,7 +19,7 @@ require (
 	gopkg.in/validator.v2 v2.0.1 // indirect
 )
 
-replace github.com/klarna-go/klarna-go => ../..
+replace github.com/klarna-go/klarna-go => ../../..
 
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0

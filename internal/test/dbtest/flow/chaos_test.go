@@ -7,8 +7,8 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/chaos"
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/chaos"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
 // A bubble has its own pools: open opens one within it.

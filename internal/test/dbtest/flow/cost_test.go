@@ -13,8 +13,8 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/dbtest"
-	"github.com/klarna-go/klarna-go/internal/fakedb"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
 // A claim must read as much where a million purchases have ended as where none has, but for what a

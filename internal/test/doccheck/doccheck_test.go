@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-const root = "../.."
+const root = "../../.."
 
 // documents returns the Markdown files of the repository.
 func documents(t *testing.T) map[string]string {

@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/chaos"
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/chaos"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
 // replicaVariable makes this program a replica.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
 // Recovery over PostgreSQL, end to end: a tenth of the rows are purchases of a hundred accounts

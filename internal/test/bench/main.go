@@ -2,10 +2,10 @@
 // turns, so that what disturbs the machine disturbs all of them alike: peers' libraries for their
 // own APIs, and a hand-written client.
 //
-//	go run ./internal/bench                     # everything: the tables, and what became of the targets
-//	go run ./internal/bench -quick              # a few seconds, to see that it runs; its numbers mean nothing
-//	go run ./internal/bench -only receive,post  # some parts
-//	go run ./internal/bench -markdown docs/performance-table.md -svg docs/performance.svg
+//	go run ./internal/test/bench                     # everything: the tables, and what became of the targets
+//	go run ./internal/test/bench -quick              # a few seconds, to see that it runs; its numbers mean nothing
+//	go run ./internal/test/bench -only receive,post  # some parts
+//	go run ./internal/test/bench -markdown docs/performance-table.md -svg docs/performance.svg
 //
 // It judges no time: a machine that others share cannot. Compare ratios, not times.
 package main

@@ -12,7 +12,7 @@ import (
 
 // markdown writes all tables as a document.
 func (m *measurements) markdown(w io.Writer) {
-	fmt.Fprintf(w, "# Measured\n\nWritten by `go run ./internal/bench -markdown docs/performance-table.md -svg docs/performance.svg`, one run on %s %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
+	fmt.Fprintf(w, "# Measured\n\nWritten by `go run ./internal/test/bench -markdown docs/performance-table.md -svg docs/performance.svg`, one run on %s %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
 	fmt.Fprint(w, "All contenders run in one process and by turns. The time is the median of the rounds, the spread the distance between the quartiles; ratios are of the fastest tenth of each, because what else runs on the machine only ever adds. Compare ratios, not times.\n\n")
 	fmt.Fprint(w, "Peers: "+strings.Join(peers(), ", ")+".\n")
 	fmt.Fprint(w, "\n## Targets\n\n| | measured | target | |\n|---|---:|---:|---|\n")

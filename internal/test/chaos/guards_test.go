@@ -204,7 +204,7 @@ func TestChaosIsSeenToNoticeAMissingGuard(t *testing.T) {
 // without runs tests of package flow without a guard.
 func without(t *testing.T, g guard, tests string) (output string, failed bool) {
 	t.Helper()
-	folder, err := filepath.Abs("../../authorization/flow")
+	folder, err := filepath.Abs("../../../authorization/flow")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )

@@ -1,8 +1,8 @@
-module github.com/klarna-go/klarna-go/internal/dbtest
+module github.com/klarna-go/klarna-go/internal/test/dbtest
 
 go 1.26.0
 
-replace github.com/klarna-go/klarna-go => ../..
+replace github.com/klarna-go/klarna-go => ../../..
 
 require (
 	github.com/jackc/pgx/v5 v5.12.0

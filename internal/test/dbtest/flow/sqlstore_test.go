@@ -16,8 +16,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
 	"github.com/klarna-go/klarna-go/authorization/flow/storetest"
-	"github.com/klarna-go/klarna-go/internal/dbtest"
 	"github.com/klarna-go/klarna-go/internal/sqltable"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
 // database is a new, empty database, to be opened by any number of replicas.

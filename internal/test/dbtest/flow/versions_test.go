@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 	"github.com/klarna-go/klarna-go/webhook/storetest"

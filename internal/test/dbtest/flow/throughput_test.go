@@ -19,7 +19,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
-	"github.com/klarna-go/klarna-go/internal/dbtest"
+	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
