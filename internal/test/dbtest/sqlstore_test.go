@@ -20,7 +20,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/storetest"
 )
 
-// database is a new, empty database, to be opened by any number of replicas.
+// database is a new, empty database that any number of replicas can open.
 type database struct {
 	dialect sqlstore.Dialect
 	open    func() *sql.DB
@@ -108,7 +108,7 @@ func testStoreConforms(t *testing.T, newDatabase func(*testing.T) database) {
 	})
 }
 
-// Of two replicas, each claim goes to another than the one before.
+// Two replicas take turns with each claim.
 func testTwoReplicasConform(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	storetest.Run(t, func(t *testing.T) webhook.Store {
@@ -208,7 +208,7 @@ func testWithoutATableEveryCallIsAnErrorThatHoldsNoValue(t *testing.T, newDataba
 	}
 }
 
-// age makes everything in the table older.
+// age makes all rows of the table older.
 func age(t *testing.T, db *sql.DB, by time.Duration) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(`UPDATE klarna_webhook_events SET until_ms = until_ms - %d`, by.Milliseconds())); err != nil {
@@ -247,7 +247,8 @@ func testPruneDeletesWhatIsPastItsRetention(t *testing.T, newDatabase func(*test
 	}
 }
 
-// What is old enough to be deleted may be claimed anew at the same moment. Then it must stay.
+// An event that is old enough to be deleted may be claimed again at the same time. Then it must
+// remain.
 func testPruneDeletesNoClaimThatIsMadeMeanwhile(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
@@ -355,8 +356,8 @@ func testRetentionCanBeLonger(t *testing.T, newDatabase func(*testing.T) databas
 	}
 }
 
-// The text of an id like Klarna's stands in the table as it is; of others, their digest, which must
-// not be taken for another id's.
+// An id in Klarna's form is stored as it is. Other ids are stored as their digest, which must not
+// be taken for another id.
 func testIDsThatLookLikeADigestAreNoneOfAnothers(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	complete(t, s, "Å")

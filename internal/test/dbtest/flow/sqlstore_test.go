@@ -20,7 +20,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
-// database is a new, empty database, to be opened by any number of replicas.
+// database is a new, empty database that any number of replicas can open.
 type database struct {
 	dialect sqlstore.Dialect
 	open    func() *sql.DB
@@ -122,7 +122,7 @@ func testStoreConforms(t *testing.T, newDatabase func(testing.TB) database) {
 	})
 }
 
-// Of two replicas, each call goes to another than the one before.
+// Two replicas take turns with each call.
 func testTwoReplicasConform(t *testing.T, newDatabase func(testing.TB) database) {
 	storetest.Run(t, func(t *testing.T) flow.Store {
 		d := newDatabase(t)
@@ -175,14 +175,14 @@ func (a *alternating) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]
 	return a.next().ClaimDue(ctx, params)
 }
 
-// dueIn are the parameters of a claim from the lane in which records are by default.
+// dueIn returns the parameters of a claim from the default lane of records.
 func dueIn(now, until time.Time, limit int) flow.ClaimParams {
 	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
 }
 
-// Four replicas take purchases, each of which has five steps to its end. A third of what they claim
-// they never come back to: it is due again later. In the end each purchase has had each of its
-// steps once, and a claim for each attempt.
+// Four replicas take purchases, each of which has five steps to its final state. They abandon a
+// third of their claims, which are due again later. At the end each purchase must have had each of
+// its steps once, and a claim for each attempt.
 func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 	const purchases, steps = 100, 5
 	d := newDatabase(t)
@@ -217,7 +217,8 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 				case err == nil && step+1 == steps:
 					open.Add(-1)
 				case errors.Is(err, flow.ErrChanged):
-					// The clock has run on, and another claimed it: as if this one had died.
+					// The lease has ended and another replica has claimed the purchase, as if this
+					// one had died.
 					deaths.Add(1)
 				case err != nil:
 					return err
@@ -246,9 +247,9 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 		versions += r.Version
 	}
 	if want := purchases + claims.Load() + purchases*steps; versions != want || claims.Load() != purchases*steps+deaths.Load() || deaths.Load() == 0 {
-		t.Errorf("%d versions, want %d; %d claims, of which %d came to nothing", versions, want, claims.Load(), deaths.Load())
+		t.Errorf("%d versions, want %d; %d claims, of which %d were abandoned", versions, want, claims.Load(), deaths.Load())
 	}
-	t.Logf("%d claims, of which %d came to nothing", claims.Load(), deaths.Load())
+	t.Logf("%d claims, of which %d were abandoned", claims.Load(), deaths.Load())
 }
 
 func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(testing.TB) database) {
@@ -274,7 +275,7 @@ func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(testi
 	}
 }
 
-// The versions of a table that has some.
+// versions are the steps of a table with several versions.
 var versions = []sqltable.Step{
 	{Statements: []string{`CREATE TABLE {table} (id TEXT NOT NULL PRIMARY KEY)`}},
 	{Statements: []string{`ALTER TABLE {table} ADD COLUMN changes INTEGER NOT NULL DEFAULT 0`}},
@@ -332,7 +333,7 @@ func testReplicasMigrateAnOlderVersion(t *testing.T, newDatabase func(testing.TB
 	}
 }
 
-// The statements are those of the first version. Its Migrate refused a version that is not 1.
+// The statements are those of the first version. Its Migrate refused a version other than 1.
 func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	db := d.open()
@@ -368,7 +369,7 @@ func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) d
 	if err := newer.Update(t.Context(), moved); err != nil {
 		t.Fatal(err)
 	}
-	// The older one claims what the newer one has updated, and updates it.
+	// The older program claims what the newer one has updated, and updates it.
 	execute(t, db, fmt.Sprintf(`UPDATE klarna_purchases SET was_due_ms = due_ms, due_ms = %d, version = version + 1 WHERE id IN (
 		SELECT id FROM klarna_purchases WHERE due_ms <= %[1]d ORDER BY due_ms LIMIT 10)`, noon.Add(time.Minute).UnixMilli()))
 	execute(t, db, `UPDATE klarna_purchases SET state = 'FINALIZING', data = '{"a":1}', version = version + 1 WHERE version = 4`)
@@ -434,7 +435,8 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB
 
 func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
-	for _, name := range []string{"order", "z" + strings.Repeat("9", 47), "klarna_purchases"} { // the first is a word of SQL's
+	// The first name is a word of SQL.
+	for _, name := range []string{"order", "z" + strings.Repeat("9", 47), "klarna_purchases"} {
 		s, _ := migrated(t, d, sqlstore.WithTable(name))
 		create(t, s, flow.Record{ID: "a purchase", PaymentRequestID: "a payment request"})
 		if again, _ := migrated(t, d, sqlstore.WithTable(name)); again.Create(t.Context(), flow.Record{ID: "a purchase"}) == nil {
@@ -486,7 +488,7 @@ func testWhatCannotBeAnIDIsNotFound(t *testing.T, newDatabase func(testing.TB) d
 	}
 }
 
-// Without a table everything fails; and with one, what PostgreSQL's texts cannot hold.
+// Without a table everything fails. With a table, text that PostgreSQL cannot store fails.
 func testAnErrorHoldsNoValue(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, _ := newStore(t, d)
@@ -517,7 +519,7 @@ func testAnErrorHoldsNoValue(t *testing.T, newDatabase func(testing.TB) database
 	}
 }
 
-// age makes everything in the table older.
+// age makes all rows of the table older.
 func age(t *testing.T, db *sql.DB, by time.Duration) {
 	t.Helper()
 	execute(t, db, fmt.Sprintf(`UPDATE klarna_purchases SET changed_ms = changed_ms - %d`, by.Milliseconds()))
@@ -563,7 +565,7 @@ func testPrune(t *testing.T, newDatabase func(testing.TB) database) {
 	prune(shorter, 2)
 }
 
-// What is old enough to be deleted may change at the same moment. Then it must stay.
+// A row that is old enough to be deleted may change at the same time. Then it must remain.
 func testPruneDeletesNothingThatChangesMeanwhile(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
