@@ -12,27 +12,27 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Config is how AtRandom goes.
+// Config configures [AtRandom].
 type Config struct {
-	// Store names the stores in the result; Open returns a replica's. It is called once for each
-	// replica.
+	// Store names the stores in the result. Open returns the store of a replica and is called once
+	// for each replica.
 	Store string
 	Open  func() (flow.Store, error)
-	// Seed repeats all choices. It does not repeat the order in which the replicas' goroutines come to
-	// run, on which some of them act.
+	// Seed makes all random choices repeatable. It does not determine the order in which the
+	// replicas' goroutines run, on which some choices depend.
 	Seed      int64
 	Purchases int
 	Replicas  int
 }
 
-// AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets
-// harms and dies now and then and is started again. When the customers are done nothing breaks any
-// more, and recovery has to bring everything to its end.
+// AtRandom runs random journeys concurrently on several replicas. Each replica meets failures and
+// sometimes dies and is started again. When the customers are done, nothing fails any more, and
+// recovery has to bring every purchase to a final state.
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &fleet{dice: dice{random: newRandom(config.Seed, 1)}}
-	mail := &postman{fate: f.fate, pick: func() http.Handler { return f.pick() }}
+	f := &fleet{random: sharedRandom{random: newRandom(config.Seed, 1)}}
+	mail := &courier{fate: f.fate, pick: func() http.Handler { return f.pick() }}
 	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
 		return nil, err
@@ -62,13 +62,13 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	stop()
 	running.Wait()
 
-	// Whoever is left, and a store without any history in this process.
+	// A replica that is left, with a store that has no history in this process.
 	last, err := newLife(ctx, shop, f.slots[0].store, 4, 0, func(int, string) harm { return none })
 	if err != nil {
 		return nil, err
 	}
 	revive := func() { _, err = last.Recover(ctx) }
-	if err := errors.Join(shop.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
+	if err := errors.Join(shop.finishAll(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
 		return nil, err
 	}
 	shop.Klarna.Flush()
@@ -83,29 +83,29 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 
 // fleet is several replicas of one program.
 type fleet struct {
-	shop  *Shop
-	slots []*slot
-	dice  dice
-	calm  atomic.Bool
+	shop   *Shop
+	slots  []*slot
+	random sharedRandom
+	calm   atomic.Bool
 }
 
-// slot is where one life follows the other.
+// slot is the place of a replica, in which one life follows another.
 type slot struct {
 	fleet *fleet
 	store flow.Store
-	skew  time.Duration // of the machine's clock
+	skew  time.Duration // of the replica's clock
 	mu    sync.Mutex
 	now   *life
 }
 
-// skewOf is how far the clock of the n-th replica is ahead. No two differ by more than package flow
-// documents, Klarna's included.
+// skewOf returns how far the clock of the n-th replica is ahead. No two clocks, including Klarna's,
+// differ by more than package flow documents.
 func skewOf(n int) time.Duration {
 	return []time.Duration{0, 149 * time.Second, -149 * time.Second, time.Minute}[n%4]
 }
 
 func (s *slot) start(ctx context.Context) error {
-	attempts := 1 + 2*s.fleet.dice.roll(2)
+	attempts := 1 + 2*s.fleet.random.intN(2)
 	l, err := newLife(ctx, s.fleet.shop, s.store, attempts, s.skew, s.fleet.strike)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (s *slot) start(ctx context.Context) error {
 	return nil
 }
 
-// run is a replica with its recovery loop, under a supervisor that starts it again.
+// run runs a replica with its recovery loop, under a supervisor that starts it again.
 func (s *slot) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
@@ -125,9 +125,9 @@ func (s *slot) run(ctx context.Context) {
 		l := s.life()
 		loops.Go(func() { l.Run(l.ctx) })
 		<-l.ctx.Done()
-		pause(ctx, time.Duration(s.fleet.dice.roll(3000))*time.Millisecond)
+		pause(ctx, time.Duration(s.fleet.random.intN(3000))*time.Millisecond)
 		if err := s.start(ctx); err != nil {
-			panic(err) // its arguments are always the same
+			panic(err) // its arguments are constant
 		}
 	}
 }
@@ -138,9 +138,9 @@ func (s *slot) life() *life {
 	return s.now
 }
 
-// pick returns a replica that lives, if there is one at the moment.
+// pick returns a live replica if there is one.
 func (f *fleet) pick() Replica {
-	first := f.dice.roll(len(f.slots))
+	first := f.random.intN(len(f.slots))
 	for i := range f.slots {
 		if l := f.slots[(first+i)%len(f.slots)].life(); !l.isDead() {
 			return l
@@ -149,8 +149,8 @@ func (f *fleet) pick() Replica {
 	return f.slots[first].life()
 }
 
-// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise. Authorize
-// calls meet more of what Klarna may answer.
+// strike ends the life at one step in a hundred, and makes one in twenty fail otherwise. Authorize
+// calls meet more kinds of answers from Klarna.
 func (f *fleet) strike(_ int, op string) harm {
 	if f.calm.Load() {
 		return none
@@ -159,35 +159,35 @@ func (f *fleet) strike(_ int, op string) harm {
 	if op == "store.claim_due" {
 		most *= 10 // there are many that find nothing
 	}
-	switch n := f.dice.roll(most); {
+	switch n := f.random.intN(most); {
 	case n == 0:
 		return dieBefore
 	case n == 1:
 		return dieAfter
 	case n < 12:
 		all := harms(op)
-		return all[f.dice.roll(len(all))]
+		return all[f.random.intN(len(all))]
 	case n < 24 && op == finalOperation:
-		return []harm{refuse, storm, undecided, undecidedAfter}[f.dice.roll(4)]
+		return []harm{refuse, storm, undecided, undecidedAfter}[f.random.intN(4)]
 	case n < 20 && op == "authorization.authorize":
-		return []harm{storm, undecided, undecidedAfter}[f.dice.roll(3)]
+		return []harm{storm, undecided, undecidedAfter}[f.random.intN(3)]
 	}
 	return none
 }
 
-// latency lets steps overtake each other.
+// latency delays steps, so that they overtake each other.
 func (f *fleet) latency(op string) time.Duration {
 	if isNetwork(op) {
-		return time.Duration(f.dice.roll(200)) * time.Millisecond
+		return time.Duration(f.random.intN(200)) * time.Millisecond
 	}
-	return time.Duration(f.dice.roll(5000)) * time.Microsecond
+	return time.Duration(f.random.intN(5000)) * time.Microsecond
 }
 
 // fate loses a fifth of the webhooks, and repeats a third, up to twenty minutes late.
 func (f *fleet) fate(*purchase) (copies []time.Duration, isLost bool) {
-	for f.dice.roll(3) == 0 {
-		most := []time.Duration{time.Second, time.Minute, 20 * time.Minute}[f.dice.roll(3)]
-		copies = append(copies, time.Duration(f.dice.roll(int(most))))
+	for f.random.intN(3) == 0 {
+		most := []time.Duration{time.Second, time.Minute, 20 * time.Minute}[f.random.intN(3)]
+		copies = append(copies, time.Duration(f.random.intN(int(most))))
 	}
-	return copies, f.dice.roll(5) == 0
+	return copies, f.random.intN(5) == 0
 }

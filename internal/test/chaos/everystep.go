@@ -12,22 +12,22 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Depth is how much EveryStep tries at each step.
+// Depth is how much [EveryStep] tries at each step.
 type Depth int
 
 const (
-	// Gone lets the life end before and after each step, and the client go away with it.
+	// Gone ends the life before and after each step, and the client leaves with it.
 	Gone Depth = iota
-	// Deaths does so also with a client that tries again.
+	// Deaths does the same also with a client that tries again.
 	Deaths
-	// Harms also lets each step fail in every other way.
+	// Harms also makes each step fail in every other way.
 	Harms
-	// Pairs lets the life end at each step, and the next one at each of its own.
+	// Pairs ends the life at each step, and the next life at each of its own steps.
 	Pairs
 )
 
-// EveryStep plays every journey once for every step that it takes, and at that step lets happen
-// what depth says. Then the next life, on the same store, has to bring everything to its end.
+// EveryStep runs every journey once for each of its steps, and applies at that step what depth
+// says. Then the next life, on the same store, has to bring every purchase to a final state.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
 	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
@@ -62,7 +62,7 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 	}
 	for i, op := range undisturbed[0] {
 		if i > 0 && op == "store.claim_due" && undisturbed[0][i-1] == op {
-			continue // recovery that finds nothing is like the time before
+			continue // a recovery that finds nothing is the same as the previous one
 		}
 		for _, death := range []harm{dieBefore, dieAfter} {
 			lives, err := e.run(ctx, j, tries, strike{i + 1, death})
@@ -95,7 +95,7 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 	return ctx.Err()
 }
 
-// scene is the stage of one run: one life after the other.
+// scene is the environment of one run, in which one life follows another.
 type scene struct {
 	ctx   context.Context //nolint:containedctx // lives begin in it
 	shop  *Shop
@@ -106,7 +106,7 @@ type scene struct {
 	lives []*life
 }
 
-// ops are the steps of every life.
+// ops returns the steps of every life.
 func (s *scene) ops() (all [][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *scene) ops() (all [][]string) {
 	return all
 }
 
-// life returns the present life, after a crash the next one.
+// life returns the present life, or after a crash the next one.
 func (s *scene) life() *life {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,18 +131,18 @@ func (s *scene) life() *life {
 		return none
 	})
 	if err != nil {
-		panic(err) // its arguments are always the same
+		panic(err) // its arguments are constant
 	}
 	s.lives = append(s.lives, l)
 	return l
 }
 
-// run plays a journey once, with a strike in each of its first lives, and returns the steps of
-// every life.
+// run runs a journey once, with a strike in each of its first lives, and returns the steps of every
+// life.
 func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strike) (lives [][]string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	mail := &postman{fate: inOrder}
+	mail := &courier{fate: inOrder}
 	shop, err := newShop(mail, klarnatest.WithoutSocket())
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 	var others sync.WaitGroup
 	played := make(chan struct{})
 	if len(plan) > 0 && plan[0].harm.slow() {
-		// While one life sleeps, another one goes on.
+		// While one life pauses, another one continues.
 		others.Go(func() {
 			for open := true; open; {
 				_, _ = bystander.Recover(ctx)
@@ -179,8 +179,8 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 	mail.underWay.Wait()
 	close(played)
 	others.Wait()
-	revive := func() { _, _ = s.life().Recover(ctx) } // it fails where the life ends
-	if err := shop.bringToAnEnd(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
+	revive := func() { _, _ = s.life().Recover(ctx) } // it fails if the life ends
+	if err := shop.finishAll(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
 		return nil, err
 	}
 	result, err := shop.result(ctx, e.store, bystander.Coordinator)

@@ -19,34 +19,33 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Processes is how KillAtRandom goes.
+// Processes configures [KillAtRandom].
 type Processes struct {
 	Store     string
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Start starts a replica, which calls Serve, and returns its address and what kills it at once, as
-	// a power failure does.
+	// Start starts a replica, which calls [Serve]. It returns the replica's address and a function
+	// that kills the replica as a power failure does.
 	Start func(s Surroundings) (address string, kill func(), err error)
-	// Last is the store, for the one that is left in the end.
+	// Last is the store of the replica that finishes the run.
 	Last flow.Store
 }
 
 const (
-	// scale makes a lease a third of a second, which is still much longer than a call.
+	// scale makes a lease a third of a second long, which is still much longer than a call.
 	scale = 60
-	// arrivals is how much of purchases' time passes between two customers.
+	// arrivals is the average time of the purchases between two customers.
 	arrivals = 1500 * time.Millisecond
 )
 
-// KillAtRandom is AtRandom with replicas that are processes of their own, on a Klarna that they
-// reach over the network. They are killed at any moment and started again. It goes by the machine's
-// time.
+// KillAtRandom is [AtRandom] with replicas that are separate processes and reach Klarna over the
+// network. They are killed at any moment and started again. It runs on wall-clock time.
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &herd{config: config, dice: dice{random: newRandom(config.Seed, 1)}}
-	mail := &postman{fate: h.fate, pick: func() http.Handler { return h.pick() }}
+	h := &processSet{config: config, random: sharedRandom{random: newRandom(config.Seed, 1)}}
+	mail := &courier{fate: h.fate, pick: func() http.Handler { return h.pick() }}
 	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
 		return nil, err
@@ -83,11 +82,11 @@ func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	return h.conclude(ctx)
 }
 
-// herd are the processes.
-type herd struct {
+// processSet is the set of processes.
+type processSet struct {
 	config Processes
 	shop   *Shop
-	dice   dice
+	random sharedRandom
 	around Surroundings
 
 	mu       sync.Mutex
@@ -95,8 +94,8 @@ type herd struct {
 	kills    []func()
 }
 
-// listen answers the replicas: for Klarna, and for the shop.
-func (h *herd) listen(ctx context.Context) (*http.Server, error) {
+// listen serves Klarna and the shop to the replicas.
+func (h *processSet) listen(ctx context.Context) (*http.Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -116,15 +115,15 @@ func (h *herd) listen(ctx context.Context) (*http.Server, error) {
 	return server, nil
 }
 
-// klarna lets something go wrong with one call of twelve.
-func (h *herd) klarna(w http.ResponseWriter, r *http.Request) {
+// klarna makes one call of twelve fail.
+func (h *processSet) klarna(w http.ResponseWriter, r *http.Request) {
 	op := operationOf(r)
-	if atTheDouble(op) == "authorization.authorize" {
+	if doubleOperation(op) == "authorization.authorize" {
 		h.shop.authorizeCalls.Add(1)
 	}
-	if h.dice.roll(12) == 0 {
+	if h.random.intN(12) == 0 {
 		all := harms(op)
-		if fault, ok := all[h.dice.roll(len(all))].fault(op, h.shop.machine(holdFor)); ok {
+		if fault, ok := all[h.random.intN(len(all))].fault(op, h.shop.machine(holdFor)); ok {
 			h.shop.Klarna.Script(fault)
 			h.shop.faults.Add(1)
 		}
@@ -142,20 +141,20 @@ func (h *herd) klarna(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// report takes callbacks, of which some fail, with their work done or not.
-func (h *herd) report(w http.ResponseWriter, r *http.Request) {
+// report receives callbacks. Some fail, before or after their effect.
+func (h *processSet) report(w http.ResponseWriter, r *http.Request) {
 	var t flow.Transition
 	if err := json.NewDecoder(r.Body).Decode(&t); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	luck := h.dice.roll(50)
-	if luck == 0 {
+	outcome := h.random.intN(50)
+	if outcome == 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	h.shop.Reported(t)
-	if luck == 1 {
+	if outcome == 1 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -163,7 +162,7 @@ func (h *herd) report(w http.ResponseWriter, r *http.Request) {
 }
 
 // start starts the i-th replica, or starts it again.
-func (h *herd) start(i int) error {
+func (h *processSet) start(i int) error {
 	address, kill, err := h.config.Start(h.around)
 	if err != nil {
 		return fmt.Errorf("chaos: start a replica: %w", err)
@@ -177,13 +176,13 @@ func (h *herd) start(i int) error {
 	return nil
 }
 
-func (h *herd) pick() *remote {
+func (h *processSet) pick() *remote {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.replicas[h.dice.roll(len(h.replicas))]
+	return h.replicas[h.random.intN(len(h.replicas))]
 }
 
-func (h *herd) killAll() {
+func (h *processSet) killAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, kill := range h.kills {
@@ -192,9 +191,9 @@ func (h *herd) killAll() {
 	h.kills = nil
 }
 
-func (h *herd) killAtRandom(ctx context.Context) error {
+func (h *processSet) killAtRandom(ctx context.Context) error {
 	for pause(ctx, h.betweenKills()); ctx.Err() == nil; pause(ctx, h.betweenKills()) {
-		i := h.dice.roll(len(h.replicas))
+		i := h.random.intN(len(h.replicas))
 		h.mu.Lock()
 		kill := h.kills[i]
 		h.mu.Unlock()
@@ -207,36 +206,37 @@ func (h *herd) killAtRandom(ctx context.Context) error {
 	return nil
 }
 
-func (h *herd) betweenKills() time.Duration {
-	return time.Duration(100+h.dice.roll(400)) * time.Millisecond
+func (h *processSet) betweenKills() time.Duration {
+	return time.Duration(100+h.random.intN(400)) * time.Millisecond
 }
 
-// passTime lets Klarna's time go as fast as the replicas'.
-func (h *herd) passTime(ctx context.Context) {
+// passTime makes Klarna's time pass as fast as that of the replicas.
+func (h *processSet) passTime(ctx context.Context) {
 	for ctx.Err() == nil {
 		h.shop.Klarna.Advance(h.around.now().Sub(h.shop.Klarna.Now()))
 		pause(ctx, 20*time.Millisecond)
 	}
 }
 
-// fate is that of AtRandom, but that Klarna does not wait for most of the answers.
-func (h *herd) fate(*purchase) (copies []time.Duration, isLost bool) {
-	for h.dice.roll(3) == 0 {
-		most := []time.Duration{time.Second, time.Minute, 10 * time.Minute}[h.dice.roll(3)]
-		copies = append(copies, time.Duration(h.dice.roll(int(most))))
+// fate is that of [AtRandom], but Klarna does not wait for most of the answers.
+func (h *processSet) fate(*purchase) (copies []time.Duration, isLost bool) {
+	for h.random.intN(3) == 0 {
+		most := []time.Duration{time.Second, time.Minute, 10 * time.Minute}[h.random.intN(3)]
+		copies = append(copies, time.Duration(h.random.intN(int(most))))
 	}
-	return copies, h.dice.roll(3) > 0
+	return copies, h.random.intN(3) > 0
 }
 
-// conclude lets one that is left bring everything to an end, and checks it.
-func (h *herd) conclude(ctx context.Context) (*Result, error) {
+// conclude makes one remaining replica bring every purchase to a final state, and checks the
+// result.
+func (h *processSet) conclude(ctx context.Context) (*Result, error) {
 	k := h.shop.Klarna
 	client, err := klarna.NewClient(k.APIKey, klarna.WithBaseURL(k.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: k.Transport()}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		return nil, err
 	}
-	// The clock of the replicas, which Klarna's may be a little behind of, went on.
+	// Klarna's clock may be a little behind the clock of the replicas, which has continued.
 	k.Advance(h.around.now().Sub(k.Now()))
 	c, err := flow.New(client, h.config.Last, klarna.NewSecret(sealSecret), flow.WithAmountPolicy(acceptEven), flow.WithAbandonAfter(abandonAfter),
 		flow.WithRecoveryRate(1e6), flow.WithClock(k.Now), flow.WithLogger(slog.New(slog.DiscardHandler)), flow.WithReport(func(_ context.Context, t flow.Transition) error {
@@ -252,7 +252,7 @@ func (h *herd) conclude(ctx context.Context) (*Result, error) {
 		_, err := c.Recover(ctx)
 		failed = errors.Join(failed, err)
 	}
-	if err := errors.Join(h.shop.bringToAnEnd(ctx, h.config.Last, revive, k.Advance), failed); err != nil {
+	if err := errors.Join(h.shop.finishAll(ctx, h.config.Last, revive, k.Advance), failed); err != nil {
 		return nil, err
 	}
 	result, err := h.shop.result(ctx, h.config.Last, c)

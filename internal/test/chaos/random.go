@@ -5,20 +5,20 @@ import (
 	"sync"
 )
 
-// dice are thrown by many.
-type dice struct {
+// sharedRandom is a source of random numbers for several goroutines.
+type sharedRandom struct {
 	mu     sync.Mutex
 	random *rand.Rand
 }
 
-// roll returns 0 to n-1.
-func (d *dice) roll(n int) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.random.IntN(n)
+// intN returns a number from 0 to n-1.
+func (r *sharedRandom) intN(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.random.IntN(n)
 }
 
-// newRandom is a source of its own for each stream.
+// newRandom returns a source for a stream.
 func newRandom(seed int64, stream int) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(seed), uint64(stream))) //nolint:gosec // any bits will do
+	return rand.New(rand.NewPCG(uint64(seed), uint64(stream))) //nolint:gosec // any seed is valid
 }
