@@ -13,7 +13,7 @@ import (
 // markdown writes all tables as a document.
 func (m *measurements) markdown(w io.Writer) {
 	fmt.Fprintf(w, "# Measured\n\nWritten by `go run ./internal/test/bench -markdown docs/performance-table.md -svg docs/performance.svg`, one run on %s %s/%s, %d processors.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
-	fmt.Fprint(w, "All contenders run in one process and by turns. The time is the median of the rounds, the spread the distance between the quartiles; ratios are of the fastest tenth of each, because what else runs on the machine only ever adds. Compare ratios, not times.\n\n")
+	fmt.Fprint(w, "All contenders run in one process and in turn. The time is the median of the rounds, and the spread is the distance between the quartiles. Ratios compare the fastest tenth of each, because other load on the machine only adds to a time. Compare ratios, not times.\n\n")
 	fmt.Fprint(w, "Peers: "+strings.Join(peers(), ", ")+".\n")
 	fmt.Fprint(w, "\n## Targets\n\n| | measured | target | |\n|---|---:|---:|---|\n")
 	for _, t := range m.targets() {
@@ -24,7 +24,7 @@ func (m *measurements) markdown(w io.Writer) {
 		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", t.what, t.measured, t.limit, verdict)
 	}
 	for _, r := range m.contests() {
-		fmt.Fprintf(w, "\n## %s\n\n%s\n\n| | median | spread | allocations | bytes | time by ours |\n|---|---:|---:|---:|---:|---:|\n", r.contest.title, r.contest.shape)
+		fmt.Fprintf(w, "\n## %s\n\n%s\n\n| | median | spread | allocations | bytes | time relative to ours |\n|---|---:|---:|---:|---:|---:|\n", r.contest.title, r.contest.shape)
 		for i := range r.figures {
 			f := &r.figures[i]
 			fmt.Fprintf(w, "| %s | %s | %.0f %% | %.0f | %.0f | %.2f |\n", f.name, nanos(median(f.nanos)), 100*spread(f.nanos), median(f.allocs), median(f.bytes), r.ratio(f.name, ours))
@@ -37,12 +37,12 @@ func (m *measurements) markdown(w io.Writer) {
 		}
 	}
 	if m.loopback != nil {
-		fmt.Fprintf(w, "\n## %d callers over loopback\n\nThe server is another process on the same machine, without TLS. GETs and POSTs by turns.\n\n| | calls a second | spread | p99 |\n|---|---:|---:|---:|\n", callers)
+		fmt.Fprintf(w, "\n## %d callers over loopback\n\nThe server is another process on the same machine, without TLS. GETs and POSTs alternate.\n\n| | calls per second | spread | p99 |\n|---|---:|---:|---:|\n", callers)
 		for i := range m.loopback {
 			f := &m.loopback[i]
 			fmt.Fprintf(w, "| %s | %.0f | %.0f %% | %s |\n", f.name, median(f.throughput), 100*spread(f.throughput), nanos(median(f.p99)))
 		}
-		fmt.Fprint(w, "\nHeld at once, none failing; the memory is the client's heap and stacks, connection included:\n\n| | calls | memory of one |\n|---|---:|---:|\n")
+		fmt.Fprint(w, "\nConcurrent waiting calls, without a failure. The memory is the client's heap and stacks, including the connection:\n\n| | calls | memory of one |\n|---|---:|---:|\n")
 		for _, h := range m.held {
 			fmt.Fprintf(w, "| %s | %d | %.1f KB |\n", h.name, h.calls, h.bytes/1024)
 		}
@@ -60,16 +60,16 @@ func (m *measurements) markdown(w io.Writer) {
 			}
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "\nAfter %d calls, a call takes %.2f of what it took before; each left %.2f bytes.\n", m.growth.calls, m.growth.slope, m.growth.bytes)
+		fmt.Fprintf(w, "\nAfter %d calls, a call takes %.2f of its time before; each call left %.2f bytes.\n", m.growth.calls, m.growth.slope, m.growth.bytes)
 	}
 	if m.purchase != nil {
 		fmt.Fprintf(w, "\n## flow\n\nA purchase over the memory store takes %.1f µs, of which %.1f µs beyond its three calls.\n", median(m.purchase.coordinated), m.purchase.own())
 	}
 	if m.double != nil {
-		fmt.Fprintf(w, "\n## klarnatest\n\n%.0f authorize calls a second, each a purchase of its own, the client included in the same process.\n", median(m.double.throughput))
+		fmt.Fprintf(w, "\n## klarnatest\n\n%.0f authorize calls per second, each a new purchase, with the client in the same process.\n", median(m.double.throughput))
 	}
 	if m.footprint != nil {
-		fmt.Fprint(w, "\n## What importing adds\n\nTo a program on net/http, stripped; the build starts with the standard library compiled.\n\n| | binary | build | start |\n|---|---:|---:|---:|\n")
+		fmt.Fprint(w, "\n## The cost of an import\n\nAdded to a stripped program on net/http. The build starts with the standard library compiled.\n\n| | binary | build | start |\n|---|---:|---:|---:|\n")
 		for i, f := range m.footprint {
 			if i == 0 {
 				fmt.Fprintf(w, "| %s | %.2f MB | %.2f s | %s |\n", f.name, f.size/1e6, f.build.Seconds(), nanos(float64(f.start)))
@@ -81,7 +81,7 @@ func (m *measurements) markdown(w io.Writer) {
 	}
 }
 
-// peers are the modules that are compared, with the versions that this program was built with.
+// peers returns the compared modules with the versions in this program's build.
 func peers() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -101,11 +101,11 @@ func peers() []string {
 	return list
 }
 
-// svg draws the contests as bars, each by the time of ours.
+// svg draws the contests as bars, relative to our time.
 func (m *measurements) svg(w io.Writer) {
 	const (
 		left, right, bar, gap, width = 250, 110, 18, 6, 900
-		most                         = 4.0 // the bars of slower ones are cut
+		most                         = 4.0 // longer bars are cut
 	)
 	height := 20
 	for _, r := range m.contests() {
