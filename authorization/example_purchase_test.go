@@ -52,7 +52,7 @@ func Example_purchase() {
 		paymentRequestID = outcome.PaymentRequest.PaymentRequestID
 		redirect(outcome.URL)
 	case authorization.Approved:
-		fmt.Println("paid at once")
+		fmt.Println("paid immediately")
 	case authorization.Declined:
 		fmt.Println("offer another payment method")
 	}

@@ -48,7 +48,7 @@ func ExampleError() {
 	case klarna.OutcomeOf(err) == klarna.OutcomeUnknown:
 		fmt.Println("it may have happened: repeat the same call, or read")
 	case errors.Is(err, klarna.CodeResourceConflict):
-		fmt.Println("wrong state, or another call is at it")
+		fmt.Println("wrong state, or another call is in progress")
 	}
-	// Output: wrong state, or another call is at it
+	// Output: wrong state, or another call is in progress
 }

@@ -85,7 +85,7 @@ func Example_gateway() {
 	case flow.StateAwaitingCustomer:
 		redirect(status.PaymentRequestURL)
 	case flow.StateAuthorized:
-		fmt.Println("paid at once")
+		fmt.Println("paid immediately")
 	case flow.StateDeclined:
 		fmt.Println("offer another payment method")
 	}

@@ -124,7 +124,7 @@ func ExampleCoordinator_Begin() {
 	case flow.StateAwaitingCustomer:
 		redirect(status.PaymentRequestURL)
 	case flow.StateAuthorized:
-		fmt.Println("paid at once")
+		fmt.Println("paid immediately")
 	case flow.StateDeclined:
 		fmt.Println("offer another payment method")
 	}

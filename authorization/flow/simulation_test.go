@@ -504,48 +504,58 @@ func minutes(d time.Duration) string {
 	return fmt.Sprintf("%.0f min", d.Minutes())
 }
 
-const documentHead = `# How long a purchase waits
+const documentHead = `# Recovery times
 
-Recovery looks at the purchases whose next step is overdue. How long that takes depends on how many purchases are open, how many replicas run
-` + "`Run`" + `, and ` + "`WithRecoveryRate`" + `. The numbers on this page come from simulations that drive the coordinator's own scheduler and the store in
-memory on a simulated clock. Klarna, customers and webhooks are simple models. The tests run them in a small size. This command writes the page:
+This page shows how long recovery takes to reach a purchase whose next step is due. The time depends
+on the number of open purchases, the number of replicas that run ` + "`Run`" + `, and ` + "`WithRecoveryRate`" + `.
+
+The numbers come from simulations. They drive the coordinator's own scheduler and the memory store
+on a simulated clock, with simple models of Klarna, customers and webhooks. The tests run them at a
+small size. This command runs them at full size and writes the page:
 
     SIMULATE=docs go test -run TestTheDocumentsSimulations ./authorization/flow
 
-## A webhook that was lost
+## After a lost webhook
 
-Purchases stay open for 48 hours, none of them ends before, and recovery looks at each at least every fifteen minutes if it can. One of a hundred and one is
-approved, its webhook is lost, and recovery has never seen its customer at Klarna. A customer who was seen there is found sooner. Klarna waits for
-60 minutes.
+Each purchase stays open for 48 hours, and no purchase reaches a final state in the meantime.
+Recovery looks at each purchase at least every 15 minutes if its rate allows. One purchase of 101 is
+approved and its webhook is lost. Recovery has never seen the customer of that purchase at Klarna; a
+customer who was seen there is found sooner. Klarna keeps an approval for 60 minutes.
 
-| open purchases | replicas | WithRecoveryRate | longest delay | median delay | looks a second |
+| open purchases | replicas | WithRecoveryRate | longest delay | median delay | purchases looked at a second |
 |---|---|---|---|---|---|
 `
 
 const documentDay = `
-The default rate is 60 a second for each replica. Klarna's rate limits may allow less: its example is 40 a second for an account.
+The default rate is 60 a second for each replica. Klarna's rate limits may allow less: the example
+in its documentation is 40 a second for an account.
 
-## A day of operation
+## A day with an outage
 
-A gateway with a hundred accounts and four replicas takes a million purchases in a day, at the default settings. Seven of ten customers approve.
-Payment requests expire after three hours. Klarna cannot be reached from 10:00 to 10:50 and sends no webhooks from 15:00 to 16:00, and it repeats
-none of those. Of one account, four calls of five hang for half a minute and fail, all day.
+A gateway with 100 accounts and four replicas takes a million purchases in a day, with the default
+settings:
+
+- Seven of ten customers approve.
+- Payment requests expire after three hours.
+- Klarna cannot be reached from 10:00 to 10:50.
+- Klarna sends no webhooks from 15:00 to 16:00 and does not repeat them later.
+- For one account, four of five calls hang for half a minute and fail, all day.
 
 | | |
 |---|---|
 | purchases | %d |
 | approved | %d |
-| authorized later than a minute after the approval | %d, %d of them of the account in trouble |
+| authorized more than a minute after the approval | %d, of which %d belong to the failing account |
 | approved and lost | %d |
-| delay of the other accounts at the median | %s |
-| at the 99th percentile | %s |
-| at the 99.9th percentile | %s |
-| at the longest | %s |
+| delay of the other accounts, median | %s |
+| delay of the other accounts, 99th percentile | %s |
+| delay of the other accounts, 99.9th percentile | %s |
+| delay of the other accounts, longest | %s |
 
-This is one run of the simulation. In another the account in trouble may lose an approval, because its calls fail by chance. The chart shows the longest
-delay of the other accounts.
+This is one run of the simulation. In another run the failing account may lose an approval, because
+its calls fail at random. The chart shows the longest delay of the other accounts.
 
-![The longest delay of what was approved in each minute of the day](recovery-day.svg)
+![The longest delay of the purchases approved in each minute of the day](recovery-day.svg)
 `
 
 // chart draws the longest delay of each minute, of the accounts that are not in trouble.

@@ -107,7 +107,7 @@ func contradictions() string {
 			rows = append(rows, row("`"+o.Name+"`", members(o.Excludes)))
 		}
 	}
-	return table("operation | members that must not be there", rows)
+	return table("operation | members that must be absent", rows)
 }
 
 func links() string {
@@ -136,7 +136,7 @@ func evidence() string {
 		}
 		rows = append(rows, row("`"+o.Name+"`", id, strings.Join(references, "<br>")))
 	}
-	return table("operation | id of the path | references that were sent", rows)
+	return table("operation | ID in the path | references that were sent", rows)
 }
 
 func events() string {

@@ -222,11 +222,11 @@ func callContests() (get, post contest, err error) {
 	}
 	get = contest{
 		title: "Get a presentation",
-		shape: "No network: a stub answers 1536 bytes. The peers get an object of their own API of that size: a payment intent, a chat completion, an issue. azcore decodes the hand-written structures.",
+		shape: "No network: a stub answers with 1536 bytes. The peers get an object of their own API of that size: a payment intent, a chat completion, an issue. azcore decodes the hand-written structures.",
 	}
 	post = contest{
 		title: "Authorize a purchase",
-		shape: fmt.Sprintf("No network: a stub reads %d bytes and answers 1536. The peers send about as much, and get an object of their own API of that size.", len(ourAuthorizeBody())),
+		shape: fmt.Sprintf("No network: a stub reads %d bytes and answers with 1536. The peers send about as much and get an object of their own API of that size.", len(ourAuthorizeBody())),
 	}
 	for _, name := range []string{ours, byHand, byHandRetrying, azCore} {
 		get.contenders = append(get.contenders, contender{name, background(clients[name].get)})

@@ -173,10 +173,10 @@ func inUse() float64 {
 
 func printLoopback(w io.Writer, figures []loopbackFigures, held []heldFigures) {
 	fmt.Fprintf(w, "\n%d callers over loopback\nThe server is another process on the same machine; no TLS. GETs and POSTs alternate.\n\n", callers)
-	fmt.Fprintf(w, "  %-34s %14s %12s %12s\n", "", "calls per second", "spread", "p99")
+	fmt.Fprintf(w, "  %-34s %16s %12s %12s\n", "", "calls per second", "spread", "p99")
 	for i := range figures {
 		f := &figures[i]
-		fmt.Fprintf(w, "  %-34s %14.0f %11.0f%% %12s\n", f.name, median(f.throughput), 100*spread(f.throughput), nanos(median(f.p99)))
+		fmt.Fprintf(w, "  %-34s %16.0f %11.0f%% %12s\n", f.name, median(f.throughput), 100*spread(f.throughput), nanos(median(f.p99)))
 	}
 	fmt.Fprintf(w, "\nConcurrent waiting calls\n\n")
 	for _, h := range held {

@@ -160,7 +160,7 @@ func verifyContest() (contest, error) {
 	toOpenAI := openai.NewClient(option.WithAPIKey("key"), option.WithWebhookSecret(signingKey))
 	return contest{
 		title: "Verify a webhook",
-		shape: "A body of 1536 bytes and six headers; ours holds two keys, and the delivery names one.",
+		shape: "A body of 1536 bytes and six headers. The verifier of klarna-go holds two keys, and the delivery names one.",
 		contenders: []contender{
 			{ours, func() error { return v.Verify(context.Background(), header, body) }},
 			{pooledHMAC, pooled([]delivery{{body, header}})},
@@ -219,7 +219,7 @@ func receiveContest() (contest, error) {
 	raw := []byte(signingKey)
 	return contest{
 		title: "Verify a webhook and decode its payload",
-		shape: "Bodies of 1536 bytes with different ids, in the form of each API: a completed payment request, a succeeded payment intent, an incoming call, an opened issue.",
+		shape: "Bodies of 1536 bytes in the shape of each API, each with different IDs: a completed payment request, a succeeded payment intent, an incoming call, an opened issue.",
 		contenders: []contender{
 			{ours, inTurn(mine, func(d delivery) error { return ourReceive(v, d.header, d.body) })},
 			{pooledHMAC, pooled(mine)},

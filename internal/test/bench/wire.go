@@ -34,7 +34,7 @@ func wire(p plan) (result, error) {
 	fresh.DisableKeepAlives = true
 	c := contest{
 		title: "Where the time of a call goes",
-		shape: "klarna-go gets a presentation of 1536 bytes, one call after the other. Client and server run on the same machine.",
+		shape: "klarna-go reads a presentation of 1536 bytes, one call after the other. The client and the server share the machine.",
 	}
 	for _, way := range []struct {
 		name, url string

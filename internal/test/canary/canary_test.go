@@ -122,6 +122,7 @@ func tablesOf(t *testing.T, all []result) string {
 		}
 		writeTable(t, &b, g, members)
 	}
+	b.WriteString("\n")
 	return b.String()
 }
 
@@ -133,8 +134,7 @@ func writeTable(t *testing.T, b *strings.Builder, g group, members []result) {
 	var places []string
 	for i, s := range members {
 		letter := string(rune('a' + i))
-		fmt.Fprintf(b, "%s `%s`", letter, s.name)
-		b.WriteString(map[bool]string{true: ".\n\n", false: ", "}[i == len(members)-1])
+		fmt.Fprintf(b, "- %s: `%s`\n", letter, s.name)
 		for at, shown := range s.at {
 			if shown.secret || shown.person {
 				cells[at] = append(cells[at], letter)
@@ -168,7 +168,7 @@ func writeTable(t *testing.T, b *strings.Builder, g group, members []result) {
 		}
 		columns[i] = append(columns[i], place)
 	}
-	b.WriteString("| library |")
+	b.WriteString("\n| library |")
 	for _, column := range columns {
 		b.WriteString(" " + strings.Join(column, ", ") + " |")
 	}
@@ -186,5 +186,4 @@ func writeTable(t *testing.T, b *strings.Builder, g group, members []result) {
 		}
 	}
 	t.Logf("%s: %d of %d cells show", g, shown, all)
-	b.WriteString("\n")
 }

@@ -32,7 +32,7 @@ var libraries = []library{
 		return verbs(value, "v") + fmt.Sprint(value) + fmt.Sprintln(value) + fmt.Errorf("an error of %v", value).Error()
 	}},
 	{"fmt: every other verb", func(value, _ any) string { return verbs(value, others) }},
-	{"fmt: %p and %w, which are wrong", func(value, _ any) string { return verbs(value, "pw") }},
+	{"fmt: %p and %w, misused", func(value, _ any) string { return verbs(value, "pw") }},
 	{"log/slog, text", func(value, _ any) string {
 		var b bytes.Buffer
 		logs(slog.New(slog.NewTextHandler(&b, nil)), value)

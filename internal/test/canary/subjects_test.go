@@ -46,7 +46,7 @@ type subject struct {
 type group string
 
 const (
-	asItCame group = "Raw JSON and what holds it"
+	asItCame group = "Raw JSON and types that contain it"
 	ofCalls  group = "Errors, responses and calls"
 	personal group = "Personal data"
 )
