@@ -175,7 +175,7 @@ var Calls = []Call{
 		},
 	},
 	authorize("a step-up", operation.Authorize, stepUp),
-	authorize("an approval at once", operation.Authorize, approved),
+	authorize("an immediate approval", operation.Authorize, approved),
 	authorize("a decline", operation.Authorize, declined),
 	authorize("an approval", operation.AuthorizeFinal, approved),
 	authorize("a final decline", operation.AuthorizeFinal, declined),

@@ -43,7 +43,7 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 			status = nil
 			continue
 		}
-		a.tell(name, status, err)
+		a.receive(name, status, err)
 		if err == nil || errors.Is(err, flow.ErrRejected) {
 			return status
 		}
@@ -76,7 +76,7 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 		others.Go(func() {
 			pause(ctx, a.shop.machine(late))
 			if status, err := do(ctx, other); !errors.Is(err, errDead) {
-				a.tell(name, status, err)
+				a.receive(name, status, err)
 			}
 		})
 	}
@@ -196,7 +196,7 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 		return
 	}
 	first := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token).Request
-	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of somebody else"
+	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of another program"
 	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
 		a.note(func() { a.foreign = true })
 	}

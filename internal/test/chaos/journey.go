@@ -71,7 +71,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized},
 	},
 	{
-		name: "approve at once with a session token",
+		name: "approve immediately with a session token",
 		play: func(ctx context.Context, a *actor) {
 			a.bringToken()
 			a.begin(ctx)
@@ -223,7 +223,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateCanceled},
 	},
 	{
-		name: "approve, and somebody else cancels",
+		name: "approve, and another program cancels",
 		mail: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
@@ -234,7 +234,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized}, // or canceled, if that came first
 	},
 	{
-		name: "approve, come back, and somebody else cancels",
+		name: "approve, come back, and another program cancels",
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
 				a.comeBack(ctx)
@@ -245,7 +245,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized}, // or canceled, if finalizing failed at first
 	},
 	{
-		name: "approve, and somebody else finalizes",
+		name: "approve, and another program finalizes",
 		mail: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {

@@ -168,9 +168,9 @@ func (s *Shop) confirmed(t flow.Transition) {
 // machine returns the wall-clock time that corresponds to d of the purchases' time.
 func (s *Shop) machine(d time.Duration) time.Duration { return d / s.scale }
 
-// tell records what a client was told. An answer with an error that is not Klarna's says nothing
+// receive records an answer to a client. An answer with an error that is not Klarna's says nothing
 // about the purchase.
-func (p *purchase) tell(from string, status *flow.Status, err error) {
+func (p *purchase) receive(from string, status *flow.Status, err error) {
 	_, isKlarnas := errors.AsType[*klarna.Error](err)
 	if status == nil || err != nil && !isKlarnas && !errors.Is(err, flow.ErrRejected) {
 		return

@@ -48,17 +48,17 @@ func testStore(t *testing.T, newDatabase func(*testing.T) database) {
 	}{
 		{"store conforms", testStoreConforms},
 		{"two replicas conform", testTwoReplicasConform},
-		{"replicas that start at once migrate once", testReplicasThatStartAtOnceMigrateOnce},
-		{"migrate keeps what is there", testMigrateKeepsWhatIsThere},
+		{"replicas that start together migrate once", testConcurrentStartsMigrateOnce},
+		{"migrate keeps the rows", testMigrateKeepsRows},
 		{"migrate without a connection is an error", testMigrateWithoutAConnectionIsAnError},
-		{"tables are apart and any name is one", testTablesAreApartAndAnyNameIsOne},
-		{"without a table every call is an error that holds no value", testWithoutATableEveryCallIsAnErrorThatHoldsNoValue},
-		{"prune deletes what is past its retention", testPruneDeletesWhatIsPastItsRetention},
-		{"prune deletes no claim that is made meanwhile", testPruneDeletesNoClaimThatIsMadeMeanwhile},
+		{"tables are separate and may have any name", testTablesAreSeparate},
+		{"errors without a table hold no values", testErrorsWithoutATableHoldNoValues},
+		{"prune deletes events after the retention", testPruneDeletesAfterTheRetention},
+		{"prune keeps concurrent claims", testPruneKeepsConcurrentClaims},
 		{"retention can be longer", testRetentionCanBeLonger},
-		{"ids that look like a digest are none of anothers", testIDsThatLookLikeADigestAreNoneOfAnothers},
-		{"duplicates of a completed event do not keep it for longer", testDuplicatesDoNotKeep},
-		{"the drivers own error can be reached", testDriversError},
+		{"ids in the form of a digest do not collide", testIDsInDigestFormDoNotCollide},
+		{"duplicates of a completed event do not extend its retention", testDuplicatesDoNotKeep},
+		{"the driver's own error is wrapped", testDriversError},
 		{"a table whose name is a statement is refused", testTableNames},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, newDatabase) })
@@ -143,7 +143,7 @@ func (a *alternating) Release(ctx context.Context, id, token string) error {
 	return a.next().Release(ctx, id, token)
 }
 
-func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(*testing.T) database) {
+func testConcurrentStartsMigrateOnce(t *testing.T, newDatabase func(*testing.T) database) {
 	for range 5 {
 		d := newDatabase(t)
 		var replicas sync.WaitGroup
@@ -166,7 +166,7 @@ func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(*test
 	}
 }
 
-func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(*testing.T) database) {
+func testMigrateKeepsRows(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, _ := migrated(t, d)
 	complete(t, s, "an event")
@@ -184,7 +184,7 @@ func testMigrateWithoutAConnectionIsAnError(t *testing.T, newDatabase func(*test
 	}
 }
 
-func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(*testing.T) database) {
+func testTablesAreSeparate(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	one, _ := migrated(t, d, sqlstore.WithTable("order")) // a word of SQL's
 	other, _ := migrated(t, d, sqlstore.WithTable("z"+strings.Repeat("9", 47)))
@@ -192,7 +192,7 @@ func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(*testing.T
 	claim(t, other, "an event", time.Hour, webhook.Granted)
 }
 
-func testWithoutATableEveryCallIsAnErrorThatHoldsNoValue(t *testing.T, newDatabase func(*testing.T) database) {
+func testErrorsWithoutATableHoldNoValues(t *testing.T, newDatabase func(*testing.T) database) {
 	s, _ := newStore(t, newDatabase(t))
 	_, claimErr := s.Claim(t.Context(), "canary-id", time.Hour)
 	_, pruneErr := s.Prune(t.Context())
@@ -216,7 +216,7 @@ func age(t *testing.T, db *sql.DB, by time.Duration) {
 	}
 }
 
-func testPruneDeletesWhatIsPastItsRetention(t *testing.T, newDatabase func(*testing.T) database) {
+func testPruneDeletesAfterTheRetention(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	const many = 2500 // more than two batches
 	for i := range many {
@@ -249,7 +249,7 @@ func testPruneDeletesWhatIsPastItsRetention(t *testing.T, newDatabase func(*test
 
 // An event that is old enough to be deleted may be claimed again at the same time. Then it must
 // remain.
-func testPruneDeletesNoClaimThatIsMadeMeanwhile(t *testing.T, newDatabase func(*testing.T) database) {
+func testPruneKeepsConcurrentClaims(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
 	replica, _ := migrated(t, d)
@@ -358,7 +358,7 @@ func testRetentionCanBeLonger(t *testing.T, newDatabase func(*testing.T) databas
 
 // An id in Klarna's form is stored as it is. Other ids are stored as their digest, which must not
 // be taken for another id.
-func testIDsThatLookLikeADigestAreNoneOfAnothers(t *testing.T, newDatabase func(*testing.T) database) {
+func testIDsInDigestFormDoNotCollide(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	complete(t, s, "Å")
 	complete(t, s, "8f5f2b4e-0b1f-4a53-9d0c-8f3f1f4d2c11")

@@ -61,7 +61,7 @@ func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 			})
 		})
 	}
-	t.Run("everything at once, on four replicas", func(t *testing.T) {
+	t.Run("everything concurrently, on four replicas", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			result, err := chaos.AtRandom(t.Context(), chaos.Config{
 				Store: name, Open: func() (flow.Store, error) { return replica(t) },

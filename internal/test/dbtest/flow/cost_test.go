@@ -21,7 +21,7 @@ import (
 // the index, and Prune must read no more than it deletes. SQLite reports its plan, and PostgreSQL
 // also the number of pages that it reads. The times are printed. With the race detector and with
 // -short the number is a tenth of a million.
-func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) database) {
+func testClaimWithAMillionEnded(t *testing.T, newDatabase func(testing.TB) database) {
 	million := 1_000_000
 	if raceEnabled || testing.Short() {
 		million /= 10

@@ -58,12 +58,12 @@ func TestPaymentsSurviveKills(t *testing.T) {
 
 // startReplica starts this program again as a replica.
 func startReplica(ctx context.Context, p replicaProcess) (address string, kill func(), err error) {
-	told, err := json.Marshal(p)
+	settings, err := json.Marshal(p)
 	if err != nil {
 		return "", nil, err
 	}
 	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplicaProcess$", "-test.v")
-	command.Env = append(os.Environ(), replicaVariable+"="+string(told))
+	command.Env = append(os.Environ(), replicaVariable+"="+string(settings))
 	if _, err := command.StdinPipe(); err != nil { // it ends with this process
 		return "", nil, err
 	}

@@ -58,20 +58,20 @@ func testStore(t *testing.T, newDatabase func(testing.TB) database) {
 	}{
 		{"store conforms", testStoreConforms},
 		{"two replicas conform", testTwoReplicasConform},
-		{"replicas of which many die bring every purchase to its end", testReplicasThatDie},
-		{"replicas that start at once migrate once", testReplicasThatStartAtOnceMigrateOnce},
-		{"replicas that start at once bring an older version to the newest", testReplicasMigrateAnOlderVersion},
-		{"a program of the version before works on the migrated table", testAProgramOfTheVersionBefore},
-		{"a migration that fails leaves everything as it was", testAMigrationThatFails},
-		{"migrate keeps what is there", testMigrateKeepsWhatIsThere},
-		{"migrate refuses what is not its own", testMigrateRefusesWhatIsNotItsOwn},
-		{"tables are apart and any name is one", testTablesAreApartAndAnyNameIsOne},
-		{"the table can be read by a person", testTheTableCanBeRead},
-		{"what cannot be an id is not found", testWhatCannotBeAnIDIsNotFound},
-		{"an error holds no value", testAnErrorHoldsNoValue},
-		{"prune deletes what has ended and is past its retention", testPrune},
-		{"prune deletes nothing that changes meanwhile", testPruneDeletesNothingThatChangesMeanwhile},
-		{"a claim costs the same beside a million purchases that have ended", testAClaimBesideAMillion},
+		{"replicas that often die finish every purchase", testReplicasThatDie},
+		{"replicas that start together migrate once", testConcurrentStartsMigrateOnce},
+		{"replicas that start together migrate an older version", testReplicasMigrateAnOlderVersion},
+		{"a program of the previous version works on the migrated table", testProgramOfTheVersionBefore},
+		{"a failed migration changes nothing", testFailedMigration},
+		{"migrate keeps the rows", testMigrateKeepsRows},
+		{"migrate refuses tables of others", testMigrateRefusesForeignTables},
+		{"tables are separate and may have any name", testTablesAreSeparate},
+		{"people can read the table", testTheTableCanBeRead},
+		{"impossible ids are not found", testImpossibleIDsAreNotFound},
+		{"errors hold no values", testErrorsHoldNoValues},
+		{"prune deletes ended purchases after the retention", testPrune},
+		{"prune keeps concurrent changes", testPruneKeepsConcurrentChanges},
+		{"a claim costs the same with a million ended purchases", testClaimWithAMillionEnded},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, newDatabase) })
 	}
@@ -252,7 +252,7 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 	t.Logf("%d claims, of which %d were abandoned", claims.Load(), deaths.Load())
 }
 
-func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(testing.TB) database) {
+func testConcurrentStartsMigrateOnce(t *testing.T, newDatabase func(testing.TB) database) {
 	for range 5 {
 		d := newDatabase(t)
 		var replicas sync.WaitGroup
@@ -334,7 +334,7 @@ func testReplicasMigrateAnOlderVersion(t *testing.T, newDatabase func(testing.TB
 }
 
 // The statements are those of the first version. Its Migrate refused a version other than 1.
-func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) database) {
+func testProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	db := d.open()
 	for _, statement := range []string{
@@ -379,7 +379,7 @@ func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) d
 	}
 }
 
-func testAMigrationThatFails(t *testing.T, newDatabase func(testing.TB) database) {
+func testFailedMigration(t *testing.T, newDatabase func(testing.TB) database) {
 	table, db := newTable(t, newDatabase(t))
 	if err := table.Migrate(t.Context(), lock, versions[:1]...); err != nil {
 		t.Fatal(err)
@@ -397,7 +397,7 @@ func testAMigrationThatFails(t *testing.T, newDatabase func(testing.TB) database
 	}
 }
 
-func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(testing.TB) database) {
+func testMigrateKeepsRows(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, _ := migrated(t, d)
 	create(t, s, flow.Record{ID: "a purchase"})
@@ -407,7 +407,7 @@ func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(testing.TB) data
 	}
 }
 
-func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB) database) {
+func testMigrateRefusesForeignTables(t *testing.T, newDatabase func(testing.TB) database) {
 	for _, tc := range []struct {
 		name string
 		do   []string
@@ -433,7 +433,7 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB
 	}
 }
 
-func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(testing.TB) database) {
+func testTablesAreSeparate(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	// The first name is a word of SQL.
 	for _, name := range []string{"order", "z" + strings.Repeat("9", 47), "klarna_purchases"} {
@@ -475,7 +475,7 @@ func testTheTableCanBeRead(t *testing.T, newDatabase func(testing.TB) database) 
 	}
 }
 
-func testWhatCannotBeAnIDIsNotFound(t *testing.T, newDatabase func(testing.TB) database) {
+func testImpossibleIDsAreNotFound(t *testing.T, newDatabase func(testing.TB) database) {
 	s, _ := migrated(t, newDatabase(t))
 	create(t, s, flow.Record{ID: "a"})
 	for _, id := range []string{"", "a\x00", "\xff", strings.Repeat("x", 1<<20)} {
@@ -489,7 +489,7 @@ func testWhatCannotBeAnIDIsNotFound(t *testing.T, newDatabase func(testing.TB) d
 }
 
 // Without a table everything fails. With a table, text that PostgreSQL cannot store fails.
-func testAnErrorHoldsNoValue(t *testing.T, newDatabase func(testing.TB) database) {
+func testErrorsHoldNoValues(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, _ := newStore(t, d)
 	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Data: []byte(`"canary-data"`), Sealed: []byte("canary-sealed")}
@@ -566,7 +566,7 @@ func testPrune(t *testing.T, newDatabase func(testing.TB) database) {
 }
 
 // A row that is old enough to be deleted may change at the same time. Then it must remain.
-func testPruneDeletesNothingThatChangesMeanwhile(t *testing.T, newDatabase func(testing.TB) database) {
+func testPruneKeepsConcurrentChanges(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
 	replica, _ := migrated(t, d)

@@ -55,7 +55,7 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 		v.wants(newer, "recover", 4*time.Minute, "AUTHORIZED")
 		v.oneTransaction(0)
 	})
-	t.Run("the older one works beside a migrated schema", func(t *testing.T) {
+	t.Run("the older one works with a migrated schema", func(t *testing.T) {
 		v := newPair(t, "STEP_UP_REQUIRED")
 		if _, err := v.run(newer, "recover", 0); err == nil { // it migrates, and finds no purchase
 			t.Fatal("a purchase exists before it began")
