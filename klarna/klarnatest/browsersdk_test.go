@@ -14,7 +14,7 @@ func TestSDKReadsThePresentation(t *testing.T) {
 	own := c.want(200, "GET", presentationPath+"?"+presentationQuery, nil)
 	shown := c.browse(200, "GET", address+"&partner_account_id="+url.QueryEscape(server.PartnerAccountID), "", "Origin: https://shop.example")
 	if diff := cmp.Diff(own.body, shown.body); diff != "" {
-		t.Errorf("what the server is told (-) and the browser (+) differ:\n%s", diff)
+		t.Errorf("the presentations for the server (-) and for the browser (+) differ:\n%s", diff)
 	}
 	equal(t, "origins", shown.header.Get("Access-Control-Allow-Origin"), "*")
 	equal(t, "credentials", shown.header.Get("Access-Control-Allow-Credentials"), "")
@@ -41,17 +41,17 @@ func TestSDKReadsOnlyTheState(t *testing.T) {
 	r := server.PaymentRequests()[0]
 	last := r.PaymentRequestURL[strings.LastIndexByte(r.PaymentRequestURL, '/')+1:]
 	for _, name := range []string{id, last} {
-		told := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+name+"?client_id="+server.ClientID, "")
+		got := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+name+"?client_id="+server.ClientID, "")
 		want := obj{"payment_request_id": id, "payment_request_url": r.PaymentRequestURL, "state": "COMPLETED", "duplicate_complete": false}
-		if diff := cmp.Diff(any(want), told.body); diff != "" {
+		if diff := cmp.Diff(any(want), got.body); diff != "" {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
 	}
 	other := server.AddAccount()
 	c.browse(404, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID+"&partner_account_id="+url.QueryEscape(other), "")
 	server.SetDuplicateComplete(true)
-	told := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID, "")
-	equal(t, "complete twice", told.get("duplicate_complete"), any(true))
+	got := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID, "")
+	equal(t, "complete twice", got.get("duplicate_complete"), any(true))
 }
 
 func TestSDKCallsAreRefused(t *testing.T) {

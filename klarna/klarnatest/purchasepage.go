@@ -17,7 +17,7 @@ type purchasePage struct {
 	Heading      string
 	Sentence     string
 	OpenerOrigin string         // origin of the notified page, "" in the customer's own window
-	Request      *requestOnPage // nil if there is none to show
+	Request      *requestOnPage // nil if none is shown
 	Choices      bool           // the customer may decide
 	Done         bool           // the payment request was decided, by the customer or otherwise
 	Agreement    string         // the meaning of an approval
@@ -59,7 +59,7 @@ type link struct{ Href, Text string }
 var endings = map[string]purchasePage{
 	stateSubmitted:  {Heading: "Not paid", Sentence: "The customer left. The payment can still be made until it expires."},
 	stateInProgress: {Heading: "Not paid yet", Sentence: "The payment is open in another window."},
-	stateCompleted:  {Heading: "Payment approved", Sentence: "The shop has been told. You may close this page."},
+	stateCompleted:  {Heading: "Payment approved", Sentence: "The shop has been notified. You may close this page."},
 	stateDeclined:   {Heading: "Payment declined", Sentence: "Klarna denied this payment. The shop may offer another way to pay."},
 	stateExpired:    {Heading: "Payment expired", Sentence: "The time for this payment is over. Please start again in the shop."},
 	stateCanceled:   {Heading: "Payment canceled", Sentence: "The shop canceled this payment."},
@@ -121,7 +121,7 @@ func (r *paymentRequest) onPage() *requestOnPage {
 	if r.draft.purchase.raw == nil {
 		return v
 	}
-	// The caller was already told of problems in the data when it arrived.
+	// Problems in the data were already reported when it arrived.
 	data := readObject(r.draft.purchase.raw, new(problems))
 	v.PurchaseReference = data.text("purchase_reference", 255)
 	for _, line := range data.objects("line_items") {

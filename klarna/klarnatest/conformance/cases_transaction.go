@@ -43,12 +43,12 @@ func transactionCases() []Case {
 
 	return []Case{
 		named("a transaction is read by its id", Sure, on(want(read, status(200)))),
-		named("how a transaction that is read tells its id", Gap, on(turns(given(read, status(200)),
+		named("in which form a transaction has its id", Gap, on(turns(given(read, status(200)),
 			turn{name: "in payment_transaction_id", when: checks{member("payment_transaction_id").is("${transaction}")}},
 			turn{name: "not in payment_transaction_id", when: checks{status(200)}},
 		))),
-		named("how a transaction that is read tells its state", Gap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
-		named("how a transaction that is read tells its amount", Gap, on(turns(given(read, status(200)),
+		named("which state a new transaction has", Gap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
+		named("in which form a transaction has its amount", Gap, on(turns(given(read, status(200)),
 			turn{name: "in amount", when: checks{member("amount").is("${approved}")}},
 			turn{name: "in amount, another than the approved one", when: checks{member("amount").exists()}},
 			turn{name: "not in amount", when: checks{member("amount").isAbsent()}},
@@ -57,11 +57,11 @@ func transactionCases() []Case {
 			call: "PATCH payment/transactions/${transaction}", body: object{"payment_transaction_reference": "${new.changed_reference}"}, want: checks{success()},
 		})),
 		named("a capture has an id", Sure, on(want(capture(part), success(), member("payment_capture_id").looksLike(aText)))),
-		named("a capture tells the shipment that it was given", Sure, on(want(shipped,
+		named("a capture returns its shipment", Sure, on(want(shipped,
 			success(), member("supplementary_capture_data.shipments.0.delivery.tracking_number").is("${hex.tracking}"),
 		))),
 		named("a capture is read by its id", Sure, on(captured, step{call: "GET payment/captures/${payment_capture}", want: checks{status(200)}})),
-		named("how a capture that is read tells its id", Gap, on(captured, step{
+		named("in which form a capture has its id", Gap, on(captured, step{
 			call: "GET payment/captures/${payment_capture}", given: checks{status(200)}, turns: []turn{
 				{name: "in payment_capture_id", when: checks{member("payment_capture_id").is("${payment_capture}")}},
 				{name: "not in payment_capture_id", when: checks{status(200)}},
@@ -72,7 +72,7 @@ func transactionCases() []Case {
 			turn{name: "in payment_captures, in another form", when: checks{member("payment_captures").exists()}},
 			turn{name: "not in payment_captures", when: checks{member("payment_captures").isAbsent()}},
 		))),
-		named("whether a capture of more than is left is refused", Gap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
+		named("whether a capture beyond the rest is refused", Gap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
 		named("a capture's refund has an id", Sure, on(captured, want(refundCapture, success(), member("payment_refund_id").looksLike(aText)))),
 		named("a refund is read by its id", Sure, on(captured, given(refundCapture, success()), step{
 			call: "GET payment/refunds/${payment_refund}", want: checks{status(200)},
@@ -83,16 +83,16 @@ func transactionCases() []Case {
 			turn{name: "refund_id", when: checks{member("refund_id").exists()}},
 			turn{name: "another name, or none", when: checks{success()}},
 		))),
-		named("whether a refund of more than was captured is refused", Gap, on(captured, turns(step{
+		named("whether a refund beyond the capture is refused", Gap, on(captured, turns(step{
 			call: "POST payment/captures/${payment_capture}/refund", body: object{"refund_amount": part + 1, "payment_refund_reference": "${new.refund_reference}"},
 		}, refusedOrAccepted()...))),
 		named("an authorization can be extended by days", Sure, on(want(extend, success()))),
-		named("how an extension tells the new expiry", Gap, on(turns(given(extend, success()),
+		named("in which form an extension has the new expiry", Gap, on(turns(given(extend, success()),
 			turn{name: "in expires_at", when: checks{member("expires_at").looksLike(aTimestamp)}},
 			turn{name: "in expires_at, in another form", when: checks{member("expires_at").exists()}},
 			turn{name: "not in expires_at", when: checks{member("expires_at").isAbsent()}},
 		))),
-		named("what is left of an authorization can be voided, without a body", Sure, on(step{call: voidPayment, want: checks{success()}})),
+		named("the rest of an authorization can be voided, without a body", Sure, on(step{call: voidPayment, want: checks{success()}})),
 		named("what state a transaction has after the void", Gap, on(voided, turns(given(read, status(200)), known(member("state"), "CLOSED", "COMPLETED", "AUTHORIZED")...))),
 		named("whether a capture after the void is refused", Gap, on(voided, turns(capture(part), refusedOrAccepted()...))),
 		{

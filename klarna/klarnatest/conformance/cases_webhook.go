@@ -86,8 +86,8 @@ var unsubscribed = []step{
 	{call: deleteWebhook}, {call: "DELETE notification/webhooks/${second_webhook}"}, {call: deleteKey}, {call: cancelRequest},
 }
 
-// told is a webhook that receives the event of an approval, and the approval.
-var told = &fixture{
+// notified is a webhook that receives the event of an approval, and the approval.
+var notified = &fixture{
 	name:    "an approval whose event a webhook receives",
 	steps:   append(subscribed(path, completed), requested(), step{visit: approves}),
 	cleanup: unsubscribed,
@@ -242,13 +242,13 @@ func webhookCases() []Case {
 			}}),
 		},
 		{
-			Name: "the event of an approval has what was approved", Section: webhookPayload, Certainty: Sure, fixture: told,
+			Name: "the event of an approval has what was approved", Section: webhookPayload, Certainty: Sure, fixture: notified,
 			steps: received(step{want: checks{
 				member("payload.payment_request_id").is("${request}"), member("payload.state").is("COMPLETED"), member("payload.previous_state").is("IN_PROGRESS"),
 			}}),
 		},
 		{
-			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: Gap, fixture: told,
+			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: Gap, fixture: notified,
 			steps: received(step{turns: []turn{
 				{name: "at the top level of the payload and in state_context", when: checks{
 					member("payload.klarna_network_session_token").exists(), member("payload." + sessionTokenPath).exists(),

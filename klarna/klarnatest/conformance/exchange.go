@@ -138,7 +138,7 @@ func (h *host) ask(ctx context.Context, v vars, s step) (exchange, error) {
 		case err != nil || x.status != http.StatusTooManyRequests:
 			return x, err
 		case repeated == maxRateLimited:
-			return exchange{}, errTransport{"the rate limit did not let the request pass"}
+			return exchange{}, errTransport{"the rate limit refused the request repeatedly"}
 		}
 		seconds, _ := strconv.Atoi(x.header.Get("X-Ratelimit-Reset"))
 		pause := min(max(time.Duration(seconds)*time.Second, time.Second), longestReset)

@@ -287,7 +287,7 @@ func TestTheSuiteIsWellFormed(t *testing.T) {
 				t.Errorf("%s: step %d may not turn out in several ways", c.Name, i+1)
 			}
 			if kinds := min(len(s.call), 1) + min(len(s.delivery), 1) + min(int(s.visit), 1); kinds != 1 {
-				t.Errorf("%s: step %d is %d things at once", c.Name, i+1, kinds)
+				t.Errorf("%s: step %d has %d kinds, want one", c.Name, i+1, kinds)
 			}
 		}
 		if turns := c.steps[len(c.steps)-1].turns; (c.Certainty == Sure) != (wants > 0) || (c.Certainty == Sure) != (len(turns) == 0) {

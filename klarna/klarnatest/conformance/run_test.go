@@ -69,7 +69,7 @@ func TestLiveTargetIsRefused(t *testing.T) {
 		"a live key":                      {func(t *Target) { t.APIKey = "klarna_live_api_c4n4ry" }, "live key"},
 		"a client id":                     {func(t *Target) { t.APIKey = "klarna_test_client_c4n4ry" }, "client id"},
 		"a key with a line break":         {func(t *Target) { t.APIKey = testKey + "\n" }, "characters"},
-		"a receiver that nobody can find": {func(t *Target) { t.Receiver = new(Receiver) }, "webhook URL"},
+		"a receiver without a webhook URL": {func(t *Target) { t.Receiver = new(Receiver) }, "webhook URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := good
@@ -366,7 +366,7 @@ func TestRateLimitedRequestIsRepeated(t *testing.T) {
 		want    Verdict
 	}{
 		"after the reset":                  {1, "2", []time.Duration{2 * time.Second}, Held},
-		"after a second when none is told": {1, "", []time.Duration{time.Second}, Held},
+		"after a second without a header": {1, "", []time.Duration{time.Second}, Held},
 		"not after a reset far away":       {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, Held},
 		"three times":                      {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, Untested},
 	} {
@@ -440,9 +440,9 @@ func TestRunWaitsInRealTimeByDefault(t *testing.T) {
 
 func TestAbsentCustomerLeavesTheCaseUntested(t *testing.T) {
 	target := answering(func(*http.Request) (int, string) { return 200, "{}" })
-	target.Customer = func(context.Context, Visit) error { return errors.New("nobody is there for " + testKey) }
+	target.Customer = func(context.Context, Visit) error { return errors.New("no customer is there for " + testKey) }
 	r := run(t, target, Case{Name: "c", Certainty: Sure, steps: []step{{visit: approves}}}).Results[0]
-	if want := "step 1 of 1, the customer's visit: nobody is there for [redacted]"; r.Verdict != Untested || r.Detail != want {
+	if want := "step 1 of 1, the customer's visit: no customer is there for [redacted]"; r.Verdict != Untested || r.Detail != want {
 		t.Errorf("%s %q, want %q", r.Verdict, r.Detail, want)
 	}
 }
