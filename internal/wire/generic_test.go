@@ -115,6 +115,6 @@ func TestLookupFindsMembersByTheirPath(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 	if got := wire.TextAt(&o, "count") + wire.TextAt(&o, "inner.inner.name") + wire.TextAt(nil, "name"); got != "" {
-		t.Errorf("text %q where there is none", got)
+		t.Errorf("got text %q, want none", got)
 	}
 }

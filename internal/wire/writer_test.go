@@ -58,17 +58,17 @@ func TestUnknownMembersReplaceUnsetOnes(t *testing.T) {
 		},
 		"in place of a required one":  {order{Unknown: redact.Unknown{"name": raw(`7`)}}, `{"name":7}`, ""},
 		"in place of an optional one": {order{Unknown: redact.Unknown{"count": raw(`"many"`)}}, `{"name":"","count":"many"}`, ""},
-		"beside a set required one": {
+		"together with a set required one": {
 			order{Name: "a", Unknown: redact.Unknown{"name": raw(`7`)}}, "", "cannot encode name: a member that is in Unknown, too",
 		},
-		"beside a set optional one": {
+		"together with a set optional one": {
 			order{Lines: []order{{}, {Count: 1, Unknown: redact.Unknown{"count": raw(`1`)}}}}, "",
 			"cannot encode lines[1].count: a member that is in Unknown, too",
 		},
-		"beside a set zero": {
+		"together with a set zero": {
 			order{Price: new(int64), Unknown: redact.Unknown{"price": raw(`1`)}}, "", "cannot encode price: a member that is in Unknown, too",
 		},
-		"beside a set object": {
+		"together with a set object": {
 			order{Inner: &order{Inner: &order{}, Unknown: redact.Unknown{"inner": raw(`1`)}}}, "",
 			"cannot encode inner.inner: a member that is in Unknown, too",
 		},
