@@ -54,21 +54,21 @@ func TestLiveTargetIsRefused(t *testing.T) {
 		change func(*Target)
 		want   string
 	}{
-		"the live host":                   {func(t *Target) { t.BaseURL = "https://api-global.klarna.com" }, "loopback only"},
-		"another host":                    {func(t *Target) { t.BaseURL = "https://example.com" }, "loopback only"},
-		"a host that begins alike":        {func(t *Target) { t.BaseURL = TestHost + ".example.com" }, "loopback only"},
-		"another port":                    {func(t *Target) { t.BaseURL = TestHost + ":8443" }, "loopback only"},
-		"the test host without TLS":       {func(t *Target) { t.BaseURL = "http://api-global.test.klarna.com" }, "loopback only"},
-		"a private address":               {func(t *Target) { t.BaseURL = "http://192.168.0.1" }, "loopback only"},
-		"another scheme":                  {func(t *Target) { t.BaseURL = "ftp://127.0.0.1" }, "loopback only"},
-		"no host":                         {func(t *Target) { t.BaseURL = "" }, "loopback only"},
-		"a URL that cannot be read":       {func(t *Target) { t.BaseURL = "https://user:" + testKey + "@host:port" }, "cannot be read"},
-		"a user":                          {func(t *Target) { t.BaseURL = "http://u:p@127.0.0.1" }, "a scheme and a host only"},
-		"a path":                          {func(t *Target) { t.BaseURL = "http://127.0.0.1/v2" }, "a scheme and a host only"},
-		"no key":                          {func(t *Target) { t.APIKey = "" }, "API key is missing"},
-		"a live key":                      {func(t *Target) { t.APIKey = "klarna_live_api_c4n4ry" }, "live key"},
-		"a client id":                     {func(t *Target) { t.APIKey = "klarna_test_client_c4n4ry" }, "client id"},
-		"a key with a line break":         {func(t *Target) { t.APIKey = testKey + "\n" }, "characters"},
+		"the live host":                    {func(t *Target) { t.BaseURL = "https://api-global.klarna.com" }, "loopback only"},
+		"another host":                     {func(t *Target) { t.BaseURL = "https://example.com" }, "loopback only"},
+		"a host that begins alike":         {func(t *Target) { t.BaseURL = TestHost + ".example.com" }, "loopback only"},
+		"another port":                     {func(t *Target) { t.BaseURL = TestHost + ":8443" }, "loopback only"},
+		"the test host without TLS":        {func(t *Target) { t.BaseURL = "http://api-global.test.klarna.com" }, "loopback only"},
+		"a private address":                {func(t *Target) { t.BaseURL = "http://192.168.0.1" }, "loopback only"},
+		"another scheme":                   {func(t *Target) { t.BaseURL = "ftp://127.0.0.1" }, "loopback only"},
+		"no host":                          {func(t *Target) { t.BaseURL = "" }, "loopback only"},
+		"a URL that cannot be read":        {func(t *Target) { t.BaseURL = "https://user:" + testKey + "@host:port" }, "cannot be read"},
+		"a user":                           {func(t *Target) { t.BaseURL = "http://u:p@127.0.0.1" }, "a scheme and a host only"},
+		"a path":                           {func(t *Target) { t.BaseURL = "http://127.0.0.1/v2" }, "a scheme and a host only"},
+		"no key":                           {func(t *Target) { t.APIKey = "" }, "API key is missing"},
+		"a live key":                       {func(t *Target) { t.APIKey = "klarna_live_api_c4n4ry" }, "live key"},
+		"a client id":                      {func(t *Target) { t.APIKey = "klarna_test_client_c4n4ry" }, "client id"},
+		"a key with a line break":          {func(t *Target) { t.APIKey = testKey + "\n" }, "characters"},
 		"a receiver without a webhook URL": {func(t *Target) { t.Receiver = new(Receiver) }, "webhook URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -365,10 +365,10 @@ func TestRateLimitedRequestIsRepeated(t *testing.T) {
 		waits   []time.Duration
 		want    Verdict
 	}{
-		"after the reset":                  {1, "2", []time.Duration{2 * time.Second}, Held},
+		"after the reset":                 {1, "2", []time.Duration{2 * time.Second}, Held},
 		"after a second without a header": {1, "", []time.Duration{time.Second}, Held},
-		"not after a reset far away":       {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, Held},
-		"three times":                      {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, Untested},
+		"not after a reset far away":      {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, Held},
+		"three times":                     {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, Untested},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var waits []time.Duration
