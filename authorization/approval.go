@@ -38,11 +38,11 @@ func (p *PaymentRequest) Approval() (Approval, error) {
 	switch {
 	case p == nil:
 		return Approval{}, ErrNotApproved
-	case p.State != StateCompleted:
+	case p.State != PaymentRequestStateCompleted:
 		return Approval{}, fmt.Errorf("%w: state is %s", ErrNotApproved, redact.Show(p.State))
 	}
 	if err := operation.CheckApproval(p, p.misfits()); err != nil {
-		return Approval{}, fmt.Errorf("%w: state is %s, and %w", ErrNotApproved, StateCompleted, err)
+		return Approval{}, fmt.Errorf("%w: state is %s, and %w", ErrNotApproved, PaymentRequestStateCompleted, err)
 	}
 	return Approval{Amount: p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
 }
@@ -59,7 +59,7 @@ func (p *PaymentRequest) misfits() []wire.Misfit {
 	return list
 }
 
-func (a *Approval) problems(first *Request) []klarna.ValidationError {
+func (a *Approval) problems(first *AuthorizeParams) []klarna.ValidationError {
 	var found problems
 	if a.SessionToken.IsZero() {
 		found.add("Klarna-Network-Session-Token", "is required by the final authorize call")
@@ -72,7 +72,7 @@ func (a *Approval) problems(first *Request) []klarna.ValidationError {
 
 // final makes the final request. It depends on nothing but its arguments, so that every replica
 // makes the same one.
-func (r *Request) final(approval Approval) Request {
+func (r *AuthorizeParams) final(approval Approval) AuthorizeParams {
 	final := *r
 	final.StepUpConfig = nil
 	if r.RequestPaymentTransaction == nil {

@@ -17,11 +17,11 @@ import (
 // or a renewed token makes it another call, and Klarna does not promise to refuse a second purchase
 // for being of the same reference. That an order is authorized once is for the caller to see to.
 //
-// A declined payment is an outcome. Errors are *klarna.Error: CodeValidationError, found here
-// before sending or by Klarna; CodeResourceConflict for a concurrent or a conflicting call; and
-// those of every call.
-func (c *Client) Authorize(ctx context.Context, request Request, options ...klarna.CallOption) (*Authorization, error) {
-	return c.authorize(ctx, operation.Authorize, &request, request.reference(), klarna.Secret{}, request.problems, options)
+// A declined payment is a result and not an error. Errors are *klarna.Error: CodeValidationError,
+// found here before sending or by Klarna; CodeResourceConflict for a concurrent or a conflicting
+// call; and those of every call.
+func (c *Client) Authorize(ctx context.Context, params AuthorizeParams, options ...klarna.CallOption) (*Authorization, error) {
+	return c.authorize(ctx, operation.Authorize, &params, params.reference(), klarna.Secret{}, params.problems, options)
 }
 
 // Finalize makes the final authorize call of a purchase whose customer has approved, within 60
@@ -31,21 +31,21 @@ func (c *Client) Authorize(ctx context.Context, request Request, options ...klar
 //
 // Webhook, redirect and recovery may all finalize: the same first request and the same approval are
 // the same call to Klarna and have the same answer. Errors are those of Authorize.
-func (c *Client) Finalize(ctx context.Context, first Request, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
+func (c *Client) Finalize(ctx context.Context, first AuthorizeParams, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
 	return c.authorize(ctx, operation.AuthorizeFinal, &final, first.reference(), approval.SessionToken, validate, options)
 }
 
-func (c *Client) authorize(ctx context.Context, name string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
-	call := authorizeCall(name, request, wire.From(request, (*Request).encode), reference)
+func (c *Client) authorize(ctx context.Context, name string, request *AuthorizeParams, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
+	call := authorizeCall(name, request, wire.From(request, (*AuthorizeParams).encode), reference)
 	call.SessionToken, call.Validate = token, validate
 	return c.send(ctx, call, options)
 }
 
 // authorizeCall is an authorize call. One that asks for no payment is an operation of its own,
 // because its answer is decided by other members.
-func authorizeCall(name string, request *Request, body wire.Encoder, reference string) klarna.Call {
+func authorizeCall(name string, request *AuthorizeParams, body wire.Encoder, reference string) klarna.Call {
 	if request.RequestPaymentTransaction == nil {
 		name = operation.AuthorizeToken
 	}
@@ -58,6 +58,6 @@ func (c *Client) send(ctx context.Context, call klarna.Call, options []klarna.Ca
 	if err != nil {
 		return nil, err
 	}
-	outcome := answer.outcome(call.Operation == operation.AuthorizeToken)
-	return &Authorization{Outcome: outcome, CustomerToken: answer.CustomerToken, Raw: raw}, nil
+	result := answer.result(call.Operation == operation.AuthorizeToken)
+	return &Authorization{Result: result, CustomerToken: answer.CustomerToken, Raw: raw}, nil
 }

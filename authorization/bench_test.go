@@ -30,7 +30,7 @@ func BenchmarkEncode(b *testing.B) {
 			}
 		})
 	}
-	run("authorize_small", new(Request), []byte(smallRequest))
+	run("authorize_small", new(AuthorizeParams), []byte(smallRequest))
 	for name, request := range frozen {
 		text, err := os.ReadFile(filepath.Join("testdata", "frozen", name))
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// CaptureRequest captures a payment transaction, or a part of it.
-type CaptureRequest struct {
+// CaptureTransactionParams captures a payment transaction, or a part of it.
+type CaptureTransactionParams struct {
 	// CaptureAmount is in minor units.
 	CaptureAmount int64 `json:"capture_amount" wire:"show"`
 	// PaymentCaptureReference is the caller's, at most 255 characters. With one, repeating the call
@@ -17,7 +17,7 @@ type CaptureRequest struct {
 	// one, the idempotency key is random and only klarna.WithIdempotencyKey makes a repeat after a
 	// crash safe.
 	PaymentCaptureReference string `json:"payment_capture_reference,omitzero" wire:"show"`
-	// RemainingAuthorization is ReleaseRemaining, or "" to keep the rest authorized.
+	// RemainingAuthorization is RemainingAuthorizationRelease, or "" to keep the rest authorized.
 	RemainingAuthorization    RemainingAuthorization     `json:"remaining_authorization,omitzero"`
 	SupplementaryCaptureData  *SupplementaryCaptureData  `json:"supplementary_capture_data,omitzero"`
 	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
@@ -31,8 +31,8 @@ type CaptureRequest struct {
 // sent as they are.
 type RemainingAuthorization string
 
-// ReleaseRemaining releases the part that is not captured.
-const ReleaseRemaining RemainingAuthorization = "RELEASE"
+// RemainingAuthorizationRelease releases the part that is not captured.
+const RemainingAuthorizationRelease RemainingAuthorization = "RELEASE"
 
 // PaymentCapture is a capture. Klarna documents little of it beside its id: see Unknown and Raw.
 type PaymentCapture struct {
@@ -54,17 +54,17 @@ type PaymentCapture struct {
 // CaptureTransaction captures (POST payment/transactions/{payment_transaction_id}/capture). The
 // idempotency key is derived from the capture's reference and the content. Errors are
 // *klarna.Error: CodeOperationForbidden beyond 200 captures or 500 operations.
-func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, capture CaptureRequest, options ...klarna.CallOption) (*PaymentCapture, error) {
+func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, params CaptureTransactionParams, options ...klarna.CallOption) (*PaymentCapture, error) {
 	call := klarna.Call{Operation: operation.TransactionCapture, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&capture, (*CaptureRequest).encode)
-	call.Reference = capture.PaymentCaptureReference
-	call.Validate = amountAndReference("capture_amount", capture.CaptureAmount, "payment_capture_reference", capture.PaymentCaptureReference)
+	call.Body = wire.From(&params, (*CaptureTransactionParams).encode)
+	call.Reference = params.PaymentCaptureReference
+	call.Validate = amountAndReference("capture_amount", params.CaptureAmount, "payment_capture_reference", params.PaymentCaptureReference)
 	return do[PaymentCapture](ctx, c, call, options)
 }
 
-// ReadCapture reads a capture (GET payment/captures/{payment_capture_id}). Errors are
+// GetCapture reads a capture (GET payment/captures/{payment_capture_id}). Errors are
 // *klarna.Error.
-func (c *Client) ReadCapture(ctx context.Context, paymentCaptureID string, options ...klarna.CallOption) (*PaymentCapture, error) {
+func (c *Client) GetCapture(ctx context.Context, paymentCaptureID string, options ...klarna.CallOption) (*PaymentCapture, error) {
 	return do[PaymentCapture](ctx, c, klarna.Call{Operation: operation.CaptureRead, IDs: []string{paymentCaptureID}}, options)
 }
 

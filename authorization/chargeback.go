@@ -18,9 +18,9 @@ type PaymentChargeback struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// ReadChargeback reads a chargeback (GET payment/chargebacks/{payment_chargeback_id}). Errors are
+// GetChargeback reads a chargeback (GET payment/chargebacks/{payment_chargeback_id}). Errors are
 // *klarna.Error.
-func (c *Client) ReadChargeback(ctx context.Context, paymentChargebackID string, options ...klarna.CallOption) (*PaymentChargeback, error) {
+func (c *Client) GetChargeback(ctx context.Context, paymentChargebackID string, options ...klarna.CallOption) (*PaymentChargeback, error) {
 	return do[PaymentChargeback](ctx, c, klarna.Call{Operation: operation.ChargebackRead, IDs: []string{paymentChargebackID}}, options)
 }
 

@@ -6,11 +6,11 @@
 //	authorizations := authorization.New(client.ForAccount(partnerAccountID))
 //	answer, err := authorizations.Authorize(ctx, first)
 //	…
-//	switch outcome := answer.Outcome.(type) {
+//	switch result := answer.Result.(type) {
 //	case authorization.StepUpRequired:
-//		// send the customer to outcome.URL
+//		// send the customer to result.URL
 //	case authorization.Approved:
-//		// paid: outcome.PaymentTransaction
+//		// paid: result.PaymentTransaction
 //	case authorization.Declined:
 //		// offer another payment method
 //	}
@@ -25,7 +25,7 @@
 // Finalize takes the references from the first request and the amount from the approval, so
 // repeating it, from however many places, makes one transaction.
 //
-// A declined payment is an outcome and not an error. Errors of calls are *klarna.Error; its Outcome
+// A declined payment is a result and not an error. Errors of calls are *klarna.Error; its Outcome
 // says whether the money may have moved.
 //
 // # What to store, and what to do when you do not know

@@ -29,7 +29,7 @@ func Example_purchase() {
 		log.Fatal(err)
 	}
 	authorizations := authorization.New(client.ForAccount(partnerAccountID))
-	first := authorization.Request{
+	first := authorization.AuthorizeParams{
 		Currency: "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 			Amount: 118_00, PaymentTransactionReference: "order-1",
@@ -37,7 +37,7 @@ func Example_purchase() {
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference: "order-1",
 			CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-				Method: authorization.Handover, ReturnURL: returnURL,
+				Method: authorization.InteractionMethodHandover, ReturnURL: returnURL,
 			},
 		},
 	}
@@ -47,10 +47,10 @@ func Example_purchase() {
 		log.Fatal(err)
 	}
 	var paymentRequestID string
-	switch outcome := answer.Outcome.(type) {
+	switch result := answer.Result.(type) {
 	case authorization.StepUpRequired:
-		paymentRequestID = outcome.PaymentRequest.PaymentRequestID
-		redirect(outcome.URL)
+		paymentRequestID = result.PaymentRequest.PaymentRequestID
+		redirect(result.URL)
 	case authorization.Approved:
 		fmt.Println("paid immediately")
 	case authorization.Declined:
@@ -73,7 +73,7 @@ func Example_purchase() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if paid, ok := answer.Outcome.(authorization.Approved); ok {
+	if paid, ok := answer.Result.(authorization.Approved); ok {
 		fmt.Println(paid.PaymentTransaction.State)
 	}
 	// Output: AUTHORIZED

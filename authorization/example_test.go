@@ -39,13 +39,13 @@ func answeringWith(body string) (*httptest.Server, *authorization.Client) {
 func ExampleClient_Authorize() {
 	server, authorizations := sandbox()
 	defer server.Close()
-	answer, err := authorizations.Authorize(context.Background(), authorization.Request{
+	answer, err := authorizations.Authorize(context.Background(), authorization.AuthorizeParams{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 11_800, PaymentTransactionReference: "transaction-1"},
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference: "request-1",
 			CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-				Method: authorization.Handover, ReturnURL: "https://shop.example/back?id={klarna.payment_request.id}",
+				Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back?id={klarna.payment_request.id}",
 			},
 		},
 	})
@@ -53,11 +53,11 @@ func ExampleClient_Authorize() {
 		fmt.Println(err)
 		return
 	}
-	switch outcome := answer.Outcome.(type) {
+	switch result := answer.Result.(type) {
 	case authorization.StepUpRequired:
-		fmt.Println("send the customer to Klarna:", outcome.URL != "")
+		fmt.Println("send the customer to Klarna:", result.URL != "")
 	case authorization.Approved:
-		fmt.Println("paid:", outcome.PaymentTransaction.Amount)
+		fmt.Println("paid:", result.PaymentTransaction.Amount)
 	case authorization.Declined:
 		fmt.Println("offer another payment method")
 	}
@@ -85,7 +85,7 @@ func ExampleClient_Finalize() {
 		fmt.Println(err)
 		return
 	}
-	if approved, ok := answer.Outcome.(authorization.Approved); ok {
+	if approved, ok := answer.Result.(authorization.Approved); ok {
 		fmt.Println(approved.PaymentTransaction.Amount, approved.PaymentTransaction.State)
 	}
 	// Output: 11800 AUTHORIZED
@@ -109,10 +109,10 @@ func ExampleClient_CaptureTransaction() {
 	server, authorizations := answeringWith(`{"payment_capture_id":"krn:payment:eu1:capture:1"}`)
 	defer server.Close()
 
-	capture, err := authorizations.CaptureTransaction(context.Background(), "krn:payment:eu1:transaction:1", authorization.CaptureRequest{
+	capture, err := authorizations.CaptureTransaction(context.Background(), "krn:payment:eu1:transaction:1", authorization.CaptureTransactionParams{
 		CaptureAmount:           11_800,
 		PaymentCaptureReference: "shipment-1", // makes a repeat after a crash the same capture
-		RemainingAuthorization:  authorization.ReleaseRemaining,
+		RemainingAuthorization:  authorization.RemainingAuthorizationRelease,
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -126,7 +126,7 @@ func ExampleClient_RefundCapture() {
 	server, authorizations := answeringWith(`{"payment_refund_id":"krn:payment:eu1:refund:1"}`)
 	defer server.Close()
 
-	refund, err := authorizations.RefundCapture(context.Background(), "krn:payment:eu1:capture:1", authorization.CaptureRefund{
+	refund, err := authorizations.RefundCapture(context.Background(), "krn:payment:eu1:capture:1", authorization.RefundCaptureParams{
 		RefundAmount:           5_900,
 		PaymentRefundReference: "return-1", // makes a repeat after a crash the same refund
 	})
@@ -145,11 +145,11 @@ func ExampleReturnURL() {
 }
 
 // steppedUp makes the first call of a purchase that the customer has to approve.
-func steppedUp(authorizations *authorization.Client) (first authorization.Request, paymentRequestID string) {
+func steppedUp(authorizations *authorization.Client) (first authorization.AuthorizeParams, paymentRequestID string) {
 	first = order()
 	answer, err := authorizations.Authorize(context.Background(), first)
 	if err != nil {
 		panic(err)
 	}
-	return first, answer.Outcome.(authorization.StepUpRequired).PaymentRequest.PaymentRequestID
+	return first, answer.Result.(authorization.StepUpRequired).PaymentRequest.PaymentRequestID
 }

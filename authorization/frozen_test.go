@@ -17,14 +17,14 @@ import (
 
 // frozen are the types of the requests in testdata/frozen.
 var frozen = map[string]func() any{
-	"authorize.json":              func() any { return new(Request) },
-	"capture.json":                func() any { return new(CaptureRequest) },
-	"extension.json":              func() any { return new(Extension) },
-	"payment_request.json":        func() any { return new(PaymentRequestParams) },
-	"payment_request_update.json": func() any { return new(PaymentRequestUpdate) },
-	"refund_of_capture.json":      func() any { return new(CaptureRefund) },
-	"refund_of_transaction.json":  func() any { return new(TransactionRefund) },
-	"transaction_update.json":     func() any { return new(TransactionUpdate) },
+	"authorize.json":              func() any { return new(AuthorizeParams) },
+	"capture.json":                func() any { return new(CaptureTransactionParams) },
+	"extension.json":              func() any { return new(ExtendTransactionParams) },
+	"payment_request.json":        func() any { return new(CreatePaymentRequestParams) },
+	"payment_request_update.json": func() any { return new(UpdatePaymentRequestParams) },
+	"refund_of_capture.json":      func() any { return new(RefundCaptureParams) },
+	"refund_of_transaction.json":  func() any { return new(RefundTransactionParams) },
+	"transaction_update.json":     func() any { return new(UpdateTransactionParams) },
 }
 
 // TestFrozenRequestsKeepTheirBytes compares with the bytes that earlier versions sent. Idempotency

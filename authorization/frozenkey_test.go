@@ -28,7 +28,7 @@ func TestFrozenCallsKeepTheirIdempotencyKeys(t *testing.T) {
 			return err
 		}},
 		{"capture", "0e739002-94cd-5908-9fc6-af6c9c8511ac", captureAnswer, func(ctx context.Context, c *authorization.Client) error {
-			_, err := c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{CaptureAmount: 5, PaymentCaptureReference: "capture-1"})
+			_, err := c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{CaptureAmount: 5, PaymentCaptureReference: "capture-1"})
 			return err
 		}},
 		{"void", "39e4f937-a7fc-5a7b-bf46-b4572f448c5b", transactionAnswer, func(ctx context.Context, c *authorization.Client) error {
@@ -36,11 +36,11 @@ func TestFrozenCallsKeepTheirIdempotencyKeys(t *testing.T) {
 			return err
 		}},
 		{"refund of a transaction", "86ab0bd8-9e7f-5e0c-b5d9-1cecec30b686", refundAnswer, func(ctx context.Context, c *authorization.Client) error {
-			_, err := c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{RefundAmount: 5, RefundReference: "refund-1"})
+			_, err := c.RefundTransaction(ctx, transactionID, authorization.RefundTransactionParams{RefundAmount: 5, RefundReference: "refund-1"})
 			return err
 		}},
 		{"refund of a capture", "0e534827-15eb-5dc9-b212-606ae1967962", refundAnswer, func(ctx context.Context, c *authorization.Client) error {
-			_, err := c.RefundCapture(ctx, captureID, authorization.CaptureRefund{RefundAmount: 5, PaymentRefundReference: "refund-1"})
+			_, err := c.RefundCapture(ctx, captureID, authorization.RefundCaptureParams{RefundAmount: 5, PaymentRefundReference: "refund-1"})
 			return err
 		}},
 	} {

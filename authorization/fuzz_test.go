@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// FuzzAuthorization reads the answer a second time, independently, to judge the outcome.
+// FuzzAuthorization reads the answer a second time, independently, to judge the result.
 func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		stepUpAnswer, approvedAnswer, `{"payment_transaction_response":{"result":"DECLINED","result_reason":"R"}}`,
@@ -55,43 +55,43 @@ func FuzzAuthorization(f *testing.F) {
 		whole := members([]byte(text))
 		response := members(whole["payment_transaction_response"])
 		token := members(whole["customer_token_response"])
-		result := textOf(response["result"])
+		said := textOf(response["result"])
 		if other := textOf(token["result"]); !payment && other != "" {
-			result = other
+			said = other
 		}
 		var want string
-		switch outcome := answer.Outcome.(type) {
+		switch result := answer.Result.(type) {
 		case authorization.Approved:
 			want = "APPROVED"
 			id := textOf(members(response["payment_transaction"])["payment_transaction_id"])
-			if !payment || id == "" || outcome.PaymentTransaction.PaymentTransactionID != id {
+			if !payment || id == "" || result.PaymentTransaction.PaymentTransactionID != id {
 				t.Fatal("approved without a payment transaction of that id")
 			}
 		case authorization.TokenIssued:
 			want = "APPROVED"
-			if payment || outcome.CustomerToken.Secret().IsZero() {
+			if payment || result.CustomerToken.Secret().IsZero() {
 				t.Fatal("a token is issued that is none")
 			}
 		case authorization.StepUpRequired:
 			want = "STEP_UP_REQUIRED"
-			if outcome.PaymentRequest.PaymentRequestID != textOf(members(whole["payment_request"])["payment_request_id"]) ||
-				outcome.URL != outcome.PaymentRequest.StateContext.CustomerInteraction.PaymentRequestURL {
+			if result.PaymentRequest.PaymentRequestID != textOf(members(whole["payment_request"])["payment_request_id"]) ||
+				result.URL != result.PaymentRequest.StateContext.CustomerInteraction.PaymentRequestURL {
 				t.Fatal("a step-up without its payment request")
 			}
 		case authorization.Declined:
 			want = "DECLINED"
-		case authorization.UnknownResult:
-			want = outcome.Result
+		case authorization.Undecided:
+			want = result.Result
 			for _, known := range []string{"", "APPROVED", "STEP_UP_REQUIRED", "DECLINED"} {
 				if strings.EqualFold(want, known) {
 					t.Fatalf("%q is known", want)
 				}
 			}
 		default:
-			t.Fatalf("the outcome is %T", outcome)
+			t.Fatalf("the result is %T", result)
 		}
-		if !strings.EqualFold(result, want) {
-			t.Fatalf("the outcome is %T where the result is %q", answer.Outcome, result)
+		if !strings.EqualFold(said, want) {
+			t.Fatalf("the result is %T where Klarna said %q", answer.Result, said)
 		}
 	})
 }
@@ -130,13 +130,13 @@ func FuzzPaymentRequest(f *testing.F) {
 	f.Add([]byte(`{"expires_at":"2026-10-13","created_at":7,"state_context":null}`))
 	fuzzAnswer(f, []string{paymentRequestAnswer}, func(t *testing.T, p *authorization.PaymentRequest) {
 		approval, err := p.Approval()
-		if approved := p.State == authorization.StateCompleted && !p.SessionToken().IsZero() && p.Amount != 0; approved != (err == nil) {
+		if approved := p.State == authorization.PaymentRequestStateCompleted && !p.SessionToken().IsZero() && p.Amount != 0; approved != (err == nil) {
 			t.Fatalf("%s has the approval %v, %v", p.State, approval, err)
 		}
 		if err == nil && (approval.Amount != p.Amount || approval.Currency != p.Currency) {
 			t.Fatal("another amount was approved")
 		}
-		if !p.State.Open() && p.State.CanBecome(authorization.StateCompleted) {
+		if !p.State.Open() && p.State.CanBecome(authorization.PaymentRequestStateCompleted) {
 			t.Fatalf("%s is closed, but can be approved", p.State)
 		}
 		token := p.SessionToken().Reveal()

@@ -106,8 +106,8 @@ func newDoublesClient(t testing.TB, server *klarnatest.Server, options ...klarna
 }
 
 // order is a request for 118.00 EUR that Klarna may step up.
-func order() authorization.Request {
-	return authorization.Request{
+func order() authorization.AuthorizeParams {
+	return authorization.AuthorizeParams{
 		Currency: "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 			Amount: 11_800, PaymentTransactionReference: "transaction-1", PaymentOptionID: "S0xBUk5B",
@@ -121,13 +121,13 @@ func order() authorization.Request {
 		},
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference:   "request-1",
-			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover, ReturnURL: returnURL},
+			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover, ReturnURL: returnURL},
 		},
 	}
 }
 
 // tokenOrder is a request for a customer token alone.
-func tokenOrder() authorization.Request {
+func tokenOrder() authorization.AuthorizeParams {
 	r := order()
 	r.RequestPaymentTransaction, r.SupplementaryPurchaseData = nil, nil
 	r.RequestCustomerToken = &authorization.RequestCustomerToken{
@@ -136,10 +136,10 @@ func tokenOrder() authorization.Request {
 	return r
 }
 
-func params() authorization.PaymentRequestParams {
-	return authorization.PaymentRequestParams{
+func params() authorization.CreatePaymentRequestParams {
+	return authorization.CreatePaymentRequestParams{
 		Currency: "EUR", Amount: 11_800, PaymentRequestReference: "request-1",
-		CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover, ReturnURL: returnURL},
+		CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover, ReturnURL: returnURL},
 	}
 }
 
@@ -192,15 +192,15 @@ func parameters(e *klarna.Error) []string {
 	return names
 }
 
-// outcome returns the outcome of an authorize call, which has to be a T.
-func outcome[T authorization.Outcome](t testing.TB, answer *authorization.Authorization, err error) T {
+// resultOf returns the result of an authorize call, which has to be a T.
+func resultOf[T authorization.Result](t testing.TB, answer *authorization.Authorization, err error) T {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, ok := answer.Outcome.(T)
+	o, ok := answer.Result.(T)
 	if !ok {
-		t.Fatalf("the outcome is %T, want %T", answer.Outcome, o)
+		t.Fatalf("the result is %T, want %T", answer.Result, o)
 	}
 	return o
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // stepUp makes the first call and returns the payment request that it led to.
-func stepUp(t *testing.T, c *authorization.Client, r authorization.Request) *authorization.PaymentRequest {
+func stepUp(t *testing.T, c *authorization.Client, r authorization.AuthorizeParams) *authorization.PaymentRequest {
 	t.Helper()
 	answer, err := c.Authorize(t.Context(), r)
-	return outcome[authorization.StepUpRequired](t, answer, err).PaymentRequest
+	return resultOf[authorization.StepUpRequired](t, answer, err).PaymentRequest
 }
 
 // approve lets the customer pay and returns what was approved.
@@ -26,7 +26,7 @@ func approve(t *testing.T, server *klarnatest.Server, c *authorization.Client, p
 	if _, err := server.Approve(paymentRequestID); err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.ReadPaymentRequest(t.Context(), paymentRequestID)
+	p, err := c.GetPaymentRequest(t.Context(), paymentRequestID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestPurchaseIsFinalizedAfterAStepUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := c.Authorize(t.Context(), r)
-	required := outcome[authorization.StepUpRequired](t, answer, err)
+	required := resultOf[authorization.StepUpRequired](t, answer, err)
 	id := required.PaymentRequest.PaymentRequestID
 	if known := server.PaymentRequests()[0]; required.URL != known.PaymentRequestURL || id != known.PaymentRequestID || !required.PaymentRequest.State.Open() {
 		t.Errorf("URL %s of %s %s, want %+v", required.URL, id, required.PaymentRequest.State, known)
@@ -79,12 +79,12 @@ func TestPurchaseIsFinalizedAfterAStepUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := authorization.Return{PaymentRequestID: id, State: authorization.StateCompleted, PaymentRequestReference: "request-1"}
+	want := authorization.Return{PaymentRequestID: id, State: authorization.PaymentRequestStateCompleted, PaymentRequestReference: "request-1"}
 	if diff := diff(want, authorization.ParseReturn(u.Query())); diff != "" {
 		t.Errorf("return (-want +got):\n%s", diff)
 	}
 
-	p, err := c.ReadPaymentRequest(t.Context(), id)
+	p, err := c.GetPaymentRequest(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +93,13 @@ func TestPurchaseIsFinalizedAfterAStepUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err = c.Finalize(t.Context(), r, approval)
-	transaction := outcome[authorization.Approved](t, answer, err).PaymentTransaction
+	transaction := resultOf[authorization.Approved](t, answer, err).PaymentTransaction
 	known := server.Transactions()[0]
 	if transaction.PaymentTransactionID != known.PaymentTransactionID || transaction.Amount != 11_800 || known.PaymentRequestID != id {
 		t.Errorf("transaction %+v, want %+v", transaction, known)
 	}
-	read, err := c.ReadTransaction(t.Context(), transaction.PaymentTransactionID)
-	if err != nil || read.State != authorization.TransactionAuthorized {
+	read, err := c.GetTransaction(t.Context(), transaction.PaymentTransactionID)
+	if err != nil || read.State != authorization.PaymentTransactionStateAuthorized {
 		t.Errorf("read back it is %+v, %v", read, err)
 	}
 	checkLedger(t, server, 11_800)
@@ -109,7 +109,7 @@ func TestTokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
 	server, c := newDouble(t)
 	token := server.IssueSessionToken("EUR", 11_800)
 	answer, err := c.Authorize(t.Context(), order(), klarna.WithSessionToken(klarna.NewSecret(token)))
-	if got := outcome[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionReference; got != "transaction-1" {
+	if got := resultOf[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionReference; got != "transaction-1" {
 		t.Errorf("reference %q", got)
 	}
 	checkLedger(t, server, 11_800)
@@ -119,7 +119,7 @@ func TestDeclineIsAnOutcomeNotAnError(t *testing.T) {
 	server, c := newDouble(t)
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED", Reason: "OF_TOMORROW"})
 	answer, err := c.Authorize(t.Context(), order())
-	if got := outcome[authorization.Declined](t, answer, err).Reason; got != "OF_TOMORROW" {
+	if got := resultOf[authorization.Declined](t, answer, err).Reason; got != "OF_TOMORROW" {
 		t.Errorf("reason %q", got)
 	}
 	checkLedger(t, server)
@@ -132,7 +132,7 @@ func TestDeniedCustomerEndsThePaymentRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := c.WaitPaymentRequest(t.Context(), id)
-	if err != nil || p.State != authorization.StateDeclined {
+	if err != nil || p.State != authorization.PaymentRequestStateDeclined {
 		t.Fatalf("%v, %v", p, err)
 	}
 	if _, err := p.Approval(); !errors.Is(err, authorization.ErrNotApproved) {
@@ -147,12 +147,12 @@ func TestAPurchaseThatTheCustomerAbandonedIsCanceled(t *testing.T) {
 	if _, err := server.Abandon(id); err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.ReadPaymentRequest(t.Context(), id)
-	if err != nil || p.State != authorization.StateSubmitted || p.PreviousState != authorization.StateInProgress || p.StateReason != "PURCHASE_FLOW_ABORTED" {
+	p, err := c.GetPaymentRequest(t.Context(), id)
+	if err != nil || p.State != authorization.PaymentRequestStateSubmitted || p.PreviousState != authorization.PaymentRequestStateInProgress || p.StateReason != "PURCHASE_FLOW_ABORTED" {
 		t.Fatalf("abandoned it is %v after %v because of %q, %v", p.State, p.PreviousState, p.StateReason, err)
 	}
 	p, err = c.CancelPaymentRequest(t.Context(), id)
-	if err != nil || p.State != authorization.StateCanceled || p.CanceledAt.IsZero() {
+	if err != nil || p.State != authorization.PaymentRequestStateCanceled || p.CanceledAt.IsZero() {
 		t.Fatalf("%v, %v", p, err)
 	}
 	if p, err := c.CancelPaymentRequest(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
@@ -166,7 +166,7 @@ func TestCompletedPaymentRequestCanBeCanceled(t *testing.T) {
 	r := order()
 	id := stepUp(t, c, r).PaymentRequestID
 	approval := approve(t, server, c, id)
-	if p, err := c.CancelPaymentRequest(t.Context(), id); err != nil || p.State != authorization.StateCanceled {
+	if p, err := c.CancelPaymentRequest(t.Context(), id); err != nil || p.State != authorization.PaymentRequestStateCanceled {
 		t.Fatalf("%v, %v", p, err)
 	}
 	if answer, err := c.Finalize(t.Context(), r, approval); answer != nil || !errors.Is(err, klarna.CodeResourceConflict) {
@@ -179,12 +179,12 @@ func TestAPaymentRequestExpiresByItself(t *testing.T) {
 	server, c := newDouble(t)
 	p := stepUp(t, c, order())
 	server.Advance(p.ExpiresAt.Sub(server.Now()) - time.Second)
-	if p, err := c.ReadPaymentRequest(t.Context(), p.PaymentRequestID); err != nil || !p.State.Open() {
+	if p, err := c.GetPaymentRequest(t.Context(), p.PaymentRequestID); err != nil || !p.State.Open() {
 		t.Fatalf("a second before its end it is %v, %v", p, err)
 	}
 	server.Advance(time.Second)
 	p, err := c.WaitPaymentRequest(t.Context(), p.PaymentRequestID)
-	if err != nil || p.State != authorization.StateExpired {
+	if err != nil || p.State != authorization.PaymentRequestStateExpired {
 		t.Fatalf("%v, %v", p, err)
 	}
 }
@@ -196,7 +196,7 @@ func TestFinalizingTwiceMakesOneTransaction(t *testing.T) {
 	var ids []string
 	for _, client := range []*authorization.Client{c, newDoublesClient(t, server)} { // the webhook and the redirect, on two replicas
 		answer, err := client.Finalize(t.Context(), r, approval)
-		ids = append(ids, outcome[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID)
+		ids = append(ids, resultOf[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID)
 	}
 	if ids[0] != ids[1] {
 		t.Errorf("transactions %q, want one", ids)
@@ -216,7 +216,7 @@ func TestFinalizeIsRepeatedAfterALostAnswer(t *testing.T) {
 	}
 	checkLedger(t, server, 11_800)
 	answer, err := once.Finalize(t.Context(), r, approval)
-	outcome[authorization.Approved](t, answer, err)
+	resultOf[authorization.Approved](t, answer, err)
 	checkLedger(t, server, 11_800)
 }
 
@@ -225,7 +225,7 @@ func TestFinalCallWithAFreshReferenceIsAConflict(t *testing.T) {
 	r := order()
 	approval := approve(t, server, c, stepUp(t, c, r).PaymentRequestID)
 	answer, err := c.Finalize(t.Context(), r, approval)
-	outcome[authorization.Approved](t, answer, err)
+	resultOf[authorization.Approved](t, answer, err)
 
 	byHand := order()
 	byHand.StepUpConfig = nil
@@ -245,7 +245,7 @@ func TestTheAmountThatTheCustomerApprovedIsFinalized(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := c.Finalize(t.Context(), r, approve(t, server, c, id))
-	if amount := outcome[authorization.Approved](t, answer, err).PaymentTransaction.Amount; amount != 12_500 {
+	if amount := resultOf[authorization.Approved](t, answer, err).PaymentTransaction.Amount; amount != 12_500 {
 		t.Errorf("amount %d", amount)
 	}
 	checkLedger(t, server, 12_500)
@@ -280,20 +280,20 @@ func TestRepeatedAuthorizeGetsTheSamePaymentRequest(t *testing.T) {
 func TestAPaymentRequestIsCreatedUpdatedAndRead(t *testing.T) {
 	server, c := newDouble(t)
 	p, err := c.CreatePaymentRequest(t.Context(), params())
-	if err != nil || p.State != authorization.StateSubmitted || p.StateContext.CustomerInteraction.PaymentRequestURL == "" {
+	if err != nil || p.State != authorization.PaymentRequestStateSubmitted || p.StateContext.CustomerInteraction.PaymentRequestURL == "" {
 		t.Fatalf("%v, %v", p, err)
 	}
-	p, err = c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.PaymentRequestUpdate{Amount: new(int64(9_900))})
+	p, err = c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.UpdatePaymentRequestParams{Amount: new(int64(9_900))})
 	if err != nil || p.Amount != 9_900 || p.PaymentRequestReference != "request-1" {
 		t.Fatalf("%d %s, %v", p.Amount, p.PaymentRequestReference, err)
 	}
 	if err := server.Open(p.PaymentRequestID); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.PaymentRequestUpdate{Amount: new(int64(1))}); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
+	if p, err := c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.UpdatePaymentRequestParams{Amount: new(int64(1))}); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
 		t.Errorf("updated while the customer is there: %v, %v", p, err)
 	}
-	if p, err := c.ReadPaymentRequest(t.Context(), requestID); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
+	if p, err := c.GetPaymentRequest(t.Context(), requestID); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
 		t.Errorf("read of one that is not: %v, %v", p, err)
 	}
 }
@@ -301,9 +301,9 @@ func TestAPaymentRequestIsCreatedUpdatedAndRead(t *testing.T) {
 func TestQRCodeStepUpHasACode(t *testing.T) {
 	_, c := newDouble(t)
 	r := order()
-	r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: authorization.QRCode}
+	r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodQRCode}
 	answer, err := c.Authorize(t.Context(), r)
-	if code := outcome[authorization.StepUpRequired](t, answer, err).QRCode; code == nil || code.ImageURL == "" || code.TargetURL == "" {
+	if code := resultOf[authorization.StepUpRequired](t, answer, err).QRCode; code == nil || code.ImageURL == "" || code.TargetURL == "" {
 		t.Errorf("the code is %+v", code)
 	}
 }
@@ -317,9 +317,9 @@ func TestStoredFirstRequestFinalizesAsTheSameCall(t *testing.T) {
 	first.Unknown = klarna.Unknown{"of_tomorrow": klarna.NewRawJSON(`{ "b" : [1.50, "<\u00e5>"] }`)}
 	first.SupplementaryPurchaseData.Unknown = klarna.Unknown{"of_tomorrow": klarna.NewRawJSON(`true`)}
 	approval := approve(t, server, c, stepUp(t, c, first).PaymentRequestID)
-	for _, r := range []authorization.Request{first, stored(t, first)} {
+	for _, r := range []authorization.AuthorizeParams{first, stored(t, first)} {
 		answer, err := newDoublesClient(t, server).Finalize(t.Context(), r, approval)
-		outcome[authorization.Approved](t, answer, err)
+		resultOf[authorization.Approved](t, answer, err)
 	}
 	checkLedger(t, server, 11_800)
 	all := server.Requests()

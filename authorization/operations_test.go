@@ -79,12 +79,12 @@ func paymentRequestWanted() authorization.PaymentRequest {
 		PaymentRequestReference: "request-1",
 		Amount:                  11_800,
 		Currency:                "EUR",
-		State:                   authorization.StateCompleted,
-		PreviousState:           authorization.StateInProgress,
+		State:                   authorization.PaymentRequestStateCompleted,
+		PreviousState:           authorization.PaymentRequestStateInProgress,
 		StateReason:             "OF_TOMORROW",
 		StateContext: authorization.StateContext{
 			CustomerInteraction: authorization.CustomerInteraction{
-				Method:            authorization.Handover,
+				Method:            authorization.InteractionMethodHandover,
 				PaymentRequestID:  requestID,
 				PaymentRequestURL: "https://pay.test.klarna.com/eu/requests/1/start",
 				QRCode: &authorization.QRCodeImage{
@@ -131,10 +131,10 @@ func transactionWanted() authorization.PaymentTransaction {
 		PaymentTransactionReference: "transaction-1",
 		Amount:                      11_800,
 		Currency:                    "EUR",
-		State:                       authorization.TransactionAuthorized,
+		State:                       authorization.PaymentTransactionStateAuthorized,
 		ExpiresAt:                   time.Date(2026, 11, 10, 9, 0, 0, 0, time.UTC),
 		SettlementCurrency:          "SEK",
-		PaymentFunding:              &authorization.PaymentFunding{Type: authorization.FundingGuaranteed, State: authorization.FundingPending},
+		PaymentFunding:              &authorization.PaymentFunding{Type: authorization.FundingTypeGuaranteed, State: authorization.FundingStatePending},
 		PaymentPricing:              klarna.NewRawJSON(`{"rate": "0.0299"}`),
 		PaymentCaptures:             []authorization.PaymentCapture{{PaymentCaptureID: captureID}},
 		Unknown:                     klarna.Unknown{"risk": klarna.NewRawJSON(`[1]`)},
@@ -177,9 +177,9 @@ var (
 )
 
 // fullRequest has every member of section 7 of the contract but the older name of the network data.
-func fullRequest() authorization.Request {
+func fullRequest() authorization.AuthorizeParams {
 	r := order()
-	r.RequestPaymentTransaction.Capture = authorization.CaptureNow
+	r.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow
 	r.RequestPaymentTransaction.PaymentCaptureReference = "capture-1"
 	r.RequestPaymentTransaction.PaymentProgramEnablementCodes = []string{"A", "B"}
 	r.StepUpConfig.CustomerInteractionConfig.AppReturnURL = "shop://back"
@@ -227,14 +227,14 @@ const fullRequestBody = `{
 }`
 
 // fullParams has every member of section 8 of the contract.
-func fullParams() authorization.PaymentRequestParams {
+func fullParams() authorization.CreatePaymentRequestParams {
 	p := params()
 	p.PaymentOptionID = "S0xBUk5B"
 	p.PaymentProgramEnablementCodes = []string{"A"}
 	p.ShippingConfig = &authorization.ShippingConfig{Mode: "EDITABLE", SupportedCountries: []string{"SE", "FI"}}
 	p.CollectCustomerProfile = []authorization.CustomerProfileField{
-		authorization.ProfileName, authorization.ProfileEmail, authorization.ProfilePhone, authorization.ProfileLocale,
-		authorization.ProfileBillingAddress, authorization.ProfileCountry, authorization.ProfileNationalIdentification, authorization.ProfileDateOfBirth,
+		authorization.CustomerProfileFieldName, authorization.CustomerProfileFieldEmail, authorization.CustomerProfileFieldPhone, authorization.CustomerProfileFieldLocale,
+		authorization.CustomerProfileFieldBillingAddress, authorization.CustomerProfileFieldCountry, authorization.CustomerProfileFieldNationalIdentification, authorization.CustomerProfileFieldDateOfBirth,
 	}
 	p.RequestCustomerToken = &authorization.RequestCustomerToken{Scopes: []authorization.Scope{authorization.ScopeCustomerPresent}, CustomerTokenReference: "token-1"}
 	p.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountID: "a"}
@@ -269,7 +269,7 @@ var operations = []operation{
 		method: http.MethodPost, path: "payment/authorize", key: derived, body: fullRequestBody,
 		status: http.StatusOK, answer: stepUpAnswer,
 		want: &authorization.Authorization{
-			Outcome: authorization.StepUpRequired{
+			Result: authorization.StepUpRequired{
 				PaymentRequest: new(paymentRequestWanted()),
 				URL:            "https://pay.test.klarna.com/eu/requests/1/start",
 				QRCode:         paymentRequestWanted().StateContext.CustomerInteraction.QRCode,
@@ -293,8 +293,8 @@ var operations = []operation{
 		}`,
 		status: http.StatusOK, answer: approvedAnswer,
 		want: &authorization.Authorization{
-			Outcome: authorization.Approved{PaymentTransaction: new(transactionWanted())},
-			Raw:     klarna.NewRawJSON(approvedAnswer),
+			Result: authorization.Approved{PaymentTransaction: new(transactionWanted())},
+			Raw:    klarna.NewRawJSON(approvedAnswer),
 		},
 	},
 	{
@@ -307,10 +307,10 @@ var operations = []operation{
 		status: http.StatusCreated, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
 	},
 	{
-		name:      "ReadPaymentRequest",
+		name:      "GetPaymentRequest",
 		operation: "authorization.payment_request.read",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.ReadPaymentRequest(ctx, requestID, options...)
+			return c.GetPaymentRequest(ctx, requestID, options...)
 		},
 		method: http.MethodGet, path: "payment/requests/" + requestID, key: withoutKey,
 		status: http.StatusOK, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
@@ -319,9 +319,9 @@ var operations = []operation{
 		name:      "UpdatePaymentRequest",
 		operation: "authorization.payment_request.update",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.UpdatePaymentRequestParams{
 				Currency: "EUR", Amount: new(int64), PaymentRequestReference: "request-2",
-				CustomerInteractionConfig: &authorization.CustomerInteractionConfig{Method: authorization.QRCode},
+				CustomerInteractionConfig: &authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodQRCode},
 				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{PurchaseReference: "order-2"},
 				Unknown:                   klarna.Unknown{"payment_option_id": klarna.NewRawJSON(`"S0xBUk5B"`)},
 			}, options...)
@@ -352,10 +352,10 @@ var operations = []operation{
 		status: http.StatusOK, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
 	},
 	{
-		name:      "ReadTransaction",
+		name:      "GetTransaction",
 		operation: "authorization.transaction.read",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.ReadTransaction(ctx, transactionID, options...)
+			return c.GetTransaction(ctx, transactionID, options...)
 		},
 		method: http.MethodGet, path: "payment/transactions/" + transactionID, key: withoutKey,
 		status: http.StatusOK, answer: transactionAnswer, want: wantedTransaction(),
@@ -364,7 +364,7 @@ var operations = []operation{
 		name:      "UpdateTransaction",
 		operation: "authorization.transaction.update",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.UpdateTransaction(ctx, transactionID, authorization.TransactionUpdate{
+			return c.UpdateTransaction(ctx, transactionID, authorization.UpdateTransactionParams{
 				PaymentTransactionReference: "transaction-2",
 				SupplementaryPurchaseData:   &authorization.SupplementaryPurchaseData{PurchaseReference: "order-2"},
 			}, options...)
@@ -377,14 +377,14 @@ var operations = []operation{
 		name:      "CaptureTransaction with a reference",
 		operation: "authorization.transaction.capture",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{
-				CaptureAmount: 5, PaymentCaptureReference: "capture-1", RemainingAuthorization: authorization.ReleaseRemaining,
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{
+				CaptureAmount: 5, PaymentCaptureReference: "capture-1", RemainingAuthorization: authorization.RemainingAuthorizationRelease,
 				SupplementaryCaptureData: &authorization.SupplementaryCaptureData{
 					LineItems: []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: 5}},
 					Shipments: []authorization.Shipment{{
 						Delivery: &authorization.ShipmentTracking{
-							TrackingNumber: "n", TrackingURL: "u", ShippingCarrier: "c", ShippingType: authorization.ShippingToDoor,
-							ShippingTypeAttribute: authorization.ShippingAttributeTracked, EstimatedDeliveryDate: "2026-10-20",
+							TrackingNumber: "n", TrackingURL: "u", ShippingCarrier: "c", ShippingType: authorization.ShippingTypeToDoor,
+							ShippingTypeAttribute: authorization.ShippingTypeAttributeTracked, EstimatedDeliveryDate: "2026-10-20",
 						},
 						Return: &authorization.ShipmentTracking{TrackingNumber: "r"},
 					}},
@@ -411,7 +411,7 @@ var operations = []operation{
 		name:      "CaptureTransaction without a reference",
 		operation: "authorization.transaction.capture",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{CaptureAmount: 5}, options...)
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{CaptureAmount: 5}, options...)
 		},
 		method: http.MethodPost, path: "payment/transactions/" + transactionID + "/capture", key: random,
 		body: `{"capture_amount": 5}`, status: http.StatusOK, answer: captureAnswer, want: wantedCapture,
@@ -429,7 +429,7 @@ var operations = []operation{
 		name:      "RefundTransaction names its reference refund_reference",
 		operation: "authorization.transaction.refund",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{
+			return c.RefundTransaction(ctx, transactionID, authorization.RefundTransactionParams{
 				RefundAmount: 5, RefundReference: "refund-1",
 				SupplementaryRefundData: &authorization.SupplementaryRefundData{LineItems: []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: 5}}},
 			}, options...)
@@ -445,7 +445,7 @@ var operations = []operation{
 		name:      "RefundTransaction without a reference",
 		operation: "authorization.transaction.refund",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{RefundAmount: 5}, options...)
+			return c.RefundTransaction(ctx, transactionID, authorization.RefundTransactionParams{RefundAmount: 5}, options...)
 		},
 		method: http.MethodPost, path: "payment/transactions/" + transactionID + "/refund", key: random,
 		body: `{"refund_amount": 5}`, status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
@@ -454,7 +454,7 @@ var operations = []operation{
 		name:      "ExtendTransaction",
 		operation: "authorization.transaction.extend",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.ExtendTransaction(ctx, transactionID, authorization.Extension{
+			return c.ExtendTransaction(ctx, transactionID, authorization.ExtendTransactionParams{
 				ExtensionDays: 7, Amount: new(int64(12_000)), SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{PurchaseReference: "order-1"},
 			}, options...)
 		},
@@ -463,10 +463,10 @@ var operations = []operation{
 		status: http.StatusOK, answer: transactionAnswer, want: wantedTransaction(),
 	},
 	{
-		name:      "ReadCapture",
+		name:      "GetCapture",
 		operation: "authorization.capture.read",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.ReadCapture(ctx, captureID, options...)
+			return c.GetCapture(ctx, captureID, options...)
 		},
 		method: http.MethodGet, path: "payment/captures/" + captureID, key: withoutKey,
 		status: http.StatusOK, answer: captureAnswer, want: wantedCapture,
@@ -475,7 +475,7 @@ var operations = []operation{
 		name:      "RefundCapture names its reference payment_refund_reference",
 		operation: "authorization.capture.refund",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.RefundCapture(ctx, captureID, authorization.CaptureRefund{
+			return c.RefundCapture(ctx, captureID, authorization.RefundCaptureParams{
 				RefundAmount: 5, PaymentRefundReference: "refund-1",
 				SupplementaryRefundData: &authorization.SupplementaryRefundData{LineItems: []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: 5}}},
 			}, options...)
@@ -491,25 +491,25 @@ var operations = []operation{
 		name:      "RefundCapture without a reference",
 		operation: "authorization.capture.refund",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.RefundCapture(ctx, captureID, authorization.CaptureRefund{RefundAmount: 5}, options...)
+			return c.RefundCapture(ctx, captureID, authorization.RefundCaptureParams{RefundAmount: 5}, options...)
 		},
 		method: http.MethodPost, path: "payment/captures/" + captureID + "/refund", key: random,
 		body: `{"refund_amount": 5}`, status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
 	},
 	{
-		name:      "ReadRefund",
+		name:      "GetRefund",
 		operation: "authorization.refund.read",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.ReadRefund(ctx, refundID, options...)
+			return c.GetRefund(ctx, refundID, options...)
 		},
 		method: http.MethodGet, path: "payment/refunds/" + refundID, key: withoutKey,
 		status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
 	},
 	{
-		name:      "ReadChargeback",
+		name:      "GetChargeback",
 		operation: "authorization.chargeback.read",
 		do: func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error) {
-			return c.ReadChargeback(ctx, chargebackID, options...)
+			return c.GetChargeback(ctx, chargebackID, options...)
 		},
 		method: http.MethodGet, path: "payment/chargebacks/" + chargebackID, key: withoutKey,
 		status: http.StatusOK, answer: chargebackAnswer,
@@ -603,7 +603,7 @@ func TestRepeatWithAReferenceHasTheSameKey(t *testing.T) {
 }
 
 func TestAnotherCallHasAnotherIdempotencyKey(t *testing.T) {
-	keyOf := func(t *testing.T, change func(*authorization.Request), options ...klarna.CallOption) string {
+	keyOf := func(t *testing.T, change func(*authorization.AuthorizeParams), options ...klarna.CallOption) string {
 		t.Helper()
 		client, wire := newClient(t, http.StatusOK, stepUpAnswer)
 		r := order()
@@ -613,20 +613,20 @@ func TestAnotherCallHasAnotherIdempotencyKey(t *testing.T) {
 		}
 		return wire.only(t).Header.Get("Klarna-Idempotency-Key")
 	}
-	first := keyOf(t, func(*authorization.Request) {})
+	first := keyOf(t, func(*authorization.AuthorizeParams) {})
 	for _, tc := range []struct {
 		name    string
-		change  func(*authorization.Request)
+		change  func(*authorization.AuthorizeParams)
 		options []klarna.CallOption
 		same    bool
 	}{
-		{"the same call", func(*authorization.Request) {}, nil, true},
-		{"another reference", func(r *authorization.Request) {
+		{"the same call", func(*authorization.AuthorizeParams) {}, nil, true},
+		{"another reference", func(r *authorization.AuthorizeParams) {
 			r.RequestPaymentTransaction.PaymentTransactionReference = "transaction-2"
 		}, nil, false},
-		{"another content", func(r *authorization.Request) { r.SupplementaryPurchaseData.PurchaseReference = "order-2" }, nil, false},
-		{"a session token", func(*authorization.Request) {}, []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret("t"))}, false},
-		{"a correlation id, which is no content", func(*authorization.Request) {}, []klarna.CallOption{klarna.WithCorrelationID("c")}, true},
+		{"another content", func(r *authorization.AuthorizeParams) { r.SupplementaryPurchaseData.PurchaseReference = "order-2" }, nil, false},
+		{"a session token", func(*authorization.AuthorizeParams) {}, []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret("t"))}, false},
+		{"a correlation id, which is no content", func(*authorization.AuthorizeParams) {}, []klarna.CallOption{klarna.WithCorrelationID("c")}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if key := keyOf(t, tc.change, tc.options...); (key == first) != tc.same {
@@ -639,15 +639,15 @@ func TestAnotherCallHasAnotherIdempotencyKey(t *testing.T) {
 func TestRequestWithoutAPaymentHasOtherReferences(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		request authorization.Request
+		request authorization.AuthorizeParams
 		key     keyed
 	}{
 		{
 			"the payment request's",
-			authorization.Request{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}, StepUpConfig: order().StepUpConfig}, derived,
+			authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}, StepUpConfig: order().StepUpConfig}, derived,
 		},
-		{"the customer token's", authorization.Request{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{CustomerTokenReference: "t"}}, derived},
-		{"none", authorization.Request{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}}, random},
+		{"the customer token's", authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{CustomerTokenReference: "t"}}, derived},
+		{"none", authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}}, random},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client, wire := newClient(t, http.StatusOK, `{"customer_token_response":{"result":"DECLINED"}}`)

@@ -15,10 +15,10 @@ type PaymentRequest struct {
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
 	// Amount is what the customer approves, in minor units. It can change when the customer chooses
 	// the shipping.
-	Amount        int64  `json:"amount"`
-	Currency      string `json:"currency,omitzero"`
-	State         State  `json:"state" wire:"show"`
-	PreviousState State  `json:"previous_state,omitzero"`
+	Amount        int64               `json:"amount"`
+	Currency      string              `json:"currency,omitzero"`
+	State         PaymentRequestState `json:"state" wire:"show"`
+	PreviousState PaymentRequestState `json:"previous_state,omitzero"`
 	// StateReason is PARTNER_CANCELED, PURCHASE_FLOW_ABORTED, TECHNICAL_ERROR or another.
 	StateReason  string       `json:"state_reason,omitzero"`
 	StateContext StateContext `json:"state_context,omitzero"`
@@ -39,45 +39,46 @@ type PaymentRequest struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// State is the state of a payment request. Unknown values are kept.
-type State string
+// PaymentRequestState is the state of a payment request. Unknown values are kept.
+type PaymentRequestState string
 
 // The states of a payment request.
 const (
-	StateSubmitted State = "SUBMITTED"
-	// StateInProgress: the customer is at Klarna. It goes back to StateSubmitted when the customer
-	// leaves and may come back.
-	StateInProgress State = "IN_PROGRESS"
-	// StateCompleted: the customer has approved. Finalize within 60 minutes, or cancel.
-	StateCompleted State = "COMPLETED"
-	StateExpired   State = "EXPIRED"
-	StateCanceled  State = "CANCELED"
-	StateDeclined  State = "DECLINED"
+	PaymentRequestStateSubmitted PaymentRequestState = "SUBMITTED"
+	// PaymentRequestStateInProgress: the customer is at Klarna. It goes back to
+	// PaymentRequestStateSubmitted when the customer leaves and may come back.
+	PaymentRequestStateInProgress PaymentRequestState = "IN_PROGRESS"
+	// PaymentRequestStateCompleted: the customer has approved. Finalize within 60 minutes, or
+	// cancel.
+	PaymentRequestStateCompleted PaymentRequestState = "COMPLETED"
+	PaymentRequestStateExpired   PaymentRequestState = "EXPIRED"
+	PaymentRequestStateCanceled  PaymentRequestState = "CANCELED"
+	PaymentRequestStateDeclined  PaymentRequestState = "DECLINED"
 )
 
 // transitions are the ways from state to state, as Klarna documents them. From COMPLETED the caller
 // can still cancel.
-var transitions = map[State][]State{
-	StateSubmitted:  {StateInProgress, StateExpired, StateCanceled},
-	StateInProgress: {StateSubmitted, StateCompleted, StateExpired, StateCanceled, StateDeclined},
-	StateCompleted:  {StateCanceled},
-	StateExpired:    {},
-	StateCanceled:   {},
-	StateDeclined:   {},
+var transitions = map[PaymentRequestState][]PaymentRequestState{
+	PaymentRequestStateSubmitted:  {PaymentRequestStateInProgress, PaymentRequestStateExpired, PaymentRequestStateCanceled},
+	PaymentRequestStateInProgress: {PaymentRequestStateSubmitted, PaymentRequestStateCompleted, PaymentRequestStateExpired, PaymentRequestStateCanceled, PaymentRequestStateDeclined},
+	PaymentRequestStateCompleted:  {PaymentRequestStateCanceled},
+	PaymentRequestStateExpired:    {},
+	PaymentRequestStateCanceled:   {},
+	PaymentRequestStateDeclined:   {},
 }
 
 // CanBecome reports whether a payment request in state s may be seen in state next later, after any
 // number of steps. It is how to tell a late event from news. A state that this version does not
 // know may become any, and any may become it.
-func (s State) CanBecome(next State) bool {
+func (s PaymentRequestState) CanBecome(next PaymentRequestState) bool {
 	if _, known := transitions[s]; !known {
 		return true
 	}
 	if _, known := transitions[next]; !known {
 		return true
 	}
-	reached := map[State]bool{}
-	for open := []State{s}; len(open) > 0; {
+	reached := map[PaymentRequestState]bool{}
+	for open := []PaymentRequestState{s}; len(open) > 0; {
 		for _, to := range transitions[open[0]] {
 			if !reached[to] {
 				reached[to] = true
@@ -91,9 +92,9 @@ func (s State) CanBecome(next State) bool {
 
 // Open reports whether the customer can still approve. A state that this version does not know is
 // taken as open.
-func (s State) Open() bool {
+func (s PaymentRequestState) Open() bool {
 	switch s {
-	case StateCompleted, StateExpired, StateCanceled, StateDeclined:
+	case PaymentRequestStateCompleted, PaymentRequestStateExpired, PaymentRequestStateCanceled, PaymentRequestStateDeclined:
 		return false
 	default:
 		return true
@@ -148,10 +149,10 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 	return klarna.Secret{}
 }
 
-// ReadPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the
+// GetPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the
 // fallback where no webhook came. Errors are *klarna.Error, with CodeResourceNotFound where there
 // is none of that id.
-func (c *Client) ReadPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
+func (c *Client) GetPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestRead, IDs: []string{paymentRequestID}}, options)
 }
 
@@ -167,26 +168,26 @@ func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID stri
 // payment/requests). It starts as SUBMITTED, or as COMPLETED at once with a stored customer's
 // token. The idempotency key is derived from the reference and the content. Errors are
 // *klarna.Error.
-func (c *Client) CreatePaymentRequest(ctx context.Context, params PaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
+func (c *Client) CreatePaymentRequest(ctx context.Context, params CreatePaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{
 		Operation: operation.PaymentRequestCreate,
-		Body:      wire.From(&params, (*PaymentRequestParams).encode),
+		Body:      wire.From(&params, (*CreatePaymentRequestParams).encode),
 		Reference: params.PaymentRequestReference,
 		Validate:  params.problems,
 	}, options)
 }
 
-// UpdatePaymentRequest changes what update names and nothing else (PATCH
+// UpdatePaymentRequest changes what params name and nothing else (PATCH
 // payment/requests/{payment_request_id}), only while the payment request is SUBMITTED. Its
 // idempotency key is random, because the same update may be meant twice: to repeat one after a
 // crash, give klarna.WithIdempotencyKey. Errors are *klarna.Error, with CodeResourceConflict in
 // another state.
-func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID string, update PaymentRequestUpdate, options ...klarna.CallOption) (*PaymentRequest, error) {
+func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID string, params UpdatePaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{
 		Operation: operation.PaymentRequestUpdate,
 		IDs:       []string{paymentRequestID},
-		Body:      wire.From(&update, (*PaymentRequestUpdate).encode),
-		Validate:  update.problems,
+		Body:      wire.From(&params, (*UpdatePaymentRequestParams).encode),
+		Validate:  params.problems,
 	}, options)
 }
 

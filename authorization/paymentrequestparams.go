@@ -2,9 +2,9 @@ package authorization
 
 import "github.com/klarna-go/klarna-go/klarna"
 
-// PaymentRequestParams are what a payment request is created from. The members that an authorize
-// call nests are at the top level here.
-type PaymentRequestParams struct {
+// CreatePaymentRequestParams are what a payment request is created from. The members that an
+// authorize call nests are at the top level here.
+type CreatePaymentRequestParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
 	// Amount is in minor units. 0 is not sent: a request for a customer token alone has no amount.
@@ -31,8 +31,8 @@ type PaymentRequestParams struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// PaymentRequestUpdate changes the members that it has; nil and empty ones stay as they are.
-type PaymentRequestUpdate struct {
+// UpdatePaymentRequestParams changes the members that it has; nil and empty ones stay as they are.
+type UpdatePaymentRequestParams struct {
 	Currency string `json:"currency,omitzero"`
 	// Amount is in minor units.
 	Amount                    *int64                     `json:"amount,omitzero"`
@@ -46,7 +46,7 @@ type PaymentRequestUpdate struct {
 	SupplementaryPurchaseData     *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
 	// Unknown are members that this version has no name for, such as others of
-	// PaymentRequestParams that are to change.
+	// CreatePaymentRequestParams that are to change.
 	klarna.Unknown `json:",embed"`
 }
 
@@ -66,17 +66,17 @@ type CustomerProfileField string
 
 // What can be asked for.
 const (
-	ProfileName                   CustomerProfileField = "profile:name"
-	ProfileEmail                  CustomerProfileField = "profile:email"
-	ProfilePhone                  CustomerProfileField = "profile:phone"
-	ProfileLocale                 CustomerProfileField = "profile:locale"
-	ProfileBillingAddress         CustomerProfileField = "profile:billing_address"
-	ProfileCountry                CustomerProfileField = "profile:country"
-	ProfileNationalIdentification CustomerProfileField = "profile:national_identification"
-	ProfileDateOfBirth            CustomerProfileField = "profile:date_of_birth"
+	CustomerProfileFieldName                   CustomerProfileField = "profile:name"
+	CustomerProfileFieldEmail                  CustomerProfileField = "profile:email"
+	CustomerProfileFieldPhone                  CustomerProfileField = "profile:phone"
+	CustomerProfileFieldLocale                 CustomerProfileField = "profile:locale"
+	CustomerProfileFieldBillingAddress         CustomerProfileField = "profile:billing_address"
+	CustomerProfileFieldCountry                CustomerProfileField = "profile:country"
+	CustomerProfileFieldNationalIdentification CustomerProfileField = "profile:national_identification"
+	CustomerProfileFieldDateOfBirth            CustomerProfileField = "profile:date_of_birth"
 )
 
-func (p *PaymentRequestParams) problems() []klarna.ValidationError {
+func (p *CreatePaymentRequestParams) problems() []klarna.ValidationError {
 	var found problems
 	if p.Currency == "" {
 		found.add("currency", "is required")
@@ -91,7 +91,7 @@ func (p *PaymentRequestParams) problems() []klarna.ValidationError {
 	return found
 }
 
-func (u *PaymentRequestUpdate) problems() []klarna.ValidationError {
+func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
 	var found problems
 	found.optionalReference("payment_request_reference", u.PaymentRequestReference)
 	if u.CustomerInteractionConfig != nil {

@@ -34,12 +34,12 @@ func (p *Prepared) describe() string { return "authorization.Prepared{" + p.Refe
 
 // PrepareAuthorize checks and encodes the call that Authorize makes, and sends nothing. Give it the
 // options of the call. The error is a *klarna.Error of OutcomeNotSent.
-func (c *Client) PrepareAuthorize(request Request, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepare(operation.Authorize, &request, request.reference(), klarna.Secret{}, request.problems, options)
+func (c *Client) PrepareAuthorize(params AuthorizeParams, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepare(operation.Authorize, &params, params.reference(), klarna.Secret{}, params.problems, options)
 }
 
 // PrepareFinalize checks and encodes the call that Finalize makes, and sends nothing.
-func (c *Client) PrepareFinalize(first Request, approval Approval, options ...klarna.CallOption) (*Prepared, error) {
+func (c *Client) PrepareFinalize(first AuthorizeParams, approval Approval, options ...klarna.CallOption) (*Prepared, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
 	return c.prepare(operation.AuthorizeFinal, &final, first.reference(), approval.SessionToken, validate, options)
@@ -58,8 +58,8 @@ func (c *Client) FinalizePrepared(ctx context.Context, p Prepared, options ...kl
 	return c.sendPrepared(ctx, operation.AuthorizeFinal, p, options)
 }
 
-func (c *Client) prepare(name string, request *Request, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Prepared, error) {
-	call := authorizeCall(name, request, wire.From(request, (*Request).encode), reference)
+func (c *Client) prepare(name string, request *AuthorizeParams, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Prepared, error) {
+	call := authorizeCall(name, request, wire.From(request, (*AuthorizeParams).encode), reference)
 	call.SessionToken, call.Validate = token, validate
 	prepared, err := c.klarna.Prepare(call, options...)
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *Client) sendPrepared(ctx context.Context, name string, p Prepared, opti
 		options = append(slices.Clip(options), klarna.WithIdempotencyKey(p.IdempotencyKey))
 	}
 	// The references in the body are evidence of whose answer comes.
-	var request Request
+	var request AuthorizeParams
 	err := request.UnmarshalJSON(p.Body.Bytes())
 	call := authorizeCall(name, &request, wire.Verbatim(&request, p.Body.Bytes()), p.Reference)
 	if err != nil {

@@ -22,13 +22,13 @@ func preparing(t *testing.T) (*klarnatest.Server, *authorization.Client) {
 	return server, authorization.New(client.ForAccount(server.PartnerAccountID))
 }
 
-func preparable() authorization.Request {
-	return authorization.Request{
+func preparable() authorization.AuthorizeParams {
+	return authorization.AuthorizeParams{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 1000, PaymentTransactionReference: "tx-1"},
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference:   "tx-1",
-			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover, ReturnURL: "https://shop.example/back"},
+			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back"},
 		},
 	}
 }

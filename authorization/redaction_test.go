@@ -63,23 +63,23 @@ func canaries(t *testing.T) []any {
 		t.Fatal(err)
 	}
 	stepUp := authorization.StepUpRequired{PaymentRequest: &p, URL: "u"}
-	request := decoded[authorization.Request](t, data)
+	request := decoded[authorization.AuthorizeParams](t, data)
 	request.KlarnaNetworkData = `{"name":"` + nameCanary + `"}`
 	request.InteroperabilityData = request.KlarnaNetworkData
-	params := decoded[authorization.PaymentRequestParams](t, data)
+	params := decoded[authorization.CreatePaymentRequestParams](t, data)
 	params.KlarnaNetworkData = request.KlarnaNetworkData
 	return []any{
-		authorization.Authorization{Outcome: stepUp, CustomerToken: &response, Raw: klarna.NewRawJSON(canaryPaymentRequest)},
+		authorization.Authorization{Result: stepUp, CustomerToken: &response, Raw: klarna.NewRawJSON(canaryPaymentRequest)},
 		authorization.Approved{PaymentTransaction: &transaction}, stepUp, authorization.TokenIssued{CustomerToken: token},
-		authorization.Declined{Reason: "R"}, authorization.UnknownResult{Result: "R"},
+		authorization.Declined{Reason: "R"}, authorization.Undecided{Result: "R"},
 		authorization.Prepared{Body: klarna.NewRawJSON(data), Reference: "r"},
 		response, token, approval, p, p.StateContext, p.StateContext.CustomerInteraction, transaction,
 		decoded[authorization.QRCodeImage](t, members),
 		authorization.Return{PaymentRequestID: "id-1", SessionToken: klarna.NewSecret(tokenCanary), PaymentRequestReference: nameCanary},
-		request, params, decoded[authorization.PaymentRequestUpdate](t, data),
-		decoded[authorization.TransactionUpdate](t, data), decoded[authorization.Extension](t, data), decoded[authorization.CaptureRequest](t, data),
-		decoded[authorization.TransactionRefund](t, `{"supplementary_refund_data":`+canaryData+`,`+canaryMembers+`}`),
-		decoded[authorization.CaptureRefund](t, `{"supplementary_refund_data":`+canaryData+`,`+canaryMembers+`}`),
+		request, params, decoded[authorization.UpdatePaymentRequestParams](t, data),
+		decoded[authorization.UpdateTransactionParams](t, data), decoded[authorization.ExtendTransactionParams](t, data), decoded[authorization.CaptureTransactionParams](t, data),
+		decoded[authorization.RefundTransactionParams](t, `{"supplementary_refund_data":`+canaryData+`,`+canaryMembers+`}`),
+		decoded[authorization.RefundCaptureParams](t, `{"supplementary_refund_data":`+canaryData+`,`+canaryMembers+`}`),
 		decoded[authorization.PaymentCapture](t, `{"supplementary_capture_data":`+canaryData+`,`+canaryMembers+`}`),
 		decoded[authorization.PaymentFunding](t, members), decoded[authorization.PaymentRefund](t, members), decoded[authorization.PaymentChargeback](t, members),
 	}
@@ -189,8 +189,8 @@ func TestWhatIsPrintedTellsWhichOneItIs(t *testing.T) {
 		value any
 		want  string
 	}{
-		{order(), "authorization.Request{transaction-1}"},
-		{params(), "authorization.PaymentRequestParams{request-1}"},
+		{order(), "authorization.AuthorizeParams{transaction-1}"},
+		{params(), "authorization.CreatePaymentRequestParams{request-1}"},
 		{approval(), "authorization.Approval{11800 EUR}"},
 		{authorization.Prepared{Reference: "transaction-1"}, "authorization.Prepared{transaction-1}"},
 		{p, "authorization.PaymentRequest{" + requestID + " COMPLETED}"},
@@ -200,18 +200,18 @@ func TestWhatIsPrintedTellsWhichOneItIs(t *testing.T) {
 		{authorization.Approved{PaymentTransaction: &transaction}, "authorization.Approved{authorization.PaymentTransaction{" + transactionID + " AUTHORIZED}}"},
 		{authorization.StepUpRequired{PaymentRequest: &p}, "authorization.StepUpRequired{authorization.PaymentRequest{" + requestID + " COMPLETED}}"},
 		{authorization.StepUpRequired{}, "authorization.StepUpRequired{<nil>}"},
-		{authorization.Authorization{Outcome: authorization.Declined{}}, "authorization.Authorization{authorization.Declined}"},
+		{authorization.Authorization{Result: authorization.Declined{}}, "authorization.Authorization{authorization.Declined}"},
 		{authorization.Authorization{}, "authorization.Authorization{<nil>}"},
 		{response, "authorization.CustomerTokenResponse{APPROVED}"},
 		{authorization.CustomerToken{}, "[redacted]"},
 		{authorization.TokenIssued{}, "authorization.TokenIssued{[redacted]}"},
 		{authorization.Return{PaymentRequestID: "a\nb", State: "COMPLETED"}, `authorization.Return{"a\nb" "COMPLETED"}`},
-		{authorization.PaymentRequestUpdate{PaymentRequestReference: "r"}, "authorization.PaymentRequestUpdate{r}"},
-		{authorization.TransactionUpdate{PaymentTransactionReference: "r"}, "authorization.TransactionUpdate{r}"},
-		{authorization.Extension{ExtensionDays: 7}, "authorization.Extension{7}"},
-		{authorization.CaptureRequest{PaymentCaptureReference: "r", CaptureAmount: 5}, "authorization.CaptureRequest{5 r}"},
-		{authorization.TransactionRefund{RefundReference: "r", RefundAmount: 5}, "authorization.TransactionRefund{5 r}"},
-		{authorization.CaptureRefund{PaymentRefundReference: "r", RefundAmount: 5}, "authorization.CaptureRefund{5 r}"},
+		{authorization.UpdatePaymentRequestParams{PaymentRequestReference: "r"}, "authorization.UpdatePaymentRequestParams{r}"},
+		{authorization.UpdateTransactionParams{PaymentTransactionReference: "r"}, "authorization.UpdateTransactionParams{r}"},
+		{authorization.ExtendTransactionParams{ExtensionDays: 7}, "authorization.ExtendTransactionParams{7}"},
+		{authorization.CaptureTransactionParams{PaymentCaptureReference: "r", CaptureAmount: 5}, "authorization.CaptureTransactionParams{5 r}"},
+		{authorization.RefundTransactionParams{RefundReference: "r", RefundAmount: 5}, "authorization.RefundTransactionParams{5 r}"},
+		{authorization.RefundCaptureParams{PaymentRefundReference: "r", RefundAmount: 5}, "authorization.RefundCaptureParams{5 r}"},
 		{*wantedCapture, "authorization.PaymentCapture{" + captureID + "}"},
 		{*wantedRefund, "authorization.PaymentRefund{" + refundID + "}"},
 		{*p.StateContext.CustomerInteraction.QRCode, "[redacted]"},
@@ -234,7 +234,7 @@ func TestLoggingANilAnswerDoesNotPanic(t *testing.T) {
 }
 
 func TestNoErrorHoldsWhatWasSentOrAnswered(t *testing.T) {
-	r := decoded[authorization.Request](t, `{"supplementary_purchase_data":`+canaryData+`}`)
+	r := decoded[authorization.AuthorizeParams](t, `{"supplementary_purchase_data":`+canaryData+`}`)
 	a := authorization.Approval{SessionToken: klarna.NewSecret(tokenCanary)}
 	for _, answer := range []struct {
 		status int

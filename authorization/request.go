@@ -7,13 +7,13 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Request asks Klarna to authorize a purchase, or to step the customer up to it. It is never
+// AuthorizeParams ask Klarna to authorize a purchase, or to step the customer up to it. It is never
 // changed by a call.
 //
 // Keep the first request of a purchase until its end: Finalize and a repeat of Authorize need it
 // unchanged. It survives json.Marshal and json.Unmarshal; the encoding holds what the request
 // holds, personal data included.
-type Request struct {
+type AuthorizeParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
 	// RequestPaymentTransaction is the payment; nil for a request that asks for a customer token
@@ -49,22 +49,22 @@ type RequestPaymentTransaction struct {
 	PaymentTransactionReference string `json:"payment_transaction_reference"`
 	// PaymentOptionID is the one that the presentation gave.
 	PaymentOptionID string `json:"payment_option_id,omitzero"`
-	// Capture is CaptureLater or CaptureNow.
-	Capture Capture `json:"capture,omitzero"`
-	// PaymentCaptureReference goes with CaptureNow.
+	// Capture is CaptureTimingLater or CaptureTimingNow.
+	Capture CaptureTiming `json:"capture,omitzero"`
+	// PaymentCaptureReference goes with CaptureTimingNow.
 	PaymentCaptureReference       string   `json:"payment_capture_reference,omitzero"`
 	PaymentProgramEnablementCodes []string `json:"payment_program_enablement_codes,omitzero"`
 
 	klarna.Unknown `json:",embed"`
 }
 
-// Capture says when the payment is to be captured. Unknown values are sent as they are.
-type Capture string
+// CaptureTiming says when the payment is to be captured. Unknown values are sent as they are.
+type CaptureTiming string
 
 // The ways to capture.
 const (
-	CaptureLater Capture = "LATER"
-	CaptureNow   Capture = "NOW"
+	CaptureTimingLater CaptureTiming = "LATER"
+	CaptureTimingNow   CaptureTiming = "NOW"
 )
 
 // StepUpConfig is how the customer may be asked to approve.
@@ -81,7 +81,8 @@ type StepUpConfig struct {
 
 // CustomerInteractionConfig is how the customer comes to Klarna and back.
 type CustomerInteractionConfig struct {
-	// Method is Handover, QRCode or SDK. An authorize call requires it.
+	// Method is InteractionMethodHandover, InteractionMethodQRCode or InteractionMethodSDK. An
+	// authorize call requires it.
 	Method InteractionMethod `json:"method,omitzero"`
 	// ReturnURL is where Klarna sends the customer when done or aborted. Its placeholders have literal
 	// braces: make it with the function ReturnURL.
@@ -99,12 +100,12 @@ type InteractionMethod string
 
 // The methods.
 const (
-	// Handover redirects the customer.
-	Handover InteractionMethod = "HANDOVER"
-	// QRCode is for a store.
-	QRCode InteractionMethod = "QR_CODE"
-	// SDK leaves it to the browser SDK.
-	SDK InteractionMethod = "SDK"
+	// InteractionMethodHandover redirects the customer.
+	InteractionMethodHandover InteractionMethod = "HANDOVER"
+	// InteractionMethodQRCode is for a store.
+	InteractionMethodQRCode InteractionMethod = "QR_CODE"
+	// InteractionMethodSDK leaves it to the browser SDK.
+	InteractionMethodSDK InteractionMethod = "SDK"
 )
 
 // InteractionExpiry is a duration or a time.
@@ -167,7 +168,7 @@ type PointOfTransaction struct {
 }
 
 // reference is what makes the request the caller's own, "" where it has none.
-func (r *Request) reference() string {
+func (r *AuthorizeParams) reference() string {
 	switch {
 	case r.RequestPaymentTransaction != nil && r.RequestPaymentTransaction.PaymentTransactionReference != "":
 		return r.RequestPaymentTransaction.PaymentTransactionReference
@@ -181,6 +182,6 @@ func (r *Request) reference() string {
 }
 
 // String returns the reference: a request holds personal data.
-func (r Request) String() string {
-	return redact.Describe("authorization.Request", redact.Show(r.reference()))
+func (r AuthorizeParams) String() string {
+	return redact.Describe("authorization.AuthorizeParams", redact.Show(r.reference()))
 }

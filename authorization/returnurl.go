@@ -78,7 +78,7 @@ func ReturnURL(address string, placeholders ...Placeholder) (string, error) {
 // type a URL. Read the payment request, or wait for the webhook.
 type Return struct {
 	PaymentRequestID        string
-	State                   State
+	State                   PaymentRequestState
 	PaymentRequestReference string
 	SessionToken            klarna.Secret
 }
@@ -95,7 +95,7 @@ func ParseReturn(query url.Values) Return {
 	}
 	return Return{
 		PaymentRequestID:        filled(PlaceholderID),
-		State:                   State(filled(PlaceholderState)),
+		State:                   PaymentRequestState(filled(PlaceholderState)),
 		PaymentRequestReference: filled(PlaceholderReference),
 		SessionToken:            klarna.NewSecret(filled(PlaceholderSessionToken)),
 	}

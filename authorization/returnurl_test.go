@@ -102,7 +102,7 @@ func TestAReturnIsWhatKlarnaFilledIn(t *testing.T) {
 		string(authorization.PlaceholderReference), url.QueryEscape("request-å {1}"),
 		string(authorization.PlaceholderSessionToken), sessionToken)
 	full := authorization.Return{
-		PaymentRequestID: requestID, State: authorization.StateCompleted, PaymentRequestReference: "request-å {1}", SessionToken: klarna.NewSecret(sessionToken),
+		PaymentRequestID: requestID, State: authorization.PaymentRequestStateCompleted, PaymentRequestReference: "request-å {1}", SessionToken: klarna.NewSecret(sessionToken),
 	}
 	for _, tc := range []struct {
 		name, address string

@@ -19,27 +19,27 @@ import (
 // It is in the package for the generator of the supplementary data's tests.
 
 var requestTypes = []reflect.Type{
-	reflect.TypeFor[Request](), reflect.TypeFor[PaymentRequestParams](), reflect.TypeFor[PaymentRequestUpdate](), reflect.TypeFor[CaptureRequest](),
-	reflect.TypeFor[TransactionRefund](), reflect.TypeFor[CaptureRefund](), reflect.TypeFor[Extension](), reflect.TypeFor[TransactionUpdate](),
+	reflect.TypeFor[AuthorizeParams](), reflect.TypeFor[CreatePaymentRequestParams](), reflect.TypeFor[UpdatePaymentRequestParams](), reflect.TypeFor[CaptureTransactionParams](),
+	reflect.TypeFor[RefundTransactionParams](), reflect.TypeFor[RefundCaptureParams](), reflect.TypeFor[ExtendTransactionParams](), reflect.TypeFor[UpdateTransactionParams](),
 }
 
 // exported are all wire types that the package exports.
 var exported = []any{
-	new(AcquiringConfig), new(Address), new(Arrival), new(BillingPlan), new(CaptureRefund),
-	new(CaptureRequest), new(Customer), new(CustomerAccount), new(CustomerDevice),
+	new(AcquiringConfig), new(Address), new(Arrival), new(BillingPlan), new(RefundCaptureParams),
+	new(CaptureTransactionParams), new(Customer), new(CustomerAccount), new(CustomerDevice),
 	new(CustomerInteraction), new(CustomerInteractionConfig), new(CustomerToken),
-	new(CustomerTokenResponse), new(Departure), new(EventReservation), new(Extension),
+	new(CustomerTokenResponse), new(Departure), new(EventReservation), new(ExtendTransactionParams),
 	new(Geolocation), new(Guest), new(Insurance), new(InteractionExpiry), new(LastLogin),
 	new(LineItem), new(LineItemMetadata), new(LodgingHost), new(LodgingReservation),
 	new(MarketplaceSeller), new(NationalIdentification), new(OndemandService), new(Passenger),
 	new(PaymentCapture), new(PaymentChargeback), new(PaymentFunding), new(PaymentRefund),
-	new(PaymentRequest), new(PaymentRequestParams), new(PaymentRequestUpdate),
+	new(PaymentRequest), new(CreatePaymentRequestParams), new(UpdatePaymentRequestParams),
 	new(PaymentTransaction), new(PointOfCheckout), new(PointOfTransaction), new(PurchaseHistory),
-	new(QRCodeImage), new(Recipient), new(Request), new(RequestCustomerToken),
+	new(QRCodeImage), new(Recipient), new(AuthorizeParams), new(RequestCustomerToken),
 	new(RequestPaymentTransaction), new(Shipment), new(ShipmentTracking), new(Shipping),
 	new(ShippingConfig), new(ShippingOption), new(StateContext), new(StepUpConfig),
 	new(Subscription), new(SupplementaryCaptureData), new(SupplementaryPurchaseData),
-	new(SupplementaryRefundData), new(TransactionRefund), new(TransactionUpdate),
+	new(SupplementaryRefundData), new(RefundTransactionParams), new(UpdateTransactionParams),
 	new(TravelReservation), new(Voucher),
 }
 
@@ -199,7 +199,7 @@ func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
 // The first request is what a caller stores between the two calls: its JSON is Klarna's own,
 // without a name of this library's.
 func TestARequestIsStoredAsWhatKlarnaTakes(t *testing.T) {
-	request := Request{Currency: "EUR", Unknown: klarna.Unknown{"newer": klarna.NewRawJSON(`1.50`)}}
+	request := AuthorizeParams{Currency: "EUR", Unknown: klarna.Unknown{"newer": klarna.NewRawJSON(`1.50`)}}
 	text, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
@@ -212,12 +212,12 @@ func TestARequestIsStoredAsWhatKlarnaTakes(t *testing.T) {
 // A machine's own zone must not make a stored request another call.
 func TestRequestIsTheSameCallInEveryZone(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("CET", 3600))
-	request := Request{Currency: "EUR", SupplementaryPurchaseData: &SupplementaryPurchaseData{Customer: &Customer{EmailLastVerifiedAt: at}}}
+	request := AuthorizeParams{Currency: "EUR", SupplementaryPurchaseData: &SupplementaryPurchaseData{Customer: &Customer{EmailLastVerifiedAt: at}}}
 	stored, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back Request
+	var back AuthorizeParams
 	if err := json.Unmarshal(stored, &back); err != nil {
 		t.Fatal(err)
 	}

@@ -17,40 +17,40 @@ func pay(t *testing.T, server *klarnatest.Server, c *authorization.Client) strin
 	t.Helper()
 	token := klarna.NewSecret(server.IssueSessionToken("EUR", 11_800))
 	answer, err := c.Authorize(t.Context(), order(), klarna.WithSessionToken(token))
-	return outcome[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID
+	return resultOf[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID
 }
 
 func TestWhatIsAuthorizedIsCapturedRefundedAndVoided(t *testing.T) {
 	server, c := newDouble(t)
 	id := pay(t, server, c)
-	captured, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureRequest{
+	captured, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureTransactionParams{
 		CaptureAmount: 5_000, PaymentCaptureReference: "shipment-1",
 		SupplementaryCaptureData: &authorization.SupplementaryCaptureData{LineItems: []authorization.LineItem{{Name: "Shoes", Quantity: 1, TotalAmount: 5_000}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read, err := c.ReadCapture(t.Context(), captured.PaymentCaptureID); err != nil || diff(captured, read) != "" {
+	if read, err := c.GetCapture(t.Context(), captured.PaymentCaptureID); err != nil || diff(captured, read) != "" {
 		t.Errorf("read back (-captured +read): %v\n%s", err, diff(captured, read))
 	}
-	ofCapture, err := c.RefundCapture(t.Context(), captured.PaymentCaptureID, authorization.CaptureRefund{RefundAmount: 1_000, PaymentRefundReference: "return-1"})
+	ofCapture, err := c.RefundCapture(t.Context(), captured.PaymentCaptureID, authorization.RefundCaptureParams{RefundAmount: 1_000, PaymentRefundReference: "return-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read, err := c.ReadRefund(t.Context(), ofCapture.PaymentRefundID); err != nil || diff(ofCapture, read) != "" {
+	if read, err := c.GetRefund(t.Context(), ofCapture.PaymentRefundID); err != nil || diff(ofCapture, read) != "" {
 		t.Errorf("read back (-refunded +read): %v\n%s", err, diff(ofCapture, read))
 	}
-	if _, err := c.RefundTransaction(t.Context(), id, authorization.TransactionRefund{RefundAmount: 4_000, RefundReference: "return-2"}); err != nil {
+	if _, err := c.RefundTransaction(t.Context(), id, authorization.RefundTransactionParams{RefundAmount: 4_000, RefundReference: "return-2"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.RefundTransaction(t.Context(), id, authorization.TransactionRefund{RefundAmount: 1, RefundReference: "return-3"}); !errors.Is(err, klarna.CodeValidationError) {
+	if _, err := c.RefundTransaction(t.Context(), id, authorization.RefundTransactionParams{RefundAmount: 1, RefundReference: "return-3"}); !errors.Is(err, klarna.CodeValidationError) {
 		t.Errorf("refunded beyond what was captured: %v", err)
 	}
 	voided, err := c.VoidTransaction(t.Context(), id)
-	if err != nil || voided.State != authorization.TransactionCompleted {
+	if err != nil || voided.State != authorization.PaymentTransactionStateCompleted {
 		t.Fatalf("voided it is %v, %v", voided, err)
 	}
-	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureRequest{CaptureAmount: 1}); !errors.Is(err, klarna.CodeResourceConflict) {
+	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureTransactionParams{CaptureAmount: 1}); !errors.Is(err, klarna.CodeResourceConflict) {
 		t.Errorf("captured after the void: %v", err)
 	}
 
@@ -75,7 +75,7 @@ func TestCaptureIsRepeatedAfterALostAnswer(t *testing.T) {
 	server, c := newDouble(t)
 	id := pay(t, server, c)
 	server.Script(klarnatest.Fault{Operation: "authorization.transaction.capture", Kind: klarnatest.FaultDropAfter})
-	capture := authorization.CaptureRequest{CaptureAmount: 11_800, PaymentCaptureReference: "shipment-1"}
+	capture := authorization.CaptureTransactionParams{CaptureAmount: 11_800, PaymentCaptureReference: "shipment-1"}
 	if _, err := newDoublesClient(t, server, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1})).CaptureTransaction(t.Context(), id, capture); err == nil {
 		t.Fatal("the lost answer arrived")
 	}
@@ -92,26 +92,26 @@ func TestCaptureIsRepeatedAfterALostAnswer(t *testing.T) {
 func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
 	server, c := newDouble(t)
 	id := pay(t, server, c)
-	before, err := c.ReadTransaction(t.Context(), id)
+	before, err := c.GetTransaction(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	extended, err := c.ExtendTransaction(t.Context(), id, authorization.Extension{ExtensionDays: 3, Amount: new(int64(200))})
+	extended, err := c.ExtendTransaction(t.Context(), id, authorization.ExtendTransactionParams{ExtensionDays: 3, Amount: new(int64(200))})
 	if err != nil || extended.Amount != 12_000 || !extended.ExpiresAt.Equal(before.ExpiresAt.AddDate(0, 0, 3)) {
 		t.Errorf("extended it is %+v, %v", extended, err)
 	}
-	updated, err := c.UpdateTransaction(t.Context(), id, authorization.TransactionUpdate{PaymentTransactionReference: "transaction-2"})
+	updated, err := c.UpdateTransaction(t.Context(), id, authorization.UpdateTransactionParams{PaymentTransactionReference: "transaction-2"})
 	if err != nil || updated.PaymentTransactionReference != "transaction-2" {
 		t.Errorf("updated it is %+v, %v", updated, err)
 	}
-	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureRequest{CaptureAmount: 12_000}); err != nil {
+	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureTransactionParams{CaptureAmount: 12_000}); err != nil {
 		t.Fatal(err)
 	}
 	chargeback, err := server.Chargeback(id, 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := c.ReadChargeback(t.Context(), chargeback)
+	read, err := c.GetChargeback(t.Context(), chargeback)
 	if err != nil || read.PaymentChargebackID != chargeback {
 		t.Errorf("the chargeback is %s, %v", read.Raw, err)
 	}
@@ -119,18 +119,18 @@ func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
 
 func TestAStoredCustomerPaysWithoutAStepUp(t *testing.T) {
 	server, c := newDouble(t)
-	answer, err := c.Authorize(t.Context(), authorization.Request{
+	answer, err := c.Authorize(t.Context(), authorization.AuthorizeParams{
 		Currency: "EUR",
 		RequestCustomerToken: &authorization.RequestCustomerToken{
 			Scopes: []authorization.Scope{authorization.ScopeCustomerNotPresent}, CustomerTokenReference: "customer-1",
 		},
 	}, klarna.WithSessionToken(klarna.NewSecret(server.IssueSessionToken("EUR", 0))))
-	stored := outcome[authorization.TokenIssued](t, answer, err).CustomerToken.Secret()
+	stored := resultOf[authorization.TokenIssued](t, answer, err).CustomerToken.Secret()
 
 	answer, err = c.Authorize(t.Context(), order(), klarna.WithCustomerToken(stored))
-	outcome[authorization.Approved](t, answer, err)
+	resultOf[authorization.Approved](t, answer, err)
 	p, err := c.CreatePaymentRequest(t.Context(), params(), klarna.WithCustomerToken(stored))
-	if err != nil || p.State != authorization.StateCompleted {
+	if err != nil || p.State != authorization.PaymentRequestStateCompleted {
 		t.Fatalf("the payment request is %v, %v", p, err)
 	}
 	if approval, err := p.Approval(); err != nil || approval.Amount != 11_800 {
@@ -147,7 +147,7 @@ func TestAPartnersPaymentDoesNotExistForAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := authorization.New(gateway.ForAccount(server.AddAccount()))
-	if p, err := other.ReadTransaction(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
+	if p, err := other.GetTransaction(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
 		t.Errorf("%v, %v", p, err)
 	}
 	if answer, err := authorization.New(gateway).Authorize(t.Context(), order()); answer != nil || !errors.Is(err, klarna.CodeOperationForbidden) {

@@ -11,14 +11,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-var states = []authorization.State{
-	authorization.StateSubmitted, authorization.StateInProgress, authorization.StateCompleted,
-	authorization.StateExpired, authorization.StateCanceled, authorization.StateDeclined,
+var states = []authorization.PaymentRequestState{
+	authorization.PaymentRequestStateSubmitted, authorization.PaymentRequestStateInProgress, authorization.PaymentRequestStateCompleted,
+	authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled, authorization.PaymentRequestStateDeclined,
 }
 
 func TestStatesFollowTheContractsTable(t *testing.T) {
 	// The ways of the table, followed by hand. From COMPLETED the caller can still cancel.
-	table := map[authorization.State][]authorization.State{
+	table := map[authorization.PaymentRequestState][]authorization.PaymentRequestState{
 		"SUBMITTED":   {"SUBMITTED", "IN_PROGRESS", "COMPLETED", "EXPIRED", "CANCELED", "DECLINED"},
 		"IN_PROGRESS": {"SUBMITTED", "IN_PROGRESS", "COMPLETED", "EXPIRED", "CANCELED", "DECLINED"},
 		"COMPLETED":   {"CANCELED"},
@@ -40,7 +40,7 @@ func TestStatesFollowTheContractsTable(t *testing.T) {
 }
 
 func TestCustomerCanApproveInAnOpenState(t *testing.T) {
-	for state, want := range map[authorization.State]bool{
+	for state, want := range map[authorization.PaymentRequestState]bool{
 		"SUBMITTED": true, "IN_PROGRESS": true, "COMPLETED": false, "EXPIRED": false, "CANCELED": false, "DECLINED": false, "OF_TOMORROW": true, "": true,
 	} {
 		if got := state.Open(); got != want {
@@ -52,7 +52,7 @@ func TestCustomerCanApproveInAnOpenState(t *testing.T) {
 func TestApprovalNeedsCompletionAndAToken(t *testing.T) {
 	newest, older, oldest := klarna.NewSecret("newest"), klarna.NewSecret("older"), klarna.NewSecret("oldest")
 	completed := func(c authorization.StateContext) *authorization.PaymentRequest {
-		return &authorization.PaymentRequest{State: authorization.StateCompleted, Amount: 12_500, Currency: "EUR", StateContext: c}
+		return &authorization.PaymentRequest{State: authorization.PaymentRequestStateCompleted, Amount: 12_500, Currency: "EUR", StateContext: c}
 	}
 	for _, tc := range []struct {
 		name    string
@@ -71,11 +71,11 @@ func TestApprovalNeedsCompletionAndAToken(t *testing.T) {
 			"authorization: the payment request has no approval: state is COMPLETED, and state_context.klarna_network_session_token is missing",
 		},
 		{
-			"no amount", &authorization.PaymentRequest{State: authorization.StateCompleted, StateContext: authorization.StateContext{PaymentToken: oldest}},
+			"no amount", &authorization.PaymentRequest{State: authorization.PaymentRequestStateCompleted, StateContext: authorization.StateContext{PaymentToken: oldest}},
 			oldest, "authorization: the payment request has no approval: state is COMPLETED, and amount is missing",
 		},
 		{
-			"another state", &authorization.PaymentRequest{State: authorization.StateInProgress, StateContext: authorization.StateContext{PaymentToken: oldest}},
+			"another state", &authorization.PaymentRequest{State: authorization.PaymentRequestStateInProgress, StateContext: authorization.StateContext{PaymentToken: oldest}},
 			oldest, "authorization: the payment request has no approval: state is IN_PROGRESS",
 		},
 		{"none at all", nil, klarna.Secret{}, "authorization: the payment request has no approval"},
@@ -151,7 +151,7 @@ func TestPaymentRequestNeedsAnIDAndAState(t *testing.T) {
 				return c.CreatePaymentRequest(t.Context(), params())
 			},
 			"read": func(c *authorization.Client) (*authorization.PaymentRequest, error) {
-				return c.ReadPaymentRequest(t.Context(), "p")
+				return c.GetPaymentRequest(t.Context(), "p")
 			},
 			"cancel": func(c *authorization.Client) (*authorization.PaymentRequest, error) {
 				return c.CancelPaymentRequest(t.Context(), "p")

@@ -31,9 +31,9 @@ type TravelType string
 
 // The travel types.
 const (
-	TravelAir   TravelType = "AIR"
-	TravelBus   TravelType = "BUS"
-	TravelTrain TravelType = "TRAIN"
+	TravelTypeAir   TravelType = "AIR"
+	TravelTypeBus   TravelType = "BUS"
+	TravelTypeTrain TravelType = "TRAIN"
 )
 
 // Departure is where and when a journey begins. By bus and train it has DepartureLocation and
@@ -156,9 +156,9 @@ type Insurance struct {
 // InsuranceType is what an insurance is against. Values that are not listed are kept.
 type InsuranceType string
 
-// InsuranceCancelation is the type that Klarna's texts show, with the one L that they write it
+// InsuranceTypeCancelation is the type that Klarna's texts show, with the one L that they write it
 // with.
-const InsuranceCancelation InsuranceType = "CANCELATION"
+const InsuranceTypeCancelation InsuranceType = "CANCELATION"
 
 // Voucher is a right to goods or services of somebody, within a time.
 type Voucher struct {

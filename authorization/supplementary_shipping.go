@@ -41,17 +41,17 @@ type ShippingType string
 
 // The shipping types.
 const (
-	ShippingToDoor          ShippingType = "TO_DOOR"
-	ShippingToCurb          ShippingType = "TO_CURB"
-	ShippingToMailbox       ShippingType = "TO_MAILBOX"
-	ShippingPickupBox       ShippingType = "PICKUP_BOX"
-	ShippingPickupPoint     ShippingType = "PICKUP_POINT"
-	ShippingPickupStore     ShippingType = "PICKUP_STORE"
-	ShippingPickupWarehouse ShippingType = "PICKUP_WAREHOUSE"
-	ShippingDigitalEmail    ShippingType = "DIGITAL_EMAIL"
-	ShippingDigitalDownload ShippingType = "DIGITAL_DOWNLOAD"
-	ShippingDigitalOther    ShippingType = "DIGITAL_OTHER"
-	ShippingPhysicalOther   ShippingType = "PHYSICAL_OTHER"
+	ShippingTypeToDoor          ShippingType = "TO_DOOR"
+	ShippingTypeToCurb          ShippingType = "TO_CURB"
+	ShippingTypeToMailbox       ShippingType = "TO_MAILBOX"
+	ShippingTypePickupBox       ShippingType = "PICKUP_BOX"
+	ShippingTypePickupPoint     ShippingType = "PICKUP_POINT"
+	ShippingTypePickupStore     ShippingType = "PICKUP_STORE"
+	ShippingTypePickupWarehouse ShippingType = "PICKUP_WAREHOUSE"
+	ShippingTypeDigitalEmail    ShippingType = "DIGITAL_EMAIL"
+	ShippingTypeDigitalDownload ShippingType = "DIGITAL_DOWNLOAD"
+	ShippingTypeDigitalOther    ShippingType = "DIGITAL_OTHER"
+	ShippingTypePhysicalOther   ShippingType = "PHYSICAL_OTHER"
 )
 
 // ShippingTypeAttribute says more of a ShippingType. Values that are not listed are kept.
@@ -59,13 +59,13 @@ type ShippingTypeAttribute string
 
 // The attributes of a shipping type.
 const (
-	ShippingAttributeSignatureRequired      ShippingTypeAttribute = "SIGNATURE_REQUIRED"
-	ShippingAttributeIdentificationRequired ShippingTypeAttribute = "IDENTIFICATION_REQUIRED"
-	ShippingAttributeContactlessDelivery    ShippingTypeAttribute = "CONTACTLESS_DELIVERY"
-	ShippingAttributeLeaveAtDoor            ShippingTypeAttribute = "LEAVE_AT_DOOR"
-	ShippingAttributeLeaveAtCurb            ShippingTypeAttribute = "LEAVE_AT_CURB"
-	ShippingAttributeLeaveWithNeighbour     ShippingTypeAttribute = "LEAVE_WITH_NEIGHBOUR"
-	ShippingAttributeExpress                ShippingTypeAttribute = "EXPRESS"
-	ShippingAttributeTracked                ShippingTypeAttribute = "TRACKED"
-	ShippingAttributeUntracked              ShippingTypeAttribute = "UNTRACKED"
+	ShippingTypeAttributeSignatureRequired      ShippingTypeAttribute = "SIGNATURE_REQUIRED"
+	ShippingTypeAttributeIdentificationRequired ShippingTypeAttribute = "IDENTIFICATION_REQUIRED"
+	ShippingTypeAttributeContactlessDelivery    ShippingTypeAttribute = "CONTACTLESS_DELIVERY"
+	ShippingTypeAttributeLeaveAtDoor            ShippingTypeAttribute = "LEAVE_AT_DOOR"
+	ShippingTypeAttributeLeaveAtCurb            ShippingTypeAttribute = "LEAVE_AT_CURB"
+	ShippingTypeAttributeLeaveWithNeighbour     ShippingTypeAttribute = "LEAVE_WITH_NEIGHBOUR"
+	ShippingTypeAttributeExpress                ShippingTypeAttribute = "EXPRESS"
+	ShippingTypeAttributeTracked                ShippingTypeAttribute = "TRACKED"
+	ShippingTypeAttributeUntracked              ShippingTypeAttribute = "UNTRACKED"
 )

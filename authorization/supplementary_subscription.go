@@ -45,10 +45,10 @@ type BillingInterval string
 
 // The billing intervals.
 const (
-	BillingDay   BillingInterval = "DAY"
-	BillingWeek  BillingInterval = "WEEK"
-	BillingMonth BillingInterval = "MONTH"
-	BillingYear  BillingInterval = "YEAR"
+	BillingIntervalDay   BillingInterval = "DAY"
+	BillingIntervalWeek  BillingInterval = "WEEK"
+	BillingIntervalMonth BillingInterval = "MONTH"
+	BillingIntervalYear  BillingInterval = "YEAR"
 )
 
 // OndemandService is a service that the customer pays for as it is used, such as rides. Amounts are

@@ -91,7 +91,7 @@ func TestEveryMemberOfTheContractHasAField(t *testing.T) {
 				if unknown, ok := reflect.TypeAssert[klarna.Unknown](v); ok && len(unknown) > 0 {
 					t.Errorf("no field for %q", slices.Sorted(maps.Keys(unknown)))
 				}
-				if v.Kind() == reflect.Struct && v.Type().PkgPath() == reflect.TypeFor[Request]().PkgPath() {
+				if v.Kind() == reflect.Struct && v.Type().PkgPath() == reflect.TypeFor[AuthorizeParams]().PkgPath() {
 					for i := range v.NumField() {
 						if !v.Field(i).IsZero() {
 							named[v.Type().Name()+"."+v.Type().Field(i).Name] = true
@@ -125,22 +125,22 @@ func TestListedValuesAreTheContractsOwn(t *testing.T) {
 		"shipping_type": {
 			"TO_DOOR TO_CURB TO_MAILBOX PICKUP_BOX PICKUP_POINT PICKUP_STORE PICKUP_WAREHOUSE DIGITAL_EMAIL DIGITAL_DOWNLOAD DIGITAL_OTHER PHYSICAL_OTHER",
 			[]ShippingType{
-				ShippingToDoor, ShippingToCurb, ShippingToMailbox, ShippingPickupBox, ShippingPickupPoint, ShippingPickupStore,
-				ShippingPickupWarehouse, ShippingDigitalEmail, ShippingDigitalDownload, ShippingDigitalOther, ShippingPhysicalOther,
+				ShippingTypeToDoor, ShippingTypeToCurb, ShippingTypeToMailbox, ShippingTypePickupBox, ShippingTypePickupPoint, ShippingTypePickupStore,
+				ShippingTypePickupWarehouse, ShippingTypeDigitalEmail, ShippingTypeDigitalDownload, ShippingTypeDigitalOther, ShippingTypePhysicalOther,
 			},
 		},
 		"shipping_type_attributes": {
 			"SIGNATURE_REQUIRED IDENTIFICATION_REQUIRED CONTACTLESS_DELIVERY LEAVE_AT_DOOR LEAVE_AT_CURB LEAVE_WITH_NEIGHBOUR EXPRESS TRACKED UNTRACKED",
 			[]ShippingTypeAttribute{
-				ShippingAttributeSignatureRequired, ShippingAttributeIdentificationRequired, ShippingAttributeContactlessDelivery,
-				ShippingAttributeLeaveAtDoor, ShippingAttributeLeaveAtCurb, ShippingAttributeLeaveWithNeighbour, ShippingAttributeExpress,
-				ShippingAttributeTracked, ShippingAttributeUntracked,
+				ShippingTypeAttributeSignatureRequired, ShippingTypeAttributeIdentificationRequired, ShippingTypeAttributeContactlessDelivery,
+				ShippingTypeAttributeLeaveAtDoor, ShippingTypeAttributeLeaveAtCurb, ShippingTypeAttributeLeaveWithNeighbour, ShippingTypeAttributeExpress,
+				ShippingTypeAttributeTracked, ShippingTypeAttributeUntracked,
 			},
 		},
 		"free_trial":     {"ACTIVE INACTIVE", []FreeTrial{FreeTrialActive, FreeTrialInactive}},
-		"interval":       {"DAY WEEK MONTH YEAR", []BillingInterval{BillingDay, BillingWeek, BillingMonth, BillingYear}},
-		"travel_type":    {"AIR BUS TRAIN", []TravelType{TravelAir, TravelBus, TravelTrain}},
-		"insurance_type": {"CANCELATION", []InsuranceType{InsuranceCancelation}},
+		"interval":       {"DAY WEEK MONTH YEAR", []BillingInterval{BillingIntervalDay, BillingIntervalWeek, BillingIntervalMonth, BillingIntervalYear}},
+		"travel_type":    {"AIR BUS TRAIN", []TravelType{TravelTypeAir, TravelTypeBus, TravelTypeTrain}},
+		"insurance_type": {"CANCELATION", []InsuranceType{InsuranceTypeCancelation}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff("["+c.contract+"]", fmt.Sprint(c.listed)); diff != "" {
@@ -426,7 +426,7 @@ func supplementaryTypes() []reflect.Type {
 		case reflect.Pointer, reflect.Slice:
 			visit(t.Elem())
 		case reflect.Struct:
-			if t.PkgPath() != reflect.TypeFor[Request]().PkgPath() || slices.Contains(found, t) {
+			if t.PkgPath() != reflect.TypeFor[AuthorizeParams]().PkgPath() || slices.Contains(found, t) {
 				return
 			}
 			found = append(found, t)
@@ -530,7 +530,7 @@ func walk(v reflect.Value, visit func(reflect.Value)) {
 			walk(v.Index(i), visit)
 		}
 	case reflect.Struct:
-		if v.Type().PkgPath() != reflect.TypeFor[Request]().PkgPath() {
+		if v.Type().PkgPath() != reflect.TypeFor[AuthorizeParams]().PkgPath() {
 			return
 		}
 		for _, field := range v.Fields() {

@@ -14,9 +14,9 @@ type PaymentTransaction struct {
 	PaymentTransactionID        string `json:"payment_transaction_id" wire:"show"`
 	PaymentTransactionReference string `json:"payment_transaction_reference,omitzero"`
 	// Amount is in minor units.
-	Amount   int64            `json:"amount"`
-	Currency string           `json:"currency,omitzero"`
-	State    TransactionState `json:"state,omitzero" wire:"show"`
+	Amount   int64                   `json:"amount"`
+	Currency string                  `json:"currency,omitzero"`
+	State    PaymentTransactionState `json:"state,omitzero" wire:"show"`
 	// ExpiresAt is in UTC.
 	ExpiresAt          time.Time `json:"expires_at,omitzero"`
 	SettlementCurrency string    `json:"settlement_currency,omitzero"`
@@ -24,7 +24,7 @@ type PaymentTransaction struct {
 	PaymentFunding *PaymentFunding `json:"payment_funding,omitzero"`
 	// PaymentPricing is as it came: Klarna's documentation does not settle its members.
 	PaymentPricing klarna.RawJSON `json:"payment_pricing,omitzero"`
-	// PaymentCaptures are the captures of the transaction, the one of CaptureNow among them.
+	// PaymentCaptures are the captures of the transaction, the one of CaptureTimingNow among them.
 	PaymentCaptures []PaymentCapture `json:"payment_captures,omitzero"`
 
 	// Unknown are members that this version has no name for.
@@ -46,8 +46,8 @@ type FundingType string
 
 // The types of funding.
 const (
-	FundingGuaranteed    FundingType = "GUARANTEED"
-	FundingNonGuaranteed FundingType = "NON_GUARANTEED"
+	FundingTypeGuaranteed    FundingType = "GUARANTEED"
+	FundingTypeNonGuaranteed FundingType = "NON_GUARANTEED"
 )
 
 // FundingState says whether the money has come. Unknown values are kept.
@@ -55,32 +55,33 @@ type FundingState string
 
 // The states of funding.
 const (
-	FundingPending FundingState = "PENDING"
-	FundingFunded  FundingState = "FUNDED"
-	FundingExpired FundingState = "EXPIRED"
+	FundingStatePending FundingState = "PENDING"
+	FundingStateFunded  FundingState = "FUNDED"
+	FundingStateExpired FundingState = "EXPIRED"
 )
 
-// TransactionState is the state of a payment transaction. Unknown values are kept.
-type TransactionState string
+// PaymentTransactionState is the state of a payment transaction. Unknown values are kept.
+type PaymentTransactionState string
 
 // The states of a payment transaction.
 const (
-	TransactionAuthorized TransactionState = "AUTHORIZED"
-	// TransactionCompleted: nothing authorized is left.
-	TransactionCompleted TransactionState = "COMPLETED"
-	// TransactionExpired becomes TransactionClosed after 7 days unless it is extended.
-	TransactionExpired TransactionState = "EXPIRED"
-	TransactionClosed  TransactionState = "CLOSED"
+	PaymentTransactionStateAuthorized PaymentTransactionState = "AUTHORIZED"
+	// PaymentTransactionStateCompleted: nothing authorized is left.
+	PaymentTransactionStateCompleted PaymentTransactionState = "COMPLETED"
+	// PaymentTransactionStateExpired becomes PaymentTransactionStateClosed after 7 days unless it
+	// is extended.
+	PaymentTransactionStateExpired PaymentTransactionState = "EXPIRED"
+	PaymentTransactionStateClosed  PaymentTransactionState = "CLOSED"
 )
 
-// ReadTransaction reads a payment transaction (GET payment/transactions/{payment_transaction_id}).
+// GetTransaction reads a payment transaction (GET payment/transactions/{payment_transaction_id}).
 // Errors are *klarna.Error.
-func (c *Client) ReadTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
+func (c *Client) GetTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	return do[PaymentTransaction](ctx, c, klarna.Call{Operation: operation.TransactionRead, IDs: []string{paymentTransactionID}}, options)
 }
 
-// TransactionUpdate changes the members that it has.
-type TransactionUpdate struct {
+// UpdateTransactionParams changes the members that it has.
+type UpdateTransactionParams struct {
 	PaymentTransactionReference string                     `json:"payment_transaction_reference,omitzero" wire:"show"`
 	SupplementaryPurchaseData   *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
@@ -91,12 +92,12 @@ type TransactionUpdate struct {
 // payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
 // update may be meant twice: to repeat one after a crash, give klarna.WithIdempotencyKey. Errors
 // are *klarna.Error.
-func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, update TransactionUpdate, options ...klarna.CallOption) (*PaymentTransaction, error) {
+func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionUpdate, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&update, (*TransactionUpdate).encode)
+	call.Body = wire.From(&params, (*UpdateTransactionParams).encode)
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
-		p.optionalReference("payment_transaction_reference", update.PaymentTransactionReference)
+		p.optionalReference("payment_transaction_reference", params.PaymentTransactionReference)
 		return p
 	}
 	return do[PaymentTransaction](ctx, c, call, options)
@@ -111,8 +112,8 @@ func (c *Client) VoidTransaction(ctx context.Context, paymentTransactionID strin
 	return do[PaymentTransaction](ctx, c, call, options)
 }
 
-// Extension makes an authorization last longer, or larger.
-type Extension struct {
+// ExtendTransactionParams make an authorization last longer, or larger.
+type ExtendTransactionParams struct {
 	ExtensionDays int `json:"extension_days,omitzero" wire:"show"`
 	// Amount is in minor units.
 	Amount                    *int64                     `json:"amount,omitzero"`
@@ -125,16 +126,16 @@ type Extension struct {
 // payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension no reference
 // of the caller's, so its idempotency key is random: to repeat one after a crash without extending
 // twice, give klarna.WithIdempotencyKey. Errors are *klarna.Error.
-func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, extension Extension, options ...klarna.CallOption) (*PaymentTransaction, error) {
+func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionExtend, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&extension, (*Extension).encode)
+	call.Body = wire.From(&params, (*ExtendTransactionParams).encode)
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
-		if extension.ExtensionDays < 0 {
+		if params.ExtensionDays < 0 {
 			p.add("extension_days", "is negative")
 		}
-		if extension.Amount != nil {
-			p.amount("amount", *extension.Amount)
+		if params.Amount != nil {
+			p.amount("amount", *params.Amount)
 		}
 		return p
 	}

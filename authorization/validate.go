@@ -52,7 +52,7 @@ func amountAndReference(amountPath string, amount int64, referencePath, referenc
 	}
 }
 
-func (r *Request) problems() []klarna.ValidationError {
+func (r *AuthorizeParams) problems() []klarna.ValidationError {
 	var p problems
 	if r.Currency == "" {
 		p.add("currency", "is required")
@@ -97,7 +97,7 @@ func (p *problems) interaction(path string, c *CustomerInteractionConfig, method
 	if methodRequired && c.Method == "" {
 		p.add(path+".method", "is required")
 	}
-	if c.Method == Handover && c.ReturnURL == "" {
+	if c.Method == InteractionMethodHandover && c.ReturnURL == "" {
 		p.add(path+".return_url", "is required by HANDOVER")
 	}
 	if strings.Contains(c.ReturnURL, "%7") && encodedPlaceholder.MatchString(c.ReturnURL) {

@@ -21,7 +21,7 @@ type refusal struct {
 	parameters []string
 }
 
-func authorizing(change func(*authorization.Request)) func(context.Context, *authorization.Client) (any, error) {
+func authorizing(change func(*authorization.AuthorizeParams)) func(context.Context, *authorization.Client) (any, error) {
 	return func(ctx context.Context, c *authorization.Client) (any, error) {
 		r := order()
 		change(&r)
@@ -30,7 +30,7 @@ func authorizing(change func(*authorization.Request)) func(context.Context, *aut
 }
 
 func returningTo(address string) func(context.Context, *authorization.Client) (any, error) {
-	return authorizing(func(r *authorization.Request) { r.StepUpConfig.CustomerInteractionConfig.ReturnURL = address })
+	return authorizing(func(r *authorization.AuthorizeParams) { r.StepUpConfig.CustomerInteractionConfig.ReturnURL = address })
 }
 
 var (
@@ -38,10 +38,10 @@ var (
 	returnsTo = "step_up_config.customer_interaction_config.return_url"
 	refusals  = []refusal{
 		{"authorize: nothing at all", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.Authorize(ctx, authorization.Request{})
+			return c.Authorize(ctx, authorization.AuthorizeParams{})
 		}, []string{"currency", "request_payment_transaction"}},
 		{"authorize: everything that can be wrong, at once", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.Authorize(ctx, authorization.Request{
+			return c.Authorize(ctx, authorization.AuthorizeParams{
 				RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 					Amount: -1, PaymentTransactionReference: long, PaymentCaptureReference: long,
 				},
@@ -64,7 +64,7 @@ var (
 			"interoperability_data", // and the second of two names
 			"supplementary_purchase_data.line_items",
 		}},
-		{"authorize: no reference", authorizing(func(r *authorization.Request) { r.RequestPaymentTransaction.PaymentTransactionReference = "" }),
+		{"authorize: no reference", authorizing(func(r *authorization.AuthorizeParams) { r.RequestPaymentTransaction.PaymentTransactionReference = "" }),
 			[]string{"request_payment_transaction.payment_transaction_reference"}},
 		{"authorize: a handover to nowhere", returningTo(""), []string{returnsTo}},
 		{"authorize: a placeholder encoded in upper case", returningTo("https://a.example/?b=%7Bklarna.payment_request.id%7D"), []string{returnsTo}},
@@ -82,37 +82,37 @@ var (
 			"request_payment_transaction.amount", "request_payment_transaction.payment_transaction_reference",
 		}},
 		{"create: nothing at all", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.CreatePaymentRequest(ctx, authorization.PaymentRequestParams{})
+			return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{})
 		}, []string{"currency", "payment_request_reference"}},
 		{"create: everything else that can be wrong", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.CreatePaymentRequest(ctx, authorization.PaymentRequestParams{
+			return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{
 				Currency: "EUR", Amount: -1, PaymentRequestReference: long, KlarnaNetworkData: strings.Repeat("a", 10_241),
-				CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover},
+				CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover},
 				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 1}}},
 			})
 		}, []string{
 			"amount", "payment_request_reference", "customer_interaction_config.return_url", "klarna_network_data", "supplementary_purchase_data.line_items",
 		}},
 		{"update of a payment request", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.UpdatePaymentRequestParams{
 				Amount: new(int64(-1)), PaymentRequestReference: long,
-				CustomerInteractionConfig: &authorization.CustomerInteractionConfig{Method: authorization.Handover},
+				CustomerInteractionConfig: &authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover},
 			})
 		}, []string{"payment_request_reference", "customer_interaction_config.return_url", "amount"}},
 		{"update of a transaction", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.UpdateTransaction(ctx, transactionID, authorization.TransactionUpdate{PaymentTransactionReference: long})
+			return c.UpdateTransaction(ctx, transactionID, authorization.UpdateTransactionParams{PaymentTransactionReference: long})
 		}, []string{"payment_transaction_reference"}},
 		{"capture", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{CaptureAmount: -1, PaymentCaptureReference: long})
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{CaptureAmount: -1, PaymentCaptureReference: long})
 		}, []string{"capture_amount", "payment_capture_reference"}},
 		{"refund of a transaction", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{RefundAmount: -1, RefundReference: long})
+			return c.RefundTransaction(ctx, transactionID, authorization.RefundTransactionParams{RefundAmount: -1, RefundReference: long})
 		}, []string{"refund_amount", "refund_reference"}},
 		{"refund of a capture", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.RefundCapture(ctx, captureID, authorization.CaptureRefund{RefundAmount: -1, PaymentRefundReference: long})
+			return c.RefundCapture(ctx, captureID, authorization.RefundCaptureParams{RefundAmount: -1, PaymentRefundReference: long})
 		}, []string{"refund_amount", "payment_refund_reference"}},
 		{"extension", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.ExtendTransaction(ctx, transactionID, authorization.Extension{ExtensionDays: -1, Amount: new(int64(-1))})
+			return c.ExtendTransaction(ctx, transactionID, authorization.ExtendTransactionParams{ExtensionDays: -1, Amount: new(int64(-1))})
 		}, []string{"extension_days", "amount"}},
 	}
 )
@@ -159,34 +159,34 @@ func TestEmptyIDIsRefusedByName(t *testing.T) {
 		name string
 		do   func(context.Context, *authorization.Client) (any, error)
 	}{
-		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadPaymentRequest(ctx, "") }},
+		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetPaymentRequest(ctx, "") }},
 		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.CancelPaymentRequest(ctx, "")
 		}},
 		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.UpdatePaymentRequest(ctx, "", authorization.PaymentRequestUpdate{})
+			return c.UpdatePaymentRequest(ctx, "", authorization.UpdatePaymentRequestParams{})
 		}},
 		{"payment_request_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.WaitPaymentRequest(ctx, "") }},
-		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadTransaction(ctx, "") }},
+		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetTransaction(ctx, "") }},
 		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.UpdateTransaction(ctx, "", authorization.TransactionUpdate{})
+			return c.UpdateTransaction(ctx, "", authorization.UpdateTransactionParams{})
 		}},
 		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.VoidTransaction(ctx, "") }},
 		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.CaptureTransaction(ctx, "", authorization.CaptureRequest{})
+			return c.CaptureTransaction(ctx, "", authorization.CaptureTransactionParams{})
 		}},
 		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.RefundTransaction(ctx, "", authorization.TransactionRefund{})
+			return c.RefundTransaction(ctx, "", authorization.RefundTransactionParams{})
 		}},
 		{"payment_transaction_id", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.ExtendTransaction(ctx, "", authorization.Extension{})
+			return c.ExtendTransaction(ctx, "", authorization.ExtendTransactionParams{})
 		}},
-		{"payment_capture_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadCapture(ctx, "") }},
+		{"payment_capture_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetCapture(ctx, "") }},
 		{"payment_capture_id", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.RefundCapture(ctx, "", authorization.CaptureRefund{})
+			return c.RefundCapture(ctx, "", authorization.RefundCaptureParams{})
 		}},
-		{"payment_refund_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadRefund(ctx, "") }},
-		{"payment_chargeback_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.ReadChargeback(ctx, "") }},
+		{"payment_refund_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetRefund(ctx, "") }},
+		{"payment_chargeback_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetChargeback(ctx, "") }},
 	} {
 		// Not even without local validation: another path would be another call.
 		client, wire := newClient(t, http.StatusOK, `{}`, klarna.WithoutLocalValidation())
@@ -205,41 +205,43 @@ func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
 		do     func(context.Context, *authorization.Client) (any, error)
 		answer string
 	}{
-		{"amounts of nothing", authorizing(func(r *authorization.Request) {
+		{"amounts of nothing", authorizing(func(r *authorization.AuthorizeParams) {
 			r.RequestPaymentTransaction.Amount = 0
 			r.SupplementaryPurchaseData.LineItems = []authorization.LineItem{{Name: "Free", TotalAmount: 0}}
 		}), stepUpAnswer},
-		{"values that nobody knows", authorizing(func(r *authorization.Request) {
+		{"values that nobody knows", authorizing(func(r *authorization.AuthorizeParams) {
 			r.Currency = "XXX"
 			r.RequestPaymentTransaction.Capture = "LATER_OR_NOW"
 			r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: "CARRIER_PIGEON"}
 			r.RequestCustomerToken = &authorization.RequestCustomerToken{Scopes: []authorization.Scope{"payment:asleep"}}
 			r.PointOfTransaction = &authorization.PointOfTransaction{Type: "KIOSK"}
 		}), stepUpAnswer},
-		{"references of 255 characters that are more bytes", authorizing(func(r *authorization.Request) {
+		{"references of 255 characters that are more bytes", authorizing(func(r *authorization.AuthorizeParams) {
 			r.RequestPaymentTransaction.PaymentTransactionReference = full
 			r.StepUpConfig.PaymentRequestReference = full
-			r.RequestPaymentTransaction.Capture, r.RequestPaymentTransaction.PaymentCaptureReference = authorization.CaptureNow, full
+			r.RequestPaymentTransaction.Capture, r.RequestPaymentTransaction.PaymentCaptureReference = authorization.CaptureTimingNow, full
 		}), stepUpAnswer},
-		{"a capture at once without a reference", authorizing(func(r *authorization.Request) { r.RequestPaymentTransaction.Capture = authorization.CaptureNow }), stepUpAnswer},
-		{"network data of the largest size", authorizing(func(r *authorization.Request) { r.KlarnaNetworkData = strings.Repeat("a", 10_240) }), stepUpAnswer},
-		{"no step-up and no data", authorizing(func(r *authorization.Request) { r.StepUpConfig, r.SupplementaryPurchaseData = nil, nil }), stepUpAnswer},
+		{"a capture at once without a reference", authorizing(func(r *authorization.AuthorizeParams) {
+			r.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow
+		}), stepUpAnswer},
+		{"network data of the largest size", authorizing(func(r *authorization.AuthorizeParams) { r.KlarnaNetworkData = strings.Repeat("a", 10_240) }), stepUpAnswer},
+		{"no step-up and no data", authorizing(func(r *authorization.AuthorizeParams) { r.StepUpConfig, r.SupplementaryPurchaseData = nil, nil }), stepUpAnswer},
 		{"a return URL with other braces", returningTo("https://a.example/{x}?b=%7Bc%7D&klarna.payment_request.id=%7B"), stepUpAnswer},
-		{"half an account", authorizing(func(r *authorization.Request) {
+		{"half an account", authorizing(func(r *authorization.AuthorizeParams) {
 			r.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountReference: "alone"}
 		}), stepUpAnswer},
-		{"an expiry that is past, or a year long", authorizing(func(r *authorization.Request) {
+		{"an expiry that is past, or a year long", authorizing(func(r *authorization.AuthorizeParams) {
 			r.StepUpConfig.PaymentRequestExpiresAt = "1815-12-10"
 			r.StepUpConfig.CustomerInteractionConfig.InteractionExpiry = &authorization.InteractionExpiry{Duration: "P1Y", Timestamp: time.Unix(0, 0)}
 		}), stepUpAnswer},
 		{"a customer token without a payment, whose lines sum to anything", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.Authorize(ctx, authorization.Request{
+			return c.Authorize(ctx, authorization.AuthorizeParams{
 				Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{},
 				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 7}}},
 			})
 		}, stepUpAnswer},
 		{"a customer token is finalized without a payment", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.Finalize(ctx, authorization.Request{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}}, approval())
+			return c.Finalize(ctx, authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}}, approval())
 		}, stepUpAnswer},
 		{"an approval whose currency was not told", func(ctx context.Context, c *authorization.Client) (any, error) {
 			a := approval()
@@ -252,26 +254,26 @@ func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
 			return c.CreatePaymentRequest(ctx, p)
 		}, paymentRequestAnswer},
 		{"an update of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{})
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.UpdatePaymentRequestParams{})
 		}, paymentRequestAnswer},
 		{"an update of lines whose amount stays", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.UpdatePaymentRequest(ctx, requestID, authorization.PaymentRequestUpdate{
+			return c.UpdatePaymentRequest(ctx, requestID, authorization.UpdatePaymentRequestParams{
 				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 7}}},
 			})
 		}, paymentRequestAnswer},
 		{"a capture of nothing, without a reference", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{RemainingAuthorization: "KEEP"})
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{RemainingAuthorization: "KEEP"})
 		}, captureAnswer},
 		{"a refund of nothing, without a reference", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.RefundTransaction(ctx, transactionID, authorization.TransactionRefund{})
+			return c.RefundTransaction(ctx, transactionID, authorization.RefundTransactionParams{})
 		}, refundAnswer},
 		{"a capture whose lines sum to another amount", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureRequest{
+			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{
 				CaptureAmount: 5, SupplementaryCaptureData: &authorization.SupplementaryCaptureData{LineItems: []authorization.LineItem{{TotalAmount: 7}}},
 			})
 		}, captureAnswer},
 		{"an extension by nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
-			return c.ExtendTransaction(ctx, transactionID, authorization.Extension{})
+			return c.ExtendTransaction(ctx, transactionID, authorization.ExtendTransactionParams{})
 		}, transactionAnswer},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -24,12 +24,12 @@ const (
 // It ends with the context: then it returns the payment request as last seen, nil if never, and the
 // context's error. Technical errors, time-outs of a single read and rate limits are waited out; any
 // other *klarna.Error ends it.
-func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string, states ...State) (*PaymentRequest, error) {
+func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string, states ...PaymentRequestState) (*PaymentRequest, error) {
 	var seen *PaymentRequest
 	pause := firstPoll
 	for {
 		var response klarna.Response
-		p, err := c.ReadPaymentRequest(ctx, paymentRequestID, klarna.WithResponse(&response))
+		p, err := c.GetPaymentRequest(ctx, paymentRequestID, klarna.WithResponse(&response))
 		switch {
 		case err == nil && arrived(p.State, states):
 			return p, nil
@@ -46,7 +46,7 @@ func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string
 }
 
 // arrived reports whether waiting for states makes no sense any more in state s.
-func arrived(s State, states []State) bool {
+func arrived(s PaymentRequestState, states []PaymentRequestState) bool {
 	if len(states) == 0 {
 		return !s.Open()
 	}

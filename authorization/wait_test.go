@@ -57,11 +57,11 @@ func TestWaitingEndsWithTheOpenState(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		act  func(*klarnatest.Server) func(string) (string, error)
-		want authorization.State
+		want authorization.PaymentRequestState
 	}{
-		{"approved", func(s *klarnatest.Server) func(string) (string, error) { return s.Approve }, authorization.StateCompleted},
-		{"denied", func(s *klarnatest.Server) func(string) (string, error) { return s.Decline }, authorization.StateDeclined},
-		{"left, until it expired", func(s *klarnatest.Server) func(string) (string, error) { return s.Abandon }, authorization.StateExpired},
+		{"approved", func(s *klarnatest.Server) func(string) (string, error) { return s.Approve }, authorization.PaymentRequestStateCompleted},
+		{"denied", func(s *klarnatest.Server) func(string) (string, error) { return s.Decline }, authorization.PaymentRequestStateDeclined},
+		{"left, until it expired", func(s *klarnatest.Server) func(string) (string, error) { return s.Abandon }, authorization.PaymentRequestStateExpired},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			waiting(t, func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string) {
@@ -79,19 +79,19 @@ func TestWaitingEndsWithTheOpenState(t *testing.T) {
 }
 
 func TestWaitingEndsWhereNoWantedStateCanCome(t *testing.T) {
-	submitted, progress, completed := authorization.StateSubmitted, authorization.StateInProgress, authorization.StateCompleted
+	submitted, progress, completed := authorization.PaymentRequestStateSubmitted, authorization.PaymentRequestStateInProgress, authorization.PaymentRequestStateCompleted
 	for _, tc := range []struct {
 		name   string
-		states []authorization.State
-		want   authorization.State
+		states []authorization.PaymentRequestState
+		want   authorization.PaymentRequestState
 		at     time.Duration // when it ends at the earliest
 	}{
-		{"the state that it is in", []authorization.State{submitted}, submitted, 0},
-		{"the customer has come", []authorization.State{progress}, progress, time.Minute},
-		{"one of several", []authorization.State{completed, progress}, progress, time.Minute},
-		{"approved", []authorization.State{completed}, completed, 2 * time.Minute},
-		{"a state that the approval rules out", []authorization.State{authorization.StateExpired, authorization.StateDeclined}, completed, 2 * time.Minute},
-		{"a state that nobody knows", []authorization.State{"OF_TOMORROW"}, completed, 5 * time.Minute},
+		{"the state that it is in", []authorization.PaymentRequestState{submitted}, submitted, 0},
+		{"the customer has come", []authorization.PaymentRequestState{progress}, progress, time.Minute},
+		{"one of several", []authorization.PaymentRequestState{completed, progress}, progress, time.Minute},
+		{"approved", []authorization.PaymentRequestState{completed}, completed, 2 * time.Minute},
+		{"a state that the approval rules out", []authorization.PaymentRequestState{authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateDeclined}, completed, 2 * time.Minute},
+		{"a state that nobody knows", []authorization.PaymentRequestState{"OF_TOMORROW"}, completed, 5 * time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			waiting(t, func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string) {
@@ -117,7 +117,7 @@ func TestPausesOfWaitingGrowToABound(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		p, err := c.WaitPaymentRequest(ctx, id)
-		if p == nil || p.State != authorization.StateSubmitted || !errors.Is(err, context.DeadlineExceeded) {
+		if p == nil || p.State != authorization.PaymentRequestStateSubmitted || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("%v, %v, want the payment request as last seen and the context's error", p, err)
 		}
 		times := reads(server)
@@ -186,7 +186,7 @@ func TestALowQuotaSlowsWaiting(t *testing.T) {
 			})
 			waiting(t, func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string) {
 				after(t, 100*time.Millisecond, server.Approve, id)
-				if p, err := c.WaitPaymentRequest(t.Context(), id); err != nil || p.State != authorization.StateCompleted {
+				if p, err := c.WaitPaymentRequest(t.Context(), id); err != nil || p.State != authorization.PaymentRequestStateCompleted {
 					t.Fatalf("%v, %v", p, err)
 				}
 				times := reads(server)
@@ -223,7 +223,7 @@ func TestTechnicalErrorsAndRateLimitsAreWaitedOut(t *testing.T) {
 				server.Script(tc.faults...)
 				after(t, time.Second/4, server.Approve, id)
 				p, err := c.WaitPaymentRequest(t.Context(), id)
-				if err != nil || p.State != authorization.StateCompleted {
+				if err != nil || p.State != authorization.PaymentRequestStateCompleted {
 					t.Errorf("%v, %v", p, err)
 				}
 			}, tc.options...)
@@ -258,7 +258,7 @@ func TestPermanentErrorEndsWaiting(t *testing.T) {
 				if e := failure(t, err); e.StatusCode != tc.status || e.Code != tc.code {
 					t.Errorf("%v, want %d %s", e, tc.status, tc.code)
 				}
-				if p == nil || p.State != authorization.StateSubmitted {
+				if p == nil || p.State != authorization.PaymentRequestStateSubmitted {
 					t.Errorf("%v, want the payment request as last seen", p)
 				}
 				if n := len(reads(server)); n != 2 {

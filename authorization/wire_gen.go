@@ -163,6 +163,91 @@ func (x *Arrival) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text,
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Arrival) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
+func (x *AuthorizeParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*AuthorizeParams).member)
+}
+
+func (x *AuthorizeParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "currency":
+		return r.Once(0) && wire.ReadText(&x.Currency, r)
+	case "request_payment_transaction":
+		return r.Once(1) && wire.ReadPointer(&x.RequestPaymentTransaction, r, (*RequestPaymentTransaction).decode)
+	case "supplementary_purchase_data":
+		return r.Once(2) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
+	case "step_up_config":
+		return r.Once(3) && wire.ReadPointer(&x.StepUpConfig, r, (*StepUpConfig).decode)
+	case "acquiring_config":
+		return r.Once(4) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+	case "klarna_network_data":
+		return r.Once(5) && wire.ReadText(&x.KlarnaNetworkData, r)
+	case "interoperability_data":
+		return r.Once(6) && wire.ReadText(&x.InteroperabilityData, r)
+	case "request_customer_token":
+		return r.Once(7) && wire.ReadPointer(&x.RequestCustomerToken, r, (*RequestCustomerToken).decode)
+	case "point_of_checkout":
+		return r.Once(8) && wire.ReadPointer(&x.PointOfCheckout, r, (*PointOfCheckout).decode)
+	case "point_of_transaction":
+		return r.Once(9) && wire.ReadPointer(&x.PointOfTransaction, r, (*PointOfTransaction).decode)
+	case "payment_request_id":
+		return r.Once(10) && wire.ReadText(&x.PaymentRequestID, r)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *AuthorizeParams) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "currency", x.Currency == "") {
+		wire.WriteText(&x.Currency, w)
+	}
+	if x.RequestPaymentTransaction != nil && w.Member(x.Unknown, "request_payment_transaction", false) {
+		x.RequestPaymentTransaction.encode(w)
+	}
+	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
+		x.SupplementaryPurchaseData.encode(w)
+	}
+	if x.StepUpConfig != nil && w.Member(x.Unknown, "step_up_config", false) {
+		x.StepUpConfig.encode(w)
+	}
+	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
+		x.AcquiringConfig.encode(w)
+	}
+	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
+		wire.WriteText(&x.KlarnaNetworkData, w)
+	}
+	if x.InteroperabilityData != "" && w.Member(x.Unknown, "interoperability_data", false) {
+		wire.WriteText(&x.InteroperabilityData, w)
+	}
+	if x.RequestCustomerToken != nil && w.Member(x.Unknown, "request_customer_token", false) {
+		x.RequestCustomerToken.encode(w)
+	}
+	if x.PointOfCheckout != nil && w.Member(x.Unknown, "point_of_checkout", false) {
+		x.PointOfCheckout.encode(w)
+	}
+	if x.PointOfTransaction != nil && w.Member(x.Unknown, "point_of_transaction", false) {
+		x.PointOfTransaction.encode(w)
+	}
+	if x.PaymentRequestID != "" && w.Member(x.Unknown, "payment_request_id", false) {
+		wire.WriteText(&x.PaymentRequestID, w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *AuthorizeParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*AuthorizeParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x AuthorizeParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+// Format writes the result of String for every verb.
+func (x AuthorizeParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+
+// LogValue returns the result of String.
+func (x AuthorizeParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
+
 func (x *BillingPlan) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*BillingPlan).member)
 }
@@ -176,7 +261,7 @@ func (x *BillingPlan) member(r *wire.Reader, name []byte) bool {
 	case "from":
 		return r.Once(2) && wire.ReadText(&x.From, r)
 	case "interval":
-		return r.Once(3) && wire.ReadEnum(&x.Interval, r, []BillingInterval{BillingDay, BillingMonth, BillingWeek, BillingYear})
+		return r.Once(3) && wire.ReadEnum(&x.Interval, r, []BillingInterval{BillingIntervalDay, BillingIntervalMonth, BillingIntervalWeek, BillingIntervalYear})
 	case "interval_frequency":
 		return r.Once(4) && wire.ReadInt(&x.IntervalFrequency, r)
 	default:
@@ -212,73 +297,18 @@ func (x *BillingPlan) UnmarshalJSON(text []byte) error {
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x BillingPlan) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-func (x *CaptureRefund) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*CaptureRefund).member)
+func (x *CaptureTransactionParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*CaptureTransactionParams).member)
 }
 
-func (x *CaptureRefund) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "refund_amount":
-		return r.Once(0) && wire.ReadInt(&x.RefundAmount, r)
-	case "payment_refund_reference":
-		return r.Once(1) && wire.ReadText(&x.PaymentRefundReference, r)
-	case "supplementary_refund_data":
-		return r.Once(2) && wire.ReadPointer(&x.SupplementaryRefundData, r, (*SupplementaryRefundData).decode)
-	case "klarna_network_data":
-		return r.Once(3) && wire.ReadText(&x.KlarnaNetworkData, r)
-	default:
-		return r.Other()
-	}
-}
-
-func (x *CaptureRefund) encode(w *wire.Writer) {
-	w.Begin()
-	if w.Member(x.Unknown, "refund_amount", x.RefundAmount == 0) {
-		wire.WriteInt(&x.RefundAmount, w)
-	}
-	if x.PaymentRefundReference != "" && w.Member(x.Unknown, "payment_refund_reference", false) {
-		wire.WriteText(&x.PaymentRefundReference, w)
-	}
-	if x.SupplementaryRefundData != nil && w.Member(x.Unknown, "supplementary_refund_data", false) {
-		x.SupplementaryRefundData.encode(w)
-	}
-	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
-		wire.WriteText(&x.KlarnaNetworkData, w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *CaptureRefund) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*CaptureRefund).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x CaptureRefund) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
-
-// String returns the members that may be shown.
-func (x CaptureRefund) String() string {
-	return redact.Describe("authorization.CaptureRefund", redact.ShowInt(x.RefundAmount), redact.Show(x.PaymentRefundReference))
-}
-
-// Format writes the result of String for every verb.
-func (x CaptureRefund) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
-
-// LogValue returns the result of String.
-func (x CaptureRefund) LogValue() slog.Value { return slog.StringValue(x.String()) }
-
-func (x *CaptureRequest) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*CaptureRequest).member)
-}
-
-func (x *CaptureRequest) member(r *wire.Reader, name []byte) bool {
+func (x *CaptureTransactionParams) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "capture_amount":
 		return r.Once(0) && wire.ReadInt(&x.CaptureAmount, r)
 	case "payment_capture_reference":
 		return r.Once(1) && wire.ReadText(&x.PaymentCaptureReference, r)
 	case "remaining_authorization":
-		return r.Once(2) && wire.ReadEnum(&x.RemainingAuthorization, r, []RemainingAuthorization{ReleaseRemaining})
+		return r.Once(2) && wire.ReadEnum(&x.RemainingAuthorization, r, []RemainingAuthorization{RemainingAuthorizationRelease})
 	case "supplementary_capture_data":
 		return r.Once(3) && wire.ReadPointer(&x.SupplementaryCaptureData, r, (*SupplementaryCaptureData).decode)
 	case "supplementary_purchase_data":
@@ -290,7 +320,7 @@ func (x *CaptureRequest) member(r *wire.Reader, name []byte) bool {
 	}
 }
 
-func (x *CaptureRequest) encode(w *wire.Writer) {
+func (x *CaptureTransactionParams) encode(w *wire.Writer) {
 	w.Begin()
 	if w.Member(x.Unknown, "capture_amount", x.CaptureAmount == 0) {
 		wire.WriteInt(&x.CaptureAmount, w)
@@ -314,23 +344,128 @@ func (x *CaptureRequest) encode(w *wire.Writer) {
 }
 
 // UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *CaptureRequest) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*CaptureRequest).decode)
+func (x *CaptureTransactionParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*CaptureTransactionParams).decode)
 }
 
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x CaptureRequest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+func (x CaptureTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 // String returns the members that may be shown.
-func (x CaptureRequest) String() string {
-	return redact.Describe("authorization.CaptureRequest", redact.ShowInt(x.CaptureAmount), redact.Show(x.PaymentCaptureReference))
+func (x CaptureTransactionParams) String() string {
+	return redact.Describe("authorization.CaptureTransactionParams", redact.ShowInt(x.CaptureAmount), redact.Show(x.PaymentCaptureReference))
 }
 
 // Format writes the result of String for every verb.
-func (x CaptureRequest) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+func (x CaptureTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
 // LogValue returns the result of String.
-func (x CaptureRequest) LogValue() slog.Value { return slog.StringValue(x.String()) }
+func (x CaptureTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
+
+func (x *CreatePaymentRequestParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*CreatePaymentRequestParams).member)
+}
+
+func (x *CreatePaymentRequestParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "currency":
+		return r.Once(0) && wire.ReadText(&x.Currency, r)
+	case "amount":
+		return r.Once(1) && wire.ReadInt(&x.Amount, r)
+	case "payment_request_reference":
+		return r.Once(2) && wire.ReadText(&x.PaymentRequestReference, r)
+	case "customer_interaction_config":
+		return r.Once(3) && wire.ReadValue(&x.CustomerInteractionConfig, r, (*CustomerInteractionConfig).decode)
+	case "payment_option_id":
+		return r.Once(4) && wire.ReadText(&x.PaymentOptionID, r)
+	case "payment_program_enablement_codes":
+		return r.Once(5) && wire.ReadList(&x.PaymentProgramEnablementCodes, r, wire.ReadText)
+	case "shipping_config":
+		return r.Once(6) && wire.ReadPointer(&x.ShippingConfig, r, (*ShippingConfig).decode)
+	case "collect_customer_profile":
+		return r.Once(7) && wire.ReadList(&x.CollectCustomerProfile, r, wire.ReadText)
+	case "request_customer_token":
+		return r.Once(8) && wire.ReadPointer(&x.RequestCustomerToken, r, (*RequestCustomerToken).decode)
+	case "acquiring_config":
+		return r.Once(9) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+	case "supplementary_purchase_data":
+		return r.Once(10) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
+	case "klarna_network_data":
+		return r.Once(11) && wire.ReadText(&x.KlarnaNetworkData, r)
+	case "interoperability_data":
+		return r.Once(12) && wire.ReadText(&x.InteroperabilityData, r)
+	case "point_of_checkout":
+		return r.Once(13) && wire.ReadPointer(&x.PointOfCheckout, r, (*PointOfCheckout).decode)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *CreatePaymentRequestParams) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "currency", x.Currency == "") {
+		wire.WriteText(&x.Currency, w)
+	}
+	if x.Amount != 0 && w.Member(x.Unknown, "amount", false) {
+		wire.WriteInt(&x.Amount, w)
+	}
+	if w.Member(x.Unknown, "payment_request_reference", x.PaymentRequestReference == "") {
+		wire.WriteText(&x.PaymentRequestReference, w)
+	}
+	if w.Member(x.Unknown, "customer_interaction_config", x.CustomerInteractionConfig.isZero()) {
+		x.CustomerInteractionConfig.encode(w)
+	}
+	if x.PaymentOptionID != "" && w.Member(x.Unknown, "payment_option_id", false) {
+		wire.WriteText(&x.PaymentOptionID, w)
+	}
+	if x.PaymentProgramEnablementCodes != nil && w.Member(x.Unknown, "payment_program_enablement_codes", false) {
+		wire.WriteList(&x.PaymentProgramEnablementCodes, w, wire.WriteText)
+	}
+	if x.ShippingConfig != nil && w.Member(x.Unknown, "shipping_config", false) {
+		x.ShippingConfig.encode(w)
+	}
+	if x.CollectCustomerProfile != nil && w.Member(x.Unknown, "collect_customer_profile", false) {
+		wire.WriteList(&x.CollectCustomerProfile, w, wire.WriteText)
+	}
+	if x.RequestCustomerToken != nil && w.Member(x.Unknown, "request_customer_token", false) {
+		x.RequestCustomerToken.encode(w)
+	}
+	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
+		x.AcquiringConfig.encode(w)
+	}
+	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
+		x.SupplementaryPurchaseData.encode(w)
+	}
+	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
+		wire.WriteText(&x.KlarnaNetworkData, w)
+	}
+	if x.InteroperabilityData != "" && w.Member(x.Unknown, "interoperability_data", false) {
+		wire.WriteText(&x.InteroperabilityData, w)
+	}
+	if x.PointOfCheckout != nil && w.Member(x.Unknown, "point_of_checkout", false) {
+		x.PointOfCheckout.encode(w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *CreatePaymentRequestParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*CreatePaymentRequestParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x CreatePaymentRequestParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+// String returns the members that may be shown.
+func (x CreatePaymentRequestParams) String() string {
+	return redact.Describe("authorization.CreatePaymentRequestParams", redact.Show(x.PaymentRequestReference))
+}
+
+// Format writes the result of String for every verb.
+func (x CreatePaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+
+// LogValue returns the result of String.
+func (x CreatePaymentRequestParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Customer) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*Customer).member)
@@ -526,7 +661,7 @@ func (x *CustomerInteraction) decode(r *wire.Reader) bool {
 func (x *CustomerInteraction) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "method":
-		return r.Once(0) && wire.ReadEnum(&x.Method, r, []InteractionMethod{Handover, QRCode, SDK})
+		return r.Once(0) && wire.ReadEnum(&x.Method, r, []InteractionMethod{InteractionMethodHandover, InteractionMethodQRCode, InteractionMethodSDK})
 	case "payment_request_id":
 		return r.Once(1) && wire.ReadText(&x.PaymentRequestID, r)
 	case "payment_request_url":
@@ -589,7 +724,7 @@ func (x *CustomerInteractionConfig) decode(r *wire.Reader) bool {
 func (x *CustomerInteractionConfig) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "method":
-		return r.Once(0) && wire.ReadEnum(&x.Method, r, []InteractionMethod{Handover, QRCode, SDK})
+		return r.Once(0) && wire.ReadEnum(&x.Method, r, []InteractionMethod{InteractionMethodHandover, InteractionMethodQRCode, InteractionMethodSDK})
 	case "return_url":
 		return r.Once(1) && wire.ReadText(&x.ReturnURL, r)
 	case "app_return_url":
@@ -859,11 +994,11 @@ func (x *EventReservation) UnmarshalJSON(text []byte) error {
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x EventReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-func (x *Extension) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*Extension).member)
+func (x *ExtendTransactionParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*ExtendTransactionParams).member)
 }
 
-func (x *Extension) member(r *wire.Reader, name []byte) bool {
+func (x *ExtendTransactionParams) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "extension_days":
 		return r.Once(0) && wire.ReadInt(&x.ExtensionDays, r)
@@ -876,7 +1011,7 @@ func (x *Extension) member(r *wire.Reader, name []byte) bool {
 	}
 }
 
-func (x *Extension) encode(w *wire.Writer) {
+func (x *ExtendTransactionParams) encode(w *wire.Writer) {
 	w.Begin()
 	if x.ExtensionDays != 0 && w.Member(x.Unknown, "extension_days", false) {
 		wire.WriteInt(&x.ExtensionDays, w)
@@ -891,23 +1026,23 @@ func (x *Extension) encode(w *wire.Writer) {
 }
 
 // UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *Extension) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*Extension).decode)
+func (x *ExtendTransactionParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*ExtendTransactionParams).decode)
 }
 
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x Extension) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+func (x ExtendTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 // String returns the members that may be shown.
-func (x Extension) String() string {
-	return redact.Describe("authorization.Extension", redact.ShowInt(x.ExtensionDays))
+func (x ExtendTransactionParams) String() string {
+	return redact.Describe("authorization.ExtendTransactionParams", redact.ShowInt(x.ExtensionDays))
 }
 
 // Format writes the result of String for every verb.
-func (x Extension) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+func (x ExtendTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
 // LogValue returns the result of String.
-func (x Extension) LogValue() slog.Value { return slog.StringValue(x.String()) }
+func (x ExtendTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Geolocation) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*Geolocation).member)
@@ -987,7 +1122,7 @@ func (x *Insurance) decode(r *wire.Reader) bool {
 func (x *Insurance) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "insurance_type":
-		return r.Once(0) && wire.ReadEnum(&x.InsuranceType, r, []InsuranceType{InsuranceCancelation})
+		return r.Once(0) && wire.ReadEnum(&x.InsuranceType, r, []InsuranceType{InsuranceTypeCancelation})
 	case "insurance_company_name":
 		return r.Once(1) && wire.ReadText(&x.InsuranceCompanyName, r)
 	case "price":
@@ -1661,9 +1796,9 @@ func (x *PaymentFunding) decode(r *wire.Reader) bool {
 func (x *PaymentFunding) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "type":
-		return r.Once(0) && wire.ReadEnum(&x.Type, r, []FundingType{FundingGuaranteed, FundingNonGuaranteed})
+		return r.Once(0) && wire.ReadEnum(&x.Type, r, []FundingType{FundingTypeGuaranteed, FundingTypeNonGuaranteed})
 	case "state":
-		return r.Once(1) && wire.ReadEnum(&x.State, r, []FundingState{FundingExpired, FundingFunded, FundingPending})
+		return r.Once(1) && wire.ReadEnum(&x.State, r, []FundingState{FundingStateExpired, FundingStateFunded, FundingStatePending})
 	default:
 		return r.Other()
 	}
@@ -1774,9 +1909,9 @@ func (x *PaymentRequest) member(r *wire.Reader, name []byte) bool {
 	case "currency":
 		return r.Once(3) && wire.ReadText(&x.Currency, r)
 	case "state":
-		return r.Once(4) && wire.ReadEnum(&x.State, r, []State{StateCanceled, StateCompleted, StateDeclined, StateExpired, StateInProgress, StateSubmitted})
+		return r.Once(4) && wire.ReadEnum(&x.State, r, []PaymentRequestState{PaymentRequestStateCanceled, PaymentRequestStateCompleted, PaymentRequestStateDeclined, PaymentRequestStateExpired, PaymentRequestStateInProgress, PaymentRequestStateSubmitted})
 	case "previous_state":
-		return r.Once(5) && wire.ReadEnum(&x.PreviousState, r, []State{StateCanceled, StateCompleted, StateDeclined, StateExpired, StateInProgress, StateSubmitted})
+		return r.Once(5) && wire.ReadEnum(&x.PreviousState, r, []PaymentRequestState{PaymentRequestStateCanceled, PaymentRequestStateCompleted, PaymentRequestStateDeclined, PaymentRequestStateExpired, PaymentRequestStateInProgress, PaymentRequestStateSubmitted})
 	case "state_reason":
 		return r.Once(6) && wire.ReadText(&x.StateReason, r)
 	case "state_context":
@@ -1869,191 +2004,6 @@ func (x PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, x.String(
 // LogValue returns the result of String.
 func (x PaymentRequest) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
-func (x *PaymentRequestParams) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*PaymentRequestParams).member)
-}
-
-func (x *PaymentRequestParams) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "currency":
-		return r.Once(0) && wire.ReadText(&x.Currency, r)
-	case "amount":
-		return r.Once(1) && wire.ReadInt(&x.Amount, r)
-	case "payment_request_reference":
-		return r.Once(2) && wire.ReadText(&x.PaymentRequestReference, r)
-	case "customer_interaction_config":
-		return r.Once(3) && wire.ReadValue(&x.CustomerInteractionConfig, r, (*CustomerInteractionConfig).decode)
-	case "payment_option_id":
-		return r.Once(4) && wire.ReadText(&x.PaymentOptionID, r)
-	case "payment_program_enablement_codes":
-		return r.Once(5) && wire.ReadList(&x.PaymentProgramEnablementCodes, r, wire.ReadText)
-	case "shipping_config":
-		return r.Once(6) && wire.ReadPointer(&x.ShippingConfig, r, (*ShippingConfig).decode)
-	case "collect_customer_profile":
-		return r.Once(7) && wire.ReadList(&x.CollectCustomerProfile, r, wire.ReadText)
-	case "request_customer_token":
-		return r.Once(8) && wire.ReadPointer(&x.RequestCustomerToken, r, (*RequestCustomerToken).decode)
-	case "acquiring_config":
-		return r.Once(9) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
-	case "supplementary_purchase_data":
-		return r.Once(10) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
-	case "klarna_network_data":
-		return r.Once(11) && wire.ReadText(&x.KlarnaNetworkData, r)
-	case "interoperability_data":
-		return r.Once(12) && wire.ReadText(&x.InteroperabilityData, r)
-	case "point_of_checkout":
-		return r.Once(13) && wire.ReadPointer(&x.PointOfCheckout, r, (*PointOfCheckout).decode)
-	default:
-		return r.Other()
-	}
-}
-
-func (x *PaymentRequestParams) encode(w *wire.Writer) {
-	w.Begin()
-	if w.Member(x.Unknown, "currency", x.Currency == "") {
-		wire.WriteText(&x.Currency, w)
-	}
-	if x.Amount != 0 && w.Member(x.Unknown, "amount", false) {
-		wire.WriteInt(&x.Amount, w)
-	}
-	if w.Member(x.Unknown, "payment_request_reference", x.PaymentRequestReference == "") {
-		wire.WriteText(&x.PaymentRequestReference, w)
-	}
-	if w.Member(x.Unknown, "customer_interaction_config", x.CustomerInteractionConfig.isZero()) {
-		x.CustomerInteractionConfig.encode(w)
-	}
-	if x.PaymentOptionID != "" && w.Member(x.Unknown, "payment_option_id", false) {
-		wire.WriteText(&x.PaymentOptionID, w)
-	}
-	if x.PaymentProgramEnablementCodes != nil && w.Member(x.Unknown, "payment_program_enablement_codes", false) {
-		wire.WriteList(&x.PaymentProgramEnablementCodes, w, wire.WriteText)
-	}
-	if x.ShippingConfig != nil && w.Member(x.Unknown, "shipping_config", false) {
-		x.ShippingConfig.encode(w)
-	}
-	if x.CollectCustomerProfile != nil && w.Member(x.Unknown, "collect_customer_profile", false) {
-		wire.WriteList(&x.CollectCustomerProfile, w, wire.WriteText)
-	}
-	if x.RequestCustomerToken != nil && w.Member(x.Unknown, "request_customer_token", false) {
-		x.RequestCustomerToken.encode(w)
-	}
-	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
-		x.AcquiringConfig.encode(w)
-	}
-	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
-		x.SupplementaryPurchaseData.encode(w)
-	}
-	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
-		wire.WriteText(&x.KlarnaNetworkData, w)
-	}
-	if x.InteroperabilityData != "" && w.Member(x.Unknown, "interoperability_data", false) {
-		wire.WriteText(&x.InteroperabilityData, w)
-	}
-	if x.PointOfCheckout != nil && w.Member(x.Unknown, "point_of_checkout", false) {
-		x.PointOfCheckout.encode(w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *PaymentRequestParams) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*PaymentRequestParams).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x PaymentRequestParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
-
-// String returns the members that may be shown.
-func (x PaymentRequestParams) String() string {
-	return redact.Describe("authorization.PaymentRequestParams", redact.Show(x.PaymentRequestReference))
-}
-
-// Format writes the result of String for every verb.
-func (x PaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
-
-// LogValue returns the result of String.
-func (x PaymentRequestParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
-
-func (x *PaymentRequestUpdate) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*PaymentRequestUpdate).member)
-}
-
-func (x *PaymentRequestUpdate) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "currency":
-		return r.Once(0) && wire.ReadText(&x.Currency, r)
-	case "amount":
-		return r.Once(1) && wire.ReadPointer(&x.Amount, r, wire.ReadInt)
-	case "payment_request_reference":
-		return r.Once(2) && wire.ReadText(&x.PaymentRequestReference, r)
-	case "customer_interaction_config":
-		return r.Once(3) && wire.ReadPointer(&x.CustomerInteractionConfig, r, (*CustomerInteractionConfig).decode)
-	case "payment_option_id":
-		return r.Once(4) && wire.ReadText(&x.PaymentOptionID, r)
-	case "payment_program_enablement_codes":
-		return r.Once(5) && wire.ReadList(&x.PaymentProgramEnablementCodes, r, wire.ReadText)
-	case "shipping_config":
-		return r.Once(6) && wire.ReadPointer(&x.ShippingConfig, r, (*ShippingConfig).decode)
-	case "acquiring_config":
-		return r.Once(7) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
-	case "supplementary_purchase_data":
-		return r.Once(8) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
-	default:
-		return r.Other()
-	}
-}
-
-func (x *PaymentRequestUpdate) encode(w *wire.Writer) {
-	w.Begin()
-	if x.Currency != "" && w.Member(x.Unknown, "currency", false) {
-		wire.WriteText(&x.Currency, w)
-	}
-	if x.Amount != nil && w.Member(x.Unknown, "amount", false) {
-		wire.WriteInt(x.Amount, w)
-	}
-	if x.PaymentRequestReference != "" && w.Member(x.Unknown, "payment_request_reference", false) {
-		wire.WriteText(&x.PaymentRequestReference, w)
-	}
-	if x.CustomerInteractionConfig != nil && w.Member(x.Unknown, "customer_interaction_config", false) {
-		x.CustomerInteractionConfig.encode(w)
-	}
-	if x.PaymentOptionID != "" && w.Member(x.Unknown, "payment_option_id", false) {
-		wire.WriteText(&x.PaymentOptionID, w)
-	}
-	if x.PaymentProgramEnablementCodes != nil && w.Member(x.Unknown, "payment_program_enablement_codes", false) {
-		wire.WriteList(&x.PaymentProgramEnablementCodes, w, wire.WriteText)
-	}
-	if x.ShippingConfig != nil && w.Member(x.Unknown, "shipping_config", false) {
-		x.ShippingConfig.encode(w)
-	}
-	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
-		x.AcquiringConfig.encode(w)
-	}
-	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
-		x.SupplementaryPurchaseData.encode(w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *PaymentRequestUpdate) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*PaymentRequestUpdate).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x PaymentRequestUpdate) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
-
-// String returns the members that may be shown.
-func (x PaymentRequestUpdate) String() string {
-	return redact.Describe("authorization.PaymentRequestUpdate", redact.Show(x.PaymentRequestReference))
-}
-
-// Format writes the result of String for every verb.
-func (x PaymentRequestUpdate) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
-
-// LogValue returns the result of String.
-func (x PaymentRequestUpdate) LogValue() slog.Value { return slog.StringValue(x.String()) }
-
 func (x *PaymentTransaction) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*PaymentTransaction).member)
 }
@@ -2069,7 +2019,7 @@ func (x *PaymentTransaction) member(r *wire.Reader, name []byte) bool {
 	case "currency":
 		return r.Once(3) && wire.ReadText(&x.Currency, r)
 	case "state":
-		return r.Once(4) && wire.ReadEnum(&x.State, r, []TransactionState{TransactionAuthorized, TransactionClosed, TransactionCompleted, TransactionExpired})
+		return r.Once(4) && wire.ReadEnum(&x.State, r, []PaymentTransactionState{PaymentTransactionStateAuthorized, PaymentTransactionStateClosed, PaymentTransactionStateCompleted, PaymentTransactionStateExpired})
 	case "expires_at":
 		return r.Once(5) && wire.ReadTime(&x.ExpiresAt, r)
 	case "settlement_currency":
@@ -2359,88 +2309,115 @@ func (x *Recipient) UnmarshalJSON(text []byte) error {
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Recipient) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-func (x *Request) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*Request).member)
+func (x *RefundCaptureParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*RefundCaptureParams).member)
 }
 
-func (x *Request) member(r *wire.Reader, name []byte) bool {
+func (x *RefundCaptureParams) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
-	case "currency":
-		return r.Once(0) && wire.ReadText(&x.Currency, r)
-	case "request_payment_transaction":
-		return r.Once(1) && wire.ReadPointer(&x.RequestPaymentTransaction, r, (*RequestPaymentTransaction).decode)
-	case "supplementary_purchase_data":
-		return r.Once(2) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
-	case "step_up_config":
-		return r.Once(3) && wire.ReadPointer(&x.StepUpConfig, r, (*StepUpConfig).decode)
-	case "acquiring_config":
-		return r.Once(4) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+	case "refund_amount":
+		return r.Once(0) && wire.ReadInt(&x.RefundAmount, r)
+	case "payment_refund_reference":
+		return r.Once(1) && wire.ReadText(&x.PaymentRefundReference, r)
+	case "supplementary_refund_data":
+		return r.Once(2) && wire.ReadPointer(&x.SupplementaryRefundData, r, (*SupplementaryRefundData).decode)
 	case "klarna_network_data":
-		return r.Once(5) && wire.ReadText(&x.KlarnaNetworkData, r)
-	case "interoperability_data":
-		return r.Once(6) && wire.ReadText(&x.InteroperabilityData, r)
-	case "request_customer_token":
-		return r.Once(7) && wire.ReadPointer(&x.RequestCustomerToken, r, (*RequestCustomerToken).decode)
-	case "point_of_checkout":
-		return r.Once(8) && wire.ReadPointer(&x.PointOfCheckout, r, (*PointOfCheckout).decode)
-	case "point_of_transaction":
-		return r.Once(9) && wire.ReadPointer(&x.PointOfTransaction, r, (*PointOfTransaction).decode)
-	case "payment_request_id":
-		return r.Once(10) && wire.ReadText(&x.PaymentRequestID, r)
+		return r.Once(3) && wire.ReadText(&x.KlarnaNetworkData, r)
 	default:
 		return r.Other()
 	}
 }
 
-func (x *Request) encode(w *wire.Writer) {
+func (x *RefundCaptureParams) encode(w *wire.Writer) {
 	w.Begin()
-	if w.Member(x.Unknown, "currency", x.Currency == "") {
-		wire.WriteText(&x.Currency, w)
+	if w.Member(x.Unknown, "refund_amount", x.RefundAmount == 0) {
+		wire.WriteInt(&x.RefundAmount, w)
 	}
-	if x.RequestPaymentTransaction != nil && w.Member(x.Unknown, "request_payment_transaction", false) {
-		x.RequestPaymentTransaction.encode(w)
+	if x.PaymentRefundReference != "" && w.Member(x.Unknown, "payment_refund_reference", false) {
+		wire.WriteText(&x.PaymentRefundReference, w)
 	}
-	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
-		x.SupplementaryPurchaseData.encode(w)
-	}
-	if x.StepUpConfig != nil && w.Member(x.Unknown, "step_up_config", false) {
-		x.StepUpConfig.encode(w)
-	}
-	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
-		x.AcquiringConfig.encode(w)
+	if x.SupplementaryRefundData != nil && w.Member(x.Unknown, "supplementary_refund_data", false) {
+		x.SupplementaryRefundData.encode(w)
 	}
 	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
 		wire.WriteText(&x.KlarnaNetworkData, w)
-	}
-	if x.InteroperabilityData != "" && w.Member(x.Unknown, "interoperability_data", false) {
-		wire.WriteText(&x.InteroperabilityData, w)
-	}
-	if x.RequestCustomerToken != nil && w.Member(x.Unknown, "request_customer_token", false) {
-		x.RequestCustomerToken.encode(w)
-	}
-	if x.PointOfCheckout != nil && w.Member(x.Unknown, "point_of_checkout", false) {
-		x.PointOfCheckout.encode(w)
-	}
-	if x.PointOfTransaction != nil && w.Member(x.Unknown, "point_of_transaction", false) {
-		x.PointOfTransaction.encode(w)
-	}
-	if x.PaymentRequestID != "" && w.Member(x.Unknown, "payment_request_id", false) {
-		wire.WriteText(&x.PaymentRequestID, w)
 	}
 	w.End(x.Unknown)
 }
 
 // UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *Request) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Request).decode) }
+func (x *RefundCaptureParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*RefundCaptureParams).decode)
+}
 
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x Request) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+func (x RefundCaptureParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+// String returns the members that may be shown.
+func (x RefundCaptureParams) String() string {
+	return redact.Describe("authorization.RefundCaptureParams", redact.ShowInt(x.RefundAmount), redact.Show(x.PaymentRefundReference))
+}
 
 // Format writes the result of String for every verb.
-func (x Request) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+func (x RefundCaptureParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
 // LogValue returns the result of String.
-func (x Request) LogValue() slog.Value { return slog.StringValue(x.String()) }
+func (x RefundCaptureParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
+
+func (x *RefundTransactionParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*RefundTransactionParams).member)
+}
+
+func (x *RefundTransactionParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "refund_amount":
+		return r.Once(0) && wire.ReadInt(&x.RefundAmount, r)
+	case "refund_reference":
+		return r.Once(1) && wire.ReadText(&x.RefundReference, r)
+	case "supplementary_refund_data":
+		return r.Once(2) && wire.ReadPointer(&x.SupplementaryRefundData, r, (*SupplementaryRefundData).decode)
+	case "klarna_network_data":
+		return r.Once(3) && wire.ReadText(&x.KlarnaNetworkData, r)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *RefundTransactionParams) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "refund_amount", x.RefundAmount == 0) {
+		wire.WriteInt(&x.RefundAmount, w)
+	}
+	if x.RefundReference != "" && w.Member(x.Unknown, "refund_reference", false) {
+		wire.WriteText(&x.RefundReference, w)
+	}
+	if x.SupplementaryRefundData != nil && w.Member(x.Unknown, "supplementary_refund_data", false) {
+		x.SupplementaryRefundData.encode(w)
+	}
+	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
+		wire.WriteText(&x.KlarnaNetworkData, w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *RefundTransactionParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*RefundTransactionParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x RefundTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+// String returns the members that may be shown.
+func (x RefundTransactionParams) String() string {
+	return redact.Describe("authorization.RefundTransactionParams", redact.ShowInt(x.RefundAmount), redact.Show(x.RefundReference))
+}
+
+// Format writes the result of String for every verb.
+func (x RefundTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+
+// LogValue returns the result of String.
+func (x RefundTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *RequestCustomerToken) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*RequestCustomerToken).member)
@@ -2489,7 +2466,7 @@ func (x *RequestPaymentTransaction) member(r *wire.Reader, name []byte) bool {
 	case "payment_option_id":
 		return r.Once(2) && wire.ReadText(&x.PaymentOptionID, r)
 	case "capture":
-		return r.Once(3) && wire.ReadEnum(&x.Capture, r, []Capture{CaptureLater, CaptureNow})
+		return r.Once(3) && wire.ReadEnum(&x.Capture, r, []CaptureTiming{CaptureTimingLater, CaptureTimingNow})
 	case "payment_capture_reference":
 		return r.Once(4) && wire.ReadText(&x.PaymentCaptureReference, r)
 	case "payment_program_enablement_codes":
@@ -2577,9 +2554,9 @@ func (x *ShipmentTracking) member(r *wire.Reader, name []byte) bool {
 	case "shipping_carrier":
 		return r.Once(2) && wire.ReadText(&x.ShippingCarrier, r)
 	case "shipping_type":
-		return r.Once(3) && wire.ReadEnum(&x.ShippingType, r, []ShippingType{ShippingDigitalDownload, ShippingDigitalEmail, ShippingDigitalOther, ShippingPhysicalOther, ShippingPickupBox, ShippingPickupPoint, ShippingPickupStore, ShippingPickupWarehouse, ShippingToCurb, ShippingToDoor, ShippingToMailbox})
+		return r.Once(3) && wire.ReadEnum(&x.ShippingType, r, []ShippingType{ShippingTypeDigitalDownload, ShippingTypeDigitalEmail, ShippingTypeDigitalOther, ShippingTypePhysicalOther, ShippingTypePickupBox, ShippingTypePickupPoint, ShippingTypePickupStore, ShippingTypePickupWarehouse, ShippingTypeToCurb, ShippingTypeToDoor, ShippingTypeToMailbox})
 	case "shipping_type_attribute":
-		return r.Once(4) && wire.ReadEnum(&x.ShippingTypeAttribute, r, []ShippingTypeAttribute{ShippingAttributeContactlessDelivery, ShippingAttributeExpress, ShippingAttributeIdentificationRequired, ShippingAttributeLeaveAtCurb, ShippingAttributeLeaveAtDoor, ShippingAttributeLeaveWithNeighbour, ShippingAttributeSignatureRequired, ShippingAttributeTracked, ShippingAttributeUntracked})
+		return r.Once(4) && wire.ReadEnum(&x.ShippingTypeAttribute, r, []ShippingTypeAttribute{ShippingTypeAttributeContactlessDelivery, ShippingTypeAttributeExpress, ShippingTypeAttributeIdentificationRequired, ShippingTypeAttributeLeaveAtCurb, ShippingTypeAttributeLeaveAtDoor, ShippingTypeAttributeLeaveWithNeighbour, ShippingTypeAttributeSignatureRequired, ShippingTypeAttributeTracked, ShippingTypeAttributeUntracked})
 	case "estimated_delivery_date":
 		return r.Once(5) && wire.ReadText(&x.EstimatedDeliveryDate, r)
 	default:
@@ -2703,10 +2680,10 @@ func (x *ShippingOption) decode(r *wire.Reader) bool {
 func (x *ShippingOption) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "shipping_type":
-		return r.Once(0) && wire.ReadEnum(&x.ShippingType, r, []ShippingType{ShippingDigitalDownload, ShippingDigitalEmail, ShippingDigitalOther, ShippingPhysicalOther, ShippingPickupBox, ShippingPickupPoint, ShippingPickupStore, ShippingPickupWarehouse, ShippingToCurb, ShippingToDoor, ShippingToMailbox})
+		return r.Once(0) && wire.ReadEnum(&x.ShippingType, r, []ShippingType{ShippingTypeDigitalDownload, ShippingTypeDigitalEmail, ShippingTypeDigitalOther, ShippingTypePhysicalOther, ShippingTypePickupBox, ShippingTypePickupPoint, ShippingTypePickupStore, ShippingTypePickupWarehouse, ShippingTypeToCurb, ShippingTypeToDoor, ShippingTypeToMailbox})
 	case "shipping_type_attributes":
 		return r.Once(1) && wire.ReadList(&x.ShippingTypeAttributes, r, func(to *ShippingTypeAttribute, r *wire.Reader) bool {
-			return wire.ReadEnum(to, r, []ShippingTypeAttribute{ShippingAttributeContactlessDelivery, ShippingAttributeExpress, ShippingAttributeIdentificationRequired, ShippingAttributeLeaveAtCurb, ShippingAttributeLeaveAtDoor, ShippingAttributeLeaveWithNeighbour, ShippingAttributeSignatureRequired, ShippingAttributeTracked, ShippingAttributeUntracked})
+			return wire.ReadEnum(to, r, []ShippingTypeAttribute{ShippingTypeAttributeContactlessDelivery, ShippingTypeAttributeExpress, ShippingTypeAttributeIdentificationRequired, ShippingTypeAttributeLeaveAtCurb, ShippingTypeAttributeLeaveAtDoor, ShippingTypeAttributeLeaveWithNeighbour, ShippingTypeAttributeSignatureRequired, ShippingTypeAttributeTracked, ShippingTypeAttributeUntracked})
 		})
 	case "shipping_carrier":
 		return r.Once(2) && wire.ReadText(&x.ShippingCarrier, r)
@@ -3036,106 +3013,6 @@ func (x *SupplementaryRefundData) UnmarshalJSON(text []byte) error {
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryRefundData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-func (x *TransactionRefund) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*TransactionRefund).member)
-}
-
-func (x *TransactionRefund) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "refund_amount":
-		return r.Once(0) && wire.ReadInt(&x.RefundAmount, r)
-	case "refund_reference":
-		return r.Once(1) && wire.ReadText(&x.RefundReference, r)
-	case "supplementary_refund_data":
-		return r.Once(2) && wire.ReadPointer(&x.SupplementaryRefundData, r, (*SupplementaryRefundData).decode)
-	case "klarna_network_data":
-		return r.Once(3) && wire.ReadText(&x.KlarnaNetworkData, r)
-	default:
-		return r.Other()
-	}
-}
-
-func (x *TransactionRefund) encode(w *wire.Writer) {
-	w.Begin()
-	if w.Member(x.Unknown, "refund_amount", x.RefundAmount == 0) {
-		wire.WriteInt(&x.RefundAmount, w)
-	}
-	if x.RefundReference != "" && w.Member(x.Unknown, "refund_reference", false) {
-		wire.WriteText(&x.RefundReference, w)
-	}
-	if x.SupplementaryRefundData != nil && w.Member(x.Unknown, "supplementary_refund_data", false) {
-		x.SupplementaryRefundData.encode(w)
-	}
-	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
-		wire.WriteText(&x.KlarnaNetworkData, w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *TransactionRefund) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*TransactionRefund).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x TransactionRefund) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
-
-// String returns the members that may be shown.
-func (x TransactionRefund) String() string {
-	return redact.Describe("authorization.TransactionRefund", redact.ShowInt(x.RefundAmount), redact.Show(x.RefundReference))
-}
-
-// Format writes the result of String for every verb.
-func (x TransactionRefund) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
-
-// LogValue returns the result of String.
-func (x TransactionRefund) LogValue() slog.Value { return slog.StringValue(x.String()) }
-
-func (x *TransactionUpdate) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*TransactionUpdate).member)
-}
-
-func (x *TransactionUpdate) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "payment_transaction_reference":
-		return r.Once(0) && wire.ReadText(&x.PaymentTransactionReference, r)
-	case "supplementary_purchase_data":
-		return r.Once(1) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
-	default:
-		return r.Other()
-	}
-}
-
-func (x *TransactionUpdate) encode(w *wire.Writer) {
-	w.Begin()
-	if x.PaymentTransactionReference != "" && w.Member(x.Unknown, "payment_transaction_reference", false) {
-		wire.WriteText(&x.PaymentTransactionReference, w)
-	}
-	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
-		x.SupplementaryPurchaseData.encode(w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *TransactionUpdate) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*TransactionUpdate).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x TransactionUpdate) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
-
-// String returns the members that may be shown.
-func (x TransactionUpdate) String() string {
-	return redact.Describe("authorization.TransactionUpdate", redact.Show(x.PaymentTransactionReference))
-}
-
-// Format writes the result of String for every verb.
-func (x TransactionUpdate) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
-
-// LogValue returns the result of String.
-func (x TransactionUpdate) LogValue() slog.Value { return slog.StringValue(x.String()) }
-
 func (x *TravelReservation) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*TravelReservation).member)
 }
@@ -3143,7 +3020,7 @@ func (x *TravelReservation) decode(r *wire.Reader) bool {
 func (x *TravelReservation) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "travel_type":
-		return r.Once(0) && wire.ReadEnum(&x.TravelType, r, []TravelType{TravelAir, TravelBus, TravelTrain})
+		return r.Once(0) && wire.ReadEnum(&x.TravelType, r, []TravelType{TravelTypeAir, TravelTypeBus, TravelTypeTrain})
 	case "reservation_reference":
 		return r.Once(1) && wire.ReadText(&x.ReservationReference, r)
 	case "departure":
@@ -3214,6 +3091,131 @@ func (x *TravelReservation) UnmarshalJSON(text []byte) error {
 
 // MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x TravelReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+func (x *UpdatePaymentRequestParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*UpdatePaymentRequestParams).member)
+}
+
+func (x *UpdatePaymentRequestParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "currency":
+		return r.Once(0) && wire.ReadText(&x.Currency, r)
+	case "amount":
+		return r.Once(1) && wire.ReadPointer(&x.Amount, r, wire.ReadInt)
+	case "payment_request_reference":
+		return r.Once(2) && wire.ReadText(&x.PaymentRequestReference, r)
+	case "customer_interaction_config":
+		return r.Once(3) && wire.ReadPointer(&x.CustomerInteractionConfig, r, (*CustomerInteractionConfig).decode)
+	case "payment_option_id":
+		return r.Once(4) && wire.ReadText(&x.PaymentOptionID, r)
+	case "payment_program_enablement_codes":
+		return r.Once(5) && wire.ReadList(&x.PaymentProgramEnablementCodes, r, wire.ReadText)
+	case "shipping_config":
+		return r.Once(6) && wire.ReadPointer(&x.ShippingConfig, r, (*ShippingConfig).decode)
+	case "acquiring_config":
+		return r.Once(7) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+	case "supplementary_purchase_data":
+		return r.Once(8) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *UpdatePaymentRequestParams) encode(w *wire.Writer) {
+	w.Begin()
+	if x.Currency != "" && w.Member(x.Unknown, "currency", false) {
+		wire.WriteText(&x.Currency, w)
+	}
+	if x.Amount != nil && w.Member(x.Unknown, "amount", false) {
+		wire.WriteInt(x.Amount, w)
+	}
+	if x.PaymentRequestReference != "" && w.Member(x.Unknown, "payment_request_reference", false) {
+		wire.WriteText(&x.PaymentRequestReference, w)
+	}
+	if x.CustomerInteractionConfig != nil && w.Member(x.Unknown, "customer_interaction_config", false) {
+		x.CustomerInteractionConfig.encode(w)
+	}
+	if x.PaymentOptionID != "" && w.Member(x.Unknown, "payment_option_id", false) {
+		wire.WriteText(&x.PaymentOptionID, w)
+	}
+	if x.PaymentProgramEnablementCodes != nil && w.Member(x.Unknown, "payment_program_enablement_codes", false) {
+		wire.WriteList(&x.PaymentProgramEnablementCodes, w, wire.WriteText)
+	}
+	if x.ShippingConfig != nil && w.Member(x.Unknown, "shipping_config", false) {
+		x.ShippingConfig.encode(w)
+	}
+	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
+		x.AcquiringConfig.encode(w)
+	}
+	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
+		x.SupplementaryPurchaseData.encode(w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *UpdatePaymentRequestParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*UpdatePaymentRequestParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x UpdatePaymentRequestParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+// String returns the members that may be shown.
+func (x UpdatePaymentRequestParams) String() string {
+	return redact.Describe("authorization.UpdatePaymentRequestParams", redact.Show(x.PaymentRequestReference))
+}
+
+// Format writes the result of String for every verb.
+func (x UpdatePaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+
+// LogValue returns the result of String.
+func (x UpdatePaymentRequestParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
+
+func (x *UpdateTransactionParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*UpdateTransactionParams).member)
+}
+
+func (x *UpdateTransactionParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "payment_transaction_reference":
+		return r.Once(0) && wire.ReadText(&x.PaymentTransactionReference, r)
+	case "supplementary_purchase_data":
+		return r.Once(1) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *UpdateTransactionParams) encode(w *wire.Writer) {
+	w.Begin()
+	if x.PaymentTransactionReference != "" && w.Member(x.Unknown, "payment_transaction_reference", false) {
+		wire.WriteText(&x.PaymentTransactionReference, w)
+	}
+	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
+		x.SupplementaryPurchaseData.encode(w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *UpdateTransactionParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*UpdateTransactionParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x UpdateTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+// String returns the members that may be shown.
+func (x UpdateTransactionParams) String() string {
+	return redact.Describe("authorization.UpdateTransactionParams", redact.Show(x.PaymentTransactionReference))
+}
+
+// Format writes the result of String for every verb.
+func (x UpdateTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
+
+// LogValue returns the result of String.
+func (x UpdateTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Voucher) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*Voucher).member)
@@ -3305,7 +3307,7 @@ func (x *transactionResponse) decode(r *wire.Reader) bool {
 func (x *transactionResponse) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "result":
-		return r.Once(0) && wire.ReadEnum(&x.Result, r, []result{resultApproved, resultDeclined, resultStepUpRequired})
+		return r.Once(0) && wire.ReadEnum(&x.Result, r, []resultName{resultApproved, resultDeclined, resultStepUpRequired})
 	case "result_reason":
 		return r.Once(1) && wire.ReadText(&x.Reason, r)
 	case "payment_transaction":

@@ -20,15 +20,15 @@ import (
 
 // wireRoots are the values that bodies are made of or read into.
 var wireRoots = []any{
-	authorization.Request{}, authorization.PaymentRequestParams{}, authorization.PaymentRequestUpdate{}, authorization.TransactionUpdate{},
-	authorization.CaptureRequest{}, authorization.TransactionRefund{}, authorization.CaptureRefund{}, authorization.Extension{},
+	authorization.AuthorizeParams{}, authorization.CreatePaymentRequestParams{}, authorization.UpdatePaymentRequestParams{}, authorization.UpdateTransactionParams{},
+	authorization.CaptureTransactionParams{}, authorization.RefundTransactionParams{}, authorization.RefundCaptureParams{}, authorization.ExtendTransactionParams{},
 	authorization.PaymentRequest{}, authorization.PaymentTransaction{}, authorization.PaymentCapture{}, authorization.PaymentRefund{},
 	authorization.PaymentChargeback{}, authorization.CustomerTokenResponse{},
 }
 
 // notOnTheWire are the other exported structs.
 var notOnTheWire = []string{
-	"Approval", "Approved", "Authorization", "Client", "Declined", "Prepared", "Return", "StepUpRequired", "TokenIssued", "UnknownResult",
+	"Approval", "Approved", "Authorization", "Client", "Declined", "Prepared", "Return", "StepUpRequired", "TokenIssued", "Undecided",
 }
 
 // exportedStructs returns the names of the structs that the package exports, from its source, so
@@ -71,7 +71,7 @@ func wireTypes() map[string]reflect.Type {
 		case reflect.Pointer, reflect.Slice:
 			visit(t.Elem())
 		case reflect.Struct:
-			if t.PkgPath() != reflect.TypeFor[authorization.Request]().PkgPath() || found[t.Name()] != nil {
+			if t.PkgPath() != reflect.TypeFor[authorization.AuthorizeParams]().PkgPath() || found[t.Name()] != nil {
 				return
 			}
 			found[t.Name()] = t
@@ -144,7 +144,7 @@ func checkMember(t *testing.T, owner reflect.Type, f reflect.StructField, member
 			t.Errorf("%s is a %s, want int64 in minor units", f.Name, f.Type)
 		}
 		// The amount of 0 of a payment request that asks for a customer token is not sent.
-		if f.Type.Kind() == reflect.Int64 && option != "" && owner != reflect.TypeFor[authorization.PaymentRequestParams]() {
+		if f.Type.Kind() == reflect.Int64 && option != "" && owner != reflect.TypeFor[authorization.CreatePaymentRequestParams]() {
 			t.Errorf("%s of 0 is not sent: an amount that may be left out is a pointer", f.Name)
 		}
 	}

@@ -72,6 +72,7 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var served atomic.Int32
 			url := rawServer(t, func(_ int, conn net.Conn) {
 				if _, err := readSent(bufio.NewReader(conn)); err != nil {

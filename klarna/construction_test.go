@@ -50,7 +50,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"an empty username":                         {testKey, []klarna.Option{klarna.WithUsername("")}, "empty username"},
 		"a username with a colon":                   {testKey, []klarna.Option{klarna.WithUsername("a:b")}, "no colon"},
 		"a username with a line break":              {testKey, []klarna.Option{klarna.WithUsername("a\nb")}, "no line break"},
-		"a username with an encoding":               {testKey, []klarna.Option{klarna.WithUsername("a"), klarna.WithAuthEncoding(klarna.AuthKeyAsPassword)}, "exclude each other"},
+		"a username with an encoding":               {testKey, []klarna.Option{klarna.WithUsername("a"), klarna.WithAuthEncoding(klarna.AuthEncodingKeyAsPassword)}, "exclude each other"},
 		"an unknown encoding":                       {testKey, []klarna.Option{klarna.WithAuthEncoding(9)}, "unknown AuthEncoding 9"},
 		"negative attempts":                         {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: -1})}, "negative"},
 		"a negative shortest pause":                 {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{MinWait: -1})}, "negative"},
@@ -97,10 +97,10 @@ func TestTheKeyDecidesEnvironmentAndHost(t *testing.T) {
 		env     klarna.Environment
 		url     string
 	}{
-		"a test key":            {testKey, nil, klarna.Test, "https://api-global.test.klarna.com/v2/payment/authorize"},
-		"a live key":            {liveKey, nil, klarna.Live, "https://api-global.klarna.com/v2/payment/authorize"},
+		"a test key":            {testKey, nil, klarna.EnvironmentTest, "https://api-global.test.klarna.com/v2/payment/authorize"},
+		"a live key":            {liveKey, nil, klarna.EnvironmentLive, "https://api-global.klarna.com/v2/payment/authorize"},
 		"a key of another kind": {"PK12345_abcdef", []klarna.Option{klarna.WithBaseURL("https://klarna.invalid")}, "", "https://klarna.invalid/v2/payment/authorize"},
-		"its own host by name":  {testKey, []klarna.Option{klarna.WithBaseURL("https://api-global.test.klarna.com")}, klarna.Test, "https://api-global.test.klarna.com/v2/payment/authorize"},
+		"its own host by name":  {testKey, []klarna.Option{klarna.WithBaseURL("https://api-global.test.klarna.com")}, klarna.EnvironmentTest, "https://api-global.test.klarna.com/v2/payment/authorize"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,9 +156,9 @@ func TestAuthorizationEncodings(t *testing.T) {
 		want    string
 	}{
 		"the raw key by default":    {nil, "Basic " + testKey},
-		"the raw key":               {[]klarna.Option{klarna.WithAuthEncoding(klarna.AuthRaw)}, "Basic " + testKey},
-		"the key as a password":     {[]klarna.Option{klarna.WithAuthEncoding(klarna.AuthKeyAsPassword)}, encode(":" + testKey)},
-		"the key as a username":     {[]klarna.Option{klarna.WithAuthEncoding(klarna.AuthKeyAsUsername)}, encode(testKey + ":")},
+		"the raw key":               {[]klarna.Option{klarna.WithAuthEncoding(klarna.AuthEncodingRaw)}, "Basic " + testKey},
+		"the key as a password":     {[]klarna.Option{klarna.WithAuthEncoding(klarna.AuthEncodingKeyAsPassword)}, encode(":" + testKey)},
+		"the key as a username":     {[]klarna.Option{klarna.WithAuthEncoding(klarna.AuthEncodingKeyAsUsername)}, encode(testKey + ":")},
 		"a username before the key": {[]klarna.Option{klarna.WithUsername("2f1c")}, encode("2f1c:" + testKey)},
 	}
 	for name, test := range tests {

@@ -14,14 +14,14 @@ type Environment string
 
 // The environments. A key works on the host of its own environment alone.
 const (
-	Test Environment = "test"
-	Live Environment = "live"
+	EnvironmentTest Environment = "test"
+	EnvironmentLive Environment = "live"
 )
 
 // hosts of Klarna's API, contract section 1.
 var hosts = map[Environment]string{
-	Test: "api-global.test.klarna.com",
-	Live: "api-global.klarna.com",
+	EnvironmentTest: "api-global.test.klarna.com",
+	EnvironmentLive: "api-global.klarna.com",
 }
 
 // AuthEncoding is how the API key is written into the Authorization header. Klarna documents the
@@ -29,12 +29,12 @@ var hosts = map[Environment]string{
 type AuthEncoding int
 
 const (
-	// AuthRaw sends "Basic <API key>", the default.
-	AuthRaw AuthEncoding = iota
-	// AuthKeyAsPassword sends "Basic base64(:<API key>)".
-	AuthKeyAsPassword
-	// AuthKeyAsUsername sends "Basic base64(<API key>:)".
-	AuthKeyAsUsername
+	// AuthEncodingRaw sends "Basic <API key>", the default.
+	AuthEncodingRaw AuthEncoding = iota
+	// AuthEncodingKeyAsPassword sends "Basic base64(:<API key>)".
+	AuthEncodingKeyAsPassword
+	// AuthEncodingKeyAsUsername sends "Basic base64(<API key>:)".
+	AuthEncodingKeyAsUsername
 )
 
 // credentials is the value of the Authorization header, made once.
@@ -47,17 +47,17 @@ type credentials struct {
 func newCredentials(key Secret, encoding AuthEncoding, username string) (credentials, error) {
 	var value string
 	switch {
-	case username != "" && encoding != AuthRaw:
+	case username != "" && encoding != AuthEncodingRaw:
 		return credentials{}, errors.New("klarna: WithUsername and WithAuthEncoding exclude each other")
 	case strings.ContainsAny(username, ":\r\n"):
 		return credentials{}, errors.New("klarna: the username must hold no colon and no line break")
 	case username != "":
 		value = encodeBasic(username + ":" + key.Reveal())
-	case encoding == AuthKeyAsPassword:
+	case encoding == AuthEncodingKeyAsPassword:
 		value = encodeBasic(":" + key.Reveal())
-	case encoding == AuthKeyAsUsername:
+	case encoding == AuthEncodingKeyAsUsername:
 		value = encodeBasic(key.Reveal() + ":")
-	case encoding == AuthRaw:
+	case encoding == AuthEncodingRaw:
 		value = key.Reveal()
 	default:
 		return credentials{}, fmt.Errorf("klarna: unknown AuthEncoding %d", encoding)
@@ -80,9 +80,9 @@ func checkKey(key string) (Environment, error) {
 	case key == "klarna_test_api_", key == "klarna_live_api_":
 		return "", errors.New("klarna: the API key is cut off: only its prefix is there")
 	case strings.HasPrefix(key, "klarna_test_api_"):
-		return Test, nil
+		return EnvironmentTest, nil
 	case strings.HasPrefix(key, "klarna_live_api_"):
-		return Live, nil
+		return EnvironmentLive, nil
 	default:
 		return "", nil
 	}

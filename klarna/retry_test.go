@@ -418,18 +418,21 @@ func TestAPageOfHTMLIsAnErrorWithItsStatus(t *testing.T) {
 }
 
 func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
-	var calls atomic.Int32
-	server := newServer(t, func(w http.ResponseWriter, r *http.Request) {
-		if calls.Add(1) == 1 {
-			_, _ = io.Copy(io.Discard, r.Body)
-			<-r.Context().Done()
-		}
-	})
+	slowAtFirst := func(t *testing.T) string {
+		var calls atomic.Int32
+		return newServer(t, func(_ http.ResponseWriter, r *http.Request) {
+			if calls.Add(1) == 1 {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			}
+		}).URL
+	}
 	policy := quick
 	policy.AttemptTimeout = time.Second
 	t.Run("it is retried", func(t *testing.T) {
+		t.Parallel()
 		var response klarna.Response
-		succeed(t, newClient(t, server.URL, klarna.WithRetries(policy)), authorize(), nil, klarna.WithResponse(&response))
+		succeed(t, newClient(t, slowAtFirst(t), klarna.WithRetries(policy)), authorize(), nil, klarna.WithResponse(&response))
 		if len(response.Attempts) != 2 || response.Attempts[0].Err == nil {
 			t.Fatalf("attempts %v", response.Attempts)
 		}
@@ -438,18 +441,19 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 		}
 	})
 	t.Run("it is not DeadlineExceeded when attempts run out", func(t *testing.T) {
-		calls.Store(0)
+		t.Parallel()
+		policy := policy
 		policy.MaxAttempts = 1
-		err := fail(t, newClient(t, server.URL, klarna.WithRetries(policy)), authorize(), nil)
+		err := fail(t, newClient(t, slowAtFirst(t), klarna.WithRetries(policy)), authorize(), nil)
 		if errors.Is(err, context.DeadlineExceeded) || err.Outcome != klarna.OutcomeUnknown {
 			t.Errorf("%v", err)
 		}
 	})
 	t.Run("the Timeout of the caller's http.Client is such a limit", func(t *testing.T) {
-		calls.Store(0)
+		t.Parallel()
 		transport := &http.Transport{}
 		defer transport.CloseIdleConnections()
-		client := newClient(t, server.URL, klarna.WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Second}))
+		client := newClient(t, slowAtFirst(t), klarna.WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Second}))
 		var response klarna.Response
 		succeed(t, client, authorize(), nil, klarna.WithResponse(&response))
 		if len(response.Attempts) != 2 {

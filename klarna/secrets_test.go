@@ -152,8 +152,8 @@ func TestCanariesAppearNowhere(t *testing.T) {
 	}
 	for pieceName, piece := range pieces {
 		for answerName, make := range answers {
-			for _, encoding := range []klarna.AuthEncoding{klarna.AuthRaw, klarna.AuthKeyAsPassword} {
-				if encoding != klarna.AuthRaw && !strings.HasPrefix(pieceName, "the authorization") {
+			for _, encoding := range []klarna.AuthEncoding{klarna.AuthEncodingRaw, klarna.AuthEncodingKeyAsPassword} {
+				if encoding != klarna.AuthEncodingRaw && !strings.HasPrefix(pieceName, "the authorization") {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s %s %d", pieceName, answerName, encoding), func(t *testing.T) {

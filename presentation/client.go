@@ -15,10 +15,10 @@ type Client struct{ klarna *klarna.Client }
 // Partner whose credentials c has.
 func New(c *klarna.Client) *Client { return &Client{klarna: c} }
 
-// Get asks how to show Klarna for these params (GET payment/presentation). The answer is personal
-// when klarna.WithSessionToken is given: never share it between customers. Any failure is a
-// *klarna.Error; leave Klarna out then, and keep the other payment methods.
-func (c *Client) Get(ctx context.Context, params Params, options ...klarna.CallOption) (*Presentation, error) {
+// GetPresentation asks how to show Klarna for these params (GET payment/presentation). The answer
+// is personal when klarna.WithSessionToken is given: never share it between customers. Any failure
+// is a *klarna.Error; leave Klarna out then, and keep the other payment methods.
+func (c *Client) GetPresentation(ctx context.Context, params GetPresentationParams, options ...klarna.CallOption) (*Presentation, error) {
 	p := new(Presentation)
 	raw, err := c.klarna.Do(ctx, klarna.Call{
 		Operation: operation.Presentation,

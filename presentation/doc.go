@@ -4,8 +4,8 @@
 // customer's session token changes. Obey the [Instruction]; on any error leave Klarna out and keep
 // the other methods.
 //
-//	p, err := presentation.New(client.ForAccount(partnerAccountID)).Get(ctx, presentation.Params{
-//		Currency: "EUR", Locale: "de-DE", Amount: 11_800, Intents: []presentation.Intent{presentation.Pay},
+//	p, err := presentation.New(client.ForAccount(partnerAccountID)).GetPresentation(ctx, presentation.GetPresentationParams{
+//		Currency: "EUR", Locale: "de-DE", Amount: 11_800, Intents: []presentation.Intent{presentation.IntentPay},
 //	})
 //
 // An Acquiring Partner that answers its Partners hands on [Presentation].Raw, which is Klarna's

@@ -22,11 +22,11 @@ func ExampleClient_Get() {
 	}
 	ctx, partnerAccountID := context.Background(), double.PartnerAccountID
 
-	p, err := presentation.New(client.ForAccount(partnerAccountID)).Get(ctx, presentation.Params{
-		Currency: "EUR", Locale: "en-DE", Amount: 118_00, Intents: []presentation.Intent{presentation.Pay},
+	p, err := presentation.New(client.ForAccount(partnerAccountID)).GetPresentation(ctx, presentation.GetPresentationParams{
+		Currency: "EUR", Locale: "en-DE", Amount: 118_00, Intents: []presentation.Intent{presentation.IntentPay},
 	})
 	switch {
-	case err != nil || p.Instruction.Effective() == presentation.HideKlarna:
+	case err != nil || p.Instruction.Effective() == presentation.InstructionHideKlarna:
 		fmt.Println("the other payment methods alone")
 	default:
 		fmt.Println(p.PaymentOption.Header.Plain())

@@ -14,9 +14,9 @@ type Intent string
 
 // The intents.
 const (
-	Pay         Intent = "PAY"
-	Subscribe   Intent = "SUBSCRIBE"
-	AddToWallet Intent = "ADD_TO_WALLET"
+	IntentPay         Intent = "PAY"
+	IntentSubscribe   Intent = "SUBSCRIBE"
+	IntentAddToWallet Intent = "ADD_TO_WALLET"
 )
 
 // BillingInterval is the unit of a subscription's billing interval.
@@ -24,19 +24,20 @@ type BillingInterval string
 
 // The billing intervals.
 const (
-	Day   BillingInterval = "DAY"
-	Week  BillingInterval = "WEEK"
-	Month BillingInterval = "MONTH"
-	Year  BillingInterval = "YEAR"
+	BillingIntervalDay   BillingInterval = "DAY"
+	BillingIntervalWeek  BillingInterval = "WEEK"
+	BillingIntervalMonth BillingInterval = "MONTH"
+	BillingIntervalYear  BillingInterval = "YEAR"
 )
 
-// Params say what is about to be paid.
-type Params struct {
+// GetPresentationParams say what is about to be paid.
+type GetPresentationParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string
 	// Locale is the customer's, such as en-US. Required.
 	Locale string
-	// Amount is the sum to pay, in minor units. It is sent unless the only intent is AddToWallet.
+	// Amount is the sum to pay, in minor units. It is sent unless the only intent is
+	// IntentAddToWallet.
 	Amount int64
 	// Intents are one or more; Klarna assumes its own default where there is none.
 	Intents []Intent
@@ -57,7 +58,7 @@ type AcquiringConfig struct {
 	PaymentAccountReference   string
 }
 
-func (p *Params) query() url.Values {
+func (p *GetPresentationParams) query() url.Values {
 	q := make(url.Values)
 	set := func(name, value string) {
 		if value != "" {
@@ -85,12 +86,12 @@ func (p *Params) query() url.Values {
 	return q
 }
 
-func (p *Params) onlyAddsToWallet() bool {
-	return len(p.Intents) > 0 && !slices.ContainsFunc(p.Intents, func(i Intent) bool { return i != AddToWallet })
+func (p *GetPresentationParams) onlyAddsToWallet() bool {
+	return len(p.Intents) > 0 && !slices.ContainsFunc(p.Intents, func(i Intent) bool { return i != IntentAddToWallet })
 }
 
 // validate finds only what the contract proves wrong.
-func (p *Params) validate() []klarna.ValidationError {
+func (p *GetPresentationParams) validate() []klarna.ValidationError {
 	var problems []klarna.ValidationError
 	refuse := func(parameter, reason string) {
 		problems = append(problems, klarna.ValidationError{Parameter: parameter, Reasons: []string{reason}})

@@ -5,26 +5,28 @@ import "github.com/klarna-go/klarna-go/klarna"
 // Instruction is what the Partner must do with Klarna in its list of payment methods.
 type Instruction string
 
-// The instructions. One that is not listed is to be obeyed as ShowKlarna; Effective does so.
+// The instructions. One that is not listed is to be obeyed as InstructionShowKlarna; Effective does
+// so.
 const (
-	// ShowKlarna: offer Klarna, in the merchant's own order.
-	ShowKlarna Instruction = "SHOW_KLARNA"
-	// PreselectKlarna: put Klarna first and preselect it; the others may be collapsed.
-	PreselectKlarna Instruction = "PRESELECT_KLARNA"
-	// ShowOnlyKlarna: show only Klarna and collapse the rest, because the customer has already chosen.
-	ShowOnlyKlarna Instruction = "SHOW_ONLY_KLARNA"
-	// HideKlarna: no Klarna at all.
-	HideKlarna Instruction = "HIDE_KLARNA"
+	// InstructionShowKlarna: offer Klarna, in the merchant's own order.
+	InstructionShowKlarna Instruction = "SHOW_KLARNA"
+	// InstructionPreselectKlarna: put Klarna first and preselect it; the others may be collapsed.
+	InstructionPreselectKlarna Instruction = "PRESELECT_KLARNA"
+	// InstructionShowOnlyKlarna: show only Klarna and collapse the rest, because the customer has
+	// already chosen.
+	InstructionShowOnlyKlarna Instruction = "SHOW_ONLY_KLARNA"
+	// InstructionHideKlarna: no Klarna at all.
+	InstructionHideKlarna Instruction = "HIDE_KLARNA"
 )
 
-// Effective returns one of the four instructions: i itself, or ShowKlarna for one that this version
-// does not know.
+// Effective returns one of the four instructions: i itself, or InstructionShowKlarna for one that
+// this version does not know.
 func (i Instruction) Effective() Instruction {
 	switch i {
-	case PreselectKlarna, ShowOnlyKlarna, HideKlarna:
+	case InstructionPreselectKlarna, InstructionShowOnlyKlarna, InstructionHideKlarna:
 		return i
 	default:
-		return ShowKlarna
+		return InstructionShowKlarna
 	}
 }
 
@@ -33,10 +35,10 @@ type PaymentStatus string
 
 // The payment statuses.
 const (
-	// PendingPartnerAuthorization: the customer has approved already; authorize at once with the
-	// session token.
-	PendingPartnerAuthorization PaymentStatus = "PENDING_PARTNER_AUTHORIZATION"
-	RequiresCustomerAction      PaymentStatus = "REQUIRES_CUSTOMER_ACTION"
+	// PaymentStatusPendingPartnerAuthorization: the customer has approved already; authorize at
+	// once with the session token.
+	PaymentStatusPendingPartnerAuthorization PaymentStatus = "PENDING_PARTNER_AUTHORIZATION"
+	PaymentStatusRequiresCustomerAction      PaymentStatus = "REQUIRES_CUSTOMER_ACTION"
 )
 
 // Presentation is Klarna's answer.

@@ -50,29 +50,29 @@ func answer(mock *httpmock.MockTransport, status int, body string) **http.Reques
 func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		params presentation.Params
+		params presentation.GetPresentationParams
 		want   url.Values
 	}{
 		{
 			"a payment needs currency, locale, amount and intent",
-			presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 11_800, Intents: []presentation.Intent{presentation.Pay}},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE", Amount: 11_800, Intents: []presentation.Intent{presentation.IntentPay}},
 			url.Values{"currency": {"EUR"}, "locale": {"de-DE"}, "amount": {"11800"}, "intents[]": {"PAY"}},
 		},
 		{
 			"several intents repeat the key",
-			presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 1, Intents: []presentation.Intent{presentation.Pay, presentation.AddToWallet, "NEWER"}},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE", Amount: 1, Intents: []presentation.Intent{presentation.IntentPay, presentation.IntentAddToWallet, "NEWER"}},
 			url.Values{"currency": {"EUR"}, "locale": {"de-DE"}, "amount": {"1"}, "intents[]": {"PAY", "ADD_TO_WALLET", "NEWER"}},
 		},
 		{
 			"adding to the wallet alone has no amount",
-			presentation.Params{Currency: "SEK", Locale: "sv-SE", Amount: 1, Intents: []presentation.Intent{presentation.AddToWallet}},
+			presentation.GetPresentationParams{Currency: "SEK", Locale: "sv-SE", Amount: 1, Intents: []presentation.Intent{presentation.IntentAddToWallet}},
 			url.Values{"currency": {"SEK"}, "locale": {"sv-SE"}, "intents[]": {"ADD_TO_WALLET"}},
 		},
 		{
 			"a subscription may start with a free trial of amount 0",
-			presentation.Params{
-				Currency: "USD", Locale: "en-US", Intents: []presentation.Intent{presentation.Subscribe},
-				SubscriptionBillingInterval: presentation.Month, SubscriptionBillingIntervalFrequency: 3,
+			presentation.GetPresentationParams{
+				Currency: "USD", Locale: "en-US", Intents: []presentation.Intent{presentation.IntentSubscribe},
+				SubscriptionBillingInterval: presentation.BillingIntervalMonth, SubscriptionBillingIntervalFrequency: 3,
 			},
 			url.Values{
 				"currency": {"USD"}, "locale": {"en-US"}, "amount": {"0"}, "intents[]": {"SUBSCRIBE"},
@@ -81,17 +81,17 @@ func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
 		},
 		{
 			"the app link is encoded in base64",
-			presentation.Params{Currency: "EUR", Locale: "fi-FI", Amount: 5, AppReturnURL: "shop://return?a=b"},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AppReturnURL: "shop://return?a=b"},
 			url.Values{"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"}, "app_return_url": {"c2hvcDovL3JldHVybj9hPWI="}},
 		},
 		{
 			"a payment account is chosen by its id",
-			presentation.Params{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAccountID: "krn:payment:account:1"}},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAccountID: "krn:payment:account:1"}},
 			url.Values{"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"}, "acquiring_config[payment_account_id]": {"krn:payment:account:1"}},
 		},
 		{
 			"or by acquiring account and reference together",
-			presentation.Params{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAcquiringAccountID: "a", PaymentAccountReference: "b"}},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAcquiringAccountID: "a", PaymentAccountReference: "b"}},
 			url.Values{
 				"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"},
 				"acquiring_config[payment_acquiring_account_id]": {"a"}, "acquiring_config[payment_account_reference]": {"b"},
@@ -101,7 +101,7 @@ func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			client, mock := newClient(t)
 			received := answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA"}`)
-			if _, err := presentation.New(client).Get(t.Context(), tc.params); err != nil {
+			if _, err := presentation.New(client).GetPresentation(t.Context(), tc.params); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, (*received).URL.Query()); diff != "" {
@@ -112,7 +112,7 @@ func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
 }
 
 func TestGetIsAReadWithoutBodyForTheChosenAccount(t *testing.T) {
-	params := presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 1}
+	params := presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE", Amount: 1}
 	for _, tc := range []struct {
 		name string
 		bind func(*klarna.Client) *klarna.Client
@@ -128,7 +128,7 @@ func TestGetIsAReadWithoutBodyForTheChosenAccount(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			client, mock := newClient(t)
 			received := answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA"}`)
-			if _, err := presentation.New(tc.bind(client)).Get(t.Context(), params, klarna.WithSessionToken(klarna.NewSecret("krn:network:token"))); err != nil {
+			if _, err := presentation.New(tc.bind(client)).GetPresentation(t.Context(), params, klarna.WithSessionToken(klarna.NewSecret("krn:network:token"))); err != nil {
 				t.Fatal(err)
 			}
 			r := *received
@@ -179,26 +179,26 @@ const fullAnswer = `{
 func TestGetDecodesTheAnswerAndLosesNothing(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, fullAnswer)
-	got, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	got, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &presentation.Presentation{
-		Instruction:   presentation.PreselectKlarna,
-		PaymentStatus: presentation.PendingPartnerAuthorization,
+		Instruction:   presentation.InstructionPreselectKlarna,
+		PaymentStatus: presentation.PaymentStatusPendingPartnerAuthorization,
 		PaymentOption: presentation.PaymentOption{
 			PaymentOptionID: "S0xBUk5B",
 			Header:          presentation.Text{Text: "Klarna"},
 			Subheader: presentation.Text{Parts: []presentation.TextPart{
-				{Type: presentation.PartText, Text: "Pay later. "},
+				{Type: presentation.PartTypeText, Text: "Pay later. "},
 				{
-					Type: presentation.PartLink, Text: "Terms", URL: "https://klarna.test/terms", Context: presentation.LinkAuth,
-					Styles: []presentation.Style{presentation.Bold, presentation.Underline}, Unknown: klarna.Unknown{"rel": klarna.NewRawJSON(`"x"`)},
+					Type: presentation.PartTypeLink, Text: "Terms", URL: "https://klarna.test/terms", Context: presentation.LinkContextAuth,
+					Styles: []presentation.Style{presentation.StyleBold, presentation.StyleUnderline}, Unknown: klarna.Unknown{"rel": klarna.NewRawJSON(`"x"`)},
 				},
 			}},
 			Badge:         presentation.Text{Text: "New"},
 			Message:       presentation.Text{Text: "4 payments"},
-			Terms:         presentation.Text{Parts: []presentation.TextPart{{Type: presentation.PartText, Text: "T"}}},
+			Terms:         presentation.Text{Parts: []presentation.TextPart{{Type: presentation.PartTypeText, Text: "T"}}},
 			PaymentButton: presentation.PaymentButton{Text: presentation.Text{Text: "Continue"}, ImageURL: "https://klarna.test/b.svg", ImageAlignment: "LEFT"},
 			Icon: presentation.Icon{
 				Alt: "Klarna", BadgeImageURL: "https://klarna.test/1.svg",
@@ -232,7 +232,7 @@ func TestTextReadsBothForms(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			client, mock := newClient(t)
 			answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","payment_option":{"header":`+tc.header+`}}`)
-			p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+			p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +250,7 @@ func TestTextReadsBothForms(t *testing.T) {
 func TestAnAnswerWithoutAnOptionCanBeReadLikeAnyOther(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, `{"instruction":"HIDE_KLARNA","saved_payment_option":null}`)
-	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestAnAnswerPrintsNoTextOfTheCustomers(t *testing.T) {
 	const canary = "canary-4242"
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","saved_payment_option":{"header":{"text":"`+canary+`"},"terms":{"parts":[{"type":"TEXT","text":"`+canary+`"}]}}}`)
-	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,12 +281,12 @@ func TestAnAnswerPrintsNoTextOfTheCustomers(t *testing.T) {
 
 func TestInstructionThatIsUnknownIsObeyedAsShowKlarna(t *testing.T) {
 	for instruction, want := range map[presentation.Instruction]presentation.Instruction{
-		presentation.ShowKlarna:      presentation.ShowKlarna,
-		presentation.PreselectKlarna: presentation.PreselectKlarna,
-		presentation.ShowOnlyKlarna:  presentation.ShowOnlyKlarna,
-		presentation.HideKlarna:      presentation.HideKlarna,
-		"SHOW_KLARNA_IN_3D":          presentation.ShowKlarna,
-		"":                           presentation.ShowKlarna,
+		presentation.InstructionShowKlarna:      presentation.InstructionShowKlarna,
+		presentation.InstructionPreselectKlarna: presentation.InstructionPreselectKlarna,
+		presentation.InstructionShowOnlyKlarna:  presentation.InstructionShowOnlyKlarna,
+		presentation.InstructionHideKlarna:      presentation.InstructionHideKlarna,
+		"SHOW_KLARNA_IN_3D":                     presentation.InstructionShowKlarna,
+		"":                                      presentation.InstructionShowKlarna,
 	} {
 		if got := instruction.Effective(); got != want {
 			t.Errorf("%q is obeyed as %s, want %s", instruction, got, want)
@@ -306,11 +306,11 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			client, mock := newClient(t)
 			answer(mock, http.StatusOK, `{"instruction":"HIDE_KLARNA","payment_option":`+tc.option+`}`)
-			p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+			p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p.Instruction != presentation.HideKlarna || !strings.Contains(string(p.Raw.Bytes()), tc.option) {
+			if p.Instruction != presentation.InstructionHideKlarna || !strings.Contains(string(p.Raw.Bytes()), tc.option) {
 				t.Errorf("instruction %s, raw %s", p.Instruction, p.Raw.Bytes())
 			}
 			if strings.HasPrefix(tc.option, "{") && p.PaymentOption.PaymentOptionID != "a" {
@@ -332,7 +332,7 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 func TestAnOptionIsReadByAnyDecoder(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, fullAnswer)
-	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +372,7 @@ func TestAnOptionIsReadByAnyDecoder(t *testing.T) {
 func TestMembersOfTomorrowAreKeptInEveryObject(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","payment_option":{"icon":{"i":1},"payment_button":{"b":[2]},"terms":{"t":{"a": 3}}}}`)
-	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,9 +386,9 @@ func TestMembersOfTomorrowAreKeptInEveryObject(t *testing.T) {
 func TestGetRefusesWhatTheContractProvesWrongAndSendsNothing(t *testing.T) {
 	client, mock := newClient(t)
 	received := answer(mock, http.StatusOK, `{}`)
-	_, err := presentation.New(client).Get(t.Context(), presentation.Params{
+	_, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{
 		Amount:                      -1,
-		SubscriptionBillingInterval: presentation.Month,
+		SubscriptionBillingInterval: presentation.BillingIntervalMonth,
 		AcquiringConfig:             presentation.AcquiringConfig{PaymentAccountReference: "alone"},
 	})
 	e, ok := errors.AsType[*klarna.Error](err)
@@ -411,7 +411,7 @@ func TestGetRefusesWhatTheContractProvesWrongAndSendsNothing(t *testing.T) {
 func TestGetPassesKlarnasErrorOn(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusForbidden, `{"error_id":"e-1","error_code":"OPERATION_FORBIDDEN"}`)
-	p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if p != nil || !errors.Is(err, klarna.CodeOperationForbidden) || klarna.OutcomeOf(err) != klarna.OutcomeRejected {
 		t.Errorf("%v, %v", p, err)
 	}
@@ -424,7 +424,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		client, mock := newClient(t)
 		answer(mock, http.StatusOK, body)
-		p, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+		p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 		if err != nil {
 			if p != nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
 				t.Fatalf("an answer that cannot be read gave %v and %v", p, err)

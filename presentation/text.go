@@ -36,8 +36,8 @@ type PartType string
 
 // The kinds of a part.
 const (
-	PartText PartType = "TEXT"
-	PartLink PartType = "LINK"
+	PartTypeText PartType = "TEXT"
+	PartTypeLink PartType = "LINK"
 )
 
 // LinkContext says what a link is for. Unknown values are kept.
@@ -45,9 +45,9 @@ type LinkContext string
 
 // The contexts of a link.
 const (
-	LinkInfo LinkContext = "INFO"
-	// LinkAuth opens in a new window.
-	LinkAuth LinkContext = "AUTH"
+	LinkContextInfo LinkContext = "INFO"
+	// LinkContextAuth opens in a new window.
+	LinkContextAuth LinkContext = "AUTH"
 )
 
 // Style is how a part is to be set. Unknown values are kept.
@@ -55,15 +55,15 @@ type Style string
 
 // The styles.
 const (
-	Bold      Style = "BOLD"
-	Italic    Style = "ITALIC"
-	Underline Style = "UNDERLINE"
+	StyleBold      Style = "BOLD"
+	StyleItalic    Style = "ITALIC"
+	StyleUnderline Style = "UNDERLINE"
 )
 
 // All returns the text in parts, whichever form it came in.
 func (t Text) All() []TextPart {
 	if len(t.Parts) == 0 && t.Text != "" {
-		return []TextPart{{Type: PartText, Text: t.Text}}
+		return []TextPart{{Type: PartTypeText, Text: t.Text}}
 	}
 	return t.Parts
 }

@@ -187,9 +187,9 @@ func (x *Presentation) decode(r *wire.Reader) bool {
 func (x *Presentation) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "instruction":
-		return r.Once(0) && wire.ReadEnum(&x.Instruction, r, []Instruction{HideKlarna, PreselectKlarna, ShowKlarna, ShowOnlyKlarna})
+		return r.Once(0) && wire.ReadEnum(&x.Instruction, r, []Instruction{InstructionHideKlarna, InstructionPreselectKlarna, InstructionShowKlarna, InstructionShowOnlyKlarna})
 	case "payment_status":
-		return r.Once(1) && wire.ReadEnum(&x.PaymentStatus, r, []PaymentStatus{PendingPartnerAuthorization, RequiresCustomerAction})
+		return r.Once(1) && wire.ReadEnum(&x.PaymentStatus, r, []PaymentStatus{PaymentStatusPendingPartnerAuthorization, PaymentStatusRequiresCustomerAction})
 	case "payment_option":
 		return r.Once(2) && wire.ReadValue(&x.PaymentOption, r, (*PaymentOption).decode)
 	case "saved_payment_option":
@@ -276,15 +276,17 @@ func (x *TextPart) decode(r *wire.Reader) bool {
 func (x *TextPart) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "type":
-		return r.Once(0) && wire.ReadEnum(&x.Type, r, []PartType{PartLink, PartText})
+		return r.Once(0) && wire.ReadEnum(&x.Type, r, []PartType{PartTypeLink, PartTypeText})
 	case "text":
 		return r.Once(1) && wire.ReadText(&x.Text, r)
 	case "url":
 		return r.Once(2) && wire.ReadText(&x.URL, r)
 	case "context":
-		return r.Once(3) && wire.ReadEnum(&x.Context, r, []LinkContext{LinkAuth, LinkInfo})
+		return r.Once(3) && wire.ReadEnum(&x.Context, r, []LinkContext{LinkContextAuth, LinkContextInfo})
 	case "styles":
-		return r.Once(4) && wire.ReadList(&x.Styles, r, func(to *Style, r *wire.Reader) bool { return wire.ReadEnum(to, r, []Style{Bold, Italic, Underline}) })
+		return r.Once(4) && wire.ReadList(&x.Styles, r, func(to *Style, r *wire.Reader) bool {
+			return wire.ReadEnum(to, r, []Style{StyleBold, StyleItalic, StyleUnderline})
+		})
 	default:
 		return r.Other()
 	}

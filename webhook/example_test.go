@@ -23,7 +23,7 @@ func ExampleMux() {
 	})
 
 	for i, eventType := range []webhook.EventType{
-		webhook.PaymentRequestCompleted, webhook.PaymentDisputeInitiated, webhook.SettlementPayoutProcessed,
+		webhook.EventTypePaymentRequestCompleted, webhook.EventTypePaymentDisputeInitiated, webhook.EventTypeSettlementPayoutProcessed,
 	} {
 		event := &webhook.Event{Metadata: webhook.Metadata{EventID: fmt.Sprint("event ", i+1), EventType: eventType}}
 		fmt.Println(eventType, mux.Receive(context.Background(), event))
@@ -46,7 +46,7 @@ func ExampleOnce() {
 		return nil
 	})
 
-	event := &webhook.Event{Metadata: webhook.Metadata{EventID: "event 1", EventType: webhook.PaymentRequestCompleted}}
+	event := &webhook.Event{Metadata: webhook.Metadata{EventID: "event 1", EventType: webhook.EventTypePaymentRequestCompleted}}
 	fmt.Println(receive(context.Background(), event)) // the Handler answers 500, and Klarna delivers again
 	databaseIsDown = false
 	fmt.Println(receive(context.Background(), event))
@@ -105,7 +105,7 @@ func ExampleNewTestRequest() {
 	}
 
 	r, err := webhook.NewTestRequest(context.Background(), "/klarna/webhook", key,
-		webhook.Metadata{EventID: "1", EventType: webhook.PaymentRequestCompleted},
+		webhook.Metadata{EventID: "1", EventType: webhook.EventTypePaymentRequestCompleted},
 		webhook.PaymentRequest{
 			PaymentRequestID: "krn:payment:eu1:request:1", PaymentRequestReference: "order-4711", State: webhook.PaymentRequestStateCompleted,
 		})

@@ -176,7 +176,7 @@ func TestAByteOrderMarkIsSkipped(t *testing.T) {
 func TestBadTextIsReadAndKept(t *testing.T) {
 	for name, text := range map[string]string{"a bad byte": "shirt \xff", "half a surrogate": `shirt \ud83d`} {
 		payload := `{"payment_request_id":"r","payment_request_reference":"` + text + `","klarna_network_session_token":"t"}`
-		event := withPayload(t, webhook.PaymentRequestCompleted, payload)
+		event := withPayload(t, webhook.EventTypePaymentRequestCompleted, payload)
 		p, err := event.PaymentRequest()
 		if err != nil || p.PaymentRequestReference != "shirt \ufffd" || p.SessionToken().Reveal() != "t" {
 			t.Errorf("%s: %q, %v", name, p.PaymentRequestReference, err)
@@ -189,24 +189,24 @@ func TestBadTextIsReadAndKept(t *testing.T) {
 
 func TestStatesAreReadInAnyCase(t *testing.T) {
 	for _, state := range []string{"completed", "Completed", "COMPLETED"} {
-		r, err := withPayload(t, webhook.PaymentRequestCompleted, `{"payment_request_id":"r","state":"`+state+`","previous_state":"in_progress"}`).PaymentRequest()
+		r, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, `{"payment_request_id":"r","state":"`+state+`","previous_state":"in_progress"}`).PaymentRequest()
 		if err != nil || r.State != webhook.PaymentRequestStateCompleted || r.PreviousState != webhook.PaymentRequestStateInProgress {
 			t.Errorf("payment request %s: %v", state, err)
 		}
-		x, err := withPayload(t, webhook.PaymentTransactionCompleted, `{"state":"`+state+`"}`).PaymentTransaction()
+		x, err := withPayload(t, webhook.EventTypePaymentTransactionCompleted, `{"state":"`+state+`"}`).PaymentTransaction()
 		if err != nil || x.State != webhook.PaymentTransactionStateCompleted {
 			t.Errorf("payment transaction %s: %v", state, err)
 		}
 	}
-	d, err := withPayload(t, webhook.PaymentDisputeClosed, `{"dispute_outcome":"won","state":"of_tomorrow"}`).PaymentDispute()
-	if err != nil || d.DisputeOutcome != webhook.DisputeWon || d.State != "of_tomorrow" {
+	d, err := withPayload(t, webhook.EventTypePaymentDisputeClosed, `{"dispute_outcome":"won","state":"of_tomorrow"}`).PaymentDispute()
+	if err != nil || d.DisputeOutcome != webhook.DisputeOutcomeWon || d.State != "of_tomorrow" {
 		t.Errorf("dispute: %v", err)
 	}
 }
 
 func TestNumbersAreReadHoweverTheyAreSpelt(t *testing.T) {
 	for _, amount := range []string{`1000`, `1000.0`, `1e3`, `"1000"`} {
-		p, err := withPayload(t, webhook.PaymentRequestCompleted, `{"payment_request_id":"r","amount":`+amount+`}`).PaymentRequest()
+		p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, `{"payment_request_id":"r","amount":`+amount+`}`).PaymentRequest()
 		if err != nil || p.Amount == nil || *p.Amount != 1000 {
 			t.Errorf("%s: %v, %v", amount, p.Amount, err)
 		}

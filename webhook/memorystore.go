@@ -44,14 +44,14 @@ func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Dura
 	now := time.Now()
 	s.forget(now)
 	if s.completed[eventID] {
-		return Claim{Status: Completed}, nil
+		return Claim{Status: ClaimStatusCompleted}, nil
 	}
 	if c, ok := s.claims[eventID]; ok && now.Before(c.until) {
-		return Claim{Status: InFlight}, nil
+		return Claim{Status: ClaimStatusInFlight}, nil
 	}
 	c := memoryClaim{token: rand.Text(), until: now.Add(lease)}
 	s.claims[eventID] = c
-	return Claim{Status: Granted, Token: c.token}, nil
+	return Claim{Status: ClaimStatusGranted, Token: c.token}, nil
 }
 
 // Complete implements Store.

@@ -113,8 +113,8 @@ func TestMuxRefusesPatternsThatMatchNothing(t *testing.T) {
 
 func TestMuxTakesEveryTypeOfTheContract(t *testing.T) {
 	for _, eventType := range []webhook.EventType{
-		webhook.PaymentRequestSubmitted, webhook.PaymentTransactionChargeback, webhook.PaymentFundingFunded,
-		webhook.PaymentDisputeArbitrationAppealWindowOpen, webhook.IdentityCustomerTokenRevoked, webhook.SettlementReportUploadedToSFTP,
+		webhook.EventTypePaymentRequestSubmitted, webhook.EventTypePaymentTransactionChargeback, webhook.EventTypePaymentFundingFunded,
+		webhook.EventTypePaymentDisputeArbitrationAppealWindowOpen, webhook.EventTypeIdentityCustomerTokenRevoked, webhook.EventTypeSettlementReportUploadedToSFTP,
 	} {
 		if got := routed(t, []string{string(eventType)}, string(eventType)); got != string(eventType) {
 			t.Errorf("%s goes to %q", eventType, got)

@@ -30,7 +30,7 @@ type Store interface {
 // Claim is what a Store answers.
 type Claim struct {
 	Status ClaimStatus
-	// Token tells this claim from others of the same event; only with Granted.
+	// Token tells this claim from others of the same event; only with ClaimStatusGranted.
 	Token string
 }
 
@@ -39,12 +39,12 @@ type ClaimStatus int
 
 // How a claim can end.
 const (
-	// InFlight: another claim's lease runs.
-	InFlight ClaimStatus = iota
-	// Granted: process the event, then complete or release the claim.
-	Granted
-	// Completed: the event was processed before.
-	Completed
+	// ClaimStatusInFlight: another claim's lease runs.
+	ClaimStatusInFlight ClaimStatus = iota
+	// ClaimStatusGranted: process the event, then complete or release the claim.
+	ClaimStatusGranted
+	// ClaimStatusCompleted: the event was processed before.
+	ClaimStatusCompleted
 )
 
 // ErrLostClaim is the error of a claim whose lease ended before its event was processed, and that
@@ -104,8 +104,8 @@ func Once(store Store, lease time.Duration, receive Receiver) Receiver {
 			return fmt.Errorf("webhook: claim: %w", err)
 		}
 		switch claim.Status {
-		case Granted:
-		case Completed:
+		case ClaimStatusGranted:
+		case ClaimStatusCompleted:
 			return nil
 		default:
 			return ErrInFlight

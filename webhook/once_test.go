@@ -16,7 +16,7 @@ import (
 )
 
 func event(id string) *webhook.Event {
-	return &webhook.Event{Metadata: webhook.Metadata{EventID: id, EventType: webhook.PaymentRequestCompleted}}
+	return &webhook.Event{Metadata: webhook.Metadata{EventID: id, EventType: webhook.EventTypePaymentRequestCompleted}}
 }
 
 // storeWith is a MemoryStore some of whose methods are others.
@@ -94,7 +94,7 @@ func TestOnceGivesTheEventBackWhenItIsNotProcessed(t *testing.T) {
 					t.Errorf("%v, want %v", err, tc.want)
 				}
 			}()
-			if got := status(t, store, "a"); got != webhook.Granted {
+			if got := status(t, store, "a"); got != webhook.ClaimStatusGranted {
 				t.Errorf("then a claim is %v, want granted", got)
 			}
 		})
@@ -181,10 +181,10 @@ func TestOnceTellsOfALostClaim(t *testing.T) {
 				store := webhook.NewMemoryStore()
 				err := webhook.Once(store, time.Minute, func(context.Context, *webhook.Event) error {
 					<-time.After(2 * time.Minute)
-					if status(t, store, "another event") != webhook.Granted {
+					if status(t, store, "another event") != webhook.ClaimStatusGranted {
 						t.Error("another event cannot be claimed")
 					}
-					if tc.meanwhile && status(t, store, "a") != webhook.Granted {
+					if tc.meanwhile && status(t, store, "a") != webhook.ClaimStatusGranted {
 						t.Error("the lease did not end")
 					}
 					return nil
@@ -204,8 +204,8 @@ func TestOnceReachesTheStoreThoughTheSenderHasLeft(t *testing.T) {
 		err  error
 		want webhook.ClaimStatus
 	}{
-		{"to complete", nil, webhook.Completed},
-		{"to release", failure, webhook.Granted},
+		{"to complete", nil, webhook.ClaimStatusCompleted},
+		{"to release", failure, webhook.ClaimStatusGranted},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
@@ -344,7 +344,7 @@ func TestAStoresHiccupDoesNotHaveAnEventProcessedAgain(t *testing.T) {
 			processed++
 			return nil
 		})
-		event := &webhook.Event{Metadata: webhook.Metadata{EventID: "e", EventType: webhook.PaymentRequestCompleted}}
+		event := &webhook.Event{Metadata: webhook.Metadata{EventID: "e", EventType: webhook.EventTypePaymentRequestCompleted}}
 		for range 2 {
 			if err := receive(t.Context(), event); err != nil {
 				t.Error(err)

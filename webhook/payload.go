@@ -93,7 +93,8 @@ type PaymentDispute struct {
 	State                       string `json:"state,omitzero" wire:"show"`
 	PreviousState               string `json:"previous_state,omitzero"`
 	DisputeReason               string `json:"dispute_reason,omitzero"`
-	// DisputeOutcome is DisputeWon, DisputeLost, another, or "" while the dispute is open.
+	// DisputeOutcome is DisputeOutcomeWon, DisputeOutcomeLost, another, or "" while the dispute is
+	// open.
 	DisputeOutcome DisputeOutcome `json:"dispute_outcome,omitzero"`
 	// DisputeOutcomeDetailed says more of the outcome. Compare it without regard to case.
 	DisputeOutcomeDetailed string         `json:"dispute_outcome_detailed,omitzero"`
@@ -119,8 +120,8 @@ type DisputeOutcome string
 
 // The outcomes of a dispute, from the Partner's side.
 const (
-	DisputeWon  DisputeOutcome = "WON"
-	DisputeLost DisputeOutcome = "LOST"
+	DisputeOutcomeWon  DisputeOutcome = "WON"
+	DisputeOutcomeLost DisputeOutcome = "LOST"
 )
 
 // DisputeDetails say what a dispute is about.

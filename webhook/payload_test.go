@@ -25,7 +25,7 @@ func withPayload(t testing.TB, eventType webhook.EventType, payload string) *web
 var asText = cmp.Transformer("text", func(r webhook.RawJSON) string { return string(r.Bytes()) })
 
 func TestPaymentDisputeReadsThePayload(t *testing.T) {
-	got, err := withPayload(t, webhook.PaymentDisputeClosed, `{
+	got, err := withPayload(t, webhook.EventTypePaymentDisputeClosed, `{
 		"payment_dispute_id":"krn:payment:eu1:dispute:1","payment_transaction_id":"krn:payment:eu1:transaction:1","payment_transaction_reference":"tr",
 		"payment_capture_id":"krn:payment:eu1:capture:1","payment_capture_reference":"cr","payment_account_id":"a","payment_account_reference":"ar",
 		"state":"CLOSED","previous_state":"ARBITRATION","dispute_reason":"RETURN","dispute_outcome":"WON",
@@ -53,7 +53,7 @@ func TestPaymentDisputeReadsThePayload(t *testing.T) {
 }
 
 func TestPaymentTransactionReadsThePayload(t *testing.T) {
-	got, err := withPayload(t, webhook.PaymentTransactionRefunded, `{
+	got, err := withPayload(t, webhook.EventTypePaymentTransactionRefunded, `{
 		"payment_transaction_id":"krn:payment:eu1:transaction:1","payment_transaction_reference":"tr","payment_request_id":"krn:payment:eu1:request:1",
 		"payment_capture_id":"c","payment_capture_reference":"cr","payment_refund_id":"r","state":"COMPLETED","previous_state":"AUTHORIZED","amount":7}`).PaymentTransaction()
 	if err != nil {
@@ -70,7 +70,7 @@ func TestPaymentTransactionReadsThePayload(t *testing.T) {
 }
 
 func TestPaymentRequestKeepsWhatItDoesNotKnow(t *testing.T) {
-	event := withPayload(t, webhook.PaymentRequestUpdated, `{"payment_request_id":"1","newer":{"b": 1},"state_context":{"newest":true},"klarna_customer":null}`)
+	event := withPayload(t, webhook.EventTypePaymentRequestUpdated, `{"payment_request_id":"1","newer":{"b": 1},"state_context":{"newest":true},"klarna_customer":null}`)
 	got, err := event.PaymentRequest()
 	if err != nil {
 		t.Fatal(err)
@@ -95,10 +95,10 @@ func TestEachPayloadIsAskedOfItsOwnEventsAlone(t *testing.T) {
 		"dispute":     func(e *webhook.Event) (bool, error) { p, err := e.PaymentDispute(); return p != nil, err },
 	}
 	types := map[string][]webhook.EventType{
-		"request":     {webhook.PaymentRequestCompleted, webhook.PaymentRequestUpdated, "payment.request.state-change.unheard-of"},
-		"transaction": {webhook.PaymentTransactionCaptured, webhook.PaymentTransactionClosed, "payment.transaction.unheard-of"},
-		"dispute":     {webhook.PaymentDisputeInitiated, webhook.PaymentDisputeArbitrationDeadlineExtended, "payment.dispute.unheard-of"},
-		"none":        {webhook.SettlementPayoutFailed, webhook.PaymentFundingFunded, "payment.requests.x", "payment.request", "x"},
+		"request":     {webhook.EventTypePaymentRequestCompleted, webhook.EventTypePaymentRequestUpdated, "payment.request.state-change.unheard-of"},
+		"transaction": {webhook.EventTypePaymentTransactionCaptured, webhook.EventTypePaymentTransactionClosed, "payment.transaction.unheard-of"},
+		"dispute":     {webhook.EventTypePaymentDisputeInitiated, webhook.EventTypePaymentDisputeArbitrationDeadlineExtended, "payment.dispute.unheard-of"},
+		"none":        {webhook.EventTypeSettlementPayoutFailed, webhook.EventTypePaymentFundingFunded, "payment.requests.x", "payment.request", "x"},
 	}
 	for family, of := range types {
 		for _, eventType := range of {
@@ -124,7 +124,7 @@ func TestAPayloadThatCannotBeReadIsNoEventAndIsNotQuoted(t *testing.T) {
 		"null":               `null`,
 		"a number for an id": `{"payment_dispute_id":7}`,
 	} {
-		p, err := withPayload(t, webhook.PaymentDisputeClosed, payload).PaymentDispute()
+		p, err := withPayload(t, webhook.EventTypePaymentDisputeClosed, payload).PaymentDispute()
 		if p != nil || !errors.Is(err, webhook.ErrNoEvent) || errors.Is(err, webhook.ErrOtherEvent) {
 			t.Errorf("%s: %v, %v, want ErrNoEvent", name, p, err)
 		}
@@ -182,7 +182,7 @@ func TestAMemberOfAnUnexpectedShapeCostsNoOther(t *testing.T) {
 		"previous_state": `7`,
 	} {
 		payload := `{"payment_request_id":"r","klarna_network_session_token":"t","` + name + `":` + odd + `}`
-		p, err := withPayload(t, webhook.PaymentRequestCompleted, payload).PaymentRequest()
+		p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, payload).PaymentRequest()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -191,11 +191,11 @@ func TestAMemberOfAnUnexpectedShapeCostsNoOther(t *testing.T) {
 			t.Errorf("%s: id %q, token there %t, kept %s", name, p.PaymentRequestID, !p.SessionToken().IsZero(), p.Unknown[name].Bytes())
 		}
 	}
-	p, err := withPayload(t, webhook.PaymentRequestCompleted, `{"payment_request_id":"r","payment_token":"t","state_context":"X"}`).PaymentRequest()
+	p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, `{"payment_request_id":"r","payment_token":"t","state_context":"X"}`).PaymentRequest()
 	if err != nil || p.SessionToken().Reveal() != "t" {
 		t.Errorf("a state_context that is a text: %v", err)
 	}
-	d, err := withPayload(t, webhook.PaymentDisputeClosed, `{"payment_dispute_id":"d","dispute_details":{"dispute_amount":1.5,"currency":"EUR"}}`).PaymentDispute()
+	d, err := withPayload(t, webhook.EventTypePaymentDisputeClosed, `{"payment_dispute_id":"d","dispute_details":{"dispute_amount":1.5,"currency":"EUR"}}`).PaymentDispute()
 	if err != nil || d.PaymentDisputeID != "d" || d.DisputeDetails.Currency != "EUR" {
 		t.Errorf("details of a dispute with an amount in decimal: %v, %v", d, err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func TestATestRequestIsReceivedAsItWasMade(t *testing.T) {
 	metadata := webhook.Metadata{
-		EventID: "e-1", EventType: webhook.PaymentDisputeClosed, EventVersion: "v2", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+		EventID: "e-1", EventType: webhook.EventTypePaymentDisputeClosed, EventVersion: "v2", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
 		SubjectAccountID: "s", RecipientAccountID: "r", WebhookID: "w", Live: true, ProductInstanceID: "p", CorrelationID: "c", MerchantID: "m",
 		Unknown: webhook.Unknown{"newer": webhook.NewRawJSON(`{"a":1.50}`)},
 	}

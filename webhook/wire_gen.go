@@ -226,7 +226,7 @@ func (x *PaymentDispute) member(r *wire.Reader, name []byte) bool {
 	case "dispute_reason":
 		return r.Once(12) && wire.ReadText(&x.DisputeReason, r)
 	case "dispute_outcome":
-		return r.Once(13) && wire.ReadEnum(&x.DisputeOutcome, r, []DisputeOutcome{DisputeLost, DisputeWon})
+		return r.Once(13) && wire.ReadEnum(&x.DisputeOutcome, r, []DisputeOutcome{DisputeOutcomeLost, DisputeOutcomeWon})
 	case "dispute_outcome_detailed":
 		return r.Once(14) && wire.ReadText(&x.DisputeOutcomeDetailed, r)
 	case "dispute_details":

@@ -215,9 +215,9 @@ func (e *UndecidedError) Error() string {
 	return "flow: Klarna has not decided: the result is " + strconv.Quote(e.Result)
 }
 
-// undecided is the error of an outcome that decides nothing.
-func undecided(outcome authorization.Outcome) error {
-	if u, ok := outcome.(authorization.UnknownResult); ok && len(u.Result) <= 64 {
+// undecided is the error of a result that decides nothing.
+func undecided(result authorization.Result) error {
+	if u, ok := result.(authorization.Undecided); ok && len(u.Result) <= 64 {
 		return &UndecidedError{Result: u.Result}
 	}
 	return &UndecidedError{Result: reasonUnexpected}

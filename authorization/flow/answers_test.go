@@ -55,7 +55,7 @@ func TestATransactionOfAnotherAmountIsForAPersonToLookInto(t *testing.T) {
 			}
 			s.wants(status, err, flow.StateUnknown)
 			all := s.told.all()
-			for _, p := range []flow.Status{*status, *s.status(orderID), all[len(all)-1].Purchase} {
+			for _, p := range []flow.Status{*status, *s.status(orderID), all[len(all)-1].Status} {
 				if p.Reason != "OTHER_AMOUNT" || p.PaymentTransactionID != "transaction-1" || p.Amount != 118_00 {
 					t.Errorf("%v because of %q, with transaction %q over %d", p, p.Reason, p.PaymentTransactionID, p.Amount)
 				}

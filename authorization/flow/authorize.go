@@ -38,7 +38,7 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.authorizeFailed(ctx, p, err)
 	}
-	switch outcome := answer.Outcome.(type) {
+	switch outcome := answer.Result.(type) {
 	case authorization.Approved:
 		return c.paid(ctx, p, outcome, p.Amount)
 	case authorization.StepUpRequired:
@@ -115,8 +115,8 @@ func parametersOf(err error) string {
 
 // paid records the transaction. One of another amount than was asked for is neither a payment of
 // the purchase nor none.
-func (c *Coordinator) paid(ctx context.Context, p *purchase, outcome authorization.Approved, amount int64) error {
-	t := outcome.PaymentTransaction
+func (c *Coordinator) paid(ctx context.Context, p *purchase, result authorization.Approved, amount int64) error {
+	t := result.PaymentTransaction
 	if _, odd := t.Unknown["amount"]; odd {
 		c.logger.WarnContext(ctx, "klarna flow: the amount of a transaction cannot be read",
 			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID)
@@ -277,7 +277,7 @@ func referenceKey(account, reference string) string {
 // longer than a lease, so that a caller who repeats what died in the middle gets an answer.
 const patience = lease + 5*time.Second
 
-// Begin records a purchase, makes its first authorize call and records the outcome. A repeat, by a
+// Begin records a purchase, makes its first authorize call and records the result. A repeat, by a
 // client that tries again, after a crash or on another replica, gets the same purchase and the same
 // answer, however far it has come meanwhile.
 //

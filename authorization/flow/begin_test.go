@@ -238,7 +238,7 @@ func TestAnIDIsOnePurchases(t *testing.T) {
 		"return_url": func(p *flow.Purchase) {
 			p.Request.StepUpConfig.CustomerInteractionConfig.ReturnURL = "https://shop.example/another"
 		},
-		"capture": func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Capture = authorization.CaptureNow },
+		"capture": func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow },
 		"line_items": func(p *flow.Purchase) {
 			p.Request.SupplementaryPurchaseData.LineItems = []authorization.LineItem{{Name: "Boots", Quantity: 1, TotalAmount: 118_00}}
 		},

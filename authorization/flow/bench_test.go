@@ -74,10 +74,10 @@ func newBench(b *testing.B) *bench {
 	return run
 }
 
-func (run *bench) request() authorization.Request {
+func (run *bench) request() authorization.AuthorizeParams {
 	run.purchases++
 	id := "purchase-" + strconv.Itoa(run.purchases)
-	return authorization.Request{
+	return authorization.AuthorizeParams{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 11_800, PaymentTransactionReference: id},
 		SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
@@ -89,7 +89,7 @@ func (run *bench) request() authorization.Request {
 		},
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference:   id,
-			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover, ReturnURL: "https://shop.example/back"},
+			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back"},
 		},
 	}
 }
@@ -122,11 +122,11 @@ func (run *bench) bare(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	stepUp, ok := first.Outcome.(authorization.StepUpRequired)
+	stepUp, ok := first.Result.(authorization.StepUpRequired)
 	if !ok {
-		b.Fatal(first.Outcome)
+		b.Fatal(first.Result)
 	}
-	read, err := run.bareCalls.ReadPaymentRequest(b.Context(), stepUp.PaymentRequest.PaymentRequestID)
+	read, err := run.bareCalls.GetPaymentRequest(b.Context(), stepUp.PaymentRequest.PaymentRequestID)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -138,8 +138,8 @@ func (run *bench) bare(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, ok := final.Outcome.(authorization.Approved); !ok {
-		b.Fatal(final.Outcome)
+	if _, ok := final.Result.(authorization.Approved); !ok {
+		b.Fatal(final.Result)
 	}
 }
 

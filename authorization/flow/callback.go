@@ -130,7 +130,7 @@ func reporting(k *callbacks, report func(context.Context, Transition) error) fun
 		return nil
 	}
 	return func(ctx context.Context, t Transition) error {
-		return k.call(ctx, t.Purchase.ID, func(ctx context.Context) error { return report(ctx, t) })
+		return k.call(ctx, t.Status.ID, func(ctx context.Context) error { return report(ctx, t) })
 	}
 }
 

@@ -30,7 +30,7 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.later(ctx, p, false, err)
 	}
-	read, err := api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
+	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
 		return c.cancelFailed(ctx, p, nil, err)
 	}
@@ -43,10 +43,10 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	}
 	overtime := c.time().After(p.ExpiresAt.Add(clockSkew))
 	switch read.State {
-	case authorization.StateDeclined, authorization.StateExpired, authorization.StateCanceled:
+	case authorization.PaymentRequestStateDeclined, authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled:
 		return c.canceled(ctx, p, read)
-	case authorization.StateSubmitted:
-	case authorization.StateCompleted:
+	case authorization.PaymentRequestStateSubmitted:
+	case authorization.PaymentRequestStateCompleted:
 		switch {
 		case p.Cause == causeAbandoned:
 			return c.comeBack(ctx, p)
@@ -73,7 +73,7 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	once, cancel := context.WithTimeout(ctx, cancelWithin)
 	defer cancel()
 	canceled, err := api.CancelPaymentRequest(once, p.PaymentRequestID, append(c.callOptions(p), klarna.WithoutRetries())...)
-	if err == nil && (canceled.State.Open() || canceled.State == authorization.StateCompleted) {
+	if err == nil && (canceled.State.Open() || canceled.State == authorization.PaymentRequestStateCompleted) {
 		err = errNotCanceled
 	}
 	if err != nil {
@@ -130,13 +130,13 @@ func (c *Coordinator) heed(ctx context.Context, p *purchase) error {
 // read is the payment request before the call that cancels; nil where that was not made.
 func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *authorization.PaymentRequest, failure error) error {
 	over := c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew))
-	if read != nil && read.State == authorization.StateCompleted && !read.UpdatedAt.IsZero() {
+	if read != nil && read.State == authorization.PaymentRequestStateCompleted && !read.UpdatedAt.IsZero() {
 		over = over || c.time().After(c.finalizeBy(read).Add(clockSkew))
 	}
 	switch {
 	case !over || c.othersCredentials(ctx, p, failure):
 		return c.later(ctx, p, false, failure)
-	case read != nil && read.State == authorization.StateCompleted && conflict(failure):
+	case read != nil && read.State == authorization.PaymentRequestStateCompleted && conflict(failure):
 		// Either Klarna cancels nothing that is completed, or somebody else has finalized it.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
 	}

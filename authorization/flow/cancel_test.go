@@ -404,7 +404,7 @@ func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
 				}
 			},
 			func(s *scene, r *replica, id string) error {
-				return r.HandleEvent(s.Context(), event(webhook.PaymentRequestInProgress, id, "IN_PROGRESS"))
+				return r.HandleEvent(s.Context(), event(webhook.EventTypePaymentRequestInProgress, id, "IN_PROGRESS"))
 			},
 			flow.StateAwaitingCustomer,
 		},

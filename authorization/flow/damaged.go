@@ -63,11 +63,11 @@ type DamagedPurchase struct {
 	GivenUp bool
 }
 
-// Damaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit of
-// them, ordered by ID, those after the given ID; "" begins at the first. The purchase of a record
-// that was mended leaves the list with its next change. The error is errors.ErrUnsupported where
-// the Store is no DamagedLister.
-func (c *Coordinator) Damaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
+// ListDamaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit
+// of them, ordered by ID, those after the given ID; "" begins at the first. The purchase of a
+// record that was mended leaves the list with its next change. The error is errors.ErrUnsupported
+// where the Store is no DamagedLister.
+func (c *Coordinator) ListDamaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
 	store, ok := c.given.(DamagedLister)
 	if !ok {
 		return nil, fmt.Errorf("flow: list damaged records: %w", errors.ErrUnsupported)

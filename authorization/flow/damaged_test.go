@@ -72,7 +72,7 @@ func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
 			if log := s.log.String(); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, orderID) {
 				t.Errorf("the log says %s", log)
 			}
-			list, err := r.Damaged(t.Context(), "", 10)
+			list, err := r.ListDamaged(t.Context(), "", 10)
 			if err != nil || len(list) != 1 || list[0].ID != orderID || list[0].GivenUp {
 				t.Errorf("listed are %+v, %v", list, err)
 			}
@@ -80,7 +80,7 @@ func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
 			s.damage(orderID, func(record *flow.Record) { record.Data, record.Sealed = whole.Data, whole.Sealed })
 			s.pass(r, 20*time.Minute, time.Minute)
 			s.stands(orderID, flow.StateAuthorized, "")
-			if list, err := r.Damaged(t.Context(), "", 10); err != nil || len(list) != 0 {
+			if list, err := r.ListDamaged(t.Context(), "", 10); err != nil || len(list) != 0 {
 				t.Errorf("listed are %+v, %v", list, err)
 			}
 			s.paid(118_00)
@@ -104,7 +104,7 @@ func TestWhatIsSealedInADamagedRecordGoesAfterADay(t *testing.T) {
 	if len(record.Sealed) > 0 || !record.DueAt.IsZero() || string(record.Data) != `{}` {
 		t.Errorf("%d bytes are sealed, due at %v", len(record.Sealed), record.DueAt)
 	}
-	if list, err := r.Damaged(t.Context(), "", 10); err != nil || len(list) != 1 || !list[0].GivenUp {
+	if list, err := r.ListDamaged(t.Context(), "", 10); err != nil || len(list) != 1 || !list[0].GivenUp {
 		t.Errorf("listed are %+v, %v", list, err)
 	}
 }

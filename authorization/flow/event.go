@@ -87,14 +87,14 @@ func readEvent(event *webhook.Event) (*said, error) {
 			return nil, err
 		}
 		// The type decides, and the state does not.
-		state := authorization.State(strings.ToUpper(strings.TrimPrefix(eventType, "payment.request.state-change.")))
+		state := authorization.PaymentRequestState(strings.ToUpper(strings.TrimPrefix(eventType, "payment.request.state-change.")))
 		if state.Open() {
-			state = authorization.State(strings.ToUpper(string(payload.State)))
+			state = authorization.PaymentRequestState(strings.ToUpper(string(payload.State)))
 		}
 		s := &said{paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID}
 		s.busy = state != "" && state.Open()
 		s.ended = !s.busy
-		s.completed = state == authorization.StateCompleted
+		s.completed = state == authorization.PaymentRequestStateCompleted
 		return s, nil
 	case strings.HasPrefix(eventType, "payment.transaction."):
 		payload, err := event.PaymentTransaction()
@@ -177,9 +177,9 @@ func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, err
 	return p.status(), err
 }
 
-// Status returns how a purchase stands in the store, without asking Klarna. The error is
+// GetStatus returns how a purchase stands in the store, without asking Klarna. The error is
 // ErrNotFound for a purchase that does not exist.
-func (c *Coordinator) Status(ctx context.Context, id string) (*Status, error) {
+func (c *Coordinator) GetStatus(ctx context.Context, id string) (*Status, error) {
 	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err

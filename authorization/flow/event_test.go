@@ -173,9 +173,9 @@ func TestEventsInAnyOrderAndNumberLeadToTheSameEnd(t *testing.T) {
 		eventType webhook.EventType
 		state     string
 	}{
-		{webhook.PaymentRequestSubmitted, "SUBMITTED"}, {webhook.PaymentRequestInProgress, "IN_PROGRESS"},
-		{webhook.PaymentRequestCompleted, "COMPLETED"}, {webhook.PaymentRequestCanceled, "CANCELED"}, // of which the last is somebody's lie
-		{webhook.PaymentRequestExpired, "EXPIRED"}, {webhook.PaymentRequestUpdated, ""},
+		{webhook.EventTypePaymentRequestSubmitted, "SUBMITTED"}, {webhook.EventTypePaymentRequestInProgress, "IN_PROGRESS"},
+		{webhook.EventTypePaymentRequestCompleted, "COMPLETED"}, {webhook.EventTypePaymentRequestCanceled, "CANCELED"}, // of which the last is somebody's lie
+		{webhook.EventTypePaymentRequestExpired, "EXPIRED"}, {webhook.EventTypePaymentRequestUpdated, ""},
 	}
 	orders := [][]int{{0, 1, 2, 3, 4, 5}, {5, 4, 3, 2, 1, 0}, {2, 2, 2, 0, 3}, {3, 2}, {4, 2, 4}, {1, 0, 2}}
 	for _, order := range orders {
@@ -205,7 +205,7 @@ func TestALateEventChangesNothingAndCostsNoCall(t *testing.T) {
 	s.wants(status, err, flow.StateCanceled)
 	before, calls := s.record(orderID), len(s.klarna.Requests())
 	for _, late := range []*webhook.Event{
-		completed(id), event(webhook.PaymentRequestDeclined, id, "DECLINED"), event(webhook.PaymentTransactionAuthorized, id, "AUTHORIZED"),
+		completed(id), event(webhook.EventTypePaymentRequestDeclined, id, "DECLINED"), event(webhook.EventTypePaymentTransactionAuthorized, id, "AUTHORIZED"),
 	} {
 		if err := r.HandleEvent(t.Context(), late); err != nil {
 			t.Fatal(err)
@@ -221,7 +221,7 @@ func TestEventsOfACustomerWhoIsBusyCostNoCall(t *testing.T) {
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
 	for state, eventType := range map[string]webhook.EventType{
-		"SUBMITTED": webhook.PaymentRequestSubmitted, "IN_PROGRESS": webhook.PaymentRequestInProgress, "OF_TOMORROW": "payment.request.state-change.of-tomorrow",
+		"SUBMITTED": webhook.EventTypePaymentRequestSubmitted, "IN_PROGRESS": webhook.EventTypePaymentRequestInProgress, "OF_TOMORROW": "payment.request.state-change.of-tomorrow",
 	} {
 		if err := r.HandleEvent(t.Context(), event(eventType, id, state)); err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ func TestTheTypeOfAnEventDecides(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
 		id := approved(s, r)
-		if err := r.HandleEvent(t.Context(), event(webhook.PaymentRequestCompleted, id, state)); err != nil {
+		if err := r.HandleEvent(t.Context(), event(webhook.EventTypePaymentRequestCompleted, id, state)); err != nil {
 			t.Fatal(err)
 		}
 		s.stands(orderID, flow.StateAuthorized, "")
@@ -258,11 +258,11 @@ func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 	for name, foreign := range map[string]*webhook.Event{
 		"none":                                nil,
 		"of another's payment request":        completed("krn:payment:eu1:request:another"),
-		"of another's transaction":            event(webhook.PaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
-		"of a transaction without a request":  event(webhook.PaymentTransactionCaptured, "", ""),
-		"of a dispute":                        event(webhook.PaymentDisputeClosed, s.status(orderID).PaymentRequestID, ""),
+		"of another's transaction":            event(webhook.EventTypePaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
+		"of a transaction without a request":  event(webhook.EventTypePaymentTransactionCaptured, "", ""),
+		"of a dispute":                        event(webhook.EventTypePaymentDisputeClosed, s.status(orderID).PaymentRequestID, ""),
 		"of a kind of tomorrow":               event("payment.tomorrow", s.status(orderID).PaymentRequestID, ""),
-		"a payload that only disputes decode": {Metadata: webhook.Metadata{EventType: webhook.PaymentDisputeClosed}, Payload: webhook.NewRawJSON("[]")},
+		"a payload that only disputes decode": {Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentDisputeClosed}, Payload: webhook.NewRawJSON("[]")},
 	} {
 		if err := r.HandleEvent(t.Context(), foreign); err != nil {
 			t.Errorf("an event %s: %v", name, err)
@@ -276,7 +276,7 @@ func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 func TestAnEventThatCannotBeReadIsAnError(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	for _, eventType := range []webhook.EventType{webhook.PaymentRequestCompleted, webhook.PaymentTransactionAuthorized} {
+	for _, eventType := range []webhook.EventType{webhook.EventTypePaymentRequestCompleted, webhook.EventTypePaymentTransactionAuthorized} {
 		for _, payload := range []string{``, `null`, `[]`, `{"state":"COMPLETED","payment_transaction_id":1}`, `{"payment_request_id":1,"payment_transaction_id":1}`, `{"payment_request_id":`} {
 			malformed := &webhook.Event{Metadata: webhook.Metadata{EventID: "e", EventType: eventType}, Payload: webhook.NewRawJSON(payload)}
 			if err := r.HandleEvent(t.Context(), malformed); !errors.Is(err, webhook.ErrNoEvent) {
@@ -292,7 +292,7 @@ func TestAnEventOfATransactionWakesThePurchaseUp(t *testing.T) {
 	id := approved(s, r)
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
 	s.unknown(s.fails(r))
-	if err := r.HandleEvent(t.Context(), event(webhook.PaymentTransactionAuthorized, id, "AUTHORIZED")); err != nil {
+	if err := r.HandleEvent(t.Context(), event(webhook.EventTypePaymentTransactionAuthorized, id, "AUTHORIZED")); err != nil {
 		t.Fatal(err)
 	}
 	s.stands(orderID, flow.StateAuthorized, "")

@@ -43,7 +43,7 @@ func Example_gateway() {
 			if t.To == flow.StateAuthorized {
 				orders.Lock()
 				defer orders.Unlock()
-				fmt.Println(t.Purchase.ID, "is paid:", t.Purchase.Amount, t.Purchase.Currency)
+				fmt.Println(t.Status.ID, "is paid:", t.Status.Amount, t.Status.Currency)
 			}
 			return nil
 		}))
@@ -66,12 +66,12 @@ func Example_gateway() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	first := authorization.Request{
+	first := authorization.AuthorizeParams{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 118_00},
 		StepUpConfig: &authorization.StepUpConfig{
 			CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-				Method: authorization.Handover, ReturnURL: returnURL,
+				Method: authorization.InteractionMethodHandover, ReturnURL: returnURL,
 			},
 		},
 	}

@@ -16,12 +16,12 @@ import (
 )
 
 // shoes is the first authorize call of a purchase of 118.00 EUR.
-func shoes() authorization.Request {
-	return authorization.Request{
+func shoes() authorization.AuthorizeParams {
+	return authorization.AuthorizeParams{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 118_00},
 		StepUpConfig: &authorization.StepUpConfig{CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-			Method: authorization.Handover, ReturnURL: "https://shop.example/return/order-1",
+			Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/return/order-1",
 		}},
 	}
 }

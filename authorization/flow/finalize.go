@@ -17,9 +17,9 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
 	read := p.seen
-	if read == nil || read.State != authorization.StateCompleted || p.ranBefore || p.Tries > 0 {
+	if read == nil || read.State != authorization.PaymentRequestStateCompleted || p.ranBefore || p.Tries > 0 {
 		// The session token is not stored: it can be read again. And somebody may have canceled.
-		if read, err = api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...); err != nil {
+		if read, err = api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...); err != nil {
 			return c.finalizeFailed(ctx, p, p.ranBefore, err)
 		}
 		p.seen = read
@@ -31,8 +31,8 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 		c.logger.WarnContext(ctx, "klarna flow: a transaction that a payment request names cannot be read", "purchase", p.ID, "error", err)
 	}
 	switch read.State {
-	case authorization.StateCompleted:
-	case authorization.StateCanceled, authorization.StateExpired, authorization.StateDeclined:
+	case authorization.PaymentRequestStateCompleted:
+	case authorization.PaymentRequestStateCanceled, authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateDeclined:
 		// Klarna closes no payment request that was finalized.
 		return c.end(ctx, p, endOf(read.State), read.StateReason, nil)
 	default:
@@ -61,7 +61,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
-	switch outcome := answer.Outcome.(type) {
+	switch outcome := answer.Result.(type) {
 	case authorization.Approved:
 		return c.paid(ctx, p, outcome, *p.Approved)
 	case authorization.Declined:

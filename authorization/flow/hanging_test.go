@@ -211,7 +211,7 @@ func TestACallbackThatHangsHoldsUpItsOwnPurchase(t *testing.T) {
 						if callback != "a report" {
 							return nil
 						}
-						return hang(ctx, transition.Purchase.ID)
+						return hang(ctx, transition.Status.ID)
 					}))
 					for i := range hanging {
 						id := s.stepUp(begins, fmt.Sprint("hanging-", i)).PaymentRequestID

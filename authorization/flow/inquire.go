@@ -22,7 +22,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	if err != nil {
 		return false, c.later(ctx, p, false, err)
 	}
-	read, err := api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
+	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
 		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.othersCredentials(ctx, p, err) {
 			// Whatever the customer did, it can no longer be finalized; and no final call was made.
@@ -36,15 +36,15 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 		p.ExpiresAt = read.ExpiresAt.UTC()
 	}
 	switch read.State {
-	case authorization.StateCompleted:
+	case authorization.PaymentRequestStateCompleted:
 		return false, c.approved(ctx, p, read)
-	case authorization.StateDeclined, authorization.StateExpired, authorization.StateCanceled:
+	case authorization.PaymentRequestStateDeclined, authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled:
 		return false, c.closed(ctx, p, read)
 	}
 	now := c.time()
 	switch {
 	case now.After(p.ExpiresAt.Add(clockSkew)),
-		read.State == authorization.StateSubmitted && !now.Before(c.abandonAt(p, read)):
+		read.State == authorization.PaymentRequestStateSubmitted && !now.Before(c.abandonAt(p, read)):
 		return false, c.toCanceling(ctx, p, causeAbandoned)
 	case p.overdue || moved:
 		return true, c.wait(ctx, p, read, c.lookAgain)
@@ -89,11 +89,11 @@ func (c *Coordinator) wait(ctx context.Context, p *purchase, read *authorization
 }
 
 // endOf is the end that a payment request's closed state means.
-func endOf(s authorization.State) State {
+func endOf(s authorization.PaymentRequestState) State {
 	switch s {
-	case authorization.StateDeclined:
+	case authorization.PaymentRequestStateDeclined:
 		return StateDeclined
-	case authorization.StateCanceled:
+	case authorization.PaymentRequestStateCanceled:
 		return StateCanceled
 	default:
 		return StateExpired

@@ -39,7 +39,7 @@ func transactionOf(amount string) network {
 
 func transactionEvent(paymentRequestID, transactionID string) *webhook.Event {
 	return &webhook.Event{
-		Metadata: webhook.Metadata{EventType: webhook.PaymentTransactionAuthorized},
+		Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentTransactionAuthorized},
 		Payload:  webhook.NewRawJSON(`{"payment_request_id":"` + paymentRequestID + `","payment_transaction_id":"` + transactionID + `"}`),
 	}
 }

@@ -288,7 +288,7 @@ func TestAMissingPurchaseIsToldFromABrokenStore(t *testing.T) {
 	r.writes(func(string, flow.Record, func() error) error { return down })
 	for name, call := range map[string]func() error{
 		"HandleReturn": func() error { _, err := r.HandleReturn(t.Context(), orderID); return err },
-		"Status":       func() error { _, err := r.Status(t.Context(), orderID); return err },
+		"Status":       func() error { _, err := r.GetStatus(t.Context(), orderID); return err },
 		"Cancel":       func() error { _, err := r.Cancel(t.Context(), orderID); return err },
 	} {
 		if err := call(); !errors.Is(err, down) || errors.Is(err, flow.ErrNotFound) {

@@ -201,7 +201,7 @@ func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
 	payload := `{"payment_transaction_id":"` + transaction.PaymentTransactionID + `","payment_transaction_reference":"` + transaction.Reference +
 		`","payment_request_id":"` + paymentRequestID + `","state":"AUTHORIZED"}`
 	return &webhook.Event{
-		Metadata: webhook.Metadata{EventID: "event-2", EventType: webhook.PaymentTransactionAuthorized, SubjectAccountID: s.klarna.PartnerAccountID},
+		Metadata: webhook.Metadata{EventID: "event-2", EventType: webhook.EventTypePaymentTransactionAuthorized, SubjectAccountID: s.klarna.PartnerAccountID},
 		Payload:  webhook.NewRawJSON(payload),
 	}
 }
@@ -261,7 +261,7 @@ func TestAnEventOfATransactionThatKlarnaDoesNotKnowChangesNothing(t *testing.T) 
 		"no such transaction": `{"payment_transaction_id":"forged","payment_transaction_reference":"` + orderID + `","payment_request_id":"` + s.status(orderID).PaymentRequestID + `"}`,
 	} {
 		err := r.HandleEvent(t.Context(), &webhook.Event{
-			Metadata: webhook.Metadata{EventType: webhook.PaymentTransactionAuthorized}, Payload: webhook.NewRawJSON(payload),
+			Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentTransactionAuthorized}, Payload: webhook.NewRawJSON(payload),
 		})
 		if err == nil {
 			t.Errorf("%s: it is acknowledged", name)

@@ -114,7 +114,7 @@ func TestThePolicyIsToldWhatItDecidesAbout(t *testing.T) {
 	if diff := cmp.Diff(want, asked[0].Status); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
-	if asked[0].Begun != 118_00 || asked[0].Approved != 100_00 || asked[0].PaymentRequest.State != authorization.StateCompleted {
+	if asked[0].Begun != 118_00 || asked[0].Approved != 100_00 || asked[0].PaymentRequest.State != authorization.PaymentRequestStateCompleted {
 		t.Errorf("%d to %d of %v", asked[0].Begun, asked[0].Approved, asked[0].PaymentRequest)
 	}
 	s.paid(100_00)

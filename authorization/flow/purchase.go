@@ -38,7 +38,7 @@ type Purchase struct {
 	// A repeat may differ in the session token, klarna_network_data, interoperability_data,
 	// supplementary_purchase_data.customer and the expiry in step_up_config; the first one counts.
 	// Where it differs in anything else, Begin refuses it with ErrOtherPurchase.
-	Request authorization.Request
+	Request authorization.AuthorizeParams
 	// SessionToken is the token that the Partner's front end sent, if any.
 	SessionToken klarna.Secret
 }
@@ -103,7 +103,7 @@ var ErrOtherPurchase = errors.New("flow: there is another purchase of this ID or
 var ErrRejected = errors.New("flow: Klarna refused the purchase")
 
 // request returns the first authorize call, with the references it lacks.
-func (p *Purchase) request() (authorization.Request, error) {
+func (p *Purchase) request() (authorization.AuthorizeParams, error) {
 	r := p.Request
 	switch {
 	case !plainID(p.ID):

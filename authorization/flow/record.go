@@ -164,7 +164,7 @@ func (p *purchase) lane() Lane {
 	case p.State == StateAwaitingCustomer:
 		busy := p.Lane == LaneBusy
 		if p.seen != nil {
-			busy = p.seen.State != authorization.StateSubmitted
+			busy = p.seen.State != authorization.PaymentRequestStateSubmitted
 		}
 		switch {
 		case p.seen == nil && p.Lane < LaneBusy:

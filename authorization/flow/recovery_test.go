@@ -570,7 +570,7 @@ func TestAPurchaseThatHangsHoldsOneWorkerAndNobodyUp(t *testing.T) {
 		},
 		"in a report that does not heed its context": func(s *scene, _ *replica, id string, hold func(context.Context) error) {
 			s.told.failing(func(transition flow.Transition) error {
-				if transition.Purchase.ID != orderID {
+				if transition.Status.ID != orderID {
 					return nil
 				}
 				return hold(context.WithoutCancel(s.Context()))

@@ -14,8 +14,8 @@ type Transition struct {
 	// At is when it became durable, in UTC.
 	At       time.Time
 	From, To State
-	// Purchase is how the purchase stood then; its State is To.
-	Purchase Status
+	// Status is how the purchase stood then; its State is To.
+	Status Status
 }
 
 // deliver reports what is unreported. What fails is left to recovery, and is no failure of the step
@@ -72,7 +72,7 @@ func (p *purchase) transition(m move) Transition {
 	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {
 		s.Amount = p.Amount // nothing was approved yet
 	}
-	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Purchase: s}
+	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Status: s}
 }
 
 // String names the transition.

@@ -35,10 +35,10 @@ func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
 	}
 	later := s.klarna.Now()
 	want := []flow.Transition{
-		{ID: "order-1#1", At: begun, From: flow.StateBegun, To: flow.StateAwaitingCustomer, Purchase: stood(flow.StateAwaitingCustomer, begun, "")},
-		{ID: "order-1#2", At: later, From: flow.StateAwaitingCustomer, To: flow.StateFinalizing, Purchase: stood(flow.StateFinalizing, later, "")},
+		{ID: "order-1#1", At: begun, From: flow.StateBegun, To: flow.StateAwaitingCustomer, Status: stood(flow.StateAwaitingCustomer, begun, "")},
+		{ID: "order-1#2", At: later, From: flow.StateAwaitingCustomer, To: flow.StateFinalizing, Status: stood(flow.StateFinalizing, later, "")},
 		{ID: "order-1#3", At: later, From: flow.StateFinalizing, To: flow.StateAuthorized,
-			Purchase: stood(flow.StateAuthorized, later, status.PaymentTransactionID)},
+			Status: stood(flow.StateAuthorized, later, status.PaymentTransactionID)},
 	}
 	if diff := cmp.Diff(want, s.told.all()); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
@@ -164,7 +164,7 @@ func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
 	s.pass(r, time.Minute, time.Minute)
 	var got []string
 	for _, transition := range s.told.all()[told:] {
-		p := transition.Purchase
+		p := transition.Status
 		got = append(got, fmt.Sprint(p.State, " ", p.Amount, " ", p.PaymentTransactionID != "", " ", p.UpdatedAt.Equal(transition.At)))
 	}
 	want := []string{"AWAITING_CUSTOMER 11800 false true", "FINALIZING 12300 false true", "AUTHORIZED 12300 true true"}
@@ -219,7 +219,7 @@ func TestAReportThatPanicsIsRecoverysToRepeat(t *testing.T) {
 	s.told.failing(func(flow.Transition) error { return errors.New("down") })
 	r := s.replica()
 	s.stepUp(r, orderID)
-	s.told.failing(func(transition flow.Transition) error { panic(transition.Purchase.ID + email) })
+	s.told.failing(func(transition flow.Transition) error { panic(transition.Status.ID + email) })
 	other := s.stepUp(s.replica(flow.WithReport(nil)), "order-2")
 	s.approve(other.PaymentRequestID)
 	s.klarna.Advance(time.Minute)

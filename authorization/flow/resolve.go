@@ -46,7 +46,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	read, err := api.ReadPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
+	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	if outcome, ok := answer.Outcome.(authorization.Approved); ok {
-		return c.paid(ctx, p, outcome, *p.Approved)
+	if result, ok := answer.Result.(authorization.Approved); ok {
+		return c.paid(ctx, p, result, *p.Approved)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (c *Coordinator) confirm(ctx context.Context, p *purchase, transactionID st
 	if err != nil {
 		return false, err
 	}
-	t, err := api.ReadTransaction(ctx, transactionID, c.callOptions(p)...)
+	t, err := api.GetTransaction(ctx, transactionID, c.callOptions(p)...)
 	if err != nil {
 		return false, err
 	}

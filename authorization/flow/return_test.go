@@ -57,7 +57,7 @@ func TestAReturnOfAPurchaseThatIsNotThere(t *testing.T) {
 	if status, err := r.HandleReturn(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
 		t.Errorf("%v, %v", status, err)
 	}
-	if status, err := r.Status(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
+	if status, err := r.GetStatus(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
 		t.Errorf("%v, %v", status, err)
 	}
 }
@@ -68,7 +68,7 @@ func TestStatusTellsWhatIsStoredAndAsksNobody(t *testing.T) {
 	first := s.stepUp(r, orderID)
 	s.approve(first.PaymentRequestID)
 	calls := len(s.klarna.Requests())
-	status, err := r.Status(t.Context(), orderID)
+	status, err := r.GetStatus(t.Context(), orderID)
 	s.wants(status, err, flow.StateAwaitingCustomer)
 	want := *first
 	want.PaymentRequestURL = ""

@@ -339,7 +339,7 @@ func (t *told) path(id string) string {
 	var states []string
 	known := map[string]bool{}
 	for _, transition := range t.all() {
-		if transition.Purchase.ID != id || known[transition.ID] {
+		if transition.Status.ID != id || known[transition.ID] {
 			continue
 		}
 		known[transition.ID] = true
@@ -373,7 +373,7 @@ func (s *scene) order(id string) flow.Purchase {
 	return flow.Purchase{
 		ID:               id,
 		PartnerAccountID: s.klarna.PartnerAccountID,
-		Request: authorization.Request{
+		Request: authorization.AuthorizeParams{
 			Currency:                  "EUR",
 			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 118_00},
 			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
@@ -382,7 +382,7 @@ func (s *scene) order(id string) flow.Purchase {
 				Customer:          &authorization.Customer{GivenName: givenName, FamilyName: familyName, Email: email, Phone: phone},
 			},
 			StepUpConfig: &authorization.StepUpConfig{CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-				Method: authorization.Handover, ReturnURL: "https://shop.example/return?id={klarna.payment_request.id}",
+				Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/return?id={klarna.payment_request.id}",
 			}},
 		},
 	}
@@ -414,7 +414,7 @@ func (s *scene) approve(paymentRequestID string) {
 // status is how a purchase stands in the store.
 func (s *scene) status(id string) *flow.Status {
 	s.Helper()
-	status, err := s.replica().Status(s.Context(), id)
+	status, err := s.replica().GetStatus(s.Context(), id)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -523,7 +523,7 @@ func event(eventType webhook.EventType, paymentRequestID, state string) *webhook
 }
 
 func completed(paymentRequestID string) *webhook.Event {
-	return event(webhook.PaymentRequestCompleted, paymentRequestID, "COMPLETED")
+	return event(webhook.EventTypePaymentRequestCompleted, paymentRequestID, "COMPLETED")
 }
 
 // unknown fails the test unless err is a call of unknown outcome.

@@ -73,7 +73,7 @@ func (s *sealed) first() string {
 }
 
 // request is the first call's request.
-func (s *sealed) request() (r authorization.Request, err error) {
+func (s *sealed) request() (r authorization.AuthorizeParams, err error) {
 	err = wire.DecodeAny([]byte(s.first()), &r)
 	return r, err
 }
@@ -115,7 +115,7 @@ func (s *seals) seal(p *purchase, content *sealed) ([]byte, error) {
 
 // ErrDamaged is the error of a purchase whose record cannot be read, or is not the one that was
 // stored: its data was changed or exchanged, or it is sealed with a secret that this Coordinator
-// was not given. Nothing is done upon such a record. See [Coordinator.Damaged].
+// was not given. Nothing is done upon such a record. See [Coordinator.ListDamaged].
 var ErrDamaged = errors.New("flow: the record is damaged, or sealed with another secret")
 
 // open returns what is sealed, and checks that it belongs to this purchase.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
@@ -47,13 +48,10 @@ var pages = map[string]func(*page, *app.App){
 		p.goTo(eval[string](p, `location.href`) + "/return?payment_request_state=COMPLETED")
 		p.see(".spinner")
 	},
+	"checkout while Klarna has not decided": func(p *page, a *app.App) { p.undecided(a) },
 	"unclear": func(p *page, a *app.App) {
-		p.expect("409")
-		a.Klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"})
-		p.checkout(a)
-		p.chooseKlarna()
-		p.click(klarnaButton)
-		p.see("#notice")
+		p.undecided(a)
+		a.Klarna.Advance(24 * time.Hour) // after which Klarna no longer tells of the call
 		p.do(chromedp.Reload())
 		p.see(".message #notice")
 	},
@@ -69,6 +67,21 @@ var pages = map[string]func(*page, *app.App){
 	},
 	"no checkout": func(p *page, a *app.App) { p.expect("404"); p.goTo(a.CheckoutURL + "/checkout/none") },
 	"no order":    func(p *page, a *app.App) { p.expect("404"); p.goTo(a.URL + "/orders/none") },
+}
+
+// undecided pays with Klarna, which answers with a result that decides nothing, and loads the page
+// again.
+func (p *page) undecided(a *app.App) {
+	p.t.Helper()
+	p.expect("503")
+	a.Klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"})
+	p.checkout(a)
+	p.chooseKlarna()
+	p.click(klarnaButton)
+	p.see("#notice")
+	p.do(chromedp.Reload())
+	p.until(`document.querySelector("#notice").innerText.includes("not confirmed your payment yet")`)
+	p.see("#klarna")
 }
 
 func TestEveryPageIsAccessible(t *testing.T) {

@@ -138,7 +138,7 @@ func TestADoubleCompleteIsOneOrder(t *testing.T) {
 }
 
 func TestAPaymentDoesNotDependOnItsWebhook(t *testing.T) {
-	for name, fault := range map[string]klarnatest.WebhookFault{"delayed": klarnatest.WebhookLate, "lost": klarnatest.WebhookLose} {
+	for name, fault := range map[string]klarnatest.WebhookFault{"delayed": klarnatest.WebhookFaultLate, "lost": klarnatest.WebhookFaultLose} {
 		t.Run(name, func(t *testing.T) {
 			p, a := play(t)
 			a.Klarna.ScriptWebhooks(klarnatest.WebhookRule{EventType: "payment.request.state-change.completed", Fault: fault, Delay: time.Hour})

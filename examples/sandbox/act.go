@@ -127,7 +127,7 @@ func faultKinds() (names []string) {
 }
 
 func webhookFaults() (names []string) {
-	for fault := klarnatest.WebhookDuplicate; !strings.HasPrefix(fault.String(), "WebhookFault("); fault++ {
+	for fault := klarnatest.WebhookFaultDuplicate; !strings.HasPrefix(fault.String(), "WebhookFault("); fault++ {
 		names = append(names, strings.TrimPrefix(fault.String(), "Webhook"))
 	}
 	return names
@@ -209,7 +209,7 @@ func (p *pages) spoilWebhooks(form url.Values) (notice, error) {
 	f := &fields{Values: form}
 	rule := klarnatest.WebhookRule{
 		EventType:   f.Get("event"),
-		Fault:       klarnatest.WebhookDuplicate + klarnatest.WebhookFault(f.among("fault", webhookFaults())),
+		Fault:       klarnatest.WebhookFaultDuplicate + klarnatest.WebhookFault(f.among("fault", webhookFaults())),
 		Times:       f.number("times", 1, 1e6),
 		Probability: f.percent("probability"),
 		Delay:       f.duration("delay"),
@@ -241,7 +241,7 @@ func describeFault(f klarnatest.Fault) string {
 
 func describeRule(r klarnatest.WebhookRule) string {
 	text := strings.TrimPrefix(r.Fault.String(), "Webhook") + " webhooks of " + cmp.Or(r.EventType, "*") + ", " + howOften(r.Times, r.Probability)
-	if r.Delay > 0 && r.Fault >= klarnatest.WebhookLate {
+	if r.Delay > 0 && r.Fault >= klarnatest.WebhookFaultLate {
 		text += ", by " + r.Delay.String()
 	}
 	return text

@@ -90,13 +90,13 @@ func (g *gateway) paymentMethods(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	methods := []paymentMethod{{Type: "CARD"}}
-	p, err := g.presentations.Get(r.Context(), presentation.Params{
-		Currency: in.Currency, Locale: in.Locale, Amount: in.Amount, Intents: []presentation.Intent{presentation.Pay},
+	p, err := g.presentations.GetPresentation(r.Context(), presentation.GetPresentationParams{
+		Currency: in.Currency, Locale: in.Locale, Amount: in.Amount, Intents: []presentation.Intent{presentation.IntentPay},
 	})
 	switch {
 	case err != nil:
 		g.failed(err)
-	case p.Instruction.Effective() != presentation.HideKlarna:
+	case p.Instruction.Effective() != presentation.InstructionHideKlarna:
 		methods = append(methods, paymentMethod{Type: "KLARNA", Klarna: p.Raw.Bytes()})
 	}
 	writeJSON(w, map[string]any{"payment_methods": methods})
@@ -131,14 +131,14 @@ func (g *gateway) createPayment(w http.ResponseWriter, r *http.Request) {
 		ID:               "pay-" + in.Reference,
 		PartnerAccountID: g.account,
 		SessionToken:     klarna.NewSecret(in.SessionToken),
-		Request: authorization.Request{
+		Request: authorization.AuthorizeParams{
 			Currency: in.Currency,
 			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 				Amount: in.Amount, PaymentOptionID: in.PaymentOptionID,
 			},
 			StepUpConfig: &authorization.StepUpConfig{
 				CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-					Method: authorization.Handover, ReturnURL: in.ReturnURL,
+					Method: authorization.InteractionMethodHandover, ReturnURL: in.ReturnURL,
 				},
 			},
 			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{

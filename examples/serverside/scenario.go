@@ -46,8 +46,8 @@ func playWithDouble(ctx context.Context, j *journal, kept *state, play func(cont
 	}
 	defer double.Close()
 	s, err := setUp(ctx, j, kept, double.APIKey, double.PartnerAccountID, double.URL, func(url string) webhook.Key {
-		key := double.Subscribe(url, string(webhook.PaymentRequestCompleted), string(webhook.PaymentRequestDeclined),
-			string(webhook.PaymentRequestCanceled), string(webhook.PaymentRequestExpired))
+		key := double.Subscribe(url, string(webhook.EventTypePaymentRequestCompleted), string(webhook.EventTypePaymentRequestDeclined),
+			string(webhook.EventTypePaymentRequestCanceled), string(webhook.EventTypePaymentRequestExpired))
 		return webhook.Key{ID: key.ID, Secret: webhook.NewSecret(key.Secret)}
 	})
 	if s != nil {
@@ -122,22 +122,22 @@ func expire(ctx context.Context, s *scene) (ending, error) {
 }
 
 func duplicateWebhook(ctx context.Context, s *scene) (ending, error) {
-	s.klarna.ScriptWebhook(string(webhook.PaymentRequestCompleted), klarnatest.WebhookDuplicate)
+	s.klarna.ScriptWebhook(string(webhook.EventTypePaymentRequestCompleted), klarnatest.WebhookFaultDuplicate)
 	if err := s.payAtKlarna(ctx); err != nil {
 		return ending{}, err
 	}
-	if n := s.delivered(webhook.PaymentRequestCompleted); n != 2 {
+	if n := s.delivered(webhook.EventTypePaymentRequestCompleted); n != 2 {
 		return ending{}, fmt.Errorf("the webhook was to come twice and came %d times", n)
 	}
 	return s.paid(ctx, "payment approved once", "the webhook came twice")
 }
 
 func lostWebhook(ctx context.Context, s *scene) (ending, error) {
-	s.klarna.ScriptWebhook(string(webhook.PaymentRequestCompleted), klarnatest.WebhookLose)
+	s.klarna.ScriptWebhook(string(webhook.EventTypePaymentRequestCompleted), klarnatest.WebhookFaultLose)
 	if err := s.payAtKlarna(ctx); err != nil {
 		return ending{}, err
 	}
-	if n := s.delivered(webhook.PaymentRequestCompleted); n != 0 {
+	if n := s.delivered(webhook.EventTypePaymentRequestCompleted); n != 0 {
 		return ending{}, fmt.Errorf("the webhook was to be lost and came %d times", n)
 	}
 	return s.paid(ctx, "payment approved without its webhook", "the payment request was read instead")

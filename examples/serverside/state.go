@@ -67,7 +67,7 @@ func openState(ctx context.Context, path string) (*state, error) {
 }
 
 func (s *state) open(ctx context.Context) error {
-	purchases, err := sqlstore.New(s.database, sqlstore.SQLite)
+	purchases, err := sqlstore.New(s.database, sqlstore.DialectSQLite)
 	if err != nil {
 		return err
 	}

@@ -331,7 +331,7 @@ func TestRandomFaultsNeverDuplicateTransactions(t *testing.T) {
 func TestClearedFaultsNeedNotBeMet(t *testing.T) {
 	server, c := newPair(t)
 	server.Script(klarnatest.Fault{Times: 9}, klarnatest.Fault{Probability: 1})
-	server.ScriptWebhook("payment.*", klarnatest.WebhookLose)
+	server.ScriptWebhook("payment.*", klarnatest.WebhookFaultLose)
 	c.want(503, "POST", requestsPath, draft(1))
 	server.ClearFaults()
 	c.want(201, "POST", requestsPath, draft(1))
@@ -393,10 +393,10 @@ func TestUnmetFaultsFailTheTest(t *testing.T) {
 	c := newClient(t, server)
 	server.Script(klarnatest.Fault{Operation: createOperation, Times: 3, Kind: klarnatest.FaultHTML})
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED"})
-	server.ScriptWebhook("payment.*", klarnatest.WebhookLose)
+	server.ScriptWebhook("payment.*", klarnatest.WebhookFaultLose)
 	// A random fault need not be met.
 	server.Script(klarnatest.Fault{Operation: "presentation.get", Probability: 0.1})
-	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookDuplicate, Probability: 0.1})
+	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultDuplicate, Probability: 0.1})
 	c.want(502, "POST", requestsPath, draft(1))
 	for _, f := range fake.cleanups {
 		f()
@@ -405,7 +405,7 @@ func TestUnmetFaultsFailTheTest(t *testing.T) {
 	for _, want := range []string{
 		`FaultHTML at "authorization.payment_request.create", 2 of 3 times left`,
 		`authorize answer was never used: DECLINED`,
-		`WebhookLose at "payment.*"`,
+		`WebhookFaultLose at "payment.*"`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in:\n%s", want, got)
@@ -418,8 +418,8 @@ func TestFaultsHaveNames(t *testing.T) {
 	for value, want := range map[fmt.Stringer]string{
 		klarnatest.FaultStatus: "FaultStatus", klarnatest.FaultHold: "FaultHold", klarnatest.FaultKind(99): "FaultKind(99)",
 		klarnatest.FaultDelay: "FaultDelay", klarnatest.FaultShortLength: "FaultShortLength",
-		klarnatest.WebhookReorder: "WebhookReorder", klarnatest.WebhookFault(0): "WebhookFault(0)",
-		klarnatest.WebhookDuplicate: "WebhookDuplicate", klarnatest.WebhookFault(99): "WebhookFault(99)",
+		klarnatest.WebhookFaultReorder: "WebhookFaultReorder", klarnatest.WebhookFault(0): "WebhookFault(0)",
+		klarnatest.WebhookFaultDuplicate: "WebhookFaultDuplicate", klarnatest.WebhookFault(99): "WebhookFault(99)",
 	} {
 		equal(t, "name", value.String(), want)
 	}

@@ -171,7 +171,7 @@ func TestFaultsAreListedUntilMet(t *testing.T) {
 		klarnatest.Fault{Operation: "presentation.get", Times: 2, Skip: 1, StatusCode: 503},
 		klarnatest.Fault{Operation: "authorization.authorize", Probability: 1, Kind: klarnatest.FaultDropBefore},
 	)
-	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Times: 2})
+	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultLose, Times: 2})
 	left := func() (list []int) {
 		for _, f := range server.Faults() {
 			list = append(list, f.Skip, f.Times)

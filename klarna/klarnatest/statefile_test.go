@@ -141,16 +141,16 @@ func (c client) everything() map[string]func() {
 		"webhooks": func() {
 			key := c.signingKey()
 			id := c.webhook(receiver, key.ID, "payment.request.*")
-			server.ScriptWebhook("*", klarnatest.WebhookLate)
+			server.ScriptWebhook("*", klarnatest.WebhookFaultLate)
 			c.start(1)
 			c.want(200, "PATCH", "/v2/notification/webhooks/"+id, obj{"status": "DISABLED"})
 			c.want(200, "PATCH", "/v2/notification/webhooks/"+id, obj{"status": "ENABLED"})
-			server.ScriptWebhook("*", klarnatest.WebhookReorder)
+			server.ScriptWebhook("*", klarnatest.WebhookFaultReorder)
 			c.start(1)
 			c.want(204, "DELETE", "/v2/notification/webhooks/"+id, nil)
 			c.want(204, "DELETE", "/v2/notification/signing-keys/"+key.ID, nil)
 			server.Subscribe(receiver, "payment.*")
-			server.ScriptWebhook("*", klarnatest.WebhookReorder)
+			server.ScriptWebhook("*", klarnatest.WebhookFaultReorder)
 			c.start(1)
 		},
 		"settings": func() {
@@ -322,8 +322,8 @@ func TestWebhooksAreDeliveredAfterAKill(t *testing.T) {
 	}{
 		{"one that was being delivered, at once", nil, 0, 1, 0, 1},
 		{"one that failed, on its schedule", answering(500).(roundTrip), 0, 2, 10 * time.Second, 2},
-		{"one that is late, when it is due", nil, klarnatest.WebhookLate, 1, time.Minute, 1},
-		{"one to be overtaken, when it is due", nil, klarnatest.WebhookReorder, 1, time.Minute, 1},
+		{"one that is late, when it is due", nil, klarnatest.WebhookFaultLate, 1, time.Minute, 1},
+		{"one to be overtaken, when it is due", nil, klarnatest.WebhookFaultReorder, 1, time.Minute, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := statePath(t)

@@ -209,7 +209,7 @@ func TestADuplicateWebhookHasTheSameEventID(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
-	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookDuplicate)
+	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookFaultDuplicate)
 	c.token(c.start(1))
 	server.Flush()
 	equal(t, "events", inbox.types(), "submitted in-progress completed completed")
@@ -222,7 +222,7 @@ func TestALostWebhookIsNeverDelivered(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.request.*")
-	server.ScriptWebhook("payment.request.state-change.com*", klarnatest.WebhookLose)
+	server.ScriptWebhook("payment.request.state-change.com*", klarnatest.WebhookFaultLose)
 	c.token(c.start(1))
 	server.Advance(48 * time.Hour)
 	equal(t, "events", inbox.types(), "submitted in-progress")
@@ -233,11 +233,11 @@ func TestLateWebhookFollowsTheServersClock(t *testing.T) {
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
 	// The pattern does not match: a wildcard must be the last part.
-	server.ScriptWebhook("*.submitted", klarnatest.WebhookLate)
+	server.ScriptWebhook("*.submitted", klarnatest.WebhookFaultLate)
 	server.ClearFaults()
 	server.ScriptWebhooks(
-		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookLate},
-		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookLate, Delay: 10 * time.Second},
+		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookFaultLate},
+		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookFaultLate, Delay: 10 * time.Second},
 	)
 	c.token(c.start(1))
 	server.Flush()
@@ -254,8 +254,8 @@ func TestReorderedWebhookFollowsTheNext(t *testing.T) {
 	inbox, other := newInbox(t), newInbox(t)
 	server.Subscribe(inbox.URL)
 	server.Subscribe(other.URL, "payment.request.state-change.completed")
-	server.ScriptWebhook("payment.request.state-change.submitted", klarnatest.WebhookReorder)
-	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookReorder)
+	server.ScriptWebhook("payment.request.state-change.submitted", klarnatest.WebhookFaultReorder)
+	server.ScriptWebhook("payment.request.state-change.completed", klarnatest.WebhookFaultReorder)
 	c.token(c.start(1))
 	server.Flush()
 	equal(t, "nothing came after the last", inbox.types(), "in-progress submitted")
@@ -271,7 +271,7 @@ func TestReorderedWebhooksAreSwappedInPairs(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
-	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookReorder, Probability: 1})
+	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultReorder, Probability: 1})
 	c.want(200, "POST", authorizePath, order(1), withToken(c.token(c.start(1))))
 	server.Flush()
 	equal(t, "events", inbox.types(), "in-progress submitted authorized completed")
@@ -282,8 +282,8 @@ func TestSameSeedSelectsTheSameWebhooks(t *testing.T) {
 		server, c := newSocketless(t, klarnatest.WithSeed(seed), klarnatest.WithWebhookTransport(answering(200)))
 		server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
 		server.ScriptWebhooks(
-			klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Probability: 0.3},
-			klarnatest.WebhookRule{Fault: klarnatest.WebhookDuplicate, Probability: 0.3, Times: 9},
+			klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultLose, Probability: 0.3},
+			klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultDuplicate, Probability: 0.3, Times: 9},
 		)
 		var arrived strings.Builder
 		for range 100 {

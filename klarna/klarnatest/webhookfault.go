@@ -11,22 +11,22 @@ import (
 type WebhookFault int
 
 const (
-	// WebhookDuplicate delivers the event twice, with the same event_id.
-	WebhookDuplicate WebhookFault = iota + 1
-	// WebhookLose never delivers the event.
-	WebhookLose
-	// WebhookLate delivers the event WebhookRule.Delay after it happened.
-	WebhookLate
-	// WebhookReorder delivers the event after the next one of the same webhook, or
+	// WebhookFaultDuplicate delivers the event twice, with the same event_id.
+	WebhookFaultDuplicate WebhookFault = iota + 1
+	// WebhookFaultLose never delivers the event.
+	WebhookFaultLose
+	// WebhookFaultLate delivers the event WebhookRule.Delay after it happened.
+	WebhookFaultLate
+	// WebhookFaultReorder delivers the event after the next one of the same webhook, or
 	// WebhookRule.Delay after it happened if no other event comes before.
-	WebhookReorder
+	WebhookFaultReorder
 )
 
-var webhookFaultNames = [...]string{"", "WebhookDuplicate", "WebhookLose", "WebhookLate", "WebhookReorder"}
+var webhookFaultNames = [...]string{"", "WebhookFaultDuplicate", "WebhookFaultLose", "WebhookFaultLate", "WebhookFaultReorder"}
 
 // String returns the name of the constant.
 func (f WebhookFault) String() string {
-	if f < WebhookDuplicate || int(f) >= len(webhookFaultNames) {
+	if f < WebhookFaultDuplicate || int(f) >= len(webhookFaultNames) {
 		return fmt.Sprintf("WebhookFault(%d)", int(f))
 	}
 	return webhookFaultNames[f]
@@ -39,8 +39,8 @@ type WebhookRule struct {
 	EventType string
 	// Fault is what goes wrong.
 	Fault WebhookFault
-	// Delay is how late WebhookLate and WebhookReorder deliver, on the server's clock. 0 means a
-	// minute.
+	// Delay is how late WebhookFaultLate and WebhookFaultReorder deliver, on the server's clock. 0
+	// means a minute.
 	Delay time.Duration
 	// Times is the number of events that meet the fault. 0 means 1, or unlimited for a rule with a
 	// Probability.
@@ -72,7 +72,7 @@ func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, rule := range rules {
-		if rule.Fault < WebhookDuplicate || int(rule.Fault) >= len(webhookFaultNames) {
+		if rule.Fault < WebhookFaultDuplicate || int(rule.Fault) >= len(webhookFaultNames) {
 			panic(fmt.Sprintf("klarnatest: unknown webhook fault %s", rule.Fault))
 		}
 		rule.EventType = cmp.Or(rule.EventType, "*")
@@ -113,18 +113,18 @@ func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 func (s *Server) dispatch(d shipment, fault WebhookRule) {
 	now := s.clock.now()
 	switch fault.Fault {
-	case WebhookLose:
+	case WebhookFaultLose:
 		return
-	case WebhookLate:
+	case WebhookFaultLate:
 		s.shipLater(s.pack(d, now.Add(fault.Delay)))
 		return
-	case WebhookReorder:
+	case WebhookFaultReorder:
 		// An event after an overtaken one keeps its place: a swap concerns two events.
 		if d.subscription.overtaken == nil {
 			s.overtake(s.pack(d, now.Add(fault.Delay)))
 			return
 		}
-	case WebhookDuplicate:
+	case WebhookFaultDuplicate:
 		s.ship(s.pack(d, now))
 	}
 	s.ship(s.pack(d, now))

@@ -2,7 +2,7 @@
 // event once. It speaks database/sql and imports no driver; it is tested with modernc.org/sqlite
 // and github.com/jackc/pgx/v5/stdlib.
 //
-//	store, err := sqlstore.New(db, sqlstore.PostgreSQL)
+//	store, err := sqlstore.New(db, sqlstore.DialectPostgreSQL)
 //	…
 //	err = store.Migrate(ctx) // or once, at deployment
 //	…
@@ -48,8 +48,8 @@ type Dialect int
 
 // The databases that a Store can use.
 const (
-	SQLite     = Dialect(sqltable.SQLite)
-	PostgreSQL = Dialect(sqltable.PostgreSQL)
+	DialectSQLite     = Dialect(sqltable.SQLite)
+	DialectPostgreSQL = Dialect(sqltable.PostgreSQL)
 )
 
 // Store is a webhook.Store over database/sql.
@@ -159,11 +159,11 @@ func (s *Store) Claim(ctx context.Context, eventID string, lease time.Duration) 
 	}
 	switch {
 	case completed:
-		return webhook.Claim{Status: webhook.Completed}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusCompleted}, nil
 	case holder == token:
-		return webhook.Claim{Status: webhook.Granted, Token: token}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusGranted, Token: token}, nil
 	default:
-		return webhook.Claim{Status: webhook.InFlight}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusInFlight}, nil
 	}
 }
 

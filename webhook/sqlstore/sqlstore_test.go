@@ -16,8 +16,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )
 
-// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a driver
-// that misbehaves can show.
+// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a
+// driver that misbehaves can show.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()
@@ -35,22 +35,22 @@ func TestNewRefuses(t *testing.T) {
 		dialect sqlstore.Dialect
 		option  sqlstore.Option
 	}{
-		"no database":                        {nil, sqlstore.SQLite, nil},
+		"no database":                        {nil, sqlstore.DialectSQLite, nil},
 		"no dialect":                         {db, 0, nil},
 		"another dialect":                    {db, 3, nil},
-		"a retention shorter than a day":     {db, sqlstore.SQLite, sqlstore.WithRetention(24*time.Hour - 1)},
-		"an empty table name":                {db, sqlstore.SQLite, sqlstore.WithTable("")},
-		"a table name that is a statement":   {db, sqlstore.SQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
-		"a table name with a quote":          {db, sqlstore.SQLite, sqlstore.WithTable(`e"`)},
-		"a table name with a placeholder":    {db, sqlstore.SQLite, sqlstore.WithTable(`e{now}`)},
-		"a table name with a parameter":      {db, sqlstore.SQLite, sqlstore.WithTable(`e?1`)},
-		"a table name with a schema":         {db, sqlstore.SQLite, sqlstore.WithTable(`public.e`)},
-		"a table name with a line break":     {db, sqlstore.SQLite, sqlstore.WithTable("e\n")},
-		"a table name in capitals":           {db, sqlstore.SQLite, sqlstore.WithTable("Events")},
-		"a table name in other letters":      {db, sqlstore.SQLite, sqlstore.WithTable("händelser")},
-		"a table name that begins with 1":    {db, sqlstore.SQLite, sqlstore.WithTable("1e")},
-		"a table name that is too long":      {db, sqlstore.SQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
-		"a table name of the database's own": {db, sqlstore.SQLite, sqlstore.WithTable("sqlite_e")},
+		"a retention shorter than a day":     {db, sqlstore.DialectSQLite, sqlstore.WithRetention(24*time.Hour - 1)},
+		"an empty table name":                {db, sqlstore.DialectSQLite, sqlstore.WithTable("")},
+		"a table name that is a statement":   {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
+		"a table name with a quote":          {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"`)},
+		"a table name with a placeholder":    {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e{now}`)},
+		"a table name with a parameter":      {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e?1`)},
+		"a table name with a schema":         {db, sqlstore.DialectSQLite, sqlstore.WithTable(`public.e`)},
+		"a table name with a line break":     {db, sqlstore.DialectSQLite, sqlstore.WithTable("e\n")},
+		"a table name in capitals":           {db, sqlstore.DialectSQLite, sqlstore.WithTable("Events")},
+		"a table name in other letters":      {db, sqlstore.DialectSQLite, sqlstore.WithTable("händelser")},
+		"a table name that begins with 1":    {db, sqlstore.DialectSQLite, sqlstore.WithTable("1e")},
+		"a table name that is too long":      {db, sqlstore.DialectSQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
+		"a table name of the database's own": {db, sqlstore.DialectSQLite, sqlstore.WithTable("sqlite_e")},
 	} {
 		if s, err := sqlstore.New(tc.db, tc.dialect, tc.option); err == nil || s != nil || !strings.HasPrefix(err.Error(), "webhook/sqlstore: ") {
 			t.Errorf("%s: %v", name, err)
@@ -71,8 +71,8 @@ func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
 		}
 		got = append(got, values)
 		return &fakedb.Answer{Values: [][]driver.Value{{"another", false}}, Affected: 1}, nil
-	}}, sqlstore.PostgreSQL)
-	if c, err := s.Claim(t.Context(), "e", time.Second+1); err != nil || c.Status != webhook.InFlight {
+	}}, sqlstore.DialectPostgreSQL)
+	if c, err := s.Claim(t.Context(), "e", time.Second+1); err != nil || c.Status != webhook.ClaimStatusInFlight {
 		t.Errorf("%v, %v", c, err)
 	}
 	if err := errors.Join(s.Complete(t.Context(), "e", "t"), s.Release(t.Context(), "e", "t")); err != nil {
@@ -99,9 +99,9 @@ func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
 		completed bool
 		want      webhook.ClaimStatus
 	}{
-		"one's own":                    {"", false, webhook.Granted},
-		"another's":                    {"another", false, webhook.InFlight},
-		"nobody's, as it is completed": {"another", true, webhook.Completed},
+		"one's own":                    {"", false, webhook.ClaimStatusGranted},
+		"another's":                    {"another", false, webhook.ClaimStatusInFlight},
+		"nobody's, as it is completed": {"another", true, webhook.ClaimStatusCompleted},
 	} {
 		var token string
 		s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
@@ -111,15 +111,15 @@ func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
 				holder = token
 			}
 			return &fakedb.Answer{Values: [][]driver.Value{{holder, tc.completed}}}, nil
-		}}, sqlstore.SQLite)
-		if c, err := s.Claim(t.Context(), "e", time.Minute); err != nil || c.Status != tc.want || (c.Token == token) != (tc.want == webhook.Granted) {
+		}}, sqlstore.DialectSQLite)
+		if c, err := s.Claim(t.Context(), "e", time.Minute); err != nil || c.Status != tc.want || (c.Token == token) != (tc.want == webhook.ClaimStatusGranted) {
 			t.Errorf("%s: %v, %v", name, c.Status, err)
 		}
 	}
 }
 
 func TestCompletingWhatIsNotOnesOwnIsALostClaim(t *testing.T) {
-	s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }}, sqlstore.SQLite)
+	s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }}, sqlstore.DialectSQLite)
 	if err := s.Complete(t.Context(), "e", "t"); !errors.Is(err, webhook.ErrLostClaim) {
 		t.Errorf("%v, want ErrLostClaim", err)
 	}
@@ -151,17 +151,17 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		dialect sqlstore.Dialect
 		call    func(s *sqlstore.Store) error
 	}{
-		{"claim", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, claim},
-		{"claim, after the row", fakedb.DB{Statement: cut}, sqlstore.PostgreSQL, claim},
-		{"complete", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, complete},
-		{"complete, without a count", fakedb.DB{Statement: uncounted}, sqlstore.PostgreSQL, complete},
-		{"release", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, release},
-		{"prune", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, prune},
-		{"prune, without a count", fakedb.DB{Statement: uncounted}, sqlstore.PostgreSQL, prune},
-		{"migrate", fakedb.DB{Statement: quoting}, sqlstore.PostgreSQL, migrate},
-		{"migrate, on SQLite", fakedb.DB{Statement: quoting}, sqlstore.SQLite, migrate},
-		{"migrate, at the beginning", fakedb.DB{Begin: broken}, sqlstore.PostgreSQL, migrate},
-		{"migrate, at the end", fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }, Commit: broken}, sqlstore.PostgreSQL, migrate},
+		{"claim", fakedb.DB{Statement: quoting}, sqlstore.DialectPostgreSQL, claim},
+		{"claim, after the row", fakedb.DB{Statement: cut}, sqlstore.DialectPostgreSQL, claim},
+		{"complete", fakedb.DB{Statement: quoting}, sqlstore.DialectPostgreSQL, complete},
+		{"complete, without a count", fakedb.DB{Statement: uncounted}, sqlstore.DialectPostgreSQL, complete},
+		{"release", fakedb.DB{Statement: quoting}, sqlstore.DialectPostgreSQL, release},
+		{"prune", fakedb.DB{Statement: quoting}, sqlstore.DialectPostgreSQL, prune},
+		{"prune, without a count", fakedb.DB{Statement: uncounted}, sqlstore.DialectPostgreSQL, prune},
+		{"migrate", fakedb.DB{Statement: quoting}, sqlstore.DialectPostgreSQL, migrate},
+		{"migrate, on SQLite", fakedb.DB{Statement: quoting}, sqlstore.DialectSQLite, migrate},
+		{"migrate, at the beginning", fakedb.DB{Begin: broken}, sqlstore.DialectPostgreSQL, migrate},
+		{"migrate, at the end", fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }, Commit: broken}, sqlstore.DialectPostgreSQL, migrate},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := tc.call(newStore(t, &tc.driver, tc.dialect))
@@ -191,7 +191,7 @@ func TestAClaimThatADriverAnswersOddlyIsAnError(t *testing.T) {
 		"with another type":       {Values: [][]driver.Value{{"t", "neither true nor false"}}},
 		"with nothing in the row": {Values: [][]driver.Value{{nil, nil}}},
 	} {
-		s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return answer, nil }}, sqlstore.SQLite)
+		s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return answer, nil }}, sqlstore.DialectSQLite)
 		if c, err := s.Claim(t.Context(), "e", time.Minute); err == nil || c.Status != 0 || c.Token == "" {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}

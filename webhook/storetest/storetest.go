@@ -111,7 +111,7 @@ var checks = []check{
 		if first == second {
 			return errors.New("a new claim has the token of the old one")
 		}
-		return want(ctx, s, id, webhook.InFlight)
+		return want(ctx, s, id, webhook.ClaimStatusInFlight)
 	}},
 	{"a lease is as long as it was asked for", func(ctx context.Context, s webhook.Store) error {
 		ids := map[time.Duration]string{long: newID(), 100 * 365 * 24 * time.Hour: newID(), math.MaxInt64: newID()}
@@ -124,7 +124,7 @@ var checks = []check{
 			return err
 		}
 		for lease, id := range ids {
-			if err := want(ctx, s, id, webhook.InFlight); err != nil {
+			if err := want(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
 				return fmt.Errorf("a lease of %v: %w", lease, err)
 			}
 		}
@@ -139,7 +139,7 @@ var checks = []check{
 		if err := s.Complete(ctx, id, token); err != nil {
 			return fmt.Errorf("Complete: %w", err)
 		}
-		if err := want(ctx, s, id, webhook.Completed); err != nil {
+		if err := want(ctx, s, id, webhook.ClaimStatusCompleted); err != nil {
 			return err
 		}
 		if err := s.Release(ctx, id, token); err != nil {
@@ -148,7 +148,7 @@ var checks = []check{
 		if err := leaseEnds(ctx, s); err != nil {
 			return err
 		}
-		return want(ctx, s, id, webhook.Completed)
+		return want(ctx, s, id, webhook.ClaimStatusCompleted)
 	}},
 	{"a released event can be claimed at once, and its old token is worth nothing", func(ctx context.Context, s webhook.Store) error {
 		id := newID()
@@ -192,7 +192,7 @@ var checks = []check{
 		if err := s.Complete(ctx, id, token); err != nil {
 			return fmt.Errorf("Complete after the lease: %w", err)
 		}
-		return want(ctx, s, id, webhook.Completed)
+		return want(ctx, s, id, webhook.ClaimStatusCompleted)
 	}},
 	{"what was not claimed is neither completed nor released", func(ctx context.Context, s webhook.Store) error {
 		id, other := newID(), newID()
@@ -234,9 +234,9 @@ var checks = []check{
 			tokens[id] = token
 		}
 		for i, id := range ids[1:] {
-			expected := webhook.InFlight
+			expected := webhook.ClaimStatusInFlight
 			if i%2 == 0 {
-				expected = webhook.Completed
+				expected = webhook.ClaimStatusCompleted
 				if err := s.Complete(ctx, id, tokens[id]); err != nil {
 					return fmt.Errorf("the id %.80q: %w", id, err)
 				}
@@ -264,22 +264,23 @@ var checks = []check{
 		if s.Complete(ended, id, token) == nil {
 			return errors.New("Complete answers nil")
 		}
-		return want(ctx, s, id, webhook.InFlight)
+		return want(ctx, s, id, webhook.ClaimStatusInFlight)
 	}},
 }
 
-// outdated checks that an old token of an event changes nothing, and that the current one still works.
+// outdated checks that an old token of an event changes nothing, and that the current one still
+// works.
 func outdated(ctx context.Context, s webhook.Store, id, old, current string) error {
 	if err := lost(ctx, s, id, old); err != nil {
 		return err
 	}
-	if err := want(ctx, s, id, webhook.InFlight); err != nil {
+	if err := want(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
 		return fmt.Errorf("after Complete with an outdated token: %w", err)
 	}
 	if err := s.Release(ctx, id, old); err != nil {
 		return fmt.Errorf("Release with an outdated token: %w", err)
 	}
-	if err := want(ctx, s, id, webhook.InFlight); err != nil {
+	if err := want(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
 		return fmt.Errorf("after Release with an outdated token: %w", err)
 	}
 	if err := s.Complete(ctx, id, current); err != nil {
@@ -288,7 +289,7 @@ func outdated(ctx context.Context, s webhook.Store, id, old, current string) err
 	if err := s.Release(ctx, id, old); err != nil {
 		return fmt.Errorf("Release with an outdated token: %w", err)
 	}
-	return want(ctx, s, id, webhook.Completed)
+	return want(ctx, s, id, webhook.ClaimStatusCompleted)
 }
 
 // oneOfMany claims from many goroutines at once.
@@ -315,9 +316,9 @@ func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
 		switch {
 		case errs[i] != nil:
 			return fmt.Errorf("Claim: %w", errs[i])
-		case c.Status == webhook.Granted:
+		case c.Status == webhook.ClaimStatusGranted:
 			grants++
-		case c.Status != webhook.InFlight:
+		case c.Status != webhook.ClaimStatusInFlight:
 			return fmt.Errorf("a claim is %v", name(c.Status))
 		}
 	}
@@ -327,7 +328,8 @@ func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
 	return nil
 }
 
-// leaseEnds returns when every short lease has ended that was granted before: one that is granted after them has.
+// leaseEnds returns when every short lease has ended that was granted before: one that is granted
+// after them has.
 func leaseEnds(ctx context.Context, s webhook.Store) error {
 	id := newID()
 	if _, err := granted(ctx, s, id, short); err != nil {
@@ -346,9 +348,9 @@ func eventually(ctx context.Context, s webhook.Store, id string) (token string, 
 		switch {
 		case err != nil:
 			return "", fmt.Errorf("waiting for the end of a lease: Claim: %w", err)
-		case c.Status == webhook.Granted:
+		case c.Status == webhook.ClaimStatusGranted:
 			return c.Token, nil
-		case c.Status != webhook.InFlight:
+		case c.Status != webhook.ClaimStatusInFlight:
 			return "", fmt.Errorf("waiting for the end of a lease: the claim is %v", name(c.Status))
 		}
 		select {
@@ -364,7 +366,7 @@ func granted(ctx context.Context, s webhook.Store, id string, lease time.Duratio
 	if err != nil {
 		return "", fmt.Errorf("Claim: %w", err)
 	}
-	if c.Status != webhook.Granted {
+	if c.Status != webhook.ClaimStatusGranted {
 		return "", fmt.Errorf("a claim is %v, want granted", name(c.Status))
 	}
 	return c.Token, nil
@@ -390,11 +392,11 @@ func lost(ctx context.Context, s webhook.Store, id, token string) error {
 
 func name(s webhook.ClaimStatus) string {
 	switch s {
-	case webhook.InFlight:
+	case webhook.ClaimStatusInFlight:
 		return "in flight"
-	case webhook.Granted:
+	case webhook.ClaimStatusGranted:
 		return "granted"
-	case webhook.Completed:
+	case webhook.ClaimStatusCompleted:
 		return "completed"
 	default:
 		return fmt.Sprintf("ClaimStatus(%d)", s)

@@ -16,10 +16,12 @@ import (
 )
 
 func TestMemoryStore(t *testing.T) {
+	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return webhook.NewMemoryStore() })
 }
 
 func TestTheModelIsRightWithoutAFault(t *testing.T) {
+	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return &model{} })
 }
 
@@ -76,6 +78,7 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 }
 
 func TestEveryCheckCanFail(t *testing.T) {
+	t.Parallel()
 	for _, c := range checks {
 		if err := c.check(t.Context(), &model{fault: "fails"}); err == nil {
 			t.Errorf("%s: passes on a store that does nothing", c.name)
@@ -85,6 +88,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 
 // What the checks find must also fail the test that calls Run. That test is another process's.
 func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
+	t.Parallel()
 	const variable = "STORETEST_FAULT"
 	if fault, ok := os.LookupEnv(variable); ok {
 		Run(t, func(*testing.T) webhook.Store { return &model{fault: fault} })
@@ -158,10 +162,10 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 		r = m.events[id]
 	}
 	if r != nil && r.completed && (!m.has("forgets it when the lease would end") || now.Before(r.until)) {
-		return webhook.Claim{Status: webhook.Completed}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusCompleted}, nil
 	}
 	if r != nil && (now.Before(r.until) || m.has("never ends a lease")) && !m.has("grants every claim") {
-		return webhook.Claim{Status: webhook.InFlight}, nil
+		return webhook.Claim{Status: webhook.ClaimStatusInFlight}, nil
 	}
 	token := rand.Text()
 	switch {
@@ -183,7 +187,7 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 	if late && ctx.Err() != nil {
 		return webhook.Claim{}, ctx.Err()
 	}
-	return webhook.Claim{Status: webhook.Granted, Token: token}, nil
+	return webhook.Claim{Status: webhook.ClaimStatusGranted, Token: token}, nil
 }
 
 func (m *model) Complete(ctx context.Context, id, token string) error {

@@ -64,14 +64,14 @@ var allOperations = []operation{
 	},
 	{
 		"signing keys are listed", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.SigningKeys(ctx, o...)
+			return c.ListSigningKeys(ctx, o...)
 		},
 		"subscription.signing_key.list", "GET", "/v2/notification/signing-keys", "", 200, `{"signing_keys":[` + keyBody + `,{"signing_key_id":"x"}]}`,
 		[]subscription.SigningKey{wantKey, {SigningKeyID: "x"}},
 	},
 	{
 		"a signing key is read", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.SigningKey(ctx, keyID, o...)
+			return c.GetSigningKey(ctx, keyID, o...)
 		},
 		"subscription.signing_key.read", "GET", "/v2/notification/signing-keys/" + keyID, "", 200, keyBody, rawKey(),
 	},
@@ -83,7 +83,7 @@ var allOperations = []operation{
 	},
 	{
 		"a webhook is created with version and status by default", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.CreateWebhook(ctx, subscription.WebhookParams{URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: keyID}, o...)
+			return c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: keyID}, o...)
 		},
 		"subscription.webhook.create", "POST", "/v2/notification/webhooks",
 		`{"url":"` + hookURL + `","event_types":["payment.*"],"event_version":"v2","signing_key_id":"` + keyID + `","status":"ENABLED"}`,
@@ -91,7 +91,7 @@ var allOperations = []operation{
 	},
 	{
 		"a webhook is created with what else the caller knows", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.CreateWebhook(ctx, subscription.WebhookParams{
+			return c.CreateWebhook(ctx, subscription.CreateWebhookParams{
 				URL: "http://127.0.0.1:8080/", EventTypes: []string{"a", "b.*"}, EventVersion: "v3", SigningKeyID: keyID, Status: "DISABLED",
 				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
 			}, o...)
@@ -106,27 +106,27 @@ var allOperations = []operation{
 	},
 	{
 		"webhooks are listed", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.Webhooks(ctx, o...)
+			return c.ListWebhooks(ctx, o...)
 		},
 		"subscription.webhook.list", "GET", "/v2/notification/webhooks", "", 200, `{"webhooks":[` + webhookBody + `]}`,
 		[]subscription.Webhook{wantWebhook},
 	},
 	{
 		"a webhook is read", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.Webhook(ctx, webhookID, o...)
+			return c.GetWebhook(ctx, webhookID, o...)
 		},
 		"subscription.webhook.read", "GET", "/v2/notification/webhooks/" + webhookID, "", 200, webhookBody, rawWebhook(),
 	},
 	{
 		"an update sends what it names and nothing else", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.UpdateWebhook(ctx, webhookID, subscription.WebhookUpdate{SigningKeyID: keyID}, o...)
+			return c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{SigningKeyID: keyID}, o...)
 		},
 		"subscription.webhook.update", "PATCH", "/v2/notification/webhooks/" + webhookID, `{"signing_key_id":"` + keyID + `"}`, 200, webhookBody, rawWebhook(),
 	},
 	{
 		"an update may name everything", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.UpdateWebhook(ctx, webhookID, subscription.WebhookUpdate{
-				URL: hookURL, EventTypes: []string{"a"}, EventVersion: "v2", SigningKeyID: keyID, Status: subscription.Enabled,
+			return c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{
+				URL: hookURL, EventTypes: []string{"a"}, EventVersion: "v2", SigningKeyID: keyID, Status: subscription.WebhookStatusEnabled,
 				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
 			}, o...)
 		},
@@ -142,7 +142,7 @@ var allOperations = []operation{
 	},
 	{
 		"an event is simulated", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return nil, c.Simulate(ctx, webhookID, "payment.request.state-change.completed", o...)
+			return nil, c.SimulateWebhook(ctx, webhookID, "payment.request.state-change.completed", o...)
 		},
 		"subscription.webhook.simulate", "POST", "/v2/notification/webhooks/" + webhookID + "/simulate",
 		`{"event_type":"payment.request.state-change.completed","event_version":"v2"}`, 202, "", nil,
@@ -240,30 +240,30 @@ func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
 		parameters []string
 	}{
 		{"a webhook without anything", func(c *subscription.Client) error {
-			_, err := c.CreateWebhook(ctx, subscription.WebhookParams{})
+			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{})
 			return err
 		}, []string{"url", "event_types", "signing_key_id"}},
 		{"a webhook that is not https", func(c *subscription.Client) error {
-			_, err := c.CreateWebhook(ctx, subscription.WebhookParams{URL: "http://gateway.example", EventTypes: []string{"a", ""}, SigningKeyID: keyID})
+			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "http://gateway.example", EventTypes: []string{"a", ""}, SigningKeyID: keyID})
 			return err
 		}, []string{"url", "event_types[1]"}},
 		{"a webhook on another port", func(c *subscription.Client) error {
-			_, err := c.CreateWebhook(ctx, subscription.WebhookParams{URL: "https://gateway.example:444/", EventTypes: []string{"a"}, SigningKeyID: keyID})
+			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://gateway.example:444/", EventTypes: []string{"a"}, SigningKeyID: keyID})
 			return err
 		}, []string{"url"}},
 		{"a URL that is none", func(c *subscription.Client) error {
-			_, err := c.UpdateWebhook(ctx, webhookID, subscription.WebhookUpdate{URL: "https://%", EventTypes: []string{""}})
+			_, err := c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{URL: "https://%", EventTypes: []string{""}})
 			return err
 		}, []string{"url", "event_types[0]"}},
-		{"no event to simulate", func(c *subscription.Client) error { return c.Simulate(ctx, webhookID, "") }, []string{"event_type"}},
-		{"no webhook to read", func(c *subscription.Client) error { _, err := c.Webhook(ctx, ""); return err }, []string{"webhook_id"}},
+		{"no event to simulate", func(c *subscription.Client) error { return c.SimulateWebhook(ctx, webhookID, "") }, []string{"event_type"}},
+		{"no webhook to read", func(c *subscription.Client) error { _, err := c.GetWebhook(ctx, ""); return err }, []string{"webhook_id"}},
 		{"no key to delete", func(c *subscription.Client) error { return c.DeleteSigningKey(ctx, "") }, []string{"signing_key_id"}},
 		{"nothing wanted", func(c *subscription.Client) error {
-			_, err := c.EnsureWebhook(ctx, subscription.Wanted{})
+			_, err := c.EnsureWebhook(ctx, subscription.EnsureWebhookParams{})
 			return err
 		}, []string{"url", "event_types", "signing_key_id"}},
 		{"two ways to say the key", func(c *subscription.Client) error {
-			_, err := c.EnsureWebhook(ctx, subscription.Wanted{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: keyID, Vault: new(gateway)})
+			_, err := c.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: keyID, Vault: new(gateway)})
 			return err
 		}, []string{"signing_key_id"}},
 	} {
@@ -292,7 +292,7 @@ func TestURLsThatKlarnaTakesAreSent(t *testing.T) {
 	for _, url := range []string{hookURL, "https://gateway.example:443/", "https://gateway.example:8443/a?b=c", "http://localhost:80", "http://[::1]:1/"} {
 		c, mock := newMocked(t)
 		mock.RegisterNoResponder(httpmock.NewStringResponder(201, `{"webhook_id":"`+webhookID+`","url":"`+url+`"}`))
-		if _, err := c.CreateWebhook(t.Context(), subscription.WebhookParams{URL: url, EventTypes: []string{"a"}, SigningKeyID: keyID}); err != nil {
+		if _, err := c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{URL: url, EventTypes: []string{"a"}, SigningKeyID: keyID}); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

@@ -5,7 +5,7 @@
 // keeps signing keys and where the verifiers of its receivers look for them:
 //
 //	subscriptions := subscription.New(client)
-//	ensured, err := subscriptions.EnsureWebhook(ctx, subscription.Wanted{
+//	result, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{
 //		URL:        "https://gateway.example/klarna/webhook",
 //		EventTypes: []string{"payment.*"},
 //		Vault:      vault,

@@ -24,9 +24,9 @@ type Vault interface {
 	Publish(ctx context.Context, key SigningKey) error
 }
 
-// Wanted is a state that a webhook is to be in: with that URL, those event types and version,
-// signed with a key that receivers hold, and enabled.
-type Wanted struct {
+// EnsureWebhookParams is a state that a webhook is to be in: with that URL, those event types and
+// version, signed with a key that receivers hold, and enabled.
+type EnsureWebhookParams struct {
 	// URL is where events are posted: https on port 443 or 8443. It tells the webhook from others.
 	URL string
 	// EventTypes are types, or families of types such as payment.request.*, in any order.
@@ -52,13 +52,13 @@ type Change string
 
 // The changes.
 const (
-	Created   Change = "created"
-	Updated   Change = "updated"
-	Unchanged Change = "unchanged"
+	ChangeCreated   Change = "created"
+	ChangeUpdated   Change = "updated"
+	ChangeUnchanged Change = "unchanged"
 )
 
-// Ensured is the outcome of EnsureWebhook.
-type Ensured struct {
+// EnsureWebhookResult is the outcome of EnsureWebhook.
+type EnsureWebhookResult struct {
 	// Webhook is the webhook in the wanted state.
 	Webhook Webhook
 	Change  Change
@@ -80,21 +80,21 @@ const maxRounds = 5
 // smallest id. The others are reported and never changed or deleted, because they may be
 // somebody's; until someone decides, an event may be delivered by each of them.
 //
-// A new key is created only where Wanted has a Vault that needs one, and is published before
-// anything is signed with it. Replicas that start together for the first time may make one each;
-// all of them are in the vault, and one signs.
+// A new key is created only where EnsureWebhookParams has a Vault that needs one, and is published
+// before anything is signed with it. Replicas that start together for the first time may make one
+// each; all of them are in the vault, and one signs.
 //
 // Errors are *klarna.Error where Klarna or the validation refused, *KeyLeftError where a new key
 // could neither be published nor deleted again, and otherwise those of the vault. Calling it again
 // is safe after any of them; it finds and uses a key that was published before. It takes no call
 // options, because it makes several calls.
-func (c *Client) EnsureWebhook(ctx context.Context, wanted Wanted) (*Ensured, error) {
-	wanted.EventVersion = cmp.Or(wanted.EventVersion, eventVersion)
+func (c *Client) EnsureWebhook(ctx context.Context, params EnsureWebhookParams) (*EnsureWebhookResult, error) {
+	params.EventVersion = cmp.Or(params.EventVersion, eventVersion)
 	for round := 1; ; round++ {
-		ensured, err := c.ensure(ctx, &wanted)
+		result, err := c.ensure(ctx, &params)
 		overtaken, ok := errors.AsType[*overtakenError](err)
 		if !ok {
-			return ensured, err
+			return result, err
 		}
 		if round == maxRounds {
 			return nil, overtaken.error
@@ -130,7 +130,7 @@ func pause(ctx context.Context, most time.Duration) error {
 	}
 }
 
-func (c *Client) ensure(ctx context.Context, wanted *Wanted) (*Ensured, error) {
+func (c *Client) ensure(ctx context.Context, wanted *EnsureWebhookParams) (*EnsureWebhookResult, error) {
 	all, err := c.webhooks(ctx, wanted.problems, nil)
 	if err != nil {
 		return nil, err
@@ -150,13 +150,13 @@ func (c *Client) ensure(ctx context.Context, wanted *Wanted) (*Ensured, error) {
 			cmp.Compare(wanted.differences(&a, held), wanted.differences(&b, held)),
 			cmp.Compare(a.WebhookID, b.WebhookID))
 	})
-	ensured := &Ensured{
+	result := &EnsureWebhookResult{
 		Webhook: best,
-		Change:  Unchanged,
+		Change:  ChangeUnchanged,
 		Others:  slices.DeleteFunc(mine, func(w Webhook) bool { return w.WebhookID == best.WebhookID }),
 	}
 	if wanted.differences(&best, held) == 0 {
-		return ensured, nil
+		return result, nil
 	}
 	update := wanted.update(&best)
 	if !slices.Contains(held, best.SigningKeyID) {
@@ -168,19 +168,19 @@ func (c *Client) ensure(ctx context.Context, wanted *Wanted) (*Ensured, error) {
 	if err != nil {
 		return nil, overtaken(err)
 	}
-	ensured.Webhook, ensured.Change = *updated, Updated
-	return ensured, nil
+	result.Webhook, result.Change = *updated, ChangeUpdated
+	return result, nil
 }
 
 // create makes the webhook and withdraws it when another of the same URL has appeared meanwhile:
 // Klarna refuses a second one only if it is identical, and two replicas may each have made a key of
 // their own. Nothing is lost by withdrawing, as the other one is there.
-func (c *Client) create(ctx context.Context, wanted *Wanted, held []string) (*Ensured, error) {
+func (c *Client) create(ctx context.Context, wanted *EnsureWebhookParams, held []string) (*EnsureWebhookResult, error) {
 	key, err := c.chooseKey(ctx, wanted, held)
 	if err != nil {
 		return nil, err
 	}
-	created, err := c.CreateWebhook(ctx, WebhookParams{
+	created, err := c.CreateWebhook(ctx, CreateWebhookParams{
 		URL:          wanted.URL,
 		EventTypes:   wanted.EventTypes,
 		EventVersion: wanted.EventVersion,
@@ -189,13 +189,13 @@ func (c *Client) create(ctx context.Context, wanted *Wanted, held []string) (*En
 	if err != nil {
 		return nil, overtaken(err)
 	}
-	all, err := c.Webhooks(ctx)
+	all, err := c.ListWebhooks(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("subscription: the webhook %s is created; look for another of its URL: %w", created.WebhookID, err)
 	}
 	isOther := func(w Webhook) bool { return w.WebhookID != created.WebhookID }
 	if !slices.ContainsFunc(ofURL(all, wanted.URL), isOther) {
-		return &Ensured{Webhook: *created, Change: Created}, nil
+		return &EnsureWebhookResult{Webhook: *created, Change: ChangeCreated}, nil
 	}
 	if err := c.DeleteWebhook(ctx, created.WebhookID); err != nil && !errors.Is(err, klarna.CodeResourceNotFound) {
 		return nil, fmt.Errorf("subscription: the webhook %s is one too many of its URL: %w", created.WebhookID, err)
@@ -204,7 +204,7 @@ func (c *Client) create(ctx context.Context, wanted *Wanted, held []string) (*En
 }
 
 // held are the keys that a webhook may be signed with.
-func (w *Wanted) held(ctx context.Context) ([]string, error) {
+func (w *EnsureWebhookParams) held(ctx context.Context) ([]string, error) {
 	if w.Vault == nil {
 		return []string{w.SigningKeyID}, nil
 	}
@@ -216,11 +216,11 @@ func (w *Wanted) held(ctx context.Context) ([]string, error) {
 }
 
 // chooseKey returns a key to sign with from now on, which every receiver holds.
-func (c *Client) chooseKey(ctx context.Context, wanted *Wanted, held []string) (string, error) {
+func (c *Client) chooseKey(ctx context.Context, wanted *EnsureWebhookParams, held []string) (string, error) {
 	if wanted.Vault == nil {
 		return wanted.SigningKeyID, nil
 	}
-	keys, err := c.SigningKeys(ctx)
+	keys, err := c.ListSigningKeys(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -248,7 +248,7 @@ func (c *Client) chooseKey(ctx context.Context, wanted *Wanted, held []string) (
 
 // differences weighs how far a webhook is from what is wanted: 0 where it is as wanted, and less
 // the more event types it shares.
-func (w *Wanted) differences(webhook *Webhook, held []string) int {
+func (w *EnsureWebhookParams) differences(webhook *Webhook, held []string) int {
 	var n int
 	update := w.update(webhook)
 	if update.EventVersion != "" || update.Status != "" || update.EventTypes != nil || !slices.Contains(held, webhook.SigningKeyID) {
@@ -263,20 +263,20 @@ func (w *Wanted) differences(webhook *Webhook, held []string) int {
 }
 
 // update has what is to be changed, but for the key.
-func (w *Wanted) update(webhook *Webhook) (update WebhookUpdate) {
+func (w *EnsureWebhookParams) update(webhook *Webhook) (update UpdateWebhookParams) {
 	if !sameSet(webhook.EventTypes, w.EventTypes) {
 		update.EventTypes = w.EventTypes
 	}
 	if webhook.EventVersion != w.EventVersion {
 		update.EventVersion = w.EventVersion
 	}
-	if webhook.Status != Enabled {
-		update.Status = Enabled
+	if webhook.Status != WebhookStatusEnabled {
+		update.Status = WebhookStatusEnabled
 	}
 	return update
 }
 
-func (w *Wanted) problems() []klarna.ValidationError {
+func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	switch {
 	case w.Vault == nil && w.SigningKeyID == "":

@@ -31,8 +31,8 @@ const (
 	dropKey = "subscription.signing_key.delete"
 )
 
-func wantedFrom(vault subscription.Vault) subscription.Wanted {
-	return subscription.Wanted{URL: hookURL, EventTypes: []string{"payment.*", "settlement.*"}, Vault: vault}
+func wantedFrom(vault subscription.Vault) subscription.EnsureWebhookParams {
+	return subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"payment.*", "settlement.*"}, Vault: vault}
 }
 
 // publishedKey makes a key that the gateway holds.
@@ -51,7 +51,7 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 		name string
 		// there are the webhooks at the start. SigningKeyID "old", "new" and "foreign" stand for keys;
 		// the gateway holds the first two.
-		there      []subscription.WebhookParams
+		there      []subscription.CreateWebhookParams
 		pinned     string // the SigningKeyID wanted, in place of the vault
 		change     subscription.Change
 		operations []string
@@ -60,80 +60,80 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 		others     int
 	}{
 		{
-			name: "none is there", change: subscription.Created,
+			name: "none is there", change: subscription.ChangeCreated,
 			operations: []string{listed, keys, created, listed}, key: "new",
 		},
 		{
 			name:   "one of another URL is there",
-			there:  []subscription.WebhookParams{{URL: hookURL + "/other", EventTypes: []string{types}, SigningKeyID: "old"}},
-			change: subscription.Created, operations: []string{listed, keys, created, listed}, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL + "/other", EventTypes: []string{types}, SigningKeyID: "old"}},
+			change: subscription.ChangeCreated, operations: []string{listed, keys, created, listed}, key: "new",
 		},
 		{
 			name:   "it is there, its event types in another order",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{settled, types}, SigningKeyID: "new"}},
-			change: subscription.Unchanged, operations: []string{listed}, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{settled, types}, SigningKeyID: "new"}},
+			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
 		},
 		{
 			name:   "it is there, its URL written in another way",
-			there:  []subscription.WebhookParams{{URL: "https://Gateway.Example:443/klarna", EventTypes: []string{settled, types}, SigningKeyID: "new"}},
-			change: subscription.Unchanged, operations: []string{listed}, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: "https://Gateway.Example:443/klarna", EventTypes: []string{settled, types}, SigningKeyID: "new"}},
+			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
 		},
 		{
 			name:   "it is signed with an older key of the vault, as after a rotation elsewhere",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old"}},
-			change: subscription.Unchanged, operations: []string{listed}, key: "old",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old"}},
+			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "old",
 		},
 		{
 			name:   "it is signed with a key that no receiver holds",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "foreign"}},
-			change: subscription.Updated, operations: []string{listed, keys, updated}, patch: `{"signing_key_id":"new"}`, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "foreign"}},
+			change: subscription.ChangeUpdated, operations: []string{listed, keys, updated}, patch: `{"signing_key_id":"new"}`, key: "new",
 		},
 		{
 			name:   "it lacks an event type",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{types}, SigningKeyID: "new"}},
-			change: subscription.Updated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types}, SigningKeyID: "new"}},
+			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
 		},
 		{
 			name:   "it has an event type too many",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{types, settled, "a.*"}, SigningKeyID: "new"}},
-			change: subscription.Updated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled, "a.*"}, SigningKeyID: "new"}},
+			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
 		},
 		{
 			name:   "it is disabled",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "new", Status: "DISABLED"}},
-			change: subscription.Updated, operations: []string{listed, updated}, patch: `{"status":"ENABLED"}`, key: "new",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "new", Status: "DISABLED"}},
+			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"status":"ENABLED"}`, key: "new",
 		},
 		{
 			name:   "everything differs",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "foreign", Status: "DISABLED"}},
-			change: subscription.Updated, operations: []string{listed, keys, updated},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "foreign", Status: "DISABLED"}},
+			change: subscription.ChangeUpdated, operations: []string{listed, keys, updated},
 			patch: `{"event_types":["payment.*","settlement.*"],"signing_key_id":"new","status":"ENABLED"}`, key: "new",
 		},
 		{
 			name: "several are there, and one is as wanted",
-			there: []subscription.WebhookParams{
+			there: []subscription.CreateWebhookParams{
 				{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old", Status: "DISABLED"},
 				{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old"},
 				{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "old"},
 			},
-			change: subscription.Unchanged, operations: []string{listed}, key: "old", others: 2,
+			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "old", others: 2,
 		},
 		{
 			name: "several are there, and none is as wanted",
-			there: []subscription.WebhookParams{
+			there: []subscription.CreateWebhookParams{
 				{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "old"},
 				{URL: hookURL, EventTypes: []string{settled}, SigningKeyID: "new"},
 			},
-			change: subscription.Updated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new", others: 1,
+			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new", others: 1,
 		},
 		{
 			name: "none is there and the key is pinned", pinned: "old",
-			change: subscription.Created, operations: []string{listed, created, listed}, key: "old",
+			change: subscription.ChangeCreated, operations: []string{listed, created, listed}, key: "old",
 		},
 		{
 			name: "it is signed with another key than the pinned one", pinned: "old",
-			there:  []subscription.WebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "new"}},
-			change: subscription.Updated, operations: []string{listed, updated}, patch: `{"signing_key_id":"old"}`, key: "old",
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "new"}},
+			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"signing_key_id":"old"}`, key: "old",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 					wanted.Vault, wanted.SigningKeyID = nil, ids[tc.pinned]
 				}
 				before := len(double.Requests())
-				ensured := must[*subscription.Ensured](t)(c.EnsureWebhook(t.Context(), wanted))
+				result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wanted))
 
 				if diff := cmp.Diff(tc.operations, operations(double, before)); diff != "" {
 					t.Errorf("operations (-want +got):\n%s", diff)
@@ -166,11 +166,11 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 				if string(last.Body) != tc.patch {
 					t.Errorf("sent %s, want %s", last.Body, tc.patch)
 				}
-				if ensured.Change != tc.change || len(ensured.Others) != tc.others {
-					t.Errorf("%s with %d others, want %s with %d", ensured.Change, len(ensured.Others), tc.change, tc.others)
+				if result.Change != tc.change || len(result.Others) != tc.others {
+					t.Errorf("%s with %d others, want %s with %d", result.Change, len(result.Others), tc.change, tc.others)
 				}
-				now := must[*subscription.Webhook](t)(c.Webhook(t.Context(), ensured.Webhook.WebhookID))
-				if now.SigningKeyID != ids[tc.key] || now.Status != subscription.Enabled || now.EventVersion != "v2" {
+				now := must[*subscription.Webhook](t)(c.GetWebhook(t.Context(), result.Webhook.WebhookID))
+				if now.SigningKeyID != ids[tc.key] || now.Status != subscription.WebhookStatusEnabled || now.EventVersion != "v2" {
 					t.Errorf("key %s, status %s, version %s", now.SigningKeyID, now.Status, now.EventVersion)
 				}
 				slices.Sort(now.EventTypes)
@@ -178,9 +178,9 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 					t.Errorf("event types (-want +got):\n%s", diff)
 				}
 
-				again := must[*subscription.Ensured](t)(c.EnsureWebhook(t.Context(), wanted))
-				if again.Change != subscription.Unchanged || again.Webhook.WebhookID != ensured.Webhook.WebhookID {
-					t.Errorf("a second call: %s %s, first %s", again.Change, again.Webhook.WebhookID, ensured.Webhook.WebhookID)
+				again := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wanted))
+				if again.Change != subscription.ChangeUnchanged || again.Webhook.WebhookID != result.Webhook.WebhookID {
+					t.Errorf("a second call: %s %s, first %s", again.Change, again.Webhook.WebhookID, result.Webhook.WebhookID)
 				}
 			})
 		})
@@ -191,15 +191,15 @@ func TestTheVeryFirstStartMakesAKeyAndPublishesItFirst(t *testing.T) {
 	g := new(gateway)
 	double, c := newDouble(t, g)
 	client := newKlarna(t, double)
-	ensured := must[*subscription.Ensured](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
+	result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
 	want := []string{listed, keys, newKey, created, listed}
 	if diff := cmp.Diff(want, operations(double, 0)); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
-	if ensured.Change != subscription.Created || ensured.Webhook.SigningKeyID != g.keys[0].ID || len(g.keys) != 1 {
-		t.Errorf("%s, signed with %s, %d keys", ensured.Change, ensured.Webhook.SigningKeyID, len(g.keys))
+	if result.Change != subscription.ChangeCreated || result.Webhook.SigningKeyID != g.keys[0].ID || len(g.keys) != 1 {
+		t.Errorf("%s, signed with %s, %d keys", result.Change, result.Webhook.SigningKeyID, len(g.keys))
 	}
-	if err := c.Simulate(t.Context(), ensured.Webhook.WebhookID, "payment.request.state-change.completed"); err != nil {
+	if err := c.SimulateWebhook(t.Context(), result.Webhook.WebhookID, "payment.request.state-change.completed"); err != nil {
 		t.Fatal(err)
 	}
 	happen(t, double, client)
@@ -207,15 +207,15 @@ func TestTheVeryFirstStartMakesAKeyAndPublishesItFirst(t *testing.T) {
 		t.Errorf("%d refused of %v", refused, byKey)
 	}
 	// A vault whose keys Klarna no longer has is as good as an empty one.
-	if err := c.DeleteWebhook(t.Context(), ensured.Webhook.WebhookID); err != nil {
+	if err := c.DeleteWebhook(t.Context(), result.Webhook.WebhookID); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.DeleteSigningKey(t.Context(), g.keys[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	ensured = must[*subscription.Ensured](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
-	if len(g.keys) != 2 || ensured.Webhook.SigningKeyID != g.keys[1].ID {
-		t.Errorf("%d keys, signed with %s", len(g.keys), ensured.Webhook.SigningKeyID)
+	result = must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
+	if len(g.keys) != 2 || result.Webhook.SigningKeyID != g.keys[1].ID {
+		t.Errorf("%d keys, signed with %s", len(g.keys), result.Webhook.SigningKeyID)
 	}
 }
 
@@ -250,44 +250,44 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 		{
 			name: "another replica is through just before the first look", method: http.MethodGet,
 			before: func(t *testing.T, other *subscription.Client, g *gateway) {
-				must[*subscription.Ensured](t)(other.EnsureWebhook(t.Context(), wantedFrom(g)))
+				must[*subscription.EnsureWebhookResult](t)(other.EnsureWebhook(t.Context(), wantedFrom(g)))
 			},
-			change: subscription.Unchanged, last: []string{created, listed, listed}, keys: 1,
+			change: subscription.ChangeUnchanged, last: []string{created, listed, listed}, keys: 1,
 		},
 		{
 			name: "another replica creates the same webhook first", method: http.MethodPost,
 			before: func(t *testing.T, other *subscription.Client, g *gateway) {
-				must[*subscription.Ensured](t)(other.EnsureWebhook(t.Context(), wantedFrom(g)))
+				must[*subscription.EnsureWebhookResult](t)(other.EnsureWebhook(t.Context(), wantedFrom(g)))
 			},
-			change: subscription.Unchanged, last: []string{created, listed}, keys: 1,
+			change: subscription.ChangeUnchanged, last: []string{created, listed}, keys: 1,
 		},
 		{
 			name: "another replica creates one with a key of its own first", method: http.MethodPost,
 			before: func(t *testing.T, other *subscription.Client, g *gateway) {
 				id := publishedKey(t, other, g)
-				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.WebhookParams{
+				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 					URL: hookURL, EventTypes: wantedFrom(g).EventTypes, SigningKeyID: id,
 				}))
 			},
-			change: subscription.Unchanged, last: []string{created, listed, deleted, listed}, keys: 2,
+			change: subscription.ChangeUnchanged, last: []string{created, listed, deleted, listed}, keys: 2,
 		},
 		{
 			name: "the webhook is deleted before it can be changed", method: http.MethodPatch, there: true,
 			before: func(t *testing.T, other *subscription.Client, _ *gateway) {
-				for _, w := range must[[]subscription.Webhook](t)(other.Webhooks(t.Context())) {
+				for _, w := range must[[]subscription.Webhook](t)(other.ListWebhooks(t.Context())) {
 					if err := other.DeleteWebhook(t.Context(), w.WebhookID); err != nil {
 						t.Error(err)
 					}
 				}
 			},
-			change: subscription.Created, last: []string{updated, listed, keys, created, listed}, keys: 1,
+			change: subscription.ChangeCreated, last: []string{updated, listed, keys, created, listed}, keys: 1,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := new(gateway)
 			double, other := newDouble(t, g)
 			if tc.there {
-				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.WebhookParams{
+				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 					URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: publishedKey(t, other, g),
 				}))
 			}
@@ -298,15 +298,15 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 				path = ""
 			}
 			c := newClient(t, double, interject(tc.method, path, act, nil))
-			ensured := must[*subscription.Ensured](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
-			if ensured.Change != tc.change || len(ensured.Others) != 0 {
-				t.Errorf("%s with %d others, want %s", ensured.Change, len(ensured.Others), tc.change)
+			result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
+			if result.Change != tc.change || len(result.Others) != 0 {
+				t.Errorf("%s with %d others, want %s", result.Change, len(result.Others), tc.change)
 			}
 			all := operations(double, 0)
 			if diff := cmp.Diff(tc.last, all[len(all)-len(tc.last):]); diff != "" {
 				t.Errorf("last operations (-want +got):\n%s", diff)
 			}
-			if left := must[[]subscription.Webhook](t)(c.Webhooks(t.Context())); len(left) != 1 {
+			if left := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context())); len(left) != 1 {
 				t.Errorf("%d webhooks, want 1", len(left))
 			}
 			if len(g.keys) != tc.keys {
@@ -332,23 +332,23 @@ func TestReplicasThatAllCreateBeforeAnyLooksEndWithOneWebhook(t *testing.T) {
 				interject(http.MethodPost, "webhooks", nil, func() { create.Do(func() { createdAll.Done(); createdAll.Wait() }) }))
 			wanted := wantedFrom(vaults{new(gateway), g}) // each makes a key of its own, and so a webhook that differs
 			done.Go(func() {
-				ensured, err := replica.EnsureWebhook(t.Context(), wanted)
+				result, err := replica.EnsureWebhook(t.Context(), wanted)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				changes[i] = ensured.Change
+				changes[i] = result.Change
 			})
 		}
 		done.Wait()
-		if left := must[[]subscription.Webhook](t)(c.Webhooks(t.Context())); len(left) != 1 {
+		if left := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context())); len(left) != 1 {
 			t.Errorf("%d webhooks, want 1", len(left))
 		}
 		if !slices.Contains(operations(double, 0), deleted) {
 			t.Error("the replicas never met")
 		}
 		slices.Sort(changes)
-		if want := []subscription.Change{subscription.Created, subscription.Unchanged, subscription.Unchanged}; !slices.Equal(changes, want) {
+		if want := []subscription.Change{subscription.ChangeCreated, subscription.ChangeUnchanged, subscription.ChangeUnchanged}; !slices.Equal(changes, want) {
 			t.Errorf("changes %v, want %v", changes, want)
 		}
 	})
@@ -384,7 +384,7 @@ func TestReplicasThatStartAtOnceEndWithOneWebhookThatEveryReceiverCanVerify(t *t
 					})
 				}
 				all.Wait()
-				if left := must[[]subscription.Webhook](t)(c.Webhooks(t.Context())); len(left) != 1 {
+				if left := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context())); len(left) != 1 {
 					t.Fatalf("%d webhooks, want 1", len(left))
 				}
 				happen(t, double, newKlarna(t, double))
@@ -451,7 +451,7 @@ func TestEnsureWebhookPassesEachFailureOn(t *testing.T) {
 			double, c := newDouble(t, nil, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 			if tc.there {
 				key := must[*subscription.SigningKey](t)(c.CreateSigningKey(t.Context()))
-				must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.WebhookParams{
+				must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 					URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: key.SigningKeyID,
 				}))
 			}
@@ -459,9 +459,9 @@ func TestEnsureWebhookPassesEachFailureOn(t *testing.T) {
 				double.Script(klarnatest.Fault{Operation: tc.fault, StatusCode: 503})
 			}
 			vault := stdcmp.Or(tc.vault, new(vaultFuncs))
-			ensured, err := c.EnsureWebhook(t.Context(), wantedFrom(vault))
-			if ensured != nil || err == nil {
-				t.Fatalf("%v, %v", ensured, err)
+			result, err := c.EnsureWebhook(t.Context(), wantedFrom(vault))
+			if result != nil || err == nil {
+				t.Fatalf("%v, %v", result, err)
 			}
 			if e, ok := errors.AsType[*klarna.Error](err); tc.fault != "" && (!ok || e.Operation != tc.fault) {
 				t.Errorf("error %v", err)
@@ -530,7 +530,7 @@ func TestAWebhookThatIsOneTooManyIsNamedWhenItCannotBeWithdrawn(t *testing.T) {
 			})
 			mock.RegisterResponder("POST", host+"/v2/notification/webhooks", httpmock.NewStringResponder(201, webhookBody))
 			mock.RegisterResponder("DELETE", host+"/v2/notification/webhooks/"+webhookID, httpmock.NewStringResponder(tc.delete, ``))
-			_, err := c.EnsureWebhook(t.Context(), subscription.Wanted{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: keyID})
+			_, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: keyID})
 			if err == nil || !strings.Contains(err.Error(), webhookID+" is") || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v", err)
 			}

@@ -57,7 +57,7 @@ func ExampleClient_EnsureWebhook() {
 	vault := new(memoryVault)
 
 	for range 2 { // each start of the program, and each replica
-		ensured, err := subscriptions.EnsureWebhook(context.Background(), subscription.Wanted{
+		result, err := subscriptions.EnsureWebhook(context.Background(), subscription.EnsureWebhookParams{
 			URL:        "https://gateway.example/klarna/webhook",
 			EventTypes: []string{"payment.*"},
 			Vault:      vault,
@@ -65,7 +65,7 @@ func ExampleClient_EnsureWebhook() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(ensured.Change, ensured.Webhook.Status, len(vault.keys), "key")
+		fmt.Println(result.Change, result.Webhook.Status, len(vault.keys), "key")
 	}
 	// Output:
 	// created ENABLED 1 key
@@ -78,7 +78,7 @@ func ExampleClient_RotateKey() {
 	ctx, vault := context.Background(), new(memoryVault)
 	receiver := httptest.NewServer(nil)
 	defer receiver.Close()
-	if _, err := subscriptions.EnsureWebhook(ctx, subscription.Wanted{URL: receiver.URL, EventTypes: []string{"payment.*"}, Vault: vault}); err != nil {
+	if _, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: receiver.URL, EventTypes: []string{"payment.*"}, Vault: vault}); err != nil {
 		log.Fatal(err)
 	}
 

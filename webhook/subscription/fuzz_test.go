@@ -29,7 +29,7 @@ func FuzzSigningKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		c, mock := newMocked(t)
 		mock.RegisterNoResponder(httpmock.NewStringResponder(200, body))
-		key, err := c.SigningKey(t.Context(), keyID)
+		key, err := c.GetSigningKey(t.Context(), keyID)
 		checkDecoding(t, key, err, func(k *subscription.SigningKey) klarna.RawJSON { return k.Raw }, body)
 		created, createErr := c.CreateSigningKey(t.Context())
 		if createErr != nil && klarna.OutcomeOf(createErr) != klarna.OutcomeUnknown || createErr == nil && (created.SigningKeyID == "" || created.SigningKey.IsZero()) {
@@ -48,7 +48,7 @@ func FuzzWebhook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		c, mock := newMocked(t)
 		mock.RegisterNoResponder(httpmock.NewStringResponder(200, body))
-		w, err := c.Webhook(t.Context(), webhookID)
+		w, err := c.GetWebhook(t.Context(), webhookID)
 		checkDecoding(t, w, err, func(w *subscription.Webhook) klarna.RawJSON { return w.Raw }, body)
 	})
 }
@@ -76,11 +76,11 @@ func FuzzLists(f *testing.F) {
 			}
 			return httpmock.NewStringResponse(200, webhookBody), nil
 		})
-		ensured, err := c.EnsureWebhook(t.Context(), subscription.Wanted{URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: keyID})
+		result, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: keyID})
 		if err == nil {
-			want := map[subscription.Change][2]int{subscription.Created: {1, 0}, subscription.Updated: {0, 1}, subscription.Unchanged: {0, 0}}[ensured.Change]
+			want := map[subscription.Change][2]int{subscription.ChangeCreated: {1, 0}, subscription.ChangeUpdated: {0, 1}, subscription.ChangeUnchanged: {0, 0}}[result.Change]
 			if posts != want[0] || patches != want[1] {
-				t.Errorf("%s: %d created, %d updated", ensured.Change, posts, patches)
+				t.Errorf("%s: %d created, %d updated", result.Change, posts, patches)
 			}
 		}
 		patches = 0

@@ -199,7 +199,7 @@ func must[T any](t testing.TB) func(T, error) T {
 func keyIDs(t testing.TB, c *subscription.Client) []string {
 	t.Helper()
 	var ids []string
-	for _, k := range must[[]subscription.SigningKey](t)(c.SigningKeys(context.Background())) {
+	for _, k := range must[[]subscription.SigningKey](t)(c.ListSigningKeys(context.Background())) {
 		ids = append(ids, k.SigningKeyID)
 	}
 	return ids

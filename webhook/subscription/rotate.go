@@ -66,7 +66,7 @@ func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...s
 	if publish == nil {
 		return nil, errors.New("subscription: RotateKey needs a publish function")
 	}
-	all, err := c.Webhooks(ctx)
+	all, err := c.ListWebhooks(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...s
 	if err != nil {
 		return nil, err
 	}
-	keys, err := c.SigningKeys(ctx)
+	keys, err := c.ListSigningKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook
 		if err := pause(ctx, time.Duration(round)*100*time.Millisecond); err != nil {
 			return nil, err
 		}
-		w, err = c.UpdateWebhook(ctx, webhookID, WebhookUpdate{SigningKeyID: keyID})
+		w, err = c.UpdateWebhook(ctx, webhookID, UpdateWebhookParams{SigningKeyID: keyID})
 		switch {
 		case errors.Is(err, klarna.CodeResourceConflict):
 			continue
@@ -167,7 +167,7 @@ func (c *Client) RetireKey(ctx context.Context, signingKeyID string, unusedSince
 	if end := unusedSince.Add(RetireAfter); time.Now().Before(end) {
 		return fmt.Errorf("%w: until %s", ErrRetriesPending, end.UTC().Format(time.RFC3339))
 	}
-	webhooks, err := c.Webhooks(ctx)
+	webhooks, err := c.ListWebhooks(ctx)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func newRotated(t testing.TB, n int, options ...klarna.Option) (*klarnatest.Serv
 		t.Fatal(err)
 	}
 	for i := range n {
-		must[*subscription.Webhook](t)(plain.CreateWebhook(context.Background(), subscription.WebhookParams{
+		must[*subscription.Webhook](t)(plain.CreateWebhook(context.Background(), subscription.CreateWebhookParams{
 			URL: hookURL + "/" + strconv.Itoa(i), EventTypes: []string{"payment.*"}, SigningKeyID: key.SigningKeyID,
 		}))
 	}
@@ -44,7 +44,7 @@ func newRotated(t testing.TB, n int, options ...klarna.Option) (*klarnatest.Serv
 func signers(t testing.TB, c *subscription.Client) []string {
 	t.Helper()
 	var ids []string
-	for _, w := range must[[]subscription.Webhook](t)(c.Webhooks(context.Background())) {
+	for _, w := range must[[]subscription.Webhook](t)(c.ListWebhooks(context.Background())) {
 		ids = append(ids, w.SigningKeyID)
 	}
 	return ids
@@ -89,7 +89,7 @@ func TestRotateKeyPublishesBeforeItPoints(t *testing.T) {
 
 func TestRotateKeyPointsTheNamedWebhooksAlone(t *testing.T) {
 	_, c, g := newRotated(t, 3)
-	all := must[[]subscription.Webhook](t)(c.Webhooks(t.Context()))
+	all := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context()))
 	rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), g.Publish, all[2].WebhookID, all[0].WebhookID))
 	if want := []string{rotation.SigningKeyID, g.keys[0].ID, rotation.SigningKeyID}; !slices.Equal(signers(t, c), want) {
 		t.Errorf("signed with %v, want %v", signers(t, c), want)
@@ -300,7 +300,7 @@ func TestACrashAnywhereAndASecondRotationRefuseNothing(t *testing.T) {
 
 func TestAWebhookThatVanishesMeanwhileIsPassedOver(t *testing.T) {
 	double, c, g := newRotated(t, 2)
-	gone := must[[]subscription.Webhook](t)(c.Webhooks(t.Context()))[0]
+	gone := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context()))[0]
 	rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), func(ctx context.Context, key subscription.SigningKey) error {
 		return errors.Join(c.DeleteWebhook(ctx, gone.WebhookID), g.Publish(ctx, key))
 	}))
@@ -392,7 +392,7 @@ func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range webhooks {
-		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.WebhookParams{
+		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 			URL: hookURL + "/" + strconv.Itoa(i), EventTypes: []string{"payment.*"}, SigningKeyID: key.SigningKeyID,
 		}))
 	}
@@ -489,7 +489,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 			g.ServeHTTP(w, r)
 		}))
 		old := publishedKey(t, c, g)
-		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.WebhookParams{
+		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 			URL: hookURL, EventTypes: []string{"payment.request.state-change.submitted"}, SigningKeyID: old,
 		}))
 		happen(t, double, newKlarna(t, double)) // its first attempt is just before the rotation

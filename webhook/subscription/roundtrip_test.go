@@ -10,7 +10,7 @@ import (
 )
 
 func TestEveryWireTypeSurvivesBothEncoders(t *testing.T) {
-	roundtrip.Check(t, new(SigningKey), new(Webhook), new(WebhookParams), new(WebhookUpdate))
+	roundtrip.Check(t, new(SigningKey), new(Webhook), new(CreateWebhookParams), new(UpdateWebhookParams))
 }
 
 // object is a wire type, behind its pointer.
@@ -26,5 +26,5 @@ func TestWhatIsSentIsWhatTheTagsSay(t *testing.T) {
 		_, err := wire.Read(bytes.Clone(text), value.(object).decode)
 		return err
 	}
-	roundtrip.CheckSent(t, encode, decode, new(SigningKey), new(Webhook), new(WebhookParams), new(WebhookUpdate))
+	roundtrip.CheckSent(t, encode, decode, new(SigningKey), new(Webhook), new(CreateWebhookParams), new(UpdateWebhookParams))
 }

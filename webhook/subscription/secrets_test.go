@@ -160,7 +160,7 @@ func TestAnErrorThatWasSilencedIsStillTheVaultsOwn(t *testing.T) {
 }
 
 func TestAWebhookPrintsNoURL(t *testing.T) {
-	text := everyVerb(subscription.Webhook{WebhookID: webhookID, URL: "https://gateway.example/?token=" + canary, Status: subscription.Enabled})
+	text := everyVerb(subscription.Webhook{WebhookID: webhookID, URL: "https://gateway.example/?token=" + canary, Status: subscription.WebhookStatusEnabled})
 	// encoding/json is a way to store a webhook, not to print one.
 	text = strings.ReplaceAll(text, `"url":"https://gateway.example/?token=`+canary, "")
 	if !strings.Contains(text, "subscription.Webhook{"+webhookID+" ENABLED}") {

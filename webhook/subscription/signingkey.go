@@ -42,9 +42,9 @@ func (c *Client) CreateSigningKey(ctx context.Context, options ...klarna.CallOpt
 	return key, err
 }
 
-// SigningKeys lists all signing keys, without their secrets (GET notification/signing-keys). Klarna
-// does not divide the list into pages. Errors are *klarna.Error.
-func (c *Client) SigningKeys(ctx context.Context, options ...klarna.CallOption) ([]SigningKey, error) {
+// ListSigningKeys lists all signing keys, without their secrets (GET notification/signing-keys).
+// Klarna does not divide the list into pages. Errors are *klarna.Error.
+func (c *Client) ListSigningKeys(ctx context.Context, options ...klarna.CallOption) ([]SigningKey, error) {
 	list, _, err := do(ctx, c, newCall(operation.SigningKeyList), (*signingKeyList).decode, options)
 	if err != nil {
 		return nil, err
@@ -52,10 +52,10 @@ func (c *Client) SigningKeys(ctx context.Context, options ...klarna.CallOption) 
 	return list.SigningKeys, nil
 }
 
-// SigningKey reads a signing key, without its secret (GET
+// GetSigningKey reads a signing key, without its secret (GET
 // notification/signing-keys/{signing_key_id}). Errors are *klarna.Error, with CodeResourceNotFound
 // where there is none of that id.
-func (c *Client) SigningKey(ctx context.Context, signingKeyID string, options ...klarna.CallOption) (*SigningKey, error) {
+func (c *Client) GetSigningKey(ctx context.Context, signingKeyID string, options ...klarna.CallOption) (*SigningKey, error) {
 	key, raw, err := do(ctx, c, newCall(operation.SigningKeyRead, signingKeyID), (*SigningKey).decode, options)
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func (p *problems) eventTypes(types []string) {
 	}
 }
 
-func (w *WebhookParams) problems() []klarna.ValidationError {
+func (w *CreateWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	if w.SigningKeyID == "" {
 		p.add("signing_key_id", "is required")
@@ -61,7 +61,7 @@ func target(url string, eventTypes []string) (p problems) {
 	return p
 }
 
-func (u *WebhookUpdate) problems() []klarna.ValidationError {
+func (u *UpdateWebhookParams) problems() []klarna.ValidationError {
 	var p problems
 	if u.URL != "" {
 		p.url(u.URL)

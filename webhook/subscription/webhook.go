@@ -18,8 +18,8 @@ type Webhook struct {
 	EventVersion string   `json:"event_version,omitzero"`
 	// SigningKeyID names the key that deliveries are signed with.
 	SigningKeyID string `json:"signing_key_id,omitzero"`
-	// Status is Enabled, or another.
-	Status Status `json:"status,omitzero" wire:"show"`
+	// Status is WebhookStatusEnabled, or another.
+	Status WebhookStatus `json:"status,omitzero" wire:"show"`
 	// CreatedAt and UpdatedAt are in UTC, and zero where Klarna does not tell.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
@@ -30,17 +30,17 @@ type Webhook struct {
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// Status says whether events are delivered. Unknown values are kept.
-type Status string
+// WebhookStatus says whether events are delivered. Unknown values are kept.
+type WebhookStatus string
 
-// Enabled is the status of a webhook that events are delivered to.
-const Enabled Status = "ENABLED"
+// WebhookStatusEnabled is the status of a webhook that events are delivered to.
+const WebhookStatusEnabled WebhookStatus = "ENABLED"
 
 // eventVersion is the one version of events that Klarna documents.
 const eventVersion = "v2"
 
-// WebhookParams are what a webhook is created from.
-type WebhookParams struct {
+// CreateWebhookParams are what a webhook is created from.
+type CreateWebhookParams struct {
 	// URL is where events are posted: https on port 443 or 8443. Required. (A test double takes http
 	// on loopback as well.)
 	URL string `json:"url"`
@@ -50,23 +50,23 @@ type WebhookParams struct {
 	EventVersion string `json:"event_version"`
 	// SigningKeyID names the key that deliveries are signed with. Required.
 	SigningKeyID string `json:"signing_key_id"`
-	// Status is Enabled where it is "".
-	Status Status `json:"status"`
+	// Status is WebhookStatusEnabled where it is "".
+	Status WebhookStatus `json:"status"`
 
 	// Unknown are members that this version has no name for.
 	klarna.Unknown `json:",embed"`
 }
 
-// WebhookUpdate changes the members that it has; empty ones stay as they are.
-type WebhookUpdate struct {
+// UpdateWebhookParams changes the members that it has; empty ones stay as they are.
+type UpdateWebhookParams struct {
 	URL string `json:"url,omitzero"`
 	// EventTypes replace the present ones.
 	EventTypes   []string `json:"event_types,omitzero"`
 	EventVersion string   `json:"event_version,omitzero"`
 	// SigningKeyID is the key that deliveries are signed with from now on. Every receiver must hold it
 	// before, and must hold the present one for another day: see RotateKey, which sees to that.
-	SigningKeyID string `json:"signing_key_id,omitzero"`
-	Status       Status `json:"status,omitzero"`
+	SigningKeyID string        `json:"signing_key_id,omitzero"`
+	Status       WebhookStatus `json:"status,omitzero"`
 
 	// Unknown are members that this version has no name for.
 	klarna.Unknown `json:",embed"`
@@ -82,21 +82,21 @@ type webhookList struct {
 // CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random: to
 // repeat a call after a crash, use EnsureWebhook. Errors are *klarna.Error, with
 // CodeResourceConflict where there is an identical one already.
-func (c *Client) CreateWebhook(ctx context.Context, params WebhookParams, options ...klarna.CallOption) (*Webhook, error) {
+func (c *Client) CreateWebhook(ctx context.Context, params CreateWebhookParams, options ...klarna.CallOption) (*Webhook, error) {
 	if params.EventVersion == "" {
 		params.EventVersion = eventVersion
 	}
 	if params.Status == "" {
-		params.Status = Enabled
+		params.Status = WebhookStatusEnabled
 	}
 	call := newCall(operation.WebhookCreate)
-	call.Body, call.Validate = wire.From(&params, (*WebhookParams).encode), params.problems
+	call.Body, call.Validate = wire.From(&params, (*CreateWebhookParams).encode), params.problems
 	return c.webhook(ctx, call, options)
 }
 
-// Webhooks lists all webhooks (GET notification/webhooks). Klarna does not divide the list into
+// ListWebhooks lists all webhooks (GET notification/webhooks). Klarna does not divide the list into
 // pages. Errors are *klarna.Error.
-func (c *Client) Webhooks(ctx context.Context, options ...klarna.CallOption) ([]Webhook, error) {
+func (c *Client) ListWebhooks(ctx context.Context, options ...klarna.CallOption) ([]Webhook, error) {
 	return c.webhooks(ctx, nil, options)
 }
 
@@ -111,19 +111,19 @@ func (c *Client) webhooks(ctx context.Context, validate func() []klarna.Validati
 	return list.Webhooks, nil
 }
 
-// Webhook reads a webhook (GET notification/webhooks/{webhook_id}). Errors are *klarna.Error, with
-// CodeResourceNotFound where there is none of that id.
-func (c *Client) Webhook(ctx context.Context, webhookID string, options ...klarna.CallOption) (*Webhook, error) {
+// GetWebhook reads a webhook (GET notification/webhooks/{webhook_id}). Errors are *klarna.Error,
+// with CodeResourceNotFound where there is none of that id.
+func (c *Client) GetWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) (*Webhook, error) {
 	return c.webhook(ctx, newCall(operation.WebhookRead, webhookID), options)
 }
 
-// UpdateWebhook changes what update names and nothing else (PATCH
+// UpdateWebhook changes what params name and nothing else (PATCH
 // notification/webhooks/{webhook_id}). Its idempotency key is random, because the same update may
 // be meant twice. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that
 // id.
-func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, update WebhookUpdate, options ...klarna.CallOption) (*Webhook, error) {
+func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, params UpdateWebhookParams, options ...klarna.CallOption) (*Webhook, error) {
 	call := newCall(operation.WebhookUpdate, webhookID)
-	call.Body, call.Validate = wire.From(&update, (*WebhookUpdate).encode), update.problems
+	call.Body, call.Validate = wire.From(&params, (*UpdateWebhookParams).encode), params.problems
 	return c.webhook(ctx, call, options)
 }
 
@@ -134,10 +134,10 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ..
 	return err
 }
 
-// Simulate has Klarna post a test event of a type to a webhook, signed as every delivery is (POST
-// notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The
+// SimulateWebhook has Klarna post a test event of a type to a webhook, signed as every delivery is
+// (POST notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The
 // idempotency key is random: each call is an event. Errors are *klarna.Error.
-func (c *Client) Simulate(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
+func (c *Client) SimulateWebhook(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
 	call := newCall(operation.WebhookSimulate, webhookID)
 	call.Body = map[string]string{"event_type": eventType, "event_version": eventVersion}
 	call.Validate = func() []klarna.ValidationError {

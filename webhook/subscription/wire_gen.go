@@ -10,6 +10,55 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
+func (x *CreateWebhookParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*CreateWebhookParams).member)
+}
+
+func (x *CreateWebhookParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "url":
+		return r.Once(0) && wire.ReadText(&x.URL, r)
+	case "event_types":
+		return r.Once(1) && wire.ReadList(&x.EventTypes, r, wire.ReadText)
+	case "event_version":
+		return r.Once(2) && wire.ReadText(&x.EventVersion, r)
+	case "signing_key_id":
+		return r.Once(3) && wire.ReadText(&x.SigningKeyID, r)
+	case "status":
+		return r.Once(4) && wire.ReadEnum(&x.Status, r, []WebhookStatus{WebhookStatusEnabled})
+	default:
+		return r.Other()
+	}
+}
+
+func (x *CreateWebhookParams) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "url", x.URL == "") {
+		wire.WriteText(&x.URL, w)
+	}
+	if w.Member(x.Unknown, "event_types", x.EventTypes == nil) {
+		wire.WriteList(&x.EventTypes, w, wire.WriteText)
+	}
+	if w.Member(x.Unknown, "event_version", x.EventVersion == "") {
+		wire.WriteText(&x.EventVersion, w)
+	}
+	if w.Member(x.Unknown, "signing_key_id", x.SigningKeyID == "") {
+		wire.WriteText(&x.SigningKeyID, w)
+	}
+	if w.Member(x.Unknown, "status", x.Status == "") {
+		wire.WriteText(&x.Status, w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *CreateWebhookParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*CreateWebhookParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x CreateWebhookParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
 func (x *SigningKey) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*SigningKey).member)
 }
@@ -60,6 +109,55 @@ func (x SigningKey) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 // LogValue returns the result of String.
 func (x SigningKey) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
+func (x *UpdateWebhookParams) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*UpdateWebhookParams).member)
+}
+
+func (x *UpdateWebhookParams) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "url":
+		return r.Once(0) && wire.ReadText(&x.URL, r)
+	case "event_types":
+		return r.Once(1) && wire.ReadList(&x.EventTypes, r, wire.ReadText)
+	case "event_version":
+		return r.Once(2) && wire.ReadText(&x.EventVersion, r)
+	case "signing_key_id":
+		return r.Once(3) && wire.ReadText(&x.SigningKeyID, r)
+	case "status":
+		return r.Once(4) && wire.ReadEnum(&x.Status, r, []WebhookStatus{WebhookStatusEnabled})
+	default:
+		return r.Other()
+	}
+}
+
+func (x *UpdateWebhookParams) encode(w *wire.Writer) {
+	w.Begin()
+	if x.URL != "" && w.Member(x.Unknown, "url", false) {
+		wire.WriteText(&x.URL, w)
+	}
+	if x.EventTypes != nil && w.Member(x.Unknown, "event_types", false) {
+		wire.WriteList(&x.EventTypes, w, wire.WriteText)
+	}
+	if x.EventVersion != "" && w.Member(x.Unknown, "event_version", false) {
+		wire.WriteText(&x.EventVersion, w)
+	}
+	if x.SigningKeyID != "" && w.Member(x.Unknown, "signing_key_id", false) {
+		wire.WriteText(&x.SigningKeyID, w)
+	}
+	if x.Status != "" && w.Member(x.Unknown, "status", false) {
+		wire.WriteText(&x.Status, w)
+	}
+	w.End(x.Unknown)
+}
+
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
+func (x *UpdateWebhookParams) UnmarshalJSON(text []byte) error {
+	return wire.Unmarshal(text, x, (*UpdateWebhookParams).decode)
+}
+
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
+func (x UpdateWebhookParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
 func (x *Webhook) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*Webhook).member)
 }
@@ -77,7 +175,7 @@ func (x *Webhook) member(r *wire.Reader, name []byte) bool {
 	case "signing_key_id":
 		return r.Once(4) && wire.ReadText(&x.SigningKeyID, r)
 	case "status":
-		return r.Once(5) && wire.ReadEnum(&x.Status, r, []Status{Enabled})
+		return r.Once(5) && wire.ReadEnum(&x.Status, r, []WebhookStatus{WebhookStatusEnabled})
 	case "created_at":
 		return r.Once(6) && wire.ReadTime(&x.CreatedAt, r)
 	case "updated_at":
@@ -132,104 +230,6 @@ func (x Webhook) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
 // LogValue returns the result of String.
 func (x Webhook) LogValue() slog.Value { return slog.StringValue(x.String()) }
-
-func (x *WebhookParams) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*WebhookParams).member)
-}
-
-func (x *WebhookParams) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "url":
-		return r.Once(0) && wire.ReadText(&x.URL, r)
-	case "event_types":
-		return r.Once(1) && wire.ReadList(&x.EventTypes, r, wire.ReadText)
-	case "event_version":
-		return r.Once(2) && wire.ReadText(&x.EventVersion, r)
-	case "signing_key_id":
-		return r.Once(3) && wire.ReadText(&x.SigningKeyID, r)
-	case "status":
-		return r.Once(4) && wire.ReadEnum(&x.Status, r, []Status{Enabled})
-	default:
-		return r.Other()
-	}
-}
-
-func (x *WebhookParams) encode(w *wire.Writer) {
-	w.Begin()
-	if w.Member(x.Unknown, "url", x.URL == "") {
-		wire.WriteText(&x.URL, w)
-	}
-	if w.Member(x.Unknown, "event_types", x.EventTypes == nil) {
-		wire.WriteList(&x.EventTypes, w, wire.WriteText)
-	}
-	if w.Member(x.Unknown, "event_version", x.EventVersion == "") {
-		wire.WriteText(&x.EventVersion, w)
-	}
-	if w.Member(x.Unknown, "signing_key_id", x.SigningKeyID == "") {
-		wire.WriteText(&x.SigningKeyID, w)
-	}
-	if w.Member(x.Unknown, "status", x.Status == "") {
-		wire.WriteText(&x.Status, w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *WebhookParams) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*WebhookParams).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x WebhookParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
-
-func (x *WebhookUpdate) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*WebhookUpdate).member)
-}
-
-func (x *WebhookUpdate) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "url":
-		return r.Once(0) && wire.ReadText(&x.URL, r)
-	case "event_types":
-		return r.Once(1) && wire.ReadList(&x.EventTypes, r, wire.ReadText)
-	case "event_version":
-		return r.Once(2) && wire.ReadText(&x.EventVersion, r)
-	case "signing_key_id":
-		return r.Once(3) && wire.ReadText(&x.SigningKeyID, r)
-	case "status":
-		return r.Once(4) && wire.ReadEnum(&x.Status, r, []Status{Enabled})
-	default:
-		return r.Other()
-	}
-}
-
-func (x *WebhookUpdate) encode(w *wire.Writer) {
-	w.Begin()
-	if x.URL != "" && w.Member(x.Unknown, "url", false) {
-		wire.WriteText(&x.URL, w)
-	}
-	if x.EventTypes != nil && w.Member(x.Unknown, "event_types", false) {
-		wire.WriteList(&x.EventTypes, w, wire.WriteText)
-	}
-	if x.EventVersion != "" && w.Member(x.Unknown, "event_version", false) {
-		wire.WriteText(&x.EventVersion, w)
-	}
-	if x.SigningKeyID != "" && w.Member(x.Unknown, "signing_key_id", false) {
-		wire.WriteText(&x.SigningKeyID, w)
-	}
-	if x.Status != "" && w.Member(x.Unknown, "status", false) {
-		wire.WriteText(&x.Status, w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
-func (x *WebhookUpdate) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*WebhookUpdate).decode)
-}
-
-// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
-func (x WebhookUpdate) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *signingKeyList) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*signingKeyList).member)

@@ -28,7 +28,7 @@ func TestASettingIsWhatTheDatabaseAnswers(t *testing.T) {
 		{"a failure", answering(broken), "", errBroken},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := newStore(t, tc.db, sqlstore.SQLite).Setting(t.Context(), "name")
+			got, err := newStore(t, tc.db, sqlstore.DialectSQLite).Setting(t.Context(), "name")
 			if got != tc.want || !errors.Is(err, tc.err) {
 				t.Errorf("%q, %v, want %q, %v", got, err, tc.want, tc.err)
 			}
@@ -55,7 +55,7 @@ func TestASettingChangesFromWhatItWas(t *testing.T) {
 				arguments = len(given)
 				return answer(statement, given)
 			}
-			err := newStore(t, tc.db, sqlstore.PostgreSQL).ChangeSetting(t.Context(), "name", tc.from, "b")
+			err := newStore(t, tc.db, sqlstore.DialectPostgreSQL).ChangeSetting(t.Context(), "name", tc.from, "b")
 			if !errors.Is(err, tc.want) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
@@ -71,12 +71,12 @@ func TestDamagedRecordsAreListedInTheirOrder(t *testing.T) {
 		first, _ := row("a")()
 		second, _ := row("b")()
 		return &fakedb.Answer{Values: append(first.Values, second.Values...)}, nil
-	}), sqlstore.SQLite)
+	}), sqlstore.DialectSQLite)
 	list, err := s.ListDamaged(t.Context(), "", 10)
 	if err != nil || len(list) != 2 || list[0].ID != "a" || list[1].ID != "b" {
 		t.Errorf("%v, %v", list, err)
 	}
-	if list, err := newStore(t, answering(broken), sqlstore.SQLite).ListDamaged(t.Context(), "", 10); !errors.Is(err, errBroken) || list != nil {
+	if list, err := newStore(t, answering(broken), sqlstore.DialectSQLite).ListDamaged(t.Context(), "", 10); !errors.Is(err, errBroken) || list != nil {
 		t.Errorf("%v, %v, want %v", list, err, errBroken)
 	}
 }

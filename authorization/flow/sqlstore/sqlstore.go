@@ -2,7 +2,7 @@
 // several. It speaks database/sql and imports no driver; it is tested with modernc.org/sqlite and
 // github.com/jackc/pgx/v5/stdlib.
 //
-//	store, err := sqlstore.New(db, sqlstore.PostgreSQL)
+//	store, err := sqlstore.New(db, sqlstore.DialectPostgreSQL)
 //	…
 //	err = store.Migrate(ctx) // or once, at deployment
 //
@@ -81,8 +81,8 @@ type Dialect int
 
 // The databases that a Store can use.
 const (
-	SQLite     = Dialect(sqltable.SQLite)
-	PostgreSQL = Dialect(sqltable.PostgreSQL)
+	DialectSQLite     = Dialect(sqltable.SQLite)
+	DialectPostgreSQL = Dialect(sqltable.PostgreSQL)
 )
 
 // Store is a flow.Store over database/sql.
@@ -159,8 +159,8 @@ func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 // that once and looks its ids up, where it may plan IN so that it chooses again and again, or reads
 // the whole table.
 var among = map[Dialect]string{
-	SQLite:     `IN (%s)`,
-	PostgreSQL: `= ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))`,
+	DialectSQLite:     `IN (%s)`,
+	DialectPostgreSQL: `= ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))`,
 }
 
 // Create implements flow.Store.

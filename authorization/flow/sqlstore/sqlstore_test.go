@@ -17,8 +17,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
-// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a driver
-// that misbehaves can show.
+// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a
+// driver that misbehaves can show.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()
@@ -67,13 +67,13 @@ func TestNewRefuses(t *testing.T) {
 		dialect sqlstore.Dialect
 		option  sqlstore.Option
 	}{
-		"no database":                         {nil, sqlstore.SQLite, nil},
+		"no database":                         {nil, sqlstore.DialectSQLite, nil},
 		"no dialect":                          {db, 0, nil},
 		"another dialect":                     {db, 3, nil},
-		"a retention shorter than 25 hours":   {db, sqlstore.SQLite, sqlstore.WithRetention(25*time.Hour - 1)},
-		"a table name that is a statement":    {db, sqlstore.SQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
-		"a table name that is too long":       {db, sqlstore.SQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
-		"a table name with a schema's before": {db, sqlstore.SQLite, sqlstore.WithTable(`public.e`)},
+		"a retention shorter than 25 hours":   {db, sqlstore.DialectSQLite, sqlstore.WithRetention(25*time.Hour - 1)},
+		"a table name that is a statement":    {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
+		"a table name that is too long":       {db, sqlstore.DialectSQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
+		"a table name with a schema's before": {db, sqlstore.DialectSQLite, sqlstore.WithTable(`public.e`)},
 	} {
 		if s, err := sqlstore.New(tc.db, tc.dialect, tc.option); err == nil || s != nil || !strings.HasPrefix(err.Error(), "flow/sqlstore: ") {
 			t.Errorf("%s: %v", name, err)
@@ -90,7 +90,7 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 		}
 		got = append(got, values)
 		return &fakedb.Answer{Affected: 1}, nil
-	}}, sqlstore.PostgreSQL)
+	}}, sqlstore.DialectPostgreSQL)
 	full := flow.Record{
 		ID: "a", PaymentRequestID: "krn:1", PartnerAccountID: "krn:2", Lane: 3, State: flow.StateFinalizing, DueAt: time.UnixMilli(1500), Version: 7, Data: []byte(`{"b":1}`), Sealed: []byte{0, 1},
 		Reference: "reference-1", DamagedAt: time.UnixMilli(900),
@@ -149,7 +149,7 @@ func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
 		{"an update that changes a row", answering(changed), update, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if err := tc.call(newStore(t, tc.db, sqlstore.SQLite)); !errors.Is(err, tc.want) {
+			if err := tc.call(newStore(t, tc.db, sqlstore.DialectSQLite)); !errors.Is(err, tc.want) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
 		})
@@ -165,7 +165,7 @@ func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
 			a.Values = append(a.Values, one.Values...)
 		}
 		return a, nil
-	}), sqlstore.SQLite)
+	}), sqlstore.DialectSQLite)
 	list, err := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.UnixMilli(1000), Until: time.UnixMilli(1500), Limit: 4, Lanes: []flow.Lane{3}})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 		"with another type":     {Values: [][]driver.Value{{"a", nil, "", int64(3), "BEGUN", "tomorrow", int64(7), "{}", nil, nil, nil, int64(1)}}},
 		"with a missing column": {Values: [][]driver.Value{{"a"}}},
 	} {
-		s := newStore(t, answering(func() (*fakedb.Answer, error) { return answer, nil }), sqlstore.SQLite)
+		s := newStore(t, answering(func() (*fakedb.Answer, error) { return answer, nil }), sqlstore.DialectSQLite)
 		if list, err := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.UnixMilli(1000), Until: time.UnixMilli(1500), Limit: 4, Lanes: []flow.Lane{3}}); err == nil || list != nil || !strings.HasPrefix(err.Error(), "flow/sqlstore: claim what is due: ") {
 			t.Errorf("%s: %v, %v", name, list, err)
 		}
@@ -210,7 +210,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		}
 		return nil, err
 	}}
-	s := newStore(t, db, sqlstore.PostgreSQL)
+	s := newStore(t, db, sqlstore.DialectPostgreSQL)
 	_, load := s.Load(t.Context(), r.ID)
 	_, find := s.FindPaymentRequest(t.Context(), r.PaymentRequestID)
 	for what, err := range map[string]error{
@@ -230,7 +230,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 }
 
 func TestMigrateTellsWhatFailed(t *testing.T) {
-	s := newStore(t, answering(broken), sqlstore.PostgreSQL)
+	s := newStore(t, answering(broken), sqlstore.DialectPostgreSQL)
 	if err := s.Migrate(t.Context()); !errors.Is(err, errBroken) || !strings.HasPrefix(err.Error(), "flow/sqlstore: migrate: ") {
 		t.Errorf("%v, want %v", err, errBroken)
 	}

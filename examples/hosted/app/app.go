@@ -103,8 +103,11 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 	if err != nil {
 		return nil, nil, err
 	}
-	a.Coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()),
-		flow.WithLogger(config.Logger), flow.WithReport(paidAfterAll(config.Logger)))
+	options := []flow.Option{flow.WithLogger(config.Logger), flow.WithReport(paidAfterAll(config.Logger))}
+	if a.Klarna != nil {
+		options = append(options, flow.WithClock(a.Klarna.Now)) // who moves the double's clock moves both
+	}
+	a.Coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()), options...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,7 +160,7 @@ func paidAfterAll(logger *slog.Logger) func(context.Context, flow.Transition) er
 	return func(ctx context.Context, t flow.Transition) error {
 		if t.From.Final() && t.To == flow.StateAuthorized {
 			logger.ErrorContext(ctx, "paid after it had ended; void it if the order was paid otherwise",
-				"purchase", t.Purchase.ID, "payment_transaction_id", t.Purchase.PaymentTransactionID)
+				"purchase", t.Status.ID, "payment_transaction_id", t.Status.PaymentTransactionID)
 		}
 		return nil
 	}

@@ -19,7 +19,7 @@ func TestAPaymentThatWasThoughtToHaveEndedIsReported(t *testing.T) {
 		"canceled":                   {flow.StateCanceling, flow.StateCanceled, false},
 	} {
 		var log bytes.Buffer
-		transition := flow.Transition{From: test.from, To: test.to, Purchase: flow.Status{ID: "pay-1", PaymentTransactionID: "krn:1"}}
+		transition := flow.Transition{From: test.from, To: test.to, Status: flow.Status{ID: "pay-1", PaymentTransactionID: "krn:1"}}
 		if err := paidAfterAll(slog.New(slog.NewTextHandler(&log, nil)))(t.Context(), transition); err != nil {
 			t.Error(err)
 		}

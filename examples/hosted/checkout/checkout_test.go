@@ -201,7 +201,7 @@ func (s *stage) loseWebhooks(n int) {
 		n = 1000
 		s.t.Cleanup(s.klarna.ClearFaults)
 	}
-	s.klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookLose, Times: n})
+	s.klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultLose, Times: n})
 }
 
 func TestAPartnerProvesWhoItIs(t *testing.T) {
@@ -254,6 +254,8 @@ func TestAnOrderIsOneSession(t *testing.T) {
 	}
 }
 
+const notConfirmed = "Klarna has not confirmed your payment yet. Please try again in a moment: you will not pay twice."
+
 func TestInitiateAnswersEachOutcome(t *testing.T) {
 	down := klarnatest.Fault{Operation: "authorization.authorize", Kind: klarnatest.FaultStatus}
 	for name, test := range map[string]struct {
@@ -298,17 +300,13 @@ func TestInitiateAnswersEachOutcome(t *testing.T) {
 		"without Klarna the customer may try again": {
 			func(s *stage) { s.klarna.Script(down) }, http.StatusServiceUnavailable,
 			func(*stage, string) map[string]string {
-				return map[string]string{"error_code": "UNAVAILABLE", "message": "Klarna could not be reached. Please try again in a moment."}
+				return map[string]string{"error_code": "UNAVAILABLE", "message": notConfirmed}
 			},
 		},
-		"what nobody understands is looked into": {
-			func(s *stage) { s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"}) }, http.StatusConflict,
+		"and where Klarna does not decide, too": {
+			func(s *stage) { s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"}) }, http.StatusServiceUnavailable,
 			func(*stage, string) map[string]string {
-				return map[string]string{
-					"error_code": "UNKNOWN",
-					"message": "We do not know yet whether your payment with Klarna was made. Please do not pay again: we look into it " +
-						"and tell you.",
-				}
+				return map[string]string{"error_code": "UNAVAILABLE", "message": notConfirmed}
 			},
 		},
 	} {
@@ -406,6 +404,36 @@ func TestAClickAfterAnUnknownOutcomeIsTheSamePurchase(t *testing.T) {
 	s.stepUp(path)
 	if n := len(s.klarna.PaymentRequests()); n != 1 {
 		t.Errorf("%d payment requests", n)
+	}
+}
+
+func TestWhileKlarnaHasNotDecidedEveryPageSaysSo(t *testing.T) {
+	s := newStage(t)
+	session, path := s.open(order())
+	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"})
+	s.initiate(path)
+	for _, page := range []string{path, path + "/plain"} {
+		if a := s.get(page); !strings.Contains(a.body, notConfirmed) {
+			t.Errorf("%s:\n%s", page, a.body)
+		}
+	}
+	if a := s.pay(path, "klarna"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, notConfirmed) {
+		t.Errorf("a repeat: %d\n%s", a.status, a.body)
+	}
+	if a := s.pay(path, "card"); a.status != http.StatusConflict || !strings.Contains(a.body, "so that you do not pay twice") {
+		t.Errorf("the card: %d\n%s", a.status, a.body)
+	}
+	if told := s.session(s.ask(http.MethodGet, "/sessions/"+session.ID, nil)); told.Status != checkout.StatusWaiting {
+		t.Errorf("the Partner is told %+v", told)
+	}
+	keys := map[string]bool{}
+	for _, r := range s.klarna.Requests() {
+		if r.Operation == "authorization.authorize" {
+			keys[r.Header.Get("Klarna-Idempotency-Key")] = true
+		}
+	}
+	if len(keys) != 1 {
+		t.Errorf("%d purchases were begun", len(keys))
 	}
 }
 

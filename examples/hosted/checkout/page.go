@@ -89,16 +89,16 @@ func (c *Checkout) moveOn(w http.ResponseWriter, r *http.Request, s *session, no
 
 func (c *Checkout) showPlain(w http.ResponseWriter, r *http.Request, s *session, status int, notice string) {
 	v := view{Title: "Checkout", Notice: notice}
-	p, err := c.presentations.Get(r.Context(), presentation.Params{
-		Currency: s.order.Currency, Locale: s.order.Locale, Amount: s.order.Amount, Intents: []presentation.Intent{presentation.Pay},
+	p, err := c.presentations.GetPresentation(r.Context(), presentation.GetPresentationParams{
+		Currency: s.order.Currency, Locale: s.order.Locale, Amount: s.order.Amount, Intents: []presentation.Intent{presentation.IntentPay},
 	})
 	switch {
 	case err != nil:
 		c.failed(r.Context(), "the presentation", s, err)
-	case p.Instruction.Effective() != presentation.HideKlarna && p.PaymentOption.PaymentOptionID != "":
+	case p.Instruction.Effective() != presentation.InstructionHideKlarna && p.PaymentOption.PaymentOptionID != "":
 		v.Klarna = &klarnaRow{PaymentOption: p.PaymentOption}
-		v.Klarna.Only = p.Instruction.Effective() == presentation.ShowOnlyKlarna
-		v.Klarna.First = v.Klarna.Only || p.Instruction.Effective() == presentation.PreselectKlarna
+		v.Klarna.Only = p.Instruction.Effective() == presentation.InstructionShowOnlyKlarna
+		v.Klarna.First = v.Klarna.Only || p.Instruction.Effective() == presentation.InstructionPreselectKlarna
 	}
 	c.render(w, status, "plain.html", s, v)
 }

@@ -91,17 +91,12 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 		s.attempt.Add(1)
 		purchase, err = c.beginPurchase(ctx, s, paymentOptionID, token)
 	}
-	_, undecided := errors.AsType[*flow.UndecidedError](err)
 	switch {
-	case undecided:
-		// Recovery asks Klarna again.
-		c.failed(ctx, "Klarna has not decided about a purchase", s, err)
-		return nowhere(http.StatusConflict, string(flow.StateUnknown), notices[flow.StateUnknown])
 	case errors.Is(err, flow.ErrRejected):
 		c.failed(ctx, "Klarna refused a purchase", s, err)
 	case err != nil:
-		// It may have reached Klarna: the same click repeats the same call, and recovery goes on with it
-		// meanwhile.
+		// It may have reached Klarna, or Klarna has not decided: the same click repeats the same call, and
+		// recovery goes on with it meanwhile.
 		c.failed(ctx, "begin a purchase", s, err)
 		return unavailable
 	}
@@ -124,7 +119,7 @@ var unavailable = nowhere(http.StatusServiceUnavailable, "UNAVAILABLE", notices[
 // prepareAttempt makes sure that the present attempt is not one that has ended without payment. It
 // reports whether that was begun before.
 func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, err error) {
-	purchase, err := c.Coordinator.Status(ctx, s.purchase())
+	purchase, err := c.Coordinator.GetStatus(ctx, s.purchase())
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
 		return false, nil
@@ -148,14 +143,14 @@ func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionI
 		ID:               s.purchase(),
 		PartnerAccountID: c.PartnerAccountID,
 		SessionToken:     token,
-		Request: authorization.Request{
+		Request: authorization.AuthorizeParams{
 			Currency: s.order.Currency,
 			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 				Amount: s.order.Amount, PaymentOptionID: paymentOptionID,
 			},
 			StepUpConfig: &authorization.StepUpConfig{
 				CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-					Method: authorization.Handover, ReturnURL: returnURL,
+					Method: authorization.InteractionMethodHandover, ReturnURL: returnURL,
 				},
 			},
 			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
@@ -196,7 +191,7 @@ var stillOpen = nowhere(http.StatusConflict, "STILL_OPEN",
 // notices tell a customer about a payment that was not made, or not yet. Klarna's own reasons are
 // not for customers.
 var notices = map[flow.State]string{
-	flow.StateBegun:            "Klarna could not be reached. Please try again in a moment.",
+	flow.StateBegun:            "Klarna has not confirmed your payment yet. Please try again in a moment: you will not pay twice.",
 	flow.StateAwaitingCustomer: "You have not paid yet. Your order is kept: go on with Klarna, or choose another way to pay.",
 	flow.StateCanceling:        "Your payment with Klarna is being canceled. Please choose how to pay.",
 	flow.StateDeclined:         "Klarna did not approve this payment, and no money was taken. Please choose another way to pay.",

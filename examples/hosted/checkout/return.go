@@ -11,7 +11,7 @@ import (
 // whom to ask to wait.
 func (c *Checkout) comeBack(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.stand(r.Context(), s)
-	hopes := authorization.ParseReturn(r.URL.Query()).State == authorization.StateCompleted
+	hopes := authorization.ParseReturn(r.URL.Query()).State == authorization.PaymentRequestStateCompleted
 	switch {
 	case now.status == StatusPaid:
 		http.Redirect(w, r, s.order.ReturnURL, http.StatusSeeOther)

@@ -277,7 +277,7 @@ func (c *Checkout) look(ctx context.Context, s *session, ask bool) standing {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	id := s.purchase()
-	purchase, err := c.Coordinator.Status(ctx, id)
+	purchase, err := c.Coordinator.GetStatus(ctx, id)
 	if errors.Is(err, flow.ErrNotFound) {
 		return standing{status: StatusNew}
 	}

@@ -108,15 +108,15 @@ func webhookOf(n string) string {
 }
 
 // request returns the first request of a purchase.
-func request(n string) authorization.Request {
-	return authorization.Request{
+func request(n string) authorization.AuthorizeParams {
+	return authorization.AuthorizeParams{
 		Currency: "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 			Amount: 11_800, PaymentTransactionReference: "transaction-" + n,
 		},
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference:   "request-" + n,
-			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.Handover, ReturnURL: "https://example.com/return"},
+			CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover, ReturnURL: "https://example.com/return"},
 		},
 		RequestCustomerToken: requestToken(n),
 	}
@@ -167,7 +167,7 @@ var Calls = []Call{
 	{
 		Name: "a presentation", Operation: operation.Presentation,
 		Do: func(ctx context.Context, c *klarna.Client, _ string, options ...klarna.CallOption) (any, error) {
-			return presentation.New(c).Get(ctx, presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 11_800}, options...)
+			return presentation.New(c).GetPresentation(ctx, presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE", Amount: 11_800}, options...)
 		},
 		Answer: func(string) string {
 			return `{"instruction":"PRESELECT_KLARNA","payment_status":"PENDING_PARTNER_AUTHORIZATION","payment_option":` + paymentOption("S0xBUk5B") +
@@ -180,52 +180,52 @@ var Calls = []Call{
 	authorize("an approval", operation.AuthorizeFinal, approved),
 	authorize("a final decline", operation.AuthorizeFinal, declined),
 	call("a token", operation.AuthorizeToken, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.Authorization, error) {
-		return c.Authorize(ctx, authorization.Request{Currency: "EUR", RequestCustomerToken: requestToken(n)}, o...)
+		return c.Authorize(ctx, authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: requestToken(n)}, o...)
 	}, tokenGranted),
 	call("a created payment request", operation.PaymentRequestCreate, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
-		return c.CreatePaymentRequest(ctx, authorization.PaymentRequestParams{Currency: "EUR", Amount: 11_800, PaymentRequestReference: "request-" + n}, o...)
+		return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{Currency: "EUR", Amount: 11_800, PaymentRequestReference: "request-" + n}, o...)
 	}, submitted),
 	call("an open payment request", operation.PaymentRequestRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
-		return c.ReadPaymentRequest(ctx, requestID(n), o...)
+		return c.GetPaymentRequest(ctx, requestID(n), o...)
 	}, submitted),
 	call("a completed payment request", operation.PaymentRequestRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
-		return c.ReadPaymentRequest(ctx, requestID(n), o...)
+		return c.GetPaymentRequest(ctx, requestID(n), o...)
 	}, completed),
 	call("an updated payment request", operation.PaymentRequestUpdate, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
-		return c.UpdatePaymentRequest(ctx, requestID(n), authorization.PaymentRequestUpdate{}, o...)
+		return c.UpdatePaymentRequest(ctx, requestID(n), authorization.UpdatePaymentRequestParams{}, o...)
 	}, submitted),
 	call("a canceled payment request", operation.PaymentRequestCancel, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
 		return c.CancelPaymentRequest(ctx, requestID(n), o...)
 	}, canceled),
 	call("a transaction", operation.TransactionRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentTransaction, error) {
-		return c.ReadTransaction(ctx, transactionID(n), o...)
+		return c.GetTransaction(ctx, transactionID(n), o...)
 	}, transaction),
 	call("an updated transaction", operation.TransactionUpdate, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentTransaction, error) {
-		return c.UpdateTransaction(ctx, transactionID(n), authorization.TransactionUpdate{PaymentTransactionReference: "transaction-" + n}, o...)
+		return c.UpdateTransaction(ctx, transactionID(n), authorization.UpdateTransactionParams{PaymentTransactionReference: "transaction-" + n}, o...)
 	}, transaction),
 	call("a capture of a transaction", operation.TransactionCapture, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentCapture, error) {
-		return c.CaptureTransaction(ctx, transactionID(n), authorization.CaptureRequest{CaptureAmount: 11_800, PaymentCaptureReference: "capture-" + n}, o...)
+		return c.CaptureTransaction(ctx, transactionID(n), authorization.CaptureTransactionParams{CaptureAmount: 11_800, PaymentCaptureReference: "capture-" + n}, o...)
 	}, capture),
 	call("a void", operation.TransactionVoid, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentTransaction, error) {
 		return c.VoidTransaction(ctx, transactionID(n), o...)
 	}, transaction),
 	call("a refund of a transaction", operation.TransactionRefund, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRefund, error) {
-		return c.RefundTransaction(ctx, transactionID(n), authorization.TransactionRefund{RefundAmount: 11_800, RefundReference: "refund-" + n}, o...)
+		return c.RefundTransaction(ctx, transactionID(n), authorization.RefundTransactionParams{RefundAmount: 11_800, RefundReference: "refund-" + n}, o...)
 	}, refund),
 	call("an extension", operation.TransactionExtend, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentTransaction, error) {
-		return c.ExtendTransaction(ctx, transactionID(n), authorization.Extension{ExtensionDays: 7}, o...)
+		return c.ExtendTransaction(ctx, transactionID(n), authorization.ExtendTransactionParams{ExtensionDays: 7}, o...)
 	}, transaction),
 	call("a capture", operation.CaptureRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentCapture, error) {
-		return c.ReadCapture(ctx, captureID(n), o...)
+		return c.GetCapture(ctx, captureID(n), o...)
 	}, capture),
 	call("a refund of a capture", operation.CaptureRefund, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRefund, error) {
-		return c.RefundCapture(ctx, captureID(n), authorization.CaptureRefund{RefundAmount: 11_800, PaymentRefundReference: "refund-" + n}, o...)
+		return c.RefundCapture(ctx, captureID(n), authorization.RefundCaptureParams{RefundAmount: 11_800, PaymentRefundReference: "refund-" + n}, o...)
 	}, refund),
 	call("a refund", operation.RefundRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRefund, error) {
-		return c.ReadRefund(ctx, refundID(n), o...)
+		return c.GetRefund(ctx, refundID(n), o...)
 	}, refund),
 	call("a chargeback", operation.ChargebackRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentChargeback, error) {
-		return c.ReadChargeback(ctx, chargebackID(n), o...)
+		return c.GetChargeback(ctx, chargebackID(n), o...)
 	}, func(n string) string {
 		return `{"payment_chargeback_id":"` + chargebackID(n) + `","payment_transaction_id":"` + transactionID(n) + `","amount":5}`
 	}),
@@ -235,12 +235,12 @@ var Calls = []Call{
 		return `{"signing_key_id":"` + keyID(n) + `","signing_key":"c2VjcmV0LWtleQ==","created_at":"2026-01-02T03:04:05Z","newer":1}`
 	}),
 	subscribe(operation.SigningKeyList, "signing_keys", func(c *sub, ctx ctxt, _ string, o ...option) ([]subscription.SigningKey, error) {
-		return c.SigningKeys(ctx, o...)
+		return c.ListSigningKeys(ctx, o...)
 	}, func(n string) string {
 		return `{"signing_keys":[{"signing_key_id":"` + keyID(n) + `","created_at":"2026-01-02T03:04:05Z","newer":1},{"signing_key_id":"` + keyID(n+"b") + `"}],"newer":1}`
 	}),
 	subscribe(operation.SigningKeyRead, "", func(c *sub, ctx ctxt, n string, o ...option) (*subscription.SigningKey, error) {
-		return c.SigningKey(ctx, keyID(n), o...)
+		return c.GetSigningKey(ctx, keyID(n), o...)
 	}, func(n string) string {
 		return `{"signing_key_id":"` + keyID(n) + `","created_at":"2026-01-02T03:04:05Z","newer":1}`
 	}),
@@ -248,21 +248,21 @@ var Calls = []Call{
 		return nothing{}, c.DeleteSigningKey(ctx, keyID(n), o...)
 	}, none),
 	subscribe(operation.WebhookCreate, "", func(c *sub, ctx ctxt, n string, o ...option) (*subscription.Webhook, error) {
-		return c.CreateWebhook(ctx, subscription.WebhookParams{URL: "https://example.com/" + n, EventTypes: []string{"payment.request.*"}, SigningKeyID: keyID(n)}, o...)
+		return c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://example.com/" + n, EventTypes: []string{"payment.request.*"}, SigningKeyID: keyID(n)}, o...)
 	}, webhookOf),
 	subscribe(operation.WebhookList, "webhooks", func(c *sub, ctx ctxt, _ string, o ...option) ([]subscription.Webhook, error) {
-		return c.Webhooks(ctx, o...)
+		return c.ListWebhooks(ctx, o...)
 	}, func(n string) string { return `{"webhooks":[` + webhookOf(n) + `,` + webhookOf(n+"b") + `],"newer":1}` }),
 	subscribe(operation.WebhookRead, "", func(c *sub, ctx ctxt, n string, o ...option) (*subscription.Webhook, error) {
-		return c.Webhook(ctx, webhookID(n), o...)
+		return c.GetWebhook(ctx, webhookID(n), o...)
 	}, webhookOf),
 	subscribe(operation.WebhookUpdate, "", func(c *sub, ctx ctxt, n string, o ...option) (*subscription.Webhook, error) {
-		return c.UpdateWebhook(ctx, webhookID(n), subscription.WebhookUpdate{Status: subscription.Enabled}, o...)
+		return c.UpdateWebhook(ctx, webhookID(n), subscription.UpdateWebhookParams{Status: subscription.WebhookStatusEnabled}, o...)
 	}, webhookOf),
 	subscribe(operation.WebhookDelete, "", func(c *sub, ctx ctxt, n string, o ...option) (nothing, error) {
 		return nothing{}, c.DeleteWebhook(ctx, webhookID(n), o...)
 	}, none),
 	subscribe(operation.WebhookSimulate, "", func(c *sub, ctx ctxt, n string, o ...option) (nothing, error) {
-		return nothing{}, c.Simulate(ctx, webhookID(n), "payment.request.state-change.completed", o...)
+		return nothing{}, c.SimulateWebhook(ctx, webhookID(n), "payment.request.state-change.completed", o...)
 	}, none),
 }

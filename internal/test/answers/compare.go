@@ -20,7 +20,7 @@ func Differences(root string, want, got any) []string {
 
 // places maps fields that are not members themselves to their JSON paths.
 var places = map[string]string{
-	"Authorization.Outcome":         "",
+	"Authorization.Result":          "",
 	"Authorization.CustomerToken":   "customer_token_response",
 	"Approved.PaymentTransaction":   "payment_transaction_response.payment_transaction",
 	"StepUpRequired.PaymentRequest": "payment_request",

@@ -52,7 +52,7 @@ func FuzzAnyBytesAsAnAnswer(f *testing.F) {
 		}
 		_ = fmt.Sprintf("%+v %#v", got, got)
 		if a, ok := got.(*authorization.Authorization); ok {
-			switch outcome := a.Outcome.(type) {
+			switch outcome := a.Result.(type) {
 			case authorization.Approved:
 				if outcome.PaymentTransaction == nil || outcome.PaymentTransaction.PaymentTransactionID == "" {
 					t.Fatalf("approved without an id: %q", body)

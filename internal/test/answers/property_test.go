@@ -235,8 +235,8 @@ func TestLookalikeResultsAreUnknown(t *testing.T) {
 				t.Errorf("%s: %s: %v", c.Operation, result, err)
 				continue
 			}
-			if unknown, ok := a.Outcome.(authorization.UnknownResult); !ok || unknown.Result != result {
-				t.Errorf("%s: %s: %T", c.Operation, result, a.Outcome)
+			if unknown, ok := a.Result.(authorization.Undecided); !ok || unknown.Result != result {
+				t.Errorf("%s: %s: %T", c.Operation, result, a.Result)
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func ourClient(baseURL string, transport http.RoundTripper) (client, error) {
 	request := authorizeRequest()
 	return client{
 		get: func(ctx context.Context) error {
-			p, err := presentations.Get(ctx, presentation.Params{Currency: "EUR", Locale: "de-DE", Amount: 11836, Intents: []presentation.Intent{presentation.Pay}})
+			p, err := presentations.GetPresentation(ctx, presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE", Amount: 11836, Intents: []presentation.Intent{presentation.IntentPay}})
 			if err == nil && p.PaymentOption.PaymentOptionID == "" {
 				err = errUnread
 			}
@@ -58,7 +58,7 @@ func ourClient(baseURL string, transport http.RoundTripper) (client, error) {
 			if err != nil {
 				return err
 			}
-			if s, ok := a.Outcome.(authorization.StepUpRequired); !ok || s.URL == "" {
+			if s, ok := a.Result.(authorization.StepUpRequired); !ok || s.URL == "" {
 				return errUnread
 			}
 			return nil

@@ -135,17 +135,17 @@ func main() {
 			panic(err)
 		}
 		ctx := context.Background()
-		if _, err := presentation.New(client).Get(ctx, presentation.Params{}); err != nil {
+		if _, err := presentation.New(client).GetPresentation(ctx, presentation.GetPresentationParams{}); err != nil {
 			panic(err)
 		}
 		authorizations := authorization.New(client)
-		if _, err := authorizations.Authorize(ctx, authorization.Request{}); err != nil {
+		if _, err := authorizations.Authorize(ctx, authorization.AuthorizeParams{}); err != nil {
 			panic(err)
 		}
-		if _, err := authorizations.Finalize(ctx, authorization.Request{}, authorization.Approval{}); err != nil {
+		if _, err := authorizations.Finalize(ctx, authorization.AuthorizeParams{}, authorization.Approval{}); err != nil {
 			panic(err)
 		}
-		if _, err := authorizations.ReadTransaction(ctx, os.Args[1]); err != nil {
+		if _, err := authorizations.GetTransaction(ctx, os.Args[1]); err != nil {
 			panic(err)
 		}
 		if _, err := subscription.New(client).CreateSigningKey(ctx); err != nil {

@@ -33,7 +33,7 @@ func purchases(ctx context.Context, p plan) (purchaseFigures, error) {
 	}
 	bare := authorization.New(client.ForAccount(krnAccount))
 	number := 0
-	next := func() authorization.Request {
+	next := func() authorization.AuthorizeParams {
 		number++
 		request := authorizeRequest()
 		request.RequestPaymentTransaction.PaymentTransactionReference = "purchase-" + strconv.Itoa(number)
@@ -74,11 +74,11 @@ func timed(during time.Duration, do func() error) (float64, error) {
 	return float64(time.Since(start)) / float64(n), nil
 }
 
-func purchaseBare(ctx context.Context, calls *authorization.Client, request authorization.Request) error {
+func purchaseBare(ctx context.Context, calls *authorization.Client, request authorization.AuthorizeParams) error {
 	if _, err := calls.Authorize(ctx, request); err != nil {
 		return err
 	}
-	read, err := calls.ReadPaymentRequest(ctx, "krn:payment:eu1:request:1")
+	read, err := calls.GetPaymentRequest(ctx, "krn:payment:eu1:request:1")
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func purchaseBare(ctx context.Context, calls *authorization.Client, request auth
 	return err
 }
 
-func purchaseCoordinated(ctx context.Context, coordinator *flow.Coordinator, request authorization.Request) error {
+func purchaseCoordinated(ctx context.Context, coordinator *flow.Coordinator, request authorization.AuthorizeParams) error {
 	id := request.RequestPaymentTransaction.PaymentTransactionReference
 	if _, err := coordinator.Begin(ctx, flow.Purchase{ID: id, PartnerAccountID: krnAccount, Request: request}); err != nil {
 		return err

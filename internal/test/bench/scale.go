@@ -81,7 +81,7 @@ func manyParts(n int) []byte {
 }
 
 // manyLines returns an authorize call whose basket makes it about n bytes long.
-func manyLines(n int) (authorization.Request, int) {
+func manyLines(n int) (authorization.AuthorizeParams, int) {
 	r := authorizeRequest()
 	length := len(ourAuthorizeBody())
 	lines := r.SupplementaryPurchaseData.LineItems

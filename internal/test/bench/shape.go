@@ -89,7 +89,7 @@ func authorizeBody() []byte {
 }
 
 // authorizeRequest returns a first authorize call of about size bytes.
-func authorizeRequest() authorization.Request {
+func authorizeRequest() authorization.AuthorizeParams {
 	line := func(name, reference string, quantity, unit int64) authorization.LineItem {
 		return authorization.LineItem{
 			Name: name, Quantity: quantity, UnitPrice: &unit, TotalAmount: quantity * unit, TotalTaxAmount: new(quantity * unit / 5),
@@ -97,7 +97,7 @@ func authorizeRequest() authorization.Request {
 			ImageURL: "https://shop.example/images/" + reference + ".png",
 		}
 	}
-	return authorization.Request{
+	return authorization.AuthorizeParams{
 		Currency: "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 			Amount: 11836, PaymentTransactionReference: "transaction-4711", PaymentOptionID: "S0xBUk5B",
@@ -115,13 +115,13 @@ func authorizeRequest() authorization.Request {
 				ShippingReference: "parcel-1",
 				Recipient:         &authorization.Recipient{GivenName: "Alice", FamilyName: "Test", Email: "alice@example.com", Phone: "+46701234567"},
 				Address:           &authorization.Address{StreetAddress: "Mainzer Landstraße 50", PostalCode: "60325", City: "Frankfurt am Main", Country: "DE"},
-				ShippingOption:    &authorization.ShippingOption{ShippingType: authorization.ShippingToDoor, ShippingCarrier: "DHL"},
+				ShippingOption:    &authorization.ShippingOption{ShippingType: authorization.ShippingTypeToDoor, ShippingCarrier: "DHL"},
 			}},
 		},
 		StepUpConfig: &authorization.StepUpConfig{
 			PaymentRequestReference: "request-4711",
 			CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-				Method: authorization.Handover, ReturnURL: "https://shop.example/back?id={klarna.payment_request.id}",
+				Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back?id={klarna.payment_request.id}",
 			},
 		},
 	}

@@ -91,7 +91,7 @@ func subjects(t *testing.T) []subject {
 
 	answer := &http.Response{}
 	client, err := klarna.NewClient(secretText,
-		klarna.WithAuthEncoding(klarna.AuthKeyAsPassword), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}),
+		klarna.WithAuthEncoding(klarna.AuthEncodingKeyAsPassword), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}),
 		klarna.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { r := *answer; return &r, nil })}))
 	if err != nil {
 		t.Fatal(err)
@@ -138,13 +138,13 @@ func subjects(t *testing.T) []subject {
 	}
 
 	respond(200, `{"instruction":"SHOW_KLARNA","saved_payment_option":{"header":{"text":"PERSON"},"of_tomorrow":"PERSON"},"of_tomorrow":"PERSON"}`)
-	shown, err := presentation.New(client).Get(t.Context(), presentation.Params{Currency: "EUR", Locale: "de-DE"})
+	shown, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	respond(200, strings.Replace(request, `"COMPLETED"`, `"COMPLETED","payment_request_reference":"PERSON"`, 1))
 	authorizations := authorization.New(client)
-	read, err := authorizations.ReadPaymentRequest(t.Context(), "r")
+	read, err := authorizations.GetPaymentRequest(t.Context(), "r")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func subjects(t *testing.T) []subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := decode[authorization.Request](t, `{"currency":"EUR","supplementary_purchase_data":{"customer":`+customer+`},"klarna_network_data":"PERSON","of_tomorrow":"PERSON"}`)
+	order := decode[authorization.AuthorizeParams](t, `{"currency":"EUR","supplementary_purchase_data":{"customer":`+customer+`},"klarna_network_data":"PERSON","of_tomorrow":"PERSON"}`)
 	transaction := decode[authorization.PaymentTransaction](t, `{"payment_transaction_id":"t","payment_transaction_reference":"PERSON","of_tomorrow":"PERSON"}`)
 
 	root, err := hkdf.Extract(sha256.New, []byte(secretText), nil)
@@ -192,7 +192,7 @@ func subjects(t *testing.T) []subject {
 		of("authorization.PaymentRequest", *read, func(v authorization.PaymentRequest) any { return struct{ authorization.PaymentRequest }{v} }),
 		of("authorization.StepUpRequired", authorization.StepUpRequired{PaymentRequest: read, URL: "https://" + personText}, func(v authorization.StepUpRequired) any { return struct{ authorization.StepUpRequired }{v} }),
 		of("authorization.Approved", authorization.Approved{PaymentTransaction: &transaction}, func(v authorization.Approved) any { return struct{ authorization.Approved }{v} }),
-		of("authorization.Request", order, func(v authorization.Request) any { return struct{ authorization.Request }{v} }),
+		of("authorization.AuthorizeParams", order, func(v authorization.AuthorizeParams) any { return struct{ authorization.AuthorizeParams }{v} }),
 		of("authorization.Customer", *order.SupplementaryPurchaseData.Customer, func(v authorization.Customer) any { return struct{ authorization.Customer }{v} }),
 		of("presentation.Presentation", *shown, func(v presentation.Presentation) any { return struct{ presentation.Presentation }{v} }),
 		of("flow.Purchase", flow.Purchase{ID: "p", Request: order, SessionToken: token}, func(v flow.Purchase) any { return struct{ flow.Purchase }{v} }),

@@ -187,7 +187,7 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 		a.note(func() { a.wrong("%v", err) })
 		return
 	}
-	read, err := other.ReadPaymentRequest(ctx, a.requestID)
+	read, err := other.GetPaymentRequest(ctx, a.requestID)
 	if err != nil {
 		return
 	}

@@ -37,7 +37,7 @@ func (p *purchase) reported(t flow.Transition) {
 }
 
 func described(t flow.Transition) string {
-	p := t.Purchase
+	p := t.Status
 	return fmt.Sprintf("%s at %s (%s %d %q %q)", t, t.At.Format(time.RFC3339Nano), p.State, p.Amount, p.PaymentTransactionID, p.Reason)
 }
 
@@ -81,7 +81,7 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	requests, transactions := l.requests[p.id], l.transactions[p.id]
-	status, err := reader.Status(ctx, p.id)
+	status, err := reader.GetStatus(ctx, p.id)
 	if errors.Is(err, flow.ErrNotFound) {
 		if len(requests)+len(transactions)+len(p.reports)+len(p.answers) > 0 {
 			p.wrong("Klarna or the shop knows it, but the store does not")
@@ -189,7 +189,7 @@ func (p *purchase) checkReports(status *flow.Status) {
 	slices.SortFunc(chain, func(a, b flow.Transition) int { return transitionNumber(a) - transitionNumber(b) })
 	state := flow.StateBegun
 	for i, t := range chain {
-		if transitionNumber(t) != i+1 || t.From != state || t.Purchase.State != t.To {
+		if transitionNumber(t) != i+1 || t.From != state || t.Status.State != t.To {
 			p.wrong("the reports are not a chain: %v", chain)
 			return
 		}
@@ -255,7 +255,7 @@ func (s *Shop) result(ctx context.Context, store flow.Store, reader *flow.Coordi
 	for _, p := range s.purchases {
 		p.check(ctx, store, reader, l)
 		r.Transactions += len(l.transactions[p.id])
-		if status, err := reader.Status(ctx, p.id); err == nil && status.State == flow.StateUnknown {
+		if status, err := reader.GetStatus(ctx, p.id); err == nil && status.State == flow.StateUnknown {
 			r.Unknown++
 		}
 		r.Violations = append(r.Violations, p.wrongs...)

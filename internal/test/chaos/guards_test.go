@@ -201,23 +201,43 @@ func TestChaosTestsDetectMissingGuards(t *testing.T) {
 	}
 }
 
+// A change of package flow that rewords a guard fails here immediately, not only when the guards are
+// removed.
+func TestEveryGuardIsInTheSource(t *testing.T) {
+	for _, g := range recoveryGuards {
+		_, _ = g.source(t)
+	}
+	for _, g := range guards {
+		_, _ = g.source(t)
+	}
+}
+
+// source returns the file that contains a guard, and its text.
+func (g guard) source(t *testing.T) (file, text string) {
+	t.Helper()
+	file, err := filepath.Abs(filepath.Join("../../../authorization/flow", g.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(content), g.is); n != 1 {
+		t.Errorf("%s: %s has it %d times, want once: update the guard\n%s", g.name, g.file, n, g.is)
+	}
+	return file, string(content)
+}
+
 // without runs tests of package flow without a guard.
 func without(t *testing.T, g guard, tests string) (output string, failed bool) {
 	t.Helper()
-	folder, err := filepath.Abs("../../../authorization/flow")
-	if err != nil {
-		t.Fatal(err)
-	}
-	source := filepath.Join(folder, g.file)
-	text, err := os.ReadFile(source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), g.is); n != 1 {
-		t.Fatalf("%s has it %d times, want once", g.file, n)
+	source, text := g.source(t)
+	if t.Failed() {
+		t.FailNow()
 	}
 	replacement := filepath.Join(t.TempDir(), g.file)
-	if err := os.WriteFile(replacement, []byte(strings.Replace(string(text), g.is, g.becomes, 1)), 0o600); err != nil {
+	if err := os.WriteFile(replacement, []byte(strings.Replace(text, g.is, g.becomes, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: replacement}})
@@ -229,7 +249,7 @@ func without(t *testing.T, g guard, tests string) (output string, failed bool) {
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-run", tests, "-v", ".")
-	command.Dir = folder
+	command.Dir = filepath.Dir(source)
 	printed, err := command.CombinedOutput()
 	_, failed = errors.AsType[*exec.ExitError](err)
 	return string(printed), failed

@@ -14,7 +14,7 @@ import (
 type journey struct {
 	name string
 	// request changes the usual request.
-	request func(*authorization.Request)
+	request func(*authorization.AuthorizeParams)
 	// mail is the fate of the webhooks if they are in order.
 	mail mail
 	play func(ctx context.Context, a *actor)
@@ -82,7 +82,7 @@ var journeys = []*journey{
 	},
 	{
 		name:    "decline at first",
-		request: func(r *authorization.Request) { r.StepUpConfig = nil },
+		request: func(r *authorization.AuthorizeParams) { r.StepUpConfig = nil },
 		play: func(ctx context.Context, a *actor) {
 			a.noCustomer()
 			a.begin(ctx)
@@ -92,7 +92,7 @@ var journeys = []*journey{
 	},
 	{
 		name: "refuse the request",
-		request: func(r *authorization.Request) {
+		request: func(r *authorization.AuthorizeParams) {
 			r.StepUpConfig.CustomerInteractionConfig.Method = "PIGEON"
 		},
 		play: func(ctx context.Context, a *actor) {
@@ -269,7 +269,7 @@ func (j *journey) purchase(id, account string, token klarna.Secret) flow.Purchas
 	amount := amountOf(id)
 	p := flow.Purchase{
 		ID: id, PartnerAccountID: account, SessionToken: token,
-		Request: authorization.Request{
+		Request: authorization.AuthorizeParams{
 			Currency:                  "EUR",
 			RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: amount},
 			SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
@@ -278,7 +278,7 @@ func (j *journey) purchase(id, account string, token klarna.Secret) flow.Purchas
 			},
 			StepUpConfig: &authorization.StepUpConfig{
 				CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-					Method: authorization.Handover, ReturnURL: "https://shop.example/back",
+					Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back",
 				},
 			},
 		},

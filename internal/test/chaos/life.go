@@ -286,7 +286,7 @@ func (l *life) hearMeanwhile(r *http.Request) {
 			return err
 		}
 		return l.HandleEvent(context.WithoutCancel(l.ctx), &webhook.Event{
-			Metadata: webhook.Metadata{EventID: "meanwhile-" + p.id, EventType: webhook.PaymentRequestCompleted},
+			Metadata: webhook.Metadata{EventID: "meanwhile-" + p.id, EventType: webhook.EventTypePaymentRequestCompleted},
 			Payload:  webhook.NewRawJSON(fmt.Sprintf(`{"payment_request_id":%q,"state":"COMPLETED"}`, id)),
 		})
 	}

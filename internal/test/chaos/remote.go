@@ -37,10 +37,10 @@ func (s *Surroundings) now() time.Time {
 
 // remoteCall is a client's call of such a replica, and remoteAnswer is the answer.
 type remoteCall struct {
-	ID           string                `json:"id"`
-	Account      string                `json:"account,omitempty"`
-	Request      authorization.Request `json:"request,omitzero"`
-	SessionToken string                `json:"session_token,omitempty"`
+	ID           string                        `json:"id"`
+	Account      string                        `json:"account,omitempty"`
+	Request      authorization.AuthorizeParams `json:"request,omitzero"`
+	SessionToken string                        `json:"session_token,omitempty"`
 }
 
 type remoteAnswer struct {

@@ -92,7 +92,7 @@ func newShop(mail *courier, options ...klarnatest.Option) (*Shop, error) {
 // loseMail makes klarnatest lose, repeat, delay and reorder webhooks.
 func (s *Shop) loseMail() {
 	for _, fault := range []klarnatest.WebhookFault{
-		klarnatest.WebhookLose, klarnatest.WebhookDuplicate, klarnatest.WebhookLate, klarnatest.WebhookReorder,
+		klarnatest.WebhookFaultLose, klarnatest.WebhookFaultDuplicate, klarnatest.WebhookFaultLate, klarnatest.WebhookFaultReorder,
 	} {
 		s.Klarna.ScriptWebhooks(klarnatest.WebhookRule{Fault: fault, Probability: 0.08})
 	}
@@ -145,7 +145,7 @@ func (s *Shop) purchase(id string) *purchase {
 
 // Reported records a callback.
 func (s *Shop) Reported(t flow.Transition) {
-	p := s.purchase(t.Purchase.ID)
+	p := s.purchase(t.Status.ID)
 	if p == nil {
 		return
 	}
@@ -156,7 +156,7 @@ func (s *Shop) Reported(t flow.Transition) {
 
 // confirmed records that the replica learned of the callback's success.
 func (s *Shop) confirmed(t flow.Transition) {
-	p := s.purchase(t.Purchase.ID)
+	p := s.purchase(t.Status.ID)
 	if p == nil {
 		return
 	}

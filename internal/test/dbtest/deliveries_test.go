@@ -62,7 +62,7 @@ func TestEachEventIsProcessedOnce(t *testing.T) {
 		db := server.Open(t, name)
 		db.SetMaxOpenConns(senders)
 		db.SetMaxIdleConns(senders)
-		store, err := sqlstore.New(db, sqlstore.PostgreSQL)
+		store, err := sqlstore.New(db, sqlstore.DialectPostgreSQL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func (r *run) send(ctx context.Context, replica http.Handler, d delivery) (statu
 		ctx = context.WithValue(ctx, leave{}, cancel)
 	}
 	request, err := webhook.NewTestRequest(ctx, "/klarna/webhook", signingKey, webhook.Metadata{
-		EventID: fmt.Sprintf("event-%d", d.event), EventType: webhook.PaymentRequestCompleted, EventVersion: "v2",
+		EventID: fmt.Sprintf("event-%d", d.event), EventType: webhook.EventTypePaymentRequestCompleted, EventVersion: "v2",
 	}, map[string]any{"payment_request_id": fmt.Sprintf("krn:payment:eu1:request:%d", d.event), "state": "COMPLETED"})
 	if err != nil {
 		return 0, err

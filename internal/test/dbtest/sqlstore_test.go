@@ -29,7 +29,7 @@ type database struct {
 func TestSQLite(t *testing.T) {
 	testStore(t, func(t *testing.T) database {
 		file := dbtest.SQLite(t)
-		return database{sqlstore.SQLite, func() *sql.DB { return dbtest.OpenSQLite(t, file) }}
+		return database{sqlstore.DialectSQLite, func() *sql.DB { return dbtest.OpenSQLite(t, file) }}
 	})
 }
 
@@ -37,7 +37,7 @@ func TestPostgreSQL(t *testing.T) {
 	server := dbtest.StartPostgres(t)
 	testStore(t, func(t *testing.T) database {
 		name := server.NewDatabase(t)
-		return database{sqlstore.PostgreSQL, func() *sql.DB { return server.Open(t, name) }}
+		return database{sqlstore.DialectPostgreSQL, func() *sql.DB { return server.Open(t, name) }}
 	})
 }
 
@@ -95,7 +95,7 @@ func claim(t *testing.T, s webhook.Store, id string, lease time.Duration, want w
 
 func complete(t *testing.T, s webhook.Store, id string) {
 	t.Helper()
-	if err := s.Complete(t.Context(), id, claim(t, s, id, time.Hour, webhook.Granted)); err != nil {
+	if err := s.Complete(t.Context(), id, claim(t, s, id, time.Hour, webhook.ClaimStatusGranted)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -171,7 +171,7 @@ func testMigrateKeepsRows(t *testing.T, newDatabase func(*testing.T) database) {
 	s, _ := migrated(t, d)
 	complete(t, s, "an event")
 	again, _ := migrated(t, d)
-	claim(t, again, "an event", time.Hour, webhook.Completed)
+	claim(t, again, "an event", time.Hour, webhook.ClaimStatusCompleted)
 }
 
 func testMigrateWithoutAConnectionIsAnError(t *testing.T, newDatabase func(*testing.T) database) {
@@ -189,7 +189,7 @@ func testTablesAreSeparate(t *testing.T, newDatabase func(*testing.T) database) 
 	one, _ := migrated(t, d, sqlstore.WithTable("order")) // a word of SQL's
 	other, _ := migrated(t, d, sqlstore.WithTable("z"+strings.Repeat("9", 47)))
 	complete(t, one, "an event")
-	claim(t, other, "an event", time.Hour, webhook.Granted)
+	claim(t, other, "an event", time.Hour, webhook.ClaimStatusGranted)
 }
 
 func testErrorsWithoutATableHoldNoValues(t *testing.T, newDatabase func(*testing.T) database) {
@@ -222,11 +222,11 @@ func testPruneDeletesAfterTheRetention(t *testing.T, newDatabase func(*testing.T
 	for i := range many {
 		complete(t, s, fmt.Sprintf("old-%d", i))
 	}
-	abandoned := claim(t, s, "abandoned", 0, webhook.Granted)
+	abandoned := claim(t, s, "abandoned", 0, webhook.ClaimStatusGranted)
 	age(t, db, time.Minute)
 	complete(t, s, "young")
-	held := claim(t, s, "in flight", time.Hour, webhook.Granted)
-	late := claim(t, s, "late", 0, webhook.Granted)
+	held := claim(t, s, "in flight", time.Hour, webhook.ClaimStatusGranted)
+	late := claim(t, s, "late", 0, webhook.ClaimStatusGranted)
 
 	age(t, db, 48*time.Hour-30*time.Second)
 	if n, err := s.Prune(t.Context()); err != nil || n != many+1 {
@@ -235,8 +235,8 @@ func testPruneDeletesAfterTheRetention(t *testing.T, newDatabase func(*testing.T
 	if n, err := s.Prune(t.Context()); err != nil || n != 0 {
 		t.Fatalf("deleted %d, %v; want 0", n, err)
 	}
-	claim(t, s, "young", time.Hour, webhook.Completed)
-	claim(t, s, "old-0", time.Hour, webhook.Granted)
+	claim(t, s, "young", time.Hour, webhook.ClaimStatusCompleted)
+	claim(t, s, "old-0", time.Hour, webhook.ClaimStatusGranted)
 	if err := s.Complete(t.Context(), "abandoned", abandoned); !errors.Is(err, webhook.ErrLostClaim) {
 		t.Errorf("the abandoned claim: %v, want ErrLostClaim", err)
 	}
@@ -255,7 +255,7 @@ func testPruneKeepsConcurrentClaims(t *testing.T, newDatabase func(*testing.T) d
 	replica, _ := migrated(t, d)
 	const many = 1000
 	for i := range many {
-		claim(t, s, strconv.Itoa(i), 0, webhook.Granted)
+		claim(t, s, strconv.Itoa(i), 0, webhook.ClaimStatusGranted)
 	}
 	age(t, db, 72*time.Hour)
 	var all sync.WaitGroup
@@ -264,7 +264,7 @@ func testPruneKeepsConcurrentClaims(t *testing.T, newDatabase func(*testing.T) d
 		all.Go(func() {
 			for i := worker; i < many; i += 4 {
 				c, err := replica.Claim(t.Context(), strconv.Itoa(i), time.Hour)
-				if err != nil || c.Status != webhook.Granted {
+				if err != nil || c.Status != webhook.ClaimStatusGranted {
 					t.Errorf("%d: %v, %v", i, c.Status, err)
 				}
 				tokens[i] = c.Token
@@ -303,7 +303,7 @@ func testDriversError(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, _ := newStore(t, d)
 	err := s.Release(t.Context(), "an event", "a token") // without a table
-	if d.dialect == sqlstore.PostgreSQL {
+	if d.dialect == sqlstore.DialectPostgreSQL {
 		if e, ok := errors.AsType[*pgconn.PgError](err); !ok || e.Code != "42P01" {
 			t.Errorf("%v, want one of code 42P01", err)
 		}
@@ -329,14 +329,14 @@ func testTableNames(t *testing.T, newDatabase func(*testing.T) database) {
 	if _, err := sqlstore.New(db, d.dialect, sqlstore.WithRetention(time.Hour)); err == nil {
 		t.Error("a retention of an hour is accepted")
 	}
-	claim(t, s, "an event", time.Hour, webhook.Completed)
+	claim(t, s, "an event", time.Hour, webhook.ClaimStatusCompleted)
 }
 
 func testDuplicatesDoNotKeep(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	complete(t, s, "an event")
 	age(t, db, 47*time.Hour)
-	claim(t, s, "an event", time.Hour, webhook.Completed)
+	claim(t, s, "an event", time.Hour, webhook.ClaimStatusCompleted)
 	age(t, db, 2*time.Hour)
 	if n, err := s.Prune(t.Context()); err != nil || n != 1 {
 		t.Errorf("deleted %d, %v; want 1", n, err)
@@ -378,5 +378,5 @@ func testIDsInDigestFormDoNotCollide(t *testing.T, newDatabase func(*testing.T) 
 	if rows.Err() != nil || len(ids) != 2 || ids[0] != "8f5f2b4e-0b1f-4a53-9d0c-8f3f1f4d2c11" || !strings.HasPrefix(ids[1], "sha256:") {
 		t.Fatalf("the table holds %q, %v", ids, rows.Err())
 	}
-	claim(t, s, ids[1], time.Hour, webhook.Granted)
+	claim(t, s, ids[1], time.Hour, webhook.ClaimStatusGranted)
 }

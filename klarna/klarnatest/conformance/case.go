@@ -6,13 +6,13 @@ import "strings"
 type Certainty string
 
 const (
-	// Sure facts are in Klarna's own requests, assertions or documentation.
-	Sure Certainty = "sure"
-	// Likely facts come from published integrations, or from one of several documents that
-	// disagree.
-	Likely Certainty = "likely"
-	// Gap is a question that no source answers.
-	Gap Certainty = "gap"
+	// CertaintySure means that the fact is in Klarna's own requests, assertions or documentation.
+	CertaintySure Certainty = "sure"
+	// CertaintyLikely means that the fact comes from published integrations, or from one of several
+	// documents that disagree.
+	CertaintyLikely Certainty = "likely"
+	// CertaintyGap means that no source answers the question.
+	CertaintyGap Certainty = "gap"
 )
 
 // need is what a target must offer for a case to run. Values are bits that can be combined.

@@ -22,15 +22,15 @@ func authorizeCases() []Case {
 	customer := "payment_request." + interaction
 	cases := []Case{
 		{
-			Name: "an authorize answers 200 with one of three results", Section: authorization, Certainty: Sure,
+			Name: "an authorize answers 200 with one of three results", Section: authorization, Certainty: CertaintySure,
 			steps: first(stepUp(), step{want: checks{status(200), member(result).is("APPROVED", "STEP_UP_REQUIRED", "DECLINED")}}),
 		},
 		{
-			Name: "without a token the customer has to step up", Section: authorization, Certainty: Likely,
+			Name: "without a token the customer has to step up", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(stepUp(), step{given: checks{status(200)}, turns: known(member(result), "STEP_UP_REQUIRED", "APPROVED", "DECLINED")}),
 		},
 		{
-			Name: "a step-up has the payment request and the customer's URL", Section: authorization, Certainty: Sure,
+			Name: "a step-up has the payment request and the customer's URL", Section: authorization, Certainty: CertaintySure,
 			steps: first(stepUp(), step{given: steppedUp, want: checks{
 				member("payment_request.payment_request_id").looksLike(aText),
 				member("payment_request.payment_request_reference").is("${new.request_reference}"),
@@ -43,22 +43,22 @@ func authorizeCases() []Case {
 			}}),
 		},
 		{
-			Name: "a step-up creates no transaction", Section: authorization, Certainty: Likely,
+			Name: "a step-up creates no transaction", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(stepUp(), step{given: steppedUp, turns: []turn{
 				{name: "no transaction", when: checks{member(transaction + "payment_transaction_id").isAbsent()}},
 				{name: "a transaction", when: checks{member(transaction + "payment_transaction_id").exists()}, show: []subject{member(transaction + "state")}},
 			}}),
 		},
 		{
-			Name: "without a step-up config Klarna approves or declines, with 200", Section: authorization, Certainty: Sure,
+			Name: "without a step-up config Klarna approves or declines, with 200", Section: authorization, Certainty: CertaintySure,
 			steps: first(purchase(), step{want: checks{status(200), member(result).is("APPROVED", "DECLINED")}}),
 		},
 		{
-			Name: "without a token and a step-up config the payment is declined", Section: authorization, Certainty: Likely,
+			Name: "without a token and a step-up config the payment is declined", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(purchase(), step{given: checks{status(200)}, turns: known(member(result), "DECLINED", "APPROVED", "STEP_UP_REQUIRED")}),
 		},
 		{
-			Name: "whether a decline has a reason", Section: authorization, Certainty: Gap,
+			Name: "whether a decline has a reason", Section: authorization, Certainty: CertaintyGap,
 			steps: first(purchase(), step{given: checks{member(result).is("DECLINED")}, turns: []turn{
 				{name: "it has none", when: checks{member("payment_transaction_response.result_reason").isAbsent()}},
 				{name: "it has one", when: checks{member("payment_transaction_response.result_reason").exists()},
@@ -66,43 +66,43 @@ func authorizeCases() []Case {
 			}}),
 		},
 		{
-			Name: "an authorize without a currency is refused", Section: authorization, Certainty: Sure,
+			Name: "an authorize without a currency is refused", Section: authorization, Certainty: CertaintySure,
 			steps: first(with(stepUp(), object{"currency": nil}), step{want: refused("VALIDATION_ERROR")}),
 		},
 		{
-			Name: "an amount that is a text is refused", Section: authorization, Certainty: Likely,
+			Name: "an amount that is a text is refused", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(with(stepUp(), object{"request_payment_transaction": object{
 				"amount": "1000", "payment_transaction_reference": "${new.transaction_reference}",
 			}}), step{turns: turnsToRefusal}),
 		},
 		{
-			Name: "line items that do not sum to the amount are refused", Section: authorization, Certainty: Likely,
+			Name: "line items that do not sum to the amount are refused", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(with(stepUp(), object{"supplementary_purchase_data": object{
 				"line_items": list{object{"name": "Conformance", "quantity": 1, "total_amount": payAmount - 1}},
 			}}), step{turns: turnsToRefusal}),
 		},
 		{
-			Name: "whether a placeholder whose braces are percent-encoded is refused", Section: authorization, Certainty: Gap,
+			Name: "whether a placeholder whose braces are percent-encoded is refused", Section: authorization, Certainty: CertaintyGap,
 			steps: first(interacting(object{
 				"method": "HANDOVER", "return_url": "https://shop.example/back?id=%7Bklarna.payment_request.id%7D",
 			}), step{turns: turnsToRefusal}),
 		},
 		{
-			Name: "the interaction may expire after a duration", Section: authorization, Certainty: Likely,
+			Name: "the interaction may expire after a duration", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(interacting(with(handover(), object{"interaction_expiry": object{"duration": "PT15M"}})), step{turns: turnsToStepUp}),
 		},
 		{
-			Name: "the payment request may expire on a date", Section: authorization, Certainty: Likely,
+			Name: "the payment request may expire on a date", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(with(purchase(), object{
 				"step_up_config": with(stepUpConfig(), object{"payment_request_expires_at": "2099-12-31"}),
 			}), step{turns: turnsToStepUp}),
 		},
 		{
-			Name: "the customer may interact through an SDK", Section: authorization, Certainty: Likely,
+			Name: "the customer may interact through an SDK", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(interacting(object{"method": "SDK", "return_url": returnURL}), step{turns: turnsToStepUp}),
 		},
 		{
-			Name: "a QR code comes with the customer's interaction", Section: authorization, Certainty: Likely,
+			Name: "a QR code comes with the customer's interaction", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(interacting(object{"method": "QR_CODE", "return_url": returnURL}), step{turns: []turn{
 				{name: "qr_code with image_url and target_url", when: checks{
 					member(customer + "qr_code.image_url").looksLike(webAddress), member(customer + "qr_code.target_url").looksLike(webAddress),
@@ -113,15 +113,15 @@ func authorizeCases() []Case {
 			}}),
 		},
 		{
-			Name: "network data may be called klarna_network_data", Section: sessionToken, Certainty: Likely,
+			Name: "network data may be called klarna_network_data", Section: sessionToken, Certainty: CertaintyLikely,
 			steps: first(with(stepUp(), object{"klarna_network_data": networkData}), step{turns: turnsToStepUp}),
 		},
 		{
-			Name: "network data may be called interoperability_data", Section: sessionToken, Certainty: Likely,
+			Name: "network data may be called interoperability_data", Section: sessionToken, Certainty: CertaintyLikely,
 			steps: first(with(stepUp(), object{"interoperability_data": networkData}), step{turns: turnsToStepUp}),
 		},
 		{
-			Name: "whether network data that is an object instead of a text is refused", Section: sessionToken, Certainty: Gap,
+			Name: "whether network data that is an object instead of a text is refused", Section: sessionToken, Certainty: CertaintyGap,
 			steps: first(with(stepUp(), object{"klarna_network_data": object{"a": "b"}}), step{turns: turnsToRefusal}),
 		},
 	}
@@ -135,7 +135,7 @@ func authorizeCases() []Case {
 			},
 		})
 		cases = append(cases, Case{
-			Name: "the result of an authorize with a token in " + name + " that Klarna did not make", Section: sessionToken, Certainty: Gap, steps: s,
+			Name: "the result of an authorize with a token in " + name + " that Klarna did not make", Section: sessionToken, Certainty: CertaintyGap, steps: s,
 		})
 	}
 	for i := range cases {

@@ -81,26 +81,26 @@ func customerCases() []Case {
 	}
 	cases := []Case{
 		{
-			Name: "a completed payment request has a session token", Section: sessionToken, Certainty: Sure, fixture: approved,
+			Name: "a completed payment request has a session token", Section: sessionToken, Certainty: CertaintySure, fixture: approved,
 			steps: []step{{call: readRequest, want: checks{member("state").is("COMPLETED"), member(sessionTokenPath).looksLike(aText)}}},
 		},
 		{
-			Name: "a session token looks like a KRN", Section: sessionToken, Certainty: Likely, fixture: approved,
+			Name: "a session token looks like a KRN", Section: sessionToken, Certainty: CertaintyLikely, fixture: approved,
 			steps: completed(
 				turn{name: sessionKRN.name, when: checks{member(sessionTokenPath).looksLike(sessionKRN)}},
 				turn{name: "another", when: checks{member(sessionTokenPath).exists()}},
 			),
 		},
 		{
-			Name: "whether the session token is also in payment_token", Section: sessionToken, Certainty: Gap, fixture: approved,
+			Name: "whether the session token is also in payment_token", Section: sessionToken, Certainty: CertaintyGap, fixture: approved,
 			steps: completed(thereOrAbsent(member("state_context.payment_token"))...),
 		},
 		{
-			Name: "whether the session token is also in interoperability_token", Section: sessionToken, Certainty: Gap, fixture: approved,
+			Name: "whether the session token is also in interoperability_token", Section: sessionToken, Certainty: CertaintyGap, fixture: approved,
 			steps: completed(thereOrAbsent(member("state_context.interoperability_token"))...),
 		},
 		{
-			Name: "a completed payment request identifies the customer", Section: requests, Certainty: Likely, fixture: approved,
+			Name: "a completed payment request identifies the customer", Section: requests, Certainty: CertaintyLikely, fixture: approved,
 			steps: completed(
 				turn{name: "klarna_customer with customer_profile", when: checks{member("state_context.klarna_customer.customer_profile").isOfKind(anObject)}},
 				turn{name: "klarna_customer in another form", when: checks{member("state_context.klarna_customer").exists()}},
@@ -108,14 +108,14 @@ func customerCases() []Case {
 			),
 		},
 		{
-			Name: "the presentation with the token of an approval says to authorize", Section: presentation, Certainty: Likely, fixture: approved,
+			Name: "the presentation with the token of an approval says to authorize", Section: presentation, Certainty: CertaintyLikely, fixture: approved,
 			steps: []step{{
 				call: present, header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
 				turns: known(member("payment_status"), "PENDING_PARTNER_AUTHORIZATION", "REQUIRES_CUSTOMER_ACTION"),
 			}},
 		},
 		{
-			Name: "whether a final authorize with another amount than the approved one is refused", Section: authorization, Certainty: Gap, fixture: second,
+			Name: "whether a final authorize with another amount than the approved one is refused", Section: authorization, Certainty: CertaintyGap, fixture: second,
 			steps: []step{{
 				call: authorize, body: final(object{"amount": payAmount + 1}), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"},
 				capture: outcomeOf(),
@@ -128,11 +128,11 @@ func customerCases() []Case {
 			cleanup: []step{{call: voidPayment}},
 		},
 		{
-			Name: "a completed payment request can be canceled until it is finalized", Section: requests, Certainty: Sure, fixture: approved,
+			Name: "a completed payment request can be canceled until it is finalized", Section: requests, Certainty: CertaintySure, fixture: approved,
 			steps: []step{{call: cancelRequest, want: checks{status(200), member("state").is("CANCELED")}}},
 		},
 		{
-			Name: "a customer whom Klarna denies ends a payment request", Section: requests, Certainty: Sure,
+			Name: "a customer whom Klarna denies ends a payment request", Section: requests, Certainty: CertaintySure,
 			steps: []step{
 				requested(), {visit: isDenied}, {call: readRequest, poll: checks{member("state").is("DECLINED", "COMPLETED", "CANCELED", "EXPIRED")}},
 				{call: readRequest, want: checks{status(200), member("state").is("DECLINED"), member(sessionTokenPath).isAbsent()}},
@@ -140,7 +140,7 @@ func customerCases() []Case {
 			cleanup: undone(),
 		},
 		{
-			Name: "the final authorize is approved, with the references of the first", Section: authorization, Certainty: Sure, fixture: paid,
+			Name: "the final authorize is approved, with the references of the first", Section: authorization, Certainty: CertaintySure, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.want = checks{
 					status(200), member(result).is("APPROVED"),
@@ -152,13 +152,13 @@ func customerCases() []Case {
 			})},
 		},
 		{
-			Name: "a transaction is AUTHORIZED after the approval", Section: transactions, Certainty: Likely, fixture: paid,
+			Name: "a transaction is AUTHORIZED after the approval", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.given, s.turns = checks{status(200)}, known(member(transaction+"state"), "AUTHORIZED", "COMPLETED")
 			})},
 		},
 		{
-			Name: "a transaction has its expiry", Section: transactions, Certainty: Likely, fixture: paid,
+			Name: "a transaction has its expiry", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.given, s.turns = checks{status(200)}, []turn{
 					{name: "an ISO 8601 time", when: checks{member(transaction + "expires_at").looksLike(aTimestamp)}},
@@ -168,20 +168,20 @@ func customerCases() []Case {
 			})},
 		},
 		{
-			Name: "a transaction's funding is guaranteed", Section: transactions, Certainty: Likely, fixture: paid,
+			Name: "a transaction's funding is guaranteed", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.given, s.turns = checks{status(200)}, known(member(transaction+"payment_funding.type"), "GUARANTEED", "NON_GUARANTEED")
 			})},
 		},
 		{
-			Name: "the same token and payload under another key get the same transaction", Section: sessionToken, Certainty: Sure, fixture: paid,
+			Name: "the same token and payload under another key get the same transaction", Section: sessionToken, Certainty: CertaintySure, fixture: paid,
 			steps: []step{again(func(s *step) {
 				anotherKey(s)
 				s.want = checks{status(200), member(result).is("APPROVED"), member(transaction + "payment_transaction_id").is("${transaction}")}
 			})},
 		},
 		{
-			Name: "the same token with another payload is a conflict", Section: sessionToken, Certainty: Sure, fixture: paid,
+			Name: "the same token with another payload is a conflict", Section: sessionToken, Certainty: CertaintySure, fixture: paid,
 			steps: []step{again(func(s *step) {
 				anotherKey(s)
 				s.body = final(object{"payment_transaction_reference": "${new.another_reference}"})
@@ -191,13 +191,13 @@ func customerCases() []Case {
 			cleanup: []step{{call: "POST payment/transactions/${second_transaction}/void"}},
 		},
 		{
-			Name: "a finalized payment request cannot be canceled", Section: requests, Certainty: Sure, fixture: paid,
+			Name: "a finalized payment request cannot be canceled", Section: requests, Certainty: CertaintySure, fixture: paid,
 			steps: []step{{call: cancelRequest, want: checks{status(409), member("error_code").is("RESOURCE_CONFLICT")}}},
 		},
 	}
 	for _, name := range sessionTokenHeaders[1:] {
 		cases = append(cases, Case{
-			Name: "whether the final authorize accepts the token in " + name, Section: sessionToken, Certainty: Gap, fixture: paid,
+			Name: "whether the final authorize accepts the token in " + name, Section: sessionToken, Certainty: CertaintyGap, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.header = map[string]string{name: "${session_token}"}
 				s.capture = map[string]string{"request_again": "payment_request.payment_request_id", "second_transaction": transaction + "payment_transaction_id"}
@@ -213,7 +213,7 @@ func customerCases() []Case {
 	}
 	return append(cases,
 		Case{
-			Name: "a customer token may be requested without a payment", Section: "customer token", Certainty: Likely,
+			Name: "a customer token may be requested without a payment", Section: "customer token", Certainty: CertaintyLikely,
 			steps: []step{{
 				call: authorize, body: with(tokenOnly(), object{"step_up_config": stepUpConfig()}), capture: outcomeOf(),
 				turns: []turn{
@@ -231,7 +231,7 @@ func customerCases() []Case {
 			cleanup: undoneAll(),
 		},
 		Case{
-			Name: "what form a customer token has", Section: "customer token", Certainty: Gap, fixture: tokenized,
+			Name: "what form a customer token has", Section: "customer token", Certainty: CertaintyGap, fixture: tokenized,
 			steps: []step{{
 				call: authorize, body: tokenOnly(), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
 				turns: []turn{

@@ -18,11 +18,11 @@ func errorCases() []Case {
 	}
 	return []Case{
 		{
-			Name: "an error has an id, a code and a message", Section: failures, Certainty: Sure,
+			Name: "an error has an id, a code and a message", Section: failures, Certainty: CertaintySure,
 			steps: failing(member("error_id").looksLike(aUUID), member("error_code").looksLike(upperCase), member("error_message").looksLike(aText)),
 		},
 		{
-			Name: "an error's content type is application/json", Section: failures, Certainty: Likely,
+			Name: "an error's content type is application/json", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(
 				turn{name: "application/json", when: checks{header("Content-Type").looksLike(jsonMedia)}},
 				turn{name: "another", when: checks{header("Content-Type").exists()}, show: []subject{header("Content-Type")}},
@@ -30,19 +30,19 @@ func errorCases() []Case {
 			),
 		},
 		{
-			Name: "a missing parameter is a VALIDATION_ERROR", Section: failures, Certainty: Sure,
+			Name: "a missing parameter is a VALIDATION_ERROR", Section: failures, Certainty: CertaintySure,
 			steps: failing(member("error_code").is("VALIDATION_ERROR")),
 		},
 		{
-			Name: "an error has a type", Section: failures, Certainty: Likely,
+			Name: "an error has a type", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(known(member("error_type"), "INPUT_ERROR")...),
 		},
 		{
-			Name: "an error links to its documentation", Section: failures, Certainty: Likely,
+			Name: "an error links to its documentation", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(thereOrAbsent(member("doc_url"))...),
 		},
 		{
-			Name: "the failing parameters are listed", Section: failures, Certainty: Likely,
+			Name: "the failing parameters are listed", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(
 				turn{name: "validation_errors, the reason is a string", when: checks{
 					member("validation_errors.*.parameter").is("currency"), member("validation_errors.*.reason").isOfKind(aString),
@@ -59,18 +59,18 @@ func errorCases() []Case {
 			),
 		},
 		{
-			Name: "an unknown path is NOT_FOUND", Section: failures, Certainty: Sure,
+			Name: "an unknown path is NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: []step{{call: "GET payment/nowhere", want: checks{status(404), member("error_code").is("NOT_FOUND")}}},
 		},
 		{
-			Name: "whether a route that is not found has an error type", Section: failures, Certainty: Gap,
+			Name: "whether a route that is not found has an error type", Section: failures, Certainty: CertaintyGap,
 			steps: []step{{call: "GET payment/nowhere", given: checks{status(404)}, turns: []turn{
 				{name: "it has none", when: checks{member("error_type").isAbsent()}},
 				{name: "it has one", when: checks{member("error_type").exists()}, show: []subject{member("error_type")}},
 			}}},
 		},
 		{
-			Name: "how a method that a route does not have is answered", Section: failures, Certainty: Gap,
+			Name: "how a method that a route does not have is answered", Section: failures, Certainty: CertaintyGap,
 			steps: []step{{call: "GET payment/authorize", turns: []turn{
 				{name: "not found", when: checks{status(404)}, show: errorWords},
 				{name: "not allowed", when: checks{status(405)}, show: errorWords},
@@ -78,42 +78,42 @@ func errorCases() []Case {
 			}}},
 		},
 		{
-			Name: "an unknown payment request is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			Name: "an unknown payment request is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("requests/krn:payment:eu1:request:${new.nobodys}"),
 		},
 		{
-			Name: "an unknown transaction is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			Name: "an unknown transaction is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("transactions/krn:payment:eu1:transaction:${new.nobodys}"),
 		},
 		{
-			Name: "an unknown capture is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			Name: "an unknown capture is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("captures/krn:payment:eu1:capture:${new.nobodys}"),
 		},
 		{
-			Name: "an unknown refund is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			Name: "an unknown refund is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("refunds/krn:payment:eu1:refund:${new.nobodys}"),
 		},
 		{
-			Name: "an unknown chargeback is RESOURCE_NOT_FOUND", Section: failures, Certainty: Sure,
+			Name: "an unknown chargeback is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("chargebacks/krn:payment:eu1:chargeback:${new.nobodys}"),
 		},
 		{
-			Name: "a body of another content type is INVALID_CONTENT_TYPE", Section: failures, Certainty: Sure,
+			Name: "a body of another content type is INVALID_CONTENT_TYPE", Section: failures, Certainty: CertaintySure,
 			steps: posted(step{
 				body: raw("currency=EUR"), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, want: refused("INVALID_CONTENT_TYPE"),
 			}),
 			cleanup: undone(),
 		},
 		{
-			Name: "whether a body that is not JSON is refused", Section: failures, Certainty: Gap,
+			Name: "whether a body that is not JSON is refused", Section: failures, Certainty: CertaintyGap,
 			steps: posted(step{body: raw("{")}), cleanup: undone(),
 		},
 		{
-			Name: "whether a body that names a member twice is refused", Section: failures, Certainty: Gap,
+			Name: "whether a body that names a member twice is refused", Section: failures, Certainty: CertaintyGap,
 			steps: posted(step{body: raw(`{"currency":"EUR","amount":1000,"amount":1001,"payment_request_reference":"twice"}`)}), cleanup: undone(),
 		},
 		{
-			Name: "whether a member that Klarna does not know is refused", Section: failures, Certainty: Gap,
+			Name: "whether a member that Klarna does not know is refused", Section: failures, Certainty: CertaintyGap,
 			steps: posted(step{body: with(paymentRequest(), object{"klarna_go_conformance": "unknown"})}), cleanup: undone(),
 		},
 	}

@@ -18,7 +18,7 @@ func headerCases() []Case {
 	}
 	return []Case{
 		{
-			Name: "every answer has the rate limit, including a refusal", Section: headers, Certainty: Sure,
+			Name: "every answer has the rate limit, including a refusal", Section: headers, Certainty: CertaintySure,
 			steps: []step{
 				{call: present, given: checks{status(200)}, want: limits},
 				{call: "GET payment/nowhere", given: checks{status(404)}, want: limits},
@@ -26,18 +26,18 @@ func headerCases() []Case {
 			},
 		},
 		{
-			Name: "the caller's correlation id comes back", Section: headers, Certainty: Sure,
+			Name: "the caller's correlation id comes back", Section: headers, Certainty: CertaintySure,
 			steps: []step{
 				{call: present, header: map[string]string{correlation: "${hex.correlation}"}, want: checks{header(correlation).is("${hex.correlation}")}},
 				{call: "GET payment/nowhere", header: map[string]string{correlation: "${hex.correlation}"}, want: checks{header(correlation).is("${hex.correlation}")}},
 			},
 		},
 		{
-			Name: "an answer has Klarna's own correlation id", Section: headers, Certainty: Likely,
+			Name: "an answer has Klarna's own correlation id", Section: headers, Certainty: CertaintyLikely,
 			steps: []step{{call: present, turns: thereOrAbsent(header("Klarna-Correlation-Id"))}},
 		},
 		{
-			Name: "whether a correlation id may have hyphens", Section: headers, Certainty: Gap,
+			Name: "whether a correlation id may have hyphens", Section: headers, Certainty: CertaintyGap,
 			steps: sent(correlation, "${new.correlation}", []turn{
 				{name: "accepted, and it comes back", when: checks{success(), header(correlation).is("${new.correlation}")}},
 				{name: "accepted, and it does not come back", when: checks{success()}},
@@ -45,33 +45,33 @@ func headerCases() []Case {
 			}),
 		},
 		{
-			Name: "whether a correlation id of 256 characters is refused", Section: headers, Certainty: Gap,
+			Name: "whether a correlation id of 256 characters is refused", Section: headers, Certainty: CertaintyGap,
 			steps: sent(correlation, strings.Repeat("c", 256), refusedOrAccepted()),
 		},
 		{
-			Name: "integration metadata is accepted", Section: headers, Certainty: Sure,
+			Name: "integration metadata is accepted", Section: headers, Certainty: CertaintySure,
 			steps: []step{{call: present, header: map[string]string{metadata: `{"integrator":{"name":"KLARNA_GO","session_reference":"${hex.session}",` +
 				`"module_name":"conformance","module_version":"1"},"originators":[{"name":"SHOP","session_reference":"${hex.session}"}]}`},
 				want: checks{status(200)}}},
 		},
 		{
-			Name: "an integrator's name may be other than capitals and digits", Section: headers, Certainty: Likely,
+			Name: "an integrator's name may be other than capitals and digits", Section: headers, Certainty: CertaintyLikely,
 			steps: sent(metadata, `{"integrator":{"name":"klarna-go conformance","session_reference":"${hex.session}"}}`, acceptedOrRefused()),
 		},
 		{
-			Name: "whether integration metadata that is not JSON is refused", Section: headers, Certainty: Gap,
+			Name: "whether integration metadata that is not JSON is refused", Section: headers, Certainty: CertaintyGap,
 			steps: sent(metadata, "{", refusedOrAccepted()),
 		},
 		{
-			Name: "whether a header of 7 KB is refused", Section: headers, Certainty: Gap,
+			Name: "whether a header of 7 KB is refused", Section: headers, Certainty: CertaintyGap,
 			steps: sent("X-Conformance", strings.Repeat("x", 7<<10), refusedOrAccepted()),
 		},
 		{
-			Name: "a body over 1 MB is refused with 413", Section: headers, Certainty: Sure,
+			Name: "a body over 1 MB is refused with 413", Section: headers, Certainty: CertaintySure,
 			steps: []step{{call: authorize, body: tooLarge, want: checks{status(413)}}},
 		},
 		{
-			Name: "in what form a body over 1 MB is refused", Section: headers, Certainty: Gap,
+			Name: "in what form a body over 1 MB is refused", Section: headers, Certainty: CertaintyGap,
 			steps: []step{{call: authorize, body: tooLarge, given: checks{status(413)}, turns: []turn{
 				{name: "in the usual error body", when: checks{member("error_code").exists()}, show: errorWords},
 				{name: "in other JSON", when: checks{member("").exists()}},
@@ -121,27 +121,27 @@ func idempotencyCases() []Case {
 	undoneTwice := append(undone(), step{call: "DELETE payment/requests/${request_again}"})
 	return []Case{
 		{
-			Name: "the same key and body get the first result", Section: idempotency, Certainty: Sure,
+			Name: "the same key and body get the first result", Section: idempotency, Certainty: CertaintySure,
 			steps: []step{first, same}, cleanup: undoneTwice,
 		},
 		{
-			Name: "the same key with another body is a conflict", Section: idempotency, Certainty: Sure,
+			Name: "the same key with another body is a conflict", Section: idempotency, Certainty: CertaintySure,
 			steps: []step{first, other}, cleanup: undoneTwice,
 		},
 		{
-			Name: "what the same key means at another operation", Section: idempotency, Certainty: Gap,
+			Name: "what the same key means at another operation", Section: idempotency, Certainty: CertaintyGap,
 			steps: []step{first, elsewhere}, cleanup: undone(),
 		},
 		{
-			Name: "a key may have 255 characters", Section: idempotency, Certainty: Sure,
+			Name: "a key may have 255 characters", Section: idempotency, Certainty: CertaintySure,
 			steps: []step{longest}, cleanup: undone(),
 		},
 		{
-			Name: "whether a key of 256 characters is refused", Section: idempotency, Certainty: Gap,
+			Name: "whether a key of 256 characters is refused", Section: idempotency, Certainty: CertaintyGap,
 			steps: []step{tooLong}, cleanup: undone(),
 		},
 		{
-			Name: "whether a POST without a key is refused", Section: idempotency, Certainty: Gap,
+			Name: "whether a POST without a key is refused", Section: idempotency, Certainty: CertaintyGap,
 			steps: []step{none}, cleanup: undone(),
 		},
 	}

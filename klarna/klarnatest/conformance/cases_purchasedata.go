@@ -82,13 +82,13 @@ func purchaseDataCases() []Case {
 		}
 		made.turns = acceptedOrRefused()
 		cases = append(cases, Case{
-			Name: part.name + " may describe a purchase", Section: purchaseData, Certainty: Likely, steps: []step{made}, cleanup: undone(),
+			Name: part.name + " may describe a purchase", Section: purchaseData, Certainty: CertaintyLikely, steps: []step{made}, cleanup: undone(),
 		})
 	}
 	echoed := requested()
 	echoed.body = with(paymentRequest(), object{"supplementary_purchase_data": object{"purchase_reference": "${new.purchase_reference}"}})
 	echoed.want = checks{member("supplementary_purchase_data.purchase_reference").is("${new.purchase_reference}")}
 	return append(cases, Case{
-		Name: "a payment request returns its purchase data", Section: purchaseData, Certainty: Sure, steps: []step{echoed}, cleanup: undone(),
+		Name: "a payment request returns its purchase data", Section: purchaseData, Certainty: CertaintySure, steps: []step{echoed}, cleanup: undone(),
 	})
 }

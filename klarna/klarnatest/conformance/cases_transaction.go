@@ -5,7 +5,7 @@ package conformance
 func transactionCases() []Case {
 	const part = 50
 	on := func(steps ...step) Case {
-		return Case{Section: transactions, Certainty: Sure, fixture: paid, steps: steps}
+		return Case{Section: transactions, Certainty: CertaintySure, fixture: paid, steps: steps}
 	}
 	named := func(name string, certainty Certainty, c Case) Case {
 		c.Name, c.Certainty = name, certainty
@@ -42,61 +42,61 @@ func transactionCases() []Case {
 	turns := func(s step, turns ...turn) step { s.turns = turns; return s }
 
 	return []Case{
-		named("a transaction is read by its id", Sure, on(want(read, status(200)))),
-		named("in which form a transaction has its id", Gap, on(turns(given(read, status(200)),
+		named("a transaction is read by its id", CertaintySure, on(want(read, status(200)))),
+		named("in which form a transaction has its id", CertaintyGap, on(turns(given(read, status(200)),
 			turn{name: "in payment_transaction_id", when: checks{member("payment_transaction_id").is("${transaction}")}},
 			turn{name: "not in payment_transaction_id", when: checks{status(200)}},
 		))),
-		named("which state a new transaction has", Gap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
-		named("in which form a transaction has its amount", Gap, on(turns(given(read, status(200)),
+		named("which state a new transaction has", CertaintyGap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
+		named("in which form a transaction has its amount", CertaintyGap, on(turns(given(read, status(200)),
 			turn{name: "in amount", when: checks{member("amount").is("${approved}")}},
 			turn{name: "in amount, another than the approved one", when: checks{member("amount").exists()}},
 			turn{name: "not in amount", when: checks{member("amount").isAbsent()}},
 		))),
-		named("a transaction's reference can be changed", Sure, on(step{
+		named("a transaction's reference can be changed", CertaintySure, on(step{
 			call: "PATCH payment/transactions/${transaction}", body: object{"payment_transaction_reference": "${new.changed_reference}"}, want: checks{success()},
 		})),
-		named("a capture has an id", Sure, on(want(capture(part), success(), member("payment_capture_id").looksLike(aText)))),
-		named("a capture returns its shipment", Sure, on(want(shipped,
+		named("a capture has an id", CertaintySure, on(want(capture(part), success(), member("payment_capture_id").looksLike(aText)))),
+		named("a capture returns its shipment", CertaintySure, on(want(shipped,
 			success(), member("supplementary_capture_data.shipments.0.delivery.tracking_number").is("${hex.tracking}"),
 		))),
-		named("a capture is read by its id", Sure, on(captured, step{call: "GET payment/captures/${payment_capture}", want: checks{status(200)}})),
-		named("in which form a capture has its id", Gap, on(captured, step{
+		named("a capture is read by its id", CertaintySure, on(captured, step{call: "GET payment/captures/${payment_capture}", want: checks{status(200)}})),
+		named("in which form a capture has its id", CertaintyGap, on(captured, step{
 			call: "GET payment/captures/${payment_capture}", given: checks{status(200)}, turns: []turn{
 				{name: "in payment_capture_id", when: checks{member("payment_capture_id").is("${payment_capture}")}},
 				{name: "not in payment_capture_id", when: checks{status(200)}},
 			},
 		})),
-		named("a transaction lists its captures", Likely, on(captured, turns(given(read, status(200)),
+		named("a transaction lists its captures", CertaintyLikely, on(captured, turns(given(read, status(200)),
 			turn{name: "in payment_captures, with their ids", when: checks{member("payment_captures.*.payment_capture_id").is("${payment_capture}")}},
 			turn{name: "in payment_captures, in another form", when: checks{member("payment_captures").exists()}},
 			turn{name: "not in payment_captures", when: checks{member("payment_captures").isAbsent()}},
 		))),
-		named("whether a capture beyond the rest is refused", Gap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
-		named("a capture's refund has an id", Sure, on(captured, want(refundCapture, success(), member("payment_refund_id").looksLike(aText)))),
-		named("a refund is read by its id", Sure, on(captured, given(refundCapture, success()), step{
+		named("whether a capture beyond the rest is refused", CertaintyGap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
+		named("a capture's refund has an id", CertaintySure, on(captured, want(refundCapture, success(), member("payment_refund_id").looksLike(aText)))),
+		named("a refund is read by its id", CertaintySure, on(captured, given(refundCapture, success()), step{
 			call: "GET payment/refunds/${payment_refund}", want: checks{status(200)},
 		})),
-		named("a transaction is refunded under refund_reference", Sure, on(captured, want(refundTransaction, success()))),
-		named("under which name a transaction's refund has its id", Gap, on(captured, turns(given(refundTransaction, success()),
+		named("a transaction is refunded under refund_reference", CertaintySure, on(captured, want(refundTransaction, success()))),
+		named("under which name a transaction's refund has its id", CertaintyGap, on(captured, turns(given(refundTransaction, success()),
 			turn{name: "payment_refund_id", when: checks{member("payment_refund_id").exists()}},
 			turn{name: "refund_id", when: checks{member("refund_id").exists()}},
 			turn{name: "another name, or none", when: checks{success()}},
 		))),
-		named("whether a refund beyond the capture is refused", Gap, on(captured, turns(step{
+		named("whether a refund beyond the capture is refused", CertaintyGap, on(captured, turns(step{
 			call: "POST payment/captures/${payment_capture}/refund", body: object{"refund_amount": part + 1, "payment_refund_reference": "${new.refund_reference}"},
 		}, refusedOrAccepted()...))),
-		named("an authorization can be extended by days", Sure, on(want(extend, success()))),
-		named("in which form an extension has the new expiry", Gap, on(turns(given(extend, success()),
+		named("an authorization can be extended by days", CertaintySure, on(want(extend, success()))),
+		named("in which form an extension has the new expiry", CertaintyGap, on(turns(given(extend, success()),
 			turn{name: "in expires_at", when: checks{member("expires_at").looksLike(aTimestamp)}},
 			turn{name: "in expires_at, in another form", when: checks{member("expires_at").exists()}},
 			turn{name: "not in expires_at", when: checks{member("expires_at").isAbsent()}},
 		))),
-		named("the rest of an authorization can be voided, without a body", Sure, on(step{call: voidPayment, want: checks{success()}})),
-		named("what state a transaction has after the void", Gap, on(voided, turns(given(read, status(200)), known(member("state"), "CLOSED", "COMPLETED", "AUTHORIZED")...))),
-		named("whether a capture after the void is refused", Gap, on(voided, turns(capture(part), refusedOrAccepted()...))),
+		named("the rest of an authorization can be voided, without a body", CertaintySure, on(step{call: voidPayment, want: checks{success()}})),
+		named("what state a transaction has after the void", CertaintyGap, on(voided, turns(given(read, status(200)), known(member("state"), "CLOSED", "COMPLETED", "AUTHORIZED")...))),
+		named("whether a capture after the void is refused", CertaintyGap, on(voided, turns(capture(part), refusedOrAccepted()...))),
 		{
-			Name: "a payment that is captured immediately has its capture", Section: transactions, Certainty: Likely,
+			Name: "a payment that is captured immediately has its capture", Section: transactions, Certainty: CertaintyLikely,
 			steps: append(visited(stepUp()), turns(finalizing(object{"capture": "NOW", "payment_capture_reference": "${new.capture_reference}"}),
 				turn{name: "in payment_captures, with its id", when: checks{member(transaction + "payment_captures.*.payment_capture_id").looksLike(aText)}},
 				turn{name: "in payment_captures, in another form", when: checks{member(transaction + "payment_captures").exists()}},
@@ -105,7 +105,7 @@ func transactionCases() []Case {
 			cleanup: undoneAll(),
 		},
 		{
-			Name: "a capture may release the rest", Section: transactions, Certainty: Likely, fixture: second,
+			Name: "a capture may release the rest", Section: transactions, Certainty: CertaintyLikely, fixture: second,
 			steps: []step{finalizing(nil), {
 				call:  "POST payment/transactions/${transaction}/capture",
 				body:  object{"capture_amount": part, "payment_capture_reference": "${new.capture_reference}", "remaining_authorization": "RELEASE"},

@@ -34,24 +34,24 @@ func signingKeyCases() []Case {
 	}
 	after := func(steps ...step) []step { return append([]step{keyed()}, steps...) }
 	cases := []Case{
-		{Name: "creating a signing key returns its secret", Section: signingKeys, Certainty: Sure, steps: []step{created}},
-		{Name: "a signing key's id looks like a KRN", Section: signingKeys, Certainty: Likely, steps: []step{form}},
+		{Name: "creating a signing key returns its secret", Section: signingKeys, Certainty: CertaintySure, steps: []step{created}},
+		{Name: "a signing key's id looks like a KRN", Section: signingKeys, Certainty: CertaintyLikely, steps: []step{form}},
 		{
-			Name: "a signing key is read without its secret", Section: signingKeys, Certainty: Sure,
+			Name: "a signing key is read without its secret", Section: signingKeys, Certainty: CertaintySure,
 			steps: after(step{call: readKey, want: withoutSecret}),
 		},
 		{
-			Name: "signing keys are listed without their secrets", Section: signingKeys, Certainty: Sure,
+			Name: "signing keys are listed without their secrets", Section: signingKeys, Certainty: CertaintySure,
 			steps: after(step{call: listKeys, want: checks{
 				status(200), member("signing_keys.*.signing_key_id").is("${signing_key_id}"), member("signing_keys.*.signing_key").isAbsent(),
 			}}),
 		},
 		{
-			Name: "deleting a signing key answers 204", Section: signingKeys, Certainty: Sure,
+			Name: "deleting a signing key answers 204", Section: signingKeys, Certainty: CertaintySure,
 			steps: after(step{call: deleteKey, want: checks{status(204)}}),
 		},
 		{
-			Name: "a deleted signing key is not found", Section: signingKeys, Certainty: Sure,
+			Name: "a deleted signing key is not found", Section: signingKeys, Certainty: CertaintySure,
 			steps: after(step{call: deleteKey, given: checks{success()}}, step{call: readKey, want: checks{status(404), member("error_code").is("RESOURCE_NOT_FOUND")}}),
 		},
 	}
@@ -124,85 +124,85 @@ func webhookCases() []Case {
 	}
 	cases := []Case{
 		{
-			Name: "creating a webhook returns its id and the requested content", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "creating a webhook returns its id and the requested content", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, submitted), step{want: checks{
 				success(), member("webhook_id").looksLike(aText), member("url").is("${webhook_url}/${new.path}"), member("event_types.*").is(submitted),
 				member("signing_key_id").is("${signing_key_id}"), member("status").is("ENABLED"), member("event_version").is("v2"),
 			}}),
 		},
 		{
-			Name: "creating a webhook answers 201", Section: webhooks, Certainty: Likely, needs: needsWebhookURL,
+			Name: "creating a webhook answers 201", Section: webhooks, Certainty: CertaintyLikely, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, submitted), step{turns: []turn{
 				{name: "201", when: checks{status(201)}}, {name: "200", when: checks{status(200)}}, {name: "202", when: checks{status(202)}},
 			}}),
 		},
 		{
-			Name: "a webhook may subscribe to all events of a family", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "a webhook may subscribe to all events of a family", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, "payment.request.*"), step{want: checks{success()}}),
 		},
 		{
-			Name: "whether an event type that Klarna does not know is refused", Section: webhooks, Certainty: Gap, needs: needsWebhookURL,
+			Name: "whether an event type that Klarna does not know is refused", Section: webhooks, Certainty: CertaintyGap, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, "conformance.unknown"), step{turns: refusedOrAccepted()}),
 		},
 		{
-			Name: "a URL on another port than 443 and 8443 is refused", Section: webhooks, Certainty: Likely,
+			Name: "a URL on another port than 443 and 8443 is refused", Section: webhooks, Certainty: CertaintyLikely,
 			steps: createdWith(with(subscription(path, submitted), object{"url": "https://conformance.invalid:9000/" + path}), step{turns: refusedOrAccepted()}),
 		},
 		{
-			Name: "a URL that is not https is refused", Section: webhooks, Certainty: Likely,
+			Name: "a URL that is not https is refused", Section: webhooks, Certainty: CertaintyLikely,
 			steps: createdWith(with(subscription(path, submitted), object{"url": "http://conformance.invalid/" + path}), step{turns: refusedOrAccepted()}),
 		},
 		{
-			Name: "a second identical webhook is a conflict", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "a second identical webhook is a conflict", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(twice),
 		},
 		{
-			Name: "a webhook is read by its id", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "a webhook is read by its id", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(step{call: readWebhook, want: checks{status(200), member("webhook_id").is("${webhook}"), member("url").is("${webhook_url}/${new.path}")}}),
 		},
 		{
-			Name: "webhooks are listed", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "webhooks are listed", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(step{call: listWebhooks, want: checks{status(200), member("webhooks.*.webhook_id").is("${webhook}")}}),
 		},
 		{
-			Name: "a PATCH changes a webhook's event types", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "a PATCH changes a webhook's event types", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(
 				step{call: "PATCH notification/webhooks/${webhook}", body: object{"event_types": list{completed}}, want: checks{status(200)}},
 				step{call: readWebhook, want: checks{member("event_types").is(list{completed}), member("url").is("${webhook_url}/${new.path}")}},
 			),
 		},
 		{
-			Name: "deleting a webhook answers 204", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "deleting a webhook answers 204", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(step{call: deleteWebhook, want: checks{status(204)}}),
 		},
 		{
-			Name: "a deleted webhook is not found", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "a deleted webhook is not found", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(step{call: deleteWebhook, given: checks{success()}}, step{call: readWebhook, want: checks{status(404), member("error_code").is("RESOURCE_NOT_FOUND")}}),
 		},
 		{
-			Name: "whether the deletion of a signing key that a webhook uses is refused", Section: signingKeys, Certainty: Gap, needs: needsWebhookURL,
+			Name: "whether the deletion of a signing key that a webhook uses is refused", Section: signingKeys, Certainty: CertaintyGap, needs: needsWebhookURL,
 			steps: after(step{call: deleteKey, turns: refusedOrAccepted()}),
 		},
 		{
-			Name: "an event can be simulated", Section: webhooks, Certainty: Sure, needs: needsWebhookURL,
+			Name: "an event can be simulated", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(acceptedSimulation),
 		},
 		{
-			Name: "with which status a simulation is answered", Section: webhooks, Certainty: Gap, needs: needsWebhookURL,
+			Name: "with which status a simulation is answered", Section: webhooks, Certainty: CertaintyGap, needs: needsWebhookURL,
 			steps: after(statusOfSimulation),
 		},
 		{
-			Name: "the signature is the lowercase hex HMAC-SHA256 of the raw body, with the key as it was issued", Section: webhooks, Certainty: Sure,
+			Name: "the signature is the lowercase hex HMAC-SHA256 of the raw body, with the key as it was issued", Section: webhooks, Certainty: CertaintySure,
 			steps: arrived(step{want: checks{
 				header("Klarna-Signature").looksLike(lowercaseHex), header("Klarna-Signature").signedBy("${signing_key}"),
 			}}),
 		},
 		{
-			Name: "a delivery names the key that signed it", Section: webhooks, Certainty: Sure,
+			Name: "a delivery names the key that signed it", Section: webhooks, Certainty: CertaintySure,
 			steps: arrived(step{want: checks{header("Klarna-Signing-Key-Id").is("${signing_key_id}")}}),
 		},
 		{
-			Name: "an event is JSON with the metadata of its delivery", Section: webhookPayload, Certainty: Sure,
+			Name: "an event is JSON with the metadata of its delivery", Section: webhookPayload, Certainty: CertaintySure,
 			steps: arrived(step{want: checks{
 				member("metadata.event_id").looksLike(aText),
 				member("metadata.event_type").is(submitted),
@@ -216,7 +216,7 @@ func webhookCases() []Case {
 			}}),
 		},
 		{
-			Name: "what payload a simulated event has", Section: webhookPayload, Certainty: Gap,
+			Name: "what payload a simulated event has", Section: webhookPayload, Certainty: CertaintyGap,
 			steps: arrived(step{turns: []turn{
 				{name: "payment_request_id and state", when: checks{member("payload.payment_request_id").exists(), member("payload.state").exists()}},
 				{name: "payment_request_id", when: checks{member("payload.payment_request_id").exists()}},
@@ -225,7 +225,7 @@ func webhookCases() []Case {
 			}}),
 		},
 		{
-			Name: "a failed delivery is retried as the same event", Section: webhooks, Certainty: Sure,
+			Name: "a failed delivery is retried as the same event", Section: webhooks, Certainty: CertaintySure,
 			steps: append(subscribed("refuse-first/"+path, submitted),
 				event(submitted),
 				step{delivery: path, capture: map[string]string{"event": "metadata.event_id"}},
@@ -233,7 +233,7 @@ func webhookCases() []Case {
 			),
 		},
 		{
-			Name: "a new payment request sends its event to subscribers", Section: webhooks, Certainty: Sure,
+			Name: "a new payment request sends its event to subscribers", Section: webhooks, Certainty: CertaintySure,
 			steps: append(subscribed(path, "payment.request.*"), requested(), step{delivery: path, want: checks{
 				member("metadata.event_type").is(submitted),
 				member("payload.payment_request_id").is("${request}"),
@@ -242,13 +242,13 @@ func webhookCases() []Case {
 			}}),
 		},
 		{
-			Name: "the event of an approval has what was approved", Section: webhookPayload, Certainty: Sure, fixture: notified,
+			Name: "the event of an approval has what was approved", Section: webhookPayload, Certainty: CertaintySure, fixture: notified,
 			steps: received(step{want: checks{
 				member("payload.payment_request_id").is("${request}"), member("payload.state").is("COMPLETED"), member("payload.previous_state").is("IN_PROGRESS"),
 			}}),
 		},
 		{
-			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: Gap, fixture: notified,
+			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: CertaintyGap, fixture: notified,
 			steps: received(step{turns: []turn{
 				{name: "at the top level of the payload and in state_context", when: checks{
 					member("payload.klarna_network_session_token").exists(), member("payload." + sessionTokenPath).exists(),

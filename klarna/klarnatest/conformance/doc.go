@@ -10,9 +10,9 @@
 //	}
 //	report.WriteText(os.Stdout)
 //
-// Each case is one sentence about the server API. Its certainty is that of its source: a [Sure]
-// fact holds or is broken, a [Likely] fact turns out as expected or in another way, and a [Gap]
-// becomes known. [Diff] compares two reports.
+// Each case is one sentence about the server API. Its certainty is that of its source: a fact with
+// [CertaintySure] holds or is broken, a fact with [CertaintyLikely] turns out as expected or in
+// another way, and a [CertaintyGap] becomes known. [Diff] compares two reports.
 //
 // # Effects on the host
 //

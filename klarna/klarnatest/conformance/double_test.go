@@ -74,7 +74,7 @@ func TestKlarnatestPassesTheSuite(t *testing.T) {
 	report := run(t, target)
 	for _, r := range report.Results {
 		switch {
-		case r.Verdict == Held, r.Verdict == TurnedOut && (r.Certainty == Gap || r.asExpected()):
+		case r.Verdict == VerdictHeld, r.Verdict == VerdictTurnedOut && (r.Certainty == CertaintyGap || r.asExpected()):
 		default:
 			t.Errorf("%s, %s: %s %s %s", r.Section, r.Name, r.Verdict, r.Outcome, r.Detail)
 		}

@@ -25,7 +25,7 @@ func Diff(before, after Report) []Drift {
 	var drifts []Drift
 	for _, now := range after.Results {
 		then, known := earlier[now.Name]
-		if !known || then.Verdict == Skipped || now.Verdict == Skipped || then.ending() == now.ending() {
+		if !known || then.Verdict == VerdictSkipped || now.Verdict == VerdictSkipped || then.ending() == now.ending() {
 			continue
 		}
 		drifts = append(drifts, Drift{now.Section, now.Name, now.Certainty, then.ending(), now.ending()})

@@ -154,14 +154,14 @@ func TestEveryAssertionCanFail(t *testing.T) {
 			noticed := 0
 			for i, s := range c.steps {
 				for _, given := range s.given {
-					if r := mutate(t, c, i, given); r.Verdict != Untested {
+					if r := mutate(t, c, i, given); r.Verdict != VerdictUntested {
 						t.Errorf("step %d without %s: %s %s", i+1, given.of, r.Verdict, r.Outcome)
 					}
 				}
 				for _, want := range s.want {
 					noticed++
 					switch r := mutate(t, c, i, want); {
-					case r.Verdict != Broken:
+					case r.Verdict != VerdictBroken:
 						t.Errorf("step %d without %s: %s", i+1, want.of, r.Verdict)
 					case want.of.part != theStatus && !strings.Contains(r.Detail, want.of.String()) && !strings.Contains(r.Detail, "not JSON"):
 						t.Errorf("step %d without %s does not say so: %s", i+1, want.of, r.Detail)
@@ -173,7 +173,7 @@ func TestEveryAssertionCanFail(t *testing.T) {
 					}
 					for _, when := range turn.when {
 						noticed++
-						if r := mutate(t, c, i, when); r.ending() == before.ending() || r.Verdict == Untested {
+						if r := mutate(t, c, i, when); r.ending() == before.ending() || r.Verdict == VerdictUntested {
 							t.Errorf("without %s it turned out as before: %s %s", when.of, r.Verdict, r.Outcome)
 						}
 					}
@@ -283,16 +283,16 @@ func TestTheSuiteIsWellFormed(t *testing.T) {
 		wants := 0
 		for i, s := range c.steps {
 			wants += len(s.want)
-			if len(s.turns) > 0 && (c.Certainty == Sure || i != len(c.steps)-1) {
+			if len(s.turns) > 0 && (c.Certainty == CertaintySure || i != len(c.steps)-1) {
 				t.Errorf("%s: step %d may not turn out in several ways", c.Name, i+1)
 			}
 			if kinds := min(len(s.call), 1) + min(len(s.delivery), 1) + min(int(s.visit), 1); kinds != 1 {
 				t.Errorf("%s: step %d has %d kinds, want one", c.Name, i+1, kinds)
 			}
 		}
-		if turns := c.steps[len(c.steps)-1].turns; (c.Certainty == Sure) != (wants > 0) || (c.Certainty == Sure) != (len(turns) == 0) {
+		if turns := c.steps[len(c.steps)-1].turns; (c.Certainty == CertaintySure) != (wants > 0) || (c.Certainty == CertaintySure) != (len(turns) == 0) {
 			t.Errorf("%s is %s, with %d facts and %d ways to turn out", c.Name, c.Certainty, wants, len(turns))
-		} else if c.Certainty != Sure && len(turns) < 2 {
+		} else if c.Certainty != CertaintySure && len(turns) < 2 {
 			t.Errorf("%s cannot turn out otherwise", c.Name)
 		}
 	}
@@ -316,10 +316,10 @@ func TestCasesUndoWhatTheyCreate(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"signing-keys", "webhooks"} {
-		c := Case{Name: path, Certainty: Sure, steps: []step{{call: "GET notification/" + path, want: checks{
+		c := Case{Name: path, Certainty: CertaintySure, steps: []step{{call: "GET notification/" + path, want: checks{
 			status(200), member(strings.ReplaceAll(path, "-", "_") + ".0").isAbsent(),
 		}}}}
-		if r := run(t, target, c).Results[0]; r.Verdict != Held {
+		if r := run(t, target, c).Results[0]; r.Verdict != VerdictHeld {
 			t.Errorf("%s are left: %s", path, r.Detail)
 		}
 	}

@@ -12,19 +12,20 @@ import (
 type Verdict string
 
 const (
-	// Held means that a sure fact is true of the host.
-	Held Verdict = "held"
-	// Broken means that a sure fact is not true of the host.
-	Broken Verdict = "broken"
-	// TurnedOut means that the Outcome of a likely fact or a gap is known.
-	TurnedOut Verdict = "turned out"
-	// Unforeseen means that a likely fact or a gap turned out in a way that the case does not list.
-	Unforeseen Verdict = "unforeseen"
-	// Untested means that a case has no result, because a precondition failed or the host did not
-	// answer.
-	Untested Verdict = "untested"
-	// Skipped means that a case needs something that the target does not offer.
-	Skipped Verdict = "skipped"
+	// VerdictHeld means that a sure fact is true of the host.
+	VerdictHeld Verdict = "held"
+	// VerdictBroken means that a sure fact is not true of the host.
+	VerdictBroken Verdict = "broken"
+	// VerdictTurnedOut means that the Outcome of a likely fact or a gap is known.
+	VerdictTurnedOut Verdict = "turned out"
+	// VerdictUnforeseen means that a likely fact or a gap turned out in a way that the case does
+	// not list.
+	VerdictUnforeseen Verdict = "unforeseen"
+	// VerdictUntested means that a case has no result, because a precondition failed or the host
+	// did not answer.
+	VerdictUntested Verdict = "untested"
+	// VerdictSkipped means that a case needs something that the target does not offer.
+	VerdictSkipped Verdict = "skipped"
 )
 
 // Report is the result of a run. Its JSON is stable: the same host gives the same results in the
@@ -56,7 +57,7 @@ type Result struct {
 // OK reports whether every sure fact was tested or skipped and none is broken.
 func (r Report) OK() bool {
 	for _, result := range r.Results {
-		if result.Certainty == Sure && (result.Verdict == Broken || result.Verdict == Untested) {
+		if result.Certainty == CertaintySure && (result.Verdict == VerdictBroken || result.Verdict == VerdictUntested) {
 			return false
 		}
 	}

@@ -16,18 +16,18 @@ func sample() Report {
 	return Report{
 		Host: "127.0.0.1", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Results: []Result{
-			{Section: "errors", Name: "a wrong key is refused", Certainty: Sure, Verdict: Held},
-			{Section: "errors", Name: "a route", Certainty: Sure, Verdict: Broken, Detail: "step 1 of 1, GET x: the status is 418, want 404"},
-			{Section: "payment request", Name: "how long one lives", Certainty: Likely, Verdict: TurnedOut, Outcome: "3 hours", Expected: "3 hours"},
-			{Section: "payment request", Name: "a method", Certainty: Likely, Verdict: TurnedOut, Outcome: `accepted; result "APPROVED"`, Expected: "accepted"},
-			{Section: "credentials", Name: "base64", Certainty: Likely, Verdict: TurnedOut, Outcome: `refused; the status 401; error_code "UNAUTHORIZED"`, Expected: "accepted"},
-			{Section: "credentials", Name: "a prefix", Certainty: Likely, Verdict: TurnedOut, Outcome: "accepted later", Expected: "accepted"},
-			{Section: "credentials", Name: "a form", Certainty: Likely, Verdict: Unforeseen, Detail: "the status is 418, error_code absent", Expected: "accepted"},
-			{Section: "headers", Name: "a header of 7 KB", Certainty: Gap, Verdict: TurnedOut, Outcome: "refused; the status 431"},
-			{Section: "headers", Name: "a trailer", Certainty: Gap, Verdict: Unforeseen, Detail: "the status is 418, error_code absent"},
-			{Section: "webhook", Name: "a signature", Certainty: Sure, Verdict: Untested, Detail: "step 2 of 3, the webhook: waited in vain"},
-			{Section: "webhook", Name: "a payload", Certainty: Gap, Verdict: Untested, Detail: "step 2 of 3, the webhook: waited in vain"},
-			{Section: "transaction", Name: "a capture", Certainty: Sure, Verdict: Skipped, Detail: "needs a customer"},
+			{Section: "errors", Name: "a wrong key is refused", Certainty: CertaintySure, Verdict: VerdictHeld},
+			{Section: "errors", Name: "a route", Certainty: CertaintySure, Verdict: VerdictBroken, Detail: "step 1 of 1, GET x: the status is 418, want 404"},
+			{Section: "payment request", Name: "how long one lives", Certainty: CertaintyLikely, Verdict: VerdictTurnedOut, Outcome: "3 hours", Expected: "3 hours"},
+			{Section: "payment request", Name: "a method", Certainty: CertaintyLikely, Verdict: VerdictTurnedOut, Outcome: `accepted; result "APPROVED"`, Expected: "accepted"},
+			{Section: "credentials", Name: "base64", Certainty: CertaintyLikely, Verdict: VerdictTurnedOut, Outcome: `refused; the status 401; error_code "UNAUTHORIZED"`, Expected: "accepted"},
+			{Section: "credentials", Name: "a prefix", Certainty: CertaintyLikely, Verdict: VerdictTurnedOut, Outcome: "accepted later", Expected: "accepted"},
+			{Section: "credentials", Name: "a form", Certainty: CertaintyLikely, Verdict: VerdictUnforeseen, Detail: "the status is 418, error_code absent", Expected: "accepted"},
+			{Section: "headers", Name: "a header of 7 KB", Certainty: CertaintyGap, Verdict: VerdictTurnedOut, Outcome: "refused; the status 431"},
+			{Section: "headers", Name: "a trailer", Certainty: CertaintyGap, Verdict: VerdictUnforeseen, Detail: "the status is 418, error_code absent"},
+			{Section: "webhook", Name: "a signature", Certainty: CertaintySure, Verdict: VerdictUntested, Detail: "step 2 of 3, the webhook: waited in vain"},
+			{Section: "webhook", Name: "a payload", Certainty: CertaintyGap, Verdict: VerdictUntested, Detail: "step 2 of 3, the webhook: waited in vain"},
+			{Section: "transaction", Name: "a capture", Certainty: CertaintySure, Verdict: VerdictSkipped, Detail: "needs a customer"},
 		},
 		Left: []string{"DELETE http://127.0.0.1/v2/notification/webhooks/w: the status is 500"},
 	}
@@ -99,9 +99,9 @@ func TestTheTextOfAReport(t *testing.T) {
 
 // Each result is in the text once, whatever its verdict and certainty.
 func TestTextContainsEveryResult(t *testing.T) {
-	for _, certainty := range []Certainty{Sure, Likely, Gap} {
-		for _, verdict := range []Verdict{Held, Broken, TurnedOut, Unforeseen, Untested, Skipped} {
-			if certainty == Sure && (verdict == TurnedOut || verdict == Unforeseen) || certainty != Sure && (verdict == Held || verdict == Broken) {
+	for _, certainty := range []Certainty{CertaintySure, CertaintyLikely, CertaintyGap} {
+		for _, verdict := range []Verdict{VerdictHeld, VerdictBroken, VerdictTurnedOut, VerdictUnforeseen, VerdictUntested, VerdictSkipped} {
+			if certainty == CertaintySure && (verdict == VerdictTurnedOut || verdict == VerdictUnforeseen) || certainty != CertaintySure && (verdict == VerdictHeld || verdict == VerdictBroken) {
 				continue // no case has this combination
 			}
 			var text strings.Builder
@@ -117,10 +117,10 @@ func TestTextContainsEveryResult(t *testing.T) {
 func TestTextContainsNoControlCharacters(t *testing.T) {
 	hostile := "a\x1b[2J\nb\x00" + strings.Repeat("x", 1000)
 	r := Report{Host: hostile, Results: []Result{
-		{Section: hostile, Name: hostile, Certainty: Likely, Verdict: TurnedOut, Outcome: hostile, Expected: hostile + "2", Detail: hostile},
+		{Section: hostile, Name: hostile, Certainty: CertaintyLikely, Verdict: VerdictTurnedOut, Outcome: hostile, Expected: hostile + "2", Detail: hostile},
 	}, Left: []string{hostile}}
 	var text strings.Builder
-	if err := errors.Join(r.WriteText(&text), WriteDrift(&text, []Drift{{hostile, hostile, Gap, hostile, hostile}})); err != nil {
+	if err := errors.Join(r.WriteText(&text), WriteDrift(&text, []Drift{{hostile, hostile, CertaintyGap, hostile, hostile}})); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(text.String(), "\x1b\x00") {
@@ -192,10 +192,10 @@ func TestReportIsOKIfSureFactsHold(t *testing.T) {
 		verdict   Verdict
 		want      bool
 	}{
-		{Sure, Held, true}, {Sure, Skipped, true}, {Sure, Broken, false}, {Sure, Untested, false},
-		{Likely, TurnedOut, true}, {Likely, Unforeseen, true}, {Likely, Untested, true}, {Gap, Unforeseen, true}, {Gap, Untested, true},
+		{CertaintySure, VerdictHeld, true}, {CertaintySure, VerdictSkipped, true}, {CertaintySure, VerdictBroken, false}, {CertaintySure, VerdictUntested, false},
+		{CertaintyLikely, VerdictTurnedOut, true}, {CertaintyLikely, VerdictUnforeseen, true}, {CertaintyLikely, VerdictUntested, true}, {CertaintyGap, VerdictUnforeseen, true}, {CertaintyGap, VerdictUntested, true},
 	} {
-		r := Report{Results: []Result{{Certainty: Sure, Verdict: Held}, {Certainty: tc.certainty, Verdict: tc.verdict}}}
+		r := Report{Results: []Result{{Certainty: CertaintySure, Verdict: VerdictHeld}, {Certainty: tc.certainty, Verdict: tc.verdict}}}
 		if r.OK() != tc.want {
 			t.Errorf("%s, %s: OK is %t", tc.certainty, tc.verdict, !tc.want)
 		}
@@ -204,19 +204,19 @@ func TestReportIsOKIfSureFactsHold(t *testing.T) {
 
 func TestDiffReportsChangesAtTheHost(t *testing.T) {
 	result := func(name string, v Verdict, outcome string) Result {
-		return Result{Section: "s", Name: name, Certainty: Gap, Verdict: v, Outcome: outcome, Detail: fmt.Sprint(time.Now())}
+		return Result{Section: "s", Name: name, Certainty: CertaintyGap, Verdict: v, Outcome: outcome, Detail: fmt.Sprint(time.Now())}
 	}
 	before := Report{Results: []Result{
-		result("same", Held, ""), result("breaks", Held, ""), result("turns", TurnedOut, "3 hours"), result("as before", TurnedOut, "x"),
-		result("was skipped", Skipped, ""), result("is skipped", Held, ""), result("is gone", Held, ""), result("silent", Held, ""),
+		result("same", VerdictHeld, ""), result("breaks", VerdictHeld, ""), result("turns", VerdictTurnedOut, "3 hours"), result("as before", VerdictTurnedOut, "x"),
+		result("was skipped", VerdictSkipped, ""), result("is skipped", VerdictHeld, ""), result("is gone", VerdictHeld, ""), result("silent", VerdictHeld, ""),
 	}}
 	after := Report{Results: []Result{
-		result("turns", TurnedOut, "48 hours"), result("as before", TurnedOut, "x"), result("same", Held, ""), result("breaks", Broken, ""),
-		result("was skipped", Broken, ""), result("is skipped", Skipped, ""), result("is new", Held, ""), result("silent", Untested, ""),
+		result("turns", VerdictTurnedOut, "48 hours"), result("as before", VerdictTurnedOut, "x"), result("same", VerdictHeld, ""), result("breaks", VerdictBroken, ""),
+		result("was skipped", VerdictBroken, ""), result("is skipped", VerdictSkipped, ""), result("is new", VerdictHeld, ""), result("silent", VerdictUntested, ""),
 	}}
 	got := Diff(before, after)
 	want := []Drift{
-		{"s", "turns", Gap, "3 hours", "48 hours"}, {"s", "breaks", Gap, "held", "broken"}, {"s", "silent", Gap, "held", "untested"},
+		{"s", "turns", CertaintyGap, "3 hours", "48 hours"}, {"s", "breaks", CertaintyGap, "held", "broken"}, {"s", "silent", CertaintyGap, "held", "untested"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -10,8 +10,8 @@ import (
 
 // Run runs cases, or those of [Cases] if none are given, one after the other against the target and
 // reports the result of each. The report is complete even if the host is down or the context ends:
-// cases that could not be tested are [Untested]. Run returns an error if the target is refused;
-// nothing was sent then.
+// cases that could not be tested are [VerdictUntested]. Run returns an error if the target is
+// refused; nothing was sent then.
 func Run(ctx context.Context, t Target, cases ...Case) (Report, error) {
 	h, err := newHost(t)
 	if err != nil {
@@ -67,10 +67,10 @@ func (e untested) Error() string { return e.reason }
 func (r *runner) play(ctx context.Context, c Case) Result {
 	result := Result{Section: c.Section, Name: c.Name, Certainty: c.Certainty}
 	if missing := c.allNeeds() &^ r.has(); missing != 0 {
-		result.Verdict, result.Detail = Skipped, "needs "+missing.String()
+		result.Verdict, result.Detail = VerdictSkipped, "needs "+missing.String()
 		return result
 	}
-	if c.Certainty == Likely {
+	if c.Certainty == CertaintyLikely {
 		result.Expected = c.expected()
 	}
 	known, err := r.begin(ctx, c)
@@ -80,7 +80,7 @@ func (r *runner) play(ctx context.Context, c Case) Result {
 	}
 	r.listen(err)
 	if err != nil {
-		result.Verdict, result.Outcome, result.Detail = Untested, "", r.clean(err.Error())
+		result.Verdict, result.Outcome, result.Detail = VerdictUntested, "", r.clean(err.Error())
 	}
 	return result
 }
@@ -126,7 +126,7 @@ func (r *runner) begin(ctx context.Context, c Case) (vars, error) {
 
 // steps runs a case's steps and sets result. It returns an error if the case could not be tested.
 func (r *runner) steps(ctx context.Context, c Case, known vars, result *Result) error {
-	result.Verdict = Held
+	result.Verdict = VerdictHeld
 	for i, s := range c.steps {
 		x, err := r.step(ctx, known, s)
 		if err != nil {
@@ -142,9 +142,9 @@ func (r *runner) steps(ctx context.Context, c Case, known vars, result *Result) 
 			return s.at(i, c, err)
 		}
 		if fault != "" {
-			result.Verdict = Broken
-			if c.Certainty != Sure {
-				result.Verdict = Unforeseen
+			result.Verdict = VerdictBroken
+			if c.Certainty != CertaintySure {
+				result.Verdict = VerdictUnforeseen
 			}
 			result.Detail = r.clean(s.at(i, c, untested{fault}).Error())
 			return nil
@@ -183,14 +183,14 @@ func (r *runner) turn(s step, x exchange, known vars, result *Result) error {
 			return err
 		}
 		if fault == "" {
-			result.Verdict, result.Outcome = TurnedOut, turn.name
+			result.Verdict, result.Outcome = VerdictTurnedOut, turn.name
 			for _, subject := range turn.show {
 				result.Outcome += "; " + r.clean(subject.String()+" "+subject.seen(subject.values(x)))
 			}
 			return nil
 		}
 	}
-	result.Verdict = Unforeseen
+	result.Verdict = VerdictUnforeseen
 	result.Detail = r.clean(fmt.Sprintf("the status is %d, error_code %s", x.status, member("error_code").seen(member("error_code").values(x))))
 	return nil
 }

@@ -39,12 +39,12 @@ func response(status int, body io.Reader) *http.Response {
 
 // fact returns a sure case of one request.
 func fact(name string, want ...check) Case {
-	return Case{Section: "test", Name: name, Certainty: Sure, steps: []step{{call: "GET payment/thing", want: want}}}
+	return Case{Section: "test", Name: name, Certainty: CertaintySure, steps: []step{{call: "GET payment/thing", want: want}}}
 }
 
 // question returns a gap of one request.
 func question(name string, turns ...turn) Case {
-	return Case{Section: "test", Name: name, Certainty: Gap, steps: []step{{call: "GET payment/thing", turns: turns}}}
+	return Case{Section: "test", Name: name, Certainty: CertaintyGap, steps: []step{{call: "GET payment/thing", turns: turns}}}
 }
 
 func TestLiveTargetIsRefused(t *testing.T) {
@@ -91,7 +91,7 @@ func TestTestTargetsAreAccepted(t *testing.T) {
 	for _, base := range []string{TestHost, TestHost + "/", TestHost + ":443", "http://127.0.0.1:8080", "http://[::1]:8080", "https://localhost"} {
 		target := answering(func(*http.Request) (int, string) { return 200, "{}" })
 		target.BaseURL = base
-		if r := run(t, target, fact("f", status(200))).Results[0]; r.Verdict != Held {
+		if r := run(t, target, fact("f", status(200))).Results[0]; r.Verdict != VerdictHeld {
 			t.Errorf("%s: %s %s", base, r.Verdict, r.Detail)
 		}
 	}
@@ -103,7 +103,7 @@ func TestVerdictOfACase(t *testing.T) {
 	})
 	likely := func(turns ...turn) Case {
 		c := question("likely", turns...)
-		c.Certainty = Likely
+		c.Certainty = CertaintyLikely
 		return c
 	}
 	given := fact("given", status(200))
@@ -115,50 +115,50 @@ func TestVerdictOfACase(t *testing.T) {
 		"a fact that is true": {
 			fact("f", status(200, 201), success(), member("list.*.id").is("b"), member("list.1.id").is("b"), member("amount").is(1000), member("deep.x").isAbsent(),
 				member("at").looksLike(aTimestamp), member("list").isOfKind(aList), member("deep").isOfKind(anObject), header("X").isAbsent()),
-			Result{Verdict: Held},
+			Result{Verdict: VerdictHeld},
 		},
-		"a wrong status":   {fact("f", status(201)), Result{Verdict: Broken, Detail: "the status is 200, want 201"}},
-		"one of several":   {fact("f", status(201, 202)), Result{Verdict: Broken, Detail: "the status is 200, want 201 or 202"}},
-		"a wrong word":     {fact("f", member("state").is("OLD", "OLDER")), Result{Verdict: Broken, Detail: `state is "NEW", want "OLD" or "OLDER"`}},
-		"a wrong text":     {fact("f", member("text").is("u")), Result{Verdict: Broken, Detail: `text is a string, want "u"`}},
-		"a number in text": {fact("f", member("amount").is("1000")), Result{Verdict: Broken, Detail: `amount is 1000, want "1000"`}},
-		"a missing member": {fact("f", member("deep.x").exists()), Result{Verdict: Broken, Detail: "deep.x is absent, want it there"}},
+		"a wrong status":   {fact("f", status(201)), Result{Verdict: VerdictBroken, Detail: "the status is 200, want 201"}},
+		"one of several":   {fact("f", status(201, 202)), Result{Verdict: VerdictBroken, Detail: "the status is 200, want 201 or 202"}},
+		"a wrong word":     {fact("f", member("state").is("OLD", "OLDER")), Result{Verdict: VerdictBroken, Detail: `state is "NEW", want "OLD" or "OLDER"`}},
+		"a wrong text":     {fact("f", member("text").is("u")), Result{Verdict: VerdictBroken, Detail: `text is a string, want "u"`}},
+		"a number in text": {fact("f", member("amount").is("1000")), Result{Verdict: VerdictBroken, Detail: `amount is 1000, want "1000"`}},
+		"a missing member": {fact("f", member("deep.x").exists()), Result{Verdict: VerdictBroken, Detail: "deep.x is absent, want it there"}},
 		"a member too many": {
-			fact("f", member("deep").isAbsent()), Result{Verdict: Broken, Detail: "deep is an object, want it absent"},
+			fact("f", member("deep").isAbsent()), Result{Verdict: VerdictBroken, Detail: "deep is an object, want it absent"},
 		},
-		"a missing header":    {fact("f", header("x-y").exists()), Result{Verdict: Broken, Detail: "the header X-Y is absent, want it there"}},
-		"a missing signature": {fact("f", header("s").signedBy("k")), Result{Verdict: Broken, Detail: "the header S is absent, want the HMAC-SHA256 of the raw body in lowercase hex"}},
-		"a time too early":    {fact("f", member("at").spansFrom("at", time.Hour)), Result{Verdict: Broken, Detail: "at is a string, want 1h0m0s after at"}},
+		"a missing header":    {fact("f", header("x-y").exists()), Result{Verdict: VerdictBroken, Detail: "the header X-Y is absent, want it there"}},
+		"a missing signature": {fact("f", header("s").signedBy("k")), Result{Verdict: VerdictBroken, Detail: "the header S is absent, want the HMAC-SHA256 of the raw body in lowercase hex"}},
+		"a time too early":    {fact("f", member("at").spansFrom("at", time.Hour)), Result{Verdict: VerdictBroken, Detail: "at is a string, want 1h0m0s after at"}},
 		"an index past the end": {
-			fact("f", member("list.2").exists()), Result{Verdict: Broken, Detail: "list.2 is absent, want it there"},
+			fact("f", member("list.2").exists()), Result{Verdict: VerdictBroken, Detail: "list.2 is absent, want it there"},
 		},
-		"a form that does not fit": {fact("f", member("state").looksLike(wholeNumber)), Result{Verdict: Broken, Detail: `state is "NEW", want a whole number`}},
-		"a case that cannot begin": {given, Result{Verdict: Untested, Detail: "the status is 200, want 201"}},
+		"a form that does not fit": {fact("f", member("state").looksLike(wholeNumber)), Result{Verdict: VerdictBroken, Detail: `state is "NEW", want a whole number`}},
+		"a case that cannot begin": {given, Result{Verdict: VerdictUntested, Detail: "the status is 200, want 201"}},
 		"the first that holds": {
 			question("q", turn{name: "no", when: checks{status(201)}}, turn{name: "yes", when: checks{status(200)}}, turn{name: "too late", when: checks{status(200)}}),
-			Result{Verdict: TurnedOut, Outcome: "yes"},
+			Result{Verdict: VerdictTurnedOut, Outcome: "yes"},
 		},
 		"with what the answer shows": {
 			question("q", turn{name: "yes", when: checks{status(200)}, show: []subject{member("state"), member("text"), member("none")}}),
-			Result{Verdict: TurnedOut, Outcome: `yes; state "NEW"; text a string; none absent`},
+			Result{Verdict: VerdictTurnedOut, Outcome: `yes; state "NEW"; text a string; none absent`},
 		},
-		"in no way":             {question("q", turn{name: "no", when: checks{status(201)}}), Result{Verdict: Unforeseen, Detail: "the status is 200, error_code absent"}},
-		"as expected":           {likely(turn{name: "yes", when: checks{status(200)}}), Result{Verdict: TurnedOut, Outcome: "yes", Expected: "yes"}},
-		"likely, and otherwise": {likely(turn{name: "no", when: checks{status(201)}}, turn{name: "yes", when: checks{}}), Result{Verdict: TurnedOut, Outcome: "yes", Expected: "no"}},
+		"in no way":             {question("q", turn{name: "no", when: checks{status(201)}}), Result{Verdict: VerdictUnforeseen, Detail: "the status is 200, error_code absent"}},
+		"as expected":           {likely(turn{name: "yes", when: checks{status(200)}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "yes"}},
+		"likely, and otherwise": {likely(turn{name: "no", when: checks{status(201)}}, turn{name: "yes", when: checks{}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "no"}},
 		"a variable that is not there": {
-			fact("f", member("state").is("${nothing}")), Result{Verdict: Untested, Detail: "the variable nothing is unknown"},
+			fact("f", member("state").is("${nothing}")), Result{Verdict: VerdictUntested, Detail: "the variable nothing is unknown"},
 		},
 		"what needs a customer": {
-			Case{steps: []step{{visit: approves}}}, Result{Verdict: Skipped, Detail: "needs a customer"},
+			Case{steps: []step{{visit: approves}}}, Result{Verdict: VerdictSkipped, Detail: "needs a customer"},
 		},
 		"what needs several": {
-			Case{needs: needsUsername, steps: []step{{delivery: "x"}}}, Result{Verdict: Skipped, Detail: "needs a username, a webhook receiver"},
+			Case{needs: needsUsername, steps: []step{{delivery: "x"}}}, Result{Verdict: VerdictSkipped, Detail: "needs a username, a webhook receiver"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := run(t, host, tc.c).Results[0]
 			tc.want.Section, tc.want.Name, tc.want.Certainty = tc.c.Section, tc.c.Name, tc.c.Certainty
-			if (got.Verdict == Broken || got.Verdict == Untested) && tc.want.Detail != "" {
+			if (got.Verdict == VerdictBroken || got.Verdict == VerdictUntested) && tc.want.Detail != "" {
 				tc.want.Detail = "step 1 of 1, GET payment/thing: " + tc.want.Detail
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -172,7 +172,7 @@ func TestBodyThatIsNotJSONIsReported(t *testing.T) {
 	for _, body := range []string{"<html>", "{", `{}{}`, strings.Repeat("[", 100_000)} {
 		host := answering(func(*http.Request) (int, string) { return 200, body })
 		got := run(t, host, fact("f", member("state").exists())).Results[0]
-		if got.Verdict != Broken || !strings.HasSuffix(got.Detail, "the body is not JSON") {
+		if got.Verdict != VerdictBroken || !strings.HasSuffix(got.Detail, "the body is not JSON") {
 			t.Errorf("%.10s: %s %s", body, got.Verdict, got.Detail)
 		}
 	}
@@ -224,7 +224,7 @@ func TestSilentHostLeavesCasesUntested(t *testing.T) {
 				if i >= giveUpAfter {
 					want = "not tried: 3 cases in a row got no answer"
 				}
-				if r.Verdict != Untested || r.Detail != want {
+				if r.Verdict != VerdictUntested || r.Detail != want {
 					t.Errorf("case %d: %s %q, want %q", i+1, r.Verdict, r.Detail, want)
 				}
 			}
@@ -253,7 +253,7 @@ func TestAnAnswerResetsTheSilenceCount(t *testing.T) {
 	for _, r := range report.Results {
 		got = append(got, r.Verdict)
 	}
-	if diff := cmp.Diff([]Verdict{Untested, Untested, Held, Untested, Untested, Held}, got); diff != "" {
+	if diff := cmp.Diff([]Verdict{VerdictUntested, VerdictUntested, VerdictHeld, VerdictUntested, VerdictUntested, VerdictHeld}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -272,13 +272,13 @@ func TestCleaningContinuesAfterTheContextEnds(t *testing.T) {
 		cancel()
 		return response(201, strings.NewReader(`{"payment_request_id":"krn:1"}`)), nil
 	})
-	c := Case{Name: "c", Certainty: Sure, cleanup: undone(), steps: []step{requested(), {call: readRequest, poll: checks{status(200)}}}}
+	c := Case{Name: "c", Certainty: CertaintySure, cleanup: undone(), steps: []step{requested(), {call: readRequest, poll: checks{status(200)}}}}
 	report, err := Run(ctx, target, c, fact("f", status(200)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"step 2 of 2, GET payment/requests/${request}: the run was canceled", "not tried: the run was canceled"} {
-		if r := report.Results[i]; r.Verdict != Untested || r.Detail != want {
+		if r := report.Results[i]; r.Verdict != VerdictUntested || r.Detail != want {
 			t.Errorf("case %d: %s %q, want %q", i+1, r.Verdict, r.Detail, want)
 		}
 	}
@@ -288,7 +288,7 @@ func TestCleaningContinuesAfterTheContextEnds(t *testing.T) {
 }
 
 func TestFailedCleanUpsAreListed(t *testing.T) {
-	c := Case{Name: "c", Certainty: Sure, steps: []step{requested()}, cleanup: []step{
+	c := Case{Name: "c", Certainty: CertaintySure, steps: []step{requested()}, cleanup: []step{
 		{call: cancelRequest}, {call: voidPayment}, {call: "DELETE payment/requests/${request_url}"},
 	}}
 	c.steps[0].want = checks{status(200)} // broken: its effects must be undone too
@@ -312,7 +312,7 @@ func TestFailedCleanUpsAreListed(t *testing.T) {
 				}
 				return response(201, strings.NewReader(`{"payment_request_id":"krn:1"}`)), nil
 			}), c)
-			if report.Results[0].Verdict != Broken {
+			if report.Results[0].Verdict != VerdictBroken {
 				t.Errorf("%s %s", report.Results[0].Verdict, report.Results[0].Detail)
 			}
 			if diff := cmp.Diff(tc.want, report.Left); diff != "" {
@@ -338,7 +338,7 @@ func TestHostileIDDoesNotChangeThePath(t *testing.T) {
 			return 201, `{"payment_request_id":"` + id + `"}`
 		})
 		target.PartnerAccountID = ""
-		run(t, target, Case{Name: "c", Certainty: Sure, steps: []step{requested(), {call: readRequest, want: checks{status(201)}}}})
+		run(t, target, Case{Name: "c", Certainty: CertaintySure, steps: []step{requested(), {call: readRequest, want: checks{status(201)}}}})
 		if got := strings.Join(read, " "); got != want {
 			t.Errorf("%q was read at %q, want %q", id, got, want)
 		}
@@ -353,7 +353,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 		r.Header.Set("Location", "https://elsewhere.example/")
 		return r, nil
 	}), fact("f", status(307)))
-	if sent != 1 || report.Results[0].Verdict != Held {
+	if sent != 1 || report.Results[0].Verdict != VerdictHeld {
 		t.Errorf("%d requests, %s %s", sent, report.Results[0].Verdict, report.Results[0].Detail)
 	}
 }
@@ -365,10 +365,10 @@ func TestRateLimitedRequestIsRepeated(t *testing.T) {
 		waits   []time.Duration
 		want    Verdict
 	}{
-		"after the reset":                 {1, "2", []time.Duration{2 * time.Second}, Held},
-		"after a second without a header": {1, "", []time.Duration{time.Second}, Held},
-		"not after a reset far away":      {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, Held},
-		"three times":                     {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, Untested},
+		"after the reset":                 {1, "2", []time.Duration{2 * time.Second}, VerdictHeld},
+		"after a second without a header": {1, "", []time.Duration{time.Second}, VerdictHeld},
+		"not after a reset far away":      {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, VerdictHeld},
+		"three times":                     {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, VerdictUntested},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var waits []time.Duration
@@ -387,7 +387,7 @@ func TestRateLimitedRequestIsRepeated(t *testing.T) {
 				waits = append(waits, d)
 				return nil
 			}
-			c := Case{Name: "c", Certainty: Sure, steps: []step{{call: createRequest, body: raw(`{"a":1}`), want: checks{status(201)}}}}
+			c := Case{Name: "c", Certainty: CertaintySure, steps: []step{{call: createRequest, body: raw(`{"a":1}`), want: checks{status(201)}}}}
 			if r := run(t, target, c).Results[0]; r.Verdict != tc.want {
 				t.Errorf("%s %s", r.Verdict, r.Detail)
 			}
@@ -415,7 +415,7 @@ func TestWaitingEndsAfterThePatience(t *testing.T) {
 	for i, want := range []string{
 		`step 1 of 1, GET payment/thing: waited in vain: state is "SUBMITTED", want "COMPLETED"`, "step 1 of 1, the webhook: waited in vain",
 	} {
-		if r := report.Results[i]; r.Verdict != Untested || r.Detail != want {
+		if r := report.Results[i]; r.Verdict != VerdictUntested || r.Detail != want {
 			t.Errorf("%s %q, want %q", r.Verdict, r.Detail, want)
 		}
 	}
@@ -441,8 +441,8 @@ func TestRunWaitsInRealTimeByDefault(t *testing.T) {
 func TestAbsentCustomerLeavesTheCaseUntested(t *testing.T) {
 	target := answering(func(*http.Request) (int, string) { return 200, "{}" })
 	target.Customer = func(context.Context, Visit) error { return errors.New("no customer is there for " + testKey) }
-	r := run(t, target, Case{Name: "c", Certainty: Sure, steps: []step{{visit: approves}}}).Results[0]
-	if want := "step 1 of 1, the customer's visit: no customer is there for [redacted]"; r.Verdict != Untested || r.Detail != want {
+	r := run(t, target, Case{Name: "c", Certainty: CertaintySure, steps: []step{{visit: approves}}}).Results[0]
+	if want := "step 1 of 1, the customer's visit: no customer is there for [redacted]"; r.Verdict != VerdictUntested || r.Detail != want {
 		t.Errorf("%s %q, want %q", r.Verdict, r.Detail, want)
 	}
 }
@@ -462,7 +462,7 @@ func TestAReadOnlyRunSendsOnlyGETs(t *testing.T) {
 		t.Errorf("methods %v", methods)
 	}
 	for _, r := range report.Results {
-		if r.Verdict == Skipped && !strings.Contains(r.Detail, "permission for changes") {
+		if r.Verdict == VerdictSkipped && !strings.Contains(r.Detail, "permission for changes") {
 			t.Errorf("%s: %s", r.Name, r.Detail)
 		}
 	}
@@ -511,11 +511,11 @@ func TestFailedFixtureIsNotRebuilt(t *testing.T) {
 		return response(200, strings.NewReader("{}")), nil
 	}), on("1"), on("2"), on("3"), on("4"), fact("5", status(200)))
 	for i, r := range report.Results[:4] {
-		if want := "something shared: step 1 of 1, GET payment/shared: unexpected EOF"; r.Verdict != Untested || r.Detail != want {
+		if want := "something shared: step 1 of 1, GET payment/shared: unexpected EOF"; r.Verdict != VerdictUntested || r.Detail != want {
 			t.Errorf("case %d: %s %q, want %q", i+1, r.Verdict, r.Detail, want)
 		}
 	}
-	if r := report.Results[4]; r.Verdict != Held || sent != 2 {
+	if r := report.Results[4]; r.Verdict != VerdictHeld || sent != 2 {
 		t.Errorf("%s %q after %d requests", r.Verdict, r.Detail, sent)
 	}
 }

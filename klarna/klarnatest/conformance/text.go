@@ -12,17 +12,19 @@ var groups = []struct {
 	title string
 	has   func(Result) bool
 }{
-	{"Sure, broken", func(r Result) bool { return r.Verdict == Broken }},
-	{"Sure, not tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty == Sure }},
+	{"Sure, broken", func(r Result) bool { return r.Verdict == VerdictBroken }},
+	{"Sure, not tested", func(r Result) bool { return r.Verdict == VerdictUntested && r.Certainty == CertaintySure }},
 	{"Likely, turned out differently", func(r Result) bool {
-		return r.Certainty == Likely && (r.Verdict == Unforeseen || r.Verdict == TurnedOut && !r.asExpected())
+		return r.Certainty == CertaintyLikely && (r.Verdict == VerdictUnforeseen || r.Verdict == VerdictTurnedOut && !r.asExpected())
 	}},
-	{"Likely, turned out as expected", func(r Result) bool { return r.Certainty == Likely && r.Verdict == TurnedOut && r.asExpected() }},
-	{"Gap, known now", func(r Result) bool { return r.Certainty == Gap && r.Verdict == TurnedOut }},
-	{"Gap, turned out in an unforeseen way", func(r Result) bool { return r.Certainty == Gap && r.Verdict == Unforeseen }},
-	{"Likely or gap, not tested", func(r Result) bool { return r.Verdict == Untested && r.Certainty != Sure }},
-	{"Sure, held", func(r Result) bool { return r.Verdict == Held }},
-	{"Skipped", func(r Result) bool { return r.Verdict == Skipped }},
+	{"Likely, turned out as expected", func(r Result) bool {
+		return r.Certainty == CertaintyLikely && r.Verdict == VerdictTurnedOut && r.asExpected()
+	}},
+	{"Gap, known now", func(r Result) bool { return r.Certainty == CertaintyGap && r.Verdict == VerdictTurnedOut }},
+	{"Gap, turned out in an unforeseen way", func(r Result) bool { return r.Certainty == CertaintyGap && r.Verdict == VerdictUnforeseen }},
+	{"Likely or gap, not tested", func(r Result) bool { return r.Verdict == VerdictUntested && r.Certainty != CertaintySure }},
+	{"Sure, held", func(r Result) bool { return r.Verdict == VerdictHeld }},
+	{"Skipped", func(r Result) bool { return r.Verdict == VerdictSkipped }},
 }
 
 // asExpected reports whether a likely fact turned out as expected. Words of the answer follow after
@@ -66,7 +68,7 @@ func (p *printer) result(r Result) {
 			p.line("  %-18s   %s%s", "", note.before, printable(note.text))
 		}
 	}
-	if r.Certainty == Likely && (r.Verdict == Unforeseen || r.Verdict == TurnedOut && !r.asExpected()) {
+	if r.Certainty == CertaintyLikely && (r.Verdict == VerdictUnforeseen || r.Verdict == VerdictTurnedOut && !r.asExpected()) {
 		p.line("  %-18s   %s", "", "expected: "+printable(r.Expected))
 	}
 }
@@ -78,5 +80,5 @@ func (r Report) Summary() string {
 		count[result.Verdict]++
 	}
 	return fmt.Sprintf("%d sure facts held, %d broken; %d likely facts and gaps turned out, %d in an unforeseen way; %d untested, %d skipped",
-		count[Held], count[Broken], count[TurnedOut], count[Unforeseen], count[Untested], count[Skipped])
+		count[VerdictHeld], count[VerdictBroken], count[VerdictTurnedOut], count[VerdictUnforeseen], count[VerdictUntested], count[VerdictSkipped])
 }

@@ -104,7 +104,7 @@ async function show(work) {
   }
 }
 
-// ---- A payment that this page knows nothing of: it was reloaded, or another tab is paying
+// ---- A payment that this page knows nothing of: it was reloaded, another tab is paying, or the server asks Klarna again
 
 async function watch() {
   for (;;) {
@@ -126,7 +126,7 @@ const loading = document.getElementById("loading");
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 
 if (!notice.hidden) notice.focus();
-if (status === "OPEN") watch();
+if (status === "OPEN" || status === "WAITING") watch();
 setTimeout(() => { loading.hidden = true; }, 8000);
 
 await show(async () => {

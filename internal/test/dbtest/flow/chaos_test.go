@@ -16,13 +16,13 @@ type open func(t *testing.T) *sql.DB
 
 func TestPaymentsSurviveChaosOnSQLite(t *testing.T) {
 	file := dbtest.SQLite(t)
-	testChaos(t, "SQLite", sqlstore.SQLite, func(t *testing.T) *sql.DB { return bounded(dbtest.OpenSQLite(t, file)) })
+	testChaos(t, "SQLite", sqlstore.DialectSQLite, func(t *testing.T) *sql.DB { return bounded(dbtest.OpenSQLite(t, file)) })
 }
 
 func TestPaymentsSurviveChaosOnPostgreSQL(t *testing.T) {
 	server := dbtest.StartPostgres(t)
 	name := server.NewDatabase(t)
-	testChaos(t, "PostgreSQL", sqlstore.PostgreSQL, func(t *testing.T) *sql.DB { return bounded(server.Open(t, name)) })
+	testChaos(t, "PostgreSQL", sqlstore.DialectPostgreSQL, func(t *testing.T) *sql.DB { return bounded(server.Open(t, name)) })
 }
 
 // Package flow has the same tests with its memory store and more concurrent purchases. With the

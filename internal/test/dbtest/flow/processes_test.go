@@ -37,7 +37,7 @@ func TestPaymentsSurviveKills(t *testing.T) {
 	}
 	server := dbtest.StartPostgres(t)
 	name := server.NewDatabase(t)
-	last, err := sqlstore.New(bounded(server.Open(t, name)), sqlstore.PostgreSQL)
+	last, err := sqlstore.New(bounded(server.Open(t, name)), sqlstore.DialectPostgreSQL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestReplicaProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := sqlstore.New(bounded(db), sqlstore.PostgreSQL)
+	store, err := sqlstore.New(bounded(db), sqlstore.DialectPostgreSQL)
 	if err != nil {
 		t.Fatal(err)
 	}

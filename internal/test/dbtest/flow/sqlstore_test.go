@@ -37,12 +37,12 @@ func TestPostgreSQL(t *testing.T) {
 
 func sqliteDatabase(t testing.TB) database {
 	file := dbtest.SQLite(t)
-	return database{sqlstore.SQLite, func() *sql.DB { return bounded(dbtest.OpenSQLite(t, file)) }}
+	return database{sqlstore.DialectSQLite, func() *sql.DB { return bounded(dbtest.OpenSQLite(t, file)) }}
 }
 
 func postgresDatabase(t testing.TB, server *dbtest.Postgres) database {
 	name := server.NewDatabase(t)
-	return database{sqlstore.PostgreSQL, func() *sql.DB { return bounded(server.Open(t, name)) }}
+	return database{sqlstore.DialectPostgreSQL, func() *sql.DB { return bounded(server.Open(t, name)) }}
 }
 
 func bounded(db *sql.DB) *sql.DB {
@@ -341,7 +341,7 @@ func testProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) da
 		`CREATE TABLE klarna_purchases_schema (version INTEGER NOT NULL)`,
 		`INSERT INTO klarna_purchases_schema (version) VALUES (1)`,
 		`CREATE TABLE klarna_purchases (id TEXT NOT NULL PRIMARY KEY, payment_request_id TEXT UNIQUE, state TEXT NOT NULL, due_ms BIGINT, was_due_ms BIGINT,
-			version BIGINT NOT NULL, changed_ms BIGINT NOT NULL, data TEXT NOT NULL, sealed ` + map[sqlstore.Dialect]string{sqlstore.SQLite: "BLOB", sqlstore.PostgreSQL: "BYTEA"}[d.dialect] + `)`,
+			version BIGINT NOT NULL, changed_ms BIGINT NOT NULL, data TEXT NOT NULL, sealed ` + map[sqlstore.Dialect]string{sqlstore.DialectSQLite: "BLOB", sqlstore.DialectPostgreSQL: "BYTEA"}[d.dialect] + `)`,
 		`CREATE INDEX klarna_purchases_due ON klarna_purchases (due_ms) WHERE due_ms IS NOT NULL`,
 		`CREATE INDEX klarna_purchases_ended ON klarna_purchases (changed_ms) WHERE due_ms IS NULL`,
 	} {
@@ -501,7 +501,7 @@ func testErrorsHoldNoValues(t *testing.T, newDatabase func(testing.TB) database)
 		"create": s.Create(t.Context(), r), "load": load, "find a payment request": find, "update": s.Update(t.Context(), r),
 		"claim what is due": claim, "prune": prune,
 	}
-	if d.dialect == sqlstore.PostgreSQL {
+	if d.dialect == sqlstore.DialectPostgreSQL {
 		if err := s.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ var durable = []string{"fsync=on", "synchronous_commit=on", "full_page_writes=on
 
 func durableSQLite(b *testing.B) database {
 	file := dbtest.SQLite(b)
-	return database{sqlstore.SQLite, func() *sql.DB {
+	return database{sqlstore.DialectSQLite, func() *sql.DB {
 		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 		if err != nil {
 			b.Fatal(err)
@@ -135,7 +135,7 @@ func purchase(ctx context.Context, c *flow.Coordinator, id string) error {
 }
 
 func beginOne(ctx context.Context, c *flow.Coordinator, id, account string) error {
-	status, err := c.Begin(ctx, flow.Purchase{ID: id, PartnerAccountID: account, Request: authorization.Request{
+	status, err := c.Begin(ctx, flow.Purchase{ID: id, PartnerAccountID: account, Request: authorization.AuthorizeParams{
 		Currency:                  "EUR",
 		RequestPaymentTransaction: &authorization.RequestPaymentTransaction{Amount: 11_800},
 		SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{
@@ -144,7 +144,7 @@ func beginOne(ctx context.Context, c *flow.Coordinator, id, account string) erro
 			Customer:          &authorization.Customer{GivenName: "Astrid", FamilyName: "Testsson", Email: "astrid@example.com"},
 		},
 		StepUpConfig: &authorization.StepUpConfig{CustomerInteractionConfig: authorization.CustomerInteractionConfig{
-			Method: authorization.Handover, ReturnURL: "https://shop.example/back",
+			Method: authorization.InteractionMethodHandover, ReturnURL: "https://shop.example/back",
 		}},
 	}})
 	if err != nil || status.State != flow.StateAwaitingCustomer {

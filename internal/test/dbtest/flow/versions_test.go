@@ -23,6 +23,9 @@ import (
 // olderCommit is a version whose code named other members and stored no key of the first call.
 const olderCommit = "5f7b1bd8d323b43b2c561cc4a42e0d8f47c4a4f4"
 
+// olderNames replaces the names that the program uses by those that they had at olderCommit.
+var olderNames = strings.NewReplacer("authorization.AuthorizeParams", "authorization.Request", "sqlstore.DialectSQLite", "sqlstore.SQLite")
+
 // twoVersionsRequest has members that one or both of the two versions do not name.
 const twoVersionsRequest = `{
 	"currency": "EUR",
@@ -244,6 +247,7 @@ func buildOlder(t *testing.T) string {
 	if err := os.MkdirAll(filepath.Join(module, "purchaser"), 0o750); err != nil {
 		t.Fatal(err)
 	}
+	source = []byte(olderNames.Replace(string(source)))
 	if err := os.WriteFile(filepath.Join(module, "purchaser", "main.go"), source, 0o600); err != nil {
 		t.Fatal(err)
 	}

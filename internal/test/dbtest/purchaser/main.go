@@ -50,7 +50,7 @@ func run(text string) (*flow.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.New(db, sqlstore.SQLite)
+	store, err := sqlstore.New(db, sqlstore.DialectSQLite)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func run(text string) (*flow.Status, error) {
 		return nil, err
 	}
 	if o.Do == "begin" {
-		var request authorization.Request
+		var request authorization.AuthorizeParams
 		if err := json.Unmarshal(o.Request, &request); err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 	stepUp := func(c authorization.CustomerInteraction) authorization.StepUpRequired {
 		return authorization.StepUpRequired{
 			PaymentRequest: &authorization.PaymentRequest{
-				PaymentRequestID: requestID, Amount: 5, State: authorization.StateSubmitted, StateContext: authorization.StateContext{CustomerInteraction: c},
+				PaymentRequestID: requestID, Amount: 5, State: authorization.PaymentRequestStateSubmitted, StateContext: authorization.StateContext{CustomerInteraction: c},
 			},
 			URL: c.PaymentRequestURL, QRCode: c.QRCode,
 		}
@@ -30,7 +30,7 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name, answer string
-		want         authorization.Outcome
+		want         authorization.Result
 		token        *authorization.CustomerTokenResponse
 	}{
 		{"a payment is approved", `{` + approvedTransaction + `}`, authorization.Approved{PaymentTransaction: transaction}, nil},
@@ -46,15 +46,15 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 		},
 		{
 			"a result that nobody knows", `{"payment_transaction_response":{"result":"PENDING","result_reason":"OF_TOMORROW"}}`,
-			authorization.UnknownResult{Result: "PENDING", Reason: "OF_TOMORROW"}, nil,
+			authorization.Undecided{Result: "PENDING", Reason: "OF_TOMORROW"}, nil,
 		},
 		{
 			"a step-up has the customer's URL", interaction(`"method":"HANDOVER","payment_request_url":"` + url + `"`),
-			stepUp(authorization.CustomerInteraction{Method: authorization.Handover, PaymentRequestURL: url}), nil,
+			stepUp(authorization.CustomerInteraction{Method: authorization.InteractionMethodHandover, PaymentRequestURL: url}), nil,
 		},
 		{
 			"a step-up in a store has a code", interaction(`"method":"QR_CODE","qr_code":{"image_url":"i","target_url":"https://code"}`),
-			stepUp(authorization.CustomerInteraction{Method: authorization.QRCode, QRCode: &authorization.QRCodeImage{ImageURL: "i", TargetURL: "https://code"}}), nil,
+			stepUp(authorization.CustomerInteraction{Method: authorization.InteractionMethodQRCode, QRCode: &authorization.QRCodeImage{ImageURL: "i", TargetURL: "https://code"}}), nil,
 		},
 		{
 			"a code of another shape does not cost the URL", interaction(`"payment_request_url":"` + url + `","qr_code":"https://code","a":1`),
@@ -125,7 +125,7 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &authorization.Authorization{Outcome: tc.want, CustomerToken: tc.token, Raw: klarna.NewRawJSON(tc.answer)}
+			want := &authorization.Authorization{Result: tc.want, CustomerToken: tc.token, Raw: klarna.NewRawJSON(tc.answer)}
 			if diff := diff(want, got); diff != "" {
 				t.Errorf("authorization (-want +got):\n%s", diff)
 			}

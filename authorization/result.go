@@ -12,18 +12,18 @@ import (
 
 // Authorization is Klarna's answer to an authorize call.
 type Authorization struct {
-	// Outcome is one of Approved, StepUpRequired, Declined, TokenIssued and UnknownResult: switch over
+	// Result is one of Approved, StepUpRequired, Declined, TokenIssued and Undecided: switch over
 	// its type.
-	Outcome Outcome `json:"-"`
+	Result Result `json:"-"`
 	// CustomerToken is the answer to RequestCustomerToken; nil where there is none.
 	CustomerToken *CustomerTokenResponse `json:"-"`
 	// Raw is the answer's body as it came.
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// Outcome is what became of an authorize call. What an outcome does not have cannot be read from
-// it.
-type Outcome interface{ outcome() }
+// Result is what Klarna decided about an authorize call. What a result does not have cannot be read
+// from it.
+type Result interface{ result() }
 
 // Approved is an authorized payment.
 type Approved struct {
@@ -51,27 +51,27 @@ type Declined struct {
 // TokenIssued is the customer token of a request without a payment.
 type TokenIssued struct{ CustomerToken CustomerToken }
 
-// UnknownResult is a result that this version does not know, such as PENDING. The payment is
+// Undecided is a result that this version does not know, such as PENDING. The payment is
 // undecided: neither paid nor declined. Repeat the call, which has the same idempotency key.
-type UnknownResult struct{ Result, Reason string }
+type Undecided struct{ Result, Reason string }
 
-func (Approved) outcome()       {}
-func (StepUpRequired) outcome() {}
-func (Declined) outcome()       {}
-func (TokenIssued) outcome()    {}
-func (UnknownResult) outcome()  {}
+func (Approved) result()       {}
+func (StepUpRequired) result() {}
+func (Declined) result()       {}
+func (TokenIssued) result()    {}
+func (Undecided) result()      {}
 
-// result is what became of an authorize call, in Klarna's words.
-type result string
+// resultName is a result of an authorize call, in Klarna's words.
+type resultName string
 
 const (
-	resultApproved       result = "APPROVED"
-	resultStepUpRequired result = "STEP_UP_REQUIRED"
-	resultDeclined       result = "DECLINED"
+	resultApproved       resultName = "APPROVED"
+	resultStepUpRequired resultName = "STEP_UP_REQUIRED"
+	resultDeclined       resultName = "DECLINED"
 )
 
 // is compares as package operation does, which has checked what the result asks for.
-func (r result) is(known result) bool { return strings.EqualFold(string(r), string(known)) }
+func (r resultName) is(known resultName) bool { return strings.EqualFold(string(r), string(known)) }
 
 // CustomerTokenResponse is the answer to RequestCustomerToken.
 type CustomerTokenResponse struct {
@@ -121,21 +121,21 @@ type authorizeAnswer struct {
 }
 
 type transactionResponse struct {
-	Result      result              `json:"result"`
+	Result      resultName          `json:"result"`
 	Reason      string              `json:"result_reason,omitzero"`
 	Transaction *PaymentTransaction `json:"payment_transaction,omitzero"`
 
 	klarna.Unknown `json:",embed"`
 }
 
-// outcome is what the answer means. Package klarna has made sure that what decides it is there.
-func (a *authorizeAnswer) outcome(tokenOnly bool) Outcome {
+// result is what the answer means. Package klarna has made sure that what decides it is there.
+func (a *authorizeAnswer) result(tokenOnly bool) Result {
 	var response transactionResponse
 	if a.Payment != nil {
 		response = *a.Payment
 	}
 	if t := a.CustomerToken; tokenOnly && t != nil && t.Result != "" {
-		response.Result, response.Reason = result(t.Result), t.ResultReason
+		response.Result, response.Reason = resultName(t.Result), t.ResultReason
 	}
 	switch {
 	case response.Result.is(resultApproved):
@@ -149,20 +149,20 @@ func (a *authorizeAnswer) outcome(tokenOnly bool) Outcome {
 	case response.Result.is(resultDeclined):
 		return Declined{Reason: response.Reason}
 	default:
-		return UnknownResult{Result: string(response.Result), Reason: response.Reason}
+		return Undecided{Result: string(response.Result), Reason: response.Reason}
 	}
 }
 
-// Format writes the kind of the outcome, whatever the verb.
+// Format writes the kind of the result, whatever the verb.
 func (a Authorization) Format(s fmt.State, _ rune) { redact.Format(s, a.String()) }
 
 // LogValue returns what Format writes.
 func (a Authorization) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-// String returns the kind of the outcome, and a result that is not known.
+// String returns the kind of the result, and a result that is not known.
 func (a Authorization) String() string {
-	kind := fmt.Sprintf("%T", a.Outcome)
-	if u, ok := a.Outcome.(UnknownResult); ok {
+	kind := fmt.Sprintf("%T", a.Result)
+	if u, ok := a.Result.(Undecided); ok {
 		return redact.Describe("authorization.Authorization", kind, redact.Show(u.Result))
 	}
 	return redact.Describe("authorization.Authorization", kind)
