@@ -274,5 +274,6 @@ func TestManyConcurrentJourneys(t *testing.T) {
 	}
 
 	equal(t, "transactions", len(server.Transactions()), journeys)
-	equal(t, "webhooks", inbound.arrived, 4*journeys) // submitted, in-progress, completed, authorized
+	// Each journey has four events: submitted, in-progress, completed and authorized.
+	equal(t, "webhooks", inbound.arrived, 4*journeys)
 }

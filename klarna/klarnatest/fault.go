@@ -30,10 +30,11 @@ type Fault struct {
 	Kind FaultKind
 	// Delay is how much later than usual the answer of any kind arrives, or the connection is cut.
 	// It is measured by the client's time, not by the server's clock: a timer, which inside a
-	// testing/synctest bubble is the bubble's. The request is executed before the delay, so that a
-	// client that gives up during it does not learn the outcome.
+	// testing/synctest bubble is the bubble's. A request that is executed is executed before
+	// the delay, so that a client that gives up during it does not learn the outcome.
 	Delay time.Duration
-	// StatusCode is the HTTP status of FaultStatus and FaultHTML. 0 means 503 and 502.
+	// StatusCode is the HTTP status of FaultStatus and FaultHTML. 0 means 503 for FaultStatus and
+	// 502 for FaultHTML.
 	StatusCode int
 	// Code is the error_code of FaultStatus. "" means the usual code of the status.
 	Code string

@@ -1,6 +1,6 @@
 package klarnatest
 
-// fifo is a queue whose push and pop take constant time on average.
+// fifo is a queue whose push and pop take amortized constant time.
 type fifo[T any] struct {
 	items []T
 	taken int // number of items taken from the front

@@ -319,9 +319,8 @@ func (s *Server) Close() {
 	s.closeState()
 }
 
-// Shutdown stops accepting connections, waits for the requests that are running, and then closes
-// the server as [Server.Close] does. If ctx ends first, Shutdown stops waiting and returns the
-// context's error.
+// Shutdown stops accepting connections, waits for the requests that are running until ctx ends, and
+// then closes the server as [Server.Close] does. It returns the context's error if ctx ended first.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var err error
 	if s.http != nil {

@@ -201,8 +201,7 @@ func TestChaosTestsDetectMissingGuards(t *testing.T) {
 	}
 }
 
-// A change of package flow that rewords a guard fails here immediately, not only when the guards are
-// removed.
+// A change of package flow that rewords a guard fails here, not only in the tests that remove it.
 func TestEveryGuardIsInTheSource(t *testing.T) {
 	for _, g := range recoveryGuards {
 		_, _ = g.source(t)
