@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// guard is a place in package flow without which money is lost or taken twice, and what takes its
-// place.
+// guard is code in package flow that prevents a lost or duplicated payment, with a replacement that
+// breaks it.
 type guard struct{ name, file, is, becomes string }
 
 var guards = []guard{
@@ -117,8 +117,8 @@ var guards = []guard{
 	},
 }
 
-// recoveryGuards are places without which one thing that hangs holds up others, and the test that
-// notices it.
+// recoveryGuards are code that keeps one hanging operation from delaying others, with the test that
+// fails without it.
 var recoveryGuards = []struct {
 	guard
 	test string
@@ -165,9 +165,9 @@ var recoveryGuards = []struct {
 	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
 }
 
-// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
-// other does.
-func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
+// A test of package flow must fail without each of these guards. The test runs only with
+// CHAOS_GUARDS=1, as the other does.
+func TestRecoveryTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
@@ -175,7 +175,7 @@ func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			output, failed := without(t, g.guard, "^"+g.test)
 			if !failed || strings.Contains(output, "[build failed]") {
-				t.Errorf("nobody noticed:\n%s", output)
+				t.Errorf("no test failed:\n%s", output)
 			}
 		})
 	}
@@ -183,9 +183,9 @@ func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
 
 var violations = regexp.MustCompile(`[1-9]\d* violations`)
 
-// Without any of the guards the chaos tests of package flow must fail, or they would show nothing.
-// It builds and runs them once for each, and does so with CHAOS_GUARDS=1 alone.
-func TestChaosIsSeenToNoticeAMissingGuard(t *testing.T) {
+// The chaos tests of package flow must fail without each of the guards; otherwise they would prove
+// nothing. The test builds and runs them once for each guard, and only with CHAOS_GUARDS=1.
+func TestChaosTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
@@ -194,16 +194,15 @@ func TestChaosIsSeenToNoticeAMissingGuard(t *testing.T) {
 			output, failed := without(t, g, "^TestNoC")
 			seen := violations.FindAllString(output, -1)
 			if !failed || len(seen) == 0 {
-				t.Errorf("nobody noticed:\n%s", output)
+				t.Errorf("no test failed:\n%s", output)
 			}
 			t.Log(strings.Join(seen, ", "))
 		})
 	}
 }
 
-// A change of package flow that rewords a guard fails here at once, and not only where the guards are
-// taken away.
-func TestEveryGuardIsWhereItIsTakenAway(t *testing.T) {
+// A change of package flow that rewords a guard fails here, not only in the tests that remove it.
+func TestEveryGuardIsInTheSource(t *testing.T) {
 	for _, g := range recoveryGuards {
 		_, _ = g.source(t)
 	}
@@ -212,7 +211,7 @@ func TestEveryGuardIsWhereItIsTakenAway(t *testing.T) {
 	}
 }
 
-// source returns the file that a guard is in, and its text.
+// source returns the file that contains a guard, and its text.
 func (g guard) source(t *testing.T) (file, text string) {
 	t.Helper()
 	file, err := filepath.Abs(filepath.Join("../../../authorization/flow", g.file))
@@ -224,7 +223,7 @@ func (g guard) source(t *testing.T) (file, text string) {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(content), g.is); n != 1 {
-		t.Errorf("%s: %s has it %d times, want once: write here how it is worded now\n%s", g.name, g.file, n, g.is)
+		t.Errorf("%s: %s has it %d times, want once: update the guard\n%s", g.name, g.file, n, g.is)
 	}
 	return file, string(content)
 }
