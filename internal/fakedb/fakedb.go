@@ -27,7 +27,8 @@ type Answer struct {
 	End error
 	// Affected is how many rows were changed.
 	Affected int64
-	// Uncounted is the error of asking for Affected.
+	// Counting, if given, is called when Affected is asked for, Uncounted the error of asking.
+	Counting  func()
 	Uncounted error
 
 	width int
@@ -101,4 +102,9 @@ func (a *Answer) Next(into []driver.Value) error {
 func (a *Answer) LastInsertId() (int64, error) { return 0, nil }
 
 // RowsAffected implements driver.Result.
-func (a *Answer) RowsAffected() (int64, error) { return a.Affected, a.Uncounted }
+func (a *Answer) RowsAffected() (int64, error) {
+	if a.Counting != nil {
+		a.Counting()
+	}
+	return a.Affected, a.Uncounted
+}

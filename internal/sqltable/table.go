@@ -5,6 +5,7 @@ package sqltable
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"regexp"
 	"strings"
@@ -95,9 +96,20 @@ func (t *Table) Text(statement string) string {
 	).Replace(statement)
 }
 
-// Change executes a statement and returns how many rows it changed.
+// Change executes a statement and returns how many rows it changed. It keeps the connection until it
+// has both: a sql.Result locks the connection that it came from, and where another call has that by
+// then, it waits for the end of the other's statement, whatever ctx says.
 func (t *Table) Change(ctx context.Context, statement string, arguments ...any) (rows int64, err error) {
-	result, err := t.db.ExecContext(ctx, statement, arguments...)
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	result, err := conn.ExecContext(ctx, statement, arguments...)
+	if errors.Is(err, driver.ErrBadConn) {
+		// Nothing was executed, and the pool knows what to do with more such connections.
+		result, err = t.db.ExecContext(ctx, statement, arguments...)
+	}
 	if err != nil {
 		return 0, err
 	}
