@@ -91,6 +91,41 @@ func TestRowReadsToTheEnd(t *testing.T) {
 	}
 }
 
+// A result locks its connection. If another call used the connection by then, Change would wait for
+// the end of that call's statement.
+func TestChangeKeepsItsConnectionUntilRowsAreCounted(t *testing.T) {
+	var db *sql.DB
+	inUse := 0
+	db = (&fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		return &fakedb.Answer{Affected: 3, Counting: func() { inUse = db.Stats().InUse }}, nil
+	}}).Open(t)
+	table, err := sqltable.New("a/store", db, sqltable.SQLite, "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := table.Change(t.Context(), "a statement"); n != 3 || err != nil || inUse != 1 {
+		t.Errorf("%d, %v, and %d connections were in use", n, err, inUse)
+	}
+	if n := db.Stats().InUse; n != 0 {
+		t.Errorf("%d connections are in use afterwards", n)
+	}
+}
+
+func TestChangeRepeatsOnAnotherConnectionIfStale(t *testing.T) {
+	stale := 1
+	table := newTable(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		if stale--; stale >= 0 {
+			return nil, driver.ErrBadConn
+		}
+		return &fakedb.Answer{Affected: 7}, nil
+	}}, sqltable.PostgreSQL)
+	for stale = range 4 {
+		if n, err := table.Change(t.Context(), "a statement"); n != 7 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
+
 func TestPruneDeletesInBatches(t *testing.T) {
 	broken := errors.New("the connection broke")
 	for _, tc := range []struct {

@@ -5,6 +5,7 @@ package sqltable
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"regexp"
 	"strings"
@@ -98,9 +99,21 @@ func (t *Table) Text(statement string) string {
 	).Replace(statement)
 }
 
-// Change executes a statement and returns how many rows it changed.
+// Change executes a statement and returns the number of rows it changed. It keeps the connection
+// until the rows are counted: a sql.Result locks the connection that it came from, and if another
+// call used that connection by then, Change would wait for the end of that call's statement, even
+// after ctx ends.
 func (t *Table) Change(ctx context.Context, statement string, arguments ...any) (rows int64, err error) {
-	result, err := t.db.ExecContext(ctx, statement, arguments...)
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close() //nolint:errcheck // the connection returns to the pool
+	result, err := conn.ExecContext(ctx, statement, arguments...)
+	if errors.Is(err, driver.ErrBadConn) {
+		// Nothing was executed. The pool retries if more of its connections are broken.
+		result, err = t.db.ExecContext(ctx, statement, arguments...)
+	}
 	if err != nil {
 		return 0, err
 	}

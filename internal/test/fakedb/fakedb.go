@@ -29,7 +29,9 @@ type Answer struct {
 	End error
 	// Affected is the number of changed rows.
 	Affected int64
-	// Uncounted is the error of reading Affected.
+	// Counting is called when Affected is read, if it is not nil. Uncounted is the error of reading
+	// Affected.
+	Counting  func()
 	Uncounted error
 
 	width int
@@ -108,4 +110,9 @@ func (a *Answer) Next(into []driver.Value) error {
 func (a *Answer) LastInsertId() (int64, error) { return 0, nil }
 
 // RowsAffected implements driver.Result.
-func (a *Answer) RowsAffected() (int64, error) { return a.Affected, a.Uncounted }
+func (a *Answer) RowsAffected() (int64, error) {
+	if a.Counting != nil {
+		a.Counting()
+	}
+	return a.Affected, a.Uncounted
+}

@@ -55,7 +55,9 @@ func TestRecoveryOfMany(t *testing.T) {
 	})
 	describe := func(when string) {
 		plan := explained(t, d, db, claim)
-		findsByLane(t, d, plan)
+		if rows >= 20_000 { // PostgreSQL reads a smaller table whole
+			findsByLane(t, d, plan)
+		}
 		last := plan[strings.LastIndex(plan, "Execution Time"):]
 		t.Logf("%s: a claim of 16 reads %d pages, %s; %s", when, pages(plan), strings.TrimSpace(last), sizes(t, db))
 	}
