@@ -11,13 +11,18 @@ import (
 // Client asks for presentation instructions. It is safe for concurrent use.
 type Client struct{ klarna *klarna.Client }
 
-// New returns a Client for the account that c is bound to with ForAccount, or, unbound, for the
-// Partner whose credentials c has.
+// New returns a Client that calls Klarna with c. It acts for the account that c is bound to with
+// [klarna.Client.ForAccount]. If c is not bound, it acts for the Partner that owns c's credentials.
 func New(c *klarna.Client) *Client { return &Client{klarna: c} }
 
-// GetPresentation asks how to show Klarna for these params (GET payment/presentation). The answer
-// is personal when klarna.WithSessionToken is given: never share it between customers. Any failure
-// is a *klarna.Error; leave Klarna out then, and keep the other payment methods.
+// GetPresentation returns how to show Klarna in a list of payment methods (GET
+// payment/presentation). With [klarna.WithSessionToken] or [klarna.WithCustomerToken] the answer is
+// personal: do not share it between customers.
+//
+// The error is a [*klarna.Error]. If there is an error, show the other payment methods without
+// Klarna.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) GetPresentation(ctx context.Context, params GetPresentationParams, options ...klarna.CallOption) (*Presentation, error) {
 	p := new(Presentation)
 	raw, err := c.klarna.Do(ctx, klarna.Call{

@@ -9,13 +9,16 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Intent is what the customer is about to do. Values that are not listed are sent as they are.
+// Intent is what the customer wants to do. Other values than the constants are sent unchanged.
 type Intent string
 
 // The intents.
 const (
-	IntentPay         Intent = "PAY"
-	IntentSubscribe   Intent = "SUBSCRIBE"
+	// IntentPay is a payment.
+	IntentPay Intent = "PAY"
+	// IntentSubscribe is the start of a subscription.
+	IntentSubscribe Intent = "SUBSCRIBE"
+	// IntentAddToWallet stores Klarna for later payments. It has no amount.
 	IntentAddToWallet Intent = "ADD_TO_WALLET"
 )
 
@@ -30,32 +33,39 @@ const (
 	BillingIntervalYear  BillingInterval = "YEAR"
 )
 
-// GetPresentationParams say what is about to be paid.
+// GetPresentationParams are the input of [Client.GetPresentation].
 type GetPresentationParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string
-	// Locale is the customer's, such as en-US. Required.
+	// Locale is the customer's language and country, such as en-US. Required.
 	Locale string
-	// Amount is the sum to pay, in minor units. It is sent unless the only intent is
+	// Amount is the amount to pay, in minor units. It is sent unless the only intent is
 	// IntentAddToWallet.
 	Amount int64
-	// Intents are one or more; Klarna assumes its own default where there is none.
+	// Intents are what the customer wants to do. Without any, Klarna uses its default.
 	Intents []Intent
-	// SubscriptionBillingInterval and its frequency, at least 1, go together.
-	SubscriptionBillingInterval          BillingInterval
+	// SubscriptionBillingInterval is the unit of the billing interval of a subscription. It
+	// requires SubscriptionBillingIntervalFrequency.
+	SubscriptionBillingInterval BillingInterval
+	// SubscriptionBillingIntervalFrequency is the number of units in a billing interval, at least
+	// 1.
 	SubscriptionBillingIntervalFrequency int
-	// AppReturnURL is the app link that Klarna's app returns to, in plain text: the library encodes it
-	// as Klarna asks.
+	// AppReturnURL is the app link to which Klarna's app sends the customer. It is base64-encoded
+	// when it is sent.
 	AppReturnURL string
-	// AcquiringConfig is for Partners with several payment accounts.
+	// AcquiringConfig selects a payment account of a Partner that has several.
 	AcquiringConfig AcquiringConfig
 }
 
-// AcquiringConfig chooses a payment account: by PaymentAccountID, or by the two others together.
+// AcquiringConfig selects a payment account, either by PaymentAccountID or by
+// PaymentAcquiringAccountID and PaymentAccountReference together.
 type AcquiringConfig struct {
-	PaymentAccountID          string
+	// PaymentAccountID is Klarna's id of the payment account.
+	PaymentAccountID string
+	// PaymentAcquiringAccountID is Klarna's id of the acquiring account.
 	PaymentAcquiringAccountID string
-	PaymentAccountReference   string
+	// PaymentAccountReference is the caller's reference of the payment account.
+	PaymentAccountReference string
 }
 
 func (p *GetPresentationParams) query() url.Values {
@@ -90,7 +100,7 @@ func (p *GetPresentationParams) onlyAddsToWallet() bool {
 	return len(p.Intents) > 0 && !slices.ContainsFunc(p.Intents, func(i Intent) bool { return i != IntentAddToWallet })
 }
 
-// validate finds only what the contract proves wrong.
+// validate returns what Klarna's documentation proves wrong.
 func (p *GetPresentationParams) validate() []klarna.ValidationError {
 	var problems []klarna.ValidationError
 	refuse := func(parameter, reason string) {
@@ -106,10 +116,10 @@ func (p *GetPresentationParams) validate() []klarna.ValidationError {
 		refuse("amount", "is negative")
 	}
 	if frequency := p.SubscriptionBillingIntervalFrequency; frequency < 0 || p.SubscriptionBillingInterval != "" && frequency == 0 {
-		refuse("subscription_billing_interval_frequency", "must be at least 1 where there is a subscription_billing_interval")
+		refuse("subscription_billing_interval_frequency", "must be at least 1 with a subscription_billing_interval")
 	}
 	if c := p.AcquiringConfig; (c.PaymentAcquiringAccountID == "") != (c.PaymentAccountReference == "") {
-		refuse("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
+		refuse("acquiring_config", "must have payment_acquiring_account_id and payment_account_reference together")
 	}
 	return problems
 }
