@@ -154,7 +154,7 @@ func diff(want, got any) string {
 		cmp.Transformer("secret", func(s klarna.Secret) string { return s.Reveal() }))
 }
 
-// jsonDiff compares JSON texts, numbers as they are written; two empty texts are equal.
+// jsonDiff compares JSON values, numbers by their spelling. Two empty strings are equal.
 func jsonDiff(t testing.TB, want, got string) string {
 	t.Helper()
 	return cmp.Diff(parse(t, want), parse(t, got))

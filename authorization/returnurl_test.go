@@ -73,11 +73,11 @@ func TestReturnURLThatCannotBeReadBackIsRefused(t *testing.T) {
 		{"no placeholder", "https://shop.example", []authorization.Placeholder{"id"}, `authorization: "id" is not a placeholder`},
 		{
 			"a parameter of the caller's own", "https://shop.example?payment_request_state=1", []authorization.Placeholder{authorization.PlaceholderState},
-			"authorization: the return URL has the parameter payment_request_state already",
+			"authorization: the return URL already has the parameter payment_request_state",
 		},
 		{
 			"the same placeholder twice", "https://shop.example", []authorization.Placeholder{authorization.PlaceholderID, authorization.PlaceholderID},
-			"authorization: the return URL has the parameter payment_request_id already",
+			"authorization: the return URL already has the parameter payment_request_id",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

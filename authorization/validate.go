@@ -9,8 +9,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// problems are what local validation found. It refuses only what the contract proves wrong;
-// everything unproven goes through.
+// problems are the problems that local validation found. It refuses only what Klarna's
+// documentation proves wrong.
 type problems []klarna.ValidationError
 
 func (p *problems) add(path, reason string) {
@@ -42,7 +42,7 @@ func (p *problems) amount(path string, value int64) {
 	}
 }
 
-// amountAndReference is the validation of a capture or a refund.
+// amountAndReference returns the validation of a capture or a refund.
 func amountAndReference(amountPath string, amount int64, referencePath, reference string) func() []klarna.ValidationError {
 	return func() []klarna.ValidationError {
 		var p problems
@@ -65,7 +65,7 @@ func (r *AuthorizeParams) problems() []klarna.ValidationError {
 		p.reference("request_payment_transaction.payment_transaction_reference", t.PaymentTransactionReference)
 		p.optionalReference("request_payment_transaction.payment_capture_reference", t.PaymentCaptureReference)
 	case r.RequestCustomerToken == nil:
-		p.add("request_payment_transaction", "is required where there is no request_customer_token")
+		p.add("request_payment_transaction", "is required without a request_customer_token")
 	}
 	if c := r.StepUpConfig; c != nil {
 		p.reference("step_up_config.payment_request_reference", c.PaymentRequestReference)
@@ -81,7 +81,7 @@ func (r *AuthorizeParams) problems() []klarna.ValidationError {
 	return p
 }
 
-// networkData checks the string under its newer and its older name.
+// networkData checks the members with the newer and the older name of the network data.
 func (p *problems) networkData(newer, older string) {
 	for _, member := range []struct{ path, value string }{{"klarna_network_data", newer}, {"interoperability_data", older}} {
 		if n := len(member.value); n > maxNetworkData {
@@ -101,10 +101,10 @@ func (p *problems) interaction(path string, c *CustomerInteractionConfig, method
 		p.add(path+".return_url", "is required by HANDOVER")
 	}
 	if strings.Contains(c.ReturnURL, "%7") && encodedPlaceholder.MatchString(c.ReturnURL) {
-		p.add(path+".return_url", "has percent-encoded placeholders; Klarna replaces literal braces alone")
+		p.add(path+".return_url", "has percent-encoded placeholders; Klarna replaces only literal braces")
 	}
 }
 
-// encodedPlaceholder finds a placeholder of which at least one brace was percent-encoded, as %7B or
-// %7D. It is asked only where there is such a beginning, because it is slow.
+// encodedPlaceholder matches a placeholder with at least one percent-encoded brace, %7B or %7D. It
+// is slow, so callers search for %7 first.
 var encodedPlaceholder = regexp.MustCompile(`(?i)%7bklarna\.payment_request\.[a-z_]*(%7d|\})|\{klarna\.payment_request\.[a-z_]*%7d`)
