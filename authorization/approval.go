@@ -64,12 +64,12 @@ func (p *PaymentRequest) misfits() []wire.Misfit {
 func (a *Approval) problems(first *AuthorizeParams) []klarna.ValidationError {
 	var found problems
 	if a.SessionToken.IsZero() {
-		found.add("Klarna-Network-Session-Token", "is required by the final authorize call")
+		found.Add("Klarna-Network-Session-Token", "is required by the final authorize call")
 	}
 	if a.Currency != "" && !strings.EqualFold(a.Currency, first.Currency) {
-		found.add("currency", "is not the one that the customer approved")
+		found.Add("currency", "is not the one that the customer approved")
 	}
-	return found
+	return found.List
 }
 
 // final returns the request of the final call. It depends only on its arguments, so that every

@@ -187,7 +187,7 @@ func fullRequest() authorization.AuthorizeParams {
 		Duration: "PT15M", Timestamp: time.Date(2026, 10, 13, 12, 0, 0, 0, time.UTC),
 	}
 	r.StepUpConfig.PaymentRequestExpiresAt = "2026-10-14"
-	r.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountID: "a", PaymentAcquiringAccountID: "b", PaymentAccountReference: "c", SettlementCurrency: "SEK"}
+	r.AcquiringConfig = &klarna.AcquiringConfig{PaymentAccountID: "a", PaymentAcquiringAccountID: "b", PaymentAccountReference: "c", SettlementCurrency: "SEK"}
 	r.KlarnaNetworkData = `{"a": 1}`
 	r.RequestCustomerToken = &authorization.RequestCustomerToken{
 		Scopes:                 []authorization.Scope{authorization.ScopeCustomerPresent, authorization.ScopeCustomerNotPresent, authorization.ScopeCustomerLogin},
@@ -237,7 +237,7 @@ func fullParams() authorization.CreatePaymentRequestParams {
 		authorization.CustomerProfileFieldBillingAddress, authorization.CustomerProfileFieldCountry, authorization.CustomerProfileFieldNationalIdentification, authorization.CustomerProfileFieldDateOfBirth,
 	}
 	p.RequestCustomerToken = &authorization.RequestCustomerToken{Scopes: []authorization.Scope{authorization.ScopeCustomerPresent}, CustomerTokenReference: "token-1"}
-	p.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountID: "a"}
+	p.AcquiringConfig = &klarna.AcquiringConfig{PaymentAccountID: "a"}
 	p.SupplementaryPurchaseData = &authorization.SupplementaryPurchaseData{PurchaseReference: "order-1"}
 	p.KlarnaNetworkData = `{"a": 1}`
 	p.PointOfCheckout = &authorization.PointOfCheckout{StoreID: "store-1"}

@@ -25,7 +25,7 @@ type CreatePaymentRequestParams struct {
 	// RequestCustomerToken requests a token for later payments.
 	RequestCustomerToken *RequestCustomerToken `json:"request_customer_token,omitzero"`
 	// AcquiringConfig selects a payment account of a Partner that has several.
-	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
+	AcquiringConfig *klarna.AcquiringConfig `json:"acquiring_config,omitzero"`
 	// SupplementaryPurchaseData describes the purchase.
 	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
@@ -58,7 +58,7 @@ type UpdatePaymentRequestParams struct {
 	// ShippingConfig allows the customer to choose the shipping at Klarna.
 	ShippingConfig *ShippingConfig `json:"shipping_config,omitzero"`
 	// AcquiringConfig selects a payment account of a Partner that has several.
-	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
+	AcquiringConfig *klarna.AcquiringConfig `json:"acquiring_config,omitzero"`
 	// SupplementaryPurchaseData describes the purchase.
 	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
@@ -96,17 +96,15 @@ const (
 
 func (p *CreatePaymentRequestParams) problems() []klarna.ValidationError {
 	var found problems
-	if p.Currency == "" {
-		found.add("currency", "is required")
-	}
-	found.amount("amount", p.Amount)
+	found.Required("currency", p.Currency)
+	found.Amount("amount", p.Amount)
 	found.reference("payment_request_reference", p.PaymentRequestReference)
 	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig, false)
 	found.networkData(p.KlarnaNetworkData, p.InteroperabilityData)
 	if p.Amount != 0 {
-		found = append(found, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
+		found.List = append(found.List, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
 	}
-	return found
+	return found.List
 }
 
 func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
@@ -118,7 +116,7 @@ func (u *UpdatePaymentRequestParams) problems() []klarna.ValidationError {
 	if u.Amount != nil {
 		// The amount is not compared with the line items: Klarna accepts an update whose line items
 		// sum to another amount.
-		found.amount("amount", *u.Amount)
+		found.Amount("amount", *u.Amount)
 	}
-	return found
+	return found.List
 }

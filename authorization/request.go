@@ -24,7 +24,7 @@ type AuthorizeParams struct {
 	// decline.
 	StepUpConfig *StepUpConfig `json:"step_up_config,omitzero"`
 	// AcquiringConfig selects a payment account of a Partner that has several.
-	AcquiringConfig *AcquiringConfig `json:"acquiring_config,omitzero"`
+	AcquiringConfig *klarna.AcquiringConfig `json:"acquiring_config,omitzero"`
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
 	// 10240 bytes. It is never parsed.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
@@ -135,21 +135,8 @@ type InteractionExpiry struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// AcquiringConfig selects a payment account, either by PaymentAccountID or by
-// PaymentAcquiringAccountID and PaymentAccountReference together.
-type AcquiringConfig struct {
-	// PaymentAccountID is Klarna's id of the payment account.
-	PaymentAccountID string `json:"payment_account_id,omitzero"`
-	// PaymentAcquiringAccountID is Klarna's id of the acquiring account.
-	PaymentAcquiringAccountID string `json:"payment_acquiring_account_id,omitzero"`
-	// PaymentAccountReference is the caller's reference of the payment account.
-	PaymentAccountReference string `json:"payment_account_reference,omitzero"`
-	// SettlementCurrency is the ISO 4217 code of the currency that Klarna settles in.
-	SettlementCurrency string `json:"settlement_currency,omitzero"`
-
-	// Unknown holds members that this version has no field for.
-	klarna.Unknown `json:",embed"`
-}
+// acquiringConfig gives this package the wire code of [klarna.AcquiringConfig].
+type acquiringConfig klarna.AcquiringConfig
 
 // RequestCustomerToken requests a token for later payments.
 type RequestCustomerToken struct {

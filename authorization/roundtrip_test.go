@@ -25,7 +25,7 @@ var requestTypes = []reflect.Type{
 
 // exported are all wire types that the package exports.
 var exported = []any{
-	new(AcquiringConfig), new(Address), new(Arrival), new(BillingPlan), new(RefundCaptureParams),
+	new(Address), new(Arrival), new(BillingPlan), new(RefundCaptureParams),
 	new(CaptureTransactionParams), new(Customer), new(CustomerAccount), new(CustomerDevice),
 	new(CustomerInteraction), new(CustomerInteractionConfig), new(CustomerToken),
 	new(CustomerTokenResponse), new(Departure), new(EventReservation), new(ExtendTransactionParams),

@@ -38,25 +38,13 @@ type BillingPlan struct {
 	// documentation does not say whether it is a date (YYYY-MM-DD) or a time (ISO 8601).
 	From string `json:"from,omitzero"`
 	// Interval is the unit of the billing interval.
-	Interval BillingInterval `json:"interval,omitzero"`
+	Interval klarna.BillingInterval `json:"interval,omitzero"`
 	// IntervalFrequency is the number of units in a billing interval.
 	IntervalFrequency int `json:"interval_frequency,omitzero"`
 
 	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
-
-// BillingInterval is the unit of a billing interval. Other values than the constants are kept and
-// sent unchanged.
-type BillingInterval string
-
-// The billing intervals.
-const (
-	BillingIntervalDay   BillingInterval = "DAY"
-	BillingIntervalWeek  BillingInterval = "WEEK"
-	BillingIntervalMonth BillingInterval = "MONTH"
-	BillingIntervalYear  BillingInterval = "YEAR"
-)
 
 // OndemandService is a service that the customer pays for by use, such as rides. An amount that is
 // nil is not sent.

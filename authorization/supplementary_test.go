@@ -138,7 +138,7 @@ func TestListedValuesAreTheContractsOwn(t *testing.T) {
 			},
 		},
 		"free_trial":     {"ACTIVE INACTIVE", []FreeTrial{FreeTrialActive, FreeTrialInactive}},
-		"interval":       {"DAY WEEK MONTH YEAR", []BillingInterval{BillingIntervalDay, BillingIntervalWeek, BillingIntervalMonth, BillingIntervalYear}},
+		"interval":       {"DAY WEEK MONTH YEAR", []klarna.BillingInterval{klarna.BillingIntervalDay, klarna.BillingIntervalWeek, klarna.BillingIntervalMonth, klarna.BillingIntervalYear}},
 		"travel_type":    {"AIR BUS TRAIN", []TravelType{TravelTypeAir, TravelTypeBus, TravelTypeTrain}},
 		"insurance_type": {"CANCELATION", []InsuranceType{InsuranceTypeCancelation}},
 	} {

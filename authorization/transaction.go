@@ -118,7 +118,7 @@ func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID str
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
 		p.optionalReference("payment_transaction_reference", params.PaymentTransactionReference)
-		return p
+		return p.List
 	}
 	return do[PaymentTransaction](ctx, c, call, options)
 }
@@ -161,12 +161,12 @@ func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID str
 	call.Validate = func() []klarna.ValidationError {
 		var p problems
 		if params.ExtensionDays < 0 {
-			p.add("extension_days", "is negative")
+			p.Add("extension_days", "is negative")
 		}
 		if params.Amount != nil {
-			p.amount("amount", *params.Amount)
+			p.Amount("amount", *params.Amount)
 		}
-		return p
+		return p.List
 	}
 	return do[PaymentTransaction](ctx, c, call, options)
 }

@@ -6,16 +6,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // problems are the problems that local validation found. It refuses only what Klarna's
 // documentation proves wrong.
-type problems []klarna.ValidationError
-
-func (p *problems) add(path, reason string) {
-	*p = append(*p, klarna.ValidationError{Parameter: path, Reasons: []string{reason}})
-}
+type problems struct{ problem.List }
 
 const (
 	maxReference   = 255
@@ -24,21 +21,13 @@ const (
 
 // reference checks one of the caller's references.
 func (p *problems) reference(path, value string) {
-	if value == "" {
-		p.add(path, "is required")
-	}
+	p.Required(path, value)
 	p.optionalReference(path, value)
 }
 
 func (p *problems) optionalReference(path, value string) {
 	if n := utf8.RuneCountInString(value); n > maxReference {
-		p.add(path, fmt.Sprintf("has %d characters, more than %d", n, maxReference))
-	}
-}
-
-func (p *problems) amount(path string, value int64) {
-	if value < 0 {
-		p.add(path, "is negative")
+		p.Add(path, fmt.Sprintf("has %d characters, more than %d", n, maxReference))
 	}
 }
 
@@ -46,26 +35,24 @@ func (p *problems) amount(path string, value int64) {
 func amountAndReference(amountPath string, amount int64, referencePath, reference string) func() []klarna.ValidationError {
 	return func() []klarna.ValidationError {
 		var p problems
-		p.amount(amountPath, amount)
+		p.Amount(amountPath, amount)
 		p.optionalReference(referencePath, reference)
-		return p
+		return p.List
 	}
 }
 
 func (r *AuthorizeParams) problems() []klarna.ValidationError {
 	var p problems
-	if r.Currency == "" {
-		p.add("currency", "is required")
-	}
+	p.Required("currency", r.Currency)
 	var amount int64
 	switch t := r.RequestPaymentTransaction; {
 	case t != nil:
 		amount = t.Amount
-		p.amount("request_payment_transaction.amount", t.Amount)
+		p.Amount("request_payment_transaction.amount", t.Amount)
 		p.reference("request_payment_transaction.payment_transaction_reference", t.PaymentTransactionReference)
 		p.optionalReference("request_payment_transaction.payment_capture_reference", t.PaymentCaptureReference)
 	case r.RequestCustomerToken == nil:
-		p.add("request_payment_transaction", "is required without a request_customer_token")
+		p.Add("request_payment_transaction", "is required without a request_customer_token")
 	}
 	if c := r.StepUpConfig; c != nil {
 		p.reference("step_up_config.payment_request_reference", c.PaymentRequestReference)
@@ -76,32 +63,32 @@ func (r *AuthorizeParams) problems() []klarna.ValidationError {
 	}
 	p.networkData(r.KlarnaNetworkData, r.InteroperabilityData)
 	if r.RequestPaymentTransaction != nil {
-		p = append(p, r.SupplementaryPurchaseData.problems("supplementary_purchase_data", amount)...)
+		p.List = append(p.List, r.SupplementaryPurchaseData.problems("supplementary_purchase_data", amount)...)
 	}
-	return p
+	return p.List
 }
 
 // networkData checks the members with the newer and the older name of the network data.
 func (p *problems) networkData(newer, older string) {
 	for _, member := range []struct{ path, value string }{{"klarna_network_data", newer}, {"interoperability_data", older}} {
 		if n := len(member.value); n > maxNetworkData {
-			p.add(member.path, fmt.Sprintf("has %d bytes, more than %d", n, maxNetworkData))
+			p.Add(member.path, fmt.Sprintf("has %d bytes, more than %d", n, maxNetworkData))
 		}
 	}
 	if newer != "" && older != "" {
-		p.add("interoperability_data", "is the older name of klarna_network_data: set one of the two")
+		p.Add("interoperability_data", "is the older name of klarna_network_data: set one of the two")
 	}
 }
 
 func (p *problems) interaction(path string, c *CustomerInteractionConfig, methodRequired bool) {
 	if methodRequired && c.Method == "" {
-		p.add(path+".method", "is required")
+		p.Add(path+".method", "is required")
 	}
 	if c.Method == InteractionMethodHandover && c.ReturnURL == "" {
-		p.add(path+".return_url", "is required by HANDOVER")
+		p.Add(path+".return_url", "is required by HANDOVER")
 	}
 	if strings.Contains(c.ReturnURL, "%7") && encodedPlaceholder.MatchString(c.ReturnURL) {
-		p.add(path+".return_url", "has percent-encoded placeholders; Klarna replaces only literal braces")
+		p.Add(path+".return_url", "has percent-encoded placeholders; Klarna replaces only literal braces")
 	}
 }
 

@@ -228,7 +228,7 @@ func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
 		{"no step-up and no data", authorizing(func(r *authorization.AuthorizeParams) { r.StepUpConfig, r.SupplementaryPurchaseData = nil, nil }), stepUpAnswer},
 		{"a return URL with other braces", returningTo("https://a.example/{x}?b=%7Bc%7D&klarna.payment_request.id=%7B"), stepUpAnswer},
 		{"half an account", authorizing(func(r *authorization.AuthorizeParams) {
-			r.AcquiringConfig = &authorization.AcquiringConfig{PaymentAccountReference: "alone"}
+			r.AcquiringConfig = &klarna.AcquiringConfig{PaymentAccountReference: "alone"}
 		}), stepUpAnswer},
 		{"an expiry that is past, or a year long", authorizing(func(r *authorization.AuthorizeParams) {
 			r.StepUpConfig.PaymentRequestExpiresAt = "1815-12-10"

@@ -3,11 +3,11 @@ package authorization
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -41,7 +41,7 @@ func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string
 		case !temporary(err):
 			return last, err
 		}
-		if err := sleep(ctx, jitter(pause)+quotaPause(response.RateLimit)); err != nil {
+		if err := sleep.For(ctx, sleep.Jitter(pause)+quotaPause(response.RateLimit)); err != nil {
 			return last, err
 		}
 		pause = min(pause*3/2, lastPoll)
@@ -69,10 +69,6 @@ func temporary(err error) bool {
 	return e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= http.StatusInternalServerError
 }
 
-// jitter returns a duration between half of d and d, so that many waiters do not read at the same
-// time.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
 // quotaPause returns an additional pause that leaves the quota to other calls: the rest of the
 // interval if less than a fifth of its quota is left.
 func quotaPause(l klarna.RateLimit) time.Duration {
@@ -80,15 +76,4 @@ func quotaPause(l klarna.RateLimit) time.Duration {
 		return min(max(l.Reset, 0), lastPoll)
 	}
 	return 0
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

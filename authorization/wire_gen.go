@@ -8,51 +8,8 @@ import (
 
 	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
+	"github.com/klarna-go/klarna-go/klarna"
 )
-
-func (x *AcquiringConfig) decode(r *wire.Reader) bool {
-	return wire.ReadObject(x, r, &x.Unknown, (*AcquiringConfig).member)
-}
-
-func (x *AcquiringConfig) member(r *wire.Reader, name []byte) bool {
-	switch string(name) {
-	case "payment_account_id":
-		return r.Once(0) && wire.ReadText(&x.PaymentAccountID, r)
-	case "payment_acquiring_account_id":
-		return r.Once(1) && wire.ReadText(&x.PaymentAcquiringAccountID, r)
-	case "payment_account_reference":
-		return r.Once(2) && wire.ReadText(&x.PaymentAccountReference, r)
-	case "settlement_currency":
-		return r.Once(3) && wire.ReadText(&x.SettlementCurrency, r)
-	default:
-		return r.Other()
-	}
-}
-
-func (x *AcquiringConfig) encode(w *wire.Writer) {
-	w.Begin()
-	if x.PaymentAccountID != "" && w.Member(x.Unknown, "payment_account_id", false) {
-		wire.WriteText(&x.PaymentAccountID, w)
-	}
-	if x.PaymentAcquiringAccountID != "" && w.Member(x.Unknown, "payment_acquiring_account_id", false) {
-		wire.WriteText(&x.PaymentAcquiringAccountID, w)
-	}
-	if x.PaymentAccountReference != "" && w.Member(x.Unknown, "payment_account_reference", false) {
-		wire.WriteText(&x.PaymentAccountReference, w)
-	}
-	if x.SettlementCurrency != "" && w.Member(x.Unknown, "settlement_currency", false) {
-		wire.WriteText(&x.SettlementCurrency, w)
-	}
-	w.End(x.Unknown)
-}
-
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
-func (x *AcquiringConfig) UnmarshalJSON(text []byte) error {
-	return wire.Unmarshal(text, x, (*AcquiringConfig).decode)
-}
-
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
-func (x AcquiringConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Address) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*Address).member)
@@ -178,7 +135,7 @@ func (x *AuthorizeParams) member(r *wire.Reader, name []byte) bool {
 	case "step_up_config":
 		return r.Once(3) && wire.ReadPointer(&x.StepUpConfig, r, (*StepUpConfig).decode)
 	case "acquiring_config":
-		return r.Once(4) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+		return r.Once(4) && wire.ReadPointer(&x.AcquiringConfig, r, func(to *klarna.AcquiringConfig, r *wire.Reader) bool { return (*acquiringConfig)(to).decode(r) })
 	case "klarna_network_data":
 		return r.Once(5) && wire.ReadText(&x.KlarnaNetworkData, r)
 	case "interoperability_data":
@@ -211,7 +168,7 @@ func (x *AuthorizeParams) encode(w *wire.Writer) {
 		x.StepUpConfig.encode(w)
 	}
 	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
-		x.AcquiringConfig.encode(w)
+		(*acquiringConfig)(x.AcquiringConfig).encode(w)
 	}
 	if x.KlarnaNetworkData != "" && w.Member(x.Unknown, "klarna_network_data", false) {
 		wire.WriteText(&x.KlarnaNetworkData, w)
@@ -261,7 +218,7 @@ func (x *BillingPlan) member(r *wire.Reader, name []byte) bool {
 	case "from":
 		return r.Once(2) && wire.ReadText(&x.From, r)
 	case "interval":
-		return r.Once(3) && wire.ReadEnum(&x.Interval, r, []BillingInterval{BillingIntervalDay, BillingIntervalMonth, BillingIntervalWeek, BillingIntervalYear})
+		return r.Once(3) && wire.ReadEnum(&x.Interval, r, []klarna.BillingInterval{klarna.BillingIntervalDay, klarna.BillingIntervalMonth, klarna.BillingIntervalWeek, klarna.BillingIntervalYear})
 	case "interval_frequency":
 		return r.Once(4) && wire.ReadInt(&x.IntervalFrequency, r)
 	default:
@@ -387,7 +344,7 @@ func (x *CreatePaymentRequestParams) member(r *wire.Reader, name []byte) bool {
 	case "request_customer_token":
 		return r.Once(8) && wire.ReadPointer(&x.RequestCustomerToken, r, (*RequestCustomerToken).decode)
 	case "acquiring_config":
-		return r.Once(9) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+		return r.Once(9) && wire.ReadPointer(&x.AcquiringConfig, r, func(to *klarna.AcquiringConfig, r *wire.Reader) bool { return (*acquiringConfig)(to).decode(r) })
 	case "supplementary_purchase_data":
 		return r.Once(10) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
 	case "klarna_network_data":
@@ -431,7 +388,7 @@ func (x *CreatePaymentRequestParams) encode(w *wire.Writer) {
 		x.RequestCustomerToken.encode(w)
 	}
 	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
-		x.AcquiringConfig.encode(w)
+		(*acquiringConfig)(x.AcquiringConfig).encode(w)
 	}
 	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
 		x.SupplementaryPurchaseData.encode(w)
@@ -3113,7 +3070,7 @@ func (x *UpdatePaymentRequestParams) member(r *wire.Reader, name []byte) bool {
 	case "shipping_config":
 		return r.Once(6) && wire.ReadPointer(&x.ShippingConfig, r, (*ShippingConfig).decode)
 	case "acquiring_config":
-		return r.Once(7) && wire.ReadPointer(&x.AcquiringConfig, r, (*AcquiringConfig).decode)
+		return r.Once(7) && wire.ReadPointer(&x.AcquiringConfig, r, func(to *klarna.AcquiringConfig, r *wire.Reader) bool { return (*acquiringConfig)(to).decode(r) })
 	case "supplementary_purchase_data":
 		return r.Once(8) && wire.ReadPointer(&x.SupplementaryPurchaseData, r, (*SupplementaryPurchaseData).decode)
 	default:
@@ -3145,7 +3102,7 @@ func (x *UpdatePaymentRequestParams) encode(w *wire.Writer) {
 		x.ShippingConfig.encode(w)
 	}
 	if x.AcquiringConfig != nil && w.Member(x.Unknown, "acquiring_config", false) {
-		x.AcquiringConfig.encode(w)
+		(*acquiringConfig)(x.AcquiringConfig).encode(w)
 	}
 	if x.SupplementaryPurchaseData != nil && w.Member(x.Unknown, "supplementary_purchase_data", false) {
 		x.SupplementaryPurchaseData.encode(w)
@@ -3268,6 +3225,42 @@ func (x *Voucher) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text,
 
 // MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
 func (x Voucher) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
+
+func (x *acquiringConfig) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*acquiringConfig).member)
+}
+
+func (x *acquiringConfig) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "payment_account_id":
+		return r.Once(0) && wire.ReadText(&x.PaymentAccountID, r)
+	case "payment_acquiring_account_id":
+		return r.Once(1) && wire.ReadText(&x.PaymentAcquiringAccountID, r)
+	case "payment_account_reference":
+		return r.Once(2) && wire.ReadText(&x.PaymentAccountReference, r)
+	case "settlement_currency":
+		return r.Once(3) && wire.ReadText(&x.SettlementCurrency, r)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *acquiringConfig) encode(w *wire.Writer) {
+	w.Begin()
+	if x.PaymentAccountID != "" && w.Member(x.Unknown, "payment_account_id", false) {
+		wire.WriteText(&x.PaymentAccountID, w)
+	}
+	if x.PaymentAcquiringAccountID != "" && w.Member(x.Unknown, "payment_acquiring_account_id", false) {
+		wire.WriteText(&x.PaymentAcquiringAccountID, w)
+	}
+	if x.PaymentAccountReference != "" && w.Member(x.Unknown, "payment_account_reference", false) {
+		wire.WriteText(&x.PaymentAccountReference, w)
+	}
+	if x.SettlementCurrency != "" && w.Member(x.Unknown, "settlement_currency", false) {
+		wire.WriteText(&x.SettlementCurrency, w)
+	}
+	w.End(x.Unknown)
+}
 
 func (x *authorizeAnswer) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*authorizeAnswer).member)

@@ -1,11 +1,7 @@
 package authorization_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/test/roundtrip"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -29,37 +26,6 @@ var wireRoots = []any{
 // notOnTheWire are the other exported structs.
 var notOnTheWire = []string{
 	"Approval", "Approved", "Authorization", "Client", "Declined", "Prepared", "Return", "StepUpRequired", "TokenIssued", "Undecided",
-}
-
-// exportedStructs returns the names of the structs that the package exports, from its source, so
-// that none is forgotten.
-func exportedStructs(t *testing.T) []string {
-	t.Helper()
-	entries, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), entry.Name(), nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.IsExported() {
-				if _, ok := spec.Type.(*ast.StructType); ok {
-					names = append(names, spec.Name.Name)
-				}
-			}
-			_, function := n.(*ast.FuncDecl)
-			return !function
-		})
-	}
-	slices.Sort(names)
-	return names
 }
 
 // wireTypes returns the structs of the package that the roots reach, by name.
@@ -89,7 +55,7 @@ func wireTypes() map[string]reflect.Type {
 func TestEveryExportedStructIsKnown(t *testing.T) {
 	known := append(slices.Collect(maps.Keys(wireTypes())), notOnTheWire...)
 	slices.Sort(known)
-	if diff := cmp.Diff(known, exportedStructs(t)); diff != "" {
+	if diff := cmp.Diff(known, roundtrip.Structs(t, nil)); diff != "" {
 		t.Errorf("structs (-known +exported):\n%s", diff)
 	}
 }

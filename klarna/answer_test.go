@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -74,7 +75,7 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var served atomic.Int32
-			url := rawServer(t, func(_ int, conn net.Conn) {
+			url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 				if _, err := readSent(bufio.NewReader(conn)); err != nil {
 					return
 				}
@@ -159,7 +160,7 @@ func TestABodyThatNobodyAskedForIsNotRead(t *testing.T) {
 // TestARedirectIsAnAnswer: a 307 would send credentials and body to another host.
 func TestARedirectIsAnAnswer(t *testing.T) {
 	var reached atomic.Int32
-	other := rawServer(t, func(int, net.Conn) { reached.Add(1) })
+	other := rawserver.Listen(t, func(int, net.Conn) { reached.Add(1) })
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, location := range map[string]string{
 			"to another host":              other + "/v2/payment/authorize",
@@ -272,7 +273,7 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 
 // net/http hands over the connection of such an answer and no longer minds the context.
 func TestAnAnswerThatSwitchesProtocolsEndsAtOnce(t *testing.T) {
-	url := rawServer(t, func(_ int, conn net.Conn) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		if _, err := readSent(bufio.NewReader(conn)); err != nil {
 			return
 		}
@@ -287,25 +288,46 @@ func TestAnAnswerThatSwitchesProtocolsEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestABodyThatHeedsNoContextDoesNotHoldTheCall(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	transport := roundTrip(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(blocked(release))}, nil
-	})
-	client := newClient(t, "http://127.0.0.1:1", klarna.WithHTTPClient(&http.Client{Transport: transport}), klarna.WithRetries(once), klarna.WithTimeout(50*time.Millisecond))
-	start := time.Now()
-	err := fail(t, client, authorize(), nil)
-	within(t, soon, start)
-	if !errors.Is(err, context.DeadlineExceeded) || err.Outcome != klarna.OutcomeUnknown {
-		t.Errorf("%v", err)
+func TestABodyIsClosedOnceAndAtTheLatestWhenTheContextEnds(t *testing.T) {
+	for name, test := range map[string]struct {
+		body *closableBody
+		want error
+	}{
+		"one that never ends": {&closableBody{closed: make(chan struct{})}, context.DeadlineExceeded},
+		"one that ends":       {&closableBody{closed: make(chan struct{}), text: strings.NewReader("{}")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := roundTrip(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, Body: test.body}, nil
+			})
+			client := newClient(t, "http://127.0.0.1:1", klarna.WithHTTPClient(&http.Client{Transport: transport}), klarna.WithRetries(once), klarna.WithTimeout(50*time.Millisecond))
+			start := time.Now()
+			_, err := client.Do(t.Context(), authorize(), nil)
+			within(t, soon, start)
+			if !errors.Is(err, test.want) || err != nil && klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
+				t.Errorf("%v, want %v", err, test.want)
+			}
+			<-test.body.closed
+		})
 	}
 }
 
-// blocked is a body that comes when its channel is closed, and never ends before.
-type blocked chan struct{}
+// closableBody is a body of a text or, without one, of nothing until it is closed. Closing it twice
+// panics.
+type closableBody struct {
+	text   io.Reader
+	closed chan struct{}
+}
 
-func (b blocked) Read([]byte) (int, error) {
-	<-b
-	return 0, io.EOF
+func (b *closableBody) Read(p []byte) (int, error) {
+	if b.text != nil {
+		return b.text.Read(p)
+	}
+	<-b.closed
+	return 0, io.ErrClosedPipe
+}
+
+func (b *closableBody) Close() error {
+	close(b.closed)
+	return nil
 }

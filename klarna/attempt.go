@@ -15,75 +15,63 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-type activeCallKey struct{}
-
-// attemptTransport makes one attempt of a call, whole: it waits for the rate limit, sends, reads
-// the body within the limits, and records what came of it. go-retryablehttp sits outside,
-// middleware and the guard inside. It has RoundTrip alone, on purpose: go-retryablehttp closes the
-// idle connections of a transport that lets it whenever a call fails.
-type attemptTransport struct {
-	next    http.RoundTripper
-	timeout time.Duration
-	core    *core
+// answer is the answer to an attempt.
+type answer struct {
+	header   http.Header // nil if no answer came
+	body     []byte
+	unusable error     // why an answer with a 2xx status cannot be used
+	problem  errorBody // the error in an answer with another status
 }
 
-func (t *attemptTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+// RoundTrip makes one attempt of the call: it waits for the rate limit, sends the request, reads
+// and judges the answer, and appends to attempts. go-retryablehttp calls it; it calls the
+// middleware, which calls the guard. activeCall must not have a method CloseIdleConnections:
+// go-retryablehttp would call it whenever a call fails.
+func (a *activeCall) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
-	a, ok := ctx.Value(activeCallKey{}).(*activeCall)
-	if !ok {
-		closeBody(request)
-		return nil, errors.New("klarna: a request that is not a call")
-	}
-	if a.stopped = t.mayBegin(ctx); a.stopped != nil {
+	if a.stopped = a.mayBegin(ctx); a.stopped != nil {
 		closeBody(request)
 		return nil, a.stopped
 	}
-	a.attempts = append(a.attempts, Attempt{Start: t.core.now().UTC()})
-	a.forget()
-	attempt := &a.attempts[len(a.attempts)-1]
+	a.attempts = append(a.attempts, Attempt{Start: time.Now().UTC()})
+	a.answer = answer{}
+	attempt := a.last()
 
-	bounded, cancel := boundedBy(ctx, t.timeout)
+	bounded, cancel := boundedBy(ctx, a.client.attemptTimeout)
 	defer cancel()
 	trace := new(connectionTrace)
 	own := request.WithContext(trace.attach(bounded))
 	own.Header = a.requestHeader()
-	response, err := t.next.RoundTrip(own)
+	response, err := a.client.transport.RoundTrip(own)
 	if err == nil && response == nil {
 		err = errNoAnswer
 	}
 	if err == nil {
-		err = a.read(bounded, response, t.core.maxResponse)
+		err = a.read(bounded, attempt, response)
 	}
 	if errors.Is(err, ErrForeignAnswer) {
-		a.forget()
+		a.answer = answer{}
 		attempt.StatusCode, attempt.Code, attempt.ErrorID, attempt.CorrelationID = 0, "", "", ""
 		trace.closeConnection()
 	}
-	attempt.Duration = t.core.now().Sub(attempt.Start)
+	attempt.Duration = time.Since(attempt.Start)
 	attempt.Sent = response != nil || trace.sent(err)
 	attempt.Replayed = trace.got.Load() > 1
 	if err != nil {
 		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
 		return nil, attempt.Err
 	}
-	// The answer as go-retryablehttp and http.Client may see it: read to its end, and without the
-	// Location that they would follow or fail to parse.
-	return &http.Response{
-		Status:     response.Status,
-		StatusCode: response.StatusCode,
-		Proto:      response.Proto,
-		ProtoMajor: response.ProtoMajor,
-		ProtoMinor: response.ProtoMinor,
-		Header:     withoutLocation(a.header),
-		Body:       io.NopCloser(bytes.NewReader(a.body)),
-		Request:    request,
-	}, nil
+	// The call keeps the answer. go-retryablehttp and http.Client get its status only: they cannot
+	// follow a redirect, which could send the credentials and the body to another host.
+	return &http.Response{StatusCode: response.StatusCode, Body: http.NoBody, Request: request}, nil
 }
 
-// boundedBy bounds a context by the attempt's time, unless it ends earlier by itself.
+// boundedBy returns a context that ends after limit, or ctx if that ends earlier.
 func boundedBy(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= limit {
 		return ctx, func() {}
@@ -91,21 +79,54 @@ func boundedBy(ctx context.Context, limit time.Duration) (context.Context, conte
 	return context.WithTimeout(ctx, limit)
 }
 
-// mayBegin waits for the client's rate limit. What it refuses was never sent.
-func (t *attemptTransport) mayBegin(ctx context.Context) error {
+// mayBegin waits for the client's rate limit. If it returns an error, nothing is sent.
+func (a *activeCall) mayBegin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if t.core.limiter == nil {
+	if a.client.limiter == nil {
 		return nil
 	}
-	if err := t.core.limiter.Wait(ctx); err != nil {
+	if err := a.client.limiter.Wait(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return errNoTime
 	}
 	return nil
+}
+
+// requestHeader returns a new header for an attempt. A middleware may write to it.
+func (a *activeCall) requestHeader() http.Header {
+	h := make(http.Header, 8)
+	values := make([]string, 0, 9) // one allocation for all headers; no slice can grow into the next
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set(headerAuthorization, a.client.credentials.header.Reveal())
+	set(headerPartnerCorrelationID, a.correlationID)
+	set(headerAccept, "application/json")
+	set(headerUserAgent, userAgent)
+	if a.sentBody != nil {
+		set(headerContentType, "application/json")
+	}
+	if a.idempotencyKey != "" {
+		set(headerIdempotencyKey, a.idempotencyKey)
+		// net/http sends a request with this header again if a pooled connection turns out to be
+		// stale. It does not know the name of Klarna's header. A header without a value is not sent.
+		h[headerReplayable] = []string{}
+	}
+	if t := a.settings.sessionToken; !t.IsZero() {
+		set(headerSessionToken, t.Reveal())
+	}
+	if t := a.settings.customerToken; !t.IsZero() {
+		set(headerCustomerToken, t.Reveal())
+	}
+	if a.metadata != "" {
+		set(headerIntegrationMetadata, a.metadata)
+	}
+	return h
 }
 
 var (
@@ -115,95 +136,168 @@ var (
 	errNoTime   = fmt.Errorf("the client's rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
 )
 
-// read takes the whole answer, so that a cut or stalled body is the attempt's failure and is
-// retried like one.
-func (a *activeCall) read(ctx context.Context, response *http.Response, most int64) error {
+// read reads the whole answer, so that a cut or stalled body fails the attempt, which can be
+// retried.
+func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.Response) error {
 	if response.Body == nil {
-		response.Body = http.NoBody // net/http forgives this, too, to transports that are not its own
+		response.Body = http.NoBody // net/http also accepts a nil body from other transports
 	}
-	defer response.Body.Close()
-	attempt := &a.attempts[len(a.attempts)-1]
 	attempt.StatusCode = response.StatusCode
 	attempt.CorrelationID = a.scrub(response.Header.Get(headerCorrelationID))
-	a.header = response.Header
-	body, err := readBody(ctx, response, most)
+	a.answer.header = response.Header
+	body, err := readBody(ctx, response, a.client.maxResponse)
 	if err != nil {
-		// Its header alone can say whose answer it was.
-		return cmp.Or(foreign(a.echoed(response.Header)), err)
+		// The header alone can show that it is another call's answer.
+		return cmp.Or(a.echoed(response.Header).foreign(), err)
 	}
-	a.body = body
+	a.answer.body = body
 	if err := a.judge(response.StatusCode, response.Header, body); err != nil {
 		return err
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		a.problem = parseErrorBody(body)
-		for i := range a.problem.problems {
-			p := &a.problem.problems[i]
+		a.answer.problem = parseErrorBody(body)
+		for i := range a.answer.problem.problems {
+			p := &a.answer.problem.problems[i]
 			p.Parameter = a.withoutSecrets(p.Parameter)
 		}
-		attempt.Code = Code(a.scrub(a.problem.code))
-		attempt.ErrorID = a.scrub(a.problem.id)
+		attempt.Code = Code(a.scrub(a.answer.problem.code))
+		attempt.ErrorID = a.scrub(a.answer.problem.id)
 	}
 	return nil
 }
 
-// forget drops what an answer left.
-func (a *activeCall) forget() {
-	a.header, a.body, a.unusable, a.problem = nil, nil, nil, errorBody{}
-}
-
-// readBody reads at most one byte more than allowed, until the end or until the context's. The body
-// of a transport that is not net/http's may heed neither the context nor Close; the reading is then
-// left behind until it ends by itself.
+// readBody reads a body of at most the given size to its end and closes it. If the context ends
+// first, the body is closed then, which ends the reading.
 func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
+	stop := context.AfterFunc(ctx, func() { _ = response.Body.Close() })
+	defer func() {
+		if stop() {
+			_ = response.Body.Close()
+		}
+	}()
 	if response.StatusCode < http.StatusOK {
 		return nil, errSwitched // its body is the connection
 	}
-	limited := io.LimitReader(response.Body, most+1)
-	if _, heeds := response.Body.(heedingBody); heeds {
-		text, err := readAll(limited, response.ContentLength)
-		if err != nil && ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return checkSize(text, err, most)
-	}
-	type read struct {
-		text []byte
-		err  error
-	}
-	done := make(chan read, 1)
-	go func() {
-		text, err := readAll(limited, response.ContentLength)
-		done <- read{text, err}
-	}()
-	select {
-	case r := <-done:
-		return checkSize(r.text, r.err, most)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// checkSize refuses a text that is larger than allowed.
-func checkSize(text []byte, err error, most int64) ([]byte, error) {
-	if err == nil && int64(len(text)) > most {
-		return nil, errTooLarge
-	}
-	return text, err
-}
-
-// readAll takes the length that was announced for what it is, a hint.
-func readAll(body io.Reader, announced int64) ([]byte, error) {
 	const usual, large = 512, 64 << 10
 	var b bytes.Buffer
-	b.Grow(int(min(max(announced, usual), large)) + bytes.MinRead) // with room to see the end
-	_, err := b.ReadFrom(body)
-	return b.Bytes(), err
+	announced := min(max(response.ContentLength, usual), large) // ContentLength is only a hint
+	b.Grow(int(announced) + bytes.MinRead)                      // ReadFrom needs room to see the end
+	_, err := b.ReadFrom(io.LimitReader(response.Body, most+1))
+	switch {
+	case err == nil && int64(b.Len()) > most:
+		return nil, errTooLarge
+	case err != nil:
+		return nil, cmp.Or(ctx.Err(), err)
+	}
+	return b.Bytes(), nil
 }
 
-// scrub drops a text of the answer that quotes the call: a secret of it, or a part of its body,
-// which may be personal data. Codes that the documentation lists stay what they are, whatever the
-// body holds.
+// unfitError is the error of an answer that has a 2xx status and lacks what decides the call.
+type unfitError struct{ reason string }
+
+func (e *unfitError) Error() string { return "the answer cannot be used: " + e.reason }
+
+// judge decodes the answer of an attempt. It returns ErrForeignAnswer if the answer belongs to
+// another call, and nil otherwise. It sets a.answer.unusable if the answer cannot be used.
+func (a *activeCall) judge(status int, header http.Header, body []byte) error {
+	found := a.echoed(header)
+	if status < 200 || status > 299 {
+		return found.foreign()
+	}
+	o := operation.Of(a.call.Operation)
+	if len(bytes.TrimSpace(body)) == 0 {
+		if a.destination != nil && (o == nil || o.Content == operation.Some) {
+			a.answer.unusable = &unfitError{"it has no content"}
+		}
+		return found.foreign()
+	}
+	destination, ours := a.destination.(wire.Decoder)
+	if !ours || o == nil {
+		return a.judgeAny(o, found, body)
+	}
+	misfits, err := destination.Decode(body)
+	if err == nil {
+		var id string
+		if o.ID != "" {
+			id = wire.TextAt(destination.Value, o.ID)
+		}
+		if a.isAnother(id) {
+			return ErrForeignAnswer
+		}
+		referred := false
+		if sent, ok := a.call.Body.(wire.Encoder); ok {
+			for _, r := range o.References {
+				if found.compare(wire.TextAt(sent.Value, r.Sent), wire.TextAt(destination.Value, r.Answered)) {
+					referred = true
+				}
+			}
+		}
+		found.confirmed = found.confirmed || id != "" && !referred && a.mayRepeat()
+	}
+	if err := found.foreign(); err != nil {
+		return err
+	}
+	if err == nil {
+		if problem := o.Check(destination.Value, misfits); problem != nil {
+			err = &unfitError{problem.Error()}
+		}
+		if len(o.Decides) == 0 || o.Lists() || err != nil {
+			err = cmp.Or(notAnError(body), err)
+		}
+	}
+	a.answer.unusable = err
+	return nil
+}
+
+// judgeAny is judge for a destination that is nil or not a type of this library.
+func (a *activeCall) judgeAny(o *operation.Operation, found evidence, body []byte) error {
+	if o != nil && o.ID != "" {
+		id := textIn(body, o.ID)
+		if a.isAnother(id) {
+			return ErrForeignAnswer
+		}
+		found.confirmed = found.confirmed || id != "" && a.mayRepeat()
+	}
+	if err := found.foreign(); err != nil {
+		return err
+	}
+	switch destination := a.destination.(type) {
+	case nil:
+		a.answer.unusable = notAnError(body)
+	case wire.Decoder:
+		_, a.answer.unusable = destination.Decode(body)
+	default:
+		a.answer.unusable = wire.DecodeAny(body, destination)
+	}
+	return nil
+}
+
+// textIn returns the text of a member of an object, or "" if it has none.
+func textIn(body []byte, member string) (text string) {
+	_, _ = wire.Read(body, func(r *wire.Reader) bool {
+		return r.Members(func(name []byte) bool {
+			if text != "" || string(name) != member || !r.IsString() {
+				return r.Other()
+			}
+			return wire.ReadText(&text, r)
+		})
+	})
+	return text
+}
+
+// notAnError returns an error for an error body with a 2xx status.
+func notAnError(body []byte) error {
+	if !bytes.Contains(body, []byte(`"error_`)) {
+		return nil
+	}
+	if e := parseErrorBody(body); e.code != "" || e.id != "" || e.kind != "" || e.message != "" {
+		return &unfitError{"it is an error under a status of success"}
+	}
+	return nil
+}
+
+// scrub redacts a text of the answer that quotes the call: one of its secrets, or a part of its
+// body, which may be personal data. It does not redact codes that Klarna documents.
 func (a *activeCall) scrub(s string) string {
 	if s == "" || isDocumented(Code(s)) {
 		return s
@@ -214,8 +308,8 @@ func (a *activeCall) scrub(s string) string {
 	return a.withoutSecrets(s)
 }
 
-// withoutSecrets is scrub for texts that share words with every body, such as the names of
-// parameters.
+// withoutSecrets redacts a text that contains a secret of the call. Unlike scrub, it does not
+// redact parts of the body, such as the names of parameters.
 func (a *activeCall) withoutSecrets(s string) string {
 	for _, secret := range []Secret{a.client.credentials.key, a.client.credentials.value, a.settings.sessionToken, a.settings.customerToken} {
 		if !secret.IsZero() && strings.Contains(s, secret.Reveal()) {
@@ -225,16 +319,7 @@ func (a *activeCall) withoutSecrets(s string) string {
 	return s
 }
 
-func withoutLocation(h http.Header) http.Header {
-	if len(h["Location"]) == 0 {
-		return h // almost always: nothing to copy for
-	}
-	h = h.Clone()
-	h.Del("Location")
-	return h
-}
-
-// connectionTrace observes whether a request may have left, and how often. Its hooks run in
+// connectionTrace observes whether and how often a request may have been sent. Its hooks run on
 // goroutines of the transport, which may outlive the attempt.
 type connectionTrace struct {
 	hooks httptrace.ClientTrace
@@ -245,7 +330,7 @@ type connectionTrace struct {
 
 func (t *connectionTrace) attach(ctx context.Context) context.Context {
 	t.hooks.GetConn = func(string) { t.asked.Store(true) }
-	// Not WroteHeaderField: HTTP/2 may write after a cancelled attempt has returned.
+	// WroteHeaderField does not help: HTTP/2 may write after a canceled attempt has returned.
 	t.hooks.GotConn = func(info httptrace.GotConnInfo) {
 		t.got.Add(1)
 		t.last.Store(&info.Conn)
@@ -253,8 +338,8 @@ func (t *connectionTrace) attach(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
 
-// closeConnection closes the connection that the attempt used, so that no later call gets an answer
-// that is not its own.
+// closeConnection closes the connection of the attempt, so that no later call gets another call's
+// answer from it.
 func (t *connectionTrace) closeConnection() {
 	last := t.last.Load()
 	if last == nil || *last == nil {
@@ -262,13 +347,13 @@ func (t *connectionTrace) closeConnection() {
 	}
 	conn := *last
 	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn() // closing TLS itself waits for the other side to take a last message
+		conn = secure.NetConn() // tls.Conn.Close may wait for the other side
 	}
-	_ = conn.Close() // whatever comes of it: the connection is given up
+	_ = conn.Close() // the connection is not used again, whatever the error
 }
 
-// sent judges an attempt that had no answer. Without a trace, as with a transport of the caller's
-// that makes no connections, only an error that says so itself means that nothing left.
+// sent reports whether the request of an attempt without an answer may have been sent. A transport
+// of the caller's may not call the hooks. Then only the error can show that nothing was sent.
 func (t *connectionTrace) sent(err error) bool {
 	if errors.As(err, new(notSent)) {
 		return false

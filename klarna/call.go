@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/klarna-go/klarna-go/internal/idempotency"
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
@@ -64,7 +65,7 @@ const (
 // body where destination is nil. It returns the answer's body as it came. Any failure is an
 // [*Error].
 func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
-	a := &activeCall{client: c, call: call, start: c.now()}
+	a := &activeCall{client: c, call: call, start: time.Now()}
 	a.settings.timeout = c.timeout
 	for _, o := range options {
 		if o != nil {
@@ -76,7 +77,7 @@ func (c *Client) Do(ctx context.Context, call Call, destination any, options ...
 	}
 	a.destination = destination
 	err := a.do(ctx)
-	raw := redact.RawJSONOf(a.body)
+	raw := redact.RawJSONOf(a.answer.body)
 	if a.settings.response != nil {
 		*a.settings.response = a.response()
 	}
@@ -87,9 +88,8 @@ func (c *Client) Do(ctx context.Context, call Call, destination any, options ...
 	return raw, nil
 }
 
-func (c *core) now() time.Time { return time.Now() }
-
-// activeCall is a call in progress. Its attempts run one after the other, so it needs no lock.
+// activeCall is a call in progress. It is the http.RoundTripper of its own retrying client, which
+// makes one attempt after the other, so it needs no lock.
 type activeCall struct {
 	client         *Client
 	call           Call
@@ -99,16 +99,22 @@ type activeCall struct {
 	idempotencyKey string
 	correlationID  string
 	metadata       string // Klarna-Integration-Metadata, "" for none
+	url            *url.URL
+	sentBody       []byte
+	http           http.Client
 	retrying       retryablehttp.Client
 
 	attempts []Attempt
-	header   http.Header // of the last attempt's answer; nil where none came
-	body     []byte      // of the last attempt's answer
-	unusable error       // why the last attempt's answer, which is a success, cannot be used
-	url      *url.URL
-	sentBody []byte
-	problem  errorBody // of the last attempt's answer, if it was an error
-	stopped  error     // what kept a further attempt from being made: the context, or the rate limit
+	answer   answer // to the last attempt
+	stopped  error  // what kept a further attempt from being made: the context, or the rate limit
+}
+
+// last returns the last attempt, or nil if there is none.
+func (a *activeCall) last() *Attempt {
+	if len(a.attempts) == 0 {
+		return nil
+	}
+	return &a.attempts[len(a.attempts)-1]
 }
 
 // do returns an *Error, typed, so that no nil of it ever becomes a non-nil error.
@@ -125,34 +131,34 @@ func (a *activeCall) do(ctx context.Context) *Error {
 	if err != nil {
 		return err
 	}
+	a.http.Transport = a
 	a.retrying = retryablehttp.Client{
-		HTTPClient: a.client.http,
+		HTTPClient: &a.http,
 		RetryMax:   a.client.retries.MaxAttempts, // one above what checkRetry allows: it alone decides
 		CheckRetry: a.checkRetry,
 		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration {
-			return a.attempts[len(a.attempts)-1].Wait
+			return a.last().Wait
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	response, doErr := a.retrying.Do(request)
-	if a.stopped == nil && len(a.attempts) > 0 && a.attempts[len(a.attempts)-1].Wait > 0 {
+	if response != nil {
+		_ = response.Body.Close() // it is empty: RoundTrip has read the answer
+	}
+	if last := a.last(); a.stopped == nil && last != nil && last.Wait > 0 {
 		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp
 		// returned the bare error.
 		a.stopped = ctx.Err()
-	}
-	if response != nil {
-		// Read whole by the attempt; closing what is in memory cannot fail.
-		_ = response.Body.Close()
 	}
 	return a.conclude(ctx, doErr)
 }
 
 // conclude turns the last attempt into the call's result.
 func (a *activeCall) conclude(ctx context.Context, doErr error) *Error {
-	if len(a.attempts) == 0 {
+	last := a.last()
+	if last == nil {
 		return a.failure(joinCauses(a.stopped, causeOf(ctx, doErr)))
 	}
-	last := &a.attempts[len(a.attempts)-1]
 	if last.Err == nil && last.StatusCode < http.StatusInternalServerError {
 		a.client.budget.refund()
 	}
@@ -161,13 +167,13 @@ func (a *activeCall) conclude(ctx context.Context, doErr error) *Error {
 		return a.failure(joinCauses(last.Err, a.stopped))
 	case last.StatusCode < 200 || last.StatusCode > 299:
 		return a.failure(a.stopped)
-	case a.unusable == nil:
+	case a.answer.unusable == nil:
 		return nil
 	}
-	if _, ok := errors.AsType[*unfitError](a.unusable); ok {
-		return a.failure(a.unusable)
+	if _, ok := errors.AsType[*unfitError](a.answer.unusable); ok {
+		return a.failure(a.answer.unusable)
 	}
-	return a.failure(fmt.Errorf("the answer cannot be read: %w", a.unusable))
+	return a.failure(fmt.Errorf("the answer cannot be read: %w", a.answer.unusable))
 }
 
 // prepare checks everything and makes what every attempt sends; every problem is found before
@@ -214,7 +220,11 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 	if needsIdempotencyKey(a.call.Method) {
 		a.idempotencyKey = s.idempotencyKey
 		if a.idempotencyKey == "" {
-			a.idempotencyKey = deriveIdempotencyKey(&a.call, a.client.account, s.sessionToken, s.customerToken, a.sentBody)
+			recipe := idempotency.Call{
+				Operation: a.call.Operation, Account: a.client.account, Reference: a.call.Reference,
+				SessionToken: s.sessionToken, IDs: a.call.IDs, Body: a.sentBody, CustomerToken: s.customerToken,
+			}
+			a.idempotencyKey = recipe.Key()
 		}
 	}
 	a.correlationID = s.correlationID
@@ -272,60 +282,19 @@ func checkHeaderText(problems []ValidationError, name, value string, most int) [
 	return problems
 }
 
-// request makes the request that go-retryablehttp repeats. It has no header: each attempt puts a
-// new one on.
+// request returns the request that go-retryablehttp repeats. Its header is empty: RoundTrip makes a
+// new one for each attempt.
 func (a *activeCall) request(ctx context.Context) (*retryablehttp.Request, *Error) {
 	// Made by hand and not by http.NewRequest, which would parse the address again.
-	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	request, err := retryablehttp.FromRequest(plain.WithContext(context.WithValue(ctx, activeCallKey{}, a)))
-	if err == nil {
-		err = request.SetBody(bodyReader(a.sentBody))
+	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	request, err := retryablehttp.FromRequest(plain.WithContext(ctx))
+	if err == nil && a.sentBody != nil {
+		err = request.SetBody(a.sentBody)
 	}
 	if err != nil || a.call.Method == "" || strings.Trim(a.call.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return nil, a.invalid([]ValidationError{{Parameter: "method", Reasons: []string{"cannot be made into a request"}}})
 	}
 	return request, nil
-}
-
-// bodyReader keeps a missing body an untyped nil, which go-retryablehttp asks for.
-func bodyReader(body []byte) any {
-	if body == nil {
-		return nil
-	}
-	return body
-}
-
-// requestHeader makes the header of an attempt. A middleware may write to it.
-func (a *activeCall) requestHeader() http.Header {
-	h := make(http.Header, 8)
-	values := make([]string, 0, 9) // of all of them at once; none can grow into the next
-	set := func(name, value string) {
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
-	}
-	set(headerAuthorization, a.client.credentials.header.Reveal())
-	set(headerPartnerCorrelationID, a.correlationID)
-	set(headerAccept, "application/json")
-	set(headerUserAgent, userAgent)
-	if a.sentBody != nil {
-		set(headerContentType, "application/json")
-	}
-	if a.idempotencyKey != "" {
-		set(headerIdempotencyKey, a.idempotencyKey)
-		// Marks the request as one that net/http may send again when a pooled connection turns out to be
-		// stale. It looks for this name and not for Klarna's; without a value nothing is sent.
-		h[headerReplayable] = []string{}
-	}
-	if t := a.settings.sessionToken; !t.IsZero() {
-		set(headerSessionToken, t.Reveal())
-	}
-	if t := a.settings.customerToken; !t.IsZero() {
-		set(headerCustomerToken, t.Reveal())
-	}
-	if a.metadata != "" {
-		set(headerIntegrationMetadata, a.metadata)
-	}
-	return h
 }
 
 // invalid is the error of a call that this side refused. It has the shape of Klarna's own 400.
@@ -345,36 +314,35 @@ func (a *activeCall) failure(cause error) *Error {
 		Operation:            a.call.Operation,
 		PartnerCorrelationID: a.correlationID,
 		IdempotencyKey:       a.idempotencyKey,
-		RateLimit:            parseRateLimit(a.header),
+		RateLimit:            parseRateLimit(a.answer.header),
 		Attempts:             a.attempts,
 		Outcome:              outcome(a.attempts),
 		Err:                  cause,
 	}
-	if len(a.attempts) == 0 {
+	last := a.last()
+	if last == nil {
 		return e
 	}
-	last := &a.attempts[len(a.attempts)-1]
 	e.StatusCode, e.Code, e.ID, e.CorrelationID = last.StatusCode, last.Code, last.ErrorID, last.CorrelationID
-	e.Type = a.problem.kind
-	e.Message = a.problem.message
-	e.DocURL = a.problem.docURL
-	e.ValidationErrors = a.problem.problems
+	e.Type = a.answer.problem.kind
+	e.Message = a.answer.problem.message
+	e.DocURL = a.answer.problem.docURL
+	e.ValidationErrors = a.answer.problem.problems
 	return e
 }
 
 func (a *activeCall) response() Response {
 	r := Response{
-		Header:               a.header,
-		Body:                 redact.RawJSONOf(a.body),
+		Header:               a.answer.header,
+		Body:                 redact.RawJSONOf(a.answer.body),
 		PartnerCorrelationID: a.correlationID,
 		IdempotencyKey:       a.idempotencyKey,
-		RateLimit:            parseRateLimit(a.header),
-		MTLSStatus:           verdict(a.header.Get(headerMTLSStatus)),
-		IPStatus:             verdict(a.header.Get(headerIPStatus)),
+		RateLimit:            parseRateLimit(a.answer.header),
+		MTLSStatus:           verdict(a.answer.header.Get(headerMTLSStatus)),
+		IPStatus:             verdict(a.answer.header.Get(headerIPStatus)),
 		Attempts:             a.attempts,
 	}
-	if len(a.attempts) > 0 {
-		last := &a.attempts[len(a.attempts)-1]
+	if last := a.last(); last != nil {
 		r.StatusCode, r.CorrelationID = last.StatusCode, last.CorrelationID
 	}
 	return r

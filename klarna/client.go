@@ -32,18 +32,19 @@ type Client struct {
 
 // core is what all bindings of a client to accounts share.
 type core struct {
-	environment Environment
-	credentials credentials
-	base        url.URL // scheme, host and escaped path up to the version, without a slash at the end
-	http        *http.Client
-	retries     RetryPolicy
-	budget      *retryBudget
-	limiter     *rate.Limiter // nil: none
-	timeout     time.Duration
-	metadata    string // default Klarna-Integration-Metadata, encoded
-	maxResponse int64
-	validate    bool
-	logger      *slog.Logger
+	environment    Environment
+	credentials    credentials
+	base           url.URL           // scheme, host and escaped path up to the version, without a slash at the end
+	transport      http.RoundTripper // the middleware, the guard and the transport that sends
+	retries        RetryPolicy
+	budget         *retryBudget
+	limiter        *rate.Limiter // nil: none
+	timeout        time.Duration // of a call; 0: none
+	attemptTimeout time.Duration
+	metadata       string // default Klarna-Integration-Metadata, encoded
+	maxResponse    int64
+	validate       bool
+	logger         *slog.Logger
 }
 
 // NewClient makes a client from an API key, klarna_test_api_… or klarna_live_api_…, which decides
@@ -80,16 +81,17 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		return nil, err
 	}
 	c := &core{
-		environment: environment,
-		credentials: creds,
-		base:        url.URL{Scheme: base.Scheme, Host: strings.TrimSuffix(base.Host, ":"), Path: strings.TrimRight(base.EscapedPath(), "/") + "/v2"},
-		retries:     retries,
-		budget:      newRetryBudget(retries.Budget),
-		limiter:     s.limiter,
-		timeout:     s.timeout,
-		maxResponse: s.maxResponse,
-		validate:    s.validate,
-		logger:      s.logger,
+		environment:    environment,
+		credentials:    creds,
+		base:           url.URL{Scheme: base.Scheme, Host: strings.TrimSuffix(base.Host, ":"), Path: strings.TrimRight(base.EscapedPath(), "/") + "/v2"},
+		retries:        retries,
+		budget:         newRetryBudget(retries.Budget),
+		limiter:        s.limiter,
+		timeout:        s.timeout,
+		attemptTimeout: retries.AttemptTimeout,
+		maxResponse:    s.maxResponse,
+		validate:       s.validate,
+		logger:         s.logger,
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
@@ -99,7 +101,10 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 			return nil, fmt.Errorf("klarna: integration metadata: %w", err)
 		}
 	}
-	if c.http, err = newHTTPClient(&s, retries.AttemptTimeout, c); err != nil {
+	if s.httpClient != nil && s.httpClient.Timeout > 0 {
+		c.attemptTimeout = s.httpClient.Timeout
+	}
+	if c.transport, err = newTransport(&s); err != nil {
 		return nil, err
 	}
 	return &Client{core: c}, nil

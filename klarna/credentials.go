@@ -4,9 +4,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
+
+	"github.com/klarna-go/klarna-go/internal/loopback"
 )
 
 // Environment is the side of Klarna that an API key belongs to.
@@ -105,7 +106,7 @@ func baseURL(environment Environment, override string) (*url.URL, error) {
 		return nil, errors.New("klarna: the base URL has no host")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("klarna: the base URL must hold no user information, query or fragment")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback.Is(u.Hostname())):
 		return nil, errors.New("klarna: the base URL must be https, or http to a loopback address: the API key would travel in clear text")
 	}
 	for env, host := range hosts {
@@ -116,12 +117,4 @@ func baseURL(environment Environment, override string) (*url.URL, error) {
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/v2")
 	u.RawPath = ""
 	return u, nil
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -45,7 +46,7 @@ func TestNothingOfAForeignAnswerIsKept(t *testing.T) {
 	for name, text := range answers {
 		t.Run(name, func(t *testing.T) {
 			connections := make(chan int, 16)
-			url := rawServer(t, func(n int, conn net.Conn) {
+			url := rawserver.Listen(t, func(n int, conn net.Conn) {
 				if _, err := readSent(bufio.NewReader(conn)); err != nil {
 					return
 				}
@@ -133,7 +134,7 @@ func TestWhoseAnswerItIs(t *testing.T) {
 // TestAnAnswerBeforeTheRequestWasReadIsWeighed: a server that has an answer left over does not
 // wait.
 func TestAnAnswerBeforeTheRequestWasReadIsWeighed(t *testing.T) {
-	url := rawServer(t, func(n int, conn net.Conn) {
+	url := rawserver.Listen(t, func(n int, conn net.Conn) {
 		if n == 1 {
 			_, _ = io.WriteString(conn, foreignAnswer(200))
 			hold(conn)

@@ -2,7 +2,6 @@ package klarna
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -30,9 +29,9 @@ const version = "0.1.0"
 
 var userAgent = "klarna-go/" + version + " (" + runtime.Version() + ")"
 
-// departing are the headers that may leave. It is a list of what may and not of what may not,
+// allowedHeaders are the headers that may leave. It is a list of what may and not of what may not,
 // because every tracing system has names of its own, and Klarna forbids them all.
-var departing = map[string]bool{
+var allowedHeaders = map[string]bool{
 	headerAuthorization:        true,
 	headerSessionToken:         true,
 	headerCustomerToken:        true,
@@ -55,25 +54,25 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, notSent{errNoIdempotencyKey}
 	}
-	response, err := g.next.RoundTrip(departed(request))
-	if _, ok := g.next.(*http.Transport); ok && err == nil && response.Body != nil {
-		response.Body = heedingBody{response.Body}
-	}
-	return response, err
+	return g.next.RoundTrip(withAllowedHeaders(request))
 }
 
-// departed is the request without the headers that must stay.
-func departed(request *http.Request) *http.Request {
+func needsIdempotencyKey(method string) bool {
+	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
+}
+
+// withAllowedHeaders is the request without the headers that must stay.
+func withAllowedHeaders(request *http.Request) *http.Request {
 	clean := true
 	for name := range request.Header {
-		clean = clean && departing[name]
+		clean = clean && allowedHeaders[name]
 	}
 	if clean { // as always without a middleware
 		return request
 	}
 	header := make(http.Header, len(request.Header))
 	for name, values := range request.Header {
-		if departing[name] {
+		if allowedHeaders[name] {
 			header[name] = values
 		}
 	}
@@ -82,9 +81,6 @@ func departed(request *http.Request) *http.Request {
 	sent.Header = header
 	return &sent
 }
-
-// heedingBody is a body of net/http's own transport: reading it ends with the request's context.
-type heedingBody struct{ io.ReadCloser }
 
 // notSent marks the error of an attempt that certainly put nothing on a connection.
 type notSent struct{ error }

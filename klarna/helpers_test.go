@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -53,46 +54,6 @@ func newServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	server.Start()
 	t.Cleanup(server.Close)
 	return server
-}
-
-// rawServer is a real listener below HTTP. Each connection is served with its number, from 1, and
-// closed when serve returns.
-func rawServer(t *testing.T, serve func(n int, conn net.Conn)) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var (
-		mu    sync.Mutex
-		open  []net.Conn
-		group sync.WaitGroup
-	)
-	group.Go(func() {
-		for n := 1; ; n++ {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, conn)
-			mu.Unlock()
-			group.Go(func() {
-				defer conn.Close()
-				serve(n, conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		mu.Lock()
-		for _, conn := range open {
-			conn.Close()
-		}
-		mu.Unlock()
-		group.Wait()
-	})
-	return "http://" + listener.Addr().String()
 }
 
 // hold waits until the other side goes away.
@@ -169,7 +130,7 @@ func recorder(t *testing.T, status int, body string) (*httptest.Server, *sentLog
 func script(t *testing.T, steps ...string) (string, *sentLog) {
 	t.Helper()
 	requests := new(sentLog)
-	return rawServer(t, func(_ int, conn net.Conn) {
+	return rawserver.Listen(t, func(_ int, conn net.Conn) {
 		s, err := readSent(bufio.NewReader(conn))
 		if err != nil {
 			return

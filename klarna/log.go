@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 )
 
 // logAttempt and log write the records that WithLogger documents.
@@ -33,9 +34,9 @@ func (a *activeCall) log(ctx context.Context, err *Error) {
 	if !a.client.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := append(a.identity(), slog.Int("attempts", len(a.attempts)), slog.Duration("duration", a.client.now().Sub(a.start)))
-	if len(a.attempts) > 0 {
-		attrs = append(attrs, a.attempts[len(a.attempts)-1].answer()...)
+	attrs := append(a.identity(), slog.Int("attempts", len(a.attempts)), slog.Duration("duration", time.Since(a.start)))
+	if last := a.last(); last != nil {
+		attrs = append(attrs, last.answer()...)
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("outcome", err.Outcome.String()))

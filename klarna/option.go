@@ -76,7 +76,8 @@ func WithUsername(username string) Option {
 // read and never changed. Its Timeout, if set, becomes the time limit of an attempt; its Jar and
 // CheckRedirect are not used: calls carry no cookies and follow no redirects. Put instrumentation
 // into [WithMiddleware] and not into this transport: only what sits outside the header guard can be
-// kept from sending tracing headers to Klarna, which Klarna forbids.
+// kept from sending tracing headers to Klarna, which Klarna forbids. Reading the body of an answer
+// must end when the request's context ends or the body is closed, as with net/http.
 func WithHTTPClient(client *http.Client) Option {
 	return clientOption(func(s *settings) { s.httpClient = client })
 }

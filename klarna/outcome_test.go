@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -91,7 +92,7 @@ func TestWhatNeverLeftIsNotSent(t *testing.T) {
 	defer untrusted.Close()
 
 	plain := newServer(t, func(http.ResponseWriter, *http.Request) { t.Error("a request arrived") })
-	hangsUp := rawServer(t, func(int, net.Conn) {})
+	hangsUp := rawserver.Listen(t, func(int, net.Conn) {})
 
 	tests := map[string]struct {
 		url  string
@@ -216,7 +217,7 @@ func TestAConnectionMeansSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dialled := make(chan struct{})
-	url := rawServer(t, func(_ int, conn net.Conn) { hold(conn) })
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) { hold(conn) })
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return &mute{Conn: conn, wrote: dialled}, err

@@ -103,10 +103,10 @@ func retryable(a *Attempt) bool {
 // order of their cost: the one that takes from the budget comes last, so that nothing is taken for
 // a retry that does not happen.
 func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
-	if a.stopped != nil || len(a.attempts) == 0 {
+	last := a.last()
+	if a.stopped != nil || last == nil {
 		return false, nil
 	}
-	last := &a.attempts[len(a.attempts)-1]
 	defer a.logAttempt(ctx, last)
 	if !retryable(last) || a.settings.once || len(a.attempts) >= a.client.retries.MaxAttempts {
 		return false, nil
@@ -117,11 +117,11 @@ func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) 
 	if a.stopped = ctx.Err(); a.stopped != nil {
 		return false, nil
 	}
-	wait, ok := a.client.retries.wait(len(a.attempts), serverWait(last.StatusCode, a.header, a.client.now()))
+	wait, ok := a.client.retries.wait(len(a.attempts), serverWait(last.StatusCode, a.answer.header, time.Now()))
 	if !ok {
 		return false, nil
 	}
-	if deadline, has := ctx.Deadline(); has && a.client.now().Add(wait).After(deadline) {
+	if deadline, has := ctx.Deadline(); has && time.Now().Add(wait).After(deadline) {
 		return false, nil
 	}
 	if !a.client.budget.take() {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -587,7 +588,7 @@ func TestTheRetryBudget(t *testing.T) {
 }
 
 func TestACutAnswerGivesNothingBackToTheBudget(t *testing.T) {
-	url := rawServer(t, func(_ int, conn net.Conn) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		_, _ = readSent(bufio.NewReader(conn))
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{")
 	})
@@ -687,7 +688,7 @@ func TestAStaleConnectionIsSurvived(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			requests := new(sentLog)
-			url := rawServer(t, func(n int, conn net.Conn) {
+			url := rawserver.Listen(t, func(n int, conn net.Conn) {
 				reader := bufio.NewReader(conn)
 				s, err := readSent(reader)
 				if err != nil {
@@ -730,7 +731,7 @@ func TestARefusalOfAReplayedRequestLeavesTheOutcomeUnknown(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 409, 429} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			executed := new(sentLog)
-			url := rawServer(t, func(n int, conn net.Conn) {
+			url := rawserver.Listen(t, func(n int, conn net.Conn) {
 				reader := bufio.NewReader(conn)
 				first, err := readSent(reader)
 				if err != nil {

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -157,7 +158,7 @@ func TestCanariesAppearNowhere(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s %s %d", pieceName, answerName, encoding), func(t *testing.T) {
-					url := rawServer(t, func(_ int, conn net.Conn) {
+					url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 						s, err := readSent(bufio.NewReader(conn))
 						if err == nil {
 							_, _ = io.WriteString(conn, make(piece(s.Header.Get("Authorization"))))

@@ -9,14 +9,12 @@ import (
 	"time"
 )
 
-// newHTTPClient builds the chain of an attempt: attemptTransport, middleware, guard, transport.
-func newHTTPClient(s *settings, timeout time.Duration, c *core) (*http.Client, error) {
+// newTransport returns the transport of attempts: the middleware, the guard, and the transport that
+// sends.
+func newTransport(s *settings) (http.RoundTripper, error) {
 	base, err := baseTransport(s)
 	if err != nil {
 		return nil, err
-	}
-	if s.httpClient != nil && s.httpClient.Timeout > 0 {
-		timeout = s.httpClient.Timeout
 	}
 	var chain http.RoundTripper = guard{base}
 	for _, wrap := range slices.Backward(s.middleware) {
@@ -27,11 +25,7 @@ func newHTTPClient(s *settings, timeout time.Duration, c *core) (*http.Client, e
 			return nil, errors.New("klarna: a middleware returned nil")
 		}
 	}
-	return &http.Client{
-		Transport: &attemptTransport{next: chain, timeout: timeout, core: c},
-		// A redirect is an answer. Following one could carry credentials and body to another host.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	return chain, nil
 }
 
 func baseTransport(s *settings) (http.RoundTripper, error) {
@@ -39,7 +33,7 @@ func baseTransport(s *settings) (http.RoundTripper, error) {
 	if s.httpClient != nil && s.httpClient.Transport != nil {
 		base = s.httpClient.Transport
 	} else {
-		base = newTransport()
+		base = defaultTransport()
 	}
 	if s.certificate == nil {
 		return base, nil
@@ -57,9 +51,9 @@ func baseTransport(s *settings) (http.RoundTripper, error) {
 	return transport, nil
 }
 
-// newTransport is net/http's default with the pool of a program that talks to one host. It is made
+// defaultTransport is net/http's default with the pool of a program that talks to one host. It is made
 // anew rather than cloned from http.DefaultTransport, which a program may have replaced.
-func newTransport() *http.Transport {
+func defaultTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

@@ -2,10 +2,12 @@ package presentation
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 
+	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -22,17 +24,6 @@ const (
 	IntentAddToWallet Intent = "ADD_TO_WALLET"
 )
 
-// BillingInterval is the unit of a subscription's billing interval.
-type BillingInterval string
-
-// The billing intervals.
-const (
-	BillingIntervalDay   BillingInterval = "DAY"
-	BillingIntervalWeek  BillingInterval = "WEEK"
-	BillingIntervalMonth BillingInterval = "MONTH"
-	BillingIntervalYear  BillingInterval = "YEAR"
-)
-
 // GetPresentationParams are the input of [Client.GetPresentation].
 type GetPresentationParams struct {
 	// Currency is the ISO 4217 code. Required.
@@ -46,26 +37,16 @@ type GetPresentationParams struct {
 	Intents []Intent
 	// SubscriptionBillingInterval is the unit of the billing interval of a subscription. It
 	// requires SubscriptionBillingIntervalFrequency.
-	SubscriptionBillingInterval BillingInterval
+	SubscriptionBillingInterval klarna.BillingInterval
 	// SubscriptionBillingIntervalFrequency is the number of units in a billing interval, at least
 	// 1.
 	SubscriptionBillingIntervalFrequency int
 	// AppReturnURL is the app link to which Klarna's app sends the customer. It is base64-encoded
 	// when it is sent.
 	AppReturnURL string
-	// AcquiringConfig selects a payment account of a Partner that has several.
-	AcquiringConfig AcquiringConfig
-}
-
-// AcquiringConfig selects a payment account, either by PaymentAccountID or by
-// PaymentAcquiringAccountID and PaymentAccountReference together.
-type AcquiringConfig struct {
-	// PaymentAccountID is Klarna's id of the payment account.
-	PaymentAccountID string
-	// PaymentAcquiringAccountID is Klarna's id of the acquiring account.
-	PaymentAcquiringAccountID string
-	// PaymentAccountReference is the caller's reference of the payment account.
-	PaymentAccountReference string
+	// AcquiringConfig selects a payment account of a Partner that has several. The presentation does
+	// not take SettlementCurrency and Unknown: a call with one of them is refused.
+	AcquiringConfig klarna.AcquiringConfig
 }
 
 func (p *GetPresentationParams) query() url.Values {
@@ -102,24 +83,21 @@ func (p *GetPresentationParams) onlyAddsToWallet() bool {
 
 // validate returns what Klarna's documentation proves wrong.
 func (p *GetPresentationParams) validate() []klarna.ValidationError {
-	var problems []klarna.ValidationError
-	refuse := func(parameter, reason string) {
-		problems = append(problems, klarna.ValidationError{Parameter: parameter, Reasons: []string{reason}})
-	}
-	if p.Currency == "" {
-		refuse("currency", "is required")
-	}
-	if p.Locale == "" {
-		refuse("locale", "is required")
-	}
-	if p.Amount < 0 {
-		refuse("amount", "is negative")
-	}
+	var found problem.List
+	found.Required("currency", p.Currency)
+	found.Required("locale", p.Locale)
+	found.Amount("amount", p.Amount)
 	if frequency := p.SubscriptionBillingIntervalFrequency; frequency < 0 || p.SubscriptionBillingInterval != "" && frequency == 0 {
-		refuse("subscription_billing_interval_frequency", "must be at least 1 with a subscription_billing_interval")
+		found.Add("subscription_billing_interval_frequency", "must be at least 1 with a subscription_billing_interval")
 	}
 	if c := p.AcquiringConfig; (c.PaymentAcquiringAccountID == "") != (c.PaymentAccountReference == "") {
-		refuse("acquiring_config", "must have payment_acquiring_account_id and payment_account_reference together")
+		found.Add("acquiring_config", "must have payment_acquiring_account_id and payment_account_reference together")
 	}
-	return problems
+	if p.AcquiringConfig.SettlementCurrency != "" {
+		found.Add("acquiring_config.settlement_currency", "is not a parameter of the presentation")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.AcquiringConfig.Unknown)) {
+		found.Add("acquiring_config."+name, "is not a parameter of the presentation")
+	}
+	return found
 }

@@ -72,7 +72,7 @@ func TestGetPresentationSendsParametersInTheQuery(t *testing.T) {
 			"a subscription may start with a free trial of amount 0",
 			presentation.GetPresentationParams{
 				Currency: "USD", Locale: "en-US", Intents: []presentation.Intent{presentation.IntentSubscribe},
-				SubscriptionBillingInterval: presentation.BillingIntervalMonth, SubscriptionBillingIntervalFrequency: 3,
+				SubscriptionBillingInterval: klarna.BillingIntervalMonth, SubscriptionBillingIntervalFrequency: 3,
 			},
 			url.Values{
 				"currency": {"USD"}, "locale": {"en-US"}, "amount": {"0"}, "intents[]": {"SUBSCRIBE"},
@@ -86,12 +86,12 @@ func TestGetPresentationSendsParametersInTheQuery(t *testing.T) {
 		},
 		{
 			"a payment account is chosen by its id",
-			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAccountID: "krn:payment:account:1"}},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: klarna.AcquiringConfig{PaymentAccountID: "krn:payment:account:1"}},
 			url.Values{"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"}, "acquiring_config[payment_account_id]": {"krn:payment:account:1"}},
 		},
 		{
 			"or by acquiring account and reference together",
-			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: presentation.AcquiringConfig{PaymentAcquiringAccountID: "a", PaymentAccountReference: "b"}},
+			presentation.GetPresentationParams{Currency: "EUR", Locale: "fi-FI", Amount: 5, AcquiringConfig: klarna.AcquiringConfig{PaymentAcquiringAccountID: "a", PaymentAccountReference: "b"}},
 			url.Values{
 				"currency": {"EUR"}, "locale": {"fi-FI"}, "amount": {"5"},
 				"acquiring_config[payment_acquiring_account_id]": {"a"}, "acquiring_config[payment_account_reference]": {"b"},
@@ -388,8 +388,8 @@ func TestInvalidParamsAreNotSent(t *testing.T) {
 	received := answer(mock, http.StatusOK, `{}`)
 	_, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{
 		Amount:                      -1,
-		SubscriptionBillingInterval: presentation.BillingIntervalMonth,
-		AcquiringConfig:             presentation.AcquiringConfig{PaymentAccountReference: "alone"},
+		SubscriptionBillingInterval: klarna.BillingIntervalMonth,
+		AcquiringConfig:             klarna.AcquiringConfig{PaymentAccountReference: "alone", SettlementCurrency: "EUR", Unknown: klarna.Unknown{"other": klarna.NewRawJSON(`1`)}},
 	})
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || !errors.Is(err, klarna.CodeValidationError) || e.Outcome != klarna.OutcomeNotSent {
@@ -399,7 +399,7 @@ func TestInvalidParamsAreNotSent(t *testing.T) {
 	for _, v := range e.ValidationErrors {
 		parameters = append(parameters, v.Parameter)
 	}
-	want := []string{"currency", "locale", "amount", "subscription_billing_interval_frequency", "acquiring_config"}
+	want := []string{"currency", "locale", "amount", "subscription_billing_interval_frequency", "acquiring_config", "acquiring_config.settlement_currency", "acquiring_config.other"}
 	if diff := cmp.Diff(want, parameters); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}

@@ -13,11 +13,11 @@ import (
 func ExampleMux() {
 	var mux webhook.Mux
 	// In a program, the errors are of patterns that are wrong.
-	_ = mux.Handle("payment.request.state-change.completed", func(_ context.Context, event *webhook.Event) error {
+	mux.Handle("payment.request.state-change.completed", func(_ context.Context, event *webhook.Event) error {
 		fmt.Println("finalize the purchase of", event.Metadata.EventID)
 		return nil
 	})
-	_ = mux.Handle("payment.dispute.*", func(_ context.Context, event *webhook.Event) error {
+	mux.Handle("payment.dispute.*", func(_ context.Context, event *webhook.Event) error {
 		fmt.Println("tell support about", event.Metadata.EventID)
 		return nil
 	})

@@ -21,7 +21,8 @@ type Receiver func(ctx context.Context, event *Event) error
 //	405  not a POST
 //	413  larger than allowed
 //	415  not JSON
-//	500  the Receiver failed or panicked, or the signing keys could not be looked up
+//	500  the Receiver failed or panicked, the signing keys could not be looked up, or the Handler was
+//	     not made by NewHandler
 //	503  the event is in work already (ErrInFlight), or there is no room for it (ErrBusy)
 type Handler struct {
 	verifier *Verifier
@@ -43,6 +44,8 @@ func WithLogger(logger *slog.Logger) HandlerOption {
 
 const defaultMaxBytes = 1 << 20
 
+var errNoHandler = errors.New("webhook: the Handler was not made by NewHandler")
+
 // WithMaxBytes bounds the size of a delivery's body; 1 MiB by default.
 func WithMaxBytes(n int64) HandlerOption {
 	return func(h *Handler) { h.most = n }
@@ -52,8 +55,11 @@ func WithMaxBytes(n int64) HandlerOption {
 // many at once as arrive. The context of a call ends when the sender leaves. Give receive through
 // Once to have each event processed once, and through a Mux to have several.
 func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) (*Handler, error) {
-	if verifier == nil || receive == nil {
-		return nil, errors.New("webhook: a Handler needs a Verifier and a Receiver")
+	switch {
+	case verifier == nil || verifier.keys == nil:
+		return nil, errors.New("webhook: NewHandler: the verifier is nil or was not made by NewVerifier")
+	case receive == nil:
+		return nil, errors.New("webhook: NewHandler: the receiver is nil")
 	}
 	h := &Handler{verifier: verifier, receive: receive, most: defaultMaxBytes}
 	for _, o := range options {
@@ -73,6 +79,11 @@ func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) 
 // ServeHTTP answers one delivery.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
+	if h == nil || h.verifier == nil {
+		slog.Default().ErrorContext(ctx, "klarna webhook refused", "status", http.StatusInternalServerError, "reason", errNoHandler.Error())
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		h.refuse(ctx, w, http.StatusMethodNotAllowed, "its method is not POST")

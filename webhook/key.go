@@ -23,9 +23,9 @@ const minSecret = 16
 type keyHolder interface {
 	// held returns the keys that are known now.
 	held() *keySet
-	// renewed looks them up again where they can be, for a delivery that names a key which is not
+	// refreshed looks them up again where they can be, for a delivery that names a key which is not
 	// held.
-	renewed(ctx context.Context, id string) (*keySet, error)
+	refreshed(ctx context.Context, id string) (*keySet, error)
 }
 
 // keySet is a set of keys that does not change.
@@ -67,7 +67,7 @@ func newKeySet(keys []Key) (*keySet, error) {
 
 func (s *keySet) held() *keySet { return s }
 
-func (s *keySet) renewed(context.Context, string) (*keySet, error) { return s, nil }
+func (s *keySet) refreshed(context.Context, string) (*keySet, error) { return s, nil }
 
 // candidates returns the keys to try for a delivery that names id, "" for none.
 func (s *keySet) candidates(id string) []*signer {

@@ -30,6 +30,9 @@ const (
 // that is published before Klarna signs with it is known without a restart. A key that was taken
 // out of the source counts until the next look-up: call Refresh to make one.
 func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
+	if source == nil {
+		return nil, fmt.Errorf("%w: NewVerifierFrom: the source is nil", ErrKeySource)
+	}
 	h := &sourcedKeys{source: source}
 	if err := h.lookUp(ctx); err != nil {
 		return nil, err
@@ -40,6 +43,9 @@ func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 // Refresh looks the keys up now. A Verifier with fixed keys has nothing to refresh. On an error the
 // keys stay as they were.
 func (v *Verifier) Refresh(ctx context.Context) error {
+	if v == nil || v.keys == nil {
+		return errNoKeys
+	}
 	h, ok := v.keys.(*sourcedKeys)
 	if !ok {
 		return nil
@@ -67,10 +73,10 @@ type lookup struct {
 
 func (h *sourcedKeys) held() *keySet { return h.keys.Load() }
 
-// renewed waits for look-ups until one has the key, or one has not that began after the delivery
+// refreshed waits for look-ups until one has the key, or one has not that began after the delivery
 // came: a key that is published before its first delivery is always found, however short ago the
 // last look-up was.
-func (h *sourcedKeys) renewed(ctx context.Context, id string) (*keySet, error) {
+func (h *sourcedKeys) refreshed(ctx context.Context, id string) (*keySet, error) {
 	arrived := time.Now()
 	// A source that does not heed its context must not hold the delivery.
 	patience, cancel := context.WithTimeout(ctx, lookupTimeout)

@@ -5,15 +5,19 @@ import (
 	"crypto/rand"
 	"sync"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
 // MemoryStore is a Store of one process, bounded in memory. A program with replicas needs a shared
-// one.
+// one. It remembers completed events for 48 hours, more than twice as long as Klarna retries, and a
+// million of them at most; beyond that it forgets the oldest. The zero MemoryStore is empty and
+// ready for use.
 type MemoryStore struct {
 	mu        sync.Mutex
 	claims    map[string]memoryClaim // by event id, until completed or released: as many as calls of a receiver run
 	completed map[string]bool
-	done      fifo // when to forget completed events, in the order of their completion
+	done      fifo.Queue[entry] // when to forget completed events, in the order of their completion
 }
 
 type memoryClaim struct {
@@ -28,11 +32,8 @@ const (
 	mostCompleted = 1_000_000
 )
 
-// NewMemoryStore returns a Store that remembers completed events for 48 hours, more than twice as
-// long as Klarna retries, and a million of them at most; beyond that it forgets the oldest.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{claims: make(map[string]memoryClaim), completed: make(map[string]bool)}
-}
+// NewMemoryStore returns an empty MemoryStore.
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
 // Claim implements Store.
 func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Duration) (Claim, error) {
@@ -50,6 +51,9 @@ func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Dura
 		return Claim{Status: ClaimStatusInFlight}, nil
 	}
 	c := memoryClaim{token: rand.Text(), until: now.Add(lease)}
+	if s.claims == nil {
+		s.claims = make(map[string]memoryClaim)
+	}
 	s.claims[eventID] = c
 	return Claim{Status: ClaimStatusGranted, Token: c.token}, nil
 }
@@ -66,8 +70,11 @@ func (s *MemoryStore) Complete(ctx context.Context, eventID, token string) error
 	}
 	delete(s.claims, eventID)
 	now := time.Now()
+	if s.completed == nil {
+		s.completed = make(map[string]bool)
+	}
 	s.completed[eventID] = true
-	s.done.push(entry{id: eventID, until: now.Add(retention)})
+	s.done.Push(entry{id: eventID, until: now.Add(retention)})
 	s.forget(now)
 	return nil
 }
@@ -87,36 +94,15 @@ func (s *MemoryStore) Release(ctx context.Context, eventID, token string) error 
 
 // forget drops the completed events that are past their time, and the oldest of too many.
 func (s *MemoryStore) forget(now time.Time) {
-	s.done.popWhile(func(e entry) bool {
-		if now.Before(e.until) && len(s.completed) <= mostCompleted {
-			return false
+	for s.done.Len() > 0 {
+		if now.Before(s.done.All()[0].until) && len(s.completed) <= mostCompleted {
+			return
 		}
-		delete(s.completed, e.id)
-		return true
-	})
+		delete(s.completed, s.done.Pop().id)
+	}
 }
 
 type entry struct {
 	id    string
 	until time.Time
-}
-
-// fifo is a queue that gives its memory back.
-type fifo struct {
-	entries []entry
-	head    int
-}
-
-func (f *fifo) push(e entry) { f.entries = append(f.entries, e) }
-
-// popWhile takes entries from the old end for as long as drop says so.
-func (f *fifo) popWhile(drop func(entry) bool) {
-	for f.head < len(f.entries) && drop(f.entries[f.head]) {
-		f.entries[f.head] = entry{}
-		f.head++
-	}
-	if f.head > len(f.entries)/2 {
-		f.entries = append(f.entries[:0:0], f.entries[f.head:]...)
-		f.head = 0
-	}
 }

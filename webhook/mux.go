@@ -14,30 +14,29 @@ import (
 // trailing wildcard: payment.request.* matches every type below payment.request, at any depth, and
 // * matches every type. An event that no pattern matches is acknowledged without a receiver,
 // because Klarna may send types that did not exist when this program was written.
-type Mux struct{ receivers map[string]Receiver }
+type Mux struct{ receivers map[EventType]Receiver }
 
-// Handle registers a receiver. It refuses a pattern that can match no type or is registered
-// already, and a nil receiver.
-func (m *Mux) Handle(pattern string, receive Receiver) error {
+// Handle registers a receiver. Like Handle of http.ServeMux, it panics where a program is wrong: for
+// a pattern that can match no type or is registered already, and for a nil receiver.
+func (m *Mux) Handle(pattern EventType, receive Receiver) {
 	if err := checkPattern(pattern); err != nil {
-		return err
+		panic(err.Error())
 	}
 	if receive == nil {
-		return fmt.Errorf("webhook: pattern %q: the receiver is nil", pattern)
+		panic(fmt.Sprintf("webhook: pattern %q: the receiver is nil", pattern))
 	}
 	if _, twice := m.receivers[pattern]; twice {
-		return fmt.Errorf("webhook: pattern %q is registered already", pattern)
+		panic(fmt.Sprintf("webhook: pattern %q is registered already", pattern))
 	}
 	if m.receivers == nil {
-		m.receivers = make(map[string]Receiver)
+		m.receivers = make(map[EventType]Receiver)
 	}
 	m.receivers[pattern] = receive
-	return nil
 }
 
 // Receive is the Mux's own Receiver, for NewHandler.
 func (m *Mux) Receive(ctx context.Context, event *Event) error {
-	receive := m.match(string(event.Metadata.EventType))
+	receive := m.match(event.Metadata.EventType)
 	if receive == nil {
 		return nil
 	}
@@ -45,7 +44,7 @@ func (m *Mux) Receive(ctx context.Context, event *Event) error {
 }
 
 // match finds the receiver of a type: its own, then the wildcard of ever shorter beginnings.
-func (m *Mux) match(eventType string) Receiver {
+func (m *Mux) match(eventType EventType) Receiver {
 	if len(eventType) > maxEventType {
 		return m.receivers[wildcard]
 	}
@@ -53,7 +52,7 @@ func (m *Mux) match(eventType string) Receiver {
 		return r
 	}
 	for beginning := eventType; ; {
-		i := strings.LastIndexByte(beginning, '.')
+		i := strings.LastIndexByte(string(beginning), '.')
 		if i < 0 {
 			return m.receivers[wildcard]
 		}
@@ -72,11 +71,11 @@ const (
 
 // checkPattern refuses what no event type is like: the types of the contract are made of lower-case
 // letters, digits and hyphens, in segments with dots between.
-func checkPattern(pattern string) error {
+func checkPattern(pattern EventType) error {
 	if pattern == "" {
 		return errors.New("webhook: the pattern is empty")
 	}
-	segments := strings.Split(pattern, ".")
+	segments := strings.Split(string(pattern), ".")
 	for i, segment := range segments {
 		switch {
 		case segment == "":

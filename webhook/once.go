@@ -80,8 +80,13 @@ const (
 //
 // Like http.Handle, Once panics where it could never work: without a store, a receiver or a lease.
 func Once(store Store, lease time.Duration, receive Receiver) Receiver {
-	if store == nil || receive == nil || lease <= 0 {
-		panic("webhook: Once needs a Store, a lease above 0 and a Receiver")
+	switch {
+	case store == nil:
+		panic("webhook: Once: the store is nil")
+	case lease <= 0:
+		panic(fmt.Sprintf("webhook: Once: the lease is %v and not above 0", lease))
+	case receive == nil:
+		panic("webhook: Once: the receiver is nil")
 	}
 	return func(ctx context.Context, event *Event) (err error) {
 		id := event.Metadata.EventID

@@ -37,6 +37,8 @@ type Queue struct {
 // ErrBusy is the error of a Queue that is full or shut down.
 var ErrBusy = errors.New("webhook: the queue has no room")
 
+var errNoQueue = errors.New("webhook: the Queue was not made by NewQueue")
+
 // QueueConfig are the bounds of a Queue.
 type QueueConfig struct {
 	// Size is how many events may wait; 1000 by default.
@@ -80,6 +82,9 @@ func NewQueue(receive Receiver, config QueueConfig) (*Queue, error) {
 
 // Receive is the Queue's own Receiver: it takes the event, or returns ErrBusy.
 func (q *Queue) Receive(_ context.Context, event *Event) error {
+	if q == nil || q.events == nil {
+		return errNoQueue
+	}
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	if q.closed {
@@ -97,6 +102,9 @@ func (q *Queue) Receive(_ context.Context, event *Event) error {
 // ends first, it cancels the receivers, waits for them to return, and returns the context's error;
 // the events that still waited are lost.
 func (q *Queue) Shutdown(ctx context.Context) error {
+	if q == nil || q.events == nil {
+		return errNoQueue
+	}
 	q.mu.Lock()
 	if !q.closed {
 		q.closed = true

@@ -32,8 +32,11 @@ var (
 	ErrSignatureMismatch = errors.New("webhook: the signature does not match the body")
 )
 
-// Verifier checks signatures. It is safe for concurrent use.
+// Verifier checks signatures. It is safe for concurrent use. The zero Verifier has no keys and
+// refuses every delivery with ErrKeySource.
 type Verifier struct{ keys keyHolder }
+
+var errNoKeys = fmt.Errorf("%w: the Verifier has no keys; make it with NewVerifier", ErrKeySource)
 
 // NewVerifier returns a Verifier that holds one or more keys: while keys rotate, both the old and
 // the new one. It refuses no key at all, a secret that is empty, shorter than 16 bytes or has white
@@ -49,9 +52,12 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 // Verify checks that Klarna signed body, which must be the raw bytes of the delivery: JSON that was
 // decoded and encoded again has another signature. Header names match in any case. The error is one
 // of ErrNoSignature, ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by
-// errors.Is; with a KeySource, it can be ErrKeySource or the context's, which say nothing about the
+// errors.Is; with a KeySource, or without keys, it can be ErrKeySource or the context's, which say nothing about the
 // delivery.
 func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
+	if v == nil || v.keys == nil {
+		return errNoKeys
+	}
 	signatures, ids := signatureHeaders(header)
 	signature, err := signatureOf(signatures)
 	if err != nil {
@@ -66,7 +72,7 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 		return nil
 	}
 	if !held.knows(id) {
-		if held, err = v.keys.renewed(ctx, id); err != nil {
+		if held, err = v.keys.refreshed(ctx, id); err != nil {
 			return err
 		}
 		if signed(signature, held.candidates(id), body) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -52,7 +53,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 			err = c.exclusively(ctx, p)
 		}
 		if errors.Is(err, ErrChanged) {
-			err = c.overtaken(ctx, p)
+			err = c.reloadAfterConflict(ctx, p)
 		}
 		if err != nil || settled {
 			return err
@@ -90,7 +91,7 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 		if left <= 0 {
 			return false, nil
 		}
-		if err := sleep(ctx, min(jitter(pause), left)); err != nil {
+		if err := sleep.For(ctx, min(sleep.Jitter(pause), left)); err != nil {
 			return false, err
 		}
 		version := p.Version
@@ -101,71 +102,6 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 			return true, nil
 		}
 	}
-}
-
-// end closes a purchase. StateAuthorized always wins: a transaction exists then, whatever was
-// thought before. Any other end holds for the turn in which it was found: what another replica has
-// begun meanwhile may end otherwise.
-func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
-	ctx, cancel := recording(ctx)
-	defer cancel()
-	found, ended := p.turn(), false
-	err := c.change(ctx, p, func() bool {
-		if ended = p.State != to && (to == StateAuthorized || p.turn() == found); !ended {
-			return false
-		}
-		p.move(to, reason, c.time(), c.report != nil)
-		if also != nil {
-			also()
-		}
-		return true
-	})
-	if err == nil && ended && to == StateUnknown {
-		c.logger.ErrorContext(ctx, "klarna flow: a purchase has ended without it being known whether money moved",
-			"purchase", p.ID, "payment_request_id", p.PaymentRequestID, "reason", reason)
-	}
-	return err
-}
-
-// turn is a state, and in it the lease of the call that is made: while it stays the same, nobody
-// else has made one.
-type turn struct {
-	state State
-	lease time.Time
-}
-
-func (p *purchase) turn() turn { return turn{p.State, p.LeaseUntil} }
-
-// later records that a step failed and is to be repeated, and returns why.
-func (c *Coordinator) later(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
-	ctx, cancel := recording(ctx)
-	defer cancel()
-	state, first := p.State, true
-	err := c.change(ctx, p, func() bool {
-		if p.State != state {
-			return false
-		}
-		now := c.time()
-		if answer := answerIn(why); answer != "" {
-			p.Seen = answer
-		}
-		if conflict(why) && (p.State == StateBegun || p.State == StateFinalizing && now.Before(p.FinalizeBy.Add(-clockSkew))) {
-			p.Conflicted = true
-		}
-		p.Tries++
-		if first { // otherwise the lease is somebody else's by now
-			first = false
-			p.MayHaveRun = mayHaveRun
-			p.LeaseUntil = time.Time{}
-		}
-		p.Lane = p.laneAt(now)
-		p.DueAt = now.Add(c.pauseAfter(p, now))
-		return true
-	})
-	if err != nil {
-		return errors.Join(why, err)
-	}
-	return why
 }
 
 // pauseAfter is the pause after a failure. What is asked for hours, and cannot run any more, is
@@ -179,9 +115,9 @@ func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 		patient = now.After(p.FinalizeBy.Add(2 * clockSkew))
 	}
 	if patient && p.Tries > 30 {
-		return jitter(10 * time.Minute)
+		return sleep.Jitter(10 * time.Minute)
 	}
-	pause := jitter(min(backoffAfter(p.Tries), retryWithin(now, p.lane())))
+	pause := sleep.Jitter(min(backoffAfter(p.Tries), retryWithin(now, p.lane())))
 	if p.started.IsZero() || p.lane() >= LaneBusy {
 		return pause
 	}
@@ -197,7 +133,7 @@ func answerIn(err error) string {
 	}
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || e.Code == "" || e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusTooManyRequests ||
-		e.StatusCode >= http.StatusInternalServerError || mendable(err) {
+		e.StatusCode >= http.StatusInternalServerError || credentialsRefused(err) {
 		return ""
 	}
 	return string(e.Code)
@@ -223,9 +159,9 @@ func undecided(result authorization.Result) error {
 	return &UndecidedError{Result: reasonUnexpected}
 }
 
-// mendable reports that not the call was refused but its credentials, or that who refused was not
-// Klarna, which gives a code.
-func mendable(err error) bool {
+// credentialsRefused reports that the credentials were refused and not the call, or that a proxy
+// and not Klarna, which gives a code, refused.
+func credentialsRefused(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }

@@ -28,25 +28,25 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	}
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.later(ctx, p, p.ranBefore, err)
+		return c.retryLater(ctx, p, p.ranBefore, err)
 	}
 	// The bytes and the key of the call are those that were stored before it was made. A seal of
 	// the first form has no key: it is derived from the same bytes, as it was then.
 	answer, err := api.AuthorizePrepared(ctx, authorization.Prepared{
 		Body: klarna.NewRawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
-	}, append(c.authorizeOptions(p, content.FirstKey), klarna.WithSessionToken(content.SessionToken))...)
+	}, append(c.callOptions(p), klarna.WithSessionToken(content.SessionToken))...)
 	if err != nil {
 		return c.authorizeFailed(ctx, p, err)
 	}
-	switch outcome := answer.Result.(type) {
+	switch result := answer.Result.(type) {
 	case authorization.Approved:
-		return c.paid(ctx, p, outcome, p.Amount)
+		return c.recordTransaction(ctx, p, result, p.Amount)
 	case authorization.StepUpRequired:
-		return c.steppedUp(ctx, p, content, outcome.PaymentRequest)
+		return c.recordStepUp(ctx, p, content, result.PaymentRequest)
 	case authorization.Declined:
-		return c.end(ctx, p, StateDeclined, outcome.Reason, nil)
+		return c.end(ctx, p, StateDeclined, result.Reason, nil)
 	default:
-		return c.later(ctx, p, true, undecided(outcome))
+		return c.retryLater(ctx, p, true, undecided(result))
 	}
 }
 
@@ -85,7 +85,7 @@ func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure 
 		reason, settled = string(klarna.CodeResourceConflict), true
 	}
 	if !settled || c.othersCredentials(ctx, p, failure) {
-		return c.later(ctx, p, mayHaveRun, failure)
+		return c.retryLater(ctx, p, mayHaveRun, failure)
 	}
 	if err := c.end(ctx, p, StateRejected, reason, func() { p.Refused = parametersOf(failure) }); err != nil {
 		return errors.Join(failure, err)
@@ -113,9 +113,9 @@ func parametersOf(err error) string {
 	return strings.Join(names, ", ")
 }
 
-// paid records the transaction. One of another amount than was asked for is neither a payment of
-// the purchase nor none.
-func (c *Coordinator) paid(ctx context.Context, p *purchase, result authorization.Approved, amount int64) error {
+// recordTransaction records the transaction. One of another amount than was asked for is neither a
+// payment of the purchase nor none.
+func (c *Coordinator) recordTransaction(ctx context.Context, p *purchase, result authorization.Approved, amount int64) error {
 	t := result.PaymentTransaction
 	if _, odd := t.Unknown["amount"]; odd {
 		c.logger.WarnContext(ctx, "klarna flow: the amount of a transaction cannot be read",
@@ -132,12 +132,12 @@ func (c *Coordinator) paid(ctx context.Context, p *purchase, result authorizatio
 	if t.Amount != 0 && t.Amount != amount || isOtherCurrency(t.Currency, p.Currency) {
 		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
 			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
-		err = c.otherAmount(ctx, p, t.PaymentTransactionID, also)
+		err = c.recordOtherAmount(ctx, p, t.PaymentTransactionID, also)
 	} else {
 		err = c.end(ctx, p, StateAuthorized, "", also)
 	}
 	if errors.Is(err, ErrExists) {
-		return c.othersPayment(ctx, p)
+		return c.endAsDuplicate(ctx, p)
 	}
 	if err == nil && p.State == StateAuthorized && p.Transaction != t.PaymentTransactionID {
 		c.logger.ErrorContext(ctx, "klarna flow: a purchase has a second transaction",
@@ -152,15 +152,15 @@ func isOtherCurrency(answered, asked string) bool {
 	return answered != "" && !strings.ContainsRune(answered, utf8.RuneError) && !strings.EqualFold(answered, asked)
 }
 
-// otherAmount records a transaction that is not over the amount of the purchase. It is recorded
-// upon an outcome that is unknown for another reason, too. The transaction of an authorized
-// purchase stays.
-func (c *Coordinator) otherAmount(ctx context.Context, p *purchase, transactionID string, also func()) error {
+// recordOtherAmount records a transaction that is not over the amount of the purchase. It is
+// recorded upon an outcome that is unknown for another reason, too. The transaction of an
+// authorized purchase stays.
+func (c *Coordinator) recordOtherAmount(ctx context.Context, p *purchase, transactionID string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	found := p.turn()
+	found := p.leaseID()
 	return c.change(ctx, p, func() bool {
-		if p.State == StateAuthorized || p.turn() != found || p.State == StateUnknown && p.Transaction == transactionID {
+		if p.State == StateAuthorized || p.leaseID() != found || p.State == StateUnknown && p.Transaction == transactionID {
 			return false
 		}
 		p.move(StateUnknown, reasonOtherAmount, c.time(), c.report != nil)
@@ -169,15 +169,15 @@ func (c *Coordinator) otherAmount(ctx context.Context, p *purchase, transactionI
 	})
 }
 
-// othersPayment ends a purchase that Klarna takes for another, whose reference and content are the
+// endAsDuplicate ends a purchase that Klarna takes for another, whose reference and content are the
 // same. What is paid is the other's.
-func (c *Coordinator) othersPayment(ctx context.Context, p *purchase) error {
+func (c *Coordinator) endAsDuplicate(ctx context.Context, p *purchase) error {
 	return c.end(ctx, p, StateUnknown, reasonOthersPayment, nil)
 }
 
-// steppedUp records the payment request. Its URL and its token are not recorded: they can be read
-// again.
-func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
+// recordStepUp records the payment request. Its URL and its token are not recorded: they can be
+// read again.
+func (c *Coordinator) recordStepUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
 	var resealed []byte
 	if !content.SessionToken.IsZero() || content.outdated {
 		// The session token was for the first call alone.
@@ -209,7 +209,7 @@ func (c *Coordinator) steppedUp(ctx context.Context, p *purchase, content *seale
 		return true
 	})
 	if errors.Is(err, ErrExists) {
-		return c.othersPayment(ctx, p)
+		return c.endAsDuplicate(ctx, p)
 	}
 	if err != nil {
 		return err
@@ -344,7 +344,7 @@ func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.intact(known); err != nil {
+	if err := c.checkIntact(known); err != nil {
 		return nil, err
 	}
 	difference, err := c.difference(known, p)
@@ -356,7 +356,7 @@ func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error)
 	case difference != "":
 		return nil, fmt.Errorf("%w, with another %s", ErrOtherPurchase, difference)
 	}
-	if err := c.heed(ctx, known); err != nil {
+	if err := c.undoAbandonment(ctx, known); err != nil {
 		return nil, err
 	}
 	return known, nil

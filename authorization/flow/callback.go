@@ -56,7 +56,7 @@ func (k *callbacks) call(ctx context.Context, id string, f func(context.Context)
 		defer func() {
 			returned <- err
 			<-left
-			k.back(ctx, id)
+			k.returned(ctx, id)
 		}()
 		err = k.safely(ctx, id, f)
 	}()
@@ -103,8 +103,8 @@ func (k *callbacks) safely(ctx context.Context, id string, f func(context.Contex
 	return f(ctx)
 }
 
-// back takes down that a callback has returned after all.
-func (k *callbacks) back(ctx context.Context, id string) {
+// returned takes down that a callback has returned after all.
+func (k *callbacks) returned(ctx context.Context, id string) {
 	k.mu.Lock()
 	late := k.hang[id]
 	delete(k.hang, id)
@@ -150,34 +150,34 @@ func deciding(k *callbacks, policy AmountPolicy) AmountPolicy {
 	}
 }
 
-// timely gives each call of a store a deadline.
-type timely struct{ Store }
+// timeoutStore gives each call of a store a deadline.
+type timeoutStore struct{ Store }
 
-func (s timely) Create(ctx context.Context, r Record) error {
+func (s timeoutStore) Create(ctx context.Context, r Record) error {
 	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
 	defer cancel()
 	return s.Store.Create(ctx, r)
 }
 
-func (s timely) Load(ctx context.Context, id string) (Record, error) {
+func (s timeoutStore) Load(ctx context.Context, id string) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
 	defer cancel()
 	return s.Store.Load(ctx, id)
 }
 
-func (s timely) FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error) {
+func (s timeoutStore) FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
 	defer cancel()
 	return s.Store.FindPaymentRequest(ctx, paymentRequestID)
 }
 
-func (s timely) FindReference(ctx context.Context, reference string) (Record, error) {
+func (s timeoutStore) FindReference(ctx context.Context, reference string) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
 	defer cancel()
 	return s.Store.FindReference(ctx, reference)
 }
 
-func (s timely) Update(ctx context.Context, r Record) error {
+func (s timeoutStore) Update(ctx context.Context, r Record) error {
 	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
 	defer cancel()
 	return s.Store.Update(ctx, r)

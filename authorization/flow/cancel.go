@@ -28,7 +28,7 @@ const cancelWithin = 10 * time.Second
 func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.later(ctx, p, false, err)
+		return c.retryLater(ctx, p, false, err)
 	}
 	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
@@ -44,30 +44,30 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	overtime := c.time().After(p.ExpiresAt.Add(clockSkew))
 	switch read.State {
 	case authorization.PaymentRequestStateDeclined, authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled:
-		return c.canceled(ctx, p, read)
+		return c.recordCanceled(ctx, p, read)
 	case authorization.PaymentRequestStateSubmitted:
 	case authorization.PaymentRequestStateCompleted:
 		switch {
 		case p.Cause == causeAbandoned:
-			return c.comeBack(ctx, p)
+			return c.resume(ctx, p)
 		case p.Cause == causeAmount && approvesWhatWasBegun(p, read):
 			// One of the two reads was wrong. The next look decides.
-			if err := c.comeBack(ctx, p); err != nil {
+			if err := c.resume(ctx, p); err != nil {
 				return err
 			}
-			return c.later(ctx, p, false, errAmountMoved)
+			return c.retryLater(ctx, p, false, errAmountMoved)
 		}
 	default:
 		if p.Cause == causeAbandoned && !overtime {
-			return c.comeBack(ctx, p)
+			return c.resume(ctx, p)
 		}
 	}
 	// An event or a return that came meanwhile has taken the cancelation back.
 	now, err := c.load(ctx, p.ID)
 	switch {
 	case err != nil:
-		return c.later(ctx, p, false, err)
-	case now.turn() != p.turn():
+		return c.retryLater(ctx, p, false, err)
+	case now.leaseID() != p.leaseID():
 		return ErrChanged
 	}
 	once, cancel := context.WithTimeout(ctx, cancelWithin)
@@ -80,7 +80,7 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 		return c.cancelFailed(ctx, p, read, err)
 	}
 	p.seen = canceled
-	return c.canceled(ctx, p, canceled)
+	return c.recordCanceled(ctx, p, canceled)
 }
 
 // approvesWhatWasBegun reports whether the customer approved the amount that was begun.
@@ -91,9 +91,9 @@ func approvesWhatWasBegun(p *purchase, read *authorization.PaymentRequest) bool 
 
 var errNotCanceled = errors.New("flow: Klarna has not canceled the payment request")
 
-// canceled records the end of a payment request that was to be canceled, which may have ended
+// recordCanceled records the end of a payment request that was to be canceled, which may have ended
 // otherwise before.
-func (c *Coordinator) canceled(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
+func (c *Coordinator) recordCanceled(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	to, reason := endOf(read.State), read.StateReason
 	if to == StateCanceled {
 		reason = string(p.Cause)
@@ -101,26 +101,26 @@ func (c *Coordinator) canceled(ctx context.Context, p *purchase, read *authoriza
 	return c.end(ctx, p, to, reason, nil)
 }
 
-// comeBack takes back a cancelation: the customer is there.
-func (c *Coordinator) comeBack(ctx context.Context, p *purchase) error {
-	c.takeBack(p)
+// resume undoes a cancelation and saves it: the customer is there.
+func (c *Coordinator) resume(ctx context.Context, p *purchase) error {
+	c.undoCancelation(p)
 	return c.save(ctx, p)
 }
 
-func (c *Coordinator) takeBack(p *purchase) {
+func (c *Coordinator) undoCancelation(p *purchase) {
 	p.move(StateAwaitingCustomer, "", c.time(), c.report != nil)
 	p.Cause, p.Reason = "", ""
 	p.DueAt = c.lookAgain(p, p.seen)
 }
 
-// heed takes back the cancelation of an abandoned purchase because its customer was heard of.
+// undoAbandonment undoes the cancelation of an abandoned purchase because its customer was seen.
 // Whoever is canceling it stops before the call that cancels, and Klarna is asked again.
-func (c *Coordinator) heed(ctx context.Context, p *purchase) error {
+func (c *Coordinator) undoAbandonment(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		if p.State != StateCanceling || p.Cause != causeAbandoned {
 			return false
 		}
-		c.takeBack(p)
+		c.undoCancelation(p)
 		p.DueAt = c.time().Add(time.Second)
 		return true
 	})
@@ -135,7 +135,7 @@ func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *autho
 	}
 	switch {
 	case !over || c.othersCredentials(ctx, p, failure):
-		return c.later(ctx, p, false, failure)
+		return c.retryLater(ctx, p, false, failure)
 	case read != nil && read.State == authorization.PaymentRequestStateCompleted && conflict(failure):
 		// Either Klarna cancels nothing that is completed, or somebody else has finalized it.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
@@ -164,7 +164,7 @@ func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.intact(p); err != nil {
+	if err := c.checkIntact(p); err != nil {
 		return nil, err
 	}
 	err = c.change(ctx, p, func() bool {

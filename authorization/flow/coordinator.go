@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,8 +33,8 @@ type Coordinator struct {
 	// given is the store as New was given it; store gives its calls a deadline.
 	given Store
 
-	// money and reports are recovery's crews.
-	money, reports           *crew
+	// money and reports are recovery's worker pools.
+	money, reports           *workerPool
 	policyCalls, reportCalls *callbacks
 	claimCalls               *callbacks
 	claims                   atomic.Int64
@@ -154,13 +152,13 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	if c.seals, err = newSeals(append([]klarna.Secret{sealSecret}, c.olderSecrets...)); err != nil {
 		return nil, err
 	}
-	c.given, c.store = store, timely{store}
+	c.given, c.store = store, timeoutStore{store}
 	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, c.logger)
 	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
 	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
-	c.money = newCrew(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.goOn)
-	c.reports = newCrew(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
+	c.money = newWorkerPool(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.recoverPurchase)
+	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil
 }
 
@@ -196,17 +194,6 @@ func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
 	return []klarna.CallOption{klarna.WithLogAttrs(slog.String("purchase", p.ID)), klarna.WithResponse(&p.response)}
 }
 
-// authorizeOptions are callOptions for an authorize call, whose repeats may be answered with the
-// first one's answer. All of them have the correlation id of the key, so that what that answer
-// echoes confirms it, whichever of them asked.
-func (c *Coordinator) authorizeOptions(p *purchase, key string) []klarna.CallOption {
-	options := c.callOptions(p)
-	if key != "" {
-		options = append(options, klarna.WithCorrelationID(strings.ReplaceAll(key, "-", "")))
-	}
-	return options
-}
-
 // othersCredentialsFor is how long a refusal of credentials other than the purchase's own ends
 // nothing.
 const othersCredentialsFor = 96 * time.Hour
@@ -229,85 +216,3 @@ func (c *Coordinator) othersCredentials(ctx context.Context, p *purchase, failur
 }
 
 func (c *Coordinator) time() time.Time { return c.now().UTC().Round(0) }
-
-// load reads a purchase.
-func (c *Coordinator) load(ctx context.Context, id string) (*purchase, error) {
-	r, err := c.store.Load(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("flow: load: %w", err)
-	}
-	return decode(r)
-}
-
-// reload replaces p by what is stored.
-func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
-	fresh, err := c.load(ctx, p.ID)
-	if err != nil {
-		return err
-	}
-	p.become(fresh)
-	return nil
-}
-
-// save stores p over the version that it was read from. The error may be ErrChanged. With any error
-// p is again what is known to be stored, so that nobody is told of what is not.
-func (c *Coordinator) save(ctx context.Context, p *purchase) error {
-	r, err := p.encoded()
-	if err == nil {
-		if err = c.store.Update(ctx, r); err != nil {
-			err = fmt.Errorf("flow: update: %w", err)
-		}
-	}
-	if err != nil {
-		if before, broken := decode(p.stored); broken == nil {
-			p.become(before)
-		}
-		return err
-	}
-	r.Version++
-	p.Record, p.stored = r, r
-	return nil
-}
-
-// change makes a change durable, upon whatever the record has become meanwhile. apply makes it and
-// reports whether there is still one to make.
-func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool) error {
-	for {
-		if !apply() {
-			return nil
-		}
-		err := c.save(ctx, p)
-		if !errors.Is(err, ErrChanged) {
-			return err
-		}
-		if err := c.overtaken(ctx, p); err != nil {
-			return err
-		}
-	}
-}
-
-// overtaken reads p anew, which another replica has changed. It backs off while the store still
-// returns the old version, from a copy that lags behind.
-func (c *Coordinator) overtaken(ctx context.Context, p *purchase) error {
-	known, until := p.Version, time.Now().Add(lagPatience)
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		if err := c.reload(ctx, p); err != nil {
-			return err
-		}
-		if p.Version > known {
-			return nil
-		}
-		if time.Now().After(until) {
-			return fmt.Errorf("flow: the store tells a version of purchase %s that it does not hold: %w", strconv.Quote(p.ID), ErrChanged)
-		}
-		if err := sleep(ctx, jitter(pause)); err != nil {
-			return err
-		}
-	}
-}
-
-// recording returns a context for writing down what was learned: a caller who has gone is no reason
-// to forget it.
-func recording(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 const (
@@ -18,8 +20,8 @@ const (
 	damagedFor = 25 * time.Hour
 )
 
-// intact checks that a purchase that is open is what was stored.
-func (c *Coordinator) intact(p *purchase) error {
+// checkIntact checks that a purchase that is open is what was stored.
+func (c *Coordinator) checkIntact(p *purchase) error {
 	if p.State.Final() {
 		return nil
 	}
@@ -43,7 +45,7 @@ func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
 	if now.Sub(r.DamagedAt) < damagedSoon {
 		pause = damagedPauseSoon
 	}
-	r.DueAt = now.Add(jitter(pause)).Truncate(time.Millisecond)
+	r.DueAt = now.Add(sleep.Jitter(pause)).Truncate(time.Millisecond)
 	if now.Sub(r.DamagedAt) > damagedFor {
 		r.DueAt, r.Sealed = time.Time{}, nil
 	}

@@ -25,58 +25,58 @@ import (
 //
 // An error makes Klarna deliver again. Recovery goes on with the purchase also without that.
 func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) error {
-	said, err := readEvent(event)
-	if err != nil || said == nil {
+	facts, err := readEvent(event)
+	if err != nil || facts == nil {
 		return err
 	}
 	if err := c.Check(ctx); err != nil {
 		return err
 	}
-	p, err := c.concerned(ctx, said)
+	p, err := c.findPurchase(ctx, facts)
 	if errors.Is(err, ErrNotFound) {
-		return c.strange(ctx, said)
+		return c.handleUnknown(ctx, facts)
 	}
 	if err != nil {
 		return err
 	}
-	if err := c.intact(p); err != nil {
+	if err := c.checkIntact(p); err != nil {
 		return err
 	}
-	if err := c.heed(ctx, p); err != nil {
+	if err := c.undoAbandonment(ctx, p); err != nil {
 		return err
 	}
-	if said.busy {
+	if facts.busy {
 		return nil
 	}
 	var unread error
-	if said.transactionID != "" {
+	if facts.transactionID != "" {
 		var done bool
-		if done, unread = c.confirm(ctx, p, said.transactionID); done {
+		if done, unread = c.confirm(ctx, p, facts.transactionID); done {
 			c.deliver(ctx, p)
 			return unread
 		}
 	}
-	p.finished = said.ended
+	p.finished = facts.ended
 	// A transaction that cannot be read does not hold up what the customer approved.
 	if err := errors.Join(unread, c.advance(ctx, p, 0)); err != nil {
 		return err
 	}
-	if said.ended && p.State == StateAwaitingCustomer && p.seen != nil {
+	if facts.ended && p.State == StateAwaitingCustomer && p.seen != nil {
 		// The event is ahead of what Klarna answers to a read.
 		return c.wait(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
 	}
 	return nil
 }
 
-// said is what an event says.
-type said struct {
+// eventFacts are what an event says.
+type eventFacts struct {
 	paymentRequestID, transactionID, reference, account string
 	// ended: the customer has acted; completed: and has approved; busy: the customer is at Klarna.
 	ended, completed, busy bool
 }
 
 // readEvent returns what an event says of a purchase, nil for an event of another kind.
-func readEvent(event *webhook.Event) (*said, error) {
+func readEvent(event *webhook.Event) (*eventFacts, error) {
 	if event == nil {
 		return nil, nil //nolint:nilnil // it says nothing
 	}
@@ -91,7 +91,7 @@ func readEvent(event *webhook.Event) (*said, error) {
 		if state.Open() {
 			state = authorization.PaymentRequestState(strings.ToUpper(string(payload.State)))
 		}
-		s := &said{paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID}
+		s := &eventFacts{paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID}
 		s.busy = state != "" && state.Open()
 		s.ended = !s.busy
 		s.completed = state == authorization.PaymentRequestStateCompleted
@@ -101,7 +101,7 @@ func readEvent(event *webhook.Event) (*said, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &said{
+		return &eventFacts{
 			paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID,
 			reference: payload.PaymentTransactionReference, account: event.Metadata.SubjectAccountID,
 		}, nil
@@ -109,8 +109,8 @@ func readEvent(event *webhook.Event) (*said, error) {
 	return nil, nil //nolint:nilnil // it says nothing
 }
 
-// concerned finds the purchase of an event, or ErrNotFound.
-func (c *Coordinator) concerned(ctx context.Context, s *said) (*purchase, error) {
+// findPurchase finds the purchase of an event, or ErrNotFound.
+func (c *Coordinator) findPurchase(ctx context.Context, s *eventFacts) (*purchase, error) {
 	found := func(r Record, err error) (*purchase, error) {
 		if err != nil {
 			return nil, err
@@ -133,8 +133,8 @@ func (c *Coordinator) concerned(ctx context.Context, s *said) (*purchase, error)
 	return nil, ErrNotFound
 }
 
-// strange is for an event of a payment request that the store does not know.
-func (c *Coordinator) strange(ctx context.Context, s *said) error {
+// handleUnknown handles an event of a payment request that the store does not know.
+func (c *Coordinator) handleUnknown(ctx context.Context, s *eventFacts) error {
 	if !s.completed {
 		return nil
 	}
@@ -167,10 +167,10 @@ func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, err
 	if err != nil {
 		return nil, err
 	}
-	if err := c.intact(p); err != nil {
+	if err := c.checkIntact(p); err != nil {
 		return nil, err
 	}
-	if err := c.heed(ctx, p); err != nil {
+	if err := c.undoAbandonment(ctx, p); err != nil {
 		return p.status(), err
 	}
 	err = c.advance(ctx, p, patience)

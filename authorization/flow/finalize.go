@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/idempotency"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -57,17 +58,17 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 		}
 		call.IdempotencyKey, p.otherCall = p.FinalKey, false
 	}
-	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
 	if err != nil {
 		return c.finalizeFailed(ctx, p, p.ranBefore || klarna.OutcomeOf(err) == klarna.OutcomeUnknown, err)
 	}
-	switch outcome := answer.Result.(type) {
+	switch result := answer.Result.(type) {
 	case authorization.Approved:
-		return c.paid(ctx, p, outcome, *p.Approved)
+		return c.recordTransaction(ctx, p, result, *p.Approved)
 	case authorization.Declined:
-		return c.end(ctx, p, StateDeclined, outcome.Reason, nil)
+		return c.end(ctx, p, StateDeclined, result.Reason, nil)
 	default:
-		return c.finalizeFailed(ctx, p, true, undecided(outcome))
+		return c.finalizeFailed(ctx, p, true, undecided(result))
 	}
 }
 
@@ -110,6 +111,21 @@ func (c *Coordinator) makeFinalCall(p *purchase, api *authorization.Client, cont
 	return call, nil
 }
 
+// finalKey is the idempotency key of the final call.
+//
+// It is recorded with the final call's body before the first of the calls leaves, and every repeat
+// carries it. The session token is not recorded: it is read again. Should Klarna have renewed it, a
+// repeat is another call under the same key, so that Klarna refuses it or answers as before, where
+// a key of its own would ask for a second payment. The key changes only where every call before was
+// refused or not sent.
+func finalKey(p *purchase, first string, approval authorization.Approval) string {
+	recipe := idempotency.Final{
+		Account: p.Account, PaymentRequestID: p.PaymentRequestID, SessionToken: approval.SessionToken,
+		First: first, Amount: approval.Amount,
+	}
+	return recipe.Key()
+}
+
 var (
 	errReopened    = errors.New("flow: a payment request that was completed is open again")
 	errAmountMoved = errors.New("flow: a payment request that was completed has another amount")
@@ -144,7 +160,7 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 	case now.After(p.keyEnds()):
 		return c.giveUp(ctx, p, StateUnknown, orElse(seen, reasonNoAnswer), failure)
 	}
-	return c.later(ctx, p, mayHaveRun, failure)
+	return c.retryLater(ctx, p, mayHaveRun, failure)
 }
 
 func orElse(text, otherwise string) string {

@@ -80,7 +80,7 @@ func TestAStoreThatDoesNotAnswerAClaimIsAskedAgain(t *testing.T) {
 				r.claims = func(ctx context.Context) error {
 					mu.Lock()
 					claims++
-					first := claims <= 2 // one of each crew
+					first := claims <= 2 // one of each pool
 					mu.Unlock()
 					switch {
 					case !first:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 const (
@@ -43,7 +45,7 @@ func (c *Coordinator) Health() Health {
 	c.health.mu.Lock()
 	h := Health{Running: c.health.runs > 0, LastRound: c.health.last, OldestDue: c.health.oldest}
 	c.health.mu.Unlock()
-	for _, k := range []*crew{c.money, c.reports} {
+	for _, k := range []*workerPool{c.money, c.reports} {
 		k.mu.Lock()
 		if k == c.money {
 			h.Steps, h.Slow, h.PausedAccounts = k.plan.running+k.plan.slow, k.plan.slow, k.plan.paused(time.Now())
@@ -81,7 +83,7 @@ func (h *heartbeat) ended() {
 	h.runs--
 }
 
-// round takes down that the store has said what is due. all reports that there is no more of it.
+// round takes down that the store has reportedAt what is due. all reports that there is no more of it.
 func (h *heartbeat) round(now, oldest time.Time, all bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -94,17 +96,17 @@ func (h *heartbeat) round(now, oldest time.Time, all bool) {
 // watch logs when recovery is late or behind, once a minute.
 func (c *Coordinator) watch(ctx context.Context) {
 	late := lateAfter + time.Duration(3/c.perSecond*float64(time.Second))
-	var said time.Time
-	for sleep(ctx, watchPause) == nil {
+	var reportedAt time.Time
+	for sleep.For(ctx, watchPause) == nil {
 		c.health.mu.Lock()
 		silence := time.Since(c.health.beat)
 		c.health.mu.Unlock()
 		h := c.Health()
 		behind := !h.OldestDue.IsZero() && c.time().Sub(h.OldestDue) >= behindAfter
-		if silence < late && !behind || !said.IsZero() && time.Since(said) < time.Minute {
+		if silence < late && !behind || !reportedAt.IsZero() && time.Since(reportedAt) < time.Minute {
 			continue
 		}
-		said = time.Now()
+		reportedAt = time.Now()
 		attributes := []any{
 			"last_round", h.LastRound, "oldest_due", h.OldestDue, "steps", h.Steps, "slow", h.Slow, "reports", h.Reports,
 			"abandoned", h.Abandoned, "paused_accounts", h.PausedAccounts,

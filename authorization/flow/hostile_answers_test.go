@@ -21,6 +21,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/internal/test/answers"
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -222,7 +223,8 @@ func TestAnAnswerTooManyPaysNoOtherPurchase(t *testing.T) {
 	h := newHostile(t)
 	var connections atomic.Int64
 	var last atomic.Pointer[given]
-	url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
+		reader := bufio.NewReader(conn)
 		behind := connections.Add(1)%2 == 0
 		for n := 0; ; n++ {
 			own := h.next(reader)
@@ -263,7 +265,8 @@ func TestSwappedAnswersPayNoOtherPurchase(t *testing.T) {
 	t.Run("over HTTP/1.1", func(t *testing.T) {
 		h := newHostile(t)
 		var swap answers.Swap[*given]
-		url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
+		url := rawserver.Listen(t, func(_ int, conn net.Conn) {
+			reader := bufio.NewReader(conn)
 			for own := h.next(reader); own != nil; own = h.next(reader) {
 				h.swapped(t.Context(), &swap, own).write(conn)
 			}
@@ -306,7 +309,8 @@ func TestALateAnswerPaysNoOtherPurchase(t *testing.T) {
 	var mu sync.Mutex
 	var late []*given
 	known, leave := make(map[string]bool), make(map[string]context.CancelFunc)
-	url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
+		reader := bufio.NewReader(conn)
 		for own := h.next(reader); own != nil; own = h.next(reader) {
 			mu.Lock()
 			call := own.step + " " + own.purchase

@@ -20,7 +20,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	}
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return false, c.later(ctx, p, false, err)
+		return false, c.retryLater(ctx, p, false, err)
 	}
 	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
@@ -28,7 +28,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 			// Whatever the customer did, it can no longer be finalized; and no final call was made.
 			return false, c.end(ctx, p, StateExpired, reasonNoAnswer, nil)
 		}
-		return false, c.later(ctx, p, false, err)
+		return false, c.retryLater(ctx, p, false, err)
 	}
 	p.seen = read
 	moved := !read.ExpiresAt.IsZero() && !read.ExpiresAt.Equal(p.ExpiresAt)
@@ -70,7 +70,7 @@ func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failur
 	if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
 		return c.giveUp(ctx, p, StateUnknown, reasonNoAnswer, failure)
 	}
-	return c.later(ctx, p, false, failure)
+	return c.retryLater(ctx, p, false, failure)
 }
 
 // wait records when to look again.
@@ -161,7 +161,7 @@ func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorizati
 	if now := c.time(); now.After(c.finalizeBy(read).Add(clockSkew)) || now.After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) {
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)
 	}
-	return c.later(ctx, p, false, why)
+	return c.retryLater(ctx, p, false, why)
 }
 
 // finalizeBy is the end of Klarna's 60 minutes.

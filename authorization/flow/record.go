@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -125,8 +126,8 @@ func decode(r Record) (*purchase, error) {
 	return p, nil
 }
 
-// become replaces what p holds of the record.
-func (p *purchase) become(fresh *purchase) {
+// replaceWith replaces what p holds of the record.
+func (p *purchase) replaceWith(fresh *purchase) {
 	fresh.seen, fresh.overdue, fresh.response, fresh.finished, fresh.started = p.seen, p.overdue, p.response, p.finished, p.started
 	*p = *fresh
 }
@@ -250,5 +251,5 @@ func (p *purchase) nextLook(now time.Time) time.Time {
 	if !p.resolvable() {
 		return time.Time{}
 	}
-	return now.Add(jitter(min(max(now.Sub(p.UpdatedAt), time.Minute), time.Hour)))
+	return now.Add(sleep.Jitter(min(max(now.Sub(p.UpdatedAt), time.Minute), time.Hour)))
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -35,18 +36,18 @@ const (
 // repeated, then the rest. Accounts take turns, and one that is limited or slow is paused alone.
 // Reports have workers of their own. [Coordinator.Health] says how recovery stands.
 func (c *Coordinator) Run(ctx context.Context) {
-	s := newShift(ctx)
+	s := newRecoveryRun(ctx)
 	defer s.end()
 	c.health.began()
 	defer c.health.ended()
 	var loops sync.WaitGroup
-	for _, k := range []*crew{c.money, c.reports} {
+	for _, k := range []*workerPool{c.money, c.reports} {
 		loops.Go(func() {
 			for ctx.Err() == nil {
 				if _, err := k.work(ctx, s); err != nil && ctx.Err() == nil {
 					c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
 				}
-				_ = sleep(ctx, jitter(recoveryPause))
+				_ = sleep.For(ctx, sleep.Jitter(recoveryPause))
 			}
 		})
 	}
@@ -59,12 +60,12 @@ func (c *Coordinator) Run(ctx context.Context) {
 // at the moment stay due. Failures at Klarna are logged, and those purchases are due again later;
 // the error is the store's or the context's.
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
-	s := newShift(ctx)
+	s := newRecoveryRun(ctx)
 	defer s.end()
 	var group sync.WaitGroup
 	var looked [2]int
 	var failed [2]error
-	for i, k := range []*crew{c.money, c.reports} {
+	for i, k := range []*workerPool{c.money, c.reports} {
 		group.Go(func() { looked[i], failed[i] = k.work(ctx, s) })
 	}
 	group.Wait()
@@ -74,11 +75,11 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 	return looked[0] + looked[1], failed[0]
 }
 
-// shift is one run of recovery: the steps that it has begun, and their context.
-type shift struct {
+// recoveryRun is one run of recovery: the steps that it has begun, and their context.
+type recoveryRun struct {
 	// step is the context of a purchase's step, which may go on for a while when recovery is to end.
-	step context.Context //nolint:containedctx // it is that of the whole shift
-	// over ends when the shift must end, whatever still runs.
+	step context.Context //nolint:containedctx // it is that of the whole run
+	// over ends when the run must end, whatever still runs.
 	over context.Context //nolint:containedctx // as above
 	stop func()
 
@@ -88,7 +89,7 @@ type shift struct {
 	idle  chan struct{}
 }
 
-func newShift(ctx context.Context) *shift {
+func newRecoveryRun(ctx context.Context) *recoveryRun {
 	step, cancelSteps := context.WithCancel(context.WithoutCancel(ctx))
 	over, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -98,20 +99,20 @@ func newShift(ctx context.Context) *shift {
 		steps.Stop()
 		all.Stop()
 	})
-	return &shift{step: step, over: over, idle: make(chan struct{}), stop: func() {
+	return &recoveryRun{step: step, over: over, idle: make(chan struct{}), stop: func() {
 		stop()
 		giveUp()
 		cancelSteps()
 	}}
 }
 
-func (s *shift) begun() {
+func (s *recoveryRun) begun() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open++
 }
 
-func (s *shift) done() {
+func (s *recoveryRun) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open--; s.open == 0 && s.ended {
@@ -119,8 +120,8 @@ func (s *shift) done() {
 	}
 }
 
-// end waits for the steps that were begun, unless the shift is over before.
-func (s *shift) end() {
+// end waits for the steps that were begun, unless the run is over before.
+func (s *recoveryRun) end() {
 	s.mu.Lock()
 	s.ended = true
 	if s.open == 0 {
@@ -134,12 +135,12 @@ func (s *shift) end() {
 	s.stop()
 }
 
-// crew are the workers of some lanes.
-type crew struct {
+// workerPool runs the steps of some lanes.
+type workerPool struct {
 	c     *Coordinator
 	lanes func(now time.Time) []Lane
 	// step goes on with a purchase.
-	step func(context.Context, *shift, Record) answer
+	step func(context.Context, *recoveryRun, Record) limits
 
 	mu     sync.Mutex
 	plan   *scheduler
@@ -149,12 +150,12 @@ type crew struct {
 	change chan struct{}   // a slot was freed
 }
 
-func newCrew(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler, step func(context.Context, *shift, Record) answer) *crew {
-	return &crew{c: c, lanes: lanes, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
+func newWorkerPool(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler, step func(context.Context, *recoveryRun, Record) limits) *workerPool {
+	return &workerPool{c: c, lanes: lanes, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
 }
 
 // work goes on with every purchase until none is due, and does not wait for the last ones.
-func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
+func (k *workerPool) work(ctx context.Context, s *recoveryRun) (purchases int, err error) {
 	if err := k.c.checkSoon(ctx); err != nil {
 		return 0, err
 	}
@@ -187,9 +188,9 @@ func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
 }
 
 // wait waits for a pause to be over, or, where there is none, for a slot.
-func (k *crew) wait(ctx context.Context, pause time.Duration) error {
+func (k *workerPool) wait(ctx context.Context, pause time.Duration) error {
 	if pause > 0 {
-		return sleep(ctx, pause)
+		return sleep.For(ctx, pause)
 	}
 	select {
 	case <-k.change:
@@ -201,7 +202,7 @@ func (k *crew) wait(ctx context.Context, pause time.Duration) error {
 
 // claim claims what is due. A store that does not answer is given up after a while, and asked again
 // later.
-func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
+func (k *workerPool) claim(ctx context.Context, r claimRequest) ([]Claimed, error) {
 	now := k.c.time()
 	params := r.params(now, k.lanes(now))
 	var list []Claimed
@@ -238,7 +239,7 @@ func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
 
 // start begins a step unless one of the same purchase goes on: another call of it would not be
 // faster.
-func (k *crew) start(s *shift, r Record) bool {
+func (k *workerPool) start(s *recoveryRun, r Record) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.at[r.ID] {
@@ -250,7 +251,7 @@ func (k *crew) start(s *shift, r Record) bool {
 
 // offer begins a step as soon as there is a slot for it, if that is soon. Otherwise the record is
 // due in a moment, for whoever claims it then.
-func (k *crew) offer(s *shift, r Record) {
+func (k *workerPool) offer(s *recoveryRun, r Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
@@ -266,25 +267,25 @@ func (k *crew) offer(s *shift, r Record) {
 // offered is a step that waits for a slot.
 type offered struct {
 	Record
-	shift *shift
+	run   *recoveryRun
 	since time.Time
 }
 
 // next begins what waits for a slot. It is called with the lock held.
-func (k *crew) next() {
+func (k *workerPool) next() {
 	for len(k.queue) > 0 && k.plan.running < k.plan.slots {
 		o := k.queue[0]
 		k.queue = k.queue[1:]
 		// When the lease is over, somebody else may have claimed it.
-		if !k.at[o.ID] && o.shift.step.Err() == nil && time.Since(o.since) < lease/2 {
-			k.begin(o.shift, o.Record)
+		if !k.at[o.ID] && o.run.step.Err() == nil && time.Since(o.since) < lease/2 {
+			k.begin(o.run, o.Record)
 		}
-		o.shift.done()
+		o.run.done()
 	}
 }
 
 // begin is called with the lock held.
-func (k *crew) begin(s *shift, r Record) {
+func (k *workerPool) begin(s *recoveryRun, r Record) {
 	k.at[r.ID] = true
 	k.plan.begun(r.PartnerAccountID)
 	s.begun()
@@ -292,7 +293,7 @@ func (k *crew) begin(s *shift, r Record) {
 }
 
 // run is one step, from its beginning to its end.
-func (k *crew) run(s *shift, r Record) {
+func (k *workerPool) run(s *recoveryRun, r Record) {
 	ctx, cancel := context.WithTimeout(s.step, stepPatience)
 	defer cancel()
 	var slow, abandoned, ended bool // with the lock held
@@ -332,34 +333,20 @@ func (k *crew) run(s *shift, r Record) {
 }
 
 // freed wakes the loop.
-func (k *crew) freed() {
+func (k *workerPool) freed() {
 	select {
 	case k.change <- struct{}{}:
 	default:
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// goOn goes on with one purchase, and leaves what it reports to the crew that does.
-func (c *Coordinator) goOn(ctx context.Context, s *shift, r Record) (learned answer) {
-	defer c.unpanicked(ctx, r)
+// recoverPurchase goes on with one purchase, and leaves what it reports to the pool that does.
+func (c *Coordinator) recoverPurchase(ctx context.Context, s *recoveryRun, r Record) (learned limits) {
+	defer c.recoverPanic(ctx, r)
 	p, err := decode(r)
 	if err != nil {
 		_ = c.damaged(ctx, r, err) // which logs it
-		return answer{}
+		return limits{}
 	}
 	p.overdue, p.started = true, c.time()
 	if p.State.ended() && !p.resolvable() {
@@ -374,21 +361,22 @@ func (c *Coordinator) goOn(ctx context.Context, s *shift, r Record) (learned ans
 		c.deliver(ctx, p)
 	}
 	if err == nil || errors.Is(err, ErrRejected) { // which is an end
-		return heard(p.response.RateLimit)
+		return quotaLimits(p.response.RateLimit)
 	}
 	c.logger.WarnContext(ctx, "klarna flow: a purchase could not be recovered and will be tried again", "purchase", r.ID, "error", err)
 	if e, ok := errors.AsType[*klarna.Error](err); ok && e.StatusCode == http.StatusTooManyRequests {
-		return answer{quiet: max(e.RateLimit.Reset, time.Second), limited: true}
+		return limits{quiet: max(e.RateLimit.Reset, time.Second), limited: true}
 	}
-	return heard(p.response.RateLimit)
+	return quotaLimits(p.response.RateLimit)
 }
 
-// heard leaves the rest of a quota that is nearly used up to those who cannot wait.
-func heard(l klarna.RateLimit) answer {
+// quotaLimits pauses the account: it leaves the rest of a quota that is nearly used up to those who
+// cannot wait.
+func quotaLimits(l klarna.RateLimit) limits {
 	if l.Limit > 0 && l.Remaining*5 < l.Limit {
-		return answer{quiet: l.Reset}
+		return limits{quiet: l.Reset}
 	}
-	return answer{}
+	return limits{}
 }
 
 // toReports moves a purchase that has ended to the lane of reports. One that a program wrote that
@@ -404,19 +392,19 @@ func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
 }
 
 // reportOn reports what is unreported of one purchase.
-func (c *Coordinator) reportOn(ctx context.Context, _ *shift, r Record) answer {
-	defer c.unpanicked(ctx, r)
+func (c *Coordinator) reportOn(ctx context.Context, _ *recoveryRun, r Record) limits {
+	defer c.recoverPanic(ctx, r)
 	p, err := decode(r)
 	if err != nil {
 		_ = c.damaged(ctx, r, err) // which logs it
-		return answer{}
+		return limits{}
 	}
 	c.deliver(ctx, p)
-	return answer{}
+	return limits{}
 }
 
-// unpanicked ends a panic. Its value may hold anything.
-func (c *Coordinator) unpanicked(ctx context.Context, r Record) {
+// recoverPanic ends a panic. Its value may hold anything.
+func (c *Coordinator) recoverPanic(ctx context.Context, r Record) {
 	if panicked := recover(); panicked != nil {
 		c.logger.ErrorContext(ctx, "klarna flow: recovery panicked", "purchase", r.ID, "panic", fmt.Sprintf("%T", panicked))
 	}

@@ -61,7 +61,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return err
 	}
-	answer, err := api.FinalizePrepared(ctx, *call, append(c.authorizeOptions(p, call.IdempotencyKey), klarna.WithSessionToken(approval.SessionToken))...)
+	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
 	if conflict(err) {
 		return nil // as before
 	}
@@ -69,7 +69,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 		return err
 	}
 	if result, ok := answer.Result.(authorization.Approved); ok {
-		return c.paid(ctx, p, result, *p.Approved)
+		return c.recordTransaction(ctx, p, result, *p.Approved)
 	}
 	return nil
 }
@@ -112,5 +112,5 @@ func (c *Coordinator) confirm(ctx context.Context, p *purchase, transactionID st
 		c.logger.WarnContext(ctx, "klarna flow: a purchase that has ended has a transaction",
 			"purchase", p.ID, "state", p.State, "payment_transaction_id", transactionID)
 	}
-	return true, c.paid(ctx, p, authorization.Approved{PaymentTransaction: t}, amount)
+	return true, c.recordTransaction(ctx, p, authorization.Approved{PaymentTransaction: t}, amount)
 }

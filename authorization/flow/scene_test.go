@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/internal/test/leak"
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 	"github.com/klarna-go/klarna-go/webhook"
@@ -31,30 +30,7 @@ import (
 // TestMain fails the package if a goroutine of a Coordinator's outlives the tests.
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // net/http logs an answer that nobody asked for
-	code := m.Run()
-	if left := lingering(5 * time.Second); code == 0 && left != "" {
-		fmt.Fprintln(os.Stderr, "goroutines outlive the tests:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// lingering returns the stacks that still run this module after a grace for what is ending.
-func lingering(grace time.Duration) string {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(grace); ; <-tick.C {
-		buffer := make([]byte, 1<<20)
-		var left []string
-		for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
-			if strings.Contains(stack, "klarna-go/klarna-go") && !strings.Contains(stack, "TestMain") {
-				left = append(left, stack)
-			}
-		}
-		if len(left) == 0 || time.Now().After(deadline) {
-			return strings.Join(left, "\n\n")
-		}
-	}
+	leak.Main(m)
 }
 
 const (

@@ -1,10 +1,10 @@
 package flow
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 const (
@@ -38,7 +38,7 @@ const (
 // backoff is the pause after so many failures in a row: 1, 2, 4 seconds and so on to a minute,
 // jittered.
 func (c *Coordinator) backoff(tries int) time.Duration {
-	return jitter(backoffAfter(tries))
+	return sleep.Jitter(backoffAfter(tries))
 }
 
 func backoffAfter(tries int) time.Duration { return min(time.Second<<min(tries-1, 10), time.Minute) }
@@ -46,12 +46,7 @@ func backoffAfter(tries int) time.Duration { return min(time.Second<<min(tries-1
 // waited is what is left of a pause after a step that took as long: a call that hung has paused
 // already.
 func waited(pause, took time.Duration) time.Duration {
-	return max(pause-max(took, 0), min(pause, jitter(time.Second)))
-}
-
-// jitter spreads what would happen at once: from half of d to the whole.
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1)
+	return max(pause-max(took, 0), min(pause, sleep.Jitter(time.Second)))
 }
 
 // abandonAt is when a purchase is given up that the customer is not at. read may be nil.
@@ -80,7 +75,7 @@ func lookAfter(waited time.Duration) time.Duration {
 // not later than when there is something to do.
 func (c *Coordinator) lookAgain(p *purchase, read *authorization.PaymentRequest) time.Time {
 	now := c.time()
-	at := now.Add(jitter(lookAfter(now.Sub(p.UpdatedAt))))
+	at := now.Add(sleep.Jitter(lookAfter(now.Sub(p.UpdatedAt))))
 	for _, event := range []time.Time{c.abandonAt(p, read), p.ExpiresAt.Add(5 * time.Second)} {
 		if event.After(now) && event.Before(at) {
 			at = event

@@ -49,11 +49,11 @@ type scheduler struct {
 	lag      time.Duration
 	running  int
 	slow     int
-	accounts map[string]*pace
+	accounts map[string]*accountState
 }
 
-// pace is how recovery goes on with the purchases of one account.
-type pace struct {
+// accountState is how recovery goes on with the purchases of one account.
+type accountState struct {
 	running, slow int
 	// window bounds how many steps of the account run at once. A rate limit or a slow step halves it,
 	// an answer lets it grow.
@@ -61,23 +61,23 @@ type pace struct {
 	pausedUntil time.Time
 }
 
-// request is what to claim.
-type request struct {
+// claimRequest is what to claim.
+type claimRequest struct {
 	limit, perAccount int
 	except            []string
 	// backwards: the lanes in reverse, so that what is least urgent is not forgotten.
 	backwards bool
 }
 
-// answer is what a step learned about Klarna's limits: quiet is for how long the account wants no
+// limits is what a step learned about Klarna's limits: quiet is for how long the account wants no
 // more calls, limited, that a call was refused.
-type answer struct {
+type limits struct {
 	quiet   time.Duration
 	limited bool
 }
 
 func newScheduler(most float64, slots int, patient bool) *scheduler {
-	return &scheduler{most: most, slots: slots, patient: patient, tokens: burst, accounts: map[string]*pace{}}
+	return &scheduler{most: most, slots: slots, patient: patient, tokens: burst, accounts: map[string]*accountState{}}
 }
 
 // rate is how many purchases a second recovery looks at: a fifth of the most while nothing is
@@ -89,7 +89,7 @@ func (s *scheduler) rate() float64 {
 
 // next returns what to claim. Where its limit is 0, there is nothing to claim before the pause is
 // over, or, where the pause is 0, before a step has ended.
-func (s *scheduler) next(now time.Time) (r request, pause time.Duration) {
+func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 	free := s.slots - s.running
 	if free <= 0 {
 		return r, 0
@@ -142,16 +142,16 @@ func (s *scheduler) share() int {
 }
 
 // forget drops an account about which nothing is left to know.
-func (s *scheduler) forget(name string, a *pace, now time.Time) {
+func (s *scheduler) forget(name string, a *accountState, now time.Time) {
 	if a.running+a.slow == 0 && !a.pausedUntil.After(now) && a.window >= float64(s.slots) {
 		delete(s.accounts, name)
 	}
 }
 
-func (s *scheduler) account(name string) *pace {
+func (s *scheduler) account(name string) *accountState {
 	a := s.accounts[name]
 	if a == nil {
-		a = &pace{window: float64(s.slots)}
+		a = &accountState{window: float64(s.slots)}
 		s.accounts[name] = a
 	}
 	return a
@@ -159,7 +159,7 @@ func (s *scheduler) account(name string) *pace {
 
 // claimed takes down what a claim came to: how many of how many, and how overdue the most overdue
 // of them was.
-func (s *scheduler) claimed(r request, n int, lag time.Duration) {
+func (s *scheduler) claimed(r claimRequest, n int, lag time.Duration) {
 	s.tokens -= float64(n)
 	if n >= r.limit {
 		lag = max(lag, s.lag) // there may be more of them
@@ -188,7 +188,7 @@ func (s *scheduler) slowed(account string) bool {
 }
 
 // ended takes down that a step has ended, with or without a slot.
-func (s *scheduler) ended(now time.Time, account string, wasSlow bool, learned answer) {
+func (s *scheduler) ended(now time.Time, account string, wasSlow bool, learned limits) {
 	a := s.account(account)
 	if wasSlow {
 		a.slow--
@@ -232,7 +232,7 @@ func moneyLanes(now time.Time) []Lane {
 }
 
 // params are the parameters of a claim.
-func (r *request) params(now time.Time, lanes []Lane) ClaimParams {
+func (r *claimRequest) params(now time.Time, lanes []Lane) ClaimParams {
 	if r.backwards {
 		slices.Reverse(lanes)
 	}

@@ -13,8 +13,8 @@ func TestALimitedAccountIsPausedAlone(t *testing.T) {
 	for _, account := range []string{"limited", "other"} {
 		s.begun(account)
 	}
-	s.ended(noon, "limited", false, answer{quiet: 30 * time.Second, limited: true})
-	s.ended(noon, "other", false, answer{})
+	s.ended(noon, "limited", false, limits{quiet: 30 * time.Second, limited: true})
+	s.ended(noon, "other", false, limits{})
 	for _, tc := range []struct {
 		after time.Duration
 		want  []string
@@ -30,7 +30,7 @@ func TestALimitedAccountRunsFewerStepsAtOnce(t *testing.T) {
 	s := newScheduler(1000, moneySlots, false)
 	for range 5 {
 		s.begun("limited")
-		s.ended(noon, "limited", false, answer{limited: true})
+		s.ended(noon, "limited", false, limits{limited: true})
 	}
 	if got := s.accounts["limited"].window; got != 2 {
 		t.Errorf("after five refusals the window is %v, want 2", got)
@@ -45,14 +45,14 @@ func TestTheRateFollowsTheBacklog(t *testing.T) {
 		{0, 12, 12}, {calmLag, 12, 12}, {latestLag / 2, 30, 40}, {latestLag, 60, 60}, {time.Hour, 60, 60},
 	} {
 		s := newScheduler(60, moneySlots, false)
-		s.claimed(request{limit: 8}, 7, tc.overdue)
+		s.claimed(claimRequest{limit: 8}, 7, tc.overdue)
 		if got := s.rate(); got < tc.low || got > tc.top {
 			t.Errorf("at a lag of %v the rate is %v, want %v to %v", tc.overdue, got, tc.low, tc.top)
 		}
 	}
 	s := newScheduler(60, moneySlots, false)
-	s.claimed(request{limit: 8}, 8, latestLag)
-	s.claimed(request{limit: 8}, 8, 0)
+	s.claimed(claimRequest{limit: 8}, 8, latestLag)
+	s.claimed(claimRequest{limit: 8}, 8, 0)
 	if got := s.rate(); got != 60 {
 		t.Errorf("after a full claim the rate is %v, want 60: more may be due", got)
 	}

@@ -84,7 +84,7 @@ func newWorld(seed uint64, replicas int, perSecond float64) *world {
 	for range replicas {
 		r := &simulated{plan: newScheduler(perSecond, moneySlots, false)}
 		w.replicas = append(w.replicas, r)
-		w.after(w.upTo(time.Second), func() { w.turn(r) })
+		w.after(w.upTo(time.Second), func() { w.tick(r) })
 	}
 	return w
 }
@@ -141,12 +141,12 @@ func (w *world) end(b *buyer) {
 	w.ended(b)
 }
 
-// turn is a replica's loop.
-func (w *world) turn(r *simulated) {
+// tick is one round of a replica's loop.
+func (w *world) tick(r *simulated) {
 	ask, pause := r.plan.next(w.now)
 	if ask.limit == 0 {
 		if r.waiting = pause == 0; !r.waiting {
-			w.after(pause, func() { w.turn(r) })
+			w.after(pause, func() { w.tick(r) })
 		}
 		return
 	}
@@ -163,10 +163,10 @@ func (w *world) turn(r *simulated) {
 		w.step(r, w.buyers[c.ID])
 	}
 	if len(list) == 0 {
-		w.after(w.jitter(recoveryPause), func() { w.turn(r) })
+		w.after(w.jitter(recoveryPause), func() { w.tick(r) })
 		return
 	}
-	w.after(5*time.Millisecond, func() { w.turn(r) })
+	w.after(5*time.Millisecond, func() { w.tick(r) })
 }
 
 // step goes on with a purchase: two calls of Klarna's take about a fifth of a second, and one that
@@ -186,7 +186,7 @@ func (w *world) step(r *simulated, b *buyer) {
 		})
 	}
 	w.after(took, func() {
-		r.plan.ended(w.now, b.account, slow, answer{})
+		r.plan.ended(w.now, b.account, slow, limits{})
 		w.wake(r)
 		if b.settled.IsZero() {
 			w.look(b, works, took)
@@ -197,7 +197,7 @@ func (w *world) step(r *simulated, b *buyer) {
 func (w *world) wake(r *simulated) {
 	if r.waiting {
 		r.waiting = false
-		w.after(0, func() { w.turn(r) })
+		w.after(0, func() { w.tick(r) })
 	}
 }
 

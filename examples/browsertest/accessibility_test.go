@@ -90,7 +90,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			p, a := play(t)
 			come(p, a)
 			for _, scheme := range []string{"light", "dark"} {
-				p.dress(scheme)
+				p.setColorScheme(scheme)
 				for _, width := range []int64{1280, 768, 320} {
 					p.resize(width, 800)
 					for _, problem := range eval[[]string](p, check) {

@@ -166,8 +166,8 @@ func (p *page) resize(width, height int64) {
 	p.do(chromedp.EmulateViewport(width, height))
 }
 
-// dress sets what the customer prefers: "light" or "dark".
-func (p *page) dress(scheme string) {
+// setColorScheme sets what the customer prefers: "light" or "dark".
+func (p *page) setColorScheme(scheme string) {
 	p.t.Helper()
 	params := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
 	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, params); err != nil {

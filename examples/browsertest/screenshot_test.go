@@ -8,7 +8,7 @@ func TestScreenshots(t *testing.T) {
 			t.Run(device+" "+scheme, func(t *testing.T) {
 				p, a := play(t)
 				p.resize(size[0], size[1])
-				p.dress(scheme)
+				p.setColorScheme(scheme)
 				shoot := func(on *page, what string) { on.shoot(what + "-" + device + "-" + scheme) }
 				p.goTo(a.URL)
 				shoot(p, "cart")
@@ -20,7 +20,7 @@ func TestScreenshots(t *testing.T) {
 				at := p
 				if device == "desktop" {
 					at = p.window(func() { p.click(klarnaButton) })
-					at.dress(scheme)
+					at.setColorScheme(scheme)
 					at.resize(520, 820)
 				} else {
 					p.click(klarnaButton)

@@ -87,7 +87,7 @@ func (o *options) play(ctx context.Context, getenv func(string) string, stdout i
 	if err != nil {
 		return false, err
 	}
-	closeTarget, err := o.aim(ctx, getenv, stdout)
+	closeTarget, err := o.chooseTarget(ctx, getenv, stdout)
 	if err != nil {
 		return false, err
 	}
@@ -96,7 +96,7 @@ func (o *options) play(ctx context.Context, getenv func(string) string, stdout i
 	if err != nil {
 		return false, err
 	}
-	return report.OK(), o.tell(report, before, stdout)
+	return report.OK(), o.printReport(report, before, stdout)
 }
 
 func chosen(pattern string) ([]conformance.Case, error) {
@@ -132,9 +132,9 @@ func (o *options) readBaseline() (*conformance.Report, error) {
 	return &report, nil
 }
 
-// aim makes the target: the built-in Klarna without a key in the environment, Klarna's test
-// environment with one.
-func (o *options) aim(ctx context.Context, getenv func(string) string, stdout io.Writer) (closeTarget func(), err error) {
+// chooseTarget makes the target: the built-in Klarna without a key in the environment, Klarna's
+// test environment with one.
+func (o *options) chooseTarget(ctx context.Context, getenv func(string) string, stdout io.Writer) (closeTarget func(), err error) {
 	o.target.APIKey, o.target.PartnerAccountID = getenv("KLARNA_API_KEY"), getenv("KLARNA_PARTNER_ACCOUNT_ID")
 	switch {
 	case o.target.APIKey != "":
@@ -150,8 +150,8 @@ func (o *options) aim(ctx context.Context, getenv func(string) string, stdout io
 	return o.atDouble(ctx)
 }
 
-// tell prints the report, and keeps it where that is asked for.
-func (o *options) tell(report conformance.Report, before *conformance.Report, stdout io.Writer) error {
+// printReport prints the report, and keeps it where that is asked for.
+func (o *options) printReport(report conformance.Report, before *conformance.Report, stdout io.Writer) error {
 	if err := report.WriteText(stdout); err != nil {
 		return err
 	}

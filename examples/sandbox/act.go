@@ -37,11 +37,11 @@ func (p *pages) registerActions(mux *http.ServeMux) {
 				http.Error(w, "This is not a form that the page sends.", http.StatusBadRequest)
 				return
 			}
-			said, err := a.do(r.PostForm)
+			result, err := a.do(r.PostForm)
 			if err != nil {
-				said = notice{Text: strings.TrimPrefix(err.Error(), "klarnatest: "), Bad: true}
+				result = notice{Text: strings.TrimPrefix(err.Error(), "klarnatest: "), Bad: true}
 			}
-			http.Redirect(w, r, fmt.Sprintf("/?said=%d#%s", p.say(said), a.section), http.StatusSeeOther)
+			http.Redirect(w, r, fmt.Sprintf("/?said=%d#%s", p.say(result), a.section), http.StatusSeeOther)
 		})
 	}
 }
@@ -128,7 +128,7 @@ func faultKinds() (names []string) {
 
 func webhookFaults() (names []string) {
 	for fault := klarnatest.WebhookFaultDuplicate; !strings.HasPrefix(fault.String(), "WebhookFault("); fault++ {
-		names = append(names, strings.TrimPrefix(fault.String(), "Webhook"))
+		names = append(names, strings.TrimPrefix(fault.String(), "WebhookFault"))
 	}
 	return names
 }
@@ -240,7 +240,7 @@ func describeFault(f klarnatest.Fault) string {
 }
 
 func describeRule(r klarnatest.WebhookRule) string {
-	text := strings.TrimPrefix(r.Fault.String(), "Webhook") + " webhooks of " + cmp.Or(r.EventType, "*") + ", " + howOften(r.Times, r.Probability)
+	text := strings.TrimPrefix(r.Fault.String(), "WebhookFault") + " webhooks of " + cmp.Or(r.EventType, "*") + ", " + howOften(r.Times, r.Probability)
 	if r.Delay > 0 && r.Fault >= klarnatest.WebhookFaultLate {
 		text += ", by " + r.Delay.String()
 	}

@@ -96,7 +96,7 @@ var eventTypes = []string{
 
 var shippingTypes = []string{"TO_DOOR", "TO_MAILBOX", "PICKUP_POINT", "PICKUP_BOX", "PICKUP_STORE", "DIGITAL_EMAIL"}
 
-func (p *pages) look(local bool, said int) view {
+func (p *pages) look(local bool, number int) view {
 	s := p.server
 	v := view{
 		Local:         local,
@@ -106,7 +106,7 @@ func (p *pages) look(local bool, said int) view {
 		Acquiring:     p.settings.acquiring,
 		State:         p.settings.state,
 		Accounts:      s.Accounts(),
-		Notice:        p.notice(said),
+		Notice:        p.notice(number),
 		Transactions:  latest(s.Transactions(), shownPayments),
 		Webhooks:      s.Webhooks(),
 		Operations:    klarnatest.Operations(),

@@ -18,12 +18,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/loopback"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
@@ -99,8 +99,7 @@ func isLoopback(hostPort string) bool {
 	if err != nil {
 		host = hostPort
 	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	return loopback.Is(host)
 }
 
 // serve runs the sandbox until ctx ends.

@@ -91,9 +91,9 @@ func isLocal(r *http.Request) bool { return isLoopback(r.RemoteAddr) && isLoopba
 // show renders a template, unless the browser has the same already.
 func (p *pages) show(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		said, _ := strconv.Atoi(r.URL.Query().Get("said"))
+		number, _ := strconv.Atoi(r.URL.Query().Get("said"))
 		var body bytes.Buffer
-		if err := pageTemplate.ExecuteTemplate(&body, name, p.look(isLocal(r), said)); err != nil {
+		if err := pageTemplate.ExecuteTemplate(&body, name, p.look(isLocal(r), number)); err != nil {
 			panic(fmt.Sprintf("sandbox: render %s: %v", name, err)) // template and structure do not fit
 		}
 		sum := sha256.Sum256(body.Bytes())

@@ -752,7 +752,7 @@ func TestSecretsAreShownOnTheSandboxsOwnMachineAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := p.say(notice{Text: "done", Link: back})
+	number := p.say(notice{Text: "done", Link: back})
 	token := server.PaymentRequests()[0].SessionToken
 	c.get("/v2/payment/tokens/" + token)
 	server.Flush()
@@ -770,7 +770,7 @@ func TestSecretsAreShownOnTheSandboxsOwnMachineAlone(t *testing.T) {
 		"with a false name": {"192.0.2.1:1", "127.0.0.1:8787", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/?said=%d", said), nil)
+			r := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/?said=%d", number), nil)
 			r.RemoteAddr, r.Host = tc.remote, tc.host
 			recorder := httptest.NewRecorder()
 			mux.ServeHTTP(recorder, r)

@@ -2,13 +2,13 @@ package operation
 
 import (
 	"errors"
-	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/klarna-go/klarna-go/internal/loopback"
 	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
@@ -235,7 +235,7 @@ func isLink(text string) bool {
 		return true
 	}
 	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Is(u.Hostname()))
 }
 
 // isPlain reports whether a text is an https URL of a host and characters that need no parsing, as
@@ -256,9 +256,4 @@ func isPlain(text string) bool {
 		}
 	}
 	return true
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback() || strings.EqualFold(host, "localhost")
 }

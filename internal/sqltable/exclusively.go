@@ -20,7 +20,7 @@ func (t *Table) Exclusively(ctx context.Context, lock int64, change func(*sql.Tx
 	defer again.Stop()
 	for patience := 500; ; patience-- {
 		err := t.transaction(ctx, lock, change)
-		if err == nil || t.speech.lock != "" || patience == 0 || !strings.Contains(err.Error(), "database is locked") {
+		if err == nil || t.syntax.lock != "" || patience == 0 || !strings.Contains(err.Error(), "database is locked") {
 			return err
 		}
 		select {
@@ -37,8 +37,8 @@ func (t *Table) transaction(ctx context.Context, lock int64, change func(*sql.Tx
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do, and otherwise the first error counts
-	if t.speech.lock != "" {
-		if _, err := tx.ExecContext(ctx, t.speech.lock, lock); err != nil {
+	if t.syntax.lock != "" {
+		if _, err := tx.ExecContext(ctx, t.syntax.lock, lock); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,9 @@ type Step struct {
 	// Indexes are built once the statements are committed. PostgreSQL builds them concurrently, so
 	// that the table can be written to meanwhile.
 	Indexes []Index
+	// Columns are the columns of the table after the first step. A table with exactly these columns
+	// and no recorded version is of version 1. Nil accepts no such table.
+	Columns []string
 	// Breaks reports that a program that knows only the steps before this one cannot work with the
 	// table any more.
 	Breaks bool
@@ -43,7 +47,8 @@ func (i *Index) create() string {
 // is the oldest that a program must know to work with the table, done is how many steps were taken.
 // A program of an earlier version therefore goes on working with a table that a later one has
 // migrated, unless one of the steps breaks that. Migrate refuses such a table, and one of the same
-// name that is another's.
+// name that is another's. A table without versions that has the columns of the first step is of
+// version 1.
 func (t *Table) Migrate(ctx context.Context, lock int64, steps ...Step) error {
 	err := t.Exclusively(ctx, lock, func(tx *sql.Tx) error { return t.takeSteps(ctx, tx, steps) })
 	if err == nil {
@@ -60,7 +65,7 @@ func (t *Table) takeSteps(ctx context.Context, tx *sql.Tx, steps []Step) error {
 		_, err := tx.ExecContext(ctx, t.Text(statement), arguments...)
 		return err
 	}
-	v, err := t.version(ctx, tx)
+	v, err := t.version(ctx, tx, steps[0].Columns)
 	switch {
 	case err != nil:
 		return err
@@ -94,33 +99,53 @@ type version struct {
 	counted      bool
 }
 
-// version reads the table's; 0 where there is none yet.
-func (t *Table) version(ctx context.Context, tx *sql.Tx) (v version, err error) {
+// version reads the table's; 0 where there is none yet. first are the columns of version 1.
+func (t *Table) version(ctx context.Context, tx *sql.Tx, first []string) (v version, err error) {
 	schema := t.name + "_schema"
 	var names [2]int
 	for i, name := range []string{t.name, schema} {
-		if err := tx.QueryRowContext(ctx, t.speech.exists, name).Scan(&names[i]); err != nil {
+		if err := tx.QueryRowContext(ctx, t.syntax.exists, name).Scan(&names[i]); err != nil {
 			return v, err
 		}
 	}
 	switch names {
 	case [2]int{0, 0}:
-		for _, statement := range []string{`CREATE TABLE {table:_schema} (version INTEGER NOT NULL, done INTEGER)`, `INSERT INTO {table:_schema} (version, done) VALUES (0, 0)`} {
-			if _, err := tx.ExecContext(ctx, t.Text(statement)); err != nil {
-				return v, err
-			}
-		}
-		return version{counted: true}, nil
+		return t.recordVersion(ctx, tx, 0)
 	case [2]int{1, 1}:
 		if v, err = t.recordedVersion(ctx, tx); err != nil {
 			return v, fmt.Errorf("the table %q is not this store's, or has no version: %w", schema, err)
 		}
 		return v, nil
 	case [2]int{1, 0}:
+		if first != nil {
+			if found, err := t.columns(ctx, tx); err == nil && slices.Equal(found, first) {
+				return t.recordVersion(ctx, tx, 1)
+			}
+		}
 		return v, fmt.Errorf("there is something named %q that is not this store's: there is no table %q", t.name, schema)
 	default:
 		return v, fmt.Errorf("there is a table %q, and no table %q", schema, t.name)
 	}
+}
+
+// recordVersion creates the table of versions.
+func (t *Table) recordVersion(ctx context.Context, tx *sql.Tx, n int) (version, error) {
+	if _, err := tx.ExecContext(ctx, t.Text(`CREATE TABLE {table:_schema} (version INTEGER NOT NULL, done INTEGER)`)); err != nil {
+		return version{}, err
+	}
+	_, err := tx.ExecContext(ctx, t.Text(`INSERT INTO {table:_schema} (version, done) VALUES (?1, ?1)`), n)
+	return version{needed: n, done: n, counted: true}, err
+}
+
+// columns returns the names of the table's columns.
+func (t *Table) columns(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	rows, err := tx.QueryContext(ctx, t.Text(`SELECT * FROM {table} LIMIT 0`))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // the first error counts
+	names, err := rows.Columns()
+	return names, errors.Join(err, rows.Err())
 }
 
 func (t *Table) recordedVersion(ctx context.Context, tx *sql.Tx) (v version, err error) {
@@ -155,7 +180,7 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	for _, step := range steps {
 		indexes = append(indexes, step.Indexes...)
 	}
-	if t.speech.lock == "" {
+	if t.syntax.lock == "" {
 		for _, index := range indexes {
 			if _, err := t.db.ExecContext(ctx, t.Text(index.create()+`IF NOT EXISTS {table:`+index.Suffix+`} ON {table} `+index.Definition)); err != nil {
 				return err

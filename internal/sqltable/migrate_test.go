@@ -12,8 +12,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
-// there is a database in which there are these names, and a row of the table of versions.
-func there(names map[string]bool, version []driver.Value, executed *[]string, fails string) *fakedb.DB {
+// there is a database in which there are these names, a table of these columns, and a row of the
+// table of versions.
+func there(names map[string]bool, columns []string, version []driver.Value, executed *[]string, fails string) *fakedb.DB {
 	return &fakedb.DB{Statement: func(query string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		*executed = append(*executed, query)
 		switch {
@@ -25,6 +26,8 @@ func there(names map[string]bool, version []driver.Value, executed *[]string, fa
 				n = 1
 			}
 			return &fakedb.Answer{Values: [][]driver.Value{{n}}}, nil
+		case strings.HasPrefix(query, `SELECT * FROM "events" `):
+			return &fakedb.Answer{Names: columns}, nil
 		case strings.HasPrefix(query, "SELECT *") && version == nil:
 			return new(fakedb.Answer), nil
 		case strings.HasPrefix(query, "SELECT *"):
@@ -39,7 +42,7 @@ var errBroken = errors.New("the connection broke")
 
 var (
 	steps = []sqltable.Step{
-		{Statements: []string{`CREATE TABLE {table}`, `CREATE INDEX`}},
+		{Statements: []string{`CREATE TABLE {table}`, `CREATE INDEX`}, Columns: []string{"id", "until"}},
 		{Statements: []string{`ALTER TABLE {table}`}, Indexes: []sqltable.Index{{Suffix: "_x", Definition: "(x)"}}},
 		{Statements: []string{`DROP INDEX`}, Breaks: true},
 	}
@@ -51,9 +54,11 @@ var (
 
 func TestMigrateTakesTheStepsThatAreLeft(t *testing.T) {
 	const (
-		done    = `UPDATE "events_schema" SET version = ?1, done = ?2`
-		counted = `ALTER TABLE "events_schema" ADD COLUMN done INTEGER`
-		index   = `CREATE INDEX IF NOT EXISTS "events_x" ON "events" (x)`
+		done     = `UPDATE "events_schema" SET version = ?1, done = ?2`
+		created  = `CREATE TABLE "events_schema" (version INTEGER NOT NULL, done INTEGER)`
+		counting = `INSERT INTO "events_schema" (version, done) VALUES (?1, ?1)`
+		counted  = `ALTER TABLE "events_schema" ADD COLUMN done INTEGER`
+		index    = `CREATE INDEX IF NOT EXISTS "events_x" ON "events" (x)`
 	)
 	for _, tc := range []struct {
 		name    string
@@ -61,16 +66,17 @@ func TestMigrateTakesTheStepsThatAreLeft(t *testing.T) {
 		version []driver.Value
 		want    []string
 	}{
-		{"all, of a new table", none, nil, []string{`CREATE TABLE "events_schema" (version INTEGER NOT NULL, done INTEGER)`, `INSERT INTO "events_schema" (version, done) VALUES (0, 0)`, `CREATE TABLE "events"`, `CREATE INDEX`, `ALTER TABLE "events"`, `DROP INDEX`, done, index}},
+		{"all, of a new table", none, nil, []string{created, counting, `CREATE TABLE "events"`, `CREATE INDEX`, `ALTER TABLE "events"`, `DROP INDEX`, done, index}},
 		{"all but the first, of version 1 before steps were counted", both, []driver.Value{int64(1)}, []string{counted, `ALTER TABLE "events"`, `DROP INDEX`, done, index}},
 		{"all but the first, of version 1", both, []driver.Value{int64(1), int64(1)}, []string{`ALTER TABLE "events"`, `DROP INDEX`, done, index}},
+		{"all but the first, of a table of before the versions", foreign, nil, []string{created, counting, `ALTER TABLE "events"`, `DROP INDEX`, done, index}},
 		{"the last, of two that do not break the first", both, []driver.Value{int64(1), int64(2)}, []string{`DROP INDEX`, done, index}},
 		{"the index alone, of the newest version", both, []driver.Value{int64(3), int64(3)}, []string{index}},
 		{"the index alone, of a later version that this one can work with", both, []driver.Value{int64(3), int64(5)}, []string{index}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var executed, got []string
-			table := newTable(t, there(tc.names, tc.version, &executed, ""), sqltable.SQLite)
+			table := newTable(t, there(tc.names, steps[0].Columns, tc.version, &executed, ""), sqltable.SQLite)
 			if err := table.Migrate(t.Context(), 1, steps...); err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +115,7 @@ func TestMigrateRefuses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var executed []string
-			table := newTable(t, there(tc.names, tc.version, &executed, tc.fails), sqltable.SQLite)
+			table := newTable(t, there(tc.names, []string{"id", "others"}, tc.version, &executed, tc.fails), sqltable.SQLite)
 			err := table.Migrate(t.Context(), 1, steps...)
 			if err == nil || !strings.HasPrefix(err.Error(), "a/store: migrate: "+tc.want) || tc.fails != "" && !errors.Is(err, errBroken) {
 				t.Errorf("%v, want %s", err, tc.want)

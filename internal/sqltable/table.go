@@ -19,11 +19,11 @@ const (
 	PostgreSQL
 )
 
-type speech struct {
+type syntax struct {
 	// now is the database's clock, not a transaction's beginning: milliseconds of Unix time.
 	now string
-	// asIs compares texts byte by byte.
-	asIs string
+	// binary compares texts byte by byte.
+	binary string
 	// parameter is what stands before a parameter's number.
 	parameter string
 	// bytes is the type of what is no text.
@@ -35,17 +35,17 @@ type speech struct {
 	lock string
 }
 
-var speeches = map[Dialect]speech{
+var syntaxes = map[Dialect]syntax{
 	SQLite: {
 		now:       `CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`,
-		asIs:      `COLLATE BINARY`,
+		binary:    `COLLATE BINARY`,
 		parameter: "?",
 		bytes:     `BLOB`,
 		exists:    `SELECT count(*) FROM sqlite_master WHERE name = ?1 COLLATE NOCASE`,
 	},
 	PostgreSQL: {
 		now:       `CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)`,
-		asIs:      `COLLATE "C"`,
+		binary:    `COLLATE "C"`,
 		parameter: "$",
 		bytes:     `BYTEA`,
 		exists:    `SELECT count(to_regclass(quote_ident($1)))`,
@@ -58,7 +58,7 @@ type Table struct {
 	db     *sql.DB
 	store  string
 	name   string
-	speech speech
+	syntax syntax
 }
 
 // tableName leaves room for what the names of indexes add within PostgreSQL's 63 bytes.
@@ -68,7 +68,7 @@ var tableName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,47}$`)
 // begin. A table's name has up to 48 lower-case letters, digits and underscores and does not begin
 // with a digit.
 func New(store string, db *sql.DB, d Dialect, name string) (*Table, error) {
-	speech, known := speeches[d]
+	syntax, known := syntaxes[d]
 	switch {
 	case db == nil:
 		return nil, errors.New(store + ": the database is nil")
@@ -77,7 +77,7 @@ func New(store string, db *sql.DB, d Dialect, name string) (*Table, error) {
 	case !tableName.MatchString(name), strings.HasPrefix(name, "sqlite_"):
 		return nil, errors.New(store + ": the table's name is not one of up to 48 lower-case letters, digits and underscores")
 	}
-	return &Table{db: db, store: store, name: name, speech: speech}, nil
+	return &Table{db: db, store: store, name: name, syntax: syntax}, nil
 }
 
 // Text writes a statement in the database's dialect: {table} and {table:suffix}, {now}, {as is},
@@ -88,10 +88,10 @@ func (t *Table) Text(statement string) string {
 		"{table}", `"`+t.name+`"`,
 		"{table:", `"`+t.name,
 		"}", `"`,
-		"{as is}", t.speech.asIs,
-		"{now}", t.speech.now,
-		"{bytes}", t.speech.bytes,
-		"?", t.speech.parameter,
+		"{as is}", t.syntax.binary,
+		"{now}", t.syntax.now,
+		"{bytes}", t.syntax.bytes,
+		"?", t.syntax.parameter,
 	).Replace(statement)
 }
 

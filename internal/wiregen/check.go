@@ -62,7 +62,9 @@ func (s *source) checkType(of types.Type) error {
 		switch own := named.Obj().Pkg() == s.pkg; {
 		case isFrom(named, "time", "Time"), isFrom(named, redactPath, "Secret"), isFrom(named, redactPath, "RawJSON"):
 			return nil
-		case own && isStruct && isWire(object):
+		case own && isStruct && isWire(object), s.twin(named) != "":
+			return nil
+		case !own && isText(named):
 			return nil
 		case !own && hasMethod(named, "MarshalJSON") && hasMethod(types.NewPointer(named), "UnmarshalJSON"):
 			return nil

@@ -178,6 +178,33 @@ type NotOnTheWire struct{ A map[string]int }
 	}
 }
 
+func TestTypesOfAnotherPackageAreWritten(t *testing.T) {
+	code, err := generateFrom(t, `
+type Order struct {
+	Config   *klarna.AcquiringConfig  `+"`json:\"config,omitzero\"`"+`
+	Configs  []klarna.AcquiringConfig `+"`json:\"configs,omitzero\"`"+`
+	Value    klarna.AcquiringConfig   `+"`json:\"value,omitzero\"`"+`
+	Interval klarna.BillingInterval   `+"`json:\"interval,omitzero\"`"+`
+	Side     klarna.Environment       `+"`json:\"side,omitzero\"`"+`
+
+	klarna.Unknown `+"`json:\",embed\"`"+`
+}
+
+type config klarna.AcquiringConfig
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"return (*config)(to).decode(r)", "(*config)(x.Config).encode(w)", "(*config)(&x.Value).encode(w)",
+		"wire.ReadEnum(&x.Interval, r, []klarna.BillingInterval{klarna.BillingIntervalDay,", "wire.ReadText(&x.Side, r)",
+	} {
+		if !strings.Contains(code, want) {
+			t.Errorf("%s is missing in\n%s", want, code)
+		}
+	}
+}
+
 const order = "type Order struct {\n\tName string `json:\"name\" %s`\n\n\tklarna.Unknown `json:\",embed\"`\n}\n\n"
 
 func TestMethodsByHandAreKept(t *testing.T) {

@@ -22,10 +22,11 @@ func (*writer) header(name string, code []byte) []byte {
 	var imports strings.Builder
 	for _, path := range []string{
 		"fmt", "log/slog", "", "github.com/klarna-go/klarna-go/internal/redact", "github.com/klarna-go/klarna-go/internal/wire",
+		"github.com/klarna-go/klarna-go/klarna",
 	} {
-		if path == "" {
+		if used := path[strings.LastIndex(path, "/")+1:]; path == "" {
 			imports.WriteString("\n")
-		} else if bytes.Contains(code, []byte(path[strings.LastIndex(path, "/")+1:]+".")) {
+		} else if used != name && bytes.Contains(code, []byte(used+".")) {
 			fmt.Fprintf(&imports, "%q\n", path)
 		}
 	}
@@ -95,7 +96,7 @@ func (w *writer) read(place string, of types.Type) string {
 		return fmt.Sprintf("wire.ReadList(&%s, r, %s)", place, w.reader(t.Elem()))
 	}
 	switch kind, name := w.kind(of); kind {
-	case wireKind:
+	case wireKind, twinKind:
 		return fmt.Sprintf("wire.ReadValue(&%s, r, %s)", place, w.reader(of))
 	case enumKind:
 		return fmt.Sprintf("wire.ReadEnum(&%s, r, %s)", place, w.source.knownValues(of))
@@ -115,6 +116,8 @@ func (w *writer) reader(of types.Type) string {
 		return fmt.Sprintf("func(to *%s, r *wire.Reader) bool { return wire.ReadEnum(to, r, %s) }", name, w.source.knownValues(of))
 	case foreignKind:
 		return fmt.Sprintf("func(to *%s, r *wire.Reader) bool { return wire.ReadUnmarshaler(to, r) }", name)
+	case twinKind:
+		return fmt.Sprintf("func(to *%s, r *wire.Reader) bool { return (*%s)(to).decode(r) }", qualified(of), name)
 	default:
 		return "wire.Read" + name
 	}
@@ -137,15 +140,21 @@ func (w *writer) encode(t wireType) {
 func (w *writer) write(place string, of types.Type) string {
 	switch t := of.(type) {
 	case *types.Pointer:
-		if kind, _ := w.kind(t.Elem()); kind == wireKind {
+		switch kind, name := w.kind(t.Elem()); kind {
+		case wireKind:
 			return place + ".encode(w)"
+		case twinKind:
+			return fmt.Sprintf("(*%s)(%s).encode(w)", name, place)
 		}
 		return w.writer(t.Elem()) + "(" + place + ", w)"
 	case *types.Slice:
 		return fmt.Sprintf("wire.WriteList(&%s, w, %s)", place, w.writer(t.Elem()))
 	}
-	if kind, _ := w.kind(of); kind == wireKind {
+	switch kind, name := w.kind(of); kind {
+	case wireKind:
 		return place + ".encode(w)"
+	case twinKind:
+		return fmt.Sprintf("(*%s)(&%s).encode(w)", name, place)
 	}
 	return w.writer(of) + "(&" + place + ", w)"
 }
@@ -159,6 +168,8 @@ func (w *writer) writer(of types.Type) string {
 		return "wire.WriteText"
 	case foreignKind:
 		return "wire.WriteMarshaler"
+	case twinKind:
+		return fmt.Sprintf("func(x *%s, w *wire.Writer) { (*%s)(x).encode(w) }", qualified(of), name)
 	default:
 		return "wire.Write" + name
 	}
@@ -179,9 +190,11 @@ func (w *writer) zero(place string, of types.Type) string {
 			return place + " == 0"
 		}
 	}
-	switch kind, _ := w.kind(of); kind {
+	switch kind, name := w.kind(of); kind {
 	case wireKind:
 		return place + ".isZero()"
+	case twinKind:
+		return fmt.Sprintf("(*%s)(&%s).isZero()", name, place)
 	case foreignKind:
 		return "false" // another package's, which has no such method
 	default:
@@ -227,6 +240,7 @@ const (
 	enumKind                // a type of strings with known values in capitals
 	wireKind                // by methods that are written here, or by hand
 	foreignKind             // by methods of another package
+	twinKind                // by methods of a type of this package with the same fields
 )
 
 // kind returns how a type is read and written, and its name: the end of the function's name in
@@ -239,12 +253,16 @@ func (w *writer) kind(of types.Type) (kind, string) {
 			return plainKind, "Raw"
 		case isFrom(named, redactPath, "Secret"), isFrom(named, "time", "Time"):
 			return plainKind, name
-		case named.Obj().Pkg() != w.source.pkg:
-			return foreignKind, named.Obj().Pkg().Name() + "." + name
+		case isStruct && w.source.twin(named) != "":
+			return twinKind, w.source.twin(named)
+		case isStruct && named.Obj().Pkg() != w.source.pkg:
+			return foreignKind, qualified(named)
 		case isStruct:
 			return wireKind, name
 		case w.source.knownValues(of) != "":
-			return enumKind, name
+			return enumKind, w.source.name(named)
+		case named.Obj().Pkg() != w.source.pkg && !isText(named):
+			return foreignKind, qualified(named)
 		}
 	}
 	switch {
@@ -259,16 +277,50 @@ func (w *writer) kind(of types.Type) (kind, string) {
 	}
 }
 
+// name is a type's name as the package writes it.
+func (s *source) name(named *types.Named) string {
+	if named.Obj().Pkg() == s.pkg {
+		return named.Obj().Name()
+	}
+	return qualified(named)
+}
+
+// qualified is the name of another package's type.
+func qualified(of types.Type) string {
+	object := types.Unalias(of).(*types.Named).Obj()
+	return object.Pkg().Name() + "." + object.Name()
+}
+
+// twin is the type of the package that has the fields of another package's wire type, "" where
+// there is none.
+func (s *source) twin(named *types.Named) string {
+	object, ok := named.Underlying().(*types.Struct)
+	if !ok || named.Obj().Pkg() == s.pkg || !isWire(object) {
+		return ""
+	}
+	for _, name := range s.pkg.Scope().Names() {
+		own, ok := s.pkg.Scope().Lookup(name).(*types.TypeName)
+		if ok && !own.IsAlias() && types.Identical(own.Type().Underlying(), object) {
+			return name
+		}
+	}
+	return ""
+}
+
 // knownValues is the list of a string type's constants, "" where it has none or they are not in
 // capitals.
 func (s *source) knownValues(of types.Type) string {
 	named, ok := of.(*types.Named)
-	if !ok || named.Obj().Pkg() != s.pkg {
+	if !ok || named.Obj().Pkg() == nil {
 		return ""
 	}
+	pkg, qualifier := named.Obj().Pkg(), ""
+	if pkg != s.pkg {
+		qualifier = pkg.Name() + "."
+	}
 	var names []string
-	for _, name := range s.pkg.Scope().Names() {
-		c, ok := s.pkg.Scope().Lookup(name).(*types.Const)
+	for _, name := range pkg.Scope().Names() {
+		c, ok := pkg.Scope().Lookup(name).(*types.Const)
 		if !ok || !types.Identical(c.Type(), of) || c.Val().Kind() != constant.String {
 			continue
 		}
@@ -276,12 +328,12 @@ func (s *source) knownValues(of types.Type) string {
 		if value != strings.ToUpper(value) {
 			return ""
 		}
-		names = append(names, name)
+		names = append(names, qualifier+name)
 	}
 	if names == nil {
 		return ""
 	}
-	return fmt.Sprintf("[]%s{%s}", named.Obj().Name(), strings.Join(names, ", "))
+	return fmt.Sprintf("[]%s{%s}", s.name(named), strings.Join(names, ", "))
 }
 
 // zeroChecked reports whether a field of another type holds the type by value.
@@ -297,7 +349,7 @@ func (s *source) zeroChecked(name string) bool {
 			continue
 		}
 		for f := range object.Fields() {
-			if of, ok := f.Type().(*types.Named); ok && of.Obj().Pkg() == s.pkg && of.Obj().Name() == name {
+			if of, ok := f.Type().(*types.Named); ok && (of.Obj().Pkg() == s.pkg && of.Obj().Name() == name || s.twin(of) == name) {
 				return true
 			}
 		}

@@ -58,7 +58,7 @@ func (s *Server) capture(t *transaction, draft capture) *capture {
 	t.captures = append(t.captures, &draft)
 	s.captures.add(draft.id, &draft)
 	s.touch(t, &draft)
-	taken := t.deed(deedCaptured, draft.amount)
+	taken := t.journalEntry(entryCaptured, draft.amount)
 	taken.capture = draft.id
 	s.note(taken)
 	s.emit(t.account, "payment.transaction.captured", draft.body())

@@ -10,7 +10,7 @@ import (
 func (s *Server) StateInMemoryAndInFile() (inMemory, inFile string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inMemory = string(encode(s.snapshot()))
+	inMemory = string(s.snapshot().encode())
 	data, err := os.ReadFile(s.state.path)
 	if err != nil {
 		return "", "", err
@@ -23,7 +23,7 @@ func (s *Server) StateInMemoryAndInFile() (inMemory, inFile string, err error) {
 	if err := again.restore(known); err != nil {
 		return "", "", err
 	}
-	return inMemory, string(encode(again.snapshot())), nil
+	return inMemory, string(again.snapshot().encode()), nil
 }
 
 // BreakStateFile lets every write fail until it is repaired.
@@ -44,22 +44,22 @@ func (s *Server) BreakStateFile() (repair func(), err error) {
 	}, nil
 }
 
-// StateFileOf is a state file with these chapters, under whose checksums nothing hides.
-func StateFileOf(version int, chapters ...string) []byte {
+// StateFileOf is a state file with these deltas, under whose checksums nothing hides.
+func StateFileOf(version int, deltas ...string) []byte {
 	var b strings.Builder
 	b.WriteString(stateHeader + strconv.Itoa(version) + "\n")
-	for _, text := range chapters {
+	for _, text := range deltas {
 		b.WriteString(checksum([]byte(text)) + " " + text + "\n")
 	}
 	return []byte(b.String())
 }
 
-// ChaptersOf takes a state file apart.
-func ChaptersOf(file []byte) (chapters []string) {
+// DeltasOf takes a state file apart.
+func DeltasOf(file []byte) (deltas []string) {
 	lines := strings.Split(strings.TrimSpace(string(file)), "\n")
 	for _, line := range lines[1:] {
 		_, text, _ := strings.Cut(line, " ")
-		chapters = append(chapters, text)
+		deltas = append(deltas, text)
 	}
-	return chapters
+	return deltas
 }

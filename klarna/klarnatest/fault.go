@@ -94,7 +94,7 @@ func (k FaultKind) String() string {
 // scriptedFault is a fault that is still to be met. A nil one is none.
 type scriptedFault struct {
 	Fault
-	aim
+	trigger
 	skip int
 }
 
@@ -116,7 +116,7 @@ func (s *Server) Script(faults ...Fault) {
 			panic(fmt.Sprintf("klarnatest: no answer ends with the status %d", f.StatusCode))
 		}
 		f.Header = f.Header.Clone()
-		s.faults = append(s.faults, &scriptedFault{f, newAim(f.Times, f.Probability), f.Skip})
+		s.faults = append(s.faults, &scriptedFault{f, newTrigger(f.Times, f.Probability), f.Skip})
 	}
 }
 
@@ -154,7 +154,7 @@ func (s *Server) nextFault(operation string) *scriptedFault {
 			f.skip--
 			continue
 		}
-		if !f.hit(s.faultDice) {
+		if !f.fires(s.faultDice) {
 			continue
 		}
 		if f.spent() {

@@ -18,8 +18,8 @@ func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
 		things.add(strconv.Itoa(i), v)
 		want = append(want, v)
 	}
-	dice := rand.New(rand.NewPCG(1, 1))
-	for _, i := range dice.Perm(1000)[:990] {
+	random := rand.New(rand.NewPCG(1, 1))
+	for _, i := range random.Perm(1000)[:990] {
 		things.remove(strconv.Itoa(i))
 		things.remove(strconv.Itoa(i)) // is not there any more
 		want = slices.DeleteFunc(want, func(v *int) bool { return *v == i })
@@ -35,39 +35,14 @@ func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
 	}
 }
 
-func TestAFIFOIsEmptiedInOrder(t *testing.T) {
-	var q fifo[int]
-	next := 0
-	for i := range 1000 {
-		q.push(i)
-		if i%3 != 0 {
-			if got := q.pop(); got != next {
-				t.Fatalf("popped %d, want %d", got, next)
-			}
-			next++
-		}
-		if q.len() != i+1-next || len(q.all()) != q.len() || q.taken > q.len() {
-			t.Fatalf("%d left, of %d", q.len(), len(q.items))
-		}
-	}
-	for ; q.len() > 0; next++ {
-		if got := q.pop(); got != next {
-			t.Fatalf("popped %d, want %d", got, next)
-		}
-	}
-	if next != 1000 {
-		t.Errorf("popped %d", next)
-	}
-}
-
 func TestAnAgendaKeepsTheOrderOfArrivalAtEqualTimes(t *testing.T) {
 	var a agenda
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	type entry struct{ At, Number int }
 	var want, got []entry
-	dice := rand.New(rand.NewPCG(2, 2))
+	random := rand.New(rand.NewPCG(2, 2))
 	for i := range 500 {
-		e := entry{dice.IntN(20), i}
+		e := entry{random.IntN(20), i}
 		want = append(want, e)
 		a.add(start.Add(time.Duration(e.At)*time.Second), func() { got = append(got, e) })
 	}

@@ -71,40 +71,40 @@ func (a *audit) report(format string, args ...any) {
 	a.found = append(a.found, fmt.Sprintf(format, args...))
 }
 
-func (a *audit) read(d deed) {
+func (a *audit) read(d journalEntry) {
 	switch d.kind {
-	case deedRequested:
+	case entryRequested:
 		a.requests[d.request] = &auditedRequest{reference: d.reference}
-	case deedApproved:
+	case entryApproved:
 		r := a.request(d)
 		r.approved, r.amount, r.currency = true, d.amount, d.currency
-	case deedCanceled:
+	case entryCanceled:
 		a.request(d).canceled = true
-	case deedAuthorized:
+	case entryAuthorized:
 		a.authorized(d)
-	case deedExtended:
+	case entryExtended:
 		a.transaction(d).authorized += d.amount
-	case deedReleased, deedCaptured, deedRefunded:
+	case entryReleased, entryCaptured, entryRefunded:
 		a.moved(d)
 	}
 }
 
-// request finds what the deed speaks of; one that nobody requested is one that nobody approved.
-func (a *audit) request(d deed) *auditedRequest {
+// request finds what the entry is about; one that nobody requested is one that nobody approved.
+func (a *audit) request(d journalEntry) *auditedRequest {
 	if a.requests[d.request] == nil {
 		a.requests[d.request] = &auditedRequest{}
 	}
 	return a.requests[d.request]
 }
 
-func (a *audit) transaction(d deed) *auditedTransaction {
+func (a *audit) transaction(d journalEntry) *auditedTransaction {
 	if a.transactions[d.transaction] == nil {
 		a.transactions[d.transaction] = &auditedTransaction{}
 	}
 	return a.transactions[d.transaction]
 }
 
-func (a *audit) authorized(d deed) {
+func (a *audit) authorized(d journalEntry) {
 	a.transaction(d).authorized += d.amount
 	key := purchaseKey{d.account, d.reference}
 	if first, twice := a.purchases[key]; twice {
@@ -134,18 +134,18 @@ func (a *audit) authorized(d deed) {
 }
 
 // moved adds up what leaves a transaction: authorized is what is neither captured nor released.
-func (a *audit) moved(d deed) {
+func (a *audit) moved(d journalEntry) {
 	t := a.transaction(d)
 	switch d.kind {
-	case deedCaptured:
+	case entryCaptured:
 		t.captured += d.amount
 		a.captures[d.capture] = &auditedCapture{amount: d.amount}
 		fallthrough
-	case deedReleased:
+	case entryReleased:
 		if t.authorized -= d.amount; t.authorized < 0 {
 			a.report("transaction %s has %d captured or released beyond what is authorized", d.transaction, -t.authorized)
 		}
-	case deedRefunded:
+	case entryRefunded:
 		if t.refunded += d.amount; t.refunded > t.captured {
 			a.report("transaction %s has %d refunded and only %d captured", d.transaction, t.refunded, t.captured)
 		}

@@ -44,7 +44,7 @@ func (s *Server) record(c *call) *loggedRequest {
 		Header:    r.Header.Clone(),
 		Body:      c.body,
 	}}
-	s.requests.push(entry)
+	s.requests.Push(entry)
 	s.trimLogs()
 	return entry
 }
@@ -54,8 +54,8 @@ func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trimLogs()
-	list := make([]Request, s.requests.len())
-	for i, entry := range s.requests.all() {
+	list := make([]Request, s.requests.Len())
+	for i, entry := range s.requests.All() {
 		list[i] = entry.Request
 		list[i].Header = entry.Header.Clone()
 		list[i].Body = bytes.Clone(entry.Body)

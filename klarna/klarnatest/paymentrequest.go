@@ -84,7 +84,7 @@ func (s *Server) move(r *paymentRequest, state, reason string) {
 			t.revoked = true
 			s.touch(t)
 		}
-		s.note(deed{kind: deedCanceled, account: r.account.id, request: r.id})
+		s.note(journalEntry{kind: entryCanceled, account: r.account.id, request: r.id})
 	}
 	if len(nextStates[state]) == 0 {
 		s.forgetPaymentRequestLater(r)
@@ -99,7 +99,7 @@ func (s *Server) complete(r *paymentRequest) {
 	if r.draft.token != nil {
 		r.customerToken = s.issueCustomerToken(r.account, *r.draft.token)
 	}
-	s.note(deed{kind: deedApproved, account: r.account.id, request: r.id, amount: r.draft.amount, currency: r.draft.currency})
+	s.note(journalEntry{kind: entryApproved, account: r.account.id, request: r.id, amount: r.draft.amount, currency: r.draft.currency})
 	s.move(r, stateCompleted, "")
 }
 
@@ -113,7 +113,7 @@ func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
 	}
 	r.customerURL = s.customerURL(r.id)
 	s.paymentRequests.add(r.id, r)
-	s.note(deed{kind: deedRequested, account: partner.id, request: r.id, reference: d.transaction})
+	s.note(journalEntry{kind: entryRequested, account: partner.id, request: r.id, reference: d.transaction})
 	return r
 }
 

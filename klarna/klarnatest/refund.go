@@ -97,7 +97,7 @@ func (s *Server) refund(c *call, draft refund, referenceName string, most int64)
 	draft.createdAt = s.clock.now()
 	s.refunds.add(draft.id, &draft)
 	t.refunds = append(t.refunds, draft.id)
-	given := t.deed(deedRefunded, draft.amount)
+	given := t.journalEntry(entryRefunded, draft.amount)
 	if draft.capture != nil {
 		given.capture = draft.capture.id
 	}

@@ -92,20 +92,20 @@ func (s *Server) forgetCustomerTokenLater(t *customerToken) {
 // trimLogs forgets requests and deliveries that are older than the retention, or more than the
 // limit.
 func (s *Server) trimLogs() {
-	for s.logLimit > 0 && s.requests.len() > s.logLimit {
-		s.requests.pop()
+	for s.logLimit > 0 && s.requests.Len() > s.logLimit {
+		s.requests.Pop()
 	}
-	for s.logLimit > 0 && s.deliveryLog.len() > s.logLimit {
-		s.deliveryLog.pop()
+	for s.logLimit > 0 && s.deliveryLog.Len() > s.logLimit {
+		s.deliveryLog.Pop()
 	}
 	if s.retention <= 0 {
 		return
 	}
 	oldest := s.clock.now().Add(-s.retention)
-	for s.requests.len() > 0 && !s.requests.all()[0].Time.After(oldest) {
-		s.requests.pop()
+	for s.requests.Len() > 0 && !s.requests.All()[0].Time.After(oldest) {
+		s.requests.Pop()
 	}
-	for s.deliveryLog.len() > 0 && !s.deliveryLog.all()[0].At.After(oldest) {
-		s.deliveryLog.pop()
+	for s.deliveryLog.Len() > 0 && !s.deliveryLog.All()[0].At.After(oldest) {
+		s.deliveryLog.Pop()
 	}
 }

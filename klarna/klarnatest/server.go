@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
 // Server is a stateful double of Klarna's server API. Its methods are safe for concurrent use.
@@ -67,7 +69,7 @@ type Server struct {
 	webhookFaults   []*scriptedWebhook
 	webhookDice     *mathrand.Rand
 	arrivals        uint64 // of requests so far
-	requests        fifo[*loggedRequest]
+	requests        fifo.Queue[*loggedRequest]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
 	captures        collection[*capture]
@@ -81,7 +83,7 @@ type Server struct {
 	subscriptions   collection[*subscription]
 	shipments       uint64 // so far
 	outbox          map[uint64]*shipment
-	deliveryLog     fifo[Delivery]
+	deliveryLog     fifo.Queue[Delivery]
 
 	duplicateComplete bool
 }
@@ -191,8 +193,8 @@ func newServer(c config) *Server {
 		handler:          c.handler,
 		quota:            quota{limit: c.rateLimit},
 		clock:            newClock(c.running, c.start),
-		faultDice:        newDice(c.seed, 1),
-		webhookDice:      newDice(c.seed, 2),
+		faultDice:        newRandom(c.seed, 1),
+		webhookDice:      newRandom(c.seed, 2),
 		outbox:           map[uint64]*shipment{},
 		paymentRequests:  newCollection[*paymentRequest](),
 		transactions:     newCollection[*transaction](),

@@ -1,53 +1,19 @@
 package klarnatest
 
 import (
-	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"maps"
+	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 )
 
-// chapter is what changed in one moment, or all there is: a state file is a list of them, and a
-// later one overwrites what an earlier one said of the same thing. Things name each other by their
-// ids; a URL of the server's own is never in it.
-type chapter struct {
-	Server          *savedServer          `json:"server,omitempty"`
-	Gone            *savedGone            `json:"gone,omitempty"` // before the rest happened
-	PaymentRequests []savedPaymentRequest `json:"payment_requests,omitempty"`
-	Transactions    []savedTransaction    `json:"transactions,omitempty"`
-	Captures        []savedCapture        `json:"captures,omitempty"`
-	Refunds         []savedRefund         `json:"refunds,omitempty"`
-	Chargebacks     []savedChargeback     `json:"chargebacks,omitempty"`
-	SessionTokens   []savedSessionToken   `json:"session_tokens,omitempty"`
-	CustomerTokens  []savedCustomerToken  `json:"customer_tokens,omitempty"`
-	Remembered      []savedRemembered     `json:"remembered,omitempty"`
-	SigningKeys     []savedSigningKey     `json:"signing_keys,omitempty"`
-	Webhooks        []savedWebhook        `json:"webhooks,omitempty"`
-	Shipments       []savedShipment       `json:"shipments,omitempty"`
-	Requests        []savedRequest        `json:"requests,omitempty"`
-	Deliveries      []savedDelivery       `json:"deliveries,omitempty"`
-	Deeds           []savedDeed           `json:"deeds,omitempty"`
-}
-
-// savedGone holds the keys of what is no longer there.
-type savedGone struct {
-	PaymentRequests []string `json:"payment_requests,omitempty"`
-	Transactions    []string `json:"transactions,omitempty"`
-	Captures        []string `json:"captures,omitempty"`
-	Refunds         []string `json:"refunds,omitempty"`
-	Chargebacks     []string `json:"chargebacks,omitempty"`
-	SessionTokens   []string `json:"session_tokens,omitempty"`
-	CustomerTokens  []string `json:"customer_tokens,omitempty"`
-	Remembered      []string `json:"remembered,omitempty"`
-	SigningKeys     []string `json:"signing_keys,omitempty"`
-	Webhooks        []string `json:"webhooks,omitempty"`
-	Shipments       []string `json:"shipments,omitempty"`
-}
+// For each kind of values, this file has the form in a state file, how a value is saved, and how it
+// is restored. Restoring also schedules future actions. Values refer to each other by their ids. No
+// form contains a URL of the server.
 
 type savedServer struct {
 	APIKey            string          `json:"api_key"`
@@ -64,6 +30,91 @@ type savedServer struct {
 type savedAuthority struct {
 	Certificate []byte `json:"certificate"`
 	Key         []byte `json:"key"`
+}
+
+func (s *Server) save() *savedServer {
+	saved := &savedServer{
+		APIKey:            s.APIKey,
+		ClientID:          s.ClientID,
+		Instruction:       s.instruction,
+		DuplicateComplete: s.duplicateComplete,
+		Authority:         s.kept,
+	}
+	if s.clock.running {
+		saved.Offset = s.clock.offset
+	} else {
+		saved.Frozen = s.clock.frozen
+	}
+	if s.authority != nil {
+		saved.Authority = s.authority.save()
+	}
+	for _, a := range s.partners {
+		saved.Accounts = append(saved.Accounts, a.id)
+	}
+	return saved
+}
+
+func (s *Server) restoreServer(saved *savedServer) error {
+	if saved.APIKey == "" || len(saved.Accounts) == 0 {
+		return errors.New("it has no key or no account")
+	}
+	s.APIKey, s.ClientID, s.PartnerAccountID = saved.APIKey, saved.ClientID, saved.Accounts[0]
+	s.instruction, s.duplicateComplete = saved.Instruction, saved.DuplicateComplete
+
+	now := saved.Frozen
+	if now.IsZero() {
+		now = time.Now().Add(saved.Offset)
+	}
+	if year := now.Year(); year < 1 || year > 9000 { // JSON has no form for a year of five digits
+		return errors.New("its clock is out of range")
+	}
+	s.clock = newClock(s.clock.running, now)
+
+	s.partners = nil
+	clear(s.accounts)
+	for _, id := range saved.Accounts {
+		s.addAccount(id)
+	}
+	s.first = s.partners[0]
+	if !s.acquiring {
+		s.accounts[""] = s.first
+	}
+	s.kept = saved.Authority
+	return nil
+}
+
+// accountOf finds an account by the id that is in the file, which is never a short form.
+func (s *Server) accountOf(id string) (*account, error) {
+	if a := s.accounts[id]; a != nil && a.id == id {
+		return a, nil
+	}
+	return nil, unknown("account", id, "something")
+}
+
+func unknown(what, id, of string) error { return fmt.Errorf("%s %q of %s is not in it", what, id, of) }
+
+type savedCustomerToken struct {
+	Value     string    `json:"value"`
+	Account   string    `json:"account"`
+	Reference string    `json:"reference,omitempty"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
+
+func (t *customerToken) save() savedCustomerToken {
+	return savedCustomerToken{t.value, t.account.id, t.reference, t.revokedAt} //nolint:staticcheck // t.id would read as the token's own
+}
+
+func (s *Server) restoreCustomerToken(saved *savedCustomerToken) error {
+	partner, err := s.accountOf(saved.Account)
+	if err != nil {
+		return err
+	}
+	t := &customerToken{account: partner, value: saved.Value, reference: saved.Reference, revokedAt: saved.RevokedAt}
+	s.customerTokens[saved.Value] = t
+	if t.revoked() {
+		s.forgetCustomerTokenLater(t)
+	}
+	return nil
 }
 
 type savedPaymentRequest struct {
@@ -97,296 +148,6 @@ type savedDraft struct {
 	Method      string          `json:"method"`
 	ReturnURL   string          `json:"return_url,omitempty"`
 	ExpiresAt   time.Time       `json:"expires_at"`
-}
-
-// savedTransaction leaves out what its captures, refunds and chargebacks add up to.
-type savedTransaction struct {
-	ID         string          `json:"id"`
-	Account    string          `json:"account"`
-	Reference  string          `json:"reference"`
-	Amount     int64           `json:"amount"`
-	Released   int64           `json:"released,omitempty"`
-	Currency   string          `json:"currency"`
-	State      string          `json:"state"`
-	Funding    string          `json:"funding"`
-	Purchase   json.RawMessage `json:"purchase,omitempty"`
-	Request    string          `json:"request,omitempty"`
-	Operations int             `json:"operations,omitempty"`
-	CreatedAt  time.Time       `json:"created_at"`
-	ExpiresAt  time.Time       `json:"expires_at"`
-	OverAt     time.Time       `json:"over_at,omitzero"`
-}
-
-type savedCapture struct {
-	ID          string          `json:"id"`
-	Transaction string          `json:"transaction"`
-	Reference   string          `json:"reference,omitempty"`
-	Amount      int64           `json:"amount"`
-	Refunded    int64           `json:"refunded,omitempty"`
-	Data        json.RawMessage `json:"data,omitempty"`
-	CreatedAt   time.Time       `json:"created_at"`
-}
-
-type savedRefund struct {
-	ID          string          `json:"id"`
-	Transaction string          `json:"transaction"`
-	Capture     string          `json:"capture,omitempty"`
-	Reference   string          `json:"reference,omitempty"`
-	Amount      int64           `json:"amount"`
-	Data        json.RawMessage `json:"data,omitempty"`
-	CreatedAt   time.Time       `json:"created_at"`
-}
-
-type savedChargeback struct {
-	ID          string    `json:"id"`
-	Transaction string    `json:"transaction"`
-	Amount      int64     `json:"amount"`
-	CreatedAt   time.Time `json:"created_at"`
-}
-
-type savedSessionToken struct {
-	Value     string       `json:"value"`
-	Account   string       `json:"account"`
-	Consent   consent      `json:"consent,omitempty"`
-	Currency  string       `json:"currency,omitempty"`
-	Amount    int64        `json:"amount,omitempty"`
-	Request   string       `json:"request,omitempty"`
-	ExpiresAt time.Time    `json:"expires_at"`
-	Revoked   bool         `json:"revoked,omitempty"`
-	Payload   string       `json:"payload,omitempty"`
-	Answer    *savedAnswer `json:"answer,omitempty"`
-}
-
-type savedAnswer struct {
-	Status int         `json:"status"`
-	Header savedHeader `json:"header,omitempty"`
-	Body   []byte      `json:"body"`
-}
-
-// savedHeader has the form of a query, which unlike JSON holds any bytes.
-type savedHeader string
-
-func saveHeader(h http.Header) savedHeader { return savedHeader(url.Values(h).Encode()) }
-
-func (h savedHeader) restore() (http.Header, error) {
-	values, err := url.ParseQuery(string(h))
-	if err != nil {
-		return nil, errors.New("a header cannot be read")
-	}
-	return http.Header(values), nil
-}
-
-type savedCustomerToken struct {
-	Value     string    `json:"value"`
-	Account   string    `json:"account"`
-	Reference string    `json:"reference,omitempty"`
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
-}
-
-// savedRemembered has its key as bytes: a header need not be UTF-8.
-type savedRemembered struct {
-	Account     string      `json:"account"`
-	Operation   string      `json:"operation"`
-	Key         []byte      `json:"key"`
-	At          time.Time   `json:"at"`
-	Fingerprint []byte      `json:"fingerprint"`
-	Answer      savedAnswer `json:"answer"`
-}
-
-type savedSigningKey struct {
-	ID        string    `json:"id"`
-	Secret    string    `json:"secret"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-type savedWebhook struct {
-	ID         string    `json:"id"`
-	URL        string    `json:"url"`
-	Patterns   []string  `json:"patterns"`
-	Version    string    `json:"version"`
-	Status     string    `json:"status"`
-	SigningKey string    `json:"signing_key"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
-}
-
-type savedShipment struct {
-	Number    uint64    `json:"number"`
-	Webhook   string    `json:"webhook"`
-	EventID   string    `json:"event_id"`
-	EventType string    `json:"event_type"`
-	Body      []byte    `json:"body"`
-	Attempt   int       `json:"attempt,omitempty"`
-	Due       time.Time `json:"due"`
-	Overtaken bool      `json:"overtaken,omitempty"`
-}
-
-type savedRequest struct {
-	Number     uint64      `json:"number"`
-	Time       time.Time   `json:"time"`
-	Operation  string      `json:"operation,omitempty"`
-	Method     string      `json:"method"`
-	Path       string      `json:"path"`
-	Query      string      `json:"query,omitempty"`
-	Header     savedHeader `json:"header,omitempty"`
-	Body       []byte      `json:"body"`
-	StatusCode int         `json:"status_code,omitempty"`
-}
-
-type savedDelivery struct {
-	EventID    string      `json:"event_id"`
-	EventType  string      `json:"event_type"`
-	URL        string      `json:"url"`
-	Attempt    int         `json:"attempt"`
-	StatusCode int         `json:"status_code,omitempty"`
-	At         time.Time   `json:"at"`
-	Err        string      `json:"err,omitempty"`
-	Body       []byte      `json:"body"`
-	Header     savedHeader `json:"header,omitempty"`
-}
-
-type savedDeed struct {
-	Kind        deedKind  `json:"kind"`
-	At          time.Time `json:"at"`
-	Account     string    `json:"account"`
-	Request     string    `json:"request,omitempty"`
-	Transaction string    `json:"transaction,omitempty"`
-	Capture     string    `json:"capture,omitempty"`
-	Reference   string    `json:"reference,omitempty"`
-	Amount      int64     `json:"amount,omitempty"`
-	Currency    string    `json:"currency,omitempty"`
-}
-
-// add writes down how a thing stands now.
-func (ch *chapter) add(thing any) {
-	switch v := thing.(type) {
-	case *Server:
-		ch.Server = v.save()
-	case *paymentRequest:
-		ch.PaymentRequests = append(ch.PaymentRequests, v.save())
-	case *transaction:
-		ch.Transactions = append(ch.Transactions, v.save())
-	case *capture:
-		ch.Captures = append(ch.Captures, v.save())
-	case *refund:
-		ch.Refunds = append(ch.Refunds, v.save())
-	case *chargeback:
-		ch.Chargebacks = append(ch.Chargebacks, v.save())
-	case *sessionToken:
-		ch.SessionTokens = append(ch.SessionTokens, v.save())
-	case *customerToken:
-		ch.CustomerTokens = append(ch.CustomerTokens, v.save())
-	case *remembered:
-		if v.answer != nil { // or its request was not executed, and will be when it comes again
-			ch.Remembered = append(ch.Remembered, v.save())
-		}
-	case *signingKey:
-		ch.SigningKeys = append(ch.SigningKeys, v.save())
-	case *subscription:
-		ch.Webhooks = append(ch.Webhooks, v.save())
-	case *shipment:
-		ch.Shipments = append(ch.Shipments, v.save())
-	case *loggedRequest:
-		ch.Requests = append(ch.Requests, v.save())
-	case *Delivery:
-		ch.Deliveries = append(ch.Deliveries, v.save())
-	case *deed:
-		ch.Deeds = append(ch.Deeds, v.save())
-	}
-}
-
-// remove writes down that a thing is no longer there.
-func (ch *chapter) remove(thing any) {
-	if ch.Gone == nil {
-		ch.Gone = &savedGone{}
-	}
-	gone := ch.Gone
-	switch v := thing.(type) {
-	case *paymentRequest:
-		gone.PaymentRequests = append(gone.PaymentRequests, v.id)
-	case *transaction:
-		gone.Transactions = append(gone.Transactions, v.id)
-	case *capture:
-		gone.Captures = append(gone.Captures, v.id)
-	case *refund:
-		gone.Refunds = append(gone.Refunds, v.id)
-	case *chargeback:
-		gone.Chargebacks = append(gone.Chargebacks, v.id)
-	case *sessionToken:
-		gone.SessionTokens = append(gone.SessionTokens, v.value)
-	case *customerToken:
-		gone.CustomerTokens = append(gone.CustomerTokens, v.value)
-	case *remembered:
-		gone.Remembered = append(gone.Remembered, v.save().name())
-	case *signingKey:
-		gone.SigningKeys = append(gone.SigningKeys, v.ID)
-	case *subscription:
-		gone.Webhooks = append(gone.Webhooks, v.id)
-	case *shipment:
-		gone.Shipments = append(gone.Shipments, v.save().name())
-	}
-}
-
-// snapshot is all there is, always in the same order.
-func (s *Server) snapshot() *chapter {
-	ch := &chapter{}
-	ch.add(s)
-	addAll(ch, s.paymentRequests.all())
-	addAll(ch, s.transactions.all())
-	addAll(ch, s.captures.all())
-	addAll(ch, s.refunds.all())
-	addAll(ch, s.chargebacks.all())
-	addAll(ch, inOrder(s.tokens))
-	addAll(ch, inOrder(s.customerTokens))
-	addAll(ch, slices.Collect(maps.Values(s.remembered)))
-	slices.SortFunc(ch.Remembered, func(a, b savedRemembered) int { return cmp.Compare(a.name(), b.name()) })
-	addAll(ch, s.signingKeys.all())
-	addAll(ch, s.subscriptions.all())
-	addAll(ch, inOrder(s.outbox))
-	addAll(ch, s.requests.all())
-	for _, d := range s.deliveryLog.all() {
-		ch.add(&d)
-	}
-	for _, d := range s.journal {
-		ch.add(&d)
-	}
-	return ch
-}
-
-func addAll[T any](ch *chapter, things []T) {
-	for _, v := range things {
-		ch.add(v)
-	}
-}
-
-func inOrder[K cmp.Ordered, V any](things map[K]V) []V {
-	list := make([]V, 0, len(things))
-	for _, key := range slices.Sorted(maps.Keys(things)) {
-		list = append(list, things[key])
-	}
-	return list
-}
-
-func (s *Server) save() *savedServer {
-	saved := &savedServer{
-		APIKey:            s.APIKey,
-		ClientID:          s.ClientID,
-		Instruction:       s.instruction,
-		DuplicateComplete: s.duplicateComplete,
-		Authority:         s.kept,
-	}
-	if s.clock.running {
-		saved.Offset = s.clock.offset
-	} else {
-		saved.Frozen = s.clock.frozen
-	}
-	if s.authority != nil {
-		saved.Authority = s.authority.save()
-	}
-	for _, a := range s.partners {
-		saved.Accounts = append(saved.Accounts, a.id)
-	}
-	return saved
 }
 
 func (r *paymentRequest) save() savedPaymentRequest {
@@ -427,6 +188,76 @@ func (r *paymentRequest) save() savedPaymentRequest {
 	return saved
 }
 
+func (s *Server) restorePaymentRequest(saved *savedPaymentRequest) error {
+	partner, err := s.accountOf(saved.Account)
+	if err != nil {
+		return err
+	}
+	d := saved.Draft
+	r := &paymentRequest{
+		account: partner,
+		id:      saved.ID,
+		draft: draft{
+			reference:   d.Reference,
+			transaction: d.Transaction,
+			tokenOnly:   d.TokenOnly,
+			currency:    d.Currency,
+			amount:      d.Amount,
+			optionID:    d.OptionID,
+			purchase:    purchase{raw: d.Purchase, email: d.Email},
+			interaction: interaction{raw: d.Interaction, method: d.Method, returnURL: d.ReturnURL},
+			expiresAt:   d.ExpiresAt,
+		},
+		state:         saved.State,
+		previous:      saved.Previous,
+		reason:        saved.Reason,
+		token:         saved.Token,
+		customerToken: s.customerTokens[saved.CustomerToken],
+		finalized:     saved.Finalized,
+		transaction:   saved.Transaction,
+		createdAt:     saved.CreatedAt,
+		updatedAt:     saved.UpdatedAt,
+		canceledAt:    saved.CanceledAt,
+		shipping:      saved.Shipping,
+	}
+	if d.Token != nil {
+		r.draft.token = &tokenOrder{*d.Token}
+	}
+	if saved.CustomerToken != "" && r.customerToken == nil {
+		// It was revoked and is forgotten, and the payment request that brought it still shows it.
+		r.customerToken = &customerToken{account: partner, value: saved.CustomerToken}
+		if r.draft.token != nil {
+			r.customerToken.reference = r.draft.token.reference
+		}
+	}
+	s.paymentRequests.add(r.id, r)
+	switch {
+	case r.open():
+		s.scheduleExpiry(r)
+	case len(nextStates[r.state]) == 0:
+		s.forgetPaymentRequestLater(r)
+	}
+	return nil
+}
+
+// savedTransaction leaves out what its captures, refunds and chargebacks add up to.
+type savedTransaction struct {
+	ID         string          `json:"id"`
+	Account    string          `json:"account"`
+	Reference  string          `json:"reference"`
+	Amount     int64           `json:"amount"`
+	Released   int64           `json:"released,omitempty"`
+	Currency   string          `json:"currency"`
+	State      string          `json:"state"`
+	Funding    string          `json:"funding"`
+	Purchase   json.RawMessage `json:"purchase,omitempty"`
+	Request    string          `json:"request,omitempty"`
+	Operations int             `json:"operations,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	ExpiresAt  time.Time       `json:"expires_at"`
+	OverAt     time.Time       `json:"over_at,omitzero"`
+}
+
 func (t *transaction) save() savedTransaction {
 	return savedTransaction{
 		ID:         t.id,
@@ -446,8 +277,76 @@ func (t *transaction) save() savedTransaction {
 	}
 }
 
+func (s *Server) restoreTransaction(saved *savedTransaction) error {
+	partner, err := s.accountOf(saved.Account)
+	if err != nil {
+		return err
+	}
+	t := &transaction{
+		account:    partner,
+		id:         saved.ID,
+		reference:  saved.Reference,
+		amount:     saved.Amount,
+		released:   saved.Released,
+		currency:   saved.Currency,
+		state:      saved.State,
+		funding:    saved.Funding,
+		purchase:   saved.Purchase,
+		request:    saved.Request,
+		operations: saved.Operations,
+		createdAt:  saved.CreatedAt,
+		expiresAt:  saved.ExpiresAt,
+		overAt:     saved.OverAt,
+	}
+	s.transactions.add(t.id, t)
+	switch {
+	case t.state == transactionAuthorized:
+		s.scheduleEnd(t)
+	case t.state == transactionExpired:
+		s.scheduleClosing(t)
+	case t.over():
+		s.forgetTransactionLater(t)
+	}
+	return nil
+}
+
+type savedCapture struct {
+	ID          string          `json:"id"`
+	Transaction string          `json:"transaction"`
+	Reference   string          `json:"reference,omitempty"`
+	Amount      int64           `json:"amount"`
+	Refunded    int64           `json:"refunded,omitempty"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	CreatedAt   time.Time       `json:"created_at"`
+}
+
 func (c *capture) save() savedCapture {
 	return savedCapture{c.id, c.transaction.id, c.reference, c.amount, c.refunded, c.data, c.createdAt}
+}
+
+func (s *Server) restoreCapture(saved *savedCapture) error {
+	t := s.transactions.byID[saved.Transaction]
+	if t == nil {
+		return unknown("transaction", saved.Transaction, saved.ID)
+	}
+	c := &capture{
+		account: t.account, transaction: t, id: saved.ID, reference: saved.Reference, amount: saved.Amount,
+		refunded: saved.Refunded, data: saved.Data, createdAt: saved.CreatedAt,
+	}
+	s.captures.add(c.id, c)
+	t.captures = append(t.captures, c)
+	t.captured += c.amount
+	return nil
+}
+
+type savedRefund struct {
+	ID          string          `json:"id"`
+	Transaction string          `json:"transaction"`
+	Capture     string          `json:"capture,omitempty"`
+	Reference   string          `json:"reference,omitempty"`
+	Amount      int64           `json:"amount"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	CreatedAt   time.Time       `json:"created_at"`
 }
 
 func (r *refund) save() savedRefund {
@@ -458,8 +357,58 @@ func (r *refund) save() savedRefund {
 	return saved
 }
 
+func (s *Server) restoreRefund(saved *savedRefund) error {
+	t, c := s.transactions.byID[saved.Transaction], s.captures.byID[saved.Capture]
+	switch {
+	case t == nil:
+		return unknown("transaction", saved.Transaction, saved.ID)
+	case c == nil && saved.Capture != "":
+		return unknown("capture", saved.Capture, saved.ID)
+	}
+	s.refunds.add(saved.ID, &refund{
+		account: t.account, transaction: t, capture: c, id: saved.ID, reference: saved.Reference, amount: saved.Amount,
+		data: saved.Data, createdAt: saved.CreatedAt,
+	})
+	t.refunds = append(t.refunds, saved.ID)
+	t.refunded += saved.Amount
+	return nil
+}
+
+type savedChargeback struct {
+	ID          string    `json:"id"`
+	Transaction string    `json:"transaction"`
+	Amount      int64     `json:"amount"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
 func (b *chargeback) save() savedChargeback {
 	return savedChargeback{b.id, b.transaction.id, b.amount, b.createdAt}
+}
+
+func (s *Server) restoreChargeback(saved *savedChargeback) error {
+	t := s.transactions.byID[saved.Transaction]
+	if t == nil {
+		return unknown("transaction", saved.Transaction, saved.ID)
+	}
+	s.chargebacks.add(saved.ID, &chargeback{
+		account: t.account, transaction: t, id: saved.ID, amount: saved.Amount, createdAt: saved.CreatedAt,
+	})
+	t.disputes = append(t.disputes, saved.ID)
+	t.disputed += saved.Amount
+	return nil
+}
+
+type savedSessionToken struct {
+	Value     string       `json:"value"`
+	Account   string       `json:"account"`
+	Consent   consent      `json:"consent,omitempty"`
+	Currency  string       `json:"currency,omitempty"`
+	Amount    int64        `json:"amount,omitempty"`
+	Request   string       `json:"request,omitempty"`
+	ExpiresAt time.Time    `json:"expires_at"`
+	Revoked   bool         `json:"revoked,omitempty"`
+	Payload   string       `json:"payload,omitempty"`
+	Answer    *savedAnswer `json:"answer,omitempty"`
 }
 
 func (t *sessionToken) save() savedSessionToken {
@@ -482,10 +431,44 @@ func (t *sessionToken) save() savedSessionToken {
 	return saved
 }
 
-func (a *answer) save() savedAnswer { return savedAnswer{a.status, saveHeader(a.header), a.body} }
+func (s *Server) restoreSessionToken(saved *savedSessionToken) error {
+	partner, err := s.accountOf(saved.Account)
+	if err != nil {
+		return err
+	}
+	t := &sessionToken{
+		account:   partner,
+		value:     saved.Value,
+		consent:   saved.Consent,
+		currency:  saved.Currency,
+		amount:    saved.Amount,
+		request:   s.paymentRequests.byID[saved.Request],
+		expiresAt: saved.ExpiresAt,
+		revoked:   saved.Revoked,
+		payload:   saved.Payload,
+	}
+	if saved.Answer != nil {
+		if t.answer, err = saved.Answer.restore(); err != nil {
+			return err
+		}
+	}
+	// A canceled payment request is forgotten before its token, which is good for nothing by then.
+	if saved.Request != "" && t.request == nil && !t.revoked {
+		return errors.New("the payment request " + saved.Request + " of a session token is not in it")
+	}
+	s.tokens[t.value] = t
+	s.forgetTokenLater(t)
+	return nil
+}
 
-func (t *customerToken) save() savedCustomerToken {
-	return savedCustomerToken{t.value, t.account.id, t.reference, t.revokedAt} //nolint:staticcheck // t.id would read as the token's own
+// savedRemembered has its key as bytes: a header need not be UTF-8.
+type savedRemembered struct {
+	Account     string      `json:"account"`
+	Operation   string      `json:"operation"`
+	Key         []byte      `json:"key"`
+	At          time.Time   `json:"at"`
+	Fingerprint []byte      `json:"fingerprint"`
+	Answer      savedAnswer `json:"answer"`
 }
 
 func (r *remembered) save() savedRemembered {
@@ -502,27 +485,201 @@ func (r *remembered) save() savedRemembered {
 	return saved
 }
 
-// name is the scope of an idempotency key in one text.
-func (r savedRemembered) name() string {
-	return r.Account + " " + r.Operation + " " + strconv.QuoteToASCII(string(r.Key))
+func (s *Server) restoreRemembered(saved *savedRemembered) error {
+	partner, err := s.accountOf(saved.Account)
+	if err != nil {
+		return err
+	}
+	r := &remembered{key: idempotencyKey{partner, saved.Operation, string(saved.Key)}, at: saved.At}
+	if r.answer, err = saved.Answer.restore(); err != nil {
+		return err
+	}
+	if copy(r.fingerprint[:], saved.Fingerprint) != sha256.Size || len(saved.Fingerprint) != sha256.Size {
+		return errors.New("a fingerprint of a request has another length")
+	}
+	s.remembered[r.key] = r
+	s.forgetRememberedLater(r)
+	return nil
+}
+
+func (r *savedRemembered) name() string {
+	return rememberedName(r.Account, r.Operation, string(r.Key))
+}
+
+// rememberedName is the scope of an idempotency key in one text.
+func rememberedName(account, operation, key string) string {
+	return account + " " + operation + " " + strconv.QuoteToASCII(key)
+}
+
+type savedAnswer struct {
+	Status int         `json:"status"`
+	Header savedHeader `json:"header,omitempty"`
+	Body   []byte      `json:"body"`
+}
+
+func (a *answer) save() savedAnswer { return savedAnswer{a.status, saveHeader(a.header), a.body} }
+
+func (a *savedAnswer) restore() (*answer, error) {
+	if a.Status < 200 || a.Status > 599 {
+		return nil, fmt.Errorf("an answer has the status %d", a.Status)
+	}
+	header, err := a.Header.restore()
+	return &answer{status: a.Status, header: header, body: a.Body}, err
+}
+
+// savedHeader has the form of a query, which unlike JSON holds any bytes.
+type savedHeader string
+
+func saveHeader(h http.Header) savedHeader { return savedHeader(url.Values(h).Encode()) }
+
+func (h savedHeader) restore() (http.Header, error) {
+	values, err := url.ParseQuery(string(h))
+	if err != nil {
+		return nil, errors.New("a header cannot be read")
+	}
+	return http.Header(values), nil
+}
+
+type savedSigningKey struct {
+	ID        string    `json:"id"`
+	Secret    string    `json:"secret"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 func (k *signingKey) save() savedSigningKey { return savedSigningKey{k.ID, k.Secret, k.createdAt} }
+
+func (s *Server) restoreSigningKey(saved *savedSigningKey) error {
+	s.signingKeys.add(saved.ID, &signingKey{SigningKey{saved.ID, saved.Secret}, saved.CreatedAt})
+	return nil
+}
+
+type savedWebhook struct {
+	ID         string    `json:"id"`
+	URL        string    `json:"url"`
+	Patterns   []string  `json:"patterns"`
+	Version    string    `json:"version"`
+	Status     string    `json:"status"`
+	SigningKey string    `json:"signing_key"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+}
 
 func (sub *subscription) save() savedWebhook {
 	return savedWebhook{sub.id, sub.url, sub.patterns, sub.version, sub.status, sub.key.ID, sub.createdAt, sub.updatedAt}
 }
 
+func (s *Server) restoreWebhook(saved *savedWebhook) error {
+	sub := &subscription{
+		id:        saved.ID,
+		url:       saved.URL,
+		patterns:  saved.Patterns,
+		version:   saved.Version,
+		status:    saved.Status,
+		key:       s.signingKeys.byID[saved.SigningKey],
+		createdAt: saved.CreatedAt,
+		updatedAt: saved.UpdatedAt,
+		client:    s.newCourier(),
+	}
+	if sub.key == nil {
+		return unknown("signing key", saved.SigningKey, saved.ID)
+	}
+	s.subscriptions.add(sub.id, sub)
+	return nil
+}
+
+type savedShipment struct {
+	Number    uint64    `json:"number"`
+	Webhook   string    `json:"webhook"`
+	EventID   string    `json:"event_id"`
+	EventType string    `json:"event_type"`
+	Body      []byte    `json:"body"`
+	Attempt   int       `json:"attempt,omitempty"`
+	Due       time.Time `json:"due"`
+	Overtaken bool      `json:"overtaken,omitempty"`
+}
+
 func (d *shipment) save() savedShipment {
 	return savedShipment{
-		d.number, d.subscription.id, d.eventID, d.eventType, d.body, d.attempt, d.due, d.subscription.overtaken == d,
+		d.number, d.subscription.id, d.eventID, d.eventType, d.body, d.attempt, d.due, d.subscription.deferred == d,
 	}
 }
 
-func (d savedShipment) name() string { return strconv.FormatUint(d.Number, 10) }
+func (s *Server) restoreShipment(saved *savedShipment) error {
+	sub := s.subscriptions.byID[saved.Webhook]
+	switch {
+	case sub == nil:
+		return unknown("webhook", saved.Webhook, saved.EventID)
+	case saved.Attempt < 0 || saved.Attempt > len(retryDelays):
+		return fmt.Errorf("an event was delivered %d times", saved.Attempt)
+	}
+	d := &shipment{
+		number:       saved.Number,
+		subscription: sub,
+		eventID:      saved.EventID,
+		eventType:    saved.EventType,
+		body:         saved.Body,
+		attempt:      saved.Attempt,
+		due:          saved.Due,
+	}
+	s.outbox[d.number] = d
+	s.shipments = max(s.shipments, d.number)
+	if saved.Overtaken {
+		s.overtake(d)
+	} else {
+		s.shipLater(d)
+	}
+	return nil
+}
+
+type savedRequest struct {
+	Number     uint64      `json:"number"`
+	Time       time.Time   `json:"time"`
+	Operation  string      `json:"operation,omitempty"`
+	Method     string      `json:"method"`
+	Path       string      `json:"path"`
+	Query      string      `json:"query,omitempty"`
+	Header     savedHeader `json:"header,omitempty"`
+	Body       []byte      `json:"body"`
+	StatusCode int         `json:"status_code,omitempty"`
+}
 
 func (r *loggedRequest) save() savedRequest {
 	return savedRequest{r.number, r.Time, r.Operation, r.Method, r.Path, r.Query.Encode(), saveHeader(r.Header), r.Body, r.StatusCode}
+}
+
+func (s *Server) restoreRequest(saved *savedRequest) error {
+	query, err := url.ParseQuery(saved.Query)
+	if err != nil {
+		return errors.New("the query of a request cannot be read")
+	}
+	header, err := saved.Header.restore()
+	if err != nil {
+		return err
+	}
+	s.arrivals = max(s.arrivals, saved.Number)
+	s.requests.Push(&loggedRequest{number: saved.Number, Request: Request{
+		Time:       saved.Time,
+		Operation:  saved.Operation,
+		Method:     saved.Method,
+		Path:       saved.Path,
+		Query:      query,
+		Header:     header,
+		Body:       saved.Body,
+		StatusCode: saved.StatusCode,
+	}})
+	return nil
+}
+
+type savedDelivery struct {
+	EventID    string      `json:"event_id"`
+	EventType  string      `json:"event_type"`
+	URL        string      `json:"url"`
+	Attempt    int         `json:"attempt"`
+	StatusCode int         `json:"status_code,omitempty"`
+	At         time.Time   `json:"at"`
+	Err        string      `json:"err,omitempty"`
+	Body       []byte      `json:"body"`
+	Header     savedHeader `json:"header,omitempty"`
 }
 
 func (d *Delivery) save() savedDelivery {
@@ -533,6 +690,47 @@ func (d *Delivery) save() savedDelivery {
 	return saved
 }
 
-func (d *deed) save() savedDeed {
+func (s *Server) restoreDelivery(saved *savedDelivery) error {
+	header, err := saved.Header.restore()
+	if err != nil {
+		return err
+	}
+	d := Delivery{
+		EventID:    saved.EventID,
+		EventType:  saved.EventType,
+		URL:        saved.URL,
+		Attempt:    saved.Attempt,
+		StatusCode: saved.StatusCode,
+		At:         saved.At,
+		Body:       saved.Body,
+		Header:     header,
+	}
+	if saved.Err != "" {
+		d.Err = errors.New(saved.Err)
+	}
+	s.deliveryLog.Push(d)
+	return nil
+}
+
+type savedDeed struct {
+	Kind        entryKind  `json:"kind"`
+	At          time.Time `json:"at"`
+	Account     string    `json:"account"`
+	Request     string    `json:"request,omitempty"`
+	Transaction string    `json:"transaction,omitempty"`
+	Capture     string    `json:"capture,omitempty"`
+	Reference   string    `json:"reference,omitempty"`
+	Amount      int64     `json:"amount,omitempty"`
+	Currency    string    `json:"currency,omitempty"`
+}
+
+func (d *journalEntry) save() savedDeed {
 	return savedDeed{d.kind, d.at, d.account, d.request, d.transaction, d.capture, d.reference, d.amount, d.currency}
+}
+
+func (s *Server) restoreDeed(d *savedDeed) error {
+	if s.retention == 0 { // or there is no journal
+		s.journal = append(s.journal, journalEntry{d.Kind, d.At, d.Account, d.Request, d.Transaction, d.Capture, d.Reference, d.Amount, d.Currency})
+	}
+	return nil
 }

@@ -2,11 +2,9 @@ package klarnatest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -44,7 +42,7 @@ const (
 	stateSlack = 1 << 20
 )
 
-// stateFile is a header and then a line a chapter, the first with all there was: a checksum in
+// stateFile is a header and then a line a delta, the first with all there was: a checksum in
 // eight hexadecimal digits, a space, JSON.
 type stateFile struct {
 	path    string
@@ -132,16 +130,16 @@ func (s *Server) saveState() {
 	if len(f.changed) == 0 && len(f.gone) == 0 || f.file == nil {
 		return
 	}
-	var ch chapter
+	var d delta
 	for _, v := range f.changed {
 		if f.seen[v] {
-			ch.add(v)
+			d.add(v)
 		}
 	}
 	for _, v := range f.gone {
-		ch.remove(v)
+		d.remove(v)
 	}
-	if f.err = f.append(&ch); f.err != nil {
+	if f.err = f.append(&d); f.err != nil {
 		return // the next time tries again
 	}
 	f.changed, f.gone = f.changed[:0], f.gone[:0]
@@ -174,8 +172,8 @@ func (s *Server) closeState() {
 	s.state.file, s.state.unlock = nil, nil
 }
 
-func (f *stateFile) append(ch *chapter) error {
-	line := stateLine(ch)
+func (f *stateFile) append(d *delta) error {
+	line := stateLine(d)
 	if _, err := f.file.WriteAt(line, f.size); err != nil {
 		_ = f.file.Truncate(f.size) // or the rest of a longer line would follow the next one
 		return err
@@ -185,7 +183,7 @@ func (f *stateFile) append(ch *chapter) error {
 }
 
 // rewrite begins the file anew with all there is.
-func (f *stateFile) rewrite(all *chapter) error {
+func (f *stateFile) rewrite(all *delta) error {
 	whole := append([]byte(stateHeader+strconv.Itoa(stateVersion)+"\n"), stateLine(all)...)
 	temporary := f.path + ".new"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -215,16 +213,16 @@ func (f *stateFile) rewrite(all *chapter) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func stateLine(ch *chapter) []byte {
-	text := encode(ch)
+func stateLine(d *delta) []byte {
+	text := d.encode()
 	return fmt.Appendf(nil, "%s %s\n", checksum(text), text)
 }
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
 
-// readState reads a file's chapters. A last line that has no end is that of a server that died
+// readState reads a file's deltas. A last line that has no end is that of a server that died
 // while it wrote: nobody was answered by it.
-func readState(data []byte) (*library, error) {
+func readState(data []byte) (*state, error) {
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
 	version, ours := strings.CutPrefix(string(first), stateHeader)
 	switch {
@@ -233,7 +231,7 @@ func readState(data []byte) (*library, error) {
 	case version != strconv.Itoa(stateVersion):
 		return nil, fmt.Errorf("is of version %q, and this klarnatest reads version %d", version, stateVersion)
 	}
-	known := newLibrary()
+	known := &state{saved: make(map[*kind]*collection[*lastSaved])}
 	number := 1
 	for line := range bytes.Lines(rest) {
 		number++
@@ -241,14 +239,14 @@ func readState(data []byte) (*library, error) {
 		if !whole && number > 2 {
 			break
 		}
-		ch, err := readChapter(text)
+		d, err := readDelta(text)
 		if !whole {
 			err = errors.New("it has no end")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("is damaged: line %d: %w", number, err)
 		}
-		known.read(ch)
+		known.apply(d)
 	}
 	if known.server == nil {
 		return nil, errors.New("is damaged: it does not tell whose it is")
@@ -256,19 +254,10 @@ func readState(data []byte) (*library, error) {
 	return known, nil
 }
 
-func readChapter(line []byte) (*chapter, error) {
+func readDelta(line []byte) (*delta, error) {
 	sum, text, _ := bytes.Cut(line, []byte(" "))
 	if string(sum) != checksum(text) {
 		return nil, errors.New("its checksum is wrong")
 	}
-	var ch chapter
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&ch); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows its JSON")
-	}
-	return &ch, nil
+	return decodeDelta(text)
 }

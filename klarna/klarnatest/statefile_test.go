@@ -466,7 +466,7 @@ func TestAStateFileThatCannotBeTrustedIsRefusedAndLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chapters := klarnatest.ChaptersOf(whole)
+	deltas := klarnatest.DeltasOf(whole)
 	header, rest, _ := bytes.Cut(whole, []byte("\n"))
 	flipped := bytes.Clone(whole)
 	flipped[len(whole)/2] ^= 1
@@ -476,16 +476,16 @@ func TestAStateFileThatCannotBeTrustedIsRefusedAndLeftAlone(t *testing.T) {
 	}{
 		"an empty one":                          {nil, "is not a state file"},
 		"another kind of file":                  {[]byte("key=value\n"), "is not a state file"},
-		"one of a later version":                {klarnatest.StateFileOf(2, chapters...), `is of version "2", and this klarnatest reads version 1`},
+		"one of a later version":                {klarnatest.StateFileOf(2, deltas...), `is of version "2", and this klarnatest reads version 1`},
 		"one without a beginning":               {append(slices.Concat(header, []byte("\n")), rest[20:]...), "line 2: its checksum is wrong"},
 		"one with a wrong bit":                  {flipped, "its checksum is wrong"},
-		"one whose first chapter has no end":    {whole[:len(header)+200], "line 2: it has no end"},
+		"one whose first delta has no end":      {whole[:len(header)+200], "line 2: it has no end"},
 		"a header alone":                        {slices.Concat(header, []byte("\n")), "it does not tell whose it is"},
 		"one with a name from the future":       {klarnatest.StateFileOf(1, `{"servers":{}}`), `unknown field "servers"`},
-		"one with something after its JSON":     {klarnatest.StateFileOf(1, chapters[0]+"{}"), "something follows its JSON"},
+		"one with something after its JSON":     {klarnatest.StateFileOf(1, deltas[0]+"{}"), "something follows its JSON"},
 		"one without accounts":                  {klarnatest.StateFileOf(1, `{"server":{"api_key":"k"}}`), "no key or no account"},
-		"one from the end of time":              {klarnatest.StateFileOf(1, strings.Replace(chapters[0], `"frozen":"2`, `"frozen":"9`, 1)), "its clock is out of range"},
-		"one with an account that nobody knows": {klarnatest.StateFileOf(1, chapters[0], `{"customer_tokens":[{"value":"v","account":"a"}]}`), `account "a"`},
+		"one from the end of time":              {klarnatest.StateFileOf(1, strings.Replace(deltas[0], `"frozen":"2`, `"frozen":"9`, 1)), "its clock is out of range"},
+		"one with an account that nobody knows": {klarnatest.StateFileOf(1, deltas[0], `{"customer_tokens":[{"value":"v","account":"a"}]}`), `account "a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := statePath(t)
@@ -510,7 +510,7 @@ func TestAStateFileThatCannotBeTrustedIsRefusedAndLeftAlone(t *testing.T) {
 func TestThingsThatBelongToNothingAreRefused(t *testing.T) {
 	server := `{"server":{"api_key":"k","client_id":"c","accounts":["a"],"frozen":"2026-01-01T00:00:00Z"}}`
 	const at = `"created_at":"2026-01-01T00:00:00Z"`
-	for chapter, want := range map[string]string{
+	for delta, want := range map[string]string{
 		`{"payment_requests":[{"id":"r","account":"b",` + at + `}]}`:                                                         `account "b"`,
 		`{"transactions":[{"id":"t","account":"b",` + at + `}]}`:                                                             `account "b"`,
 		`{"captures":[{"id":"c","transaction":"t",` + at + `}]}`:                                                             `transaction "t" of c`,
@@ -532,15 +532,15 @@ func TestThingsThatBelongToNothingAreRefused(t *testing.T) {
 		`{"requests":[{"number":1,"query":"%"}]}`:                                                                            "query",
 	} {
 		path := statePath(t)
-		if err := os.WriteFile(path, klarnatest.StateFileOf(1, server, chapter), 0o600); err != nil {
+		if err := os.WriteFile(path, klarnatest.StateFileOf(1, server, delta), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s, err := klarnatest.Start(klarnatest.WithStateFile(path), klarnatest.WithoutSocket())
 		if err == nil {
 			s.Close()
-			t.Errorf("%s: the server started", chapter)
+			t.Errorf("%s: the server started", delta)
 		} else if !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %q, want %q", chapter, err, want)
+			t.Errorf("%s: error %q, want %q", delta, err, want)
 		}
 	}
 }
@@ -684,7 +684,7 @@ func TestACertificateOutlivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong := statePath(t)
-	broken := regexp.MustCompile(`"authority":{[^}]*}`).ReplaceAllString(klarnatest.ChaptersOf(data)[0], `"authority":{"certificate":"AAAA","key":"AAAA"}`)
+	broken := regexp.MustCompile(`"authority":{[^}]*}`).ReplaceAllString(klarnatest.DeltasOf(data)[0], `"authority":{"certificate":"AAAA","key":"AAAA"}`)
 	if err := os.WriteFile(wrong, klarnatest.StateFileOf(1, broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -693,7 +693,7 @@ func TestACertificateOutlivesARestart(t *testing.T) {
 	}
 }
 
-// FuzzStateFile reads any file, and any chapters after the first one: it is refused, or makes a
+// FuzzStateFile reads any file, and any deltas after the first one: it is refused, or makes a
 // server that works.
 func FuzzStateFile(f *testing.F) {
 	path := statePath(f)
@@ -712,15 +712,15 @@ func FuzzStateFile(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	chapters, key := klarnatest.ChaptersOf(whole), server.APIKey
-	for _, chapter := range chapters {
-		f.Add([]byte(nil), chapter)
+	deltas, key := klarnatest.DeltasOf(whole), server.APIKey
+	for _, delta := range deltas {
+		f.Add([]byte(nil), delta)
 	}
 	f.Add(whole, "")
 	f.Add([]byte("klarnatest state, version 1\n00000000 {}\n"), "")
-	f.Fuzz(func(t *testing.T, file []byte, chapter string) {
+	f.Fuzz(func(t *testing.T, file []byte, delta string) {
 		if len(file) == 0 {
-			file = klarnatest.StateFileOf(1, chapters[0], chapter)
+			file = klarnatest.StateFileOf(1, deltas[0], delta)
 		}
 		path := statePath(t)
 		if err := os.WriteFile(path, file, 0o600); err != nil {

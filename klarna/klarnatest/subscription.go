@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
 // subscription is a webhook. Its deliveries are made one after the other, unless
@@ -27,9 +29,9 @@ type subscription struct {
 	updatedAt time.Time
 	deleted   bool
 	client    *http.Client
-	queue     fifo[*shipment]
+	queue     fifo.Queue[*shipment]
 	drains    int       // goroutines at work on the queue
-	overtaken *shipment // waits until the next event was shipped
+	deferred  *shipment // waits until the next event was shipped
 }
 
 const (
@@ -225,7 +227,7 @@ func (s *Server) deleteWebhook(c *call) answer {
 	if !ok {
 		return notFound("webhook")
 	}
-	sub.deleted, sub.overtaken = true, nil
+	sub.deleted, sub.deferred = true, nil
 	s.subscriptions.remove(sub.id)
 	s.drop(sub)
 	for _, d := range s.outbox {

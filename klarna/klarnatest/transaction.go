@@ -116,7 +116,7 @@ func (s *Server) newTransaction(partner *account, order authorizeOrder, request 
 		expiresAt: now.Add(transactionLife),
 	}
 	s.transactions.add(t.id, t)
-	authorized := t.deed(deedAuthorized, t.amount)
+	authorized := t.journalEntry(entryAuthorized, t.amount)
 	if request != nil {
 		t.request, request.transaction = request.id, t.id
 		authorized.request = request.id
@@ -131,8 +131,8 @@ func (s *Server) newTransaction(partner *account, order authorizeOrder, request 
 	return t
 }
 
-func (t *transaction) deed(kind deedKind, amount int64) deed {
-	return deed{
+func (t *transaction) journalEntry(kind entryKind, amount int64) journalEntry {
+	return journalEntry{
 		kind: kind, account: t.account.id, transaction: t.id, reference: t.reference, amount: amount, currency: t.currency,
 	}
 }
@@ -201,7 +201,7 @@ func (s *Server) moveFunding(t *transaction, state string) {
 
 // release gives up what is still authorized.
 func (s *Server) release(t *transaction) {
-	s.note(t.deed(deedReleased, t.remaining()))
+	s.note(t.journalEntry(entryReleased, t.remaining()))
 	t.released += t.remaining()
 	s.touch(t)
 }
@@ -279,7 +279,7 @@ func (s *Server) extendTransaction(c *call) answer {
 	days, amount := o.amount("extension_days"), o.amount("amount")
 	expiresAt := now.Add(transactionLife)
 	if o.has("extension_days") && days >= 0 && days < 1e6 {
-		expiresAt = later(now, t.expiresAt).AddDate(0, 0, int(days))
+		expiresAt = latest(now, t.expiresAt).AddDate(0, 0, int(days))
 	}
 	// JSON has no form for a year of five digits.
 	if days >= 1e6 || expiresAt.Year() > 9999 {
@@ -298,11 +298,11 @@ func (s *Server) extendTransaction(c *call) answer {
 	t.operations++
 	s.touch(t)
 	t.amount += amount
-	t.expiresAt = later(t.expiresAt, expiresAt)
+	t.expiresAt = latest(t.expiresAt, expiresAt)
 	if data != nil {
 		t.purchase = data
 	}
-	s.note(t.deed(deedExtended, amount))
+	s.note(t.journalEntry(entryExtended, amount))
 	if t.state == transactionExpired {
 		if t.funding == fundingExpired {
 			t.funding = fundingPending
@@ -313,7 +313,7 @@ func (s *Server) extendTransaction(c *call) answer {
 	return reply(http.StatusOK, t.body())
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -9,20 +9,20 @@ import (
 // The server refuses most violations, so that these journals are of a server whose own logic is
 // broken.
 func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
-	requested := deed{kind: deedRequested, account: "a", request: "r", reference: "p"}
-	approved := deed{kind: deedApproved, account: "a", request: "r", amount: 100, currency: "EUR"}
-	canceled := deed{kind: deedCanceled, account: "a", request: "r"}
-	authorized := deed{kind: deedAuthorized, account: "a", request: "r", transaction: "t", reference: "p", amount: 100, currency: "EUR"}
-	direct := deed{kind: deedAuthorized, account: "a", transaction: "t", reference: "p", amount: 100, currency: "EUR"}
-	but := func(d deed, change func(*deed)) deed { change(&d); return d }
-	captured := func(id string, amount int64) deed {
-		return deed{kind: deedCaptured, account: "a", transaction: "t", capture: id, amount: amount}
+	requested := journalEntry{kind: entryRequested, account: "a", request: "r", reference: "p"}
+	approved := journalEntry{kind: entryApproved, account: "a", request: "r", amount: 100, currency: "EUR"}
+	canceled := journalEntry{kind: entryCanceled, account: "a", request: "r"}
+	authorized := journalEntry{kind: entryAuthorized, account: "a", request: "r", transaction: "t", reference: "p", amount: 100, currency: "EUR"}
+	direct := journalEntry{kind: entryAuthorized, account: "a", transaction: "t", reference: "p", amount: 100, currency: "EUR"}
+	but := func(d journalEntry, change func(*journalEntry)) journalEntry { change(&d); return d }
+	captured := func(id string, amount int64) journalEntry {
+		return journalEntry{kind: entryCaptured, account: "a", transaction: "t", capture: id, amount: amount}
 	}
-	refunded := func(id string, amount int64) deed {
-		return deed{kind: deedRefunded, account: "a", transaction: "t", capture: id, amount: amount}
+	refunded := func(id string, amount int64) journalEntry {
+		return journalEntry{kind: entryRefunded, account: "a", transaction: "t", capture: id, amount: amount}
 	}
-	of := func(kind deedKind, amount int64) deed {
-		return deed{kind: kind, account: "a", transaction: "t", amount: amount}
+	of := func(kind entryKind, amount int64) journalEntry {
+		return journalEntry{kind: kind, account: "a", transaction: "t", amount: amount}
 	}
 	for name, tc := range map[string]struct {
 		journal journal
@@ -30,12 +30,12 @@ func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
 	}{
 		"everything in order": {
 			journal: journal{
-				requested, approved, authorized, of(deedExtended, 50), captured("c", 60), captured("d", 40), refunded("c", 60),
-				refunded("", 40), of(deedReleased, 50),
+				requested, approved, authorized, of(entryExtended, 50), captured("c", 60), captured("d", 40), refunded("c", 60),
+				refunded("", 40), of(entryReleased, 50),
 			},
 		},
 		"approved after another amount was approved": {
-			journal: journal{requested, but(approved, func(d *deed) { d.amount = 1 }), approved, authorized},
+			journal: journal{requested, but(approved, func(d *journalEntry) { d.amount = 1 }), approved, authorized},
 		},
 		"nobody approved": {
 			journal{requested, authorized},
@@ -46,15 +46,15 @@ func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
 			[]string{"transaction t finalizes r, which the customer did not approve"},
 		},
 		"another amount": {
-			journal{requested, approved, but(authorized, func(d *deed) { d.amount = 101 })},
+			journal{requested, approved, but(authorized, func(d *journalEntry) { d.amount = 101 })},
 			[]string{"transaction t is over 101 EUR, and the customer approved 100 EUR"},
 		},
 		"another currency": {
-			journal{requested, approved, but(authorized, func(d *deed) { d.currency = "SEK" })},
+			journal{requested, approved, but(authorized, func(d *journalEntry) { d.currency = "SEK" })},
 			[]string{"transaction t is over 100 SEK, and the customer approved 100 EUR"},
 		},
 		"another reference": {
-			journal{requested, approved, but(authorized, func(d *deed) { d.reference = "q" })},
+			journal{requested, approved, but(authorized, func(d *journalEntry) { d.reference = "q" })},
 			[]string{`r is finalized as purchase "q", and its first authorize was of "p"`},
 		},
 		"after the cancel": {
@@ -62,11 +62,11 @@ func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
 			[]string{"transaction t finalizes r, which was canceled before"},
 		},
 		"twice": {
-			journal{requested, approved, authorized, but(authorized, func(d *deed) { d.transaction = "u" })},
+			journal{requested, approved, authorized, but(authorized, func(d *journalEntry) { d.transaction = "u" })},
 			[]string{`the purchase "p" of a has two transactions, t and u`, "r is finalized twice, by t and u"},
 		},
 		"two purchases of one reference": {
-			journal{direct, but(direct, func(d *deed) { d.transaction = "u" })},
+			journal{direct, but(direct, func(d *journalEntry) { d.transaction = "u" })},
 			[]string{`the purchase "p" of a has two transactions, t and u`},
 		},
 		"captured beyond what is authorized": {
@@ -74,7 +74,7 @@ func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
 			[]string{"transaction t has 1 captured or released beyond what is authorized"},
 		},
 		"captured after a release": {
-			journal{direct, of(deedReleased, 100), captured("c", 1)},
+			journal{direct, of(entryReleased, 100), captured("c", 1)},
 			[]string{"transaction t has 1 captured or released beyond what is authorized"},
 		},
 		"captured from nothing": {

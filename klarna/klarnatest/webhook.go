@@ -130,7 +130,7 @@ func (s *Server) ship(d *shipment) {
 		return
 	}
 	sub := d.subscription
-	sub.queue.push(d)
+	sub.queue.Push(d)
 	if sub.drains < s.parallel {
 		sub.drains++
 		s.deliveries.enter()
@@ -147,8 +147,8 @@ func (s *Server) drain(sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.deliveries.leave()
-	for sub.queue.len() > 0 && !s.closed {
-		d := sub.queue.pop()
+	for sub.queue.Len() > 0 && !s.closed {
+		d := sub.queue.Pop()
 		if !sub.enabled() {
 			s.unpack(d) // a webhook that was disabled or deleted gets nothing, and no retry either
 			continue
@@ -174,7 +174,7 @@ func (s *Server) drain(sub *subscription) {
 			break // Close cut it short, and a server that goes on from the state file makes the attempt
 		}
 		d.attempt++
-		s.deliveryLog.push(entry)
+		s.deliveryLog.Push(entry)
 		s.touch(&entry)
 		s.trimLogs()
 		if delivered(entry.StatusCode) || d.attempt > len(retryDelays) || sub.deleted {
@@ -234,7 +234,7 @@ func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trimLogs()
-	list := slices.Clone(s.deliveryLog.all())
+	list := slices.Clone(s.deliveryLog.All())
 	for i := range list {
 		list[i].Body = bytes.Clone(list[i].Body)
 		list[i].Header = list[i].Header.Clone()

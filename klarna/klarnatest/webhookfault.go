@@ -53,7 +53,7 @@ const webhookDelay = time.Minute
 
 type scriptedWebhook struct {
 	WebhookRule
-	aim
+	trigger
 }
 
 // ScriptWebhook lets the next event that matches the pattern, a type or a wildcard as in
@@ -75,7 +75,7 @@ func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 		}
 		rule.EventType = cmp.Or(rule.EventType, "*")
 		rule.Delay = cmp.Or(rule.Delay, webhookDelay)
-		s.webhookFaults = append(s.webhookFaults, &scriptedWebhook{rule, newAim(rule.Times, rule.Probability)})
+		s.webhookFaults = append(s.webhookFaults, &scriptedWebhook{rule, newTrigger(rule.Times, rule.Probability)})
 	}
 }
 
@@ -96,7 +96,7 @@ func (s *Server) WebhookRules() []WebhookRule {
 // meetWebhookFault takes the fault that an event meets. The zero value is none.
 func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 	for i, w := range s.webhookFaults {
-		if !matches(w.EventType, eventType) || !w.hit(s.webhookDice) {
+		if !matches(w.EventType, eventType) || !w.fires(s.webhookDice) {
 			continue
 		}
 		if w.spent() {
@@ -117,8 +117,8 @@ func (s *Server) dispatch(d shipment, fault WebhookRule) {
 		s.shipLater(s.pack(d, now.Add(fault.Delay)))
 		return
 	case WebhookFaultReorder:
-		// What comes after an overtaken event is itself in the right place: one swap is two events.
-		if d.subscription.overtaken == nil {
+		// What comes after a deferred event is itself in the right place: one swap is two events.
+		if d.subscription.deferred == nil {
 			s.overtake(s.pack(d, now.Add(fault.Delay)))
 			return
 		}
@@ -126,8 +126,8 @@ func (s *Server) dispatch(d shipment, fault WebhookRule) {
 		s.ship(s.pack(d, now))
 	}
 	s.ship(s.pack(d, now))
-	if held := d.subscription.overtaken; held != nil {
-		d.subscription.overtaken = nil
+	if held := d.subscription.deferred; held != nil {
+		d.subscription.deferred = nil
 		s.touch(held)
 		s.ship(held)
 	}
@@ -136,10 +136,10 @@ func (s *Server) dispatch(d shipment, fault WebhookRule) {
 // overtake holds an event until the next one of its webhook, or until it is due.
 func (s *Server) overtake(d *shipment) {
 	sub := d.subscription
-	sub.overtaken = d
+	sub.deferred = d
 	s.schedule(d.due, func() {
-		if sub.overtaken == d {
-			sub.overtaken = nil
+		if sub.deferred == d {
+			sub.deferred = nil
 			s.touch(d)
 			s.ship(d)
 		}

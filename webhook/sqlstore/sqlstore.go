@@ -10,6 +10,9 @@
 //
 // Call Prune now and then, once an hour for example, from one replica or from all.
 //
+// The table is named klarna_webhook_events. The table klarna_webhook_events_schema holds the
+// version of its schema.
+//
 // # Whose clock
 //
 // Leases and retention go by the database's clock and by no program's: replicas whose clocks differ
@@ -58,7 +61,6 @@ type Store struct {
 	name      string
 	retention time.Duration
 
-	create                           []string
 	claim, complete, release, delete string
 }
 
@@ -112,36 +114,7 @@ func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 	// is not deleted.
 	s.delete = s.table.Text(`DELETE FROM {table} WHERE until_ms < (SELECT {now}) - ?1 AND event_id IN
 		(SELECT event_id FROM {table} WHERE until_ms < (SELECT {now}) - ?1 LIMIT ?2)`)
-	s.create = []string{
-		// until_ms is when the lease ends or, of a completed event, when it was completed.
-		s.table.Text(`CREATE TABLE IF NOT EXISTS {table} (
-			event_id TEXT {as is} NOT NULL PRIMARY KEY,
-			token TEXT {as is} NOT NULL,
-			completed BOOLEAN NOT NULL,
-			until_ms BIGINT NOT NULL
-		)`),
-		s.table.Text(`CREATE INDEX IF NOT EXISTS {table:_until} ON {table} (until_ms)`),
-	}
 	return s, nil
-}
-
-// migration is the number of this package's lock.
-const migration = 6012954214003
-
-// Migrate creates the table and its index where they are missing. Any number of replicas may call
-// it, also at once.
-func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.table.Exclusively(ctx, migration, func(tx *sql.Tx) error {
-		for _, statement := range s.create {
-			if _, err := tx.ExecContext(ctx, statement); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		return s.table.Failed("migrate", err)
-	}
-	return nil
 }
 
 // Claim implements webhook.Store.

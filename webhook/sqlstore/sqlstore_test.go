@@ -140,6 +140,9 @@ func TestErrorsHoldNoValues(t *testing.T) {
 	cut := func(string, []driver.NamedValue) (*fakedb.Answer, error) {
 		return &fakedb.Answer{Values: [][]driver.Value{{"t", false}}, End: broken, Uncounted: broken}, nil
 	}
+	missing := func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		return &fakedb.Answer{Values: [][]driver.Value{{int64(0)}}}, nil
+	}
 	claim := func(s *sqlstore.Store) error { _, err := s.Claim(t.Context(), event, time.Minute); return err }
 	prune := func(s *sqlstore.Store) error { _, err := s.Prune(t.Context()); return err }
 	complete := func(s *sqlstore.Store) error { return s.Complete(t.Context(), event, token) }
@@ -161,7 +164,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		{"migrate", fakedb.DB{Statement: quoting}, sqlstore.DialectPostgreSQL, migrate},
 		{"migrate, on SQLite", fakedb.DB{Statement: quoting}, sqlstore.DialectSQLite, migrate},
 		{"migrate, at the beginning", fakedb.DB{Begin: broken}, sqlstore.DialectPostgreSQL, migrate},
-		{"migrate, at the end", fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }, Commit: broken}, sqlstore.DialectPostgreSQL, migrate},
+		{"migrate, at the end", fakedb.DB{Statement: missing, Commit: broken}, sqlstore.DialectPostgreSQL, migrate},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := tc.call(newStore(t, &tc.driver, tc.dialect))

@@ -8,15 +8,14 @@ package storetest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/storesuite"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
@@ -25,13 +24,7 @@ import (
 // the end of a lease is waited for, on whatever clock the store goes by.
 func Run(t *testing.T, newStore func(t *testing.T) webhook.Store) {
 	for _, c := range checks {
-		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			if err := c.check(ctx, newStore(t)); err != nil {
-				t.Error(err)
-			}
-		})
+		storesuite.Run(t, c.name, patience, newStore, c.check)
 	}
 }
 
@@ -54,11 +47,11 @@ type check struct {
 
 var checks = []check{
 	{"a claim is granted with a token of its own", func(ctx context.Context, s webhook.Store) error {
-		one, err := granted(ctx, s, newID(), long)
+		one, err := granted(ctx, s, storesuite.NewID(), long)
 		if err != nil {
 			return err
 		}
-		other, err := granted(ctx, s, newID(), long)
+		other, err := granted(ctx, s, storesuite.NewID(), long)
 		if err != nil {
 			return err
 		}
@@ -69,7 +62,7 @@ var checks = []check{
 	}},
 	{"of many claims at once one is granted", func(ctx context.Context, s webhook.Store) error {
 		for range 20 {
-			if err := oneOfMany(ctx, s, newID()); err != nil {
+			if err := oneOfMany(ctx, s, storesuite.NewID()); err != nil {
 				return err
 			}
 		}
@@ -78,7 +71,7 @@ var checks = []check{
 	{"of many claims at once after a lease has ended one is granted", func(ctx context.Context, s webhook.Store) error {
 		var ids []string
 		for range 5 {
-			id := newID()
+			id := storesuite.NewID()
 			if _, err := granted(ctx, s, id, short); err != nil {
 				return err
 			}
@@ -95,7 +88,7 @@ var checks = []check{
 		return nil
 	}},
 	{"an event is in flight until its lease ends, then claimed anew", func(ctx context.Context, s webhook.Store) error {
-		id := newID()
+		id := storesuite.NewID()
 		begin := time.Now()
 		first, err := granted(ctx, s, id, short)
 		if err != nil {
@@ -114,7 +107,7 @@ var checks = []check{
 		return want(ctx, s, id, webhook.ClaimStatusInFlight)
 	}},
 	{"a lease is as long as it was asked for", func(ctx context.Context, s webhook.Store) error {
-		ids := map[time.Duration]string{long: newID(), 100 * 365 * 24 * time.Hour: newID(), math.MaxInt64: newID()}
+		ids := map[time.Duration]string{long: storesuite.NewID(), 100 * 365 * 24 * time.Hour: storesuite.NewID(), math.MaxInt64: storesuite.NewID()}
 		for lease, id := range ids {
 			if _, err := granted(ctx, s, id, lease); err != nil {
 				return err
@@ -131,7 +124,7 @@ var checks = []check{
 		return nil
 	}},
 	{"a completed event stays completed", func(ctx context.Context, s webhook.Store) error {
-		id := newID()
+		id := storesuite.NewID()
 		token, err := granted(ctx, s, id, short)
 		if err != nil {
 			return err
@@ -151,7 +144,7 @@ var checks = []check{
 		return want(ctx, s, id, webhook.ClaimStatusCompleted)
 	}},
 	{"a released event can be claimed at once, and its old token is worth nothing", func(ctx context.Context, s webhook.Store) error {
-		id := newID()
+		id := storesuite.NewID()
 		old, err := granted(ctx, s, id, long)
 		if err != nil {
 			return err
@@ -169,7 +162,7 @@ var checks = []check{
 		return outdated(ctx, s, id, old, current)
 	}},
 	{"a claim that was taken over completes and releases nothing", func(ctx context.Context, s webhook.Store) error {
-		id := newID()
+		id := storesuite.NewID()
 		old, err := granted(ctx, s, id, short)
 		if err != nil {
 			return err
@@ -181,7 +174,7 @@ var checks = []check{
 		return outdated(ctx, s, id, old, current)
 	}},
 	{"a claim that ended late and was not taken over still completes", func(ctx context.Context, s webhook.Store) error {
-		id := newID()
+		id := storesuite.NewID()
 		token, err := granted(ctx, s, id, short)
 		if err != nil {
 			return err
@@ -195,7 +188,7 @@ var checks = []check{
 		return want(ctx, s, id, webhook.ClaimStatusCompleted)
 	}},
 	{"what was not claimed is neither completed nor released", func(ctx context.Context, s webhook.Store) error {
-		id, other := newID(), newID()
+		id, other := storesuite.NewID(), storesuite.NewID()
 		token, err := granted(ctx, s, other, long)
 		if err != nil {
 			return err
@@ -217,11 +210,11 @@ var checks = []check{
 		return lost(ctx, s, id, token)
 	}},
 	{"ids are opaque", func(ctx context.Context, s webhook.Store) error {
-		base := newID()
+		base := storesuite.NewID()
 		var ids []string
 		for _, tail := range []string{
 			"", " ", "\t", "\n", "\x00", "\x00\x00", "a", "A", "å", "a\u030a", "Å", "ß", "ss", "日本", "😀", "'", "''", `"`, "`", `\`, "%", "_", "?", "$1", "?1", "/", ":", "*",
-			"'; DROP TABLE klarna_webhook_events; --", strings.Repeat("x", 300), strings.Repeat("x", 301), incompressible(10_000), incompressible(10_001),
+			"'; DROP TABLE klarna_webhook_events; --", strings.Repeat("x", 300), strings.Repeat("x", 301), storesuite.Incompressible(10_000), storesuite.Incompressible(10_001),
 		} {
 			ids = append(ids, base+tail, tail+base)
 		}
@@ -250,7 +243,7 @@ var checks = []check{
 	{"a context that has ended is an error, and nothing is claimed", func(ctx context.Context, s webhook.Store) error {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		id := newID()
+		id := storesuite.NewID()
 		if c, err := s.Claim(ended, id, long); err == nil {
 			return fmt.Errorf("Claim answers %v", name(c.Status))
 		}
@@ -294,23 +287,11 @@ func outdated(ctx context.Context, s webhook.Store, id, old, current string) err
 
 // oneOfMany claims from many goroutines at once.
 func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
-	var (
-		ready, done sync.WaitGroup
-		start       = make(chan struct{})
-		claims      [crowd]webhook.Claim
-		errs        [crowd]error
-	)
-	for i := range crowd {
-		ready.Add(1)
-		done.Go(func() {
-			ready.Done()
-			<-start
-			claims[i], errs[i] = s.Claim(ctx, id, long)
-		})
-	}
-	ready.Wait()
-	close(start)
-	done.Wait()
+	var claims [crowd]webhook.Claim
+	errs := storesuite.AtOnce(crowd, func(i int) (err error) {
+		claims[i], err = s.Claim(ctx, id, long)
+		return err
+	})
 	grants := 0
 	for i, c := range claims {
 		switch {
@@ -331,7 +312,7 @@ func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
 // leaseEnds returns when every short lease has ended that was granted before: one that is granted
 // after them has.
 func leaseEnds(ctx context.Context, s webhook.Store) error {
-	id := newID()
+	id := storesuite.NewID()
 	if _, err := granted(ctx, s, id, short); err != nil {
 		return err
 	}
@@ -401,15 +382,4 @@ func name(s webhook.ClaimStatus) string {
 	default:
 		return fmt.Sprintf("ClaimStatus(%d)", s)
 	}
-}
-
-func newID() string { return rand.Text() }
-
-// incompressible is a text of n letters and digits that a database cannot make shorter.
-func incompressible(n int) string {
-	var b strings.Builder
-	for b.Len() < n {
-		b.WriteString(rand.Text())
-	}
-	return b.String()[:n]
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/test/storefault"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
@@ -27,7 +26,7 @@ func TestTheModelIsRightWithoutAFault(t *testing.T) {
 
 // Each fault must be found by the check that is there for it. Others may find it as well.
 func TestTheSuiteFindsAStoreThat(t *testing.T) {
-	for fault, by := range map[string]string{
+	storefault.Found(t, 2*time.Second, map[string]string{
 		"fails":                                  "a claim is granted with a token of its own",
 		"gives no token":                         "a claim is granted with a token of its own",
 		"gives every claim the same token":       "a claim is granted with a token of its own",
@@ -57,24 +56,17 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 		"refuses a zero byte":                    "ids are opaque",
 		"does not heed its context":              "a context that has ended is an error, and nothing is claimed",
 		"claims before it heeds its context":     "a context that has ended is an error, and nothing is claimed",
-	} {
-		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-			for _, c := range checks {
-				if c.name == by {
-					ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-					defer cancel()
-					err := c.check(ctx, &model{fault: fault})
-					if err == nil {
-						t.Errorf("the check that %s found nothing", by)
-					}
-					t.Log(err)
-					return
-				}
-			}
-			t.Errorf("there is no check %q", by)
-		})
+	}, checkOf, func(fault string) webhook.Store { return &model{fault: fault} })
+}
+
+// checkOf returns the check of a name.
+func checkOf(name string) func(ctx context.Context, s webhook.Store) error {
+	for _, c := range checks {
+		if c.name == name {
+			return c.check
+		}
 	}
+	return nil
 }
 
 func TestEveryCheckCanFail(t *testing.T) {
@@ -86,22 +78,11 @@ func TestEveryCheckCanFail(t *testing.T) {
 	}
 }
 
-// What the checks find must also fail the test that calls Run. That test is another process's.
 func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
 	t.Parallel()
-	const variable = "STORETEST_FAULT"
-	if fault, ok := os.LookupEnv(variable); ok {
+	storefault.FailsTheTest(t, "does not release", "a released event", func(t *testing.T, fault string) {
 		Run(t, func(*testing.T) webhook.Store { return &model{fault: fault} })
-		return
-	}
-	for fault, failed := range map[string]bool{"": false, "does not release": true} {
-		program := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		program.Env = append(os.Environ(), variable+"="+fault)
-		output, err := program.CombinedOutput()
-		if (err != nil) != failed || strings.Contains(string(output), "--- FAIL: "+t.Name()+"/a_released_event") != failed {
-			t.Errorf("a store that %q: %v\n%s", fault, err, output)
-		}
-	}
+	})
 }
 
 // model is a Store with at most one fault.
@@ -178,7 +159,7 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 		}
 	}
 	if m.has("ends leases early") {
-		lease = min(lease, 150*time.Millisecond)
+		lease = min(lease, 50*time.Millisecond)
 	}
 	if m.events == nil {
 		m.events = make(map[string]*record)

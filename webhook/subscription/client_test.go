@@ -12,6 +12,7 @@ import (
 	"github.com/jarcoal/httpmock"
 
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -28,7 +29,7 @@ var (
 		Unknown: klarna.Unknown{"algorithm": klarna.NewRawJSON(`{"name": "x"}`)},
 	}
 	wantWebhook = subscription.Webhook{
-		WebhookID: webhookID, URL: hookURL, EventTypes: []string{"payment.*", "new.kind"}, EventVersion: "v3",
+		WebhookID: webhookID, URL: hookURL, EventTypes: []webhook.EventType{"payment.*", "new.kind"}, EventVersion: "v3",
 		SigningKeyID: keyID, Status: "ASLEEP", CreatedAt: time.Date(2025, 12, 1, 9, 0, 0, 0, time.UTC),
 		Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`[1.50]`), "updated_at": klarna.NewRawJSON(`"soon"`)},
 	}
@@ -83,7 +84,7 @@ var allOperations = []operation{
 	},
 	{
 		"a webhook is created with version and status by default", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
-			return c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: keyID}, o...)
+			return c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"payment.*"}, SigningKeyID: keyID}, o...)
 		},
 		"subscription.webhook.create", "POST", "/v2/notification/webhooks",
 		`{"url":"` + hookURL + `","event_types":["payment.*"],"event_version":"v2","signing_key_id":"` + keyID + `","status":"ENABLED"}`,
@@ -92,7 +93,7 @@ var allOperations = []operation{
 	{
 		"a webhook is created with what else the caller knows", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.CreateWebhook(ctx, subscription.CreateWebhookParams{
-				URL: "http://127.0.0.1:8080/", EventTypes: []string{"a", "b.*"}, EventVersion: "v3", SigningKeyID: keyID, Status: "DISABLED",
+				URL: "http://127.0.0.1:8080/", EventTypes: []webhook.EventType{"a", "b.*"}, EventVersion: "v3", SigningKeyID: keyID, Status: "DISABLED",
 				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
 			}, o...)
 		},
@@ -126,7 +127,7 @@ var allOperations = []operation{
 	{
 		"an update may name everything", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{
-				URL: hookURL, EventTypes: []string{"a"}, EventVersion: "v2", SigningKeyID: keyID, Status: subscription.WebhookStatusEnabled,
+				URL: hookURL, EventTypes: []webhook.EventType{"a"}, EventVersion: "v2", SigningKeyID: keyID, Status: subscription.WebhookStatusEnabled,
 				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
 			}, o...)
 		},
@@ -244,15 +245,15 @@ func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
 			return err
 		}, []string{"url", "event_types", "signing_key_id"}},
 		{"a webhook that is not https", func(c *subscription.Client) error {
-			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "http://gateway.example", EventTypes: []string{"a", ""}, SigningKeyID: keyID})
+			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "http://gateway.example", EventTypes: []webhook.EventType{"a", ""}, SigningKeyID: keyID})
 			return err
 		}, []string{"url", "event_types[1]"}},
 		{"a webhook on another port", func(c *subscription.Client) error {
-			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://gateway.example:444/", EventTypes: []string{"a"}, SigningKeyID: keyID})
+			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://gateway.example:444/", EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID})
 			return err
 		}, []string{"url"}},
 		{"a URL that is none", func(c *subscription.Client) error {
-			_, err := c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{URL: "https://%", EventTypes: []string{""}})
+			_, err := c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{URL: "https://%", EventTypes: []webhook.EventType{""}})
 			return err
 		}, []string{"url", "event_types[0]"}},
 		{"no event to simulate", func(c *subscription.Client) error { return c.SimulateWebhook(ctx, webhookID, "") }, []string{"event_type"}},
@@ -263,7 +264,7 @@ func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
 			return err
 		}, []string{"url", "event_types", "signing_key_id"}},
 		{"two ways to say the key", func(c *subscription.Client) error {
-			_, err := c.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: keyID, Vault: new(gateway)})
+			_, err := c.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID, Vault: new(gateway)})
 			return err
 		}, []string{"signing_key_id"}},
 	} {
@@ -292,7 +293,7 @@ func TestURLsThatKlarnaTakesAreSent(t *testing.T) {
 	for _, url := range []string{hookURL, "https://gateway.example:443/", "https://gateway.example:8443/a?b=c", "http://localhost:80", "http://[::1]:1/"} {
 		c, mock := newMocked(t)
 		mock.RegisterNoResponder(httpmock.NewStringResponder(201, `{"webhook_id":"`+webhookID+`","url":"`+url+`"}`))
-		if _, err := c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{URL: url, EventTypes: []string{"a"}, SigningKeyID: keyID}); err != nil {
+		if _, err := c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{URL: url, EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID}); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

@@ -7,7 +7,7 @@
 //	subscriptions := subscription.New(client)
 //	result, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{
 //		URL:        "https://gateway.example/klarna/webhook",
-//		EventTypes: []string{"payment.*"},
+//		EventTypes: []webhook.EventType{"payment.*"},
 //		Vault:      vault,
 //	})
 //

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // Vault is where a program keeps its signing keys and where its receivers find them.
@@ -30,7 +32,7 @@ type EnsureWebhookParams struct {
 	// URL is where events are posted: https on port 443 or 8443. It tells the webhook from others.
 	URL string
 	// EventTypes are types, or families of types such as payment.request.*, in any order.
-	EventTypes []string
+	EventTypes []webhook.EventType
 	// EventVersion is v2 where it is "".
 	EventVersion string
 
@@ -92,42 +94,30 @@ func (c *Client) EnsureWebhook(ctx context.Context, params EnsureWebhookParams) 
 	params.EventVersion = cmp.Or(params.EventVersion, eventVersion)
 	for round := 1; ; round++ {
 		result, err := c.ensure(ctx, &params)
-		overtaken, ok := errors.AsType[*overtakenError](err)
+		conflict, ok := errors.AsType[*conflictError](err)
 		if !ok {
 			return result, err
 		}
 		if round == maxRounds {
-			return nil, overtaken.error
+			return nil, conflict.error
 		}
 		// The first look is at once: whoever was faster is done. Later ones keep replicas apart that
 		// withdraw at the same time.
-		if err := pause(ctx, time.Duration(round-1)*100*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("%w: %w", err, overtaken.error)
+		if err := sleep.For(ctx, rand.N(1+time.Duration(round-1)*100*time.Millisecond)); err != nil {
+			return nil, fmt.Errorf("%w: %w", err, conflict.error)
 		}
 	}
 }
 
-// overtakenError says that another program was faster; what is there has to be read again.
-type overtakenError struct{ error }
+// conflictError says that another program was faster; what is there has to be read again.
+type conflictError struct{ error }
 
-// overtaken marks the errors by which Klarna says that somebody else was faster.
-func overtaken(err error) error {
+// asConflict marks the errors by which Klarna says that somebody else was faster.
+func asConflict(err error) error {
 	if errors.Is(err, klarna.CodeResourceConflict) || errors.Is(err, klarna.CodeResourceNotFound) {
-		return &overtakenError{err}
+		return &conflictError{err}
 	}
 	return err
-}
-
-// pause waits for a random time up to most.
-func pause(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(rand.N(most + 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (c *Client) ensure(ctx context.Context, wanted *EnsureWebhookParams) (*EnsureWebhookResult, error) {
@@ -166,7 +156,7 @@ func (c *Client) ensure(ctx context.Context, wanted *EnsureWebhookParams) (*Ensu
 	}
 	updated, err := c.UpdateWebhook(ctx, best.WebhookID, update)
 	if err != nil {
-		return nil, overtaken(err)
+		return nil, asConflict(err)
 	}
 	result.Webhook, result.Change = *updated, ChangeUpdated
 	return result, nil
@@ -187,7 +177,7 @@ func (c *Client) create(ctx context.Context, wanted *EnsureWebhookParams, held [
 		SigningKeyID: key,
 	})
 	if err != nil {
-		return nil, overtaken(err)
+		return nil, asConflict(err)
 	}
 	all, err := c.ListWebhooks(ctx)
 	if err != nil {
@@ -200,7 +190,7 @@ func (c *Client) create(ctx context.Context, wanted *EnsureWebhookParams, held [
 	if err := c.DeleteWebhook(ctx, created.WebhookID); err != nil && !errors.Is(err, klarna.CodeResourceNotFound) {
 		return nil, fmt.Errorf("subscription: the webhook %s is one too many of its URL: %w", created.WebhookID, err)
 	}
-	return nil, &overtakenError{errors.New("subscription: other programs create webhooks of the same URL all the time")}
+	return nil, &conflictError{errors.New("subscription: other programs create webhooks of the same URL all the time")}
 }
 
 // held are the keys that a webhook may be signed with.
@@ -280,16 +270,16 @@ func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	switch {
 	case w.Vault == nil && w.SigningKeyID == "":
-		p.add("signing_key_id", "is required where there is no Vault")
+		p.Add("signing_key_id", "is required where there is no Vault")
 	case w.Vault != nil && w.SigningKeyID != "":
-		p.add("signing_key_id", "is for the case without a Vault")
+		p.Add("signing_key_id", "is for the case without a Vault")
 	}
 	return p
 }
 
-func sameSet(a, b []string) bool {
-	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) }) &&
-		!slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
+func sameSet(a, b []webhook.EventType) bool {
+	return !slices.ContainsFunc(a, func(t webhook.EventType) bool { return !slices.Contains(b, t) }) &&
+		!slices.ContainsFunc(b, func(t webhook.EventType) bool { return !slices.Contains(a, t) })
 }
 
 func ofURL(webhooks []Webhook, url string) []Webhook {

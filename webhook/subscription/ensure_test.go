@@ -18,6 +18,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -32,7 +33,7 @@ const (
 )
 
 func wantedFrom(vault subscription.Vault) subscription.EnsureWebhookParams {
-	return subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"payment.*", "settlement.*"}, Vault: vault}
+	return subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"payment.*", "settlement.*"}, Vault: vault}
 }
 
 // publishedKey makes a key that the gateway holds.
@@ -65,64 +66,64 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 		},
 		{
 			name:   "one of another URL is there",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL + "/other", EventTypes: []string{types}, SigningKeyID: "old"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL + "/other", EventTypes: []webhook.EventType{types}, SigningKeyID: "old"}},
 			change: subscription.ChangeCreated, operations: []string{listed, keys, created, listed}, key: "new",
 		},
 		{
 			name:   "it is there, its event types in another order",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{settled, types}, SigningKeyID: "new"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{settled, types}, SigningKeyID: "new"}},
 			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
 		},
 		{
 			name:   "it is there, its URL written in another way",
-			there:  []subscription.CreateWebhookParams{{URL: "https://Gateway.Example:443/klarna", EventTypes: []string{settled, types}, SigningKeyID: "new"}},
+			there:  []subscription.CreateWebhookParams{{URL: "https://Gateway.Example:443/klarna", EventTypes: []webhook.EventType{settled, types}, SigningKeyID: "new"}},
 			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
 		},
 		{
 			name:   "it is signed with an older key of the vault, as after a rotation elsewhere",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old"}},
 			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "old",
 		},
 		{
 			name:   "it is signed with a key that no receiver holds",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "foreign"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "foreign"}},
 			change: subscription.ChangeUpdated, operations: []string{listed, keys, updated}, patch: `{"signing_key_id":"new"}`, key: "new",
 		},
 		{
 			name:   "it lacks an event type",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types}, SigningKeyID: "new"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types}, SigningKeyID: "new"}},
 			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
 		},
 		{
 			name:   "it has an event type too many",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled, "a.*"}, SigningKeyID: "new"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled, "a.*"}, SigningKeyID: "new"}},
 			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
 		},
 		{
 			name:   "it is disabled",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "new", Status: "DISABLED"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "new", Status: "DISABLED"}},
 			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"status":"ENABLED"}`, key: "new",
 		},
 		{
 			name:   "everything differs",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "foreign", Status: "DISABLED"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "foreign", Status: "DISABLED"}},
 			change: subscription.ChangeUpdated, operations: []string{listed, keys, updated},
 			patch: `{"event_types":["payment.*","settlement.*"],"signing_key_id":"new","status":"ENABLED"}`, key: "new",
 		},
 		{
 			name: "several are there, and one is as wanted",
 			there: []subscription.CreateWebhookParams{
-				{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old", Status: "DISABLED"},
-				{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "old"},
-				{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "old"},
+				{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old", Status: "DISABLED"},
+				{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old"},
+				{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "old"},
 			},
 			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "old", others: 2,
 		},
 		{
 			name: "several are there, and none is as wanted",
 			there: []subscription.CreateWebhookParams{
-				{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: "old"},
-				{URL: hookURL, EventTypes: []string{settled}, SigningKeyID: "new"},
+				{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "old"},
+				{URL: hookURL, EventTypes: []webhook.EventType{settled}, SigningKeyID: "new"},
 			},
 			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new", others: 1,
 		},
@@ -132,7 +133,7 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 		},
 		{
 			name: "it is signed with another key than the pinned one", pinned: "old",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []string{types, settled}, SigningKeyID: "new"}},
+			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "new"}},
 			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"signing_key_id":"old"}`, key: "old",
 		},
 	} {
@@ -288,7 +289,7 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 			double, other := newDouble(t, g)
 			if tc.there {
 				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
-					URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: publishedKey(t, other, g),
+					URL: hookURL, EventTypes: []webhook.EventType{"payment.*"}, SigningKeyID: publishedKey(t, other, g),
 				}))
 			}
 			var once sync.Once
@@ -452,7 +453,7 @@ func TestEnsureWebhookPassesEachFailureOn(t *testing.T) {
 			if tc.there {
 				key := must[*subscription.SigningKey](t)(c.CreateSigningKey(t.Context()))
 				must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
-					URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: key.SigningKeyID,
+					URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: key.SigningKeyID,
 				}))
 			}
 			if tc.fault != "" {
@@ -530,7 +531,7 @@ func TestAWebhookThatIsOneTooManyIsNamedWhenItCannotBeWithdrawn(t *testing.T) {
 			})
 			mock.RegisterResponder("POST", host+"/v2/notification/webhooks", httpmock.NewStringResponder(201, webhookBody))
 			mock.RegisterResponder("DELETE", host+"/v2/notification/webhooks/"+webhookID, httpmock.NewStringResponder(tc.delete, ``))
-			_, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"a"}, SigningKeyID: keyID})
+			_, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID})
 			if err == nil || !strings.Contains(err.Error(), webhookID+" is") || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v", err)
 			}

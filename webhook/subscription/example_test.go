@@ -10,6 +10,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -59,7 +60,7 @@ func ExampleClient_EnsureWebhook() {
 	for range 2 { // each start of the program, and each replica
 		result, err := subscriptions.EnsureWebhook(context.Background(), subscription.EnsureWebhookParams{
 			URL:        "https://gateway.example/klarna/webhook",
-			EventTypes: []string{"payment.*"},
+			EventTypes: []webhook.EventType{"payment.*"},
 			Vault:      vault,
 		})
 		if err != nil {
@@ -78,7 +79,7 @@ func ExampleClient_RotateKey() {
 	ctx, vault := context.Background(), new(memoryVault)
 	receiver := httptest.NewServer(nil)
 	defer receiver.Close()
-	if _, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: receiver.URL, EventTypes: []string{"payment.*"}, Vault: vault}); err != nil {
+	if _, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: receiver.URL, EventTypes: []webhook.EventType{"payment.*"}, Vault: vault}); err != nil {
 		log.Fatal(err)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jarcoal/httpmock"
 
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -76,7 +77,7 @@ func FuzzLists(f *testing.F) {
 			}
 			return httpmock.NewStringResponse(200, webhookBody), nil
 		})
-		result, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []string{"payment.*"}, SigningKeyID: keyID})
+		result, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"payment.*"}, SigningKeyID: keyID})
 		if err == nil {
 			want := map[subscription.Change][2]int{subscription.ChangeCreated: {1, 0}, subscription.ChangeUpdated: {0, 1}, subscription.ChangeUnchanged: {0, 0}}[result.Change]
 			if posts != want[0] || patches != want[1] {

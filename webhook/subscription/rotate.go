@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/sleep"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -138,7 +140,7 @@ func unused(keys []SigningKey, webhooks []Webhook) []string {
 // says nothing against this one.
 func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook, err error) {
 	for round := range maxRounds {
-		if err := pause(ctx, time.Duration(round)*100*time.Millisecond); err != nil {
+		if err := sleep.For(ctx, rand.N(1+time.Duration(round)*100*time.Millisecond)); err != nil {
 			return nil, err
 		}
 		w, err = c.UpdateWebhook(ctx, webhookID, UpdateWebhookParams{SigningKeyID: keyID})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -34,7 +35,7 @@ func newRotated(t testing.TB, n int, options ...klarna.Option) (*klarnatest.Serv
 	}
 	for i := range n {
 		must[*subscription.Webhook](t)(plain.CreateWebhook(context.Background(), subscription.CreateWebhookParams{
-			URL: hookURL + "/" + strconv.Itoa(i), EventTypes: []string{"payment.*"}, SigningKeyID: key.SigningKeyID,
+			URL: hookURL + "/" + strconv.Itoa(i), EventTypes: []webhook.EventType{"payment.*"}, SigningKeyID: key.SigningKeyID,
 		}))
 	}
 	return double, c, g
@@ -393,7 +394,7 @@ func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
 	}
 	for i := range webhooks {
 		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
-			URL: hookURL + "/" + strconv.Itoa(i), EventTypes: []string{"payment.*"}, SigningKeyID: key.SigningKeyID,
+			URL: hookURL + "/" + strconv.Itoa(i), EventTypes: []webhook.EventType{"payment.*"}, SigningKeyID: key.SigningKeyID,
 		}))
 	}
 
@@ -490,7 +491,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 		}))
 		old := publishedKey(t, c, g)
 		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
-			URL: hookURL, EventTypes: []string{"payment.request.state-change.submitted"}, SigningKeyID: old,
+			URL: hookURL, EventTypes: []webhook.EventType{"payment.request.state-change.submitted"}, SigningKeyID: old,
 		}))
 		happen(t, double, newKlarna(t, double)) // its first attempt is just before the rotation
 		rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), g.Publish))

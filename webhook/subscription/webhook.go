@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/problem"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // Webhook is a URL that Klarna posts events to.
@@ -14,8 +16,8 @@ type Webhook struct {
 	WebhookID string `json:"webhook_id" wire:"show"`
 	URL       string `json:"url,omitzero"`
 	// EventTypes are types, or families of types such as payment.request.*.
-	EventTypes   []string `json:"event_types,omitzero"`
-	EventVersion string   `json:"event_version,omitzero"`
+	EventTypes   []webhook.EventType `json:"event_types,omitzero"`
+	EventVersion string              `json:"event_version,omitzero"`
 	// SigningKeyID names the key that deliveries are signed with.
 	SigningKeyID string `json:"signing_key_id,omitzero"`
 	// Status is WebhookStatusEnabled, or another.
@@ -45,7 +47,7 @@ type CreateWebhookParams struct {
 	// on loopback as well.)
 	URL string `json:"url"`
 	// EventTypes are types, or families of types such as payment.request.*. Required.
-	EventTypes []string `json:"event_types"`
+	EventTypes []webhook.EventType `json:"event_types"`
 	// EventVersion is v2 where it is "".
 	EventVersion string `json:"event_version"`
 	// SigningKeyID names the key that deliveries are signed with. Required.
@@ -61,8 +63,8 @@ type CreateWebhookParams struct {
 type UpdateWebhookParams struct {
 	URL string `json:"url,omitzero"`
 	// EventTypes replace the present ones.
-	EventTypes   []string `json:"event_types,omitzero"`
-	EventVersion string   `json:"event_version,omitzero"`
+	EventTypes   []webhook.EventType `json:"event_types,omitzero"`
+	EventVersion string              `json:"event_version,omitzero"`
 	// SigningKeyID is the key that deliveries are signed with from now on. Every receiver must hold it
 	// before, and must hold the present one for another day: see RotateKey, which sees to that.
 	SigningKeyID string        `json:"signing_key_id,omitzero"`
@@ -137,14 +139,12 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ..
 // SimulateWebhook has Klarna post a test event of a type to a webhook, signed as every delivery is
 // (POST notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The
 // idempotency key is random: each call is an event. Errors are *klarna.Error.
-func (c *Client) SimulateWebhook(ctx context.Context, webhookID, eventType string, options ...klarna.CallOption) error {
+func (c *Client) SimulateWebhook(ctx context.Context, webhookID string, eventType webhook.EventType, options ...klarna.CallOption) error {
 	call := newCall(operation.WebhookSimulate, webhookID)
-	call.Body = map[string]string{"event_type": eventType, "event_version": eventVersion}
+	call.Body = map[string]string{"event_type": string(eventType), "event_version": eventVersion}
 	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		if eventType == "" {
-			p.add("event_type", "is required")
-		}
+		var p problem.List
+		p.Required("event_type", string(eventType))
 		return p
 	}
 	_, err := c.klarna.Do(ctx, call, nil, options...)

@@ -8,6 +8,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/internal/storesuite"
 )
 
 // Run checks the stores that newStore returns: one for each check, and empty. It calls a store up
@@ -28,13 +30,7 @@ import (
 // there are none, a store may return nil or an empty slice, whatever it was given.
 func Run(t *testing.T, newStore func(t *testing.T) flow.Store) {
 	for _, c := range checks {
-		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			if err := c.check(ctx, newStore(t)); err != nil {
-				t.Error(err)
-			}
-		})
+		storesuite.Run(t, c.name, patience, newStore, c.check)
 	}
 }
 
@@ -59,10 +55,10 @@ type check struct {
 var checks = []check{
 	{"a created record is loaded as it was, with version 1", func(ctx context.Context, s flow.Store) error {
 		for _, r := range []flow.Record{
-			{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`)},
-			{ID: newID(), State: flow.StateUnknown, Version: 7, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")},
-			{ID: newID(), PaymentRequestID: newID(), State: flow.StateAwaitingCustomer, DueAt: noon, Data: []byte(`{}`)},
-			{ID: newID(), PartnerAccountID: "krn:Å'", Lane: 255, State: flow.StateBegun, DueAt: noon, Data: []byte(`{}`)},
+			{ID: storesuite.NewID(), State: flow.StateBegun, Data: []byte(`{}`)},
+			{ID: storesuite.NewID(), State: flow.StateUnknown, Version: 7, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")},
+			{ID: storesuite.NewID(), PaymentRequestID: storesuite.NewID(), State: flow.StateAwaitingCustomer, DueAt: noon, Data: []byte(`{}`)},
+			{ID: storesuite.NewID(), PartnerAccountID: "krn:Å'", Lane: 255, State: flow.StateBegun, DueAt: noon, Data: []byte(`{}`)},
 		} {
 			if err := s.Create(ctx, r); err != nil {
 				return fmt.Errorf("Create: %w", err)
@@ -75,11 +71,11 @@ var checks = []check{
 		return nil
 	}},
 	{"creating what exists is ErrExists and changes nothing", func(ctx context.Context, s flow.Store) error {
-		r, err := created(ctx, s, flow.Record{PaymentRequestID: newID(), DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")})
+		r, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID(), DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")})
 		if err != nil {
 			return err
 		}
-		for _, another := range []flow.Record{r, {ID: r.ID, PaymentRequestID: newID(), State: flow.StateUnknown, Data: []byte(`{}`)}} {
+		for _, another := range []flow.Record{r, {ID: r.ID, PaymentRequestID: storesuite.NewID(), State: flow.StateUnknown, Data: []byte(`{}`)}} {
 			if err := fails("Create", s.Create(ctx, another), flow.ErrExists); err != nil {
 				return err
 			}
@@ -87,7 +83,7 @@ var checks = []check{
 		return holds(ctx, s, r)
 	}},
 	{"of many creations at once one succeeds", func(ctx context.Context, s flow.Store) error {
-		id := newID()
+		id := storesuite.NewID()
 		winner, err := oneOfMany(func(i int) error {
 			return s.Create(ctx, flow.Record{ID: id, State: flow.StateBegun, Data: number(i)})
 		}, flow.ErrExists)
@@ -101,13 +97,13 @@ var checks = []check{
 		if _, err := created(ctx, s, flow.Record{DueAt: noon}); err != nil {
 			return err
 		}
-		id := newID()
+		id := storesuite.NewID()
 		for range 2 {
 			_, err := s.Load(ctx, id)
 			if err := fails("Load", err, flow.ErrNotFound); err != nil {
 				return err
 			}
-			for _, paymentRequest := range []string{newID(), id, ""} {
+			for _, paymentRequest := range []string{storesuite.NewID(), id, ""} {
 				_, err = s.FindPaymentRequest(ctx, paymentRequest)
 				if err := fails(fmt.Sprintf("FindPaymentRequest of %q", paymentRequest), err, flow.ErrNotFound); err != nil {
 					return err
@@ -115,7 +111,7 @@ var checks = []check{
 			}
 			// And then it must still not be there.
 			for version := range int64(2) {
-				err := s.Update(ctx, flow.Record{ID: id, PaymentRequestID: newID(), Version: version, DueAt: noon, Data: []byte(`{}`)})
+				err := s.Update(ctx, flow.Record{ID: id, PaymentRequestID: storesuite.NewID(), Version: version, DueAt: noon, Data: []byte(`{}`)})
 				if err := fails("Update", err, flow.ErrNotFound); err != nil {
 					return err
 				}
@@ -124,7 +120,7 @@ var checks = []check{
 		return nil
 	}},
 	{"an update replaces everything, with the next version", func(ctx context.Context, s flow.Store) error {
-		bystander, err := created(ctx, s, flow.Record{PaymentRequestID: newID(), DueAt: noon, Data: []byte(`{"bystander":true}`)})
+		bystander, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID(), DueAt: noon, Data: []byte(`{"bystander":true}`)})
 		if err != nil {
 			return err
 		}
@@ -133,7 +129,7 @@ var checks = []check{
 			return err
 		}
 		for _, next := range []flow.Record{
-			{State: flow.StateAwaitingCustomer, PaymentRequestID: newID(), Lane: 7, DueAt: noon.Add(time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("longer than before")},
+			{State: flow.StateAwaitingCustomer, PaymentRequestID: storesuite.NewID(), Lane: 7, DueAt: noon.Add(time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("longer than before")},
 			{State: flow.StateFinalizing, DueAt: noon.Add(-time.Minute), Data: []byte(`{"b":2}`), Sealed: []byte("short")},
 			{State: flow.StateAuthorized, Data: []byte(`{"c":3}`)},
 			{State: flow.StateCanceling, DueAt: noon, Data: []byte(`{}`), Sealed: []byte("sealed again")},
@@ -162,7 +158,7 @@ var checks = []check{
 				return err
 			}
 			for _, version := range []int64{-1, 0, r.Version - 1, r.Version + 1, r.Version + 2} {
-				other := flow.Record{ID: r.ID, PaymentRequestID: newID(), State: flow.StateUnknown, Version: version, Data: []byte(`{}`)}
+				other := flow.Record{ID: r.ID, PaymentRequestID: storesuite.NewID(), State: flow.StateUnknown, Version: version, Data: []byte(`{}`)}
 				if err := fails(fmt.Sprintf("Update of version %d where there is %d", version, r.Version), s.Update(ctx, other), flow.ErrChanged); err != nil {
 					return err
 				}
@@ -201,7 +197,7 @@ var checks = []check{
 			return err
 		}
 		const callers, times = 8, 10
-		err = atOnce(callers, func(int) error {
+		err = cmp.Or(storesuite.AtOnce(callers, func(int) error {
 			for done := 0; done < times; {
 				r, err := s.Load(ctx, r.ID)
 				if err != nil {
@@ -220,7 +216,7 @@ var checks = []check{
 				}
 			}
 			return nil
-		})
+		})...)
 		if err != nil {
 			return err
 		}
@@ -237,7 +233,7 @@ var checks = []check{
 			all = append(all, r)
 		}
 		for i, r := range all {
-			request := newID()
+			request := storesuite.NewID()
 			_, err := s.FindPaymentRequest(ctx, request)
 			if err := fails("FindPaymentRequest before there is one", err, flow.ErrNotFound); err != nil {
 				return err
@@ -266,7 +262,7 @@ var checks = []check{
 		return nil
 	}},
 	{"no two records share a payment request", func(ctx context.Context, s flow.Store) error {
-		first, err := created(ctx, s, flow.Record{PaymentRequestID: newID()})
+		first, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID()})
 		if err != nil {
 			return err
 		}
@@ -279,7 +275,7 @@ var checks = []check{
 		if err := refused("Update", s.Update(ctx, thief)); err != nil {
 			return err
 		}
-		thief.ID = newID()
+		thief.ID = storesuite.NewID()
 		if s.Create(ctx, thief) == nil {
 			return errors.New("Create gives a second record the payment request of a first")
 		}
@@ -293,8 +289,8 @@ var checks = []check{
 		return holds(ctx, s, second)
 	}},
 	{"a reference finds its record and is one record's", func(ctx context.Context, s flow.Store) error {
-		reference := newID()
-		first, err := created(ctx, s, flow.Record{Reference: reference, PaymentRequestID: newID()})
+		reference := storesuite.NewID()
+		first, err := created(ctx, s, flow.Record{Reference: reference, PaymentRequestID: storesuite.NewID()})
 		if err != nil {
 			return err
 		}
@@ -308,7 +304,7 @@ var checks = []check{
 		if err := same(got, first); err != nil {
 			return fmt.Errorf("FindReference: %w", err)
 		}
-		if err := fails("Create with another record's reference", s.Create(ctx, flow.Record{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`), Reference: reference}), flow.ErrExists); err != nil {
+		if err := fails("Create with another record's reference", s.Create(ctx, flow.Record{ID: storesuite.NewID(), State: flow.StateBegun, Data: []byte(`{}`), Reference: reference}), flow.ErrExists); err != nil {
 			return err
 		}
 		var without [2]flow.Record
@@ -322,7 +318,7 @@ var checks = []check{
 		if err := fails("Update with another record's reference", s.Update(ctx, taking), flow.ErrExists); err != nil {
 			return err
 		}
-		for _, unknown := range []string{newID(), first.ID, ""} {
+		for _, unknown := range []string{storesuite.NewID(), first.ID, ""} {
 			_, err := s.FindReference(ctx, unknown)
 			if err := fails(fmt.Sprintf("FindReference of %q", unknown), err, flow.ErrNotFound); err != nil {
 				return err
@@ -334,7 +330,7 @@ var checks = []check{
 		lister, ok := s.(flow.DamagedLister)
 		var ids []string
 		for i := range 5 {
-			r, err := created(ctx, s, flow.Record{ID: fmt.Sprintf("%d-%s", i, newID())})
+			r, err := created(ctx, s, flow.Record{ID: fmt.Sprintf("%d-%s", i, storesuite.NewID())})
 			if err != nil {
 				return err
 			}
@@ -432,13 +428,11 @@ var checks = []check{
 				return err
 			}
 		}
-		request := newID()
-		var errs [len(all)]error
-		_ = atOnce(len(all), func(i int) error {
+		request := storesuite.NewID()
+		errs := storesuite.AtOnce(len(all), func(i int) error {
 			r := all[i]
 			r.PaymentRequestID = request
-			errs[i] = s.Update(ctx, r)
-			return nil
+			return s.Update(ctx, r)
 		})
 		had := 0
 		for i, r := range all {
@@ -486,7 +480,7 @@ var checks = []check{
 	}},
 	{"what is due is claimed, with its due time moved and the next version", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{
-			PaymentRequestID: newID(), State: flow.StateFinalizing, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte{0, 1, 2, 255},
+			PaymentRequestID: storesuite.NewID(), State: flow.StateFinalizing, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte{0, 1, 2, 255},
 		})
 		if err != nil {
 			return err
@@ -703,7 +697,7 @@ var checks = []check{
 				mu.Unlock()
 			}
 		}
-		if err := atOnce(16, claims); err != nil {
+		if err := cmp.Or(storesuite.AtOnce(16, claims)...); err != nil {
 			return err
 		}
 		// One that is alone must leave nothing.
@@ -724,16 +718,15 @@ var checks = []check{
 			ended := r
 			ended.DueAt, ended.Data = time.Time{}, []byte(`{"b":2}`)
 			var list []flow.Claimed
-			var changed error
-			if err := atOnce(2, func(i int) error {
-				var err error
+			errs := storesuite.AtOnce(2, func(i int) (err error) {
 				if i == 0 {
-					changed = s.Update(ctx, ended)
-				} else {
-					list, err = s.ClaimDue(ctx, dueIn(noon, noon.Add(time.Hour), 10))
+					return s.Update(ctx, ended)
 				}
+				list, err = s.ClaimDue(ctx, dueIn(noon, noon.Add(time.Hour), 10))
 				return err
-			}); err != nil {
+			})
+			changed := errs[0]
+			if err := errs[1]; err != nil {
 				return fmt.Errorf("ClaimDue: %w", err)
 			}
 			switch {
@@ -764,7 +757,7 @@ var checks = []check{
 			{[]byte(`{}`), []byte{0}},
 			{[]byte("{ \"b\" : 1.0,\t\"a\":1e2 }\n"), []byte("\x00\x00")},
 			{[]byte(`{"text":"å 日本 😀 ' \" \\ \u0000 \u00e5 %s $1 ?1"}`), every},
-			{[]byte(`"` + incompressible(large) + `"`), random(large)},
+			{[]byte(`"` + storesuite.Incompressible(large) + `"`), random(large)},
 			{[]byte("\"'; --\""), []byte("'; --")},
 			{[]byte(`null`), nil},
 			{[]byte(`0`), []byte{}},
@@ -796,7 +789,7 @@ var checks = []check{
 		return nil
 	}},
 	{"ids are opaque", func(ctx context.Context, s flow.Store) error {
-		base := newID()
+		base := storesuite.NewID()
 		var all []flow.Record
 		for i, tail := range []string{
 			"", " ", "  ", "a", "A", "å", "a\u030a", "Å", "ß", "ss", "ﬁ", "fi", "日本", "😀", "\u00a0", "\u200b", "\ufeff", "\u202e", "'", "''", `"`, "`", `\`, "%", "_", "?", "$1", "?1", "/", ":", "*", "{table}",
@@ -849,7 +842,7 @@ var checks = []check{
 				}
 			}
 		}
-		want = flow.Record{ID: newID(), PaymentRequestID: newID(), State: flow.StateBegun, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")}
+		want = flow.Record{ID: storesuite.NewID(), PaymentRequestID: storesuite.NewID(), State: flow.StateBegun, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")}
 		for _, step := range []struct {
 			name    string
 			version int64
@@ -885,7 +878,7 @@ var checks = []check{
 	{"a context that has ended is an error", func(ctx context.Context, s flow.Store) error {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		before, err := created(ctx, s, flow.Record{PaymentRequestID: newID(), DueAt: noon, Data: []byte(`{"a":1}`)})
+		before, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID(), DueAt: noon, Data: []byte(`{"a":1}`)})
 		if err != nil {
 			return err
 		}
@@ -893,7 +886,7 @@ var checks = []check{
 		change.Data = []byte(`{"b":2}`)
 		for name, call := range map[string]func() error{
 			"Create": func() error {
-				return s.Create(ended, flow.Record{ID: newID(), State: flow.StateBegun, Data: []byte(`{}`)})
+				return s.Create(ended, flow.Record{ID: storesuite.NewID(), State: flow.StateBegun, Data: []byte(`{}`)})
 			},
 			"Load":               func() error { _, err := s.Load(ended, before.ID); return err },
 			"FindPaymentRequest": func() error { _, err := s.FindPaymentRequest(ended, before.PaymentRequestID); return err },
@@ -928,7 +921,7 @@ var checks = []check{
 // created creates a record, with an id, a state and data where it has none, and returns it as it then is.
 func created(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, error) {
 	if r.ID == "" {
-		r.ID = newID()
+		r.ID = storesuite.NewID()
 	}
 	if r.State == "" {
 		r.State = flow.StateBegun
@@ -1054,13 +1047,8 @@ func refused(what string, err error) error {
 
 // oneOfMany calls from many goroutines at once. One must succeed, whose number it returns, and the others fail with an error.
 func oneOfMany(call func(i int) error, others error) (winner int, err error) {
-	var errs [crowd]error
-	_ = atOnce(crowd, func(i int) error {
-		errs[i] = call(i)
-		return nil
-	})
 	won := 0
-	for i, err := range errs {
+	for i, err := range storesuite.AtOnce(crowd, call) {
 		switch {
 		case err == nil:
 			won++
@@ -1075,34 +1063,6 @@ func oneOfMany(call func(i int) error, others error) (winner int, err error) {
 	return winner, nil
 }
 
-// atOnce calls from n goroutines, and returns one of their errors.
-func atOnce(n int, call func(i int) error) error {
-	var (
-		ready, done sync.WaitGroup
-		start       = make(chan struct{})
-		errs        = make([]error, n)
-	)
-	for i := range n {
-		ready.Add(1)
-		done.Go(func() {
-			ready.Done()
-			<-start
-			errs[i] = call(i)
-		})
-	}
-	ready.Wait()
-	close(start)
-	done.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func newID() string { return rand.Text() }
-
 // number is data that tell one from another.
 func number(i int) []byte { return []byte(strconv.Itoa(i)) }
 
@@ -1110,13 +1070,4 @@ func random(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // it does not fail
 	return b
-}
-
-// incompressible is a text of n letters and digits that a database cannot make shorter.
-func incompressible(n int) string {
-	var b strings.Builder
-	for b.Len() < n {
-		b.WriteString(rand.Text())
-	}
-	return b.String()[:n]
 }

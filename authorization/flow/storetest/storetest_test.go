@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/internal/test/storefault"
 )
 
 func TestMemoryStore(t *testing.T) {
@@ -28,7 +27,7 @@ func TestTheModelIsRightWithoutAFault(t *testing.T) {
 
 // Each fault must be found by the check that is there for it. Others may find it as well.
 func TestTheSuiteFindsAStoreThat(t *testing.T) {
-	for fault, by := range map[string]string{
+	storefault.Found(t, 5*time.Second, map[string]string{
 		"fails":                                       "a created record is loaded as it was, with version 1",
 		"keeps the version that it is given":          "a created record is loaded as it was, with version 1",
 		"forgets the state":                           "a created record is loaded as it was, with version 1",
@@ -114,24 +113,17 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 		"does not heed its context":                   "a context that has ended is an error",
 		"finds nothing when its context has ended":    "a context that has ended is an error",
 		"claims half when its context has ended":      "a context that has ended is an error",
-	} {
-		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-			for _, c := range checks {
-				if c.name == by {
-					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-					defer cancel()
-					err := c.check(ctx, &model{fault: fault})
-					if err == nil {
-						t.Errorf("the check that %s found nothing", by)
-					}
-					t.Log(err)
-					return
-				}
-			}
-			t.Errorf("there is no check %q", by)
-		})
+	}, checkOf, func(fault string) flow.Store { return &model{fault: fault} })
+}
+
+// checkOf returns the check of a name.
+func checkOf(name string) func(ctx context.Context, s flow.Store) error {
+	for _, c := range checks {
+		if c.name == name {
+			return c.check
+		}
 	}
+	return nil
 }
 
 func TestEveryCheckCanFail(t *testing.T) {
@@ -142,21 +134,10 @@ func TestEveryCheckCanFail(t *testing.T) {
 	}
 }
 
-// What the checks find must also fail the test that calls Run. That test is another process's.
 func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
-	const variable = "STORETEST_FAULT"
-	if fault, ok := os.LookupEnv(variable); ok {
+	storefault.FailsTheTest(t, "creates by updating", "what is not there", func(t *testing.T, fault string) {
 		Run(t, func(*testing.T) flow.Store { return &model{fault: fault} })
-		return
-	}
-	for fault, failed := range map[string]bool{"": false, "creates by updating": true} {
-		program := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		program.Env = append(os.Environ(), variable+"="+fault)
-		output, err := program.CombinedOutput()
-		if (err != nil) != failed || strings.Contains(string(output), "--- FAIL: "+t.Name()+"/what_is_not_there") != failed {
-			t.Errorf("a store that %q: %v\n%s", fault, err, output)
-		}
-	}
+	})
 }
 
 // model is a Store with at most one fault.

@@ -72,7 +72,7 @@ func nowhere(status int, code, message string) next {
 // are the same purchase. Once it has ended without payment there is another, because Klarna answers
 // a repeat of the same one with the same answer.
 func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) next {
-	done, err := s.takeTurn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return unavailable
 	}
@@ -165,7 +165,7 @@ func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionI
 // give up the payment with Klarna, and believe that it is given up only when the coordinator says
 // so. Otherwise the customer could pay twice.
 func (c *Checkout) payOtherwise(ctx context.Context, s *session) next {
-	done, err := s.takeTurn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return unavailable
 	}

@@ -79,9 +79,9 @@ type session struct {
 	id, payment string
 	order       Order
 
-	// turn is held by whoever begins or cancels a payment, so that no two ways of paying are under way
+	// lock is held by whoever begins or cancels a payment, so that no two ways of paying are under way
 	// at once. Where replicas share their sessions it is a lock in their database.
-	turn chan struct{}
+	lock chan struct{}
 	// attempt counts purchases, each begun when the one before had ended without payment.
 	attempt atomic.Int64
 	// otherwise is set once the session was paid with another method than Klarna.
@@ -97,11 +97,11 @@ func (s *session) purchase() string { return s.payment + "-" + strconv.FormatInt
 // path is where the session's pages are.
 func (s *session) path() string { return "/checkout/" + s.id }
 
-// takeTurn waits until no other request changes how the session is paid.
-func (s *session) takeTurn(ctx context.Context) (done func(), err error) {
+// acquire waits until no other request changes how the session is paid.
+func (s *session) acquire(ctx context.Context) (done func(), err error) {
 	select {
-	case s.turn <- struct{}{}:
-		return func() { <-s.turn }, nil
+	case s.lock <- struct{}{}:
+		return func() { <-s.lock }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -149,7 +149,7 @@ func (all *sessions) create(order Order) *session {
 	if s, ok := all.byReference[order.Reference]; ok {
 		return s
 	}
-	s := &session{id: rand.Text(), payment: "pay-" + strings.ToLower(rand.Text()[:12]), order: order, turn: make(chan struct{}, 1)}
+	s := &session{id: rand.Text(), payment: "pay-" + strings.ToLower(rand.Text()[:12]), order: order, lock: make(chan struct{}, 1)}
 	s.attempt.Store(1)
 	if len(all.oldest) == mostSessions {
 		gone := all.oldest[0]

@@ -9,6 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/presentation"
+	"github.com/klarna-go/klarna-go/webhook"
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
@@ -247,7 +248,7 @@ var Calls = []Call{
 		return nothing{}, c.DeleteSigningKey(ctx, keyID(n), o...)
 	}, none),
 	subscribe(operation.WebhookCreate, "", func(c *sub, ctx ctxt, n string, o ...option) (*subscription.Webhook, error) {
-		return c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://example.com/" + n, EventTypes: []string{"payment.request.*"}, SigningKeyID: keyID(n)}, o...)
+		return c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://example.com/" + n, EventTypes: []webhook.EventType{"payment.request.*"}, SigningKeyID: keyID(n)}, o...)
 	}, webhookOf),
 	subscribe(operation.WebhookList, "webhooks", func(c *sub, ctx ctxt, _ string, o ...option) ([]subscription.Webhook, error) {
 		return c.ListWebhooks(ctx, o...)

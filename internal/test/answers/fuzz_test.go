@@ -52,20 +52,20 @@ func FuzzAnyBytesAsAnAnswer(f *testing.F) {
 		}
 		_ = fmt.Sprintf("%+v %#v", got, got)
 		if a, ok := got.(*authorization.Authorization); ok {
-			switch outcome := a.Result.(type) {
+			switch result := a.Result.(type) {
 			case authorization.Approved:
-				if outcome.PaymentTransaction == nil || outcome.PaymentTransaction.PaymentTransactionID == "" {
+				if result.PaymentTransaction == nil || result.PaymentTransaction.PaymentTransactionID == "" {
 					t.Fatalf("approved without an id: %q", body)
 				}
 			case authorization.StepUpRequired:
-				if outcome.PaymentRequest == nil || outcome.PaymentRequest.PaymentRequestID == "" {
+				if result.PaymentRequest == nil || result.PaymentRequest.PaymentRequestID == "" {
 					t.Fatalf("a step-up without an id: %q", body)
 				}
-				if outcome.URL != "" && !strings.Contains(strings.ToLower(outcome.URL), "http") {
-					t.Fatalf("the customer is sent to %q", outcome.URL)
+				if result.URL != "" && !strings.Contains(strings.ToLower(result.URL), "http") {
+					t.Fatalf("the customer is sent to %q", result.URL)
 				}
 			case authorization.TokenIssued:
-				if outcome.CustomerToken.Secret().IsZero() {
+				if result.CustomerToken.Secret().IsZero() {
 					t.Fatalf("a token that is none: %q", body)
 				}
 			}

@@ -1,57 +1,16 @@
 package answers
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
 )
-
-// Listen serves connections until the test ends and returns the URL.
-func Listen(t testing.TB, serve func(conn net.Conn, reader *bufio.Reader)) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var (
-		mu    sync.Mutex
-		open  []net.Conn
-		group sync.WaitGroup
-	)
-	group.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, conn)
-			mu.Unlock()
-			group.Go(func() {
-				defer func() { _ = conn.Close() }()
-				serve(conn, bufio.NewReader(conn))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		mu.Lock()
-		for _, conn := range open {
-			_ = conn.Close()
-		}
-		mu.Unlock()
-		group.Wait()
-	})
-	return "http://" + listener.Addr().String()
-}
 
 // Swap gives the first two calls of each pair each other's answer.
 type Swap[A any] struct {

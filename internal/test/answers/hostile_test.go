@@ -21,6 +21,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/internal/operation"
 	"github.com/klarna-go/klarna-go/internal/test/answers"
+	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -171,7 +172,8 @@ func newTransport(t *testing.T) *http.Transport {
 // before it, or in front of the next one.
 func TestAnAnswerTooManyIsTakenByNobody(t *testing.T) {
 	var connections atomic.Int64
-	url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
+		reader := bufio.NewReader(conn)
 		behind := connections.Add(1)%2 == 0
 		for n := 0; ; n++ {
 			id, ok := next(reader)
@@ -238,7 +240,8 @@ func TestSwappedAnswersAreTakenByNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var swap answers.Swap[answerTo]
-			url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
+			url := rawserver.Listen(t, func(_ int, conn net.Conn) {
+				reader := bufio.NewReader(conn)
 				for {
 					id, ok := next(reader)
 					if !ok {
@@ -283,7 +286,8 @@ func swapHTTP2(t *testing.T, secure bool) {
 func TestALateAnswerIsTakenByNobody(t *testing.T) {
 	received := make(chan struct{})
 	var late atomic.Pointer[answerTo]
-	url := answers.Listen(t, func(conn net.Conn, reader *bufio.Reader) {
+	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
+		reader := bufio.NewReader(conn)
 		for {
 			id, ok := next(reader)
 			if !ok {

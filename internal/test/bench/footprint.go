@@ -301,11 +301,11 @@ func goCommand(ctx context.Context, dir string, env []string, args ...string) (s
 	if dir != "." {
 		cmd.Env = append(cmd.Env, "GOWORK=off", "GOFLAGS=-mod=readonly")
 	}
-	var said strings.Builder
-	cmd.Stderr = &said
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, said.String())
+		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, stderr.String())
 	}
 	return string(out), nil
 }

@@ -16,7 +16,7 @@ import (
 // actor is the client and the customer of one purchase.
 type actor struct {
 	*purchase
-	shop *Shop
+	world *World
 	// pick returns a replica, and another one next time.
 	pick func() Replica
 	// random makes the actor hesitate and repeat itself; without it, everything happens in order.
@@ -33,8 +33,8 @@ type call func(context.Context, Replica) (*flow.Status, error)
 func (a *actor) call(ctx context.Context, name string, do call) (status *flow.Status) {
 	for try := range a.tries {
 		if try > 0 {
-			a.shop.duplicates.Add(1)
-			pause(ctx, a.shop.machine(time.Second))
+			a.world.duplicates.Add(1)
+			pause(ctx, a.world.machine(time.Second))
 		}
 		var err error
 		status, err = a.impatient(ctx, do)
@@ -59,7 +59,7 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 	if a.random != nil && a.random.IntN(8) == 0 {
 		var leave context.CancelFunc
-		ctx, leave = context.WithTimeout(ctx, a.shop.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
+		ctx, leave = context.WithTimeout(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
 		defer leave()
 	}
 	return do(ctx, a.pick())
@@ -70,11 +70,11 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 	var others sync.WaitGroup
 	defer others.Wait()
 	for a.random != nil && a.random.IntN(3) == 0 {
-		a.shop.duplicates.Add(1)
+		a.world.duplicates.Add(1)
 		late := time.Duration(a.random.Int64N(int64(2 * time.Second)))
 		other := a.pick()
 		others.Go(func() {
-			pause(ctx, a.shop.machine(late))
+			pause(ctx, a.world.machine(late))
 			if status, err := do(ctx, other); !errors.Is(err, errDead) {
 				a.tell(name, status, err)
 			}
@@ -85,7 +85,7 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 
 // begin begins the purchase. It reports whether the customer knows where to go.
 func (a *actor) begin(ctx context.Context) bool {
-	from := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token)
+	from := a.journey.purchase(a.id, a.world.Klarna.PartnerAccountID, a.token)
 	status := a.crowd(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
 	if status == nil || status.PaymentRequestURL == "" {
 		return false
@@ -107,11 +107,11 @@ func (a *actor) cancel(ctx context.Context) {
 // wait lets the webhooks that are under way arrive, or some of them.
 func (a *actor) wait(ctx context.Context) {
 	if a.random == nil {
-		a.shop.Klarna.Flush()
+		a.world.Klarna.Flush()
 		return
 	}
 	most := []time.Duration{10 * time.Millisecond, time.Second, time.Minute, 2 * time.Minute}[a.random.IntN(4)]
-	pause(ctx, a.shop.machine(time.Duration(a.random.Int64N(int64(most)))))
+	pause(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(most)))))
 }
 
 // note changes what is known of the purchase.
@@ -123,7 +123,7 @@ func (a *actor) note(change func()) {
 
 // bringToken has the customer approve in the browser before anything begins.
 func (a *actor) bringToken() {
-	token := klarna.NewSecret(a.shop.Klarna.IssueSessionToken("EUR", amountOf(a.id)))
+	token := klarna.NewSecret(a.world.Klarna.IssueSessionToken("EUR", amountOf(a.id)))
 	a.note(func() { a.token, a.instant, a.acted = token, true, true })
 }
 
@@ -140,7 +140,7 @@ func (a *actor) act(do func(paymentRequestID string) (string, error)) bool {
 }
 
 func (a *actor) changeAmount(by int64) bool {
-	return a.shop.Klarna.ChangeAmount(a.requestID, amountOf(a.id)+by) == nil
+	return a.world.Klarna.ChangeAmount(a.requestID, amountOf(a.id)+by) == nil
 }
 
 func (a *actor) approve() bool {
@@ -153,7 +153,7 @@ func (a *actor) approve() bool {
 	}
 	// Noted first: the transaction may be there before the double has returned.
 	a.note(func() { a.approved = amount })
-	if !a.act(a.shop.Klarna.Approve) {
+	if !a.act(a.world.Klarna.Approve) {
 		a.note(func() { a.approved = 0 })
 		return false
 	}
@@ -162,12 +162,12 @@ func (a *actor) approve() bool {
 
 // elsewhere is somebody else's way to Klarna, which nothing befalls.
 func (a *actor) elsewhere() (*authorization.Client, error) {
-	client, err := klarna.NewClient(a.shop.Klarna.APIKey, klarna.WithBaseURL(a.shop.Klarna.URL),
-		klarna.WithHTTPClient(&http.Client{Transport: a.shop.Klarna.Transport()}))
+	client, err := klarna.NewClient(a.world.Klarna.APIKey, klarna.WithBaseURL(a.world.Klarna.URL),
+		klarna.WithHTTPClient(&http.Client{Transport: a.world.Klarna.Transport()}))
 	if err != nil {
 		return nil, err
 	}
-	return authorization.New(client.ForAccount(a.shop.Klarna.PartnerAccountID)), nil
+	return authorization.New(client.ForAccount(a.world.Klarna.PartnerAccountID)), nil
 }
 
 func (a *actor) cancelElsewhere(ctx context.Context) {
@@ -195,7 +195,7 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	first := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token).Request
+	first := a.journey.purchase(a.id, a.world.Klarna.PartnerAccountID, a.token).Request
 	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of somebody else"
 	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
 		a.note(func() { a.foreign = true })

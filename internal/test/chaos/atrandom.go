@@ -26,20 +26,20 @@ type Config struct {
 }
 
 // AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets
-// harms and dies now and then and is started again. When the customers are done nothing breaks any
-// more, and recovery has to bring everything to its end.
+// failures and dies now and then and is started again. When the customers are done nothing breaks
+// any more, and recovery has to bring everything to its end.
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &fleet{dice: dice{random: newRandom(config.Seed, 1)}}
-	mail := &postman{fate: f.fate, pick: func() http.Handler { return f.pick() }}
-	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
+	f := &fleet{random: lockedRand{random: newRandom(config.Seed, 1)}}
+	courier := &courier{fate: f.fate, pick: func() http.Handler { return f.pick() }}
+	world, err := newWorld(courier, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
 		return nil, err
 	}
-	defer shop.Klarna.Close()
-	shop.loseMail()
-	f.shop = shop
+	defer world.Klarna.Close()
+	world.loseMail()
+	f.world = world
 	for range config.Replicas {
 		store, err := config.Open()
 		if err != nil {
@@ -56,24 +56,24 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 		}
 		running.Go(func() { s.run(serving) })
 	}
-	shop.open(ctx, config.Seed, config.Purchases, 700*time.Millisecond, func() Replica { return f.pick() })
+	world.open(ctx, config.Seed, config.Purchases, 700*time.Millisecond, func() Replica { return f.pick() })
 	f.calm.Store(true)
-	mail.underWay.Wait()
+	courier.underWay.Wait()
 	stop()
 	running.Wait()
 
 	// Whoever is left, and a store without any history in this process.
-	last, err := newLife(ctx, shop, f.slots[0].store, 4, 0, func(int, string) harm { return none })
+	last, err := newIncarnation(ctx, world, f.slots[0].store, 4, 0, func(int, string) failure { return none })
 	if err != nil {
 		return nil, err
 	}
 	revive := func() { _, err = last.Recover(ctx) }
-	if err := errors.Join(shop.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
+	if err := errors.Join(world.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
 		return nil, err
 	}
-	shop.Klarna.Flush()
-	mail.underWay.Wait()
-	result, err := shop.result(ctx, last.next, last.Coordinator)
+	world.Klarna.Flush()
+	courier.underWay.Wait()
+	result, err := world.result(ctx, last.next, last.Coordinator)
 	if err != nil {
 		return nil, err
 	}
@@ -83,19 +83,19 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 
 // fleet is several replicas of one program.
 type fleet struct {
-	shop  *Shop
-	slots []*slot
-	dice  dice
-	calm  atomic.Bool
+	world  *World
+	slots  []*slot
+	random lockedRand
+	calm   atomic.Bool
 }
 
-// slot is where one life follows the other.
+// slot is where one incarnation follows the other.
 type slot struct {
 	fleet *fleet
 	store flow.Store
 	skew  time.Duration // of the machine's clock
 	mu    sync.Mutex
-	now   *life
+	now   *incarnation
 }
 
 // skewOf is how far the clock of the n-th replica is ahead. No two differ by more than package flow
@@ -105,8 +105,8 @@ func skewOf(n int) time.Duration {
 }
 
 func (s *slot) start(ctx context.Context) error {
-	attempts := 1 + 2*s.fleet.dice.roll(2)
-	l, err := newLife(ctx, s.fleet.shop, s.store, attempts, s.skew, s.fleet.strike)
+	attempts := 1 + 2*s.fleet.random.intN(2)
+	l, err := newIncarnation(ctx, s.fleet.world, s.store, attempts, s.skew, s.fleet.randomFailure)
 	if err != nil {
 		return err
 	}
@@ -122,17 +122,17 @@ func (s *slot) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	for ctx.Err() == nil {
-		l := s.life()
+		l := s.incarnation()
 		loops.Go(func() { l.Run(l.ctx) })
 		<-l.ctx.Done()
-		pause(ctx, time.Duration(s.fleet.dice.roll(3000))*time.Millisecond)
+		pause(ctx, time.Duration(s.fleet.random.intN(3000))*time.Millisecond)
 		if err := s.start(ctx); err != nil {
 			panic(err) // its arguments are always the same
 		}
 	}
 }
 
-func (s *slot) life() *life {
+func (s *slot) incarnation() *incarnation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now
@@ -140,18 +140,18 @@ func (s *slot) life() *life {
 
 // pick returns a replica that lives, if there is one at the moment.
 func (f *fleet) pick() Replica {
-	first := f.dice.roll(len(f.slots))
+	first := f.random.intN(len(f.slots))
 	for i := range f.slots {
-		if l := f.slots[(first+i)%len(f.slots)].life(); !l.isDead() {
+		if l := f.slots[(first+i)%len(f.slots)].incarnation(); !l.isDead() {
 			return l
 		}
 	}
-	return f.slots[first].life()
+	return f.slots[first].incarnation()
 }
 
-// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise. Authorize
-// calls meet more of what Klarna may answer.
-func (f *fleet) strike(_ int, op string) harm {
+// randomFailure lets a step in a hundred end the incarnation, and one in twenty go wrong otherwise.
+// Authorize calls meet more of what Klarna may answer.
+func (f *fleet) randomFailure(_ int, op string) failure {
 	if f.calm.Load() {
 		return none
 	}
@@ -159,18 +159,18 @@ func (f *fleet) strike(_ int, op string) harm {
 	if op == "store.claim_due" {
 		most *= 10 // there are many that find nothing
 	}
-	switch n := f.dice.roll(most); {
+	switch n := f.random.intN(most); {
 	case n == 0:
 		return dieBefore
 	case n == 1:
 		return dieAfter
 	case n < 12:
-		all := harms(op)
-		return all[f.dice.roll(len(all))]
+		all := failuresOf(op)
+		return all[f.random.intN(len(all))]
 	case n < 24 && op == finalOperation:
-		return []harm{refuse, storm, undecided, undecidedAfter}[f.dice.roll(4)]
+		return []failure{refuse, storm, undecided, undecidedAfter}[f.random.intN(4)]
 	case n < 20 && op == "authorization.authorize":
-		return []harm{storm, undecided, undecidedAfter}[f.dice.roll(3)]
+		return []failure{storm, undecided, undecidedAfter}[f.random.intN(3)]
 	}
 	return none
 }
@@ -178,16 +178,16 @@ func (f *fleet) strike(_ int, op string) harm {
 // latency lets steps overtake each other.
 func (f *fleet) latency(op string) time.Duration {
 	if isNetwork(op) {
-		return time.Duration(f.dice.roll(200)) * time.Millisecond
+		return time.Duration(f.random.intN(200)) * time.Millisecond
 	}
-	return time.Duration(f.dice.roll(5000)) * time.Microsecond
+	return time.Duration(f.random.intN(5000)) * time.Microsecond
 }
 
 // fate loses a fifth of the webhooks, and repeats a third, up to twenty minutes late.
 func (f *fleet) fate(*purchase) (copies []time.Duration, isLost bool) {
-	for f.dice.roll(3) == 0 {
-		most := []time.Duration{time.Second, time.Minute, 20 * time.Minute}[f.dice.roll(3)]
-		copies = append(copies, time.Duration(f.dice.roll(int(most))))
+	for f.random.intN(3) == 0 {
+		most := []time.Duration{time.Second, time.Minute, 20 * time.Minute}[f.random.intN(3)]
+		copies = append(copies, time.Duration(f.random.intN(int(most))))
 	}
-	return copies, f.dice.roll(5) == 0
+	return copies, f.random.intN(5) == 0
 }

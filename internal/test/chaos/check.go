@@ -52,7 +52,7 @@ type ledger struct {
 	transactions map[string][]klarnatest.Transaction
 }
 
-func (s *Shop) ledger() ledger {
+func (s *World) ledger() ledger {
 	l := ledger{map[string][]klarnatest.PaymentRequest{}, map[string][]klarnatest.Transaction{}}
 	for _, r := range s.Klarna.PaymentRequests() {
 		l.requests[r.Reference] = append(l.requests[r.Reference], r)
@@ -246,7 +246,7 @@ func (r *Result) add(other *Result) {
 }
 
 // result checks every purchase.
-func (s *Shop) result(ctx context.Context, store flow.Store, reader *flow.Coordinator) (*Result, error) {
+func (s *World) result(ctx context.Context, store flow.Store, reader *flow.Coordinator) (*Result, error) {
 	l := s.ledger()
 	r := &Result{
 		Purchases: len(s.purchases), Crashes: s.crashes.Load(), Faults: s.faults.Load(), Duplicates: s.duplicates.Load(),

@@ -16,18 +16,19 @@ import (
 type Depth int
 
 const (
-	// Gone lets the life end before and after each step, and the client go away with it.
+	// Gone lets the incarnation end before and after each step, and the client go away with it.
 	Gone Depth = iota
 	// Deaths does so also with a client that tries again.
 	Deaths
 	// Harms also lets each step fail in every other way.
 	Harms
-	// Pairs lets the life end at each step, and the next one at each of its own.
+	// Pairs lets the incarnation end at each step, and the next one at each of its own.
 	Pairs
 )
 
 // EveryStep plays every journey once for every step that it takes, and at that step lets happen
-// what depth says. Then the next life, on the same store, has to bring everything to its end.
+// what depth says. Then the next incarnation, on the same store, has to bring everything to its
+// end.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
 	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
@@ -49,10 +50,10 @@ type explorer struct {
 	runs  int
 }
 
-// strike is a harm at a step of a life.
-type strike struct {
-	step int
-	harm harm
+// plannedFailure is a failure at a step of an incarnation.
+type plannedFailure struct {
+	step    int
+	failure failure
 }
 
 func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Depth) error {
@@ -64,8 +65,8 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 		if i > 0 && op == "store.claim_due" && undisturbed[0][i-1] == op {
 			continue // recovery that finds nothing is like the time before
 		}
-		for _, death := range []harm{dieBefore, dieAfter} {
-			lives, err := e.run(ctx, j, tries, strike{i + 1, death})
+		for _, death := range []failure{dieBefore, dieAfter} {
+			lives, err := e.run(ctx, j, tries, plannedFailure{i + 1, death})
 			if err != nil {
 				return err
 			}
@@ -76,8 +77,8 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 				if k > 0 && lives[1][k] == "store.claim_due" && lives[1][k-1] == lives[1][k] {
 					continue
 				}
-				for _, second := range []harm{dieBefore, dieAfter} {
-					if _, err := e.run(ctx, j, tries, strike{i + 1, death}, strike{k + 1, second}); err != nil {
+				for _, second := range []failure{dieBefore, dieAfter} {
+					if _, err := e.run(ctx, j, tries, plannedFailure{i + 1, death}, plannedFailure{k + 1, second}); err != nil {
 						return err
 					}
 				}
@@ -86,8 +87,8 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 		if depth != Harms {
 			continue
 		}
-		for _, h := range harms(op) {
-			if _, err := e.run(ctx, j, tries, strike{i + 1, h}); err != nil {
+		for _, h := range failuresOf(op) {
+			if _, err := e.run(ctx, j, tries, plannedFailure{i + 1, h}); err != nil {
 				return err
 			}
 		}
@@ -95,18 +96,18 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 	return ctx.Err()
 }
 
-// scene is the stage of one run: one life after the other.
+// scene is the stage of one run: one incarnation after the other.
 type scene struct {
-	ctx   context.Context //nolint:containedctx // lives begin in it
-	shop  *Shop
+	ctx   context.Context //nolint:containedctx // incarnations begin in it
+	world *World
 	store flow.Store
-	plan  []strike
+	plan  []plannedFailure
 
 	mu    sync.Mutex
-	lives []*life
+	lives []*incarnation
 }
 
-// ops are the steps of every life.
+// ops are the steps of every incarnation.
 func (s *scene) ops() (all [][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,17 +117,17 @@ func (s *scene) ops() (all [][]string) {
 	return all
 }
 
-// life returns the present life, after a crash the next one.
-func (s *scene) life() *life {
+// incarnation returns the present incarnation, after a crash the next one.
+func (s *scene) incarnation() *incarnation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.lives); n > 0 && !s.lives[n-1].isDead() {
 		return s.lives[n-1]
 	}
 	n := len(s.lives)
-	l, err := newLife(s.ctx, s.shop, s.store, 1, skewOf(n+1), func(step int, _ string) harm {
+	l, err := newIncarnation(s.ctx, s.world, s.store, 1, skewOf(n+1), func(step int, _ string) failure {
 		if n < len(s.plan) && s.plan[n].step == step {
-			return s.plan[n].harm
+			return s.plan[n].failure
 		}
 		return none
 	})
@@ -137,32 +138,32 @@ func (s *scene) life() *life {
 	return l
 }
 
-// run plays a journey once, with a strike in each of its first lives, and returns the steps of
-// every life.
-func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strike) (lives [][]string, err error) {
+// run plays a journey once, with a failure in each of its first incarnations, and returns the steps
+// of every incarnation.
+func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plannedFailure) (lives [][]string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	mail := &postman{fate: inOrder}
-	shop, err := newShop(mail, klarnatest.WithoutSocket())
+	courier := &courier{fate: inOrder}
+	world, err := newWorld(courier, klarnatest.WithoutSocket())
 	if err != nil {
 		return nil, err
 	}
-	defer shop.Klarna.Close()
-	s := &scene{ctx: ctx, shop: shop, store: e.store, plan: plan}
-	mail.pick = func() http.Handler { return s.life() }
+	defer world.Klarna.Close()
+	s := &scene{ctx: ctx, world: world, store: e.store, plan: plan}
+	courier.pick = func() http.Handler { return s.incarnation() }
 	e.runs++
 	a := &actor{
-		purchase: shop.add(fmt.Sprintf("purchase-%d", e.runs), j),
-		shop:     shop, pick: func() Replica { return s.life() }, tries: tries,
+		purchase: world.add(fmt.Sprintf("purchase-%d", e.runs), j),
+		world:    world, pick: func() Replica { return s.incarnation() }, tries: tries,
 	}
-	bystander, err := newLife(ctx, shop, e.store, 1, 0, func(int, string) harm { return none })
+	bystander, err := newIncarnation(ctx, world, e.store, 1, 0, func(int, string) failure { return none })
 	if err != nil {
 		return nil, err
 	}
 	var others sync.WaitGroup
 	played := make(chan struct{})
-	if len(plan) > 0 && plan[0].harm.slow() {
-		// While one life sleeps, another one goes on.
+	if len(plan) > 0 && plan[0].failure.slow() {
+		// While one incarnation sleeps, another one goes on.
 		others.Go(func() {
 			for open := true; open; {
 				_, _ = bystander.Recover(ctx)
@@ -175,15 +176,15 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 		})
 	}
 	j.play(ctx, a)
-	shop.Klarna.Flush()
-	mail.underWay.Wait()
+	world.Klarna.Flush()
+	courier.underWay.Wait()
 	close(played)
 	others.Wait()
-	revive := func() { _, _ = s.life().Recover(ctx) } // it fails where the life ends
-	if err := shop.bringToAnEnd(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
+	revive := func() { _, _ = s.incarnation().Recover(ctx) } // it fails where the incarnation ends
+	if err := world.bringToAnEnd(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
 		return nil, err
 	}
-	result, err := shop.result(ctx, e.store, bystander.Coordinator)
+	result, err := world.result(ctx, e.store, bystander.Coordinator)
 	if err != nil {
 		return nil, err
 	}
@@ -194,14 +195,14 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 	return s.ops(), nil
 }
 
-func describe(plan []strike, ops [][]string) string {
+func describe(plan []plannedFailure, ops [][]string) string {
 	var text strings.Builder
-	for i, strike := range plan {
+	for i, planned := range plan {
 		op := "never reached"
-		if i < len(ops) && strike.step <= len(ops[i]) {
-			op = ops[i][strike.step-1]
+		if i < len(ops) && planned.step <= len(ops[i]) {
+			op = ops[i][planned.step-1]
 		}
-		fmt.Fprintf(&text, "[life %d, step %d: %v %s]", i+1, strike.step, strike.harm, op)
+		fmt.Fprintf(&text, "[incarnation %d, step %d: %v %s]", i+1, planned.step, planned.failure, op)
 	}
 	return text.String()
 }

@@ -47,13 +47,13 @@ var guards = []guard{
 	},
 	{
 		"a first result that decides nothing is asked for again", "authorize.go",
-		"return c.later(ctx, p, true, undecided(outcome))",
-		"return c.end(ctx, p, StateUnknown, undecided(outcome).Error(), nil)",
+		"return c.retryLater(ctx, p, true, undecided(result))",
+		"return c.end(ctx, p, StateUnknown, undecided(result).Error(), nil)",
 	},
 	{
 		"a final result that decides nothing is asked for again", "finalize.go",
-		"return c.finalizeFailed(ctx, p, true, undecided(outcome))",
-		"return c.end(ctx, p, StateUnknown, undecided(outcome).Error(), nil)",
+		"return c.finalizeFailed(ctx, p, true, undecided(result))",
+		"return c.end(ctx, p, StateUnknown, undecided(result).Error(), nil)",
 	},
 	{
 		"an event during a cancelation is heeded", "cancel.go",
@@ -61,12 +61,12 @@ var guards = []guard{
 		"if true {",
 	},
 	{
-		"who was overtaken starts anew", "coordinator.go",
+		"who was overtaken starts anew", "save.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if err = c.store.Update(ctx, r); errors.Is(err, ErrChanged) {\nerr = nil\n} else if err != nil {",
 	},
 	{
-		"an update is of the version that was read", "coordinator.go",
+		"an update is of the version that was read", "save.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if now, e := c.store.Load(ctx, r.ID); e == nil {\nr.Version = now.Version\n}\nif err = c.store.Update(ctx, r); err != nil {",
 	},
@@ -77,12 +77,12 @@ var guards = []guard{
 	},
 	{
 		"a first call of unknown outcome is no decline", "authorize.go",
-		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.later(ctx, p, mayHaveRun, failure)",
+		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.retryLater(ctx, p, mayHaveRun, failure)",
 		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
 	},
 	{
 		"a final call of unknown outcome is no decline", "finalize.go",
-		"return c.later(ctx, p, mayHaveRun, failure)",
+		"return c.retryLater(ctx, p, mayHaveRun, failure)",
 		"return c.end(ctx, p, StateDeclined, \"\", nil)",
 	},
 	{

@@ -15,10 +15,10 @@ type journey struct {
 	name string
 	// request changes the usual request.
 	request func(*authorization.AuthorizeParams)
-	// mail is what becomes of the webhooks, where there is an order.
-	mail mail
-	play func(ctx context.Context, a *actor)
-	ends []flow.State
+	// webhooks is what becomes of the webhooks, where there is an order.
+	webhooks webhookFate
+	play     func(ctx context.Context, a *actor)
+	ends     []flow.State
 	// late: the customer comes back when the purchase may be given up already, and may find it
 	// canceled.
 	late bool
@@ -39,8 +39,8 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized},
 	},
 	{
-		name: "approve, and every webhook comes twice",
-		mail: twice,
+		name:     "approve, and every webhook comes twice",
+		webhooks: twice,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
 				a.wait(ctx)
@@ -50,8 +50,8 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized},
 	},
 	{
-		name: "approve, and no webhook comes",
-		mail: lost,
+		name:     "approve, and no webhook comes",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
 				a.comeBack(ctx)
@@ -61,8 +61,8 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized},
 	},
 	{
-		name: "approve, and neither a webhook nor the customer comes",
-		mail: lost,
+		name:     "approve, and neither a webhook nor the customer comes",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) {
 				a.approve()
@@ -105,7 +105,7 @@ var journeys = []*journey{
 	{
 		name: "decline at Klarna",
 		play: func(ctx context.Context, a *actor) {
-			if a.begin(ctx) && a.act(a.shop.Klarna.Decline) {
+			if a.begin(ctx) && a.act(a.world.Klarna.Decline) {
 				a.wait(ctx)
 				a.comeBack(ctx)
 			}
@@ -115,7 +115,7 @@ var journeys = []*journey{
 	{
 		name: "abandon",
 		play: func(ctx context.Context, a *actor) {
-			if a.begin(ctx) && a.act(a.shop.Klarna.Abandon) {
+			if a.begin(ctx) && a.act(a.world.Klarna.Abandon) {
 				a.wait(ctx)
 				a.comeBack(ctx)
 			}
@@ -128,7 +128,7 @@ var journeys = []*journey{
 			if !a.begin(ctx) {
 				return
 			}
-			_, _ = a.shop.Klarna.Abandon(a.requestID)
+			_, _ = a.world.Klarna.Abandon(a.requestID)
 			a.wait(ctx)
 			a.comeBack(ctx)
 			if a.approve() {
@@ -139,11 +139,11 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized},
 	},
 	{
-		name: "approve at the last moment",
-		mail: lost,
+		name:     "approve at the last moment",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) {
-				pause(ctx, a.shop.machine(abandonAfter-time.Second))
+				pause(ctx, a.world.machine(abandonAfter-time.Second))
 				a.approve()
 			}
 		},
@@ -154,17 +154,17 @@ var journeys = []*journey{
 		name: "stay at Klarna until the payment request expires",
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) {
-				a.act(func(id string) (string, error) { return "", a.shop.Klarna.Open(id) })
+				a.act(func(id string) (string, error) { return "", a.world.Klarna.Open(id) })
 			}
 		},
 		ends: []flow.State{flow.StateExpired},
 	},
 	{
-		name: "approve while the purchase is canceled as abandoned",
-		mail: lost,
+		name:     "approve while the purchase is canceled as abandoned",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) {
-				a.shop.willApproveMeanwhile(a.requestID, a.purchase)
+				a.world.willApproveMeanwhile(a.requestID, a.purchase)
 			}
 		},
 		ends: []flow.State{flow.StateAuthorized},
@@ -180,8 +180,8 @@ var journeys = []*journey{
 		ends: nil,
 	},
 	{
-		name: "approve and cancel",
-		mail: lost,
+		name:     "approve and cancel",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) {
 				a.approve()
@@ -223,8 +223,8 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateCanceled},
 	},
 	{
-		name: "approve, and somebody else cancels",
-		mail: lost,
+		name:     "approve, and somebody else cancels",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
 				a.cancelElsewhere(ctx)
@@ -245,8 +245,8 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized}, // or canceled, if finalizing failed at first
 	},
 	{
-		name: "approve, and somebody else finalizes",
-		mail: lost,
+		name:     "approve, and somebody else finalizes",
+		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
 				a.finalizeElsewhere(ctx)

@@ -13,7 +13,7 @@ import (
 
 // open lets that many customers come, one after the other on average, and returns when they have
 // all gone.
-func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
+func (s *World) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
 	var customers sync.WaitGroup
 	for i := range purchases {
 		random := newRandom(seed, i+2)
@@ -25,7 +25,7 @@ func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.D
 			j = journeys[0] // the machine's time is too dear
 		}
 		a := &actor{
-			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), shop: s, pick: pick, random: random,
+			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), world: s, pick: pick, random: random,
 			tries: 1 + 9*random.IntN(2),
 		}
 		customers.Go(func() {
@@ -38,7 +38,7 @@ func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.D
 
 // bringToAnEnd lets recovery look again and again, for longer than a purchase can last. pass lets
 // time pass.
-func (s *Shop) bringToAnEnd(ctx context.Context, store flow.Store, revive func(), pass func(time.Duration)) error {
+func (s *World) bringToAnEnd(ctx context.Context, store flow.Store, revive func(), pass func(time.Duration)) error {
 	open := slices.Collect(maps.Keys(s.purchases))
 	wait := 7 * time.Second
 	for passed := time.Duration(0); passed < 30*time.Hour && ctx.Err() == nil; passed += wait {

@@ -45,16 +45,16 @@ const (
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &herd{config: config, dice: dice{random: newRandom(config.Seed, 1)}}
-	mail := &postman{fate: h.fate, pick: func() http.Handler { return h.pick() }}
-	shop, err := newShop(mail, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
+	h := &processGroup{config: config, random: lockedRand{random: newRandom(config.Seed, 1)}}
+	courier := &courier{fate: h.fate, pick: func() http.Handler { return h.pick() }}
+	world, err := newWorld(courier, klarnatest.WithoutSocket(), klarnatest.WithSeed(config.Seed))
 	if err != nil {
 		return nil, err
 	}
-	defer shop.Klarna.Close()
-	shop.loseMail()
-	shop.scale = scale
-	h.shop = shop
+	defer world.Klarna.Close()
+	world.loseMail()
+	world.scale = scale
+	h.world = world
 	server, err := h.listen(ctx)
 	if err != nil {
 		return nil, err
@@ -72,8 +72,8 @@ func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	background.Go(func() { h.passTime(stormy) })
 	var killing error
 	background.Go(func() { killing = h.killAtRandom(stormy) })
-	shop.open(ctx, config.Seed, config.Purchases, arrivals, func() Replica { return h.pick() })
-	mail.underWay.Wait()
+	world.open(ctx, config.Seed, config.Purchases, arrivals, func() Replica { return h.pick() })
+	courier.underWay.Wait()
 	calm()
 	background.Wait()
 	h.killAll()
@@ -83,11 +83,11 @@ func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	return h.conclude(ctx)
 }
 
-// herd are the processes.
-type herd struct {
+// processGroup are the processes.
+type processGroup struct {
 	config Processes
-	shop   *Shop
-	dice   dice
+	world  *World
+	random lockedRand
 	around Surroundings
 
 	mu       sync.Mutex
@@ -95,18 +95,18 @@ type herd struct {
 	kills    []func()
 }
 
-// listen answers the replicas: for Klarna, and for the shop.
-func (h *herd) listen(ctx context.Context) (*http.Server, error) {
+// listen answers the replicas: for Klarna, and for clients.
+func (h *processGroup) listen(ctx context.Context) (*http.Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	url := "http://" + listener.Addr().String()
 	h.around = Surroundings{
-		KlarnaURL: url, APIKey: h.shop.Klarna.APIKey,
-		SigningKeyID: h.shop.signingKey.ID, SigningKey: h.shop.signingKey.Secret.Reveal(),
+		KlarnaURL: url, APIKey: h.world.Klarna.APIKey,
+		SigningKeyID: h.world.signingKey.ID, SigningKey: h.world.signingKey.Secret.Reveal(),
 		ReportURL: url + "/report",
-		Epoch:     h.shop.Klarna.Now(), Start: time.Now(), Scale: scale,
+		Epoch:     h.world.Klarna.Now(), Start: time.Now(), Scale: scale,
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v2/", h.klarna)
@@ -117,19 +117,19 @@ func (h *herd) listen(ctx context.Context) (*http.Server, error) {
 }
 
 // klarna lets something go wrong with one call of twelve.
-func (h *herd) klarna(w http.ResponseWriter, r *http.Request) {
+func (h *processGroup) klarna(w http.ResponseWriter, r *http.Request) {
 	op := operationOf(r)
 	if atTheDouble(op) == "authorization.authorize" {
-		h.shop.authorizeCalls.Add(1)
+		h.world.authorizeCalls.Add(1)
 	}
-	if h.dice.roll(12) == 0 {
-		all := harms(op)
-		if fault, ok := all[h.dice.roll(len(all))].fault(op, h.shop.machine(holdFor)); ok {
-			h.shop.Klarna.Script(fault)
-			h.shop.faults.Add(1)
+	if h.random.intN(12) == 0 {
+		all := failuresOf(op)
+		if fault, ok := all[h.random.intN(len(all))].fault(op, h.world.machine(holdFor)); ok {
+			h.world.Klarna.Script(fault)
+			h.world.faults.Add(1)
 		}
 	}
-	response, err := h.shop.Klarna.Transport().RoundTrip(r)
+	response, err := h.world.Klarna.Transport().RoundTrip(r)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -143,27 +143,27 @@ func (h *herd) klarna(w http.ResponseWriter, r *http.Request) {
 }
 
 // report takes callbacks, of which some fail, with their work done or not.
-func (h *herd) report(w http.ResponseWriter, r *http.Request) {
+func (h *processGroup) report(w http.ResponseWriter, r *http.Request) {
 	var t flow.Transition
 	if err := json.NewDecoder(r.Body).Decode(&t); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	luck := h.dice.roll(50)
+	luck := h.random.intN(50)
 	if luck == 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	h.shop.Reported(t)
+	h.world.Reported(t)
 	if luck == 1 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	h.shop.confirmed(t) // as far as the shop can know
+	h.world.confirmed(t) // as far as clients can know
 }
 
 // start starts the i-th replica, or starts it again.
-func (h *herd) start(i int) error {
+func (h *processGroup) start(i int) error {
 	address, kill, err := h.config.Start(h.around)
 	if err != nil {
 		return fmt.Errorf("chaos: start a replica: %w", err)
@@ -177,13 +177,13 @@ func (h *herd) start(i int) error {
 	return nil
 }
 
-func (h *herd) pick() *remote {
+func (h *processGroup) pick() *remote {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.replicas[h.dice.roll(len(h.replicas))]
+	return h.replicas[h.random.intN(len(h.replicas))]
 }
 
-func (h *herd) killAll() {
+func (h *processGroup) killAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, kill := range h.kills {
@@ -192,14 +192,14 @@ func (h *herd) killAll() {
 	h.kills = nil
 }
 
-func (h *herd) killAtRandom(ctx context.Context) error {
+func (h *processGroup) killAtRandom(ctx context.Context) error {
 	for pause(ctx, h.betweenKills()); ctx.Err() == nil; pause(ctx, h.betweenKills()) {
-		i := h.dice.roll(len(h.replicas))
+		i := h.random.intN(len(h.replicas))
 		h.mu.Lock()
 		kill := h.kills[i]
 		h.mu.Unlock()
 		kill()
-		h.shop.crashes.Add(1)
+		h.world.crashes.Add(1)
 		if err := h.start(i); err != nil {
 			return err
 		}
@@ -207,30 +207,30 @@ func (h *herd) killAtRandom(ctx context.Context) error {
 	return nil
 }
 
-func (h *herd) betweenKills() time.Duration {
-	return time.Duration(100+h.dice.roll(400)) * time.Millisecond
+func (h *processGroup) betweenKills() time.Duration {
+	return time.Duration(100+h.random.intN(400)) * time.Millisecond
 }
 
 // passTime lets Klarna's time go as fast as the replicas'.
-func (h *herd) passTime(ctx context.Context) {
+func (h *processGroup) passTime(ctx context.Context) {
 	for ctx.Err() == nil {
-		h.shop.Klarna.Advance(h.around.now().Sub(h.shop.Klarna.Now()))
+		h.world.Klarna.Advance(h.around.now().Sub(h.world.Klarna.Now()))
 		pause(ctx, 20*time.Millisecond)
 	}
 }
 
 // fate is that of AtRandom, but that Klarna does not wait for most of the answers.
-func (h *herd) fate(*purchase) (copies []time.Duration, isLost bool) {
-	for h.dice.roll(3) == 0 {
-		most := []time.Duration{time.Second, time.Minute, 10 * time.Minute}[h.dice.roll(3)]
-		copies = append(copies, time.Duration(h.dice.roll(int(most))))
+func (h *processGroup) fate(*purchase) (copies []time.Duration, isLost bool) {
+	for h.random.intN(3) == 0 {
+		most := []time.Duration{time.Second, time.Minute, 10 * time.Minute}[h.random.intN(3)]
+		copies = append(copies, time.Duration(h.random.intN(int(most))))
 	}
-	return copies, h.dice.roll(3) > 0
+	return copies, h.random.intN(3) > 0
 }
 
 // conclude lets one that is left bring everything to an end, and checks it.
-func (h *herd) conclude(ctx context.Context) (*Result, error) {
-	k := h.shop.Klarna
+func (h *processGroup) conclude(ctx context.Context) (*Result, error) {
+	k := h.world.Klarna
 	client, err := klarna.NewClient(k.APIKey, klarna.WithBaseURL(k.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: k.Transport()}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
@@ -240,8 +240,8 @@ func (h *herd) conclude(ctx context.Context) (*Result, error) {
 	k.Advance(h.around.now().Sub(k.Now()))
 	c, err := flow.New(client, h.config.Last, klarna.NewSecret(sealSecret), flow.WithAmountPolicy(acceptEven), flow.WithAbandonAfter(abandonAfter),
 		flow.WithRecoveryRate(1e6), flow.WithClock(k.Now), flow.WithLogger(slog.New(slog.DiscardHandler)), flow.WithReport(func(_ context.Context, t flow.Transition) error {
-			h.shop.Reported(t)
-			h.shop.confirmed(t)
+			h.world.Reported(t)
+			h.world.confirmed(t)
 			return nil
 		}))
 	if err != nil {
@@ -252,10 +252,10 @@ func (h *herd) conclude(ctx context.Context) (*Result, error) {
 		_, err := c.Recover(ctx)
 		failed = errors.Join(failed, err)
 	}
-	if err := errors.Join(h.shop.bringToAnEnd(ctx, h.config.Last, revive, k.Advance), failed); err != nil {
+	if err := errors.Join(h.world.bringToAnEnd(ctx, h.config.Last, revive, k.Advance), failed); err != nil {
 		return nil, err
 	}
-	result, err := h.shop.result(ctx, h.config.Last, c)
+	result, err := h.world.result(ctx, h.config.Last, c)
 	if err != nil {
 		return nil, err
 	}

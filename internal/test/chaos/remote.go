@@ -49,7 +49,7 @@ type remoteAnswer struct {
 	Rejected bool
 }
 
-// Serve is the life of a replica that is a process of its own. It calls ready with its address, and
+// Serve runs a replica that is a process of its own. It calls ready with its address, and
 // returns when ctx ends.
 func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(address string)) error {
 	quiet := slog.New(slog.DiscardHandler)
@@ -150,7 +150,7 @@ func post(ctx context.Context, url string, v any) (*http.Response, error) {
 // killed.
 var local = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 
-// remote is such a replica as the shop reaches it.
+// remote is such a replica as the world reaches it.
 type remote struct{ address string }
 
 func (r *remote) call(ctx context.Context, path string, call remoteCall) (*flow.Status, error) {

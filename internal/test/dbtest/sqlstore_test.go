@@ -50,6 +50,8 @@ func testStore(t *testing.T, newDatabase func(*testing.T) database) {
 		{"two replicas conform", testTwoReplicasConform},
 		{"replicas that start at once migrate once", testReplicasThatStartAtOnceMigrateOnce},
 		{"migrate keeps what is there", testMigrateKeepsWhatIsThere},
+		{"migrate takes a table without versions for version 1", testMigrateTakesATableWithoutVersions},
+		{"migrate refuses what is not its own", testMigrateRefusesWhatIsNotItsOwn},
 		{"migrate without a connection is an error", testMigrateWithoutAConnectionIsAnError},
 		{"tables are apart and any name is one", testTablesAreApartAndAnyNameIsOne},
 		{"without a table every call is an error that holds no value", testWithoutATableEveryCallIsAnErrorThatHoldsNoValue},
@@ -172,6 +174,55 @@ func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(*testing.T) data
 	complete(t, s, "an event")
 	again, _ := migrated(t, d)
 	claim(t, again, "an event", time.Hour, webhook.ClaimStatusCompleted)
+}
+
+// The statements are those of before the versions.
+func testMigrateTakesATableWithoutVersions(t *testing.T, newDatabase func(*testing.T) database) {
+	d := newDatabase(t)
+	s, db := newStore(t, d)
+	for _, statement := range []string{
+		`CREATE TABLE klarna_webhook_events (event_id TEXT NOT NULL PRIMARY KEY, token TEXT NOT NULL, completed BOOLEAN NOT NULL, until_ms BIGINT NOT NULL)`,
+		`CREATE INDEX klarna_webhook_events_until ON klarna_webhook_events (until_ms)`,
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	complete(t, s, "an event")
+	for range 2 {
+		again, _ := migrated(t, d)
+		claim(t, again, "an event", time.Hour, webhook.ClaimStatusCompleted)
+	}
+	var version, done int
+	if err := db.QueryRowContext(t.Context(), `SELECT version, done FROM klarna_webhook_events_schema`).Scan(&version, &done); err != nil || version != 1 || done != 1 {
+		t.Errorf("version %d, %d steps done, %v; want 1 and 1", version, done, err)
+	}
+}
+
+func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(*testing.T) database) {
+	const another = `there is something named "klarna_webhook_events" that is not this store's: there is no table "klarna_webhook_events_schema"`
+	for _, tc := range []struct {
+		name string
+		do   []string
+		want string
+	}{
+		{"a table of other columns", []string{`CREATE TABLE klarna_webhook_events (event_id TEXT, token TEXT, completed BOOLEAN, until BIGINT)`}, another},
+		{"a table with a further column", []string{`CREATE TABLE klarna_webhook_events (event_id TEXT, token TEXT, completed BOOLEAN, until_ms BIGINT, shop TEXT)`}, another},
+		{"an index", []string{`CREATE TABLE others (id TEXT)`, `CREATE INDEX klarna_webhook_events ON others (id)`}, another},
+		{"a newer version", []string{`CREATE TABLE klarna_webhook_events (id TEXT)`, `CREATE TABLE klarna_webhook_events_schema (version INTEGER)`, `INSERT INTO klarna_webhook_events_schema VALUES (99)`}, `the table "klarna_webhook_events" needs version 99, and this program knows no more than version 1`},
+	} {
+		s, db := newStore(t, newDatabase(t))
+		for _, statement := range tc.do {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := s.Migrate(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "webhook/sqlstore: migrate: "+tc.want) {
+				t.Errorf("%s: %v, want %s", tc.name, err, tc.want)
+			}
+		}
+	}
 }
 
 func testMigrateWithoutAConnectionIsAnError(t *testing.T, newDatabase func(*testing.T) database) {

@@ -21,6 +21,8 @@ type DB struct {
 
 // Answer is a statement's, of either kind.
 type Answer struct {
+	// Names are the columns, which have no names where it is nil.
+	Names []string
 	// Values are the rows.
 	Values [][]driver.Value
 	// End is the error after the rows.
@@ -79,7 +81,12 @@ func (c *connection) ExecContext(_ context.Context, query string, arguments []dr
 }
 
 // Columns implements driver.Rows.
-func (a *Answer) Columns() []string { return make([]string, a.width) }
+func (a *Answer) Columns() []string {
+	if a.Names != nil {
+		return a.Names
+	}
+	return make([]string, a.width)
+}
 
 // Close implements driver.Rows.
 func (a *Answer) Close() error { return nil }

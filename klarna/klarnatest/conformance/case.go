@@ -96,8 +96,8 @@ type step struct {
 	given checks
 	// want is the fact. It fails a sure one.
 	want checks
-	// turns are the ways in which a likely fact or a gap may turn out; the first that holds is it.
-	turns []turn
+	// variants are the ways in which a likely fact or a gap may turn out; the first that holds is it.
+	variants []variant
 	// capture puts members of the body into variables.
 	capture map[string]string
 }
@@ -112,8 +112,8 @@ const (
 	isDenied
 )
 
-// turn is one way in which a fact may turn out.
-type turn struct {
+// variant is one way in which a fact may turn out.
+type variant struct {
 	name string
 	when checks
 	// show are words of the answer that belong to the report.

@@ -131,33 +131,33 @@ func refused(code string) checks { return checks{status(400), member("error_code
 
 // acceptedOrRefused are the turns of a question that a 2xx or a 4xx answers, the expected one
 // first.
-func acceptedOrRefused() []turn {
-	return []turn{
+func acceptedOrRefused() []variant {
+	return []variant{
 		{name: "accepted", when: checks{success()}},
 		{name: "refused", when: checks{status(400, 401, 403, 404, 405, 409, 413, 415, 422, 431)}, show: errorWords},
 	}
 }
 
-func refusedOrAccepted() []turn {
+func refusedOrAccepted() []variant {
 	turns := acceptedOrRefused()
 	slices.Reverse(turns)
 	return turns
 }
 
 // known are the turns of a word that has one of some values, the first being the expected one.
-func known(s subject, values ...string) []turn {
-	var turns []turn
+func known(s subject, values ...string) []variant {
+	var turns []variant
 	for _, value := range values {
-		turns = append(turns, turn{name: value, when: checks{s.is(value)}})
+		turns = append(turns, variant{name: value, when: checks{s.is(value)}})
 	}
 	return append(turns,
-		turn{name: "absent", when: checks{s.isAbsent()}},
-		turn{name: "another word", when: checks{s.looksLike(upperCase)}, show: []subject{s}})
+		variant{name: "absent", when: checks{s.isAbsent()}},
+		variant{name: "another word", when: checks{s.looksLike(upperCase)}, show: []subject{s}})
 }
 
 // thereOrAbsent are the turns of a member that an answer may have.
-func thereOrAbsent(s subject) []turn {
-	return []turn{
+func thereOrAbsent(s subject) []variant {
+	return []variant{
 		{name: "there", when: checks{s.exists()}},
 		{name: "absent", when: checks{s.isAbsent()}},
 	}

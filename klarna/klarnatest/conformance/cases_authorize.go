@@ -10,12 +10,12 @@ func authorizeCases() []Case {
 		return with(purchase(), object{"step_up_config": with(stepUpConfig(), object{"customer_interaction_config": config})})
 	}
 	steppedUp := checks{status(200), member(result).is("STEP_UP_REQUIRED")}
-	turnsToStepUp := []turn{
+	turnsToStepUp := []variant{
 		{name: "accepted", when: steppedUp},
 		{name: "accepted, with another result", when: checks{status(200)}, show: []subject{member(result)}},
 		{name: "refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
 	}
-	turnsToRefusal := []turn{
+	turnsToRefusal := []variant{
 		{name: "refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
 		{name: "accepted", when: checks{status(200)}, show: []subject{member(result)}},
 	}
@@ -27,7 +27,7 @@ func authorizeCases() []Case {
 		},
 		{
 			Name: "without a token the customer has to step up", Section: authorization, Certainty: CertaintyLikely,
-			steps: first(stepUp(), step{given: checks{status(200)}, turns: known(member(result), "STEP_UP_REQUIRED", "APPROVED", "DECLINED")}),
+			steps: first(stepUp(), step{given: checks{status(200)}, variants: known(member(result), "STEP_UP_REQUIRED", "APPROVED", "DECLINED")}),
 		},
 		{
 			Name: "a step-up names the payment request and where the customer goes", Section: authorization, Certainty: CertaintySure,
@@ -44,7 +44,7 @@ func authorizeCases() []Case {
 		},
 		{
 			Name: "a step-up makes no transaction", Section: authorization, Certainty: CertaintyLikely,
-			steps: first(stepUp(), step{given: steppedUp, turns: []turn{
+			steps: first(stepUp(), step{given: steppedUp, variants: []variant{
 				{name: "there is none", when: checks{member(transaction + "payment_transaction_id").isAbsent()}},
 				{name: "there is one", when: checks{member(transaction + "payment_transaction_id").exists()}, show: []subject{member(transaction + "state")}},
 			}}),
@@ -55,11 +55,11 @@ func authorizeCases() []Case {
 		},
 		{
 			Name: "without a token and a step-up config the payment is declined", Section: authorization, Certainty: CertaintyLikely,
-			steps: first(purchase(), step{given: checks{status(200)}, turns: known(member(result), "DECLINED", "APPROVED", "STEP_UP_REQUIRED")}),
+			steps: first(purchase(), step{given: checks{status(200)}, variants: known(member(result), "DECLINED", "APPROVED", "STEP_UP_REQUIRED")}),
 		},
 		{
 			Name: "whether a decline has a reason", Section: authorization, Certainty: CertaintyGap,
-			steps: first(purchase(), step{given: checks{member(result).is("DECLINED")}, turns: []turn{
+			steps: first(purchase(), step{given: checks{member(result).is("DECLINED")}, variants: []variant{
 				{name: "it has none", when: checks{member("payment_transaction_response.result_reason").isAbsent()}},
 				{name: "it has one", when: checks{member("payment_transaction_response.result_reason").exists()},
 					show: []subject{member("payment_transaction_response.result_reason")}},
@@ -73,37 +73,37 @@ func authorizeCases() []Case {
 			Name: "an amount that is a text is refused", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(with(stepUp(), object{"request_payment_transaction": object{
 				"amount": "1000", "payment_transaction_reference": "${new.transaction_reference}",
-			}}), step{turns: turnsToRefusal}),
+			}}), step{variants: turnsToRefusal}),
 		},
 		{
 			Name: "line items that do not sum to the amount are refused", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(with(stepUp(), object{"supplementary_purchase_data": object{
 				"line_items": list{object{"name": "Conformance", "quantity": 1, "total_amount": payAmount - 1}},
-			}}), step{turns: turnsToRefusal}),
+			}}), step{variants: turnsToRefusal}),
 		},
 		{
 			Name: "whether a placeholder whose braces are percent-encoded is refused", Section: authorization, Certainty: CertaintyGap,
 			steps: first(interacting(object{
 				"method": "HANDOVER", "return_url": "https://shop.example/back?id=%7Bklarna.payment_request.id%7D",
-			}), step{turns: turnsToRefusal}),
+			}), step{variants: turnsToRefusal}),
 		},
 		{
 			Name: "the interaction may expire after a duration", Section: authorization, Certainty: CertaintyLikely,
-			steps: first(interacting(with(handover(), object{"interaction_expiry": object{"duration": "PT15M"}})), step{turns: turnsToStepUp}),
+			steps: first(interacting(with(handover(), object{"interaction_expiry": object{"duration": "PT15M"}})), step{variants: turnsToStepUp}),
 		},
 		{
 			Name: "the payment request may expire on a date", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(with(purchase(), object{
 				"step_up_config": with(stepUpConfig(), object{"payment_request_expires_at": "2099-12-31"}),
-			}), step{turns: turnsToStepUp}),
+			}), step{variants: turnsToStepUp}),
 		},
 		{
 			Name: "the customer may interact through an SDK", Section: authorization, Certainty: CertaintyLikely,
-			steps: first(interacting(object{"method": "SDK", "return_url": returnURL}), step{turns: turnsToStepUp}),
+			steps: first(interacting(object{"method": "SDK", "return_url": returnURL}), step{variants: turnsToStepUp}),
 		},
 		{
 			Name: "a QR code comes with the customer's interaction", Section: authorization, Certainty: CertaintyLikely,
-			steps: first(interacting(object{"method": "QR_CODE", "return_url": returnURL}), step{turns: []turn{
+			steps: first(interacting(object{"method": "QR_CODE", "return_url": returnURL}), step{variants: []variant{
 				{name: "qr_code with image_url and target_url", when: checks{
 					member(customer + "qr_code.image_url").looksLike(webAddress), member(customer + "qr_code.target_url").looksLike(webAddress),
 				}},
@@ -114,21 +114,21 @@ func authorizeCases() []Case {
 		},
 		{
 			Name: "network data may be called klarna_network_data", Section: sessionToken, Certainty: CertaintyLikely,
-			steps: first(with(stepUp(), object{"klarna_network_data": networkData}), step{turns: turnsToStepUp}),
+			steps: first(with(stepUp(), object{"klarna_network_data": networkData}), step{variants: turnsToStepUp}),
 		},
 		{
 			Name: "network data may be called interoperability_data", Section: sessionToken, Certainty: CertaintyLikely,
-			steps: first(with(stepUp(), object{"interoperability_data": networkData}), step{turns: turnsToStepUp}),
+			steps: first(with(stepUp(), object{"interoperability_data": networkData}), step{variants: turnsToStepUp}),
 		},
 		{
 			Name: "whether network data that is an object and no text is refused", Section: sessionToken, Certainty: CertaintyGap,
-			steps: first(with(stepUp(), object{"klarna_network_data": object{"a": "b"}}), step{turns: turnsToRefusal}),
+			steps: first(with(stepUp(), object{"klarna_network_data": object{"a": "b"}}), step{variants: turnsToRefusal}),
 		},
 	}
 	for _, name := range sessionTokenHeaders {
 		s := first(stepUp(), step{
 			header: map[string]string{name: "krn:network:us1:test:session-token:${new.made_up}"},
-			turns: []turn{
+			variants: []variant{
 				{name: "refused", when: checks{status(400, 401, 403, 404, 409, 422)}, show: errorWords},
 				{name: "ignored", when: steppedUp},
 				{name: "declined", when: checks{status(200), member(result).is("DECLINED")}},

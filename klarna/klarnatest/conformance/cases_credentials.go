@@ -6,7 +6,7 @@ func credentialCases() []Case {
 	}
 	unauthorized := checks{status(401), member("error_code").is("UNAUTHORIZED")}
 	mayUse := func(s step) []step {
-		s.turns = acceptedOrRefused()
+		s.variants = acceptedOrRefused()
 		return []step{s}
 	}
 	return []Case{
@@ -50,15 +50,15 @@ func credentialCases() []Case {
 		},
 		{
 			Name: "whether an account that the key may not act for is refused", Section: credentials, Certainty: CertaintyGap, needs: needsAccount,
-			steps: []step{{call: "GET /v2/accounts/krn:partner:global:account:test:NOBODY00" + below(present), turns: refusedOrAccepted()}},
+			steps: []step{{call: "GET /v2/accounts/krn:partner:global:account:test:NOBODY00" + below(present), variants: refusedOrAccepted()}},
 		},
 		{
 			Name: "how an answer tells that there was no client certificate", Section: credentials, Certainty: CertaintyGap,
-			steps: []step{{call: present, turns: known(header("Klarna-Mtls-Verification-Status"), "NOT_PRESENT", "VALID", "VALID, VALID", "INVALID")}},
+			steps: []step{{call: present, variants: known(header("Klarna-Mtls-Verification-Status"), "NOT_PRESENT", "VALID", "VALID, VALID", "INVALID")}},
 		},
 		{
 			Name: "how an answer tells what became of the IP address", Section: credentials, Certainty: CertaintyGap,
-			steps: []step{{call: present, turns: known(header("Klarna-Ip-Validation-Status"), "ALLOWED", "DENIED", "INVALID")}},
+			steps: []step{{call: present, variants: known(header("Klarna-Ip-Validation-Status"), "ALLOWED", "DENIED", "INVALID")}},
 		},
 	}
 }

@@ -76,8 +76,8 @@ func customerCases() []Case {
 	anotherKey := func(s *step) {
 		s.header = map[string]string{"Klarna-Network-Session-Token": "${session_token}"}
 	}
-	completed := func(turns ...turn) []step {
-		return []step{{call: readRequest, given: checks{member("state").is("COMPLETED")}, turns: turns}}
+	completed := func(turns ...variant) []step {
+		return []step{{call: readRequest, given: checks{member("state").is("COMPLETED")}, variants: turns}}
 	}
 	cases := []Case{
 		{
@@ -87,8 +87,8 @@ func customerCases() []Case {
 		{
 			Name: "a session token looks like a KRN", Section: sessionToken, Certainty: CertaintyLikely, fixture: approved,
 			steps: completed(
-				turn{name: sessionKRN.name, when: checks{member(sessionTokenPath).looksLike(sessionKRN)}},
-				turn{name: "another", when: checks{member(sessionTokenPath).exists()}},
+				variant{name: sessionKRN.name, when: checks{member(sessionTokenPath).looksLike(sessionKRN)}},
+				variant{name: "another", when: checks{member(sessionTokenPath).exists()}},
 			),
 		},
 		{
@@ -102,16 +102,16 @@ func customerCases() []Case {
 		{
 			Name: "a completed payment request tells who the customer is", Section: requests, Certainty: CertaintyLikely, fixture: approved,
 			steps: completed(
-				turn{name: "klarna_customer with customer_profile", when: checks{member("state_context.klarna_customer.customer_profile").isOfKind(anObject)}},
-				turn{name: "klarna_customer in another form", when: checks{member("state_context.klarna_customer").exists()}},
-				turn{name: "not without being asked", when: checks{member("state_context.klarna_customer").isAbsent()}},
+				variant{name: "klarna_customer with customer_profile", when: checks{member("state_context.klarna_customer.customer_profile").isOfKind(anObject)}},
+				variant{name: "klarna_customer in another form", when: checks{member("state_context.klarna_customer").exists()}},
+				variant{name: "not without being asked", when: checks{member("state_context.klarna_customer").isAbsent()}},
 			),
 		},
 		{
 			Name: "the presentation with the token of an approval tells to authorize", Section: presentation, Certainty: CertaintyLikely, fixture: approved,
 			steps: []step{{
 				call: present, header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
-				turns: known(member("payment_status"), "PENDING_PARTNER_AUTHORIZATION", "REQUIRES_CUSTOMER_ACTION"),
+				variants: known(member("payment_status"), "PENDING_PARTNER_AUTHORIZATION", "REQUIRES_CUSTOMER_ACTION"),
 			}},
 		},
 		{
@@ -119,7 +119,7 @@ func customerCases() []Case {
 			steps: []step{{
 				call: authorize, body: final(object{"amount": payAmount + 1}), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"},
 				capture: outcomeOf(),
-				turns: []turn{
+				variants: []variant{
 					{name: "refused", when: checks{status(400, 403, 409, 422)}, show: errorWords},
 					{name: "the customer is asked again, or the payment is declined", when: checks{status(200), member(result).is("STEP_UP_REQUIRED", "DECLINED")}},
 					{name: "approved", when: checks{status(200), member(result).is("APPROVED")}},
@@ -154,13 +154,13 @@ func customerCases() []Case {
 		{
 			Name: "a transaction is AUTHORIZED after the approval", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
-				s.given, s.turns = checks{status(200)}, known(member(transaction+"state"), "AUTHORIZED", "COMPLETED")
+				s.given, s.variants = checks{status(200)}, known(member(transaction+"state"), "AUTHORIZED", "COMPLETED")
 			})},
 		},
 		{
 			Name: "a transaction tells when it expires", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
-				s.given, s.turns = checks{status(200)}, []turn{
+				s.given, s.variants = checks{status(200)}, []variant{
 					{name: "an ISO 8601 time", when: checks{member(transaction + "expires_at").looksLike(aTimestamp)}},
 					{name: "in another form", when: checks{member(transaction + "expires_at").exists()}},
 					{name: "absent", when: checks{member(transaction + "expires_at").isAbsent()}},
@@ -170,7 +170,7 @@ func customerCases() []Case {
 		{
 			Name: "a transaction's funding is guaranteed", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
-				s.given, s.turns = checks{status(200)}, known(member(transaction+"payment_funding.type"), "GUARANTEED", "NON_GUARANTEED")
+				s.given, s.variants = checks{status(200)}, known(member(transaction+"payment_funding.type"), "GUARANTEED", "NON_GUARANTEED")
 			})},
 		},
 		{
@@ -201,7 +201,7 @@ func customerCases() []Case {
 			steps: []step{again(func(s *step) {
 				s.header = map[string]string{name: "${session_token}"}
 				s.capture = map[string]string{"request_again": "payment_request.payment_request_id", "second_transaction": transaction + "payment_transaction_id"}
-				s.turns = []turn{
+				s.variants = []variant{
 					{name: "yes, with the same answer", when: checks{status(200), member(transaction + "payment_transaction_id").is("${transaction}")}},
 					{name: "no, the header is ignored", when: checks{status(200), member(result).is("STEP_UP_REQUIRED", "DECLINED")}},
 					{name: "yes, with another answer", when: checks{status(200)}},
@@ -216,7 +216,7 @@ func customerCases() []Case {
 			Name: "a customer token alone is asked for without a payment", Section: "customer token", Certainty: CertaintyLikely,
 			steps: []step{{
 				call: authorize, body: with(tokenOnly(), object{"step_up_config": stepUpConfig()}), capture: outcomeOf(),
-				turns: []turn{
+				variants: []variant{
 					{name: "customer_token_response tells to step up", when: checks{
 						member(customerResult).is("STEP_UP_REQUIRED"), member("payment_request.payment_request_id").exists(),
 					}},
@@ -234,7 +234,7 @@ func customerCases() []Case {
 			Name: "what form a customer token has", Section: "customer token", Certainty: CertaintyGap, fixture: tokenized,
 			steps: []step{{
 				call: authorize, body: tokenOnly(), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
-				turns: []turn{
+				variants: []variant{
 					{name: "a string", when: checks{member("customer_token_response.customer_token").isOfKind(aString)}},
 					{name: "an object with customer_token_id", when: checks{member("customer_token_response.customer_token.customer_token_id").exists()}},
 					{name: "another", when: checks{member("customer_token_response.customer_token").exists()}},

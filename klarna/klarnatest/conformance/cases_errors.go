@@ -3,8 +3,8 @@ package conformance
 func errorCases() []Case {
 	const incomplete = "GET payment/presentation?locale=${locale}&amount=1000&intents%5B%5D=PAY"
 	failing := func(want ...check) []step { return []step{{call: incomplete, given: checks{status(400)}, want: want}} }
-	turned := func(turns ...turn) []step {
-		return []step{{call: incomplete, given: checks{status(400)}, turns: turns}}
+	turned := func(turns ...variant) []step {
+		return []step{{call: incomplete, given: checks{status(400)}, variants: turns}}
 	}
 	unknown := func(resource string) []step {
 		return []step{{call: "GET payment/" + resource, want: checks{status(404), member("error_code").is("RESOURCE_NOT_FOUND")}}}
@@ -12,7 +12,7 @@ func errorCases() []Case {
 	posted := func(s step) []step {
 		s.call, s.capture = createRequest, map[string]string{"request": "payment_request_id"}
 		if s.want == nil {
-			s.turns = refusedOrAccepted()
+			s.variants = refusedOrAccepted()
 		}
 		return []step{s}
 	}
@@ -24,9 +24,9 @@ func errorCases() []Case {
 		{
 			Name: "an error's content type is application/json", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(
-				turn{name: "application/json", when: checks{header("Content-Type").looksLike(jsonMedia)}},
-				turn{name: "another", when: checks{header("Content-Type").exists()}, show: []subject{header("Content-Type")}},
-				turn{name: "absent", when: checks{header("Content-Type").isAbsent()}},
+				variant{name: "application/json", when: checks{header("Content-Type").looksLike(jsonMedia)}},
+				variant{name: "another", when: checks{header("Content-Type").exists()}, show: []subject{header("Content-Type")}},
+				variant{name: "absent", when: checks{header("Content-Type").isAbsent()}},
 			),
 		},
 		{
@@ -44,18 +44,18 @@ func errorCases() []Case {
 		{
 			Name: "the parameters that failed are listed", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(
-				turn{name: "validation_errors, the reason is a string", when: checks{
+				variant{name: "validation_errors, the reason is a string", when: checks{
 					member("validation_errors.*.parameter").is("currency"), member("validation_errors.*.reason").isOfKind(aString),
 				}},
-				turn{name: "validation_errors, the reason is an array", when: checks{
+				variant{name: "validation_errors, the reason is an array", when: checks{
 					member("validation_errors.*.parameter").is("currency"), member("validation_errors.*.reason").isOfKind(aList),
 				}},
-				turn{name: "errors, each with an error_message", when: checks{
+				variant{name: "errors, each with an error_message", when: checks{
 					member("errors.*.parameter").is("currency"), member("errors.*.error_message").isOfKind(aString),
 				}},
-				turn{name: "validation_errors, in another form", when: checks{member("validation_errors").exists()}},
-				turn{name: "errors, in another form", when: checks{member("errors").exists()}},
-				turn{name: "not listed", when: checks{member("validation_errors").isAbsent(), member("errors").isAbsent()}},
+				variant{name: "validation_errors, in another form", when: checks{member("validation_errors").exists()}},
+				variant{name: "errors, in another form", when: checks{member("errors").exists()}},
+				variant{name: "not listed", when: checks{member("validation_errors").isAbsent(), member("errors").isAbsent()}},
 			),
 		},
 		{
@@ -64,14 +64,14 @@ func errorCases() []Case {
 		},
 		{
 			Name: "whether a route that is not found has an error type", Section: failures, Certainty: CertaintyGap,
-			steps: []step{{call: "GET payment/nowhere", given: checks{status(404)}, turns: []turn{
+			steps: []step{{call: "GET payment/nowhere", given: checks{status(404)}, variants: []variant{
 				{name: "it has none", when: checks{member("error_type").isAbsent()}},
 				{name: "it has one", when: checks{member("error_type").exists()}, show: []subject{member("error_type")}},
 			}}},
 		},
 		{
 			Name: "how a method that a route does not have is answered", Section: failures, Certainty: CertaintyGap,
-			steps: []step{{call: "GET payment/authorize", turns: []turn{
+			steps: []step{{call: "GET payment/authorize", variants: []variant{
 				{name: "not found", when: checks{status(404)}, show: errorWords},
 				{name: "not allowed", when: checks{status(405)}, show: errorWords},
 				{name: "refused", when: checks{status(400, 403)}, show: errorWords},

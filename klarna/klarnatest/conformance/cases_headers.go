@@ -13,8 +13,8 @@ func headerCases() []Case {
 		header("X-Ratelimit-Remaining").looksLike(wholeNumber),
 		header("X-Ratelimit-Reset").looksLike(wholeNumber),
 	}
-	sent := func(name, value string, turns []turn) []step {
-		return []step{{call: present, header: map[string]string{name: value}, turns: turns}}
+	sent := func(name, value string, turns []variant) []step {
+		return []step{{call: present, header: map[string]string{name: value}, variants: turns}}
 	}
 	return []Case{
 		{
@@ -34,11 +34,11 @@ func headerCases() []Case {
 		},
 		{
 			Name: "an answer has Klarna's own correlation id", Section: headers, Certainty: CertaintyLikely,
-			steps: []step{{call: present, turns: thereOrAbsent(header("Klarna-Correlation-Id"))}},
+			steps: []step{{call: present, variants: thereOrAbsent(header("Klarna-Correlation-Id"))}},
 		},
 		{
 			Name: "whether a correlation id may have hyphens", Section: headers, Certainty: CertaintyGap,
-			steps: sent(correlation, "${new.correlation}", []turn{
+			steps: sent(correlation, "${new.correlation}", []variant{
 				{name: "accepted, and it comes back", when: checks{success(), header(correlation).is("${new.correlation}")}},
 				{name: "accepted, and it does not come back", when: checks{success()}},
 				{name: "refused", when: checks{status(400)}, show: errorWords},
@@ -72,7 +72,7 @@ func headerCases() []Case {
 		},
 		{
 			Name: "in what form a body over 1 MB is refused", Section: headers, Certainty: CertaintyGap,
-			steps: []step{{call: authorize, body: tooLarge, given: checks{status(413)}, turns: []turn{
+			steps: []step{{call: authorize, body: tooLarge, given: checks{status(413)}, variants: []variant{
 				{name: "in the usual error body", when: checks{member("error_code").exists()}, show: errorWords},
 				{name: "in other JSON", when: checks{member("").exists()}},
 				{name: "in no JSON", when: checks{member("").isAbsent()}},
@@ -104,7 +104,7 @@ func idempotencyCases() []Case {
 	other.want = checks{status(409), member("error_code").is("RESOURCE_CONFLICT")}
 	elsewhere := step{
 		call: updateRequest, header: map[string]string{key: "${new.key}"}, body: object{"amount": payAmount + 1},
-		turns: []turn{
+		variants: []variant{
 			{name: "of its own", when: checks{status(200)}},
 			{name: "a conflict", when: checks{status(409)}, show: errorWords},
 			{name: "refused", when: checks{status(400)}, show: errorWords},
@@ -114,9 +114,9 @@ func idempotencyCases() []Case {
 	longest := long(255)
 	longest.want = checks{status(201)}
 	tooLong := long(256)
-	tooLong.turns = refusedOrAccepted()
+	tooLong.variants = refusedOrAccepted()
 	none := keyed("")
-	none.turns = refusedOrAccepted()
+	none.variants = refusedOrAccepted()
 
 	undoneTwice := append(undone(), step{call: "DELETE payment/requests/${request_again}"})
 	return []Case{

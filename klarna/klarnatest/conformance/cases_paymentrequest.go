@@ -8,9 +8,9 @@ func paymentRequestCases() []Case {
 		s.want = want
 		return []step{s}
 	}
-	turned := func(turns ...turn) []step {
+	turned := func(turns ...variant) []step {
 		s := requested()
-		s.turns = turns
+		s.variants = turns
 		return []step{s}
 	}
 	// after plays a step on a payment request.
@@ -18,7 +18,7 @@ func paymentRequestCases() []Case {
 	canceled := step{call: cancelRequest, given: checks{status(200)}}
 	dearer := object{"amount": payAmount + 1}
 	posted := func(body object) []step {
-		return []step{{call: createRequest, body: body, capture: map[string]string{"request": "payment_request_id"}, turns: refusedOrAccepted()}}
+		return []step{{call: createRequest, body: body, capture: map[string]string{"request": "payment_request_id"}, variants: refusedOrAccepted()}}
 	}
 	cases := []Case{
 		{
@@ -55,16 +55,16 @@ func paymentRequestCases() []Case {
 		{
 			Name: "a payment request's id looks like a KRN", Section: requests, Certainty: CertaintyLikely,
 			steps: turned(
-				turn{name: requestKRN.name, when: checks{member("payment_request_id").looksLike(requestKRN)}},
-				turn{name: "another", when: checks{member("payment_request_id").looksLike(aText)}},
+				variant{name: requestKRN.name, when: checks{member("payment_request_id").looksLike(requestKRN)}},
+				variant{name: "another", when: checks{member("payment_request_id").looksLike(aText)}},
 			),
 		},
 		{
 			Name: "a payment request lives for 3 hours", Section: requests, Certainty: CertaintyLikely,
 			steps: turned(
-				turn{name: "3 hours", when: checks{member("expires_at").spansFrom("created_at", 3*time.Hour)}},
-				turn{name: "48 hours", when: checks{member("expires_at").spansFrom("created_at", 48*time.Hour)}},
-				turn{name: "another time", when: checks{member("expires_at").looksLike(aTimestamp)}},
+				variant{name: "3 hours", when: checks{member("expires_at").spansFrom("created_at", 3*time.Hour)}},
+				variant{name: "48 hours", when: checks{member("expires_at").spansFrom("created_at", 48*time.Hour)}},
+				variant{name: "another time", when: checks{member("expires_at").looksLike(aTimestamp)}},
 			),
 		},
 		{
@@ -89,7 +89,7 @@ func paymentRequestCases() []Case {
 		},
 		{
 			Name: "whether a PUT updates a payment request, too", Section: requests, Certainty: CertaintyGap,
-			steps: after(step{call: "PUT payment/requests/${request}", body: with(paymentRequest(), dearer), turns: acceptedOrRefused()}),
+			steps: after(step{call: "PUT payment/requests/${request}", body: with(paymentRequest(), dearer), variants: acceptedOrRefused()}),
 		},
 		{
 			Name: "a cancel is a 200 with the payment request, CANCELED", Section: requests, Certainty: CertaintySure,
@@ -99,15 +99,15 @@ func paymentRequestCases() []Case {
 		},
 		{
 			Name: "a cancel has the reason PARTNER_CANCELED", Section: requests, Certainty: CertaintyLikely,
-			steps: after(step{call: cancelRequest, given: checks{status(200)}, turns: known(member("state_reason"), "PARTNER_CANCELED")}),
+			steps: after(step{call: cancelRequest, given: checks{status(200)}, variants: known(member("state_reason"), "PARTNER_CANCELED")}),
 		},
 		{
 			Name: "a cancel tells when it was", Section: requests, Certainty: CertaintyLikely,
-			steps: after(step{call: cancelRequest, given: checks{status(200)}, turns: thereOrAbsent(member("canceled_at"))}),
+			steps: after(step{call: cancelRequest, given: checks{status(200)}, variants: thereOrAbsent(member("canceled_at"))}),
 		},
 		{
 			Name: "a change of the state tells the one before", Section: requests, Certainty: CertaintyLikely,
-			steps: after(step{call: cancelRequest, given: checks{status(200)}, turns: known(member("previous_state"), "SUBMITTED")}),
+			steps: after(step{call: cancelRequest, given: checks{status(200)}, variants: known(member("previous_state"), "SUBMITTED")}),
 		},
 		{
 			Name: "a payment request that is canceled stays canceled", Section: requests, Certainty: CertaintySure,
@@ -119,7 +119,7 @@ func paymentRequestCases() []Case {
 		},
 		{
 			Name: "a second cancel is a conflict", Section: requests, Certainty: CertaintyLikely,
-			steps: after(canceled, step{call: cancelRequest, turns: []turn{
+			steps: after(canceled, step{call: cancelRequest, variants: []variant{
 				{name: "a conflict", when: checks{status(409), member("error_code").is("RESOURCE_CONFLICT")}},
 				{name: "the same answer again", when: checks{status(200), member("state").is("CANCELED")}},
 				{name: "accepted without a body", when: checks{success()}},

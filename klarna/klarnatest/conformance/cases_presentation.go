@@ -6,15 +6,17 @@ func presentationCases() []Case {
 		pay    = "&amount=1000&intents%5B%5D=PAY"
 		weekly = base + "&amount=1000&intents%5B%5D=SUBSCRIBE&subscription_billing_interval=WEEK"
 	)
-	shown := func(turns []turn) []step { return []step{{call: present, given: checks{status(200)}, turns: turns}} }
-	asked := func(call string, turns []turn) []step { return []step{{call: call, turns: turns}} }
+	shown := func(turns []variant) []step {
+		return []step{{call: present, given: checks{status(200)}, variants: turns}}
+	}
+	asked := func(call string, turns []variant) []step { return []step{{call: call, variants: turns}} }
 	works := func(call string) []step {
 		return []step{{call: call, want: checks{status(200), member("instruction").exists()}}}
 	}
 	// textual are the forms of a Text.
-	textual := func(name string) []turn {
+	textual := func(name string) []variant {
 		path := "payment_option." + name
-		return []turn{
+		return []variant{
 			{name: "text", when: checks{member(path + ".text").isOfKind(aString)}},
 			{name: "parts", when: checks{member(path + ".parts.0.text").isOfKind(aString), member(path+".parts.0.type").is("TEXT", "LINK")}},
 			{name: "parts, in another form", when: checks{member(path + ".parts").exists()}},
@@ -36,7 +38,7 @@ func presentationCases() []Case {
 		},
 		{
 			Name: "there is a payment option with an id", Section: presentation, Certainty: CertaintyLikely,
-			steps: shown([]turn{
+			steps: shown([]variant{
 				{name: "a string", when: checks{option.isOfKind(aString)}},
 				{name: "an option without an id", when: checks{member("payment_option").exists()}},
 				{name: "no option, with the instruction to hide", when: checks{member("instruction").is("HIDE_KLARNA"), member("payment_option").isAbsent()}},
@@ -45,7 +47,7 @@ func presentationCases() []Case {
 		},
 		{
 			Name: "the payment button has a text", Section: presentation, Certainty: CertaintyLikely,
-			steps: shown([]turn{
+			steps: shown([]variant{
 				{name: "a string", when: checks{member("payment_option.payment_button.text").isOfKind(aString)}},
 				{name: "an object", when: checks{member("payment_option.payment_button.text").isOfKind(anObject)}},
 				{name: "absent", when: checks{member("payment_option.payment_button.text").isAbsent()}},
@@ -53,7 +55,7 @@ func presentationCases() []Case {
 		},
 		{
 			Name: "the icon has an image", Section: presentation, Certainty: CertaintyLikely,
-			steps: shown([]turn{
+			steps: shown([]variant{
 				{name: "rectangle_image_url", when: checks{member("payment_option.icon.rectangle_image_url").looksLike(webAddress)}},
 				{name: "square_image_url", when: checks{member("payment_option.icon.square_image_url").looksLike(webAddress)}},
 				{name: "badge_image_url", when: checks{member("payment_option.icon.badge_image_url").looksLike(webAddress)}},
@@ -117,7 +119,7 @@ func presentationCases() []Case {
 			Name: "what becomes of a presentation with a token that Klarna did not make", Section: sessionToken, Certainty: CertaintyGap,
 			steps: []step{{
 				call: present, header: map[string]string{"Klarna-Network-Session-Token": "krn:network:us1:test:session-token:${new.made_up}"},
-				turns: acceptedOrRefused(),
+				variants: acceptedOrRefused(),
 			}},
 		},
 	}

@@ -80,7 +80,7 @@ func purchaseDataCases() []Case {
 			call: createRequest, body: with(paymentRequest(), object{"supplementary_purchase_data": data}),
 			capture: map[string]string{"request": "payment_request_id"},
 		}
-		made.turns = acceptedOrRefused()
+		made.variants = acceptedOrRefused()
 		cases = append(cases, Case{
 			Name: part.name + " may describe a purchase", Section: purchaseData, Certainty: CertaintyLikely, steps: []step{made}, cleanup: undone(),
 		})

@@ -39,19 +39,19 @@ func transactionCases() []Case {
 
 	want := func(s step, want ...check) step { s.want = want; return s }
 	given := func(s step, given ...check) step { s.given = given; return s }
-	turns := func(s step, turns ...turn) step { s.turns = turns; return s }
+	turns := func(s step, turns ...variant) step { s.variants = turns; return s }
 
 	return []Case{
 		named("a transaction is read by its id", CertaintySure, on(want(read, status(200)))),
 		named("how a transaction that is read tells its id", CertaintyGap, on(turns(given(read, status(200)),
-			turn{name: "in payment_transaction_id", when: checks{member("payment_transaction_id").is("${transaction}")}},
-			turn{name: "not in payment_transaction_id", when: checks{status(200)}},
+			variant{name: "in payment_transaction_id", when: checks{member("payment_transaction_id").is("${transaction}")}},
+			variant{name: "not in payment_transaction_id", when: checks{status(200)}},
 		))),
 		named("how a transaction that is read tells its state", CertaintyGap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
 		named("how a transaction that is read tells its amount", CertaintyGap, on(turns(given(read, status(200)),
-			turn{name: "in amount", when: checks{member("amount").is("${approved}")}},
-			turn{name: "in amount, another than the approved one", when: checks{member("amount").exists()}},
-			turn{name: "not in amount", when: checks{member("amount").isAbsent()}},
+			variant{name: "in amount", when: checks{member("amount").is("${approved}")}},
+			variant{name: "in amount, another than the approved one", when: checks{member("amount").exists()}},
+			variant{name: "not in amount", when: checks{member("amount").isAbsent()}},
 		))),
 		named("a transaction's reference can be changed", CertaintySure, on(step{
 			call: "PATCH payment/transactions/${transaction}", body: object{"payment_transaction_reference": "${new.changed_reference}"}, want: checks{success()},
@@ -62,15 +62,15 @@ func transactionCases() []Case {
 		))),
 		named("a capture is read by its id", CertaintySure, on(captured, step{call: "GET payment/captures/${payment_capture}", want: checks{status(200)}})),
 		named("how a capture that is read tells its id", CertaintyGap, on(captured, step{
-			call: "GET payment/captures/${payment_capture}", given: checks{status(200)}, turns: []turn{
+			call: "GET payment/captures/${payment_capture}", given: checks{status(200)}, variants: []variant{
 				{name: "in payment_capture_id", when: checks{member("payment_capture_id").is("${payment_capture}")}},
 				{name: "not in payment_capture_id", when: checks{status(200)}},
 			},
 		})),
 		named("a transaction lists its captures", CertaintyLikely, on(captured, turns(given(read, status(200)),
-			turn{name: "in payment_captures, with their ids", when: checks{member("payment_captures.*.payment_capture_id").is("${payment_capture}")}},
-			turn{name: "in payment_captures, in another form", when: checks{member("payment_captures").exists()}},
-			turn{name: "not in payment_captures", when: checks{member("payment_captures").isAbsent()}},
+			variant{name: "in payment_captures, with their ids", when: checks{member("payment_captures.*.payment_capture_id").is("${payment_capture}")}},
+			variant{name: "in payment_captures, in another form", when: checks{member("payment_captures").exists()}},
+			variant{name: "not in payment_captures", when: checks{member("payment_captures").isAbsent()}},
 		))),
 		named("whether a capture of more than is left is refused", CertaintyGap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
 		named("a capture's refund has an id", CertaintySure, on(captured, want(refundCapture, success(), member("payment_refund_id").looksLike(aText)))),
@@ -79,18 +79,18 @@ func transactionCases() []Case {
 		})),
 		named("a transaction is refunded under refund_reference", CertaintySure, on(captured, want(refundTransaction, success()))),
 		named("under which name a transaction's refund has its id", CertaintyGap, on(captured, turns(given(refundTransaction, success()),
-			turn{name: "payment_refund_id", when: checks{member("payment_refund_id").exists()}},
-			turn{name: "refund_id", when: checks{member("refund_id").exists()}},
-			turn{name: "another name, or none", when: checks{success()}},
+			variant{name: "payment_refund_id", when: checks{member("payment_refund_id").exists()}},
+			variant{name: "refund_id", when: checks{member("refund_id").exists()}},
+			variant{name: "another name, or none", when: checks{success()}},
 		))),
 		named("whether a refund of more than was captured is refused", CertaintyGap, on(captured, turns(step{
 			call: "POST payment/captures/${payment_capture}/refund", body: object{"refund_amount": part + 1, "payment_refund_reference": "${new.refund_reference}"},
 		}, refusedOrAccepted()...))),
 		named("an authorization can be extended by days", CertaintySure, on(want(extend, success()))),
 		named("how an extension tells the new expiry", CertaintyGap, on(turns(given(extend, success()),
-			turn{name: "in expires_at", when: checks{member("expires_at").looksLike(aTimestamp)}},
-			turn{name: "in expires_at, in another form", when: checks{member("expires_at").exists()}},
-			turn{name: "not in expires_at", when: checks{member("expires_at").isAbsent()}},
+			variant{name: "in expires_at", when: checks{member("expires_at").looksLike(aTimestamp)}},
+			variant{name: "in expires_at, in another form", when: checks{member("expires_at").exists()}},
+			variant{name: "not in expires_at", when: checks{member("expires_at").isAbsent()}},
 		))),
 		named("what is left of an authorization can be voided, without a body", CertaintySure, on(step{call: voidPayment, want: checks{success()}})),
 		named("what state a transaction has after the void", CertaintyGap, on(voided, turns(given(read, status(200)), known(member("state"), "CLOSED", "COMPLETED", "AUTHORIZED")...))),
@@ -98,9 +98,9 @@ func transactionCases() []Case {
 		{
 			Name: "a payment that is captured at once has its capture", Section: transactions, Certainty: CertaintyLikely,
 			steps: append(visited(stepUp()), turns(finalizing(object{"capture": "NOW", "payment_capture_reference": "${new.capture_reference}"}),
-				turn{name: "in payment_captures, with its id", when: checks{member(transaction + "payment_captures.*.payment_capture_id").looksLike(aText)}},
-				turn{name: "in payment_captures, in another form", when: checks{member(transaction + "payment_captures").exists()}},
-				turn{name: "not in payment_captures", when: checks{member(transaction + "payment_captures").isAbsent()}},
+				variant{name: "in payment_captures, with its id", when: checks{member(transaction + "payment_captures.*.payment_capture_id").looksLike(aText)}},
+				variant{name: "in payment_captures, in another form", when: checks{member(transaction + "payment_captures").exists()}},
+				variant{name: "not in payment_captures", when: checks{member(transaction + "payment_captures").isAbsent()}},
 			)),
 			cleanup: undoneAll(),
 		},

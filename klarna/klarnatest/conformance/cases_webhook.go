@@ -28,7 +28,7 @@ func signingKeyCases() []Case {
 		status(201), member("signing_key_id").looksLike(aText), member("signing_key").looksLike(aText), member("created_at").looksLike(aTimestamp),
 	}
 	form := keyed()
-	form.turns = []turn{
+	form.variants = []variant{
 		{name: signingKeyKRN.name, when: checks{member("signing_key_id").looksLike(signingKeyKRN)}},
 		{name: "another", when: checks{member("signing_key_id").exists()}},
 	}
@@ -113,7 +113,7 @@ func webhookCases() []Case {
 	acceptedSimulation.given, acceptedSimulation.want = nil, checks{success()}
 	statusOfSimulation := event(submitted)
 	statusOfSimulation.given = nil
-	statusOfSimulation.turns = []turn{
+	statusOfSimulation.variants = []variant{
 		{name: "200", when: checks{status(200)}}, {name: "201", when: checks{status(201)}},
 		{name: "202", when: checks{status(202)}}, {name: "204", when: checks{status(204)}},
 	}
@@ -132,7 +132,7 @@ func webhookCases() []Case {
 		},
 		{
 			Name: "creating a webhook is a 201", Section: webhooks, Certainty: CertaintyLikely, needs: needsWebhookURL,
-			steps: createdWith(subscription(path, submitted), step{turns: []turn{
+			steps: createdWith(subscription(path, submitted), step{variants: []variant{
 				{name: "201", when: checks{status(201)}}, {name: "200", when: checks{status(200)}}, {name: "202", when: checks{status(202)}},
 			}}),
 		},
@@ -142,15 +142,15 @@ func webhookCases() []Case {
 		},
 		{
 			Name: "whether an event type that Klarna does not know is refused", Section: webhooks, Certainty: CertaintyGap, needs: needsWebhookURL,
-			steps: createdWith(subscription(path, "conformance.unknown"), step{turns: refusedOrAccepted()}),
+			steps: createdWith(subscription(path, "conformance.unknown"), step{variants: refusedOrAccepted()}),
 		},
 		{
 			Name: "a URL on another port than 443 and 8443 is refused", Section: webhooks, Certainty: CertaintyLikely,
-			steps: createdWith(with(subscription(path, submitted), object{"url": "https://conformance.invalid:9000/" + path}), step{turns: refusedOrAccepted()}),
+			steps: createdWith(with(subscription(path, submitted), object{"url": "https://conformance.invalid:9000/" + path}), step{variants: refusedOrAccepted()}),
 		},
 		{
 			Name: "a URL that is not https is refused", Section: webhooks, Certainty: CertaintyLikely,
-			steps: createdWith(with(subscription(path, submitted), object{"url": "http://conformance.invalid/" + path}), step{turns: refusedOrAccepted()}),
+			steps: createdWith(with(subscription(path, submitted), object{"url": "http://conformance.invalid/" + path}), step{variants: refusedOrAccepted()}),
 		},
 		{
 			Name: "a second identical webhook is a conflict", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
@@ -181,7 +181,7 @@ func webhookCases() []Case {
 		},
 		{
 			Name: "whether the deletion of a signing key that a webhook uses is refused", Section: signingKeys, Certainty: CertaintyGap, needs: needsWebhookURL,
-			steps: after(step{call: deleteKey, turns: refusedOrAccepted()}),
+			steps: after(step{call: deleteKey, variants: refusedOrAccepted()}),
 		},
 		{
 			Name: "an event can be simulated", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
@@ -217,7 +217,7 @@ func webhookCases() []Case {
 		},
 		{
 			Name: "what payload a simulated event has", Section: webhookPayload, Certainty: CertaintyGap,
-			steps: arrived(step{turns: []turn{
+			steps: arrived(step{variants: []variant{
 				{name: "payment_request_id and state", when: checks{member("payload.payment_request_id").exists(), member("payload.state").exists()}},
 				{name: "payment_request_id", when: checks{member("payload.payment_request_id").exists()}},
 				{name: "another payload", when: checks{member("payload").exists()}},
@@ -249,7 +249,7 @@ func webhookCases() []Case {
 		},
 		{
 			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: CertaintyGap, fixture: told,
-			steps: received(step{turns: []turn{
+			steps: received(step{variants: []variant{
 				{name: "at the top level of the payload and in state_context", when: checks{
 					member("payload.klarna_network_session_token").exists(), member("payload." + sessionTokenPath).exists(),
 				}},

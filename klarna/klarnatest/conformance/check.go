@@ -148,7 +148,7 @@ func (t test) wanted(x exchange, v vars) (list, error) {
 	case spans:
 		return at(x.body, t.since), nil
 	case signs:
-		key, err := v.expand(t.key, asIs)
+		key, err := v.expand(t.key, verbatim)
 		mac := hmac.New(sha256.New, []byte(key)) // the bytes of the key as Klarna gave it, and of the body as it came
 		mac.Write(x.raw)
 		return list{hex.EncodeToString(mac.Sum(nil))}, err

@@ -91,7 +91,7 @@ func (h *host) request(ctx context.Context, v vars, s step) (*http.Request, erro
 	r.Header.Set("Authorization", "Basic "+h.APIKey)
 	r.Header.Set("User-Agent", "klarna-go-conformance")
 	for name, template := range s.header {
-		value, err := v.expand(template, asIs)
+		value, err := v.expand(template, verbatim)
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ func FuzzTemplate(f *testing.F) {
 		if q, err := url.ParseQuery(got); err != nil || q.Get("a") != value || q.Get("b") != "c" {
 			t.Errorf("%q makes the query %q: %v", value, got, err)
 		}
-		if got, err := known.expand(template, asIs); err == nil && !strings.Contains(template, "${") && got != template {
+		if got, err := known.expand(template, verbatim); err == nil && !strings.Contains(template, "${") && got != template {
 			t.Errorf("%q without a variable became %q", template, got)
 		}
 		if got, err := known.fill(object{"a": list{"${id}"}}); err != nil || got.(object)["a"].(list)[0] != value {

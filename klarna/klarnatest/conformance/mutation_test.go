@@ -167,7 +167,7 @@ func TestEveryCaseNoticesWhatItAsserts(t *testing.T) {
 						t.Errorf("step %d without %s does not say so: %s", i+1, want.of, r.Detail)
 					}
 				}
-				for _, turn := range s.turns {
+				for _, turn := range s.variants {
 					if name, _, _ := strings.Cut(before.Outcome, ";"); turn.name != name {
 						continue
 					}
@@ -237,7 +237,7 @@ func answerThat(t *testing.T, hold checks, known vars) exchange {
 func TestEveryWayToTurnOutCanBeReached(t *testing.T) {
 	for _, c := range Cases() {
 		last := c.steps[len(c.steps)-1]
-		for _, want := range last.turns {
+		for _, want := range last.variants {
 			_, target := newDouble(t, nil, nil)
 			h, err := newHost(target)
 			if err != nil {
@@ -253,7 +253,7 @@ func TestEveryWayToTurnOutCanBeReached(t *testing.T) {
 			}
 			var got Result
 			r := &runner{host: h}
-			if err := r.turn(last, answerThat(t, want.when, known), known, &got); err != nil {
+			if err := r.matchVariant(last, answerThat(t, want.when, known), known, &got); err != nil {
 				t.Fatal(err)
 			}
 			if name, _, _ := strings.Cut(got.Outcome, ";"); name != want.name {
@@ -283,14 +283,14 @@ func TestTheSuiteIsWellFormed(t *testing.T) {
 		wants := 0
 		for i, s := range c.steps {
 			wants += len(s.want)
-			if len(s.turns) > 0 && (c.Certainty == CertaintySure || i != len(c.steps)-1) {
+			if len(s.variants) > 0 && (c.Certainty == CertaintySure || i != len(c.steps)-1) {
 				t.Errorf("%s: step %d may not turn out in several ways", c.Name, i+1)
 			}
 			if kinds := min(len(s.call), 1) + min(len(s.delivery), 1) + min(int(s.visit), 1); kinds != 1 {
 				t.Errorf("%s: step %d is %d things at once", c.Name, i+1, kinds)
 			}
 		}
-		if turns := c.steps[len(c.steps)-1].turns; (c.Certainty == CertaintySure) != (wants > 0) || (c.Certainty == CertaintySure) != (len(turns) == 0) {
+		if turns := c.steps[len(c.steps)-1].variants; (c.Certainty == CertaintySure) != (wants > 0) || (c.Certainty == CertaintySure) != (len(turns) == 0) {
 			t.Errorf("%s is %s, with %d facts and %d ways to turn out", c.Name, c.Certainty, wants, len(turns))
 		} else if c.Certainty != CertaintySure && len(turns) < 2 {
 			t.Errorf("%s cannot turn out otherwise", c.Name)

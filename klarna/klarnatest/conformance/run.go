@@ -85,7 +85,7 @@ func (r *runner) play(ctx context.Context, c Case) Result {
 }
 
 // expected is the name of how a likely case should turn out.
-func (c Case) expected() string { return c.steps[len(c.steps)-1].turns[0].name }
+func (c Case) expected() string { return c.steps[len(c.steps)-1].variants[0].name }
 
 // listen counts the cases that got no answer.
 func (r *runner) listen(err error) {
@@ -145,8 +145,8 @@ func (r *runner) steps(ctx context.Context, c Case, known vars, result *Result) 
 			result.Detail = r.clean(s.at(i, c, untested{fault}).Error())
 			return nil
 		}
-		if len(s.turns) > 0 {
-			return r.turn(s, x, known, result)
+		if len(s.variants) > 0 {
+			return r.matchVariant(s, x, known, result)
 		}
 	}
 	return nil
@@ -171,9 +171,9 @@ func (s step) at(i int, c Case, err error) error {
 	return fmt.Errorf("step %d of %d, %s: %w", i+1, len(c.steps), what, err)
 }
 
-// turn finds out how a likely fact or a gap turned out.
-func (r *runner) turn(s step, x exchange, known vars, result *Result) error {
-	for _, turn := range s.turns {
+// matchVariant finds out how a likely fact or a gap turned out.
+func (r *runner) matchVariant(s step, x exchange, known vars, result *Result) error {
+	for _, turn := range s.variants {
 		fault, err := turn.when.fault(x, known)
 		if err != nil {
 			return err
@@ -236,7 +236,7 @@ func (r *runner) step(ctx context.Context, known vars, s step) (exchange, error)
 
 // await waits for a webhook.
 func (r *runner) await(ctx context.Context, known vars, s step) (exchange, error) {
-	end, err := known.expand(s.delivery, asIs)
+	end, err := known.expand(s.delivery, verbatim)
 	if err != nil {
 		return exchange{}, err
 	}

@@ -43,8 +43,8 @@ func fact(name string, want ...check) Case {
 }
 
 // question is a gap of one request.
-func question(name string, turns ...turn) Case {
-	return Case{Section: "test", Name: name, Certainty: CertaintyGap, steps: []step{{call: "GET payment/thing", turns: turns}}}
+func question(name string, turns ...variant) Case {
+	return Case{Section: "test", Name: name, Certainty: CertaintyGap, steps: []step{{call: "GET payment/thing", variants: turns}}}
 }
 
 func TestATargetThatIsNotForTestsIsRefused(t *testing.T) {
@@ -101,7 +101,7 @@ func TestHowACaseEnds(t *testing.T) {
 	host := answering(func(r *http.Request) (int, string) {
 		return 200, `{"state":"NEW","amount":1000,"list":[{"id":"a"},{"id":"b"}],"at":"2026-01-02T03:04:05Z","text":"t\u001b[2J","deep":{"x":null}}`
 	})
-	likely := func(turns ...turn) Case {
+	likely := func(turns ...variant) Case {
 		c := question("likely", turns...)
 		c.Certainty = CertaintyLikely
 		return c
@@ -135,16 +135,16 @@ func TestHowACaseEnds(t *testing.T) {
 		"a form that does not fit": {fact("f", member("state").looksLike(wholeNumber)), Result{Verdict: VerdictBroken, Detail: `state is "NEW", want a whole number`}},
 		"a case that cannot begin": {given, Result{Verdict: VerdictUntested, Detail: "the status is 200, want 201"}},
 		"the first that holds": {
-			question("q", turn{name: "no", when: checks{status(201)}}, turn{name: "yes", when: checks{status(200)}}, turn{name: "too late", when: checks{status(200)}}),
+			question("q", variant{name: "no", when: checks{status(201)}}, variant{name: "yes", when: checks{status(200)}}, variant{name: "too late", when: checks{status(200)}}),
 			Result{Verdict: VerdictTurnedOut, Outcome: "yes"},
 		},
 		"with what the answer shows": {
-			question("q", turn{name: "yes", when: checks{status(200)}, show: []subject{member("state"), member("text"), member("none")}}),
+			question("q", variant{name: "yes", when: checks{status(200)}, show: []subject{member("state"), member("text"), member("none")}}),
 			Result{Verdict: VerdictTurnedOut, Outcome: `yes; state "NEW"; text a string; none absent`},
 		},
-		"in no way":             {question("q", turn{name: "no", when: checks{status(201)}}), Result{Verdict: VerdictUnforeseen, Detail: "the status is 200, error_code absent"}},
-		"as expected":           {likely(turn{name: "yes", when: checks{status(200)}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "yes"}},
-		"likely, and otherwise": {likely(turn{name: "no", when: checks{status(201)}}, turn{name: "yes", when: checks{}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "no"}},
+		"in no way":             {question("q", variant{name: "no", when: checks{status(201)}}), Result{Verdict: VerdictUnforeseen, Detail: "the status is 200, error_code absent"}},
+		"as expected":           {likely(variant{name: "yes", when: checks{status(200)}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "yes"}},
+		"likely, and otherwise": {likely(variant{name: "no", when: checks{status(201)}}, variant{name: "yes", when: checks{}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "no"}},
 		"a variable that is not there": {
 			fact("f", member("state").is("${nothing}")), Result{Verdict: VerdictUntested, Detail: "the variable nothing is not known"},
 		},
@@ -218,7 +218,7 @@ func TestAHostThatDoesNotAnswerLeavesCasesUntested(t *testing.T) {
 			report := run(t, through(func(r *http.Request) (*http.Response, error) {
 				sent++
 				return tc.answer(r)
-			}), fact("1", status(200)), fact("2", status(200)), question("3", turn{name: "x"}), fact("4", status(200)), fact("5", status(200)))
+			}), fact("1", status(200)), fact("2", status(200)), question("3", variant{name: "x"}), fact("4", status(200)), fact("5", status(200)))
 			for i, r := range report.Results {
 				want := "step 1 of 1, GET payment/thing: " + tc.want
 				if i >= giveUpAfter {

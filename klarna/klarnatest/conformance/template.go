@@ -66,7 +66,7 @@ func (v vars) expand(text string, escape func(string) (string, error)) (string, 
 	}
 }
 
-func asIs(s string) (string, error) { return s, nil }
+func verbatim(s string) (string, error) { return s, nil }
 
 func inQuery(s string) (string, error) { return url.QueryEscape(s), nil }
 
@@ -86,7 +86,7 @@ func (v vars) fill(value any) (any, error) {
 		if name, ok := strings.CutPrefix(x, "${"); ok && strings.IndexByte(name, '}') == len(name)-1 {
 			return v.value(strings.TrimSuffix(name, "}"))
 		}
-		return v.expand(x, asIs)
+		return v.expand(x, verbatim)
 	case object:
 		filled := object{}
 		for name, member := range x {

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// dice are thrown by many.
-type dice struct {
+// lockedRand is a source of random numbers for several goroutines.
+type lockedRand struct {
 	mu     sync.Mutex
 	random *rand.Rand
 }
 
-// roll returns 0 to n-1.
-func (d *dice) roll(n int) int {
+// intN returns 0 to n-1.
+func (d *lockedRand) intN(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.random.IntN(n)

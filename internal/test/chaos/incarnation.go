@@ -26,18 +26,18 @@ var (
 	errFailed = errors.New("chaos: this step failed")
 )
 
-// life is one incarnation of a replica, from its start to its crash.
-type life struct {
+// incarnation is one run of a replica, from its start to its crash.
+type incarnation struct {
 	*flow.Coordinator
-	shop     *Shop
+	world    *World
 	next     flow.Store
 	webhooks http.Handler
-	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and
-	// its way back.
-	strike  func(n int, op string) harm
-	latency func(op string) time.Duration
-	ctx     context.Context //nolint:containedctx // it is the life's
-	end     context.CancelFunc
+	// failureAt returns the failure of the n-th step, from 1; latency, how long a step's way there
+	// takes, and its way back.
+	failureAt func(n int, op string) failure
+	latency   func(op string) time.Duration
+	ctx       context.Context //nolint:containedctx // it is the incarnation's
+	end       context.CancelFunc
 
 	mu   sync.Mutex
 	ops  []string // the steps begun
@@ -47,12 +47,12 @@ type life struct {
 // sealSecret is the one of all replicas.
 const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
 
-// newLife begins a life whose clock is ahead of the world's by skew.
-func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, skew time.Duration, strike func(int, string) harm) (*life, error) {
-	l := &life{shop: shop, next: store, strike: strike}
+// newIncarnation begins an incarnation whose clock is ahead of the world's by skew.
+func newIncarnation(ctx context.Context, world *World, store flow.Store, attempts int, skew time.Duration, failureAt func(int, string) failure) (*incarnation, error) {
+	l := &incarnation{world: world, next: store, failureAt: failureAt}
 	l.ctx, l.end = context.WithCancel(ctx)
-	client, err := klarna.NewClient(shop.Klarna.APIKey,
-		klarna.WithBaseURL(shop.Klarna.URL),
+	client, err := klarna.NewClient(world.Klarna.APIKey,
+		klarna.WithBaseURL(world.Klarna.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: network{l}}),
 		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: attempts}))
 	if err != nil {
@@ -65,7 +65,7 @@ func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, sk
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := webhook.NewVerifier(shop.signingKey)
+	verifier, err := webhook.NewVerifier(world.signingKey)
 	if err != nil {
 		return nil, err
 	}
@@ -81,18 +81,18 @@ func acceptEven(_ context.Context, change flow.AmountChange) (bool, error) {
 	return change.Approved%2 == 0, nil
 }
 
-// step is the gate through which everything passes that a life does to the world.
-func (l *life) step(op string, act func(harm) error) error {
+// step is the gate through which everything passes that an incarnation does to the world.
+func (l *incarnation) step(op string, act func(failure) error) error {
 	l.mu.Lock()
 	if l.dead {
 		l.mu.Unlock()
 		return errDead
 	}
 	l.ops = append(l.ops, op)
-	h := l.strike(len(l.ops), op)
+	h := l.failureAt(len(l.ops), op)
 	l.mu.Unlock()
 	if h != none && !h.deadly() {
-		l.shop.faults.Add(1)
+		l.world.faults.Add(1)
 	}
 	switch h {
 	case dieBefore:
@@ -125,49 +125,49 @@ func (l *life) step(op string, act func(harm) error) error {
 	return err
 }
 
-func (l *life) travel(op string) {
+func (l *incarnation) travel(op string) {
 	if l.latency != nil {
 		pause(context.WithoutCancel(l.ctx), l.latency(op))
 	}
 }
 
-func (l *life) die() {
+func (l *incarnation) die() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
 		return
 	}
 	l.dead = true
-	l.shop.crashes.Add(1)
+	l.world.crashes.Add(1)
 	l.end()
 }
 
-func (l *life) isDead() bool {
+func (l *incarnation) isDead() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dead
 }
 
-func (l *life) stepsTaken() []string {
+func (l *incarnation) stepsTaken() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.ops)
 }
 
-// report is the callback of a life's Coordinator.
-func (l *life) report(_ context.Context, t flow.Transition) error {
-	err := l.step("report", func(harm) error {
-		l.shop.Reported(t)
+// report is the callback of an incarnation's Coordinator.
+func (l *incarnation) report(_ context.Context, t flow.Transition) error {
+	err := l.step("report", func(failure) error {
+		l.world.Reported(t)
 		return nil
 	})
 	if err == nil {
-		l.shop.confirmed(t)
+		l.world.confirmed(t)
 	}
 	return err
 }
 
-// heard is what a client hears: nothing, where the life has ended before it could answer.
-func (l *life) heard(status *flow.Status, err error) (*flow.Status, error) {
+// heard is what a client hears: nothing, where the incarnation has ended before it could answer.
+func (l *incarnation) heard(status *flow.Status, err error) (*flow.Status, error) {
 	if l.isDead() {
 		return nil, errDead
 	}
@@ -175,22 +175,22 @@ func (l *life) heard(status *flow.Status, err error) (*flow.Status, error) {
 }
 
 // Begin implements Replica.
-func (l *life) Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error) {
+func (l *incarnation) Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error) {
 	return l.heard(l.Coordinator.Begin(ctx, p))
 }
 
 // HandleReturn implements Replica.
-func (l *life) HandleReturn(ctx context.Context, id string) (*flow.Status, error) {
+func (l *incarnation) HandleReturn(ctx context.Context, id string) (*flow.Status, error) {
 	return l.heard(l.Coordinator.HandleReturn(ctx, id))
 }
 
 // Cancel implements Replica.
-func (l *life) Cancel(ctx context.Context, id string) (*flow.Status, error) {
+func (l *incarnation) Cancel(ctx context.Context, id string) (*flow.Status, error) {
 	return l.heard(l.Coordinator.Cancel(ctx, id))
 }
 
 // ServeHTTP takes a webhook.
-func (l *life) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (l *incarnation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	l.webhooks.ServeHTTP(answer, r)
 	if l.isDead() {
@@ -199,31 +199,31 @@ func (l *life) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answer.Code)
 }
 
-// network is a life's way to Klarna.
-type network struct{ life *life }
+// network is an incarnation's way to Klarna.
+type network struct{ incarnation *incarnation }
 
 // RoundTrip implements http.RoundTripper.
 func (n network) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	op := operationOf(r)
-	err = n.life.step(op, func(h harm) error {
+	err = n.incarnation.step(op, func(h failure) error {
 		if atTheDouble(op) == "authorization.authorize" {
-			n.life.shop.authorizeCalls.Add(1)
+			n.incarnation.world.authorizeCalls.Add(1)
 		}
 		var answered bool
 		if response, answered = n.onTheWay(op, h, r); answered { //nolint:bodyclose // handed on
 			return nil
 		}
 		if fault, ok := h.fault(op, holdFor); ok {
-			n.life.shop.Klarna.Script(fault)
+			n.incarnation.world.Klarna.Script(fault)
 		}
 		var err error
-		response, err = n.life.shop.Klarna.Transport().RoundTrip(r) //nolint:bodyclose // handed on, or closed below
+		response, err = n.incarnation.world.Klarna.Transport().RoundTrip(r) //nolint:bodyclose // handed on, or closed below
 		if err == nil && h == undecidedAfter && response.StatusCode == http.StatusOK {
 			_ = response.Body.Close()
 			response = replied(r, http.StatusOK, pendingBody) //nolint:bodyclose // handed on
 		}
 		if err == nil && op == "authorization.payment_request.read" {
-			n.life.hearMeanwhile(r)
+			n.incarnation.hearMeanwhile(r)
 		}
 		return err
 	})
@@ -239,18 +239,18 @@ func (n network) RoundTrip(r *http.Request) (response *http.Response, err error)
 const pendingBody = `{"payment_transaction_response":{"result":"PENDING"}}`
 
 // onTheWay answers a call before it reaches the double.
-func (n network) onTheWay(op string, h harm, r *http.Request) (response *http.Response, answered bool) {
+func (n network) onTheWay(op string, h failure, r *http.Request) (response *http.Response, answered bool) {
 	key := r.Header.Get("Klarna-Idempotency-Key")
 	switch h {
 	case storm:
-		n.life.shop.beginStorm(key)
+		n.incarnation.world.beginStorm(key)
 	case refuse:
 		refusals := []int{http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}
 		return replied(r, refusals[len(r.URL.Path)%len(refusals)], `{"error_code":"VALIDATION_ERROR"}`), true
 	case undecided:
 		return replied(r, http.StatusOK, pendingBody), true
 	}
-	if atTheDouble(op) == "authorization.authorize" && n.life.shop.storms(key) {
+	if atTheDouble(op) == "authorization.authorize" && n.incarnation.world.storms(key) {
 		return replied(r, http.StatusConflict, `{"error_code":"RESOURCE_CONFLICT"}`), true
 	}
 	return nil, false
@@ -268,13 +268,13 @@ func replied(r *http.Request, status int, body string) *http.Response {
 
 // hearMeanwhile lets a customer approve right after a purchase that is being canceled was read, and
 // Klarna's event of it arrive, before the call that cancels.
-func (l *life) hearMeanwhile(r *http.Request) {
+func (l *incarnation) hearMeanwhile(r *http.Request) {
 	id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	record, err := l.next.FindPaymentRequest(l.ctx, id)
 	if err != nil || record.State != flow.StateCanceling {
 		return
 	}
-	p := l.shop.approvesMeanwhile(id)
+	p := l.world.approvesMeanwhile(id)
 	if p == nil {
 		return
 	}
@@ -282,7 +282,7 @@ func (l *life) hearMeanwhile(r *http.Request) {
 	p.approved, p.acted = amountOf(p.id), true
 	p.mu.Unlock()
 	heard := func() error {
-		if _, err := l.shop.Klarna.Approve(id); err != nil {
+		if _, err := l.world.Klarna.Approve(id); err != nil {
 			return err
 		}
 		return l.HandleEvent(context.WithoutCancel(l.ctx), &webhook.Event{
@@ -319,18 +319,18 @@ func operationOf(r *http.Request) string {
 	panic(fmt.Sprintf("chaos: a Coordinator makes no such call: %s %s", r.Method, r.URL.Path))
 }
 
-// recordStore is a life's way to its Store.
-type recordStore struct{ life *life }
+// recordStore is an incarnation's way to its Store.
+type recordStore struct{ incarnation *incarnation }
 
 // Create implements flow.Store.
 func (s recordStore) Create(ctx context.Context, r flow.Record) error {
-	return s.life.step("store.create", func(harm) error { return s.life.next.Create(ctx, r) })
+	return s.incarnation.step("store.create", func(failure) error { return s.incarnation.next.Create(ctx, r) })
 }
 
 // Load implements flow.Store.
 func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err error) {
-	err = s.life.step("store.load", func(harm) (err error) {
-		r, err = s.life.next.Load(ctx, id)
+	err = s.incarnation.step("store.load", func(failure) (err error) {
+		r, err = s.incarnation.next.Load(ctx, id)
 		return err
 	})
 	return r, err
@@ -338,8 +338,8 @@ func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err er
 
 // FindPaymentRequest implements flow.Store.
 func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.Record, err error) {
-	err = s.life.step("store.find_payment_request", func(harm) (err error) {
-		r, err = s.life.next.FindPaymentRequest(ctx, id)
+	err = s.incarnation.step("store.find_payment_request", func(failure) (err error) {
+		r, err = s.incarnation.next.FindPaymentRequest(ctx, id)
 		return err
 	})
 	return r, err
@@ -347,8 +347,8 @@ func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.
 
 // FindReference implements flow.Store.
 func (s recordStore) FindReference(ctx context.Context, reference string) (r flow.Record, err error) {
-	err = s.life.step("store.find_reference", func(harm) (err error) {
-		r, err = s.life.next.FindReference(ctx, reference)
+	err = s.incarnation.step("store.find_reference", func(failure) (err error) {
+		r, err = s.incarnation.next.FindReference(ctx, reference)
 		return err
 	})
 	return r, err
@@ -356,13 +356,13 @@ func (s recordStore) FindReference(ctx context.Context, reference string) (r flo
 
 // Update implements flow.Store.
 func (s recordStore) Update(ctx context.Context, r flow.Record) error {
-	return s.life.step("store.update", func(harm) error { return s.life.next.Update(ctx, r) })
+	return s.incarnation.step("store.update", func(failure) error { return s.incarnation.next.Update(ctx, r) })
 }
 
 // ClaimDue implements flow.Store.
 func (s recordStore) ClaimDue(ctx context.Context, params flow.ClaimParams) (list []flow.Claimed, err error) {
-	err = s.life.step("store.claim_due", func(harm) (err error) {
-		list, err = s.life.next.ClaimDue(ctx, params)
+	err = s.incarnation.step("store.claim_due", func(failure) (err error) {
+		list, err = s.incarnation.next.ClaimDue(ctx, params)
 		return err
 	})
 	if err != nil {

@@ -8,20 +8,20 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// harm is what befalls one step.
-type harm int
+// failure is what befalls one step.
+type failure int
 
 const (
-	none harm = iota
-	// dieBefore and dieAfter end the life.
+	none failure = iota
+	// dieBefore and dieAfter end the incarnation.
 	dieBefore
 	dieAfter
 	// failBefore makes the step fail without having happened, failAfter after it has: at Klarna, a
 	// connection that is refused and one that is cut.
 	failBefore
 	failAfter
-	// stallBefore and stallAfter let the life sleep through its lease and wake up in a world that
-	// has gone on.
+	// stallBefore and stallAfter let the incarnation sleep through its lease and wake up in a world
+	// that has gone on.
 	stallBefore
 	stallAfter
 
@@ -54,23 +54,23 @@ const (
 	stallAnswer
 )
 
-var harmNames = [...]string{
+var failureNames = [...]string{
 	"none", "death before", "death after", "failure before", "failure after", "stall before", "stall after",
 	"drop before", "truncated answer", "too little content", "too much content", "HTML", "HTML after", "500", "503", "503 after", "429", "409", "401",
 	"4xx with a code", "conflicts for minutes", "PENDING", "PENDING after",
 	"hold", "delay", "stalled answer",
 }
 
-func (h harm) String() string { return harmNames[h] }
+func (h failure) String() string { return failureNames[h] }
 
-func (h harm) deadly() bool { return h == dieBefore || h == dieAfter }
+func (h failure) deadly() bool { return h == dieBefore || h == dieAfter }
 
 // slow: others go on meanwhile.
-func (h harm) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
+func (h failure) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
 
-// harms are those that a step of this kind can meet, none and deaths left out.
-func harms(op string) []harm {
-	all := []harm{failBefore, failAfter, stallBefore, stallAfter}
+// failuresOf are those that a step of this kind can meet, none and deaths left out.
+func failuresOf(op string) []failure {
+	all := []failure{failBefore, failAfter, stallBefore, stallAfter}
 	if !isNetwork(op) {
 		return all
 	}
@@ -92,8 +92,8 @@ const (
 	holdFor = 41 * time.Second
 )
 
-// fault is the double's part in a harm. It holds calls for that long.
-func (h harm) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
+// fault is the double's part in a failure. It holds calls for that long.
+func (h failure) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
 	f.Operation = atTheDouble(operation)
 	switch h {
 	case failAfter:

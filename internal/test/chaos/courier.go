@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// mail is what becomes of a purchase's webhooks.
-type mail int
+// webhookFate is what becomes of a purchase's webhooks.
+type webhookFate int
 
 const (
-	once mail = iota
+	once webhookFate = iota
 	twice
 	lost
 )
 
-// postman carries Klarna's webhooks to the replicas.
-type postman struct {
-	shop *Shop
+// courier carries Klarna's webhooks to the replicas.
+type courier struct {
+	world *World
 	// pick returns a replica.
 	pick func() http.Handler
 	// fate tells when copies of a webhook arrive beside the webhook itself, and whether that is lost.
@@ -33,7 +33,7 @@ type postman struct {
 
 // inOrder is the fate of webhooks of journeys in order.
 func inOrder(p *purchase) (copies []time.Duration, isLost bool) {
-	switch p.journey.mail {
+	switch p.journey.webhooks {
 	case twice:
 		return []time.Duration{0}, false
 	case lost:
@@ -44,7 +44,7 @@ func inOrder(p *purchase) (copies []time.Duration, isLost bool) {
 }
 
 // RoundTrip implements http.RoundTripper, for klarnatest.
-func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	_ = r.Body.Close()
 	if err != nil {
@@ -59,18 +59,18 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.Unmarshal(body, &event); err != nil {
 		return nil, err
 	}
-	p := m.shop.purchase(event.Payload.PaymentRequestReference)
+	p := m.world.purchase(event.Payload.PaymentRequestReference)
 	if p == nil {
-		p = m.shop.purchase(event.Payload.PaymentTransactionReference)
+		p = m.world.purchase(event.Payload.PaymentTransactionReference)
 	}
 	if p == nil {
 		return ok(r), nil // somebody else's
 	}
 	copies, isLost := m.fate(p)
 	for _, after := range copies {
-		m.shop.duplicates.Add(1)
+		m.world.duplicates.Add(1)
 		m.underWay.Go(func() {
-			pause(context.Background(), m.shop.machine(after))
+			pause(context.Background(), m.world.machine(after))
 			m.drop(r, body)
 		})
 	}
@@ -81,7 +81,7 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // deliver hands a webhook to a replica.
-func (m *postman) deliver(r *http.Request, body []byte) (*http.Response, error) {
+func (m *courier) deliver(r *http.Request, body []byte) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	w := httptest.NewRecorder()
@@ -90,7 +90,7 @@ func (m *postman) deliver(r *http.Request, body []byte) (*http.Response, error) 
 }
 
 // drop is deliver for a copy, whose answer nobody waits for.
-func (m *postman) drop(r *http.Request, body []byte) {
+func (m *courier) drop(r *http.Request, body []byte) {
 	if response, err := m.deliver(r.Clone(context.Background()), body); err == nil {
 		_ = response.Body.Close()
 	}

@@ -23,12 +23,12 @@ type Replica interface {
 	http.Handler
 }
 
-// Shop is the world outside of the replicas: Klarna, the purchases' clients and customers, and what
-// they were told.
-type Shop struct {
+// World is the world outside of the replicas: Klarna, the purchases' clients and customers, and
+// what they were told.
+type World struct {
 	Klarna     *klarnatest.Server
 	signingKey webhook.Key
-	mail       *postman
+	courier    *courier
 
 	mu        sync.Mutex
 	purchases map[string]*purchase
@@ -74,21 +74,21 @@ type answer struct {
 	status flow.Status
 }
 
-// newShop opens a shop whose replicas get Klarna's webhooks through the postman.
-func newShop(mail *postman, options ...klarnatest.Option) (*Shop, error) {
-	s := &Shop{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, mail: mail, scale: 1}
+// newWorld makes a world whose replicas get Klarna's webhooks through the courier.
+func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
+	s := &World{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, courier: courier, scale: 1}
 	var err error
-	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(mail))...); err != nil {
+	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(courier))...); err != nil {
 		return nil, err
 	}
 	key := s.Klarna.Subscribe("https://shop.example/klarna/webhook", "payment.*")
 	s.signingKey = webhook.Key{ID: key.ID, Secret: klarna.NewSecret(key.Secret)}
-	mail.shop = s
+	courier.world = s
 	return s, nil
 }
 
 // loseMail lets the double lose, repeat, delay and reorder webhooks.
-func (s *Shop) loseMail() {
+func (s *World) loseMail() {
 	for _, fault := range []klarnatest.WebhookFault{
 		klarnatest.WebhookFaultLose, klarnatest.WebhookFaultDuplicate, klarnatest.WebhookFaultLate, klarnatest.WebhookFaultReorder,
 	} {
@@ -99,26 +99,26 @@ func (s *Shop) loseMail() {
 // stormFor is how long a storm of conflicts lasts. It is longer than any call runs.
 const stormFor = 6 * time.Minute
 
-func (s *Shop) beginStorm(key string) {
+func (s *World) beginStorm(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stormy[key] = time.Now().Add(stormFor)
 }
 
-func (s *Shop) storms(key string) bool {
+func (s *World) storms(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Now().Before(s.stormy[key])
 }
 
-func (s *Shop) willApproveMeanwhile(paymentRequestID string, p *purchase) {
+func (s *World) willApproveMeanwhile(paymentRequestID string, p *purchase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.meanwhile[paymentRequestID] = p
 }
 
 // approvesMeanwhile returns the purchase whose customer approves now, once; nil for none.
-func (s *Shop) approvesMeanwhile(paymentRequestID string) *purchase {
+func (s *World) approvesMeanwhile(paymentRequestID string) *purchase {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.meanwhile[paymentRequestID]
@@ -127,7 +127,7 @@ func (s *Shop) approvesMeanwhile(paymentRequestID string) *purchase {
 }
 
 // add makes a purchase known, before anybody can hear of it.
-func (s *Shop) add(id string, j *journey) *purchase {
+func (s *World) add(id string, j *journey) *purchase {
 	p := &purchase{id: id, journey: j, confirmed: map[string]bool{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,14 +135,14 @@ func (s *Shop) add(id string, j *journey) *purchase {
 	return p
 }
 
-func (s *Shop) purchase(id string) *purchase {
+func (s *World) purchase(id string) *purchase {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.purchases[id]
 }
 
 // Reported notes a callback.
-func (s *Shop) Reported(t flow.Transition) {
+func (s *World) Reported(t flow.Transition) {
 	p := s.purchase(t.Status.ID)
 	if p == nil {
 		return
@@ -153,7 +153,7 @@ func (s *Shop) Reported(t flow.Transition) {
 }
 
 // confirmed notes that the replica learned of the callback's success.
-func (s *Shop) confirmed(t flow.Transition) {
+func (s *World) confirmed(t flow.Transition) {
 	p := s.purchase(t.Status.ID)
 	if p == nil {
 		return
@@ -164,7 +164,7 @@ func (s *Shop) confirmed(t flow.Transition) {
 }
 
 // machine is how long the machine takes for d of the purchases' time.
-func (s *Shop) machine(d time.Duration) time.Duration { return d / s.scale }
+func (s *World) machine(d time.Duration) time.Duration { return d / s.scale }
 
 // tell notes what a client was told. An answer with another error than Klarna's says nothing about
 // the purchase.
