@@ -44,8 +44,8 @@ type GetPresentationParams struct {
 	// AppReturnURL is the app link to which Klarna's app sends the customer. It is base64-encoded
 	// when it is sent.
 	AppReturnURL string
-	// AcquiringConfig selects a payment account of a Partner that has several. The presentation does
-	// not take SettlementCurrency and Unknown: a call with one of them is refused.
+	// AcquiringConfig selects a payment account of a Partner that has several. The presentation
+	// has no SettlementCurrency and no Unknown: a call with one of them is refused.
 	AcquiringConfig klarna.AcquiringConfig
 }
 
