@@ -193,7 +193,9 @@ func (c *Client) GetPaymentRequest(ctx context.Context, paymentRequestID string,
 // one that is COMPLETED and not finalized.
 //
 // The error is a [*klarna.Error]. It is [klarna.CodeResourceConflict] if the payment request is
-// finalized or already canceled; read its state to find out which.
+// finalized or already canceled. If Klarna does not cancel one that is COMPLETED, it is
+// [klarna.CodeResourceConflict] or [klarna.CodeOperationForbidden]. Read the state to find out
+// which is the case.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {

@@ -38,8 +38,7 @@ type GetPresentationParams struct {
 	// SubscriptionBillingInterval is the unit of the billing interval of a subscription. It
 	// requires SubscriptionBillingIntervalFrequency.
 	SubscriptionBillingInterval klarna.BillingInterval
-	// SubscriptionBillingIntervalFrequency is the number of units in a billing interval, at least
-	// 1.
+	// SubscriptionBillingIntervalFrequency is the number of units in a billing interval, 1 or more.
 	SubscriptionBillingIntervalFrequency int
 	// AppReturnURL is the app link to which Klarna's app sends the customer. It is base64-encoded
 	// when it is sent.
