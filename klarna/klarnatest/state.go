@@ -713,7 +713,7 @@ func (s *Server) restoreDelivery(saved *savedDelivery) error {
 }
 
 type savedDeed struct {
-	Kind        entryKind  `json:"kind"`
+	Kind        entryKind `json:"kind"`
 	At          time.Time `json:"at"`
 	Account     string    `json:"account"`
 	Request     string    `json:"request,omitempty"`
