@@ -49,6 +49,12 @@
 //
 // A repeat that ends with refused credentials or a rate limit (401, 403, 429) does not settle
 // whether the earlier call was executed.
+//
+// # Amounts
+//
+// Amounts are in minor units. An amount that is always present is an int64. An amount that can be
+// absent is an *int64, and nil means absent: a payment request for a customer token alone has no
+// amount. The expression new(int64(118_00)) makes one.
 package authorization
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

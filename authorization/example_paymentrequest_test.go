@@ -17,7 +17,7 @@ func ExampleClient_CreatePaymentRequest() {
 
 	paymentRequest, err := authorizations.CreatePaymentRequest(context.Background(), authorization.CreatePaymentRequestParams{
 		Currency:                "EUR",
-		Amount:                  118_00,
+		Amount:                  new(int64(118_00)),
 		PaymentRequestReference: "request-1",
 		CustomerInteractionConfig: authorization.CustomerInteractionConfig{
 			Method:            authorization.InteractionMethodHandover,
@@ -67,7 +67,7 @@ func ExampleClient_UpdatePaymentRequest() {
 	if err != nil {
 		log.Fatal(err) // errors.Is(err, klarna.CodeResourceConflict) if it is not SUBMITTED
 	}
-	fmt.Println(paymentRequest.Amount, paymentRequest.State)
+	fmt.Println(*paymentRequest.Amount, paymentRequest.State)
 	// Output: 6000 SUBMITTED
 }
 

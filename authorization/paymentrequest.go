@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -15,9 +16,10 @@ type PaymentRequest struct {
 	PaymentRequestID string `json:"payment_request_id" wire:"show"`
 	// PaymentRequestReference is the caller's reference of the payment request.
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
-	// Amount is the amount that the customer approves, in minor units. It changes if the customer
-	// chooses another shipping at Klarna.
-	Amount int64 `json:"amount"`
+	// Amount is the amount that the customer approves, in minor units. It is nil if the answer has
+	// none, as for a request for a customer token alone. It changes if the customer chooses another
+	// shipping at Klarna.
+	Amount *int64 `json:"amount,omitzero"`
 	// Currency is the ISO 4217 code of the amount.
 	Currency string `json:"currency,omitzero"`
 	// State is the state of the payment request.
@@ -170,12 +172,7 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 	if p == nil {
 		return klarna.Secret{}
 	}
-	for _, token := range []klarna.Secret{p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken} {
-		if !token.IsZero() {
-			return token
-		}
-	}
-	return klarna.Secret{}
+	return redact.FirstSecret(p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken)
 }
 
 // GetPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}). It is the

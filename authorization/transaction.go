@@ -181,7 +181,7 @@ type answer[T any] interface {
 // do makes a call and decodes its answer into a T, which keeps the raw body.
 func do[T any, P answer[T]](ctx context.Context, c *Client, call klarna.Call, options []klarna.CallOption) (*T, error) {
 	value := new(T)
-	raw, err := c.klarna.Do(ctx, call, wire.Into(value, func(v *T, r *wire.Reader) bool { return P(v).decode(r) }), options...)
+	raw, err := c.send(ctx, call, wire.Into(value, func(v *T, r *wire.Reader) bool { return P(v).decode(r) }), options)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@
 // An Acquiring Partner forwards the Raw field of the [Presentation], which is Klarna's answer byte
 // for byte, to its Partner.
 //
+// Amounts are int64, in minor units.
+//
 // Klarna's documentation: https://docs.klarna.com/payments/
 package presentation
 

@@ -47,5 +47,13 @@ func Show[T ~string](text T) string {
 	return string(text)
 }
 
+// ShowIntPointer returns a number as it is printed, "" for nil.
+func ShowIntPointer[T ~int | ~int64](n *T) string {
+	if n == nil {
+		return ""
+	}
+	return ShowInt(*n)
+}
+
 // ShowInt returns a number as it is printed.
 func ShowInt[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }

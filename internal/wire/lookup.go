@@ -51,8 +51,13 @@ func At(value any, path string) reflect.Value {
 	return v
 }
 
-// IsThere reports whether a value that Lookup found is not zero.
-func IsThere(v reflect.Value) bool { return v.IsValid() && !v.IsZero() }
+// IsThere reports whether a value that Lookup found is not zero, nor a pointer to the number zero.
+func IsThere(v reflect.Value) bool {
+	if v.IsValid() && v.Type() == reflect.TypeFor[*int64]() && !v.IsNil() {
+		v = v.Elem()
+	}
+	return v.IsValid() && !v.IsZero()
+}
 
 // step is a field on the way to a member.
 type step struct {
