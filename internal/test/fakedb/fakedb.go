@@ -35,10 +35,13 @@ type Answer struct {
 	width int
 }
 
-// Open returns the database's pool, which is closed when the test ends.
+// Pool returns a pool of connections to the database, for examples.
+func (d *DB) Pool() *sql.DB { return sql.OpenDB(&connector{d}) }
+
+// Open returns a pool that is closed when the test ends.
 func (d *DB) Open(t testing.TB) *sql.DB {
 	t.Helper()
-	db := sql.OpenDB(&connector{d})
+	db := d.Pool()
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
