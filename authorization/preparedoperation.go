@@ -11,13 +11,15 @@ import (
 
 // PrepareCaptureTransaction checks and encodes the call that CaptureTransaction makes, and sends
 // nothing. Store what it returns before CaptureTransactionPrepared sends it: each repeat is then
-// the same call. The error is a *klarna.Error of OutcomeNotSent.
+// the same call. The error is a [*klarna.Error] of OutcomeNotSent.
 func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture CaptureTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(captureCall(paymentTransactionID, &capture), options)
 }
 
 // CaptureTransactionPrepared captures as it was prepared (POST
-// payment/transactions/{payment_transaction_id}/capture). Errors are those of CaptureTransaction.
+// payment/transactions/{payment_transaction_id}/capture). Errors are those of [Client.CaptureTransaction].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CaptureTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentCapture, error) {
 	call := captureCall(paymentTransactionID, new(CaptureTransactionParams))
 	return sendPreparedCall[PaymentCapture](ctx, c, call, p, (*CaptureTransactionParams).decode, options)
@@ -30,7 +32,9 @@ func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund Re
 }
 
 // RefundTransactionPrepared refunds as it was prepared (POST
-// payment/transactions/{payment_transaction_id}/refund). Errors are those of RefundTransaction.
+// payment/transactions/{payment_transaction_id}/refund). Errors are those of [Client.RefundTransaction].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
 	call := refundTransactionCall(paymentTransactionID, new(RefundTransactionParams))
 	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*RefundTransactionParams).decode, options)
@@ -44,7 +48,9 @@ func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund RefundCapt
 }
 
 // RefundCapturePrepared refunds as it was prepared (POST
-// payment/captures/{payment_capture_id}/refund). Errors are those of RefundCapture.
+// payment/captures/{payment_capture_id}/refund). Errors are those of [Client.RefundCapture].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundCapturePrepared(ctx context.Context, paymentCaptureID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
 	call := refundCaptureCall(paymentCaptureID, new(RefundCaptureParams))
 	return sendPreparedCall[PaymentRefund](ctx, c, call, p, (*RefundCaptureParams).decode, options)
@@ -58,7 +64,9 @@ func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension
 }
 
 // ExtendTransactionPrepared extends as it was prepared (POST
-// payment/transactions/{payment_transaction_id}/authorize). Errors are those of ExtendTransaction.
+// payment/transactions/{payment_transaction_id}/authorize). Errors are those of [Client.ExtendTransaction].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) ExtendTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := extendCall(paymentTransactionID, new(ExtendTransactionParams))
 	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*ExtendTransactionParams).decode, options)
@@ -71,7 +79,9 @@ func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update Up
 }
 
 // UpdateTransactionPrepared updates as it was prepared (PATCH
-// payment/transactions/{payment_transaction_id}). Errors are those of UpdateTransaction.
+// payment/transactions/{payment_transaction_id}). Errors are those of [Client.UpdateTransaction].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) UpdateTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := updateTransactionCall(paymentTransactionID, new(UpdateTransactionParams))
 	return sendPreparedCall[PaymentTransaction](ctx, c, call, p, (*UpdateTransactionParams).decode, options)

@@ -7,16 +7,17 @@ import (
 	"log/slog"
 )
 
-// RawJSON is JSON text as it came, byte for byte. It prints its size alone, because a body may hold
-// tokens and personal data; Bytes returns the text. The zero value is the absence of a text.
+// RawJSON is JSON text as it was received, byte for byte. It prints only its size, because a body
+// may contain tokens and personal data; [RawJSON.Bytes] returns the text. The zero value means that
+// there is no text.
 //
-// The text sits behind a function, because no printer looks into one: neither fmt in an unexported
-// field, where it cannot call methods, nor a printer that follows pointers. For the same reason
-// two values are compared with Equal, and never by reflect.DeepEqual.
+// A function holds the text, because printers do not look into functions: neither fmt in an
+// unexported field, where it cannot call methods, nor a printer that follows pointers. For the same
+// reason two values must be compared with [RawJSON.Equal], not with reflect.DeepEqual.
 type RawJSON struct {
 	text func() []byte
-	// size is that of the text. Without a second field, the value is a single pointer, which the
-	// printer spew takes for the address of a RawJSON: it crashes the program.
+	// size is the length of the text. Without a second field, the value is a single pointer, which
+	// the printer spew takes for the address of a RawJSON: it crashes the program.
 	size int
 }
 
@@ -25,7 +26,7 @@ func NewRawJSON[T ~string | ~[]byte](text T) RawJSON {
 	return RawJSONOf(append([]byte(nil), text...)) // a conversion of bytes would not copy
 }
 
-// RawJSONOf returns text itself, which must not change any more, as a RawJSON.
+// RawJSONOf returns text as a RawJSON without a copy. The caller must not change text afterwards.
 func RawJSONOf(text []byte) RawJSON {
 	if len(text) == 0 {
 		return RawJSON{}
@@ -33,7 +34,7 @@ func RawJSONOf(text []byte) RawJSON {
 	return RawJSON{text: func() []byte { return text }, size: len(text)}
 }
 
-// Bytes returns the text, nil where there is none. The caller must not change it.
+// Bytes returns the text, or nil if there is none. The caller must not change it.
 func (r RawJSON) Bytes() []byte {
 	if r.text == nil {
 		return nil
@@ -41,7 +42,7 @@ func (r RawJSON) Bytes() []byte {
 	return r.text()
 }
 
-// IsZero reports whether there is no text.
+// IsZero reports whether r has no text.
 func (r RawJSON) IsZero() bool { return r.text == nil }
 
 // Equal reports whether two texts are the same, byte for byte.
@@ -50,16 +51,16 @@ func (r RawJSON) Equal(other RawJSON) bool { return bytes.Equal(r.Bytes(), other
 // String returns the size, not the content.
 func (r RawJSON) String() string { return fmt.Sprintf("[%d bytes of JSON]", r.size) }
 
-// GoString returns what String does.
+// GoString returns the result of [RawJSON.String].
 func (r RawJSON) GoString() string { return r.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of [RawJSON.String] for every verb.
 func (r RawJSON) Format(s fmt.State, _ rune) { Format(s, r.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of [RawJSON.String].
 func (r RawJSON) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// MarshalJSON returns the text as it is, null where there is none.
+// MarshalJSON returns the text as it is, or null if there is none.
 func (r RawJSON) MarshalJSON() ([]byte, error) {
 	if r.IsZero() {
 		return []byte("null"), nil
@@ -76,12 +77,12 @@ func (r *RawJSON) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Unknown are the members of a JSON object that the library has no name for, or whose value does
-// not have the type that the library expects, by their names. They survive decoding and encoding.
+// Unknown holds the members of a JSON object, by name, that have no field or whose value does not
+// have the expected type. They survive decoding and encoding.
 //
-// A wire type embeds it, for two reasons: its unknown members are at hand as its field Unknown, and
-// it has the methods of Unknown, so that printing a value shows [redacted] and nothing else. A type
-// that may show its id or its state has methods of its own.
+// A wire type embeds Unknown for two reasons: its unknown members are in its field Unknown, and the
+// methods of Unknown make it print [redacted]. A type that may show its id or its state has methods
+// of its own.
 type Unknown map[string]RawJSON
 
 // String returns [redacted].
@@ -90,17 +91,17 @@ func (Unknown) String() string { return Text }
 // GoString returns [redacted].
 func (Unknown) GoString() string { return Text }
 
-// Format writes [redacted], whatever the verb.
+// Format writes [redacted] for every verb.
 func (Unknown) Format(s fmt.State, _ rune) { Format(s, Text) }
 
 // LogValue returns [redacted].
 func (Unknown) LogValue() slog.Value { return slog.StringValue(Text) }
 
-// MarshalYAML returns [redacted]: a package of YAML looks at the fields of a value that has no
-// method of its own, which is neither private nor the value's wire form.
+// MarshalYAML returns [redacted]. Without this method a YAML package would encode the fields, which
+// may be private and do not have their wire form.
 func (Unknown) MarshalYAML() (any, error) { return Text, nil }
 
-// FirstJSON returns the first of texts that is neither missing nor null.
+// FirstJSON returns the first of texts that is neither empty nor null.
 func FirstJSON(texts ...RawJSON) RawJSON {
 	for _, r := range texts {
 		if !r.IsZero() && string(r.Bytes()) != "null" {

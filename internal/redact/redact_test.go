@@ -21,7 +21,7 @@ type personal struct {
 	redact.Unknown
 }
 
-// shown stands for those that show their id.
+// shown stands for the types that show their id.
 type shown struct {
 	ID, Name string
 
@@ -34,7 +34,7 @@ func (s shown) String() string {
 func (s shown) Format(f fmt.State, _ rune) { redact.Format(f, s.String()) }
 func (s shown) LogValue() slog.Value       { return slog.StringValue(s.String()) }
 
-func TestEveryVerbPrintsTheStandIn(t *testing.T) {
+func TestEveryVerbPrintsTheReplacement(t *testing.T) {
 	values := map[string]struct {
 		value any
 		want  string
@@ -55,7 +55,7 @@ func TestEveryVerbPrintsTheStandIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for verb := 'A'; verb <= 'z'; verb++ {
 				if verb == 'T' || verb == 'p' || verb == 'w' || verb > 'Z' && verb < 'a' {
-					continue // fmt answers these itself
+					continue // fmt handles these verbs itself
 				}
 				for _, flags := range []string{"", "+", "#", "-20", "010.3", " "} {
 					if got := fmt.Sprintf("%"+flags+string(verb), test.value); got != test.want {
@@ -94,7 +94,7 @@ func TestUnexportedFieldsShowAnAddress(t *testing.T) {
 	}
 }
 
-func TestSecretsEncodeAsTheStandIn(t *testing.T) {
+func TestSecretsEncodeAsTheReplacement(t *testing.T) {
 	s := redact.NewSecret(canary)
 	asJSON, err := json.Marshal(map[string]any{"value": s, "pointer": &s, "none": redact.Secret{}})
 	if want := `{"none":"","pointer":"[redacted]","value":"[redacted]"}`; err != nil || string(asJSON) != want {
@@ -138,7 +138,7 @@ func TestRawJSONIsKeptByteForByte(t *testing.T) {
 	if err := json.Unmarshal(text, &held); err != nil {
 		t.Fatal(err)
 	}
-	clear(text) // what was decoded from may be used again
+	clear(text) // the decoder's input may be reused
 	if got := string(held.A.Bytes()); got != `{"z": 1.50,"a":"\u00e5"}` {
 		t.Errorf("kept %s", got)
 	}
@@ -167,7 +167,7 @@ func TestRawJSONComparesByteForByte(t *testing.T) {
 	}
 }
 
-func TestTheFirstOfSeveralIsTaken(t *testing.T) {
+func TestFirstReturnsTheFirstValue(t *testing.T) {
 	null, one := redact.NewRawJSON("null"), redact.NewRawJSON("1")
 	if got := redact.FirstJSON(redact.RawJSON{}, null, one, redact.NewRawJSON("2")); !got.Equal(one) {
 		t.Errorf("%s", got.Bytes())
