@@ -44,7 +44,7 @@ func (p *PaymentRequest) Approval() (Approval, error) {
 	if err := operation.CheckApproval(p, p.misfits()); err != nil {
 		return Approval{}, fmt.Errorf("%w: state is %s, and %w", ErrNotApproved, PaymentRequestStateCompleted, err)
 	}
-	return Approval{Amount: p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
+	return Approval{Amount: *p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
 }
 
 // misfits are the unknown members where an approval's may be.

@@ -40,7 +40,7 @@ func (c *Client) Finalize(ctx context.Context, first AuthorizeParams, approval A
 func (c *Client) authorize(ctx context.Context, name string, request *AuthorizeParams, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Authorization, error) {
 	call := authorizeCall(name, request, wire.From(request, (*AuthorizeParams).encode), reference)
 	call.SessionToken, call.Validate = token, validate
-	return c.send(ctx, call, options)
+	return c.sendAuthorize(ctx, call, options)
 }
 
 // authorizeCall is an authorize call. One that asks for no payment is an operation of its own,
@@ -52,9 +52,9 @@ func authorizeCall(name string, request *AuthorizeParams, body wire.Encoder, ref
 	return klarna.Call{Operation: name, Body: body, Reference: reference}
 }
 
-func (c *Client) send(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*Authorization, error) {
+func (c *Client) sendAuthorize(ctx context.Context, call klarna.Call, options []klarna.CallOption) (*Authorization, error) {
 	var answer authorizeAnswer
-	raw, err := c.klarna.Do(ctx, call, wire.Into(&answer, (*authorizeAnswer).decode), options...)
+	raw, err := c.send(ctx, call, wire.Into(&answer, (*authorizeAnswer).decode), options)
 	if err != nil {
 		return nil, err
 	}

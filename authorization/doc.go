@@ -46,6 +46,12 @@
 //
 // Refused credentials and rate limits (401, 403, 429) at the end of a repeat do not settle what an
 // earlier call did.
+//
+// # Amounts
+//
+// Amounts are in minor units. An amount that is always there is an int64. One whose absence is not 0
+// is an *int64, and nil where it is absent: a payment request for a customer token alone has no
+// amount. new(int64(118_00)) makes one.
 package authorization
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

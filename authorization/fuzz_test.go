@@ -130,10 +130,10 @@ func FuzzPaymentRequest(f *testing.F) {
 	f.Add([]byte(`{"expires_at":"2026-10-13","created_at":7,"state_context":null}`))
 	fuzzAnswer(f, []string{paymentRequestAnswer}, func(t *testing.T, p *authorization.PaymentRequest) {
 		approval, err := p.Approval()
-		if approved := p.State == authorization.PaymentRequestStateCompleted && !p.SessionToken().IsZero() && p.Amount != 0; approved != (err == nil) {
+		if approved := p.State == authorization.PaymentRequestStateCompleted && !p.SessionToken().IsZero() && p.Amount != nil && *p.Amount != 0; approved != (err == nil) {
 			t.Fatalf("%s has the approval %v, %v", p.State, approval, err)
 		}
-		if err == nil && (approval.Amount != p.Amount || approval.Currency != p.Currency) {
+		if err == nil && (approval.Amount != *p.Amount || approval.Currency != p.Currency) {
 			t.Fatal("another amount was approved")
 		}
 		if !p.State.Open() && p.State.CanBecome(authorization.PaymentRequestStateCompleted) {

@@ -138,7 +138,7 @@ func tokenOrder() authorization.AuthorizeParams {
 
 func params() authorization.CreatePaymentRequestParams {
 	return authorization.CreatePaymentRequestParams{
-		Currency: "EUR", Amount: 11_800, PaymentRequestReference: "request-1",
+		Currency: "EUR", Amount: new(int64(11_800)), PaymentRequestReference: "request-1",
 		CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover, ReturnURL: returnURL},
 	}
 }

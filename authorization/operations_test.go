@@ -77,7 +77,7 @@ func paymentRequestWanted() authorization.PaymentRequest {
 	return authorization.PaymentRequest{
 		PaymentRequestID:        requestID,
 		PaymentRequestReference: "request-1",
-		Amount:                  11_800,
+		Amount:                  new(int64(11_800)),
 		Currency:                "EUR",
 		State:                   authorization.PaymentRequestStateCompleted,
 		PreviousState:           authorization.PaymentRequestStateInProgress,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
+	"github.com/klarna-go/klarna-go/internal/redact"
 	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -13,9 +14,9 @@ import (
 type PaymentRequest struct {
 	PaymentRequestID        string `json:"payment_request_id" wire:"show"`
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
-	// Amount is what the customer approves, in minor units. It can change when the customer chooses
-	// the shipping.
-	Amount        int64               `json:"amount"`
+	// Amount is what the customer approves, in minor units; nil where the answer has none, as of a
+	// request for a customer token alone. It can change when the customer chooses the shipping.
+	Amount        *int64              `json:"amount,omitzero"`
 	Currency      string              `json:"currency,omitzero"`
 	State         PaymentRequestState `json:"state" wire:"show"`
 	PreviousState PaymentRequestState `json:"previous_state,omitzero"`
@@ -141,12 +142,7 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 	if p == nil {
 		return klarna.Secret{}
 	}
-	for _, token := range []klarna.Secret{p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken} {
-		if !token.IsZero() {
-			return token
-		}
-	}
-	return klarna.Secret{}
+	return redact.FirstSecret(p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken)
 }
 
 // GetPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the

@@ -7,8 +7,8 @@ import "github.com/klarna-go/klarna-go/klarna"
 type CreatePaymentRequestParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string `json:"currency"`
-	// Amount is in minor units. 0 is not sent: a request for a customer token alone has no amount.
-	Amount int64 `json:"amount,omitzero"`
+	// Amount is in minor units; nil for a request for a customer token alone, which has no amount.
+	Amount *int64 `json:"amount,omitzero"`
 	// PaymentRequestReference is the caller's, 1 to 255 characters. Required.
 	PaymentRequestReference   string                    `json:"payment_request_reference" wire:"show"`
 	CustomerInteractionConfig CustomerInteractionConfig `json:"customer_interaction_config"`
@@ -79,12 +79,14 @@ const (
 func (p *CreatePaymentRequestParams) problems() []klarna.ValidationError {
 	var found problems
 	found.Required("currency", p.Currency)
-	found.Amount("amount", p.Amount)
+	if p.Amount != nil {
+		found.Amount("amount", *p.Amount)
+	}
 	found.reference("payment_request_reference", p.PaymentRequestReference)
 	found.interaction("customer_interaction_config", &p.CustomerInteractionConfig, false)
 	found.networkData(p.KlarnaNetworkData, p.InteroperabilityData)
-	if p.Amount != 0 {
-		found.List = append(found.List, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", p.Amount)...)
+	if p.Amount != nil {
+		found.List = append(found.List, p.SupplementaryPurchaseData.problems("supplementary_purchase_data", *p.Amount)...)
 	}
 	return found.List
 }

@@ -61,6 +61,9 @@ func (c *Client) FinalizePrepared(ctx context.Context, p Prepared, options ...kl
 func (c *Client) prepare(name string, request *AuthorizeParams, reference string, token klarna.Secret, validate func() []klarna.ValidationError, options []klarna.CallOption) (*Prepared, error) {
 	call := authorizeCall(name, request, wire.From(request, (*AuthorizeParams).encode), reference)
 	call.SessionToken, call.Validate = token, validate
+	if c == nil || c.klarna == nil {
+		return nil, notMadeByNew(name)
+	}
 	prepared, err := c.klarna.Prepare(call, options...)
 	if err != nil {
 		return nil, err
@@ -79,5 +82,5 @@ func (c *Client) sendPrepared(ctx context.Context, name string, p Prepared, opti
 	if err != nil {
 		call.Operation, call.Body = name, p.Body // which is refused
 	}
-	return c.send(ctx, call, options)
+	return c.sendAuthorize(ctx, call, options)
 }

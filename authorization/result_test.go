@@ -18,7 +18,7 @@ func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 	stepUp := func(c authorization.CustomerInteraction) authorization.StepUpRequired {
 		return authorization.StepUpRequired{
 			PaymentRequest: &authorization.PaymentRequest{
-				PaymentRequestID: requestID, Amount: 5, State: authorization.PaymentRequestStateSubmitted, StateContext: authorization.StateContext{CustomerInteraction: c},
+				PaymentRequestID: requestID, Amount: new(int64(5)), State: authorization.PaymentRequestStateSubmitted, StateContext: authorization.StateContext{CustomerInteraction: c},
 			},
 			URL: c.PaymentRequestURL, QRCode: c.QRCode,
 		}

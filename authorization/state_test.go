@@ -52,7 +52,7 @@ func TestCustomerCanApproveInAnOpenState(t *testing.T) {
 func TestApprovalNeedsCompletionAndAToken(t *testing.T) {
 	newest, older, oldest := klarna.NewSecret("newest"), klarna.NewSecret("older"), klarna.NewSecret("oldest")
 	completed := func(c authorization.StateContext) *authorization.PaymentRequest {
-		return &authorization.PaymentRequest{State: authorization.PaymentRequestStateCompleted, Amount: 12_500, Currency: "EUR", StateContext: c}
+		return &authorization.PaymentRequest{State: authorization.PaymentRequestStateCompleted, Amount: new(int64(12_500)), Currency: "EUR", StateContext: c}
 	}
 	for _, tc := range []struct {
 		name    string

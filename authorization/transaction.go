@@ -152,7 +152,7 @@ type answer[T any] interface {
 // do makes a call whose answer is a T that keeps its raw body.
 func do[T any, P answer[T]](ctx context.Context, c *Client, call klarna.Call, options []klarna.CallOption) (*T, error) {
 	value := new(T)
-	raw, err := c.klarna.Do(ctx, call, wire.Into(value, func(v *T, r *wire.Reader) bool { return P(v).decode(r) }), options...)
+	raw, err := c.send(ctx, call, wire.Into(value, func(v *T, r *wire.Reader) bool { return P(v).decode(r) }), options)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ var (
 		}, []string{"currency", "payment_request_reference"}},
 		{"create: everything else that can be wrong", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{
-				Currency: "EUR", Amount: -1, PaymentRequestReference: long, KlarnaNetworkData: strings.Repeat("a", 10_241),
+				Currency: "EUR", Amount: new(int64(-1)), PaymentRequestReference: long, KlarnaNetworkData: strings.Repeat("a", 10_241),
 				CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover},
 				SupplementaryPurchaseData: &authorization.SupplementaryPurchaseData{LineItems: []authorization.LineItem{{TotalAmount: 1}}},
 			})
@@ -250,7 +250,7 @@ func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
 		}, approvedAnswer},
 		{"a payment request of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
 			p := params()
-			p.Amount = 0
+			p.Amount = nil
 			return c.CreatePaymentRequest(ctx, p)
 		}, paymentRequestAnswer},
 		{"an update of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {

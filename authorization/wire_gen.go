@@ -328,7 +328,7 @@ func (x *CreatePaymentRequestParams) member(r *wire.Reader, name []byte) bool {
 	case "currency":
 		return r.Once(0) && wire.ReadText(&x.Currency, r)
 	case "amount":
-		return r.Once(1) && wire.ReadInt(&x.Amount, r)
+		return r.Once(1) && wire.ReadPointer(&x.Amount, r, wire.ReadInt)
 	case "payment_request_reference":
 		return r.Once(2) && wire.ReadText(&x.PaymentRequestReference, r)
 	case "customer_interaction_config":
@@ -363,8 +363,8 @@ func (x *CreatePaymentRequestParams) encode(w *wire.Writer) {
 	if w.Member(x.Unknown, "currency", x.Currency == "") {
 		wire.WriteText(&x.Currency, w)
 	}
-	if x.Amount != 0 && w.Member(x.Unknown, "amount", false) {
-		wire.WriteInt(&x.Amount, w)
+	if x.Amount != nil && w.Member(x.Unknown, "amount", false) {
+		wire.WriteInt(x.Amount, w)
 	}
 	if w.Member(x.Unknown, "payment_request_reference", x.PaymentRequestReference == "") {
 		wire.WriteText(&x.PaymentRequestReference, w)
@@ -1862,7 +1862,7 @@ func (x *PaymentRequest) member(r *wire.Reader, name []byte) bool {
 	case "payment_request_reference":
 		return r.Once(1) && wire.ReadText(&x.PaymentRequestReference, r)
 	case "amount":
-		return r.Once(2) && wire.ReadInt(&x.Amount, r)
+		return r.Once(2) && wire.ReadPointer(&x.Amount, r, wire.ReadInt)
 	case "currency":
 		return r.Once(3) && wire.ReadText(&x.Currency, r)
 	case "state":
@@ -1900,8 +1900,8 @@ func (x *PaymentRequest) encode(w *wire.Writer) {
 	if x.PaymentRequestReference != "" && w.Member(x.Unknown, "payment_request_reference", false) {
 		wire.WriteText(&x.PaymentRequestReference, w)
 	}
-	if w.Member(x.Unknown, "amount", x.Amount == 0) {
-		wire.WriteInt(&x.Amount, w)
+	if x.Amount != nil && w.Member(x.Unknown, "amount", false) {
+		wire.WriteInt(x.Amount, w)
 	}
 	if x.Currency != "" && w.Member(x.Unknown, "currency", false) {
 		wire.WriteText(&x.Currency, w)

@@ -65,6 +65,9 @@ const (
 // body where destination is nil. It returns the answer's body as it came. Any failure is an
 // [*Error].
 func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
+	if c.missing() {
+		return RawJSON{}, &Error{Operation: call.Operation, Outcome: OutcomeNotSent, Err: errNoClient}
+	}
 	a := &activeCall{client: c, call: call, start: time.Now()}
 	a.settings.timeout = c.timeout
 	for _, o := range options {

@@ -94,7 +94,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		logger:         s.logger,
 	}
 	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
+		c.logger = slog.Default()
 	}
 	if s.metadata != nil {
 		if c.metadata, err = s.metadata.encode(); err != nil {
@@ -110,21 +110,38 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 	return &Client{core: c}, nil
 }
 
+var errNoClient = errors.New("the Client was not made by NewClient")
+
+// missing reports that NewClient did not make the client.
+func (c *Client) missing() bool { return c == nil || c.core == nil }
+
 // ForAccount returns a client whose calls are made for that Partner account, as an Acquiring
 // Partner does: their paths start with /accounts/{partner_account_id}. It shares everything with c
 // and costs no connection, so it can be made per call. An id that is empty, blank, made of dots or
 // of control characters makes every call fail before sending, with a validation error.
 func (c *Client) ForAccount(partnerAccountID string) *Client {
-	return &Client{core: c.core, account: partnerAccountID, forAccount: true}
+	bound := &Client{account: partnerAccountID, forAccount: true}
+	if c != nil {
+		bound.core = c.core
+	}
+	return bound
 }
 
 // Environment returns the side of Klarna that the API key belongs to, "" where the key does not
 // say.
-func (c *Client) Environment() Environment { return c.environment }
+func (c *Client) Environment() Environment {
+	if c.missing() {
+		return ""
+	}
+	return c.environment
+}
 
 // KeyFingerprint returns 16 hexadecimal digits that tell the client's API key from others. The key
-// cannot be computed from them.
+// cannot be computed from them. It returns "" for a Client that NewClient did not make.
 func (c *Client) KeyFingerprint() string {
+	if c.missing() {
+		return ""
+	}
 	sum := sha256.Sum256([]byte("klarna-go API key fingerprint 1 " + c.credentials.key.Reveal()))
 	return hex.EncodeToString(sum[:8])
 }

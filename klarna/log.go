@@ -27,7 +27,7 @@ func (a *activeCall) logAttempt(ctx context.Context, attempt *Attempt) {
 }
 
 func (a *activeCall) log(ctx context.Context, err *Error) {
-	level := slog.LevelInfo
+	level := slog.LevelDebug
 	if err != nil {
 		level = slog.LevelWarn
 	}

@@ -1,10 +1,15 @@
 package klarna_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/internal/test/leak"
 )
 
-// TestMain fails the package if a goroutine of the client's or of a connection outlives the tests.
-func TestMain(m *testing.M) { leak.Main(m, "net/http.") }
+// TestMain silences the default logger, and fails the package if a goroutine of the client's or of a
+// connection outlives the tests.
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	leak.Main(m, "net/http.")
+}

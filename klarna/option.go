@@ -142,8 +142,9 @@ func WithoutLocalValidation() Option {
 	return clientOption(func(s *settings) { s.validate = false })
 }
 
-// WithLogger logs one record an attempt at Debug, and one a call at Info or, if it failed, at Warn.
-// The message of the first is "klarna attempt", of the second "klarna call". Their attributes:
+// WithLogger logs one record an attempt at Debug, and one a call at Debug or, if it failed, at Warn.
+// Without it slog.Default does, which by default shows the calls that failed and nothing else. The
+// message of the first is "klarna attempt", of the second "klarna call". Their attributes:
 //
 //	operation, method, partner_account_id, idempotency_key, partner_correlation_id
 //	attempt            which try, from 1 (attempt records)

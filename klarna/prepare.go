@@ -19,6 +19,9 @@ type Prepared struct {
 // same key, also from another version of this library, which may encode the same value differently.
 // The error is an [*Error] of OutcomeNotSent.
 func (c *Client) Prepare(call Call, options ...CallOption) (Prepared, error) {
+	if c.missing() {
+		return Prepared{}, &Error{Operation: call.Operation, Outcome: OutcomeNotSent, Err: errNoClient}
+	}
 	a := &activeCall{client: c, call: call}
 	for _, o := range options {
 		if o != nil {

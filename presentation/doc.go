@@ -13,6 +13,8 @@
 //
 // Klarna's page: https://docs.klarna.com/payments/; this package is written from its Payment
 // Presentation API.
+//
+// Amounts are int64, in minor units.
 package presentation
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

@@ -11,6 +11,9 @@
 // 15 min, 3 h, 6 h and 12 h. Duplicates happen and order is not promised: what an event causes must
 // bear to be caused twice. Tell events apart by their EventID.
 //
+// Amounts are in minor units. An amount that is always there is an int64. One whose absence is not 0
+// is an *int64, and nil where a delivery lacks it.
+//
 // The package imports no HTTP client, so that a service that only receives pays for nothing else.
 package webhook
 

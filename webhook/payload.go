@@ -126,8 +126,8 @@ const (
 
 // DisputeDetails say what a dispute is about.
 type DisputeDetails struct {
-	// DisputeAmount is in minor units.
-	DisputeAmount int64  `json:"dispute_amount,omitzero" wire:"show"`
+	// DisputeAmount is in minor units; nil where the event has none.
+	DisputeAmount *int64 `json:"dispute_amount,omitzero" wire:"show"`
 	Currency      string `json:"currency,omitzero" wire:"show"`
 	CreatedBy     string `json:"created_by,omitzero"`
 

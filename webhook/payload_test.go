@@ -41,7 +41,7 @@ func TestPaymentDisputeReadsThePayload(t *testing.T) {
 		PaymentCaptureID: "krn:payment:eu1:capture:1", PaymentCaptureReference: "cr", PaymentAccountID: "a", PaymentAccountReference: "ar",
 		State: "CLOSED", PreviousState: "ARBITRATION", DisputeReason: "RETURN", DisputeOutcome: "WON",
 		DisputeDetails: webhook.DisputeDetails{
-			DisputeAmount: -9007199254740993, Currency: "EUR", CreatedBy: "CUSTOMER",
+			DisputeAmount: new(int64(-9007199254740993)), Currency: "EUR", CreatedBy: "CUSTOMER",
 			Unknown: webhook.Unknown{"newer": webhook.NewRawJSON(`[1, 2]`)},
 		},
 		CreatedAt: at, UpdatedAt: at.Add(time.Second), ClosedAt: at.Add(2*time.Second + time.Second/2),

@@ -17,7 +17,7 @@ func (x *DisputeDetails) decode(r *wire.Reader) bool {
 func (x *DisputeDetails) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "dispute_amount":
-		return r.Once(0) && wire.ReadInt(&x.DisputeAmount, r)
+		return r.Once(0) && wire.ReadPointer(&x.DisputeAmount, r, wire.ReadInt)
 	case "currency":
 		return r.Once(1) && wire.ReadText(&x.Currency, r)
 	case "created_by":
@@ -29,8 +29,8 @@ func (x *DisputeDetails) member(r *wire.Reader, name []byte) bool {
 
 func (x *DisputeDetails) encode(w *wire.Writer) {
 	w.Begin()
-	if x.DisputeAmount != 0 && w.Member(x.Unknown, "dispute_amount", false) {
-		wire.WriteInt(&x.DisputeAmount, w)
+	if x.DisputeAmount != nil && w.Member(x.Unknown, "dispute_amount", false) {
+		wire.WriteInt(x.DisputeAmount, w)
 	}
 	if x.Currency != "" && w.Member(x.Unknown, "currency", false) {
 		wire.WriteText(&x.Currency, w)
@@ -43,7 +43,7 @@ func (x *DisputeDetails) encode(w *wire.Writer) {
 
 func (x *DisputeDetails) isZero() bool {
 	return len(x.Unknown) == 0 &&
-		x.DisputeAmount == 0 &&
+		x.DisputeAmount == nil &&
 		x.Currency == "" &&
 		x.CreatedBy == ""
 }
@@ -58,7 +58,7 @@ func (x DisputeDetails) MarshalJSON() ([]byte, error) { return wire.Marshal(x.en
 
 // String returns the members that may be shown.
 func (x DisputeDetails) String() string {
-	return redact.Describe("webhook.DisputeDetails", redact.ShowInt(x.DisputeAmount), redact.Show(x.Currency))
+	return redact.Describe("webhook.DisputeDetails", redact.ShowIntPointer(x.DisputeAmount), redact.Show(x.Currency))
 }
 
 // Format writes the result of String for every verb.

@@ -139,8 +139,10 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 		c.logger = slog.Default()
 	}
 	switch {
-	case client == nil && c.clients == nil || store == nil:
-		return nil, errors.New("flow: a Coordinator needs a client and a Store")
+	case client == nil && c.clients == nil:
+		return nil, errors.New("flow: New: the client is nil, and there is no WithClients")
+	case store == nil:
+		return nil, errors.New("flow: New: the store is nil")
 	case c.accept == nil || c.now == nil:
 		return nil, errors.New("flow: a policy or a clock is nil")
 	case c.abandonAfter < 0:
@@ -161,6 +163,11 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil
 }
+
+var errNoCoordinator = errors.New("flow: the Coordinator was not made by New")
+
+// missing reports that New did not make the Coordinator.
+func (c *Coordinator) missing() bool { return c == nil || c.store == nil }
 
 // clientFor returns the client of an account, bound to it.
 func (c *Coordinator) clientFor(ctx context.Context, account string) (*klarna.Client, error) {

@@ -70,6 +70,9 @@ type DamagedPurchase struct {
 // record that was mended leaves the list with its next change. The error is errors.ErrUnsupported
 // where the Store is no DamagedLister.
 func (c *Coordinator) ListDamaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
+	if c.missing() {
+		return nil, errNoCoordinator
+	}
 	store, ok := c.given.(DamagedLister)
 	if !ok {
 		return nil, fmt.Errorf("flow: list damaged records: %w", errors.ErrUnsupported)

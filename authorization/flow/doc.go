@@ -73,6 +73,8 @@
 // until the first call is answered, the bodies until the purchase ends, and in StateUnknown for a
 // day at most. Nothing is done upon a record that is not what was stored: see [ErrDamaged]. See
 // [New] and [Coordinator.Check].
+//
+// Amounts are in minor units. They are int64, because every purchase has one.
 package flow
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

@@ -25,6 +25,9 @@ import (
 //
 // An error makes Klarna deliver again. Recovery goes on with the purchase also without that.
 func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) error {
+	if c.missing() {
+		return errNoCoordinator
+	}
 	facts, err := readEvent(event)
 	if err != nil || facts == nil {
 		return err
@@ -180,6 +183,9 @@ func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, err
 // GetStatus returns how a purchase stands in the store, without asking Klarna. The error is
 // ErrNotFound for a purchase that does not exist.
 func (c *Coordinator) GetStatus(ctx context.Context, id string) (*Status, error) {
+	if c.missing() {
+		return nil, errNoCoordinator
+	}
 	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err

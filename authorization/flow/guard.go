@@ -40,6 +40,9 @@ var ErrOthersStore = errors.New("flow: the store belongs to another seal secret 
 //
 // The error is ErrOthersStore, or the store's own. A Store that is not Guarded is not checked.
 func (c *Coordinator) Check(ctx context.Context) error {
+	if c.missing() {
+		return errNoCoordinator
+	}
 	if c.checked.Load() {
 		return nil
 	}

@@ -42,6 +42,9 @@ type Health struct {
 
 // Health returns how recovery stands in this process.
 func (c *Coordinator) Health() Health {
+	if c.missing() {
+		return Health{}
+	}
 	c.health.mu.Lock()
 	h := Health{Running: c.health.runs > 0, LastRound: c.health.last, OldestDue: c.health.oldest}
 	c.health.mu.Unlock()

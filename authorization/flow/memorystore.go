@@ -10,7 +10,7 @@ import (
 )
 
 // MemoryStore is a Store of one process, for tests and for trying things out: with it, a crash
-// loses the purchases. It never forgets one.
+// loses the purchases. It never forgets one. The zero MemoryStore is empty and ready for use.
 type MemoryStore struct {
 	mu        sync.Mutex
 	records   map[string]*memoryRecord
@@ -26,10 +26,14 @@ type memoryRecord struct {
 }
 
 // NewMemoryStore returns an empty MemoryStore.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{
-		records: make(map[string]*memoryRecord), byRequest: make(map[string]*memoryRecord), byRef: make(map[string]*memoryRecord),
-		settings: make(map[string]string), due: make(map[Lane]map[string]*dueHeap),
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
+
+// ready makes what the zero MemoryStore lacks, before the first record or setting is stored. It is
+// called with the lock held.
+func (s *MemoryStore) ready() {
+	if s.records == nil {
+		s.records, s.byRequest, s.byRef = make(map[string]*memoryRecord), make(map[string]*memoryRecord), make(map[string]*memoryRecord)
+		s.settings, s.due = make(map[string]string), make(map[Lane]map[string]*dueHeap)
 	}
 }
 
@@ -49,6 +53,7 @@ func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 	if s.records[r.ID] != nil || s.byRequest[r.PaymentRequestID] != nil || s.byRef[r.Reference] != nil {
 		return ErrExists
 	}
+	s.ready()
 	r.Version = 1
 	stored := &memoryRecord{place: -1}
 	s.records[r.ID] = stored
@@ -91,6 +96,7 @@ func (s *MemoryStore) ChangeSetting(ctx context.Context, name, from, to string) 
 	if s.settings[name] != from {
 		return ErrChanged
 	}
+	s.ready()
 	s.settings[name] = to
 	return nil
 }

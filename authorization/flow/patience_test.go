@@ -461,7 +461,7 @@ func TestCallsAreLoggedWithThePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	client, err := klarna.NewClient(s.klarna.APIKey, klarna.WithBaseURL(s.klarna.URL),
-		klarna.WithHTTPClient(&http.Client{Transport: s.klarna.Transport()}), klarna.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil))))
+		klarna.WithHTTPClient(&http.Client{Transport: s.klarna.Transport()}), klarna.WithLogger(slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	if err != nil {
 		t.Fatal(err)
 	}

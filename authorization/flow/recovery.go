@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -36,6 +37,10 @@ const (
 // repeated, then the rest. Accounts take turns, and one that is limited or slow is paused alone.
 // Reports have workers of their own. [Coordinator.Health] says how recovery stands.
 func (c *Coordinator) Run(ctx context.Context) {
+	if c.missing() {
+		slog.Default().ErrorContext(ctx, "klarna flow: recovery does not run", "error", errNoCoordinator)
+		return
+	}
 	s := newRecoveryRun(ctx)
 	defer s.end()
 	c.health.began()
@@ -60,6 +65,9 @@ func (c *Coordinator) Run(ctx context.Context) {
 // at the moment stay due. Failures at Klarna are logged, and those purchases are due again later;
 // the error is the store's or the context's.
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
+	if c.missing() {
+		return 0, errNoCoordinator
+	}
 	s := newRecoveryRun(ctx)
 	defer s.end()
 	var group sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -59,6 +60,7 @@ func (s *stage) serve(ctx context.Context, kept *state, party string, handler fu
 func setUp(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
 	s := &stage{paymentID: "pay-" + kept.order}
 	options := []klarna.Option{
+		klarna.WithLogger(slog.New(slog.DiscardHandler)), // the journal shows every call
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return j.tap().Transport(gatewayParty, klarnaParty, next)
 		}),

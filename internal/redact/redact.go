@@ -46,5 +46,13 @@ func Show[T ~string](text T) string {
 	return string(text)
 }
 
+// ShowIntPointer returns the printable form of a number, or "" for nil.
+func ShowIntPointer[T ~int | ~int64](n *T) string {
+	if n == nil {
+		return ""
+	}
+	return ShowInt(*n)
+}
+
 // ShowInt returns the printable form of a number.
 func ShowInt[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -29,7 +29,7 @@ type shown struct {
 }
 
 func (s shown) String() string {
-	return redact.Describe("pkg.Shown", redact.Show(s.ID), redact.ShowInt(7))
+	return redact.Describe("pkg.Shown", redact.Show(s.ID), redact.ShowInt(7)+redact.ShowIntPointer(new(8))+redact.ShowIntPointer[int](nil))
 }
 func (s shown) Format(f fmt.State, _ rune) { redact.Format(f, s.String()) }
 func (s shown) LogValue() slog.Value       { return slog.StringValue(s.String()) }
@@ -46,8 +46,8 @@ func TestEveryVerbPrintsTheReplacement(t *testing.T) {
 		"unknown members":     {redact.Unknown{canary: redact.NewRawJSON(canary)}, "[redacted]"},
 		"a personal value":    {personal{Name: canary}, "[redacted]"},
 		"a pointer to such":   {&personal{Name: canary}, "[redacted]"},
-		"a value with an id":  {shown{ID: "krn:1", Name: canary}, "pkg.Shown{krn:1 7}"},
-		"an id that is none":  {shown{ID: canary + "\n", Name: canary}, "pkg.Shown{[unprintable] 7}"},
+		"a value with an id":  {shown{ID: "krn:1", Name: canary}, "pkg.Shown{krn:1 78}"},
+		"an id that is none":  {shown{ID: canary + "\n", Name: canary}, "pkg.Shown{[unprintable] 78}"},
 		"raw JSON of nothing": {redact.NewRawJSON(""), "[0 bytes of JSON]"},
 		"no unknown members":  {redact.Unknown(nil), "[redacted]"},
 	}

@@ -51,8 +51,13 @@ func At(value any, path string) reflect.Value {
 	return v
 }
 
-// IsThere reports whether a value from [Lookup] is not zero.
-func IsThere(v reflect.Value) bool { return v.IsValid() && !v.IsZero() }
+// IsThere reports whether a value from [Lookup] is neither zero nor a pointer to the number 0.
+func IsThere(v reflect.Value) bool {
+	if v.IsValid() && v.Type() == reflect.TypeFor[*int64]() && !v.IsNil() {
+		v = v.Elem()
+	}
+	return v.IsValid() && !v.IsZero()
+}
 
 // step is a field in the path of a member.
 type step struct {

@@ -16,7 +16,7 @@ func (s *source) check(object *types.Struct) error {
 		switch show, of := tag.get("wire"), field.Type(); {
 		case show != "" && show != "show":
 			return fmt.Errorf("%s: wire:%q is unknown", field.Name(), show)
-		case show == "show" && !isText(of) && !isInt(of):
+		case show == "show" && !isText(of) && !isInt(of) && !isIntPointer(of):
 			return fmt.Errorf("%s: a %s cannot be shown", field.Name(), of)
 		case option == "embed":
 			if field.Name() != "Unknown" {
@@ -89,6 +89,11 @@ func hasMethod(of types.Type, name string) bool {
 }
 
 func isText(of types.Type) bool { return isKind(of, types.String) }
+
+func isIntPointer(of types.Type) bool {
+	pointer, ok := types.Unalias(of).(*types.Pointer)
+	return ok && isInt(pointer.Elem())
+}
 
 func isInt(of types.Type) bool { return isKind(of, types.Int, types.Int64) }
 

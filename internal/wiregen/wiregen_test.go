@@ -115,7 +115,7 @@ type Order struct {
 	Profile Profile          `+"`json:\"profile,omitzero\"`"+`
 	Count   int              `+"`json:\"count,omitzero\" wire:\"show\"`"+`
 	Amount  int64            `+"`json:\"amount\"`"+`
-	Tax     *int64           `+"`json:\"tax,omitzero\"`"+`
+	Tax     *int64           `+"`json:\"tax,omitzero\" wire:\"show\"`"+`
 	Rate    *float64         `+"`json:\"rate,omitzero\"`"+`
 	Live    bool             `+"`json:\"live,omitzero\"`"+`
 	At      time.Time        `+"`json:\"at,omitzero\"`"+`
@@ -165,7 +165,7 @@ type NotOnTheWire struct{ A map[string]int }
 	for _, want := range []string{
 		"func (x *Order) decode(", "func (x *Line) isZero() bool", "func (x *answer) encode(", `wire.ReadEnum(&x.State, r, []State{Closed, Open})`,
 		"wire.ReadText(&x.Profile, r)", "wire.ReadPointer(&x.Tax, r, wire.ReadInt)", `if w.Member(x.Unknown, "amount", x.Amount == 0)`,
-		"func (x Order) String() string", "func (x Order) Format(", "redact.ShowInt(x.Count)", "func (x Line) MarshalJSON()",
+		"func (x Order) String() string", "func (x Order) Format(", "redact.ShowInt(x.Count)", "redact.ShowIntPointer(x.Tax)", "func (x Line) MarshalJSON()",
 	} {
 		if !strings.Contains(code, want) {
 			t.Errorf("%s is missing in\n%s", want, code)

@@ -226,6 +226,8 @@ func (w *writer) describe(t wireType) {
 		show := "redact.Show"
 		if b, ok := f.of.Underlying().(*types.Basic); ok && b.Info()&types.IsInteger != 0 {
 			show = "redact.ShowInt"
+		} else if isIntPointer(f.of) {
+			show = "redact.ShowIntPointer"
 		}
 		fmt.Fprintf(&shown, ", %s(x.%s)", show, f.name)
 	}

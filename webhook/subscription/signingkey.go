@@ -68,6 +68,6 @@ func (c *Client) GetSigningKey(ctx context.Context, signingKeyID string, options
 // whatever is still signed with it: RetireKey looks first. Errors are *klarna.Error, with
 // CodeResourceNotFound where there is none of that id.
 func (c *Client) DeleteSigningKey(ctx context.Context, signingKeyID string, options ...klarna.CallOption) error {
-	_, err := c.klarna.Do(ctx, newCall(operation.SigningKeyDelete, signingKeyID), nil, options...)
+	_, err := c.send(ctx, newCall(operation.SigningKeyDelete, signingKeyID), nil, options)
 	return err
 }

@@ -132,7 +132,7 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, params Upd
 // DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). Its signing key
 // stays. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that id.
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) error {
-	_, err := c.klarna.Do(ctx, newCall(operation.WebhookDelete, webhookID), nil, options...)
+	_, err := c.send(ctx, newCall(operation.WebhookDelete, webhookID), nil, options)
 	return err
 }
 
@@ -147,7 +147,7 @@ func (c *Client) SimulateWebhook(ctx context.Context, webhookID string, eventTyp
 		p.Required("event_type", string(eventType))
 		return p
 	}
-	_, err := c.klarna.Do(ctx, call, nil, options...)
+	_, err := c.send(ctx, call, nil, options)
 	return err
 }
 

@@ -99,7 +99,7 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 		}
 	}
 	a.journeys = journey.New(sdk, a.Klarna != nil)
-	client, err := a.client(credentials)
+	client, err := a.client(credentials, config.Logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -166,8 +166,9 @@ func paidAfterAll(logger *slog.Logger) func(context.Context, flow.Transition) er
 	}
 }
 
-func (a *App) client(credentials *Credentials) (*klarna.Client, error) {
+func (a *App) client(credentials *Credentials, logger *slog.Logger) (*klarna.Client, error) {
 	options := []klarna.Option{
+		klarna.WithLogger(logger),
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return a.journeys.Transport(journey.Acquirer, journey.Klarna, next)
 		}),

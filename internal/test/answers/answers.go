@@ -184,7 +184,7 @@ var Calls = []Call{
 		return c.Authorize(ctx, authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: requestToken(n)}, o...)
 	}, tokenGranted),
 	call("a created payment request", operation.PaymentRequestCreate, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
-		return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{Currency: "EUR", Amount: 11_800, PaymentRequestReference: "request-" + n}, o...)
+		return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{Currency: "EUR", Amount: new(int64(11_800)), PaymentRequestReference: "request-" + n}, o...)
 	}, submitted),
 	call("an open payment request", operation.PaymentRequestRead, func(c *auth, ctx ctxt, n string, o ...option) (*authorization.PaymentRequest, error) {
 		return c.GetPaymentRequest(ctx, requestID(n), o...)

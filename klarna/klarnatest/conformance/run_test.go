@@ -425,14 +425,20 @@ func TestWaitingEndsAfterThePatience(t *testing.T) {
 }
 
 func TestRunWaitsInRealTimeByDefault(t *testing.T) {
+	target := answering(func(*http.Request) (int, string) { return 200, "{}" })
+	target.Wait = nil
+	h, err := newHost(target)
+	if err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := wait(t.Context(), time.Minute); err != nil || time.Since(start) != time.Minute {
+		if err := h.Wait(t.Context(), time.Minute); err != nil || time.Since(start) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := wait(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute+time.Second {
+		if err := h.Wait(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute+time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
 // TestHost is the base URL of Klarna's test environment.
@@ -116,7 +118,7 @@ func newHost(t Target) (*host, error) {
 	t.Currency, t.Locale = cmp.Or(t.Currency, "EUR"), cmp.Or(t.Locale, "en-DE")
 	t.Patience = cmp.Or(t.Patience, defaultPatience)
 	if t.Wait == nil {
-		t.Wait = wait
+		t.Wait = sleep.For
 	}
 	h := &host{Target: t, name: u.Hostname(), origin: u.Scheme + "://" + u.Host}
 	h.dial()
@@ -215,15 +217,4 @@ func (h *host) has() need {
 		}
 	}
 	return offered
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
