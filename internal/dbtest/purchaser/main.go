@@ -1,6 +1,6 @@
 // Command purchaser is a replica for the test of two versions: it makes one call of a Coordinator
-// on a SQLite file and prints the state. The test builds it from an older commit too, so it uses
-// only what that commit has.
+// on a SQLite file and prints the state. The test builds that of an older commit, too, so the
+// argument and what is printed stay the same.
 package main
 
 import (
