@@ -85,7 +85,10 @@ type shift struct {
 	mu    sync.Mutex
 	open  int
 	ended bool
-	idle  chan struct{}
+	// idle is closed once the shift has ended and no step is open. One that was abandoned may yet
+	// open another.
+	idle   chan struct{}
+	closed bool
 }
 
 func newShift(ctx context.Context) *shift {
@@ -114,7 +117,14 @@ func (s *shift) begun() {
 func (s *shift) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open--; s.open == 0 && s.ended {
+	s.open--
+	s.rest()
+}
+
+// rest is called with the lock held.
+func (s *shift) rest() {
+	if s.open == 0 && s.ended && !s.closed {
+		s.closed = true
 		close(s.idle)
 	}
 }
@@ -123,9 +133,7 @@ func (s *shift) done() {
 func (s *shift) end() {
 	s.mu.Lock()
 	s.ended = true
-	if s.open == 0 {
-		close(s.idle)
-	}
+	s.rest()
 	s.mu.Unlock()
 	select {
 	case <-s.idle:
@@ -180,10 +188,19 @@ func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
 		switch {
 		case err != nil:
 			return purchases, fmt.Errorf("flow: claim: %w", err)
-		case len(list) == 0:
+		case len(list) > 0:
+		case !r.busy || !k.waitForAStep(ctx):
 			return purchases, nil
 		}
 	}
+}
+
+// waitForAStep waits until a step has given its slot back, which lets its account have another one.
+// It reports whether one has: a step that takes long does, unless too many do.
+func (k *crew) waitForAStep(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, slowAfter+time.Second)
+	defer cancel()
+	return k.wait(ctx, 0) == nil
 }
 
 // wait waits for a pause to be over, or, where there is none, for a slot.
@@ -206,7 +223,7 @@ func (k *crew) claim(ctx context.Context, r request) ([]Claimed, error) {
 	params := r.params(now, k.lanes(now))
 	var list []Claimed
 	returned := make(chan []Claimed, 1) // a variable would be written to by a claim that was abandoned
-	err := k.c.claimCalls.call(ctx, strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {
+	err := k.c.claimCalls.call(ctx, "", strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {
 		list, err := k.c.store.ClaimDue(ctx, params)
 		returned <- list
 		return err

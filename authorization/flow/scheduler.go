@@ -65,6 +65,8 @@ type pace struct {
 type request struct {
 	limit, perAccount int
 	except            []string
+	// busy: one of these accounts has as many steps as it may have, and may have more of them soon.
+	busy bool
 	// backwards: the lanes in reverse, so that what is least urgent is not forgotten.
 	backwards bool
 }
@@ -114,9 +116,12 @@ func (s *scheduler) next(now time.Time) (r request, pause time.Duration) {
 	share := s.share()
 	r.perAccount = max(share/2, 1)
 	for name, a := range s.accounts {
-		if a.pausedUntil.After(now) || a.slow >= slowMost || a.running >= min(share, int(a.window)) {
+		switch {
+		case a.pausedUntil.After(now), a.slow >= slowMost:
 			r.except = append(r.except, name)
-		} else {
+		case a.running >= min(share, int(a.window)):
+			r.except, r.busy = append(r.except, name), true
+		default:
 			s.forget(name, a, now)
 		}
 	}
