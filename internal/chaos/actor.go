@@ -62,7 +62,12 @@ func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 		ctx, leave = context.WithTimeout(ctx, a.shop.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
 		defer leave()
 	}
-	return do(ctx, a.pick())
+	began := time.Now()
+	status, err := do(ctx, a.pick())
+	if took := time.Since(began); a.shop.answersWithin > 0 && took > a.shop.answersWithin {
+		a.note(func() { a.wrong("a client waited %v for its answer", took) })
+	}
+	return status, err
 }
 
 // crowd makes a call, and where there is no order, several at once on several replicas.
@@ -85,7 +90,7 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 
 // begin begins the purchase. It reports whether the customer knows where to go.
 func (a *actor) begin(ctx context.Context) bool {
-	from := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token)
+	from := a.journey.purchase(a.id, a.account, a.token)
 	status := a.crowd(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
 	if status == nil || status.PaymentRequestURL == "" {
 		return false
@@ -123,8 +128,13 @@ func (a *actor) note(change func()) {
 
 // bringToken has the customer approve in the browser before anything begins.
 func (a *actor) bringToken() {
-	token := klarna.NewSecret(a.shop.Klarna.IssueSessionToken("EUR", amountOf(a.id)))
-	a.note(func() { a.token, a.instant, a.acted = token, true, true })
+	token, err := a.shop.Klarna.IssueSessionTokenFor(a.account, "EUR", amountOf(a.id))
+	a.note(func() {
+		a.token, a.instant, a.acted = klarna.NewSecret(token), true, true
+		if err != nil {
+			a.wrong("%v", err)
+		}
+	})
 }
 
 // noCustomer is for journeys that end before a customer can do anything.
@@ -152,7 +162,7 @@ func (a *actor) approve() bool {
 		amount += 501
 	}
 	// Noted first: the transaction may be there before the double has returned.
-	a.note(func() { a.approved = amount })
+	a.note(func() { a.approved, a.approvedAt = amount, time.Now() })
 	if !a.act(a.shop.Klarna.Approve) {
 		a.note(func() { a.approved = 0 })
 		return false
@@ -167,7 +177,7 @@ func (a *actor) elsewhere() (*authorization.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return authorization.New(client.ForAccount(a.shop.Klarna.PartnerAccountID)), nil
+	return authorization.New(client.ForAccount(a.account)), nil
 }
 
 func (a *actor) cancelElsewhere(ctx context.Context) {
@@ -195,7 +205,7 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	first := a.journey.purchase(a.id, a.shop.Klarna.PartnerAccountID, a.token).Request
+	first := a.journey.purchase(a.id, a.account, a.token).Request
 	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of somebody else"
 	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
 		a.note(func() { a.foreign = true })

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -25,8 +24,8 @@ type Config struct {
 	Replicas  int
 }
 
-// AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets
-// harms and dies now and then and is started again. When the customers are done nothing breaks any
+// AtRandom plays journeys of several accounts chosen at random, all at once, on several replicas, of
+// which each meets harms, is stopped now and then and goes on, and dies and is started again. When the customers are done nothing breaks any
 // more, and recovery has to bring everything to its end.
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -39,13 +38,17 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	}
 	defer shop.Klarna.Close()
 	shop.loseMail()
+	for range 2 {
+		shop.accounts = append(shop.accounts, shop.Klarna.AddAccount())
+	}
+	shop.stormFor = func() time.Duration { return []time.Duration{stormFor, 4 * stormFor}[f.dice.roll(2)] }
 	f.shop = shop
 	for range config.Replicas {
 		store, err := config.Open()
 		if err != nil {
 			return nil, err
 		}
-		f.slots = append(f.slots, &slot{fleet: f, store: store, skew: skewOf(len(f.slots))})
+		f.slots = append(f.slots, &slot{fleet: f, store: store, skew: skewOf(int(config.Seed%3), len(f.slots))})
 	}
 	var running sync.WaitGroup
 	serving, stop := context.WithCancel(ctx)
@@ -63,12 +66,11 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	running.Wait()
 
 	// Whoever is left, and a store without any history in this process.
-	last, err := newLife(ctx, shop, f.slots[0].store, 4, 0, func(int, string) harm { return none })
+	last, err := newLife(ctx, shop, f.slots[0].store, nature{attempts: 4})
 	if err != nil {
 		return nil, err
 	}
-	revive := func() { _, err = last.Recover(ctx) }
-	if err := errors.Join(shop.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
+	if err := last.conclude(ctx); err != nil {
 		return nil, err
 	}
 	shop.Klarna.Flush()
@@ -98,19 +100,25 @@ type slot struct {
 	now   *life
 }
 
-// skewOf is how far the clock of the n-th replica is ahead. No two differ by more than package flow
-// documents, Klarna's included.
-func skewOf(n int) time.Duration {
-	return []time.Duration{0, 149 * time.Second, -149 * time.Second, time.Minute}[n%4]
+// skews are sets of how far the clocks of replicas are ahead of Klarna's. No two clocks differ by
+// more than package flow documents, Klarna's included.
+var skews = [3][4]time.Duration{
+	{0, 149 * time.Second, -149 * time.Second, time.Minute},
+	{299 * time.Second, 0, 150 * time.Second, 299 * time.Second},
+	{-299 * time.Second, 0, -150 * time.Second, -299 * time.Second},
 }
+
+// skewOf is that of the n-th replica in a set.
+func skewOf(set, n int) time.Duration { return skews[set%len(skews)][n%len(skews[0])] }
 
 func (s *slot) start(ctx context.Context) error {
 	attempts := 1 + 2*s.fleet.dice.roll(2)
-	l, err := newLife(ctx, s.fleet.shop, s.store, attempts, s.skew, s.fleet.strike)
+	l, err := newLife(ctx, s.fleet.shop, s.store, nature{attempts: attempts, skew: s.skew, platform: true, strike: s.fleet.strike})
 	if err != nil {
 		return err
 	}
 	l.latency = s.fleet.latency
+	l.stops = s.fleet.stops
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = l
@@ -149,8 +157,13 @@ func (f *fleet) pick() Replica {
 	return f.slots[first].life()
 }
 
-// strike lets a step in a hundred end the life, and one in twenty go wrong otherwise. Authorize
-// calls meet more of what Klarna may answer.
+// stops are longer than a lease, and now and then than anything that anybody waits for.
+func (f *fleet) stops() time.Duration {
+	return []time.Duration{25 * time.Second, stopFor, 12 * time.Minute}[f.dice.roll(3)]
+}
+
+// strike lets a step in a hundred end the life, one in six thousand stop it, and one in twenty go
+// wrong otherwise. Authorize calls meet more of what Klarna may answer.
 func (f *fleet) strike(_ int, op string) harm {
 	if f.calm.Load() {
 		return none
@@ -158,6 +171,9 @@ func (f *fleet) strike(_ int, op string) harm {
 	most := 200
 	if op == "store.claim_due" {
 		most *= 10 // there are many that find nothing
+	}
+	if f.dice.roll(30*most) == 0 {
+		return []harm{stopBefore, stopAfter}[f.dice.roll(2)]
 	}
 	switch n := f.dice.roll(most); {
 	case n == 0:

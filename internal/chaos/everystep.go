@@ -86,7 +86,7 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 		if depth != Harms {
 			continue
 		}
-		for _, h := range harms(op) {
+		for _, h := range append(harms(op), stopBefore, stopAfter) {
 			if _, err := e.run(ctx, j, tries, strike{i + 1, h}); err != nil {
 				return err
 			}
@@ -101,6 +101,7 @@ type scene struct {
 	shop  *Shop
 	store flow.Store
 	plan  []strike
+	skews int
 
 	mu    sync.Mutex
 	lives []*life
@@ -124,12 +125,12 @@ func (s *scene) life() *life {
 		return s.lives[n-1]
 	}
 	n := len(s.lives)
-	l, err := newLife(s.ctx, s.shop, s.store, 1, skewOf(n+1), func(step int, _ string) harm {
+	l, err := newLife(s.ctx, s.shop, s.store, nature{attempts: 1, skew: skewOf(s.skews, n+1), strike: func(step int, _ string) harm {
 		if n < len(s.plan) && s.plan[n].step == step {
 			return s.plan[n].harm
 		}
 		return none
-	})
+	}})
 	if err != nil {
 		panic(err) // its arguments are always the same
 	}
@@ -148,14 +149,14 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...strik
 		return nil, err
 	}
 	defer shop.Klarna.Close()
-	s := &scene{ctx: ctx, shop: shop, store: e.store, plan: plan}
+	s := &scene{ctx: ctx, shop: shop, store: e.store, plan: plan, skews: e.runs}
 	mail.pick = func() http.Handler { return s.life() }
 	e.runs++
 	a := &actor{
-		purchase: shop.add(fmt.Sprintf("purchase-%d", e.runs), j),
+		purchase: shop.add(fmt.Sprintf("purchase-%d", e.runs), j, shop.Klarna.PartnerAccountID),
 		shop:     shop, pick: func() Replica { return s.life() }, tries: tries,
 	}
-	bystander, err := newLife(ctx, shop, e.store, 1, 0, func(int, string) harm { return none })
+	bystander, err := newLife(ctx, shop, e.store, nature{attempts: 1})
 	if err != nil {
 		return nil, err
 	}

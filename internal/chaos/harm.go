@@ -46,19 +46,39 @@ const (
 	storm
 	undecided
 	undecidedAfter
+	// limited answers any call with a 429 that does not say until when, later with a 503 that does.
+	limited
+	later
 
 	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the
 	// answer, or half of it, take that long.
 	hold
 	delay
 	stallAnswer
+
+	// silentBefore and silentAfter let the answer never come, as a connection does whose other end is
+	// gone: the step ends with its context, and has not happened, or has.
+	silentBefore
+	silentAfter
+	// deafBefore and deafAfter let the step take minutes and ignore the end of its context. What is to
+	// happen happens at their end, or at their beginning.
+	deafBefore
+	deafAfter
+	// stopBefore and stopAfter stop the whole life, as SIGSTOP does, for longer than its leases. Then
+	// it goes on.
+	stopBefore
+	stopAfter
+	// panics and leaves are a callback's: it panics, and it ends its goroutine.
+	panics
+	leaves
 )
 
 var harmNames = [...]string{
 	"none", "death before", "death after", "failure before", "failure after", "stall before", "stall after",
 	"drop before", "truncated answer", "too little content", "too much content", "HTML", "HTML after", "500", "503", "503 after", "429", "409", "401",
-	"4xx with a code", "conflicts for minutes", "PENDING", "PENDING after",
+	"4xx with a code", "conflicts for minutes", "PENDING", "PENDING after", "429 without a reset", "503 with Retry-After",
 	"hold", "delay", "stalled answer",
+	"silence before", "silence after", "deafness before", "deafness after", "stop before", "stop after", "panic", "runtime.Goexit",
 }
 
 func (h harm) String() string { return harmNames[h] }
@@ -68,11 +88,15 @@ func (h harm) deadly() bool { return h == dieBefore || h == dieAfter }
 // slow: others go on meanwhile.
 func (h harm) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
 
-// harms are those that a step of this kind can meet, none and deaths left out.
+// harms are those that a step of this kind can meet, deaths left out, and stops, which are of a
+// whole life.
 func harms(op string) []harm {
-	all := []harm{failBefore, failAfter, stallBefore, stallAfter}
-	if !isNetwork(op) {
-		return all
+	all := []harm{failBefore, failAfter, stallBefore, stallAfter, silentBefore, silentAfter}
+	switch {
+	case isCallback(op):
+		return append(all, deafBefore, deafAfter, panics, leaves)
+	case !isNetwork(op):
+		return append(all, deafBefore, deafAfter)
 	}
 	if op == finalOperation {
 		all = append(all, refuse)
@@ -81,7 +105,7 @@ func harms(op string) []harm {
 		all = append(all, storm, undecided, undecidedAfter)
 	}
 	return append(all, dropBefore, truncate, longLength, shortLength, html, htmlAfter, internalError, unavailable, unavailableAfter, rateLimited, conflict,
-		unauthorized, hold, delay, stallAnswer)
+		unauthorized, limited, later, hold, delay, stallAnswer)
 }
 
 const (
@@ -90,6 +114,12 @@ const (
 	stall = 27 * time.Second
 	// holdFor is shorter than the 59 seconds after which Klarna gives up a call.
 	holdFor = 41 * time.Second
+	// silentFor ends a silence that no context ends.
+	silentFor = 2 * time.Hour
+	// deafFor is longer than recovery waits for anything.
+	deafFor = 20 * time.Minute
+	// stopFor is longer than a lease and than any call.
+	stopFor = 90 * time.Second
 )
 
 // fault is the double's part in a harm. It holds calls for that long.
@@ -157,3 +187,6 @@ func atTheDouble(op string) string {
 }
 
 func isNetwork(op string) bool { return slices.Contains(networkOperations, op) }
+
+// isCallback reports that a step is a function that the program gave to the Coordinator.
+func isCallback(op string) bool { return op == "report" || op == "policy" || op == "clients" }

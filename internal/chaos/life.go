@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -31,37 +33,63 @@ type life struct {
 	*flow.Coordinator
 	shop     *Shop
 	next     flow.Store
+	is       nature
 	webhooks http.Handler
 	// strike tells the harm of the n-th step, from 1; latency, how long a step's way there takes, and
 	// its way back.
 	strike  func(n int, op string) harm
 	latency func(op string) time.Duration
-	ctx     context.Context //nolint:containedctx // it is the life's
-	end     context.CancelFunc
+	// stops tells how long the life is stopped.
+	stops func() time.Duration
+	ctx   context.Context //nolint:containedctx // it is the life's
+	end   context.CancelFunc
 
-	mu   sync.Mutex
-	ops  []string // the steps begun
-	dead bool
+	mu      sync.Mutex
+	ops     []string // the steps begun
+	dead    bool
+	stopped time.Time // until then
 }
 
 // sealSecret is the one of all replicas.
 const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
 
-// newLife begins a life whose clock is ahead of the world's by skew.
-func newLife(ctx context.Context, shop *Shop, store flow.Store, attempts int, skew time.Duration, strike func(int, string) harm) (*life, error) {
-	l := &life{shop: shop, next: store, strike: strike}
+// nature is what a life is like.
+type nature struct {
+	// attempts is how often it makes a call to Klarna; skew, how far its clock is ahead of the world's.
+	attempts int
+	skew     time.Duration
+	// platform: it looks up the client of each account.
+	platform bool
+	// strike tells the harm of the n-th step; nil for none.
+	strike func(n int, op string) harm
+	// trouble tells what a step meets that is made for an account; nil for nothing.
+	trouble func(op, account string) harm
+}
+
+// newLife begins a life.
+func newLife(ctx context.Context, shop *Shop, store flow.Store, is nature) (*life, error) {
+	l := &life{shop: shop, next: store, is: is, strike: is.strike, stops: func() time.Duration { return stopFor }}
+	if l.strike == nil {
+		l.strike = func(int, string) harm { return none }
+	}
 	l.ctx, l.end = context.WithCancel(ctx)
 	client, err := klarna.NewClient(shop.Klarna.APIKey,
 		klarna.WithBaseURL(shop.Klarna.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: network{l}}),
-		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: attempts}))
+		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: is.attempts}))
 	if err != nil {
 		return nil, err
 	}
+	var clients flow.Option
+	if is.platform {
+		clients = flow.WithClients(func(ctx context.Context, account string) (*klarna.Client, error) {
+			return client, l.step(ctx, "clients", account, func(context.Context, harm) error { return nil })
+		})
+	}
 	quiet := slog.New(slog.DiscardHandler)
 	l.Coordinator, err = flow.New(client, recordStore{l}, klarna.NewSecret(sealSecret), flow.WithLogger(quiet),
-		flow.WithReport(l.report), flow.WithAmountPolicy(acceptEven), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
-		flow.WithClock(func() time.Time { return time.Now().Add(skew) }))
+		flow.WithReport(l.report), flow.WithAmountPolicy(l.policy), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
+		flow.WithClock(func() time.Time { return time.Now().Add(is.skew) }), clients)
 	if err != nil {
 		return nil, err
 	}
@@ -81,19 +109,38 @@ func acceptEven(_ context.Context, change flow.AmountChange) (bool, error) {
 	return change.Approved%2 == 0, nil
 }
 
-// step is the gate through which everything passes that a life does to the world.
-func (l *life) step(op string, act func(harm) error) error {
+// step is the gate through which everything passes that a life does to the world. account is whom
+// it is done for, where that is known.
+func (l *life) step(ctx context.Context, op, account string, act func(context.Context, harm) error) error {
+	l.awake()
 	l.mu.Lock()
 	if l.dead {
 		l.mu.Unlock()
 		return errDead
 	}
 	l.ops = append(l.ops, op)
-	h := l.strike(len(l.ops), op)
+	h := none
+	if l.is.trouble != nil {
+		h = l.is.trouble(op, account)
+	}
+	if h == none {
+		h = l.strike(len(l.ops), op)
+	}
 	l.mu.Unlock()
 	if h != none && !h.deadly() {
 		l.shop.faults.Add(1)
 	}
+	if err := l.before(ctx, op, h); err != nil {
+		return err
+	}
+	l.travel(op)
+	err := act(ctx, h)
+	l.travel(op)
+	return l.after(ctx, h, err)
+}
+
+// before is the part of a harm that comes before the step happens, if it does.
+func (l *life) before(ctx context.Context, op string, h harm) error {
 	switch h {
 	case dieBefore:
 		l.die()
@@ -105,10 +152,21 @@ func (l *life) step(op string, act func(harm) error) error {
 		return errFailed
 	case stallBefore:
 		pause(context.WithoutCancel(l.ctx), stall)
+	case silentBefore:
+		return l.silence(ctx)
+	case deafBefore:
+		pause(context.WithoutCancel(l.ctx), deafFor)
+	case stopBefore:
+		l.stop()
+		if isNetwork(op) {
+			return ctx.Err() // a call whose time is over does not leave any more
+		}
 	}
-	l.travel(op)
-	err := act(h)
-	l.travel(op)
+	return nil
+}
+
+// after is the part of a harm that comes after the step has happened.
+func (l *life) after(ctx context.Context, h harm, err error) error {
 	switch h {
 	case dieAfter:
 		l.die()
@@ -118,11 +176,49 @@ func (l *life) step(op string, act func(harm) error) error {
 		}
 	case stallAfter:
 		pause(context.WithoutCancel(l.ctx), stall)
+	case silentAfter:
+		err = l.silence(ctx)
+	case deafAfter:
+		pause(context.WithoutCancel(l.ctx), deafFor)
+	case stopAfter:
+		l.stop()
+	case panics:
+		panic("chaos")
+	case leaves:
+		runtime.Goexit()
 	}
+	l.awake()
 	if l.isDead() {
 		return errDead
 	}
 	return err
+}
+
+// silence lasts until ctx ends. A Coordinator that leaves it at that for hours has no deadline.
+func (l *life) silence(ctx context.Context) error {
+	pause(ctx, silentFor)
+	return cmp.Or(ctx.Err(), errFailed)
+}
+
+// stop stops the life, and returns when it goes on.
+func (l *life) stop() {
+	l.mu.Lock()
+	l.stopped = time.Now().Add(l.stops())
+	l.mu.Unlock()
+	l.awake()
+}
+
+// awake waits until the life is not stopped.
+func (l *life) awake() {
+	for {
+		l.mu.Lock()
+		left := time.Until(l.stopped)
+		l.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		pause(context.WithoutCancel(l.ctx), left)
+	}
 }
 
 func (l *life) travel(op string) {
@@ -155,8 +251,8 @@ func (l *life) stepsTaken() []string {
 }
 
 // report is the callback of a life's Coordinator.
-func (l *life) report(_ context.Context, t flow.Transition) error {
-	err := l.step("report", func(harm) error {
+func (l *life) report(ctx context.Context, t flow.Transition) error {
+	err := l.step(ctx, "report", t.Purchase.PartnerAccountID, func(context.Context, harm) error {
 		l.shop.Reported(t)
 		return nil
 	})
@@ -164,6 +260,15 @@ func (l *life) report(_ context.Context, t flow.Transition) error {
 		l.shop.confirmed(t)
 	}
 	return err
+}
+
+// policy is the amount policy of a life's Coordinator.
+func (l *life) policy(ctx context.Context, change flow.AmountChange) (accept bool, err error) {
+	err = l.step(ctx, "policy", change.Status.PartnerAccountID, func(ctx context.Context, _ harm) (err error) {
+		accept, err = acceptEven(ctx, change)
+		return err
+	})
+	return accept, err
 }
 
 // heard is what a client hears: nothing, where the life has ended before it could answer.
@@ -205,7 +310,7 @@ type network struct{ life *life }
 // RoundTrip implements http.RoundTripper.
 func (n network) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	op := operationOf(r)
-	err = n.life.step(op, func(h harm) error {
+	err = n.life.step(r.Context(), op, accountOf(r), func(_ context.Context, h harm) error {
 		if atTheDouble(op) == "authorization.authorize" {
 			n.life.shop.authorizeCalls.Add(1)
 		}
@@ -249,6 +354,12 @@ func (n network) onTheWay(op string, h harm, r *http.Request) (response *http.Re
 		return replied(r, refusals[len(r.URL.Path)%len(refusals)], `{"error_code":"VALIDATION_ERROR"}`), true
 	case undecided:
 		return replied(r, http.StatusOK, pendingBody), true
+	case limited:
+		return replied(r, http.StatusTooManyRequests, `{"error_code":"RATE_LIMITED"}`), true
+	case later:
+		response = replied(r, http.StatusServiceUnavailable, `{"error_code":"TEMPORARY_UNAVAILABLE"}`)
+		response.Header.Set("Retry-After", "30")
+		return response, true
 	}
 	if atTheDouble(op) == "authorization.authorize" && n.life.shop.storms(key) {
 		return replied(r, http.StatusConflict, `{"error_code":"RESOURCE_CONFLICT"}`), true
@@ -298,6 +409,13 @@ func (l *life) hearMeanwhile(r *http.Request) {
 	}
 }
 
+// accountOf is the account that a call is made for.
+func accountOf(r *http.Request) string {
+	_, after, _ := strings.Cut(r.URL.Path, "/accounts/")
+	account, _, _ := strings.Cut(after, "/")
+	return account
+}
+
 // operationOf names a call as the double does, and a final authorize call as this package does.
 func operationOf(r *http.Request) string {
 	switch {
@@ -322,14 +440,24 @@ func operationOf(r *http.Request) string {
 // recordStore is a life's way to its Store.
 type recordStore struct{ life *life }
 
+// step is the life's. What is late is done all the same: the database has it.
+func (s recordStore) step(ctx context.Context, op string, act func(context.Context) error) error {
+	return s.life.step(ctx, op, "", func(ctx context.Context, h harm) error {
+		if h == deafBefore {
+			ctx = context.WithoutCancel(ctx)
+		}
+		return act(ctx)
+	})
+}
+
 // Create implements flow.Store.
 func (s recordStore) Create(ctx context.Context, r flow.Record) error {
-	return s.life.step("store.create", func(harm) error { return s.life.next.Create(ctx, r) })
+	return s.step(ctx, "store.create", func(ctx context.Context) error { return s.life.next.Create(ctx, r) })
 }
 
 // Load implements flow.Store.
 func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err error) {
-	err = s.life.step("store.load", func(harm) (err error) {
+	err = s.step(ctx, "store.load", func(ctx context.Context) (err error) {
 		r, err = s.life.next.Load(ctx, id)
 		return err
 	})
@@ -338,7 +466,7 @@ func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err er
 
 // FindPaymentRequest implements flow.Store.
 func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.Record, err error) {
-	err = s.life.step("store.find_payment_request", func(harm) (err error) {
+	err = s.step(ctx, "store.find_payment_request", func(ctx context.Context) (err error) {
 		r, err = s.life.next.FindPaymentRequest(ctx, id)
 		return err
 	})
@@ -347,7 +475,7 @@ func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.
 
 // FindReference implements flow.Store.
 func (s recordStore) FindReference(ctx context.Context, reference string) (r flow.Record, err error) {
-	err = s.life.step("store.find_reference", func(harm) (err error) {
+	err = s.step(ctx, "store.find_reference", func(ctx context.Context) (err error) {
 		r, err = s.life.next.FindReference(ctx, reference)
 		return err
 	})
@@ -356,12 +484,12 @@ func (s recordStore) FindReference(ctx context.Context, reference string) (r flo
 
 // Update implements flow.Store.
 func (s recordStore) Update(ctx context.Context, r flow.Record) error {
-	return s.life.step("store.update", func(harm) error { return s.life.next.Update(ctx, r) })
+	return s.step(ctx, "store.update", func(ctx context.Context) error { return s.life.next.Update(ctx, r) })
 }
 
 // ClaimDue implements flow.Store.
 func (s recordStore) ClaimDue(ctx context.Context, params flow.ClaimParams) (list []flow.Claimed, err error) {
-	err = s.life.step("store.claim_due", func(harm) (err error) {
+	err = s.step(ctx, "store.claim_due", func(ctx context.Context) (err error) {
 		list, err = s.life.next.ClaimDue(ctx, params)
 		return err
 	})

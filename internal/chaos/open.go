@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,7 @@ func (s *Shop) open(ctx context.Context, seed int64, purchases int, every time.D
 			j = journeys[0] // the machine's time is too dear
 		}
 		a := &actor{
-			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), shop: s, pick: pick, random: random,
+			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j, s.accounts[random.IntN(len(s.accounts))]), shop: s, pick: pick, random: random,
 			tries: 1 + 9*random.IntN(2),
 		}
 		customers.Go(func() {
@@ -60,4 +61,18 @@ func (s *Shop) bringToAnEnd(ctx context.Context, store flow.Store, revive func()
 		wait = min(wait*4/3, 10*time.Minute)
 	}
 	return ctx.Err()
+}
+
+// conclude lets a life bring everything to an end, and then lets whatever still hangs in others come
+// late.
+func (l *life) conclude(ctx context.Context) error {
+	for range 2 {
+		var failed error
+		revive := func() { _, failed = l.Recover(ctx) }
+		if err := errors.Join(l.shop.bringToAnEnd(ctx, l.next, revive, func(d time.Duration) { pause(ctx, d) }), failed); err != nil {
+			return err
+		}
+		pause(ctx, deafFor+stopFor)
+	}
+	return nil
 }

@@ -77,7 +77,23 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 	if isLost {
 		return ok(r), nil
 	}
-	return m.deliver(r, body)
+	// Klarna does not wait for a replica that is stopped.
+	answers := make(chan answered, 1)
+	m.underWay.Go(func() {
+		response, err := m.deliver(r, body)
+		answers <- answered{response, err}
+	})
+	select {
+	case a := <-answers:
+		return a.response, a.err
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+type answered struct {
+	response *http.Response
+	err      error
 }
 
 // deliver hands a webhook to a replica.

@@ -27,6 +27,7 @@ type Replica interface {
 // they were told.
 type Shop struct {
 	Klarna     *klarnatest.Server
+	accounts   []string
 	signingKey webhook.Key
 	mail       *postman
 
@@ -35,18 +36,21 @@ type Shop struct {
 	// stormy is until when calls with an idempotency key are answered with conflicts. meanwhile are
 	// the purchases, by their payment requests, whose customers approve while they are canceled.
 	stormy    map[string]time.Time
+	stormFor  func() time.Duration
 	meanwhile map[string]*purchase
 
 	// scale is how many times faster than the machine's time the purchases' goes.
 	scale time.Duration
+	// answersWithin is how long a client's call may take; 0 for as long as it likes.
+	answersWithin time.Duration
 
 	crashes, faults, duplicates, authorizeCalls atomic.Int64
 }
 
 // purchase is what is known of one, apart from the replicas' store.
 type purchase struct {
-	id      string
-	journey *journey
+	id, account string
+	journey     *journey
 
 	mu sync.Mutex
 	// approved is the amount that the customer approved, 0 before; instant, that the first call
@@ -54,6 +58,9 @@ type purchase struct {
 	approved int64
 	instant  bool
 	token    klarna.Secret
+	// approvedAt is when; promptly, how soon after it there is to be a transaction, 0 for any time.
+	approvedAt time.Time
+	promptly   time.Duration
 	// acted: the customer did what the journey has the customer do.
 	acted bool
 	// canceled: the client asked for it; foreign: somebody else meddled with the payment request;
@@ -76,11 +83,12 @@ type answer struct {
 
 // newShop opens a shop whose replicas get Klarna's webhooks through the postman.
 func newShop(mail *postman, options ...klarnatest.Option) (*Shop, error) {
-	s := &Shop{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, mail: mail, scale: 1}
+	s := &Shop{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, mail: mail, scale: 1, stormFor: func() time.Duration { return stormFor }}
 	var err error
 	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(mail))...); err != nil {
 		return nil, err
 	}
+	s.accounts = []string{s.Klarna.PartnerAccountID}
 	key := s.Klarna.Subscribe("https://shop.example/klarna/webhook", "payment.*")
 	s.signingKey = webhook.Key{ID: key.ID, Secret: klarna.NewSecret(key.Secret)}
 	mail.shop = s
@@ -102,7 +110,9 @@ const stormFor = 6 * time.Minute
 func (s *Shop) beginStorm(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stormy[key] = time.Now().Add(stormFor)
+	if s.stormy[key].IsZero() { // once a call: it is to end in time
+		s.stormy[key] = time.Now().Add(s.stormFor())
+	}
 }
 
 func (s *Shop) storms(key string) bool {
@@ -127,8 +137,8 @@ func (s *Shop) approvesMeanwhile(paymentRequestID string) *purchase {
 }
 
 // add makes a purchase known, before anybody can hear of it.
-func (s *Shop) add(id string, j *journey) *purchase {
-	p := &purchase{id: id, journey: j, confirmed: map[string]bool{}}
+func (s *Shop) add(id string, j *journey, account string) *purchase {
+	p := &purchase{id: id, account: account, journey: j, confirmed: map[string]bool{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.purchases[id] = p
