@@ -98,7 +98,7 @@ func InTrouble(ctx context.Context, config Config) (*Result, error) {
 	var customers sync.WaitGroup
 	for i := range config.Purchases {
 		random := newRandom(config.Seed, i+2)
-		p := shop.add(fmt.Sprintf("order-%d-%d", config.Seed, i), troubled[random.IntN(len(troubled))], shop.accounts[i%len(shop.accounts)])
+		p := shop.add(fmt.Sprintf("troubled-%d-%d", config.Seed, i), troubled[random.IntN(len(troubled))], shop.accounts[i%len(shop.accounts)])
 		if troubles[i%len(troubles)].harm == none {
 			p.promptly = promptly
 		}
