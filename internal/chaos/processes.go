@@ -25,11 +25,19 @@ type Processes struct {
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Start starts a replica, which calls Serve, and returns its address and what kills it at once, as
-	// a power failure does.
-	Start func(s Surroundings) (address string, kill func(), err error)
+	// Start starts a replica, which calls Serve.
+	Start func(s Surroundings) (*Process, error)
+	// Silence lets one of the connections to the store fall silent, if there is one; nil for none.
+	Silence func()
 	// Last is the store, for the one that is left in the end.
 	Last flow.Store
+}
+
+// Process is a replica that is a process of its own.
+type Process struct {
+	Address string
+	// Kill ends it at once, as a power failure does. Stop lets it stand still, and Continue go on.
+	Kill, Stop, Continue func()
 }
 
 const (
@@ -40,8 +48,9 @@ const (
 )
 
 // KillAtRandom is AtRandom with replicas that are processes of their own, on a Klarna that they
-// reach over the network. They are killed at any moment and started again. It goes by the machine's
-// time.
+// reach over the network. They are killed at any moment and started again, or stopped for longer
+// than a lease and then go on, connections to the store fall silent, and their clocks differ. It
+// goes by the machine's time.
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,9 +99,9 @@ type herd struct {
 	dice   dice
 	around Surroundings
 
-	mu       sync.Mutex
-	replicas []*remote
-	kills    []func()
+	mu        sync.Mutex
+	replicas  []*remote
+	processes []*Process
 }
 
 // listen answers the replicas: for Klarna, and for the shop.
@@ -142,11 +151,16 @@ func (h *herd) klarna(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// report takes callbacks, of which some fail, with their work done or not.
+// report takes callbacks, of which some fail, with their work done or not, and some are not
+// answered.
 func (h *herd) report(w http.ResponseWriter, r *http.Request) {
 	var t flow.Transition
 	if err := json.NewDecoder(r.Body).Decode(&t); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if h.dice.roll(500) == 0 {
+		<-r.Context().Done()
 		return
 	}
 	luck := h.dice.roll(50)
@@ -164,16 +178,18 @@ func (h *herd) report(w http.ResponseWriter, r *http.Request) {
 
 // start starts the i-th replica, or starts it again.
 func (h *herd) start(i int) error {
-	address, kill, err := h.config.Start(h.around)
+	around := h.around
+	around.Skew = skewOf(int(h.config.Seed%3), i)
+	p, err := h.config.Start(around)
 	if err != nil {
 		return fmt.Errorf("chaos: start a replica: %w", err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if i == len(h.replicas) {
-		h.replicas, h.kills = append(h.replicas, nil), append(h.kills, nil)
+		h.replicas, h.processes = append(h.replicas, nil), append(h.processes, nil)
 	}
-	h.replicas[i], h.kills[i] = &remote{address}, kill
+	h.replicas[i], h.processes[i] = &remote{p.Address}, p
 	return nil
 }
 
@@ -186,19 +202,37 @@ func (h *herd) pick() *remote {
 func (h *herd) killAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, kill := range h.kills {
-		kill()
+	for _, p := range h.processes {
+		p.Kill()
 	}
-	h.kills = nil
+	h.processes = nil
 }
 
 func (h *herd) killAtRandom(ctx context.Context) error {
+	var stopped sync.WaitGroup
+	defer stopped.Wait()
 	for pause(ctx, h.betweenKills()); ctx.Err() == nil; pause(ctx, h.betweenKills()) {
 		i := h.dice.roll(len(h.replicas))
 		h.mu.Lock()
-		kill := h.kills[i]
+		p := h.processes[i]
 		h.mu.Unlock()
-		kill()
+		switch h.dice.roll(6) {
+		case 0:
+			h.shop.faults.Add(1)
+			stopped.Go(func() {
+				p.Stop()
+				pause(ctx, h.shop.machine(stopFor))
+				p.Continue()
+			})
+			continue
+		case 1:
+			if h.config.Silence != nil {
+				h.config.Silence()
+				h.shop.faults.Add(1)
+			}
+			continue
+		}
+		p.Kill()
 		h.shop.crashes.Add(1)
 		if err := h.start(i); err != nil {
 			return err

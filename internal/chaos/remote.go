@@ -27,11 +27,13 @@ type Surroundings struct {
 	// Purchases' time was Epoch when the machine's was Start, and goes Scale times faster.
 	Epoch, Start time.Time
 	Scale        int64
+	// Skew is how far the replica's clock is ahead of it.
+	Skew time.Duration
 }
 
-// now is the purchases' time.
+// now is the purchases' time as the replica's clock has it.
 func (s *Surroundings) now() time.Time {
-	return s.Epoch.Add(time.Duration(s.Scale * time.Since(s.Start).Nanoseconds()))
+	return s.Epoch.Add(time.Duration(s.Scale*time.Since(s.Start).Nanoseconds()) + s.Skew)
 }
 
 // remoteCall is what a client sends to such a replica, remoteAnswer what it hears.

@@ -80,9 +80,15 @@ func (p *Postgres) Open(t testing.TB, database string) *sql.DB {
 	return open(t, "pgx", p.DSN(database))
 }
 
+// Port is the server's, on the loopback interface.
+func (p *Postgres) Port() int { return p.port }
+
 // DSN is what another process opens a database with, by the driver pgx.
-func (p *Postgres) DSN(database string) string {
-	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
+func (p *Postgres) DSN(database string) string { return DSN(p.port, database) }
+
+// DSN is that of a database at a port, which may be a proxy's.
+func DSN(port int, database string) string {
+	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", port, database)
 }
 
 // binaries finds the folder of initdb and postgres: Debian's, the newest version first, or one of

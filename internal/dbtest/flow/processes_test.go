@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
@@ -25,7 +26,8 @@ type replicaProcess struct {
 	Surroundings chaos.Surroundings
 }
 
-// Four processes on one PostgreSQL are killed with SIGKILL at any moment, and started again.
+// Four processes on one PostgreSQL are killed with SIGKILL at any moment and started again, or
+// stopped with SIGSTOP and go on. Their connections to it fall silent now and then.
 func TestNoKillLosesOrRepeatsAPayment(t *testing.T) {
 	seed, purchases, full, err := chaos.Size(200)
 	if err != nil {
@@ -43,49 +45,59 @@ func TestNoKillLosesOrRepeatsAPayment(t *testing.T) {
 	if err := last.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	proxy := startProxy(t, server.Port())
 	result, err := chaos.KillAtRandom(t.Context(), chaos.Processes{
 		Store: "PostgreSQL, processes", Seed: seed, Purchases: purchases, Replicas: 4, Last: last,
-		Start: func(s chaos.Surroundings) (address string, kill func(), err error) {
-			return startReplica(t.Context(), replicaProcess{server.DSN(name), s})
+		Start: func(s chaos.Surroundings) (*chaos.Process, error) {
+			return startReplica(t.Context(), replicaProcess{dbtest.DSN(proxy.port, name), s})
 		},
+		Silence: proxy.silenceOne,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	examine(t, result)
+	if n := proxy.silences.Load(); n == 0 {
+		t.Error("no connection fell silent")
+	}
 }
 
 // startReplica starts this program again, as a replica.
-func startReplica(ctx context.Context, p replicaProcess) (address string, kill func(), err error) {
+func startReplica(ctx context.Context, p replicaProcess) (*chaos.Process, error) {
 	told, err := json.Marshal(p)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplicaProcess$", "-test.v")
 	command.Env = append(os.Environ(), replicaVariable+"="+string(told))
 	if _, err := command.StdinPipe(); err != nil { // ends with this process
-		return "", nil, err
+		return nil, err
 	}
 	output, err := command.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	kill = func() {
-		_ = command.Process.Kill() // SIGKILL
-		_ = command.Wait()
+	replica := &chaos.Process{
+		Kill: func() {
+			_ = command.Process.Kill() // SIGKILL
+			_ = command.Wait()
+		},
+		Stop:     func() { _ = command.Process.Signal(syscall.SIGSTOP) },
+		Continue: func() { _ = command.Process.Signal(syscall.SIGCONT) },
 	}
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		if address, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
-			return address, kill, nil
+			replica.Address = address
+			return replica, nil
 		}
 	}
-	kill()
-	return "", nil, fmt.Errorf("a replica ended before it was ready: %v", lines.Err())
+	replica.Kill()
+	return nil, fmt.Errorf("a replica ended before it was ready: %v", lines.Err())
 }
 
 // TestReplicaProcess is a replica, where this program was started as one.
