@@ -163,7 +163,7 @@ func newCrew(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler, step
 
 // work goes on with every purchase until none is due, and does not wait for the last ones.
 func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
-	if err := k.c.checkSoon(ctx); err != nil {
+	if err := k.check(ctx); err != nil {
 		return 0, err
 	}
 	for {
@@ -193,6 +193,14 @@ func (k *crew) work(ctx context.Context, s *shift) (purchases int, err error) {
 			return purchases, nil
 		}
 	}
+}
+
+// check is Check. A store that does not answer is given up after a while.
+func (k *crew) check(ctx context.Context) error {
+	if k.c.checked.Load() {
+		return nil
+	}
+	return k.c.claimCalls.call(ctx, "", strconv.FormatInt(k.c.claims.Add(1), 10), k.c.Check)
 }
 
 // waitForAStep waits until a step has given its slot back, which lets its account have another one.
@@ -333,19 +341,22 @@ func (k *crew) run(s *shift, r Record) {
 		k.c.logger.ErrorContext(ctx, "klarna flow: a step of recovery ignores the end of its context and was abandoned", "purchase", r.ID)
 	})
 	defer givenUp.Stop()
-	learned := k.step(ctx, s, r)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ended = true
-	delete(k.at, r.ID)
-	k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
-	k.next()
-	k.freed()
-	if abandoned {
-		k.lost--
-	} else {
-		s.done()
-	}
+	var learned answer
+	defer func() { // also where the store ends the goroutine
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		ended = true
+		delete(k.at, r.ID)
+		k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
+		k.next()
+		k.freed()
+		if abandoned {
+			k.lost--
+		} else {
+			s.done()
+		}
+	}()
+	learned = k.step(ctx, s, r)
 }
 
 // freed wakes the loop.

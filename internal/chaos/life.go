@@ -127,6 +127,9 @@ func (l *life) step(ctx context.Context, op, account string, act func(context.Co
 		h = l.strike(len(l.ops), op)
 	}
 	l.mu.Unlock()
+	if !isCallback(op) && (h == panics || h == leaves) {
+		h = failAfter // the step came in another order than planned
+	}
 	if h != none && !h.deadly() {
 		l.shop.faults.Add(1)
 	}
