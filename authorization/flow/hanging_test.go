@@ -177,6 +177,73 @@ func TestAStepThatWasAbandonedEndsAfterRecovery(t *testing.T) {
 	})
 }
 
+// A store whose writes of one purchase fail in whatever way holds up that purchase, and recovery
+// ends in time.
+func TestAStoreThatFailsOnePurchaseHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]func() error{
+		"by a panic":                  func() error { panic(email) },
+		"by the end of its goroutine": func() error { runtime.Goexit(); return nil },
+		"by silence":                  func() error { <-time.After(10 * time.Second); return context.DeadlineExceeded },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "order", 100)
+				s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "failing", 100)
+				r := s.replica(flow.WithRecoveryRate(60))
+				r.writes(func(operation string, record flow.Record, do func() error) error {
+					if operation == "Update" && strings.HasPrefix(record.ID, "failing") {
+						return fails()
+					}
+					return do()
+				})
+				stop := runs(t, r)
+				<-time.After(3 * time.Minute)
+				if n := s.authorized("order", 100); n != 100 {
+					t.Errorf("%d of 100 are authorized after three minutes", n)
+				}
+				r.writes(nil)
+				<-time.After(3 * time.Minute)
+				if n := s.authorized("failing", 100); n != 100 {
+					t.Errorf("%d of 100 are authorized when the store is well again", n)
+				}
+				stopsInTime(t, stop)
+				if strings.Contains(s.log.String(), email) {
+					t.Error("the log has what was panicked with")
+				}
+			})
+		})
+	}
+}
+
+func TestAReportThatFailsInAnyWayIsRepeated(t *testing.T) {
+	for name, fails := range map[string]func(){
+		"by a panic":                  func() { panic(email) },
+		"by the end of its goroutine": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				r := s.replica(flow.WithRecoveryRate(60))
+				s.told.failing(func(flow.Transition) error { fails(); return nil })
+				s.approve(s.stepUp(r, orderID).PaymentRequestID)
+				status, err := r.HandleReturn(t.Context(), orderID)
+				s.wants(status, err, flow.StateAuthorized)
+				stop := runs(t, r)
+				<-time.After(2 * time.Minute)
+				s.told.failing(nil)
+				<-time.After(2 * time.Minute)
+				stop()
+				s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+				if record := s.record(orderID); !record.DueAt.IsZero() {
+					t.Errorf("it is still due at %v", record.DueAt)
+				}
+			})
+		})
+	}
+}
+
 // One account has all that is due, and no more of its steps at once than an account may have.
 func TestABacklogOfOneAccountIsFinishedInOneGo(t *testing.T) {
 	t.Parallel()

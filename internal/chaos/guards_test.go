@@ -199,7 +199,7 @@ var recoveryGuards = []struct {
 	}, "TestAnUnreportedPurchaseWaitsAmongTheReports"},
 	{guard{
 		"what has the least time left comes first", "scheduler.go",
-		"approvedLane(now.Add(Lane(i).tenMinutes()))", "LaneApproved+Lane(i)",
+		"approvedLane(now.Add(Lane(i).tenMinutes()-tenMinutes))", "LaneApproved+Lane(i)",
 	}, "TestLanesAreOrderedByTheTimeLeft"},
 	{guard{
 		"the rate follows the backlog", "scheduler.go",
