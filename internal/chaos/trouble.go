@@ -19,7 +19,7 @@ const (
 	troubleUntil = 30 * time.Minute
 	// promptly is how long an approval waits at most for its transaction where its account is well, and
 	// answersWithin, how long a client does for its answer whatever its account has.
-	promptly      = 6 * time.Minute
+	promptly      = 10 * time.Minute
 	answersWithin = 5 * time.Minute
 )
 
