@@ -78,38 +78,28 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 		return ok(r), nil
 	}
 	// Klarna does not wait for a replica that is stopped.
-	answers := make(chan answered, 1)
-	m.underWay.Go(func() {
-		response, err := m.deliver(r, body)
-		answers <- answered{response, err}
-	})
+	answers := make(chan *http.Response, 1)
+	m.underWay.Go(func() { answers <- m.deliver(r, body) }) //nolint:bodyclose // handed on
 	select {
-	case a := <-answers:
-		return a.response, a.err
+	case response := <-answers:
+		return response, nil
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
 }
 
-type answered struct {
-	response *http.Response
-	err      error
-}
-
 // deliver hands a webhook to a replica.
-func (m *postman) deliver(r *http.Request, body []byte) (*http.Response, error) {
+func (m *postman) deliver(r *http.Request, body []byte) *http.Response {
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	w := httptest.NewRecorder()
 	m.pick().ServeHTTP(w, r)
-	return w.Result(), nil
+	return w.Result()
 }
 
 // drop is deliver for a copy, whose answer nobody waits for.
 func (m *postman) drop(r *http.Request, body []byte) {
-	if response, err := m.deliver(r.Clone(context.Background()), body); err == nil {
-		_ = response.Body.Close()
-	}
+	_ = m.deliver(r.Clone(context.Background()), body).Body.Close()
 }
 
 func ok(r *http.Request) *http.Response {

@@ -50,7 +50,7 @@ func startProxy(t *testing.T, port int) *proxy {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port)) //nolint:noctx // it ends with the listener
+			far, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
 			if err != nil {
 				_ = near.Close()
 				continue
