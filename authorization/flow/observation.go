@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -313,17 +314,31 @@ func (c *Coordinator) look(ctx context.Context, p *purchase, also eventFacts) er
 	if err != nil {
 		return err
 	}
-	seen, err := c.observe(ctx, api, p, also)
-	if err != nil {
-		return err
-	}
-	again, err := c.observeAgain(ctx, api, p, seen)
-	if err != nil {
-		return err
-	}
-	_, err = c.observedNow(ctx, p, seen, again, false)
+	_, _, err = c.reconciled(ctx, p, api, also, false)
 	return err
 }
+
+// reconciled reads the transaction and records what it shows, as observedNow does. It repeats both if
+// another replica changes the record meanwhile.
+func (c *Coordinator) reconciled(ctx context.Context, p *purchase, api *authorization.Client, also eventFacts, adopt bool) (*observation, []Difference, error) {
+	for {
+		seen, err := c.observe(ctx, api, p, also)
+		if err != nil {
+			return nil, nil, err
+		}
+		again, err := c.observeAgain(ctx, api, p, seen)
+		if err != nil {
+			return nil, nil, err
+		}
+		differences, err := c.observedNow(ctx, p, seen, again, adopt)
+		if !errors.Is(err, errOutdated) {
+			return seen, differences, err
+		}
+	}
+}
+
+// errOutdated reports that the record has changed since the transaction was read.
+var errOutdated = errors.New("flow: the record has changed since the transaction was read")
 
 // observeAgain reads the transaction a second time where the first seems to prove that an operation
 // was not executed: no single answer counts for that.
@@ -339,13 +354,21 @@ func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Clien
 // observedNow records what Klarna shows: operations that it proves, and that something was done
 // elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It returns
 // what differed.
+//
+// The transaction must have been read after p. The error is errOutdated if another replica has changed
+// the record since: an operation that has ended in between would look as if it were missing at Klarna.
 func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var differences []Difference
 	var settled map[string]OperationState
 	var failed error
+	read := p.Version
 	err := c.change(ctx, p, func() bool {
+		if p.Version != read {
+			failed = errOutdated
+			return false
+		}
 		before, due := p.text(), p.DueAt
 		settled = map[string]OperationState{}
 		for i := range p.Operations {

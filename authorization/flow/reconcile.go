@@ -106,15 +106,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	seen, err := c.observe(ctx, api, p, eventFacts{})
-	if err != nil {
-		return nil, err
-	}
-	again, err := c.observeAgain(ctx, api, p, seen)
-	if err != nil {
-		return nil, err
-	}
-	differences, err := c.observedNow(ctx, p, seen, again, params.Adopt)
+	seen, differences, err := c.reconciled(ctx, p, api, eventFacts{}, params.Adopt)
 	if err != nil {
 		return nil, err
 	}
