@@ -24,6 +24,10 @@ type actor struct {
 	// tries is the number of times that a client makes a failing call.
 	tries     int
 	requestID string
+	// setup returns the replica that authorizes the purchase, if the steps of that are of no interest.
+	setup func() Replica
+	// transaction is the payment transaction, after authorize.
+	transaction string
 }
 
 // call is a call of a client's.
@@ -120,9 +124,9 @@ func (a *actor) wait(ctx context.Context) {
 }
 
 // note changes the known facts of the purchase.
-func (a *actor) note(change func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (p *purchase) note(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	change()
 }
 

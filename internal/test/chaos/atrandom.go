@@ -22,6 +22,8 @@ type Config struct {
 	Seed      int64
 	Purchases int
 	Replicas  int
+	// Operations makes the clients capture, refund, void, extend and update after the approval.
+	Operations bool
 }
 
 // AtRandom runs random journeys of several accounts concurrently on several replicas. Each replica
@@ -39,6 +41,9 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	}
 	defer world.Klarna.Close()
 	world.loseMail()
+	if config.Operations {
+		world.operate()
+	}
 	for range 2 {
 		world.accounts = append(world.accounts, world.Klarna.AddAccount())
 	}
@@ -187,6 +192,8 @@ func (f *fleet) randomFailure(_ int, op string) failure {
 		return all[f.random.intN(len(all))]
 	case n < 24 && op == finalOperation:
 		return []failure{refuse, storm, undecided, undecidedAfter}[f.random.intN(4)]
+	case n < 20 && isOperation(op):
+		return []failure{refuse, storm}[f.random.intN(2)]
 	case n < 20 && op == "authorization.authorize":
 		return []failure{storm, undecided, undecidedAfter}[f.random.intN(3)]
 	}

@@ -62,7 +62,7 @@ func (m *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	p := m.world.purchase(event.Payload.PaymentRequestReference)
 	if p == nil {
-		p = m.world.purchase(event.Payload.PaymentTransactionReference)
+		p = m.world.purchase(purchaseOf(event.Payload.PaymentTransactionReference))
 	}
 	if p == nil {
 		return ok(r), nil // belongs to another test

@@ -29,6 +29,16 @@ const (
 // EveryStep runs every journey once for each of its steps, and applies at that step what depth
 // says. Then the next incarnation, on the same store, has to bring every purchase to a final state.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
+	return everyStep(ctx, name, store, depth, journeys)
+}
+
+// EveryOperationStep is [EveryStep] for the journeys that continue after the approval. The steps until
+// then are not disturbed.
+func EveryOperationStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
+	return everyStep(ctx, name, store, depth, operationJourneys[:len(operationJourneys)-1]) // the last one is random
+}
+
+func everyStep(ctx context.Context, name string, store flow.Store, depth Depth, journeys []*journey) (*Result, error) {
 	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
 		for _, tries := range []int{1, 4} {
@@ -152,13 +162,13 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plann
 	s := &scene{ctx: ctx, world: world, store: e.store, plan: plan, skews: e.runs}
 	courier.pick = func() http.Handler { return s.incarnation() }
 	e.runs++
-	a := &actor{
-		purchase: world.add(fmt.Sprintf("purchase-%d", e.runs), j, world.Klarna.PartnerAccountID),
-		world:    world, pick: func() Replica { return s.incarnation() }, tries: tries,
-	}
 	bystander, err := newIncarnation(ctx, world, e.store, nature{attempts: 1})
 	if err != nil {
 		return nil, err
+	}
+	a := &actor{
+		purchase: world.add(fmt.Sprintf("purchase-%d", e.runs), j, world.Klarna.PartnerAccountID),
+		world:    world, pick: func() Replica { return s.incarnation() }, tries: tries, setup: func() Replica { return bystander },
 	}
 	var others sync.WaitGroup
 	played := make(chan struct{})

@@ -3,6 +3,7 @@ package chaos
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
@@ -40,7 +41,8 @@ const (
 	unauthorized
 
 	// These are answered before the call reaches klarnatest, which would apply them to the next
-	// caller. refuse answers a final call once with a 4xx that has a code; storm answers the same
+	// caller. refuse answers a final call, or that of an
+	// operation, once with a 4xx that has a code; storm answers the same
 	// call with conflicts for minutes; undecided and undecidedAfter answer with a result of
 	// PENDING.
 	refuse
@@ -101,6 +103,9 @@ func failuresOf(op string) []failure {
 	}
 	if op == finalOperation {
 		all = append(all, refuse)
+	}
+	if isOperation(op) {
+		all = append(all, refuse, storm)
 	}
 	if op == finalOperation || op == "authorization.authorize" {
 		all = append(all, storm, undecided, undecidedAfter)
@@ -177,6 +182,13 @@ const finalOperation = "authorization.authorize.final"
 var networkOperations = []string{
 	"authorization.authorize", finalOperation, "authorization.payment_request.read", "authorization.payment_request.cancel",
 	"authorization.transaction.read",
+	"authorization.transaction.capture", "authorization.transaction.void", "authorization.transaction.refund", "authorization.transaction.extend",
+	"authorization.transaction.update", "authorization.capture.refund", "authorization.capture.read", "authorization.refund.read",
+}
+
+// isOperation reports whether a step is the call of an operation after the approval.
+func isOperation(op string) bool {
+	return strings.HasPrefix(op, "authorization.transaction.") && op != "authorization.transaction.read" || op == "authorization.capture.refund"
 }
 
 // doubleOperation returns klarnatest's name of an operation.

@@ -353,6 +353,9 @@ func (n network) onTheWay(op string, h failure, r *http.Request) (response *http
 	case storm:
 		n.incarnation.world.beginStorm(key)
 	case refuse:
+		if isOperation(op) {
+			n.incarnation.world.refusing(r.URL.Path)
+		}
 		refusals := []int{http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity}
 		return replied(r, refusals[len(r.URL.Path)%len(refusals)], `{"error_code":"VALIDATION_ERROR"}`), true
 	case undecided:
@@ -364,7 +367,7 @@ func (n network) onTheWay(op string, h failure, r *http.Request) (response *http
 		response.Header.Set("Retry-After", "30")
 		return response, true
 	}
-	if doubleOperation(op) == "authorization.authorize" && n.incarnation.world.storms(key) {
+	if key != "" && n.incarnation.world.storms(key) {
 		return replied(r, http.StatusConflict, `{"error_code":"RESOURCE_CONFLICT"}`), true
 	}
 	return nil, false
@@ -431,14 +434,32 @@ func operationOf(r *http.Request) string {
 			return finalOperation
 		}
 		return "authorization.authorize"
-	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/payment/transactions/"):
-		return "authorization.transaction.read"
+	case strings.Contains(r.URL.Path, "/payment/transactions/"):
+		return "authorization.transaction." + actionOf(r)
+	case strings.Contains(r.URL.Path, "/payment/captures/"):
+		return "authorization.capture." + actionOf(r)
+	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/payment/refunds/"):
+		return "authorization.refund.read"
 	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/payment/requests/"):
 		return "authorization.payment_request.read"
 	case r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/payment/requests/"):
 		return "authorization.payment_request.cancel"
 	}
 	panic(fmt.Sprintf("chaos: a Coordinator makes no such call: %s %s", r.Method, r.URL.Path))
+}
+
+// actionOf returns klarnatest's word for what a call does to its resource.
+func actionOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet:
+		return "read"
+	case http.MethodPatch:
+		return "update"
+	}
+	if action := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]; action != "authorize" {
+		return action
+	}
+	return "extend"
 }
 
 // recordStore is an incarnation's connection to its Store.

@@ -18,8 +18,11 @@ func (s *World) open(ctx context.Context, seed int64, purchases int, every time.
 	var customers sync.WaitGroup
 	for i := range purchases {
 		random := newRandom(seed, i+2)
-		j := journeys[random.IntN(len(journeys))]
-		if random.IntN(3) == 0 {
+		j := s.journeys[random.IntN(len(s.journeys))]
+		switch again := random.IntN(3) == 0; {
+		case again && s.operates:
+			j = operationJourneys[len(operationJourneys)-1]
+		case again:
 			j = journeys[random.IntN(approving)]
 		}
 		if j.late && s.scale > 1 {

@@ -25,6 +25,8 @@ type Processes struct {
 	Seed      int64
 	Purchases int
 	Replicas  int
+	// Operations makes the clients capture, refund, void, extend and update after the approval.
+	Operations bool
 	// Start starts a replica, which calls [Serve].
 	Start func(s Surroundings) (*Process, error)
 	// Silence makes one of the connections to the store stop answering, if one exists. Nil does
@@ -64,6 +66,9 @@ func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	defer world.Klarna.Close()
 	world.loseMail()
 	world.scale = scale
+	if config.Operations {
+		world.operate()
+	}
 	h.world = world
 	server, err := h.listen(ctx)
 	if err != nil {

@@ -43,13 +43,15 @@ type remoteCall struct {
 	Account      string                        `json:"account,omitempty"`
 	Request      authorization.AuthorizeParams `json:"request,omitzero"`
 	SessionToken string                        `json:"session_token,omitempty"`
+	Order        Order                         `json:"order,omitzero"`
 }
 
 type remoteAnswer struct {
-	Status   *flow.Status
-	Error    string
-	Klarnas  bool
-	Rejected bool
+	Status    *flow.Status
+	Operation *flow.Operation
+	Error     string
+	// Klarnas, Rejected, Impossible and Other are what the error is.
+	Klarnas, Rejected, Impossible, Other bool
 }
 
 // Serve runs a replica in a process of its own. It calls ready with its address, and returns when
@@ -82,6 +84,10 @@ func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(add
 	}))
 	mux.HandleFunc("POST /return", answering(func(ctx context.Context, r remoteCall) (*flow.Status, error) { return c.HandleReturn(ctx, r.ID) }))
 	mux.HandleFunc("POST /cancel", answering(func(ctx context.Context, r remoteCall) (*flow.Status, error) { return c.Cancel(ctx, r.ID) }))
+	mux.HandleFunc("POST /operate", answeringWith(func(ctx context.Context, r remoteCall) (answer remoteAnswer, err error) {
+		answer.Operation, err = r.Order.give(ctx, c, r.ID)
+		return answer, err
+	}))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -108,15 +114,23 @@ func recoverOften(ctx context.Context, c *flow.Coordinator) {
 }
 
 func answering(call func(context.Context, remoteCall) (*flow.Status, error)) http.HandlerFunc {
+	return answeringWith(func(ctx context.Context, r remoteCall) (answer remoteAnswer, err error) {
+		answer.Status, err = call(ctx, r)
+		return answer, err
+	})
+}
+
+func answeringWith(call func(context.Context, remoteCall) (remoteAnswer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var asked remoteCall
 		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		status, err := call(r.Context(), asked)
-		answer := remoteAnswer{Status: status, Rejected: errors.Is(err, flow.ErrRejected)}
+		answer, err := call(r.Context(), asked)
 		if err != nil {
+			answer.Rejected, answer.Impossible = errors.Is(err, flow.ErrRejected), errors.Is(err, flow.ErrImpossible)
+			answer.Other = errors.Is(err, flow.ErrOtherOperation)
 			_, answer.Klarnas = errors.AsType[*klarna.Error](err)
 			answer.Error = err.Error()
 		}
@@ -157,29 +171,45 @@ var local = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Ti
 type remote struct{ address string }
 
 func (r *remote) call(ctx context.Context, path string, call remoteCall) (*flow.Status, error) {
+	answer, err := r.ask(ctx, path, call)
+	return answer.Status, err
+}
+
+func (r *remote) ask(ctx context.Context, path string, call remoteCall) (answer remoteAnswer, err error) {
 	response, err := post(ctx, "http://"+r.address+path, call)
 	if err != nil {
-		return nil, errDead // no client received the answer
+		return answer, errDead // no client received the answer
 	}
 	defer response.Body.Close()
-	var answer remoteAnswer
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return nil, errDead
+		return remoteAnswer{}, errDead
 	}
 	switch {
 	case answer.Rejected:
-		return answer.Status, flow.ErrRejected
+		return answer, flow.ErrRejected
+	case answer.Impossible:
+		return answer, flow.ErrImpossible
+	case answer.Other:
+		return answer, flow.ErrOtherOperation
 	case answer.Klarnas:
-		return answer.Status, &klarna.Error{}
+		return answer, &klarna.Error{}
 	case answer.Error != "":
-		return answer.Status, errors.New(answer.Error)
+		return answer, errors.New(answer.Error)
 	}
-	return answer.Status, nil
+	return answer, nil
+}
+
+// Operate implements Replica.
+func (r *remote) Operate(ctx context.Context, purchaseID string, o Order) (*flow.Operation, error) {
+	answer, err := r.ask(ctx, "/operate", remoteCall{ID: purchaseID, Order: o})
+	return answer.Operation, err
 }
 
 // Begin implements Replica.
 func (r *remote) Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error) {
-	return r.call(ctx, "/begin", remoteCall{p.ID, p.PartnerAccountID, p.Request, p.SessionToken.Reveal()})
+	return r.call(ctx, "/begin", remoteCall{
+		ID: p.ID, Account: p.PartnerAccountID, Request: p.Request, SessionToken: p.SessionToken.Reveal(),
+	})
 }
 
 // HandleReturn implements Replica.

@@ -19,6 +19,7 @@ type Replica interface {
 	Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error)
 	HandleReturn(ctx context.Context, id string) (*flow.Status, error)
 	Cancel(ctx context.Context, id string) (*flow.Status, error)
+	Operate(ctx context.Context, purchaseID string, o Order) (*flow.Operation, error)
 	// ServeHTTP receives a webhook.
 	http.Handler
 }
@@ -30,6 +31,9 @@ type World struct {
 	accounts   []string
 	signingKey webhook.Key
 	courier    *courier
+	// journeys are what customers do in open. operates means that they continue after the approval.
+	journeys []*journey
+	operates bool
 
 	mu        sync.Mutex
 	purchases map[string]*purchase
@@ -45,7 +49,7 @@ type World struct {
 	// answersWithin bounds a client's call; 0 means no bound.
 	answersWithin time.Duration
 
-	crashes, faults, duplicates, authorizeCalls atomic.Int64
+	crashes, faults, duplicates, authorizeCalls, refusedOthers atomic.Int64
 }
 
 // purchase is what is known of a purchase, apart from the replicas' store.
@@ -75,7 +79,16 @@ type purchase struct {
 	reports   []flow.Transition
 	confirmed map[string]bool
 	answers   []answer
-	wrongs    []string
+	// orders are what the client asked for after the approval, by ID. operationAnswers are what it
+	// received. refusals counts the calls of operations that were refused for no reason. interfered means
+	// that another program captured, and beyond that the client asked for more than there was.
+	orders             map[string]Order
+	operationAnswers   []operationAnswer
+	refusals           int
+	interfered, beyond bool
+	// operations are those of the store, at the end.
+	operations []flow.Operation
+	wrongs     []string
 }
 
 // answer is a final status that a client received.
@@ -86,7 +99,7 @@ type answer struct {
 
 // newWorld opens a world whose replicas receive Klarna's webhooks through the courier.
 func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
-	s := &World{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, courier: courier, scale: 1, stormFor: func() time.Duration { return stormFor }}
+	s := &World{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, courier: courier, journeys: journeys, scale: 1, stormFor: func() time.Duration { return stormFor }}
 	var err error
 	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(courier))...); err != nil {
 		return nil, err
@@ -97,6 +110,9 @@ func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
 	courier.world = s
 	return s, nil
 }
+
+// operate makes all journeys continue after the approval.
+func (s *World) operate() { s.journeys, s.operates = operationJourneys, true }
 
 // loseMail makes klarnatest lose, repeat, delay and reorder webhooks.
 func (s *World) loseMail() {
@@ -141,7 +157,7 @@ func (s *World) approvesMeanwhile(paymentRequestID string) *purchase {
 
 // add adds a purchase before any replica learns of it.
 func (s *World) add(id string, j *journey, account string) *purchase {
-	p := &purchase{id: id, account: account, journey: j, confirmed: map[string]bool{}}
+	p := &purchase{id: id, account: account, journey: j, confirmed: map[string]bool{}, orders: map[string]Order{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.purchases[id] = p
