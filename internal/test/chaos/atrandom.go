@@ -176,8 +176,11 @@ func (f *fleet) randomFailure(_ int, op string) failure {
 		return none
 	}
 	most := 200
-	if op == "store.claim_due" {
+	switch {
+	case op == "store.claim_due":
 		most *= 10 // there are many that find nothing
+	case op == "clients" && f.world.operates:
+		most *= 50 // each operation has several, and one that hangs keeps its account from working
 	}
 	if f.random.intN(30*most) == 0 {
 		return []failure{stopBefore, stopAfter}[f.random.intN(2)]

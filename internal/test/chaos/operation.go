@@ -69,8 +69,9 @@ func (a *actor) authorize(ctx context.Context) bool {
 	} else if !a.begin(ctx) || !a.approve() {
 		return false
 	}
+	from := a.journey.purchase(a.id, a.account, a.token)
 	for range 40 {
-		status := a.crowd(ctx, "HandleReturn", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.HandleReturn(ctx, a.id) })
+		status := a.call(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
 		switch {
 		case status == nil:
 		case status.State == flow.StateAuthorized:
@@ -272,7 +273,7 @@ type clerk struct {
 func (k *clerk) operateAtRandom(ctx context.Context) {
 	defer k.overlapping.Wait()
 	k.refundedOf = map[string]int64{}
-	for n := range 3 + k.random.IntN(5) {
+	for n := range 5 + k.random.IntN(8) {
 		if k.random.IntN(12) == 0 && k.remaining > 1 {
 			amount := 1 + k.random.Int64N(k.remaining/2)
 			if k.captureElsewhere(ctx, amount) {

@@ -73,6 +73,7 @@ func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 			examine(t, result)
 		})
 	})
+	testOperationJourneys(t, name, depth, seed, purchases, replica)
 	t.Run("accounts in trouble, and silent connections", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			result, err := chaos.InTrouble(t.Context(), chaos.Config{

@@ -30,6 +30,12 @@ type replicaProcess struct {
 // again, or stopped with SIGSTOP and continued. Sometimes one of their connections to it stops
 // answering.
 func TestPaymentsSurviveKills(t *testing.T) {
+	examine(t, kill(t, false))
+}
+
+// kill runs purchases on processes that are killed, with operations or without.
+func kill(t *testing.T, operations bool) *chaos.Result {
+	t.Helper()
 	seed, purchases, full, err := chaos.Size(200)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +54,7 @@ func TestPaymentsSurviveKills(t *testing.T) {
 	}
 	proxy := startProxy(t, server.Port())
 	result, err := chaos.KillAtRandom(t.Context(), chaos.Processes{
-		Store: "PostgreSQL, processes", Seed: seed, Purchases: purchases, Replicas: 4, Last: last,
+		Store: "PostgreSQL, processes", Seed: seed, Purchases: purchases, Replicas: 4, Last: last, Operations: operations,
 		Start: func(s chaos.Surroundings) (*chaos.Process, error) {
 			return startReplica(t.Context(), replicaProcess{dbtest.DSN(proxy.port, name), s})
 		},
@@ -57,10 +63,10 @@ func TestPaymentsSurviveKills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examine(t, result)
 	if n := proxy.silences.Load(); n == 0 {
 		t.Error("no connection fell silent")
 	}
+	return result
 }
 
 // startReplica starts this program again as a replica.
