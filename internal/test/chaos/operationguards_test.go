@@ -77,6 +77,26 @@ var operationGuards = []struct {
 		"what is sent is what was sealed", "operationcall.go",
 		"	if call.Kind != o.Kind ||", "	if call.Kind == \"\" &&",
 	}, "TestADamagedCallIsNotSent"},
+	{guard{
+		"a read that the record has overtaken proves nothing", "observation.go",
+		"		if p.Version != read {", "		if p.Version < read {",
+	}, "TestAnOutdatedReadIsNoDifference"},
+	{guard{
+		"a failure of an earlier turn takes no doubt away", "operationstep.go",
+		"o.State != OperationStatePending || !p.LeaseUntil.Equal(turn.lease) {", "o.State != OperationStatePending {",
+	}, "TestALateFailureRemovesNoDoubt"},
+	{guard{
+		"the operations of a purchase are made one after the other", "operationstep.go",
+		"		o := p.pendingOperation()\n", "		o := p.operation(id)\n		if o == nil || o.State != OperationStatePending {\n			o = p.pendingOperation()\n		}\n",
+	}, "TestOperationsOfAPurchaseAreMadeInTheirOrder"},
+	{guard{
+		"an operation is recorded over the version that it was judged by", "operationcall.go",
+		"	p.addOperation(o)\n	p.DueAt = p.dueAfter(now)\n	return c.save(ctx, p)", "	return c.change(ctx, p, func() bool {\n		if p.operation(o.ID) != nil {\n			return false\n		}\n		if err := c.seal(p, &next); err != nil {\n			return false\n		}\n		p.addOperation(o)\n		p.DueAt = p.dueAfter(now)\n		return true\n	})",
+	}, "TestConcurrentCapturesNeverExceedTheAuthorization"},
+	{guard{
+		"what was done counts whatever was thought before", "operationstep.go",
+		"if o.State == to || to != OperationStateDone && o.State != OperationStatePending {", "if o.State == to || o.State != OperationStatePending {",
+	}, "TestALateEventSettlesWhatIsUnknownOrWasRefused"},
 }
 
 // Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
