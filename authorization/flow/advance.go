@@ -139,14 +139,15 @@ func answerIn(err error) string {
 	return string(e.Code)
 }
 
-// UndecidedError is the error of an answer that is neither an approval nor a refusal, such as a
-// result of PENDING. Klarna is asked again.
+// UndecidedError reports that Klarna's answer is neither an approval nor a refusal, such as a
+// result of PENDING. The Coordinator asks Klarna again.
 type UndecidedError struct {
-	// Result is Klarna's, or UNEXPECTED_ANSWER for an answer of another kind than was asked for.
+	// Result is Klarna's result, or UNEXPECTED_ANSWER if the answer is of another kind than
+	// requested.
 	Result string
 }
 
-// Error names the result.
+// Error returns a text with the result.
 func (e *UndecidedError) Error() string {
 	return "flow: Klarna has not decided: the result is " + strconv.Quote(e.Result)
 }

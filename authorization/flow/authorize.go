@@ -281,30 +281,36 @@ func referenceKey(account, reference string) string {
 // longer than a lease, so that a caller who repeats what died in the middle gets an answer.
 const patience = lease + 5*time.Second
 
-// Begin records a purchase, makes its first authorize call and records the result. A repeat, by a
-// client that tries again, after a crash or on another replica, gets the same purchase and the same
-// answer, however far it has come meanwhile.
+// Begin records a purchase, makes its first authorize call and records the result. It is safe to
+// repeat, after an error, a crash or on another replica: a repeat returns the same purchase,
+// however far it has come.
 //
 // Switch over the Status:
 //
-//	StateAwaitingCustomer  send the customer to PaymentRequestURL
-//	StateAuthorized        paid at once
+//	StateAwaitingCustomer  redirect the customer to PaymentRequestURL
+//	StateAuthorized        paid without a step-up
 //	StateDeclined          offer another payment method
-//	StateBegun             another call of it has no answer yet, or died: repeat in a moment
+//	StateBegun             another call has no answer yet: repeat Begin in a moment
 //
-// Where another replica is at the purchase, Begin waits for it, for 25 seconds at most or until ctx
-// ends. Give ctx a deadline that fits your page.
+// If another replica is processing the purchase, Begin waits up to 25 seconds, or until ctx ends.
+// Give ctx a deadline that suits your page.
 //
-// A request that local validation refuses, or a Purchase that lacks something, is an error without
-// a Status. Nothing was recorded then: correct it and begin again under the same ID. A purchase
-// that Klarna refused at once is in StateRejected, and the error is ErrRejected. Nothing was
-// executed, so it may be begun again under the same ID with a corrected request; a repeat of the
-// refused request is refused as before.
+// Begin returns an error and no Status if the Purchase is incomplete or local validation refuses
+// the request. Nothing was recorded then: correct the request and begin again with the same ID.
 //
-// Any other error is not the end of the purchase: it may have been authorized, and recovery goes on
-// with it. Repeat Begin, or call Cancel before the customer is offered another method. With an
-// error of Klarna's, a *klarna.Error, and an *UndecidedError, the Status is there all the same.
-// Other errors are the store's, the context's and ErrOtherPurchase.
+// The error is [ErrRejected] if Klarna refused the request. Nothing was executed, so the purchase
+// can be begun again with the same ID and a corrected request. A repeat of the refused request
+// returns ErrRejected again.
+//
+// The error is [ErrOtherPurchase] if another purchase has the ID or the reference, and [ErrDamaged]
+// or [ErrOthersStore] if the store cannot be used.
+//
+// After any other error the purchase may still be authorized, and recovery continues it. Repeat
+// Begin, or call [Coordinator.Cancel] before you offer another payment method. With a
+// [*klarna.Error] or an [*UndecidedError], Begin returns the Status as well. Other errors come from
+// the store or from ctx.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err

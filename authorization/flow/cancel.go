@@ -143,19 +143,22 @@ func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *autho
 	return c.giveUp(ctx, p, StateCanceled, string(p.Cause), failure)
 }
 
-// Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request
-// at Klarna, until the customer's approval is being finalized; from then on it changes nothing.
-// Look at the Status:
+// Cancel cancels a purchase that the caller no longer wants. It cancels the payment request at
+// Klarna. Once the customer's approval is being finalized, Cancel changes nothing.
+//
+// Switch over the Status:
 //
 //	StateCanceled    no money moves
-//	StateAuthorized  the payment was made; void it
-//	any other state  it is not known yet; ask again before the customer pays otherwise
+//	StateAuthorized  the payment was made: void it
+//	any other state  not known yet: call Cancel again before the customer pays in another way
 //
-// Where another replica is at the purchase, Cancel waits for it, for 25 seconds at most or until
-// ctx ends. With a *klarna.Error, the Status is there all the same.
+// If another replica is processing the purchase, Cancel waits up to 25 seconds, or until ctx ends.
 //
-// The error is ErrNotFound for a purchase that does not exist. A Begin that comes later begins it:
-// wait for a Begin that has not returned, or whose store failed and may yet have stored it.
+// The error is [ErrNotFound] if no such purchase exists. A [Coordinator.Begin] that arrives later
+// still begins it, so wait until Begin has returned. If the store failed in Begin, the purchase may
+// still have been stored. With a [*klarna.Error], Cancel returns the Status as well.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err

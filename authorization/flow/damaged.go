@@ -55,20 +55,21 @@ func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
 	return why
 }
 
-// DamagedPurchase is a purchase whose record is damaged.
+// DamagedPurchase is a purchase whose record is damaged. [Coordinator.ListDamaged] returns it.
 type DamagedPurchase struct {
 	ID, PaymentRequestID string
 	State                State
-	// Since is when it was found, in UTC.
+	// Since is when the damage was found, in UTC.
 	Since time.Time
-	// GivenUp: recovery looks at it no more, and what was sealed of the customer is gone.
+	// GivenUp reports whether recovery no longer processes the record. Its encrypted data was
+	// deleted.
 	GivenUp bool
 }
 
-// ListDamaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit
-// of them, ordered by ID, those after the given ID; "" begins at the first. The purchase of a
-// record that was mended leaves the list with its next change. The error is errors.ErrUnsupported
-// where the Store is no DamagedLister.
+// ListDamaged returns up to limit purchases whose records are damaged (see [ErrDamaged]), ordered
+// by ID. It returns only IDs greater than after; "" starts with the first. A repaired record stays
+// in the list until the purchase changes next. The error is [errors.ErrUnsupported] if the [Store]
+// is not a [DamagedLister].
 func (c *Coordinator) ListDamaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
 	if c.missing() {
 		return nil, errNoCoordinator

@@ -10,41 +10,43 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
-// Notice is what a Transition reports beside changes of state.
+// Notice is something that a [Transition] reports without a change of state.
 type Notice string
 
 // The notices.
 const (
-	// NoticeExpiring: the authorization is about to expire with something uncaptured. See
+	// NoticeExpiring: the authorization is about to expire, and a part of it is not captured. See
 	// [WithExpiryNotice].
 	NoticeExpiring Notice = "EXPIRING"
-	// NoticeExpired: the authorization has expired, or was closed, with something uncaptured. Klarna
-	// lets one that has expired be extended for seven days.
+	// NoticeExpired: the authorization has expired or was closed, and a part of it is not captured.
+	// Klarna accepts an extension of an expired authorization for seven days.
 	NoticeExpired Notice = "EXPIRED"
-	// NoticeDiffers: something was done to the transaction that is no operation of the purchase. See
-	// [Coordinator.Reconcile].
+	// NoticeDiffers: the transaction was changed by something that is not an operation of the
+	// purchase. See [Coordinator.Reconcile].
 	NoticeDiffers Notice = "DIFFERS"
 )
 
 // extensionPause is how long recovery waits before it asks a policy again that failed.
 const extensionPause = time.Hour
 
-// WithExpiryNotice reports an authorization that expires with something uncaptured: so long ahead,
-// with NoticeExpiring, and, once it has expired, with NoticeExpired. Recovery reads the transaction
-// for it, twice at most, and not at all where everything was captured or voided. By default nothing
-// is reported ahead, so that a purchase that needs nothing costs recovery nothing; what an event or
-// a read shows as expired is reported all the same.
+// WithExpiryNotice reports authorizations that expire while a part is not captured:
+// [NoticeExpiring] at the given time ahead, and [NoticeExpired] afterwards. Recovery reads the
+// transaction at most twice for it, and not if everything was captured or voided. By default
+// recovery does not read transactions for this, and the Coordinator reports only expiries that an
+// event or another read shows.
 //
-// Give it to every replica. It watches purchases that are authorized, adopted or have an operation
-// from then on.
+// Give the option to every replica. It applies to purchases that are authorized, adopted or have an
+// operation after it is set.
 func WithExpiryNotice(ahead time.Duration) Option {
 	return func(c *Coordinator) { c.expiryNotice = ahead }
 }
 
-// WithExtensionPolicy asks policy by how many days to extend an authorization that is about to
-// expire, when WithExpiryNotice reports it. 0 does not extend it; an error asks again an hour later.
-// The extension is an operation whose id is "extension-until-" and the former end. policy has ten
-// seconds and is treated as WithReport treats a report.
+// WithExtensionPolicy sets a policy that is called before an authorization expires, when
+// [WithExpiryNotice] reports it. The policy returns by how many days to extend the authorization,
+// or 0 for no extension. If it returns an error, it is called again an hour later. The extension is
+// an operation whose ID is "extension-until-" followed by the former end in RFC 3339. The policy
+// has ten seconds. Panics, and calls that ignore the end of their context, are handled as described
+// at [WithReport].
 func WithExtensionPolicy(policy func(ctx context.Context, status Status) (days int, err error)) Option {
 	return func(c *Coordinator) { c.extend = policy }
 }

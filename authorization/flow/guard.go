@@ -11,15 +11,16 @@ import (
 	"strings"
 )
 
-// Guarded is a Store that remembers whose it is. A Coordinator checks that before it uses the store
-// for the first time, and refuses one that is another's. The stores of this module implement it.
+// Guarded is a [Store] that remembers which seal secrets and which environment its purchases belong
+// to. [Coordinator.Check] uses it. [MemoryStore] and the Store of package flow/sqlstore implement
+// it.
 type Guarded interface {
 	Store
-	// Setting returns the value of a name, "" where none was set.
+	// Setting returns the value of a setting, or "" if it was never set.
 	Setting(ctx context.Context, name string) (string, error)
-	// ChangeSetting sets the value of a name if it still is the one given, "" for none. It returns
-	// ErrChanged, and changes nothing, where it is another. A name has up to 64 bytes, a value up
-	// to 1024, both of printable ASCII.
+	// ChangeSetting sets a setting to the value to if its present value is from; "" means never
+	// set. Otherwise it changes nothing and returns ErrChanged. A name has up to 64 bytes and a
+	// value up to 1024, both of printable ASCII.
 	ChangeSetting(ctx context.Context, name, from, to string) error
 }
 
@@ -29,16 +30,16 @@ const (
 	settingEnvironment = "environment"
 )
 
-// ErrOthersStore is the error of a Coordinator that was given another seal secret than the
-// purchases in its store were sealed with, or an API key of Klarna's other environment. It does
-// nothing then.
+// ErrOthersStore reports that the purchases in the store are sealed with another seal secret, or
+// belong to Klarna's other environment. The Coordinator then does nothing.
 var ErrOthersStore = errors.New("flow: the store belongs to another seal secret or environment")
 
-// Check reports whether the store is this Coordinator's: that its purchases are sealed with one of
-// its secrets, and belong to the environment of its API key. The first use of a store makes it the
-// Coordinator's. Call Check at start. The other methods do, too, until it has succeeded once.
+// Check checks that the store belongs to this Coordinator: its purchases are sealed with one of the
+// Coordinator's secrets and belong to the environment of its API key. The first Check of an empty
+// store records the secret and the environment. Call Check at start. Other methods call it until it
+// has succeeded once.
 //
-// The error is ErrOthersStore, or the store's own. A Store that is not Guarded is not checked.
+// The error is [ErrOthersStore] or the store's own. A [Store] that is not [Guarded] is not checked.
 func (c *Coordinator) Check(ctx context.Context) error {
 	if c.missing() {
 		return errNoCoordinator

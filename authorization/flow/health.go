@@ -17,30 +17,32 @@ const (
 	watchPause = 15 * time.Second
 )
 
-// Health is how recovery stands in this process.
+// Health describes how recovery is doing in this process. [Coordinator.Health] returns it.
 type Health struct {
-	// Running reports that Run runs.
+	// Running reports whether Run is running.
 	Running bool
-	// LastRound is when recovery last asked the store what is due and had an answer; zero before the
-	// first. While Run runs it is a few seconds ago. If it is more than half a minute ago, recovery is
-	// late, and Run logs that once a minute.
+	// LastRound is when recovery last received the due purchases from the store. It is zero before
+	// the first time. While Run is running, it is a few seconds ago. If it is more than 30 seconds
+	// ago, recovery is late, and Run logs that once a minute.
 	LastRound time.Time
-	// OldestDue is when the most overdue purchase was due that recovery met since it last had nothing
-	// left to do; zero where it has nothing left.
+	// OldestDue is the due time of the most overdue purchase that recovery has found since it last
+	// had nothing to do. It is zero if recovery has nothing to do.
 	OldestDue time.Time
-	// Steps is how many purchases recovery goes on with at the moment, Reports how many it reports.
+	// Steps is the number of purchases that recovery is processing. Reports is the number of
+	// purchases whose changes it is reporting.
 	Steps, Reports int
-	// Slow is how many of the steps take longer than five seconds. Others run beside them.
+	// Slow is the number of Steps that have taken longer than five seconds. They do not delay
+	// others.
 	Slow int
-	// Abandoned is how many callbacks, claims and steps have ignored the end of their context and have
-	// not returned. Each holds a goroutine until it does.
+	// Abandoned is the number of callbacks, claims and steps that ignored the end of their context
+	// and have not returned. Each occupies a goroutine.
 	Abandoned int
-	// PausedAccounts is how many accounts recovery makes no calls for at the moment, because of
-	// Klarna's rate limit or because their calls hang.
+	// PausedAccounts is the number of accounts that recovery makes no calls for at the moment,
+	// because Klarna limits their rate or because their calls hang.
 	PausedAccounts int
 }
 
-// Health returns how recovery stands in this process.
+// Health returns how recovery is doing in this process.
 func (c *Coordinator) Health() Health {
 	if c.missing() {
 		return Health{}

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// MemoryStore is a Store of one process, for tests and for trying things out: with it, a crash
-// loses the purchases. It never forgets one. The zero MemoryStore is empty and ready for use.
+// MemoryStore is a [Store] in the memory of one process, for tests and for trying things out. A
+// crash loses its purchases. It never deletes one. The zero MemoryStore is empty and ready for use.
 type MemoryStore struct {
 	mu        sync.Mutex
 	records   map[string]*memoryRecord
@@ -25,7 +25,7 @@ type memoryRecord struct {
 	place int // in its heap; -1 when it is not there
 }
 
-// NewMemoryStore returns an empty MemoryStore.
+// NewMemoryStore returns an empty [MemoryStore].
 func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
 // ready makes what the zero MemoryStore lacks, before the first record or setting is stored. It is
@@ -43,7 +43,7 @@ var (
 	_ DamagedLister = (*MemoryStore)(nil)
 )
 
-// Create implements Store.
+// Create implements [Store].
 func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -61,22 +61,22 @@ func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 	return nil
 }
 
-// Load implements Store.
+// Load implements [Store].
 func (s *MemoryStore) Load(ctx context.Context, id string) (Record, error) {
 	return s.find(ctx, s.records, id)
 }
 
-// FindPaymentRequest implements Store.
+// FindPaymentRequest implements [Store].
 func (s *MemoryStore) FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error) {
 	return s.find(ctx, s.byRequest, paymentRequestID)
 }
 
-// FindReference implements Store.
+// FindReference implements [Store].
 func (s *MemoryStore) FindReference(ctx context.Context, reference string) (Record, error) {
 	return s.find(ctx, s.byRef, reference)
 }
 
-// Setting implements Guarded.
+// Setting implements [Guarded].
 func (s *MemoryStore) Setting(ctx context.Context, name string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -86,7 +86,7 @@ func (s *MemoryStore) Setting(ctx context.Context, name string) (string, error) 
 	return s.settings[name], nil
 }
 
-// ChangeSetting implements Guarded.
+// ChangeSetting implements [Guarded].
 func (s *MemoryStore) ChangeSetting(ctx context.Context, name, from, to string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (s *MemoryStore) ChangeSetting(ctx context.Context, name, from, to string) 
 	return nil
 }
 
-// ListDamaged implements DamagedLister.
+// ListDamaged implements [DamagedLister].
 func (s *MemoryStore) ListDamaged(ctx context.Context, after string, limit int) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (s *MemoryStore) find(ctx context.Context, index map[string]*memoryRecord, 
 	return stored.clone(), nil
 }
 
-// Update implements Store.
+// Update implements [Store].
 func (s *MemoryStore) Update(ctx context.Context, r Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (s *MemoryStore) Update(ctx context.Context, r Record) error {
 	return nil
 }
 
-// ClaimDue implements Store.
+// ClaimDue implements [Store].
 func (s *MemoryStore) ClaimDue(ctx context.Context, params ClaimParams) ([]Claimed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

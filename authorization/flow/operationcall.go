@@ -13,28 +13,34 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Capture captures a purchase's transaction, or a part of it. It records the operation, makes its
-// call and records what became of it. A repeat under the same ID gets the same operation and its
-// result, however far it has come meanwhile; with other content it is refused with
-// ErrOtherOperation before anything is sent.
+// Capture captures a purchase's transaction or a part of it. It records the operation, makes its
+// call and records the result. It is safe to repeat: with the same ID it returns the same
+// operation, however far it has come.
 //
 // Switch over the Operation's State:
 //
 //	OperationStateDone     captured
-//	OperationStateRefused  not captured; Reason has Klarna's code; the ID is used up
-//	OperationStatePending  Klarna has not decided yet: recovery goes on, and a repeat asks again
-//	OperationStateUnknown  for a person; see Evidence
+//	OperationStateRefused  not captured; Reason has Klarna's code; use another ID for the next attempt
+//	OperationStatePending  not decided yet: recovery repeats the call, and so does a repeat of Capture
+//	OperationStateUnknown  a person has to investigate: see Evidence
 //
-// The operations of a purchase are made one after the other, in the order in which they were
-// recorded. While an earlier one is pending, Capture returns the later one as pending. Where another
-// replica is at the purchase, Capture waits for it, for 25 seconds at most or until ctx ends.
+// The operations of a purchase are executed one after the other, in the order in which they were
+// recorded. While an earlier one is pending, Capture returns the later one as pending. If another
+// replica is processing the purchase, Capture waits up to 25 seconds, or until ctx ends.
 //
-// What cannot succeed is ErrImpossible: it is not recorded and uses no ID up. So is
-// ErrInvalidOperation. The error is ErrNotFound for a purchase that does not exist. With an error of
-// Klarna's, a *klarna.Error, the Operation is there all the same, and pending.
+// Capture returns no Operation, and records and sends nothing, with these errors:
 //
-// A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first one
-// counts. Line items in another order are other content.
+//   - [ErrInvalidOperation], if the parameters are invalid
+//   - [ErrImpossible], if the operation cannot succeed
+//   - [ErrOtherOperation], if another operation has the ID or the reference
+//   - [ErrNotFound], if no such purchase exists
+//
+// With a [*klarna.Error], Capture returns the pending Operation as well.
+//
+// A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first
+// values count. Line items in another order are other content.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params CaptureParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{
@@ -56,8 +62,10 @@ func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params Cap
 	})
 }
 
-// Refund gives back what was captured, or a part of it. It is made and repeated as [Coordinator.Capture]
-// says.
+// Refund refunds what was captured or a part of it. See [Coordinator.Capture] for repeats, states
+// and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params RefundParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{
@@ -83,16 +91,20 @@ func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params Refu
 	})
 }
 
-// Void releases what is authorized and not captured. It is made and repeated as [Coordinator.Capture]
-// says. The Operation's Amount is what was released.
+// Void releases what is authorized and not captured. The Operation's Amount is what was released.
+// See [Coordinator.Capture] for repeats, states and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Void(ctx context.Context, purchaseID string, params VoidParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(*purchase, *authorization.Client) (*draft, error) {
 		return &draft{operation: operation{Kind: OperationKindVoid}}, nil
 	})
 }
 
-// Extend makes an authorization last longer, or larger. It is made and repeated as
-// [Coordinator.Capture] says.
+// Extend extends the time or the amount of an authorization. See [Coordinator.Capture] for repeats,
+// states and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Extend(ctx context.Context, purchaseID string, params ExtendParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindExtension, Amount: params.Amount, Days: params.Days}}
@@ -104,9 +116,11 @@ func (c *Coordinator) Extend(ctx context.Context, purchaseID string, params Exte
 	})
 }
 
-// UpdateTransaction changes a transaction's reference or what Klarna knows of the purchase. It is
-// made and repeated as [Coordinator.Capture] says. The record goes on being found by the reference
-// that it was begun with.
+// UpdateTransaction changes the reference of a purchase's transaction or its supplementary purchase
+// data. The Coordinator still finds the purchase by the reference that it was begun with. See
+// [Coordinator.Capture] for repeats, states and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) UpdateTransaction(ctx context.Context, purchaseID string, params UpdateTransactionParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindUpdate, Reference: params.Reference}}
@@ -116,8 +130,8 @@ func (c *Coordinator) UpdateTransaction(ctx context.Context, purchaseID string, 
 	})
 }
 
-// ListOperations returns the operations of a purchase as they stand in the store, in the order in
-// which they are made. The error is ErrNotFound for a purchase that does not exist.
+// ListOperations returns the operations of a purchase from the store, in the order in which they
+// are executed. It does not call Klarna. The error is [ErrNotFound] if no such purchase exists.
 func (c *Coordinator) ListOperations(ctx context.Context, purchaseID string) ([]Operation, error) {
 	if c.missing() {
 		return nil, errNoCoordinator

@@ -14,83 +14,87 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
-// DifferenceKind says how Klarna's transaction differs from the record.
+// DifferenceKind is a way in which Klarna's transaction differs from the record.
 type DifferenceKind string
 
 // The kinds of differences.
 const (
-	// DifferenceKindCapture: a capture at Klarna is no operation here.
+	// DifferenceKindCapture: a capture at Klarna is not an operation of the purchase.
 	DifferenceKindCapture DifferenceKind = "CAPTURE"
-	// DifferenceKindRefund: a refund at Klarna is no operation here.
+	// DifferenceKindRefund: a refund at Klarna is not an operation of the purchase.
 	DifferenceKindRefund DifferenceKind = "REFUND"
 	// DifferenceKindCaptureMissing: Klarna does not list the capture of an operation that is done.
 	DifferenceKindCaptureMissing DifferenceKind = "CAPTURE_MISSING"
-	// DifferenceKindAuthorizedAmount: Klarna's transaction is over another amount.
+	// DifferenceKindAuthorizedAmount: the authorized amounts differ.
 	DifferenceKindAuthorizedAmount DifferenceKind = "AUTHORIZED_AMOUNT"
-	// DifferenceKindReleased: Klarna's transaction has nothing authorized left, and the record has.
+	// DifferenceKindReleased: Klarna's transaction has nothing left to capture, but the record has.
 	DifferenceKindReleased DifferenceKind = "RELEASED"
 )
 
 // Difference is one difference between Klarna's transaction and the record.
 type Difference struct {
 	Kind DifferenceKind
-	// OperationID is the operation that Klarna does not list.
+	// OperationID is the ID of the operation that Klarna does not list.
 	OperationID string
 	// PaymentCaptureID, PaymentRefundID and Reference are those of what Klarna shows.
 	PaymentCaptureID string
 	PaymentRefundID  string
 	Reference        string
-	// Klarna and Recorded are amounts in minor units. Klarna is 0 where it shows none.
+	// Klarna and Recorded are the amounts at Klarna and in the record, in minor units. Klarna is 0
+	// if Klarna shows no amount.
 	Klarna   int64
 	Recorded int64
 
-	// certain: Klarna shows an amount.
+	// certain reports whether Klarna shows an amount.
 	certain bool
 }
 
-// ReconcileParams says what becomes of the differences.
+// ReconcileParams are the parameters of [Coordinator.Reconcile].
 type ReconcileParams struct {
-	// Adopt makes what was done elsewhere part of the record: captures and refunds become operations
-	// that are done, with Klarna's ids as their ids, and amounts become Klarna's.
+	// Adopt makes the differences part of the record. Captures and refunds that were made elsewhere
+	// become operations that are done, with Klarna's IDs as their IDs, and amounts become Klarna's.
 	Adopt bool
 }
 
-// Reconciliation is a comparison of Klarna's transaction with the record.
+// Reconciliation is the result of [Coordinator.Reconcile].
 type Reconciliation struct {
-	// Status is how the purchase stands afterwards.
+	// Status is the purchase's status after the comparison.
 	Status Status
-	// Transaction is Klarna's.
+	// Transaction is the transaction as Klarna returned it.
 	Transaction *authorization.PaymentTransaction
-	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it does
-	// not list is not compared.
+	// CapturesListed and RefundsListed report whether Klarna's answer lists the captures and the
+	// refunds. Those that it does not list are not compared.
 	CapturesListed bool
 	RefundsListed  bool
-	// Differences are what is not the same. Where Adopted is true, the record has it now.
+	// Differences are the differences that were found. If Adopted is true, they are now part of the
+	// record, except for missing captures.
 	Differences []Difference
 	Adopted     bool
 }
 
-// String returns the purchase's id and the number of differences.
+// String returns the purchase's ID and the number of differences.
 func (r Reconciliation) String() string {
 	return fmt.Sprintf("flow.Reconciliation{%s %d differences}", r.Status.ID, len(r.Differences))
 }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (r Reconciliation) GoString() string { return r.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (r Reconciliation) Format(f fmt.State, _ rune) { redact.Format(f, r.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (r Reconciliation) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// Reconcile reads a purchase's transaction from Klarna and compares it with the record. Operations
-// that the transaction settles are settled: one that is pending or unknown and whose reference is
-// there is done; one that is unknown and surely absent is refused. Everything else that differs is
-// returned, and, with Adopt, becomes part of the record.
+// Reconcile reads a purchase's transaction from Klarna and compares it with the record. It settles
+// pending and unknown operations whose result the transaction proves: an operation whose reference
+// Klarna shows is done, and an unknown operation that is certainly absent is refused. Reconcile
+// returns all other differences. If params.Adopt is set, it also makes them part of the record.
 //
-// The error is ErrNotFound for a purchase that does not exist, ErrImpossible for one that is not
-// authorized, a *klarna.Error, or the store's.
+// The error is [ErrNotFound] if no such purchase exists, [ErrImpossible] if it is not authorized, a
+// [*klarna.Error], or the store's.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Reconcile(ctx context.Context, id string, params ReconcileParams) (*Reconciliation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -253,22 +257,24 @@ func outsideVoid(p *purchase) string {
 	}
 }
 
-// AdoptParams names a transaction that was not begun here.
+// AdoptParams are the parameters of [Coordinator.Adopt].
 type AdoptParams struct {
-	// ID is the purchase's from now on, as Purchase.ID.
+	// ID becomes the purchase's ID, as in Purchase.ID.
 	ID string
-	// PartnerAccountID is the account, as Purchase.PartnerAccountID.
+	// PartnerAccountID is the account of the transaction, as in Purchase.PartnerAccountID.
 	PartnerAccountID string
-	// PaymentTransactionID is Klarna's.
+	// PaymentTransactionID is Klarna's ID of the transaction.
 	PaymentTransactionID string
 }
 
-// Adopt takes a transaction that was not begun here: it reads it from Klarna and records a purchase
-// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done. A
-// repeat returns the purchase.
+// Adopt records a transaction that was made elsewhere. It reads the transaction from Klarna and
+// records a purchase in [StateAuthorized]. The captures and refunds that Klarna lists become
+// operations that are done. A repeat returns the purchase.
 //
-// The error is ErrOtherPurchase where the ID, the transaction or its reference is another purchase's,
-// a *klarna.Error, or the store's.
+// The error is [ErrOtherPurchase] if another purchase has the ID, the transaction or its reference,
+// a [*klarna.Error], or the store's.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -336,20 +342,22 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	return p.status(), nil
 }
 
-// SettleParams is a person's decision about an operation that is unknown.
+// SettleParams are the parameters of [Coordinator.Settle].
 type SettleParams struct {
-	// State is OperationStateDone or OperationStateRefused.
+	// State is [OperationStateDone] or [OperationStateRefused].
 	State OperationState
-	// Reason and Actor say why and who. They are recorded and reported; both are required.
+	// Reason says why, and Actor says who decided. Both are required, recorded and reported.
 	Reason string
 	Actor  string
 }
 
-// Settle ends an operation that is unknown, as a person found out. A read or an event that proves
-// that it was executed still counts afterwards.
+// Settle ends an unknown operation with the result that a person found out. If a read or an event
+// later proves that the operation was executed, the operation still becomes done. Settle does not
+// call Klarna.
 //
-// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where the
-// operation is not unknown; the Operation is there all the same.
+// The error is [ErrNotFound] if no such purchase or operation exists, [ErrInvalidOperation] if a
+// parameter is invalid, and [ErrImpossible] if the operation is not unknown. With ErrImpossible,
+// Settle returns the Operation as well.
 func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string, params SettleParams) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err

@@ -28,14 +28,16 @@ const (
 	queueMost = 1000
 )
 
-// Run is the recovery loop. It goes on with every purchase whose next step is overdue, whether a
-// webhook was lost, a replica died or Klarna could not be reached, until ctx ends. Every replica
-// may run it: a purchase that is due is handed to one of them. Run returns when the steps that it
-// had begun have ended, ten seconds after ctx at the latest.
+// Run is the recovery loop. Until ctx ends, it continues every purchase that is due: because its
+// webhook was lost, a replica died or Klarna could not be reached. Run it in every replica; each
+// due purchase is processed by one of them. After ctx has ended, Run waits up to ten seconds for
+// the purchases that it is processing.
 //
-// What was approved comes first, then what may have been approved, then first calls that are to be
-// repeated, then the rest. Accounts take turns, and one that is limited or slow is paused alone.
-// Reports have workers of their own. [Coordinator.Health] says how recovery stands.
+// Approved purchases come first, then purchases that may be approved, then repeated first calls,
+// then the rest. Accounts take turns, and an account that is slow or rate limited delays no other.
+// Reports have their own workers. [Coordinator.Health] reports how recovery is doing.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Run(ctx context.Context) {
 	if c.missing() {
 		slog.Default().ErrorContext(ctx, "klarna flow: recovery does not run", "error", errNoCoordinator)
@@ -60,10 +62,12 @@ func (c *Coordinator) Run(ctx context.Context) {
 	loops.Wait()
 }
 
-// Recover goes on once with every purchase that is due, for programs that are started by a
-// schedule, and for tests. It returns how many it looked at. Purchases of an account that is paused
-// at the moment stay due. Failures at Klarna are logged, and those purchases are due again later;
-// the error is the store's or the context's.
+// Recover continues every purchase that is due, once. It is for programs that are started by a
+// schedule, and for tests. It returns the number of purchases that it processed. Purchases of an
+// account that is paused stay due. Recover logs failed calls to Klarna, and those purchases are due
+// again later. The error is the store's or the context's.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 	if c.missing() {
 		return 0, errNoCoordinator

@@ -8,19 +8,22 @@ import (
 )
 
 // Transition is one change of a purchase's state, the end of one of its operations, or a notice.
+// The function of [WithReport] receives it.
 type Transition struct {
-	// ID is the same each time that this transition is reported, and no other's.
+	// ID identifies the transition. It is the same each time the transition is reported.
 	ID string
-	// At is when it became durable, in UTC.
+	// At is when the transition was recorded, in UTC.
 	At time.Time
-	// From and To are the states of the purchase; both are "" for an operation and for a notice, so
-	// that what is done upon StateAuthorized is done once.
+	// From and To are the states of the purchase. Both are "" for an operation and for a notice, so
+	// a check of To is true once.
 	From, To State
-	// Status is how the purchase stood then. Its Amounts are those of the moment of the report.
+	// Status is the purchase's status at that time. Its Amounts are those at the time of the
+	// report.
 	Status Status
-	// Operation is the operation that has ended, as it stood then; nil for anything else.
+	// Operation is the operation that has ended, as it was at that time. It is nil for other
+	// transitions.
 	Operation *Operation
-	// Notice is what is reported beside changes; "" for a change.
+	// Notice is set if the transition is a notice. It is "" for a change.
 	Notice Notice
 }
 
@@ -121,7 +124,7 @@ func (p *purchase) transition(m move) Transition {
 	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Status: s}
 }
 
-// String names the transition.
+// String returns the ID and what has changed.
 func (t Transition) String() string {
 	switch {
 	case t.Operation != nil:

@@ -115,9 +115,9 @@ func (s *seals) seal(p *purchase, content *sealed) ([]byte, error) {
 	return box.Seal(nil, nil, text, p.facts()), nil //nolint:gosec // the nonce is the box's own, and random
 }
 
-// ErrDamaged is the error of a purchase whose record cannot be read, or is not the one that was
-// stored: its data was changed or exchanged, or it is sealed with a secret that this Coordinator
-// was not given. Nothing is done upon such a record. See [Coordinator.ListDamaged].
+// ErrDamaged reports that a purchase's record cannot be read, was changed outside of the
+// Coordinator, or is sealed with a secret that the Coordinator does not have. The Coordinator does
+// nothing with such a record. See [Coordinator.ListDamaged].
 var ErrDamaged = errors.New("flow: the record is damaged, or sealed with another secret")
 
 // open returns what is sealed, and checks that it belongs to this purchase.
