@@ -32,7 +32,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 		// Nothing is done upon a record that is not what was stored.
 		switch _, err := c.open(p); {
 		case err != nil && p.overdue:
-			return c.damaged(ctx, p.stored, err)
+			return c.postponeDamaged(ctx, p.stored, err)
 		case err != nil:
 			return err
 		}
@@ -121,7 +121,7 @@ func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 	if p.started.IsZero() || p.lane() >= LaneBusy {
 		return pause
 	}
-	return waited(pause, now.Sub(p.started))
+	return remainingPause(pause, now.Sub(p.started))
 }
 
 // answerIn is what Klarna said where it decided nothing: an error's code, or a result that nobody

@@ -84,7 +84,7 @@ func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure 
 		// A session token that the customer approved with is over, too.
 		reason, settled = string(klarna.CodeResourceConflict), true
 	}
-	if !settled || c.othersCredentials(ctx, p, failure) {
+	if !settled || c.hasOtherCredentials(ctx, p, failure) {
 		return c.retryLater(ctx, p, mayHaveRun, failure)
 	}
 	if err := c.end(ctx, p, StateRejected, reason, func() { p.Refused = parametersOf(failure) }); err != nil {
@@ -127,7 +127,7 @@ func (c *Coordinator) recordTransaction(ctx context.Context, p *purchase, result
 		if p.PaymentRequestID == "" {
 			p.PaymentRequestID = t.PaymentTransactionID // which no two records share, either
 		}
-		c.follow(p, t)
+		c.afterApproval(p, t)
 	}
 	var err error
 	if t.Amount != 0 && t.Amount != amount || isOtherCurrency(t.Currency, p.Currency) {
@@ -326,7 +326,7 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	p.Record, p.stored = r, r
 	switch err := c.store.Create(ctx, r); {
 	case errors.Is(err, ErrExists):
-		if p, err = c.known(ctx, p); err != nil {
+		if p, err = c.existing(ctx, p); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -344,7 +344,7 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 
 // known returns the stored purchase that p repeats, or p itself where the stored one was refused
 // and p corrects it.
-func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error) {
+func (c *Coordinator) existing(ctx context.Context, p *purchase) (*purchase, error) {
 	known, err := c.load(ctx, p.ID)
 	if errors.Is(err, ErrNotFound) {
 		if other, findErr := c.store.FindReference(ctx, p.Record.Reference); findErr == nil {

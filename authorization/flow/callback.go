@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// callbackPatience is how long a callback or a call of the store may take, heedGrace how long it
+	// callbackPatience is how long a callback or a call of the store may take, contextGrace how long it
 	// may take to heed the end of its context.
 	callbackPatience = 10 * time.Second
-	heedGrace        = time.Second
-	// callbacksMost bounds how many callbacks of a kind may hang for one account, and callbacksInAll
-	// for all; claimsMost, how many claims.
-	callbacksMost  = 64
-	callbacksInAll = 1024
-	claimsMost     = 4
+	contextGrace     = time.Second
+	// maxCallbacksPerAccount bounds how many callbacks of a kind may hang for one account, and maxCallbacks
+	// for all; maxClaims, how many claims.
+	maxCallbacksPerAccount = 64
+	maxCallbacks           = 1024
+	maxClaims              = 4
 )
 
 // callbacks are the calls of one kind of function that a caller gave and that may hang, ignore its
@@ -66,7 +66,7 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 				k.returned(ctx, account, id)
 			}
 		}()
-		err = k.safely(ctx, id, f)
+		err = k.callRecovering(ctx, id, f)
 	}()
 	abandoned := false
 	defer func() { left <- abandoned }()
@@ -75,7 +75,7 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 		return err
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(heedGrace)
+	grace := time.NewTimer(contextGrace)
 	defer grace.Stop()
 	select {
 	case err := <-returned:
@@ -83,7 +83,7 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 	case <-grace.C:
 	}
 	abandoned = true
-	n := k.gone(account, id)
+	n := k.countAbandoned(account, id)
 	k.logger.ErrorContext(ctx, "klarna flow: a callback ignores the end of its context and was abandoned", "callback", k.what, k.key, id, "abandoned", n)
 	return fmt.Errorf("flow: the %s did not return: %w", k.what, ctx.Err())
 }
@@ -101,7 +101,7 @@ func (k *callbacks) refused(account, id string) error {
 }
 
 // gone records that a callback was abandoned, and returns the number of abandoned callbacks.
-func (k *callbacks) gone(account, id string) int {
+func (k *callbacks) countAbandoned(account, id string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.hang[id]++
@@ -110,7 +110,7 @@ func (k *callbacks) gone(account, id string) int {
 	return k.abandonedNow
 }
 
-func (k *callbacks) safely(ctx context.Context, id string, f func(context.Context) error) (err error) {
+func (k *callbacks) callRecovering(ctx context.Context, id string, f func(context.Context) error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			k.logger.ErrorContext(ctx, "klarna flow: a callback panicked", "callback", k.what, k.key, id, "panic", fmt.Sprintf("%T", panicked))
@@ -124,14 +124,14 @@ func (k *callbacks) safely(ctx context.Context, id string, f func(context.Contex
 func (k *callbacks) returned(ctx context.Context, account, id string) {
 	k.mu.Lock()
 	k.abandonedNow--
-	less(k.hang, id)
-	less(k.accounts, account)
+	decrement(k.hang, id)
+	decrement(k.accounts, account)
 	k.mu.Unlock()
 	k.logger.WarnContext(ctx, "klarna flow: a callback that was abandoned has returned", "callback", k.what, k.key, id)
 }
 
 // less decrements a count.
-func less(counts map[string]int, of string) {
+func decrement(counts map[string]int, of string) {
 	if counts[of]--; counts[of] == 0 {
 		delete(counts, of)
 	}

@@ -134,7 +134,7 @@ func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *autho
 		over = over || c.time().After(c.finalizeBy(read).Add(clockSkew))
 	}
 	switch {
-	case !over || c.othersCredentials(ctx, p, failure):
+	case !over || c.hasOtherCredentials(ctx, p, failure):
 		return c.retryLater(ctx, p, false, failure)
 	case read != nil && read.State == authorization.PaymentRequestStateCompleted && conflict(failure):
 		// Either Klarna cancels nothing that is completed, or somebody else has finalized it.

@@ -179,15 +179,15 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 		return nil, err
 	}
 	c.given, c.store = store, timeoutStore{store}
-	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, callbacksInAll, c.logger)
-	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, callbacksInAll, c.logger)
-	c.clientCalls = newCallbacks("function of WithClients", "account", callbacksMost, callbacksInAll, c.logger)
-	c.claimCalls = newCallbacks("claim of due purchases", "claim", claimsMost, claimsMost, c.logger)
+	c.policyCalls = newCallbacks("amount policy", "purchase", maxCallbacksPerAccount, maxCallbacks, c.logger)
+	c.reportCalls = newCallbacks("report", "purchase", maxCallbacksPerAccount, maxCallbacks, c.logger)
+	c.clientCalls = newCallbacks("function of WithClients", "account", maxCallbacksPerAccount, maxCallbacks, c.logger)
+	c.claimCalls = newCallbacks("claim of due purchases", "claim", maxClaims, maxClaims, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
 	c.extend = extending(c.policyCalls, c.extend)
 	c.clients = findingClients(c.clientCalls, c.clients)
 	c.money = newWorkerPool(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.recoverPurchase)
-	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
+	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportPurchase)
 	return c, nil
 }
 
@@ -232,10 +232,10 @@ func (c *Coordinator) callOptions(p *purchase) []klarna.CallOption {
 // nothing.
 const othersCredentialsFor = 96 * time.Hour
 
-// othersCredentials reports that Klarna refused a call as it refuses credentials that a purchase
+// hasOtherCredentials reports that Klarna refused a call as it refuses credentials that a purchase
 // was not begun with. It says nothing of the purchase: a Coordinator that has the right ones may
 // share the store.
-func (c *Coordinator) othersCredentials(ctx context.Context, p *purchase, failure error) bool {
+func (c *Coordinator) hasOtherCredentials(ctx context.Context, p *purchase, failure error) bool {
 	e, ok := errors.AsType[*klarna.Error](failure)
 	if !ok || p.Credentials == "" || c.time().After(p.BegunAt.Add(othersCredentialsFor)) {
 		return false

@@ -32,7 +32,7 @@ func (c *Coordinator) checkIntact(p *purchase) error {
 // damaged puts off a record that nothing can be done upon, and leaves its data as it is, for a
 // person to see and to mend. A day later nothing that it was made for can be done any more: it is
 // due no longer, and what was sealed of the customer goes. It returns why.
-func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
+func (c *Coordinator) postponeDamaged(ctx context.Context, r Record, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	now := c.time()

@@ -25,7 +25,7 @@ var mayDiffer = []string{
 
 // unvarying is what a repeat of a request must have in common with it, whatever release encoded
 // it.
-func unvarying(body string) (map[string]any, error) {
+func fixedMembers(body string) (map[string]any, error) {
 	var members map[string]any
 	if err := wire.DecodeAny([]byte(body), &members); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func unvarying(body string) (map[string]any, error) {
 // digest tells a request from others. It is keyed with a seal secret: a plain hash would let
 // whoever reads the store try out names and addresses.
 func (s *seals) digest(root klarna.Secret, p *purchase, body string) (string, error) {
-	members, err := unvarying(body)
+	members, err := fixedMembers(body)
 	if err != nil {
 		return "", err
 	}
@@ -78,11 +78,11 @@ func (s *seals) sameRequest(p *purchase, body string) (bool, error) {
 
 // differingMember names a member in which two requests differ, "" for none.
 func differingMember(a, b string) string {
-	first, err := unvarying(a)
+	first, err := fixedMembers(a)
 	if err != nil {
 		return ""
 	}
-	second, err := unvarying(b)
+	second, err := fixedMembers(b)
 	if err != nil {
 		return ""
 	}

@@ -60,7 +60,7 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 	}
 	var unread error
 	if facts.transactionID != "" && facts.transactionID == p.Transaction && p.State == StateAuthorized {
-		return c.happened(ctx, p, facts)
+		return c.handleTransactionEvent(ctx, p, facts)
 	}
 	if facts.transactionID != "" {
 		var done bool
@@ -76,7 +76,7 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 	}
 	if facts.ended && p.State == StateAwaitingCustomer && p.seen != nil {
 		// The event is ahead of what Klarna answers to a read.
-		return c.wait(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
+		return c.scheduleLook(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
 	}
 	return nil
 }

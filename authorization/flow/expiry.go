@@ -90,24 +90,24 @@ func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 
 // watchAuthorization looks at an authorization that is about to expire.
 func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error {
-	err := c.look(ctx, p, eventFacts{})
+	err := c.readTransaction(ctx, p, eventFacts{})
 	if err != nil {
-		return errors.Join(err, c.watchLater(ctx, p))
+		return errors.Join(err, c.postponeWatch(ctx, p))
 	}
 	ends := p.TransactionExpiresAt
 	due := !ends.IsZero() && p.amounts().Remaining > 0 && !p.Expired && !c.time().Before(ends.Add(-c.expiryNotice)) && !p.NoticedFor.Equal(ends)
 	if c.expiryNotice <= 0 || !due {
-		return c.watchAgain(ctx, p)
+		return c.rescheduleWatch(ctx, p)
 	}
 	if c.extend != nil && c.time().Before(ends) {
 		days, err := c.extend(ctx, *p.status())
 		switch {
 		case err != nil:
-			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.watchLater(ctx, p))
+			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.postponeWatch(ctx, p))
 		case days > 0:
 			err := c.extendBy(ctx, p, days)
 			if err != nil && !errors.Is(err, ErrOtherOperation) { // which another replica has begun
-				return errors.Join(err, c.watchLater(ctx, p))
+				return errors.Join(err, c.postponeWatch(ctx, p))
 			}
 		}
 	}
@@ -132,8 +132,8 @@ func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error
 	})
 }
 
-// watchLater puts a look off.
-func (c *Coordinator) watchLater(ctx context.Context, p *purchase) error {
+// postponeWatch puts a look off.
+func (c *Coordinator) postponeWatch(ctx context.Context, p *purchase) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	return c.change(ctx, p, func() bool {
@@ -152,8 +152,8 @@ func (c *Coordinator) watchLater(ctx context.Context, p *purchase) error {
 	})
 }
 
-// watchAgain sets when to look again, after a look that found nothing to do.
-func (c *Coordinator) watchAgain(ctx context.Context, p *purchase) error {
+// rescheduleWatch sets when to look again, after a look that found nothing to do.
+func (c *Coordinator) rescheduleWatch(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		now := c.time()
 		c.watchExpiry(p, now)
@@ -169,7 +169,7 @@ func (c *Coordinator) watchAgain(ctx context.Context, p *purchase) error {
 
 // lapse takes down that the authorization has expired, and what was not captured of one that is
 // over for good.
-func (c *Coordinator) lapse(p *purchase, seen *observation, now time.Time) {
+func (c *Coordinator) recordExpiry(p *purchase, seen *observation, now time.Time) {
 	left, lapsed := p.amounts().Remaining, seen.lapsed(now)
 	if seen.state() == authorization.PaymentTransactionStateAuthorized {
 		p.Expired = false // it was extended

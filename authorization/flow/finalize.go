@@ -141,7 +141,7 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 		seen = answer
 	}
 	switch {
-	case !now.After(over), c.othersCredentials(ctx, p, failure):
+	case !now.After(over), c.hasOtherCredentials(ctx, p, failure):
 	case conflict(failure) && !now.After(over.Add(conflictPatience)):
 		// A call that began in time may still run.
 	case conflict(failure) && !p.otherCall && !p.Conflicted:

@@ -52,10 +52,10 @@ func (c *Coordinator) Check(ctx context.Context) error {
 		c.checked.Store(true)
 		return nil
 	}
-	if err := c.settle(ctx, store, settingSeals, c.sealsSetting); err != nil {
+	if err := c.updateSetting(ctx, store, settingSeals, c.sealsSetting); err != nil {
 		return err
 	}
-	if err := c.settle(ctx, store, settingEnvironment, c.environmentSetting); err != nil {
+	if err := c.updateSetting(ctx, store, settingEnvironment, c.environmentSetting); err != nil {
 		return err
 	}
 	c.checked.Store(true)
@@ -63,7 +63,7 @@ func (c *Coordinator) Check(ctx context.Context) error {
 }
 
 // settle brings a setting to what next makes of it.
-func (c *Coordinator) settle(ctx context.Context, store Guarded, name string, next func(now string) (string, error)) error {
+func (c *Coordinator) updateSetting(ctx context.Context, store Guarded, name string, next func(now string) (string, error)) error {
 	for range 10 {
 		now, err := store.Setting(ctx, name)
 		if err != nil {

@@ -57,7 +57,7 @@ func (c *Coordinator) Health() Health {
 		} else {
 			h.Reports = k.plan.running
 		}
-		h.Abandoned += k.lost
+		h.Abandoned += k.abandoned
 		k.mu.Unlock()
 	}
 	for _, k := range []*callbacks{c.reportCalls, c.policyCalls, c.clientCalls, c.claimCalls} {

@@ -24,7 +24,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	}
 	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
-		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.othersCredentials(ctx, p, err) {
+		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.hasOtherCredentials(ctx, p, err) {
 			// Whatever the customer did, it can no longer be finalized; and no final call was made.
 			return false, c.end(ctx, p, StateExpired, reasonNoAnswer, nil)
 		}
@@ -39,7 +39,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	case authorization.PaymentRequestStateCompleted:
 		return false, c.approved(ctx, p, read)
 	case authorization.PaymentRequestStateDeclined, authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled:
-		return false, c.closed(ctx, p, read)
+		return false, c.recordClosed(ctx, p, read)
 	}
 	now := c.time()
 	switch {
@@ -47,13 +47,13 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 		read.State == authorization.PaymentRequestStateSubmitted && !now.Before(c.abandonAt(p, read)):
 		return false, c.toCanceling(ctx, p, causeAbandoned)
 	case p.overdue || moved:
-		return true, c.wait(ctx, p, read, c.lookAgain)
+		return true, c.scheduleLook(ctx, p, read, c.lookAgain)
 	}
 	return true, nil
 }
 
 // closed ends a purchase whose payment request is closed, unless that names a transaction.
-func (c *Coordinator) closed(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
+func (c *Coordinator) recordClosed(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	done, err := c.transactionOf(ctx, p, read)
 	switch {
 	case done:
@@ -74,7 +74,7 @@ func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failur
 }
 
 // wait records when to look again.
-func (c *Coordinator) wait(ctx context.Context, p *purchase, read *authorization.PaymentRequest, when func(*purchase, *authorization.PaymentRequest) time.Time) error {
+func (c *Coordinator) scheduleLook(ctx context.Context, p *purchase, read *authorization.PaymentRequest, when func(*purchase, *authorization.PaymentRequest) time.Time) error {
 	return c.change(ctx, p, func() bool {
 		if p.State != StateAwaitingCustomer {
 			return false
@@ -105,7 +105,7 @@ func endOf(s authorization.PaymentRequestState) State {
 func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	approval, err := read.Approval()
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	accepted := isCurrency(p, approval.Currency)
 	if accepted && approval.Amount != p.Amount {
@@ -113,7 +113,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 			Status: *p.status(), Begun: p.Amount, Approved: approval.Amount, PaymentRequest: read,
 		})
 		if err != nil {
-			return c.notYet(ctx, p, read, err)
+			return c.postponeApproval(ctx, p, read, err)
 		}
 	}
 	if !accepted {
@@ -125,17 +125,17 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	}
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	call, err := c.makeFinalCall(p, api, content, approval)
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	recorded := *content
 	recorded.FinalBody, recorded.FinalAmount = string(call.Body.Bytes()), approval.Amount
 	resealed, err := c.seals.seal(p, &recorded)
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	now := c.time()
 	p.Sealed, p.FinalKey, p.Approved = resealed, call.IdempotencyKey, &approval.Amount
@@ -155,9 +155,9 @@ func isCurrency(p *purchase, currency string) bool {
 	return currency == "" || strings.EqualFold(currency, p.Currency)
 }
 
-// notYet puts off what the customer approved, for as long as it can be finalized. Where Klarna does
+// postponeApproval puts off what the customer approved, for as long as it can be finalized. Where Klarna does
 // not say when that was, it was before the payment request expired.
-func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
+func (c *Coordinator) postponeApproval(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
 	if now := c.time(); now.After(c.finalizeBy(read).Add(clockSkew)) || now.After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) {
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)
 	}

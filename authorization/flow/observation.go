@@ -167,7 +167,7 @@ const (
 // finding is a verdict, and what it rests on.
 type finding struct {
 	verdict  verdict
-	answer   *executed
+	answer   *callAnswer
 	evidence string
 }
 
@@ -189,7 +189,7 @@ func (p *purchase) find(o *operation, seen *observation) finding {
 		return findExtension(o, seen.transaction)
 	case OperationKindUpdate:
 		if o.Reference != "" && seen.transaction.PaymentTransactionReference == o.Reference {
-			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
+			return finding{verdict: verdictDone, answer: &callAnswer{transaction: seen.transaction}}
 		}
 		// Made again it sets the same values, and no later update of the purchase's was made before it.
 		return finding{verdict: verdictAbsent}
@@ -203,7 +203,7 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 		if s.reference != o.Reference || o.Reference == "" || p.hasDone(s.id) {
 			continue
 		}
-		answer := &executed{amount: s.amount, currency: s.currency}
+		answer := &callAnswer{amount: s.amount, currency: s.currency}
 		if o.Kind == OperationKindCapture {
 			answer.paymentCaptureID = s.id
 		} else {
@@ -270,7 +270,7 @@ func (p *purchase) findVoid(seen *observation) finding {
 			captured = plus(captured, *amount)
 		}
 		if captured < p.authorized() {
-			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
+			return finding{verdict: verdictDone, answer: &callAnswer{transaction: seen.transaction}}
 		}
 		return finding{verdict: verdictAbsent}
 	}
@@ -301,14 +301,14 @@ func findExtension(o *operation, t *authorization.PaymentTransaction) finding {
 	case moved == 0 && grown == 0:
 		return finding{verdict: verdictAbsent}
 	case moved > 0 && o.Days > 0 && (moved-time.Duration(o.Days)*24*time.Hour).Abs() <= 2*time.Hour && grown == o.Amount:
-		return finding{verdict: verdictDone, answer: &executed{transaction: t}}
+		return finding{verdict: verdictDone, answer: &callAnswer{transaction: t}}
 	}
 	return unclear("the authorization was until %s over %d, and is until %s over %d",
 		o.ExpiresBefore.Format(time.RFC3339), o.AmountBefore, t.ExpiresAt.UTC().Format(time.RFC3339), t.Amount)
 }
 
 // look reads the transaction, and records what it shows.
-func (c *Coordinator) look(ctx context.Context, p *purchase, also eventFacts) error {
+func (c *Coordinator) readTransaction(ctx context.Context, p *purchase, also eventFacts) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
 		return err
@@ -321,7 +321,7 @@ func (c *Coordinator) look(ctx context.Context, p *purchase, also eventFacts) er
 	if err != nil {
 		return err
 	}
-	_, err = c.observedNow(ctx, p, seen, again, false)
+	_, err = c.recordObservation(ctx, p, seen, again, false)
 	return err
 }
 
@@ -336,10 +336,10 @@ func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Clien
 	return nil, nil //nolint:nilnil // nothing is to be confirmed
 }
 
-// observedNow records what Klarna shows: operations that it proves, and that something was done
+// recordObservation records what Klarna shows: operations that it proves, and that something was done
 // elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It returns
 // what differed.
-func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
+func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var differences []Difference
@@ -351,9 +351,9 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 		for i := range p.Operations {
 			o := &p.Operations[i]
 			was := o.State
-			if c.settleBy(p, o, seen, again) {
+			if c.settleFromTransaction(p, o, seen, again) {
 				settled[o.ID] = was
-				if failed = c.afterEnd(p, o, was == OperationStatePending); failed != nil {
+				if failed = c.afterOperationEnd(p, o, was == OperationStatePending); failed != nil {
 					return false
 				}
 			}
@@ -363,10 +363,10 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 		}
 		now := c.time()
 		differences = p.compare(seen, now)
-		c.heedDifferences(ctx, p, seen, differences, adopt)
-		c.lapse(p, seen, now)
+		c.recordDifferences(ctx, p, seen, differences, adopt)
+		c.recordExpiry(p, seen, now)
 		p.LookAt = p.nextUnknown(now)
-		if p.wait(seen) {
+		if p.awaitsAnswer(seen) {
 			p.LookAt = earliest(p.LookAt, now.Add(sleep.Jitter(2*time.Minute)))
 		}
 		c.watchExpiry(p, now)
@@ -385,8 +385,8 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 	return differences, nil
 }
 
-// settleBy ends an operation that Klarna's transaction settles.
-func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observation) bool {
+// settleFromTransaction ends an operation that Klarna's transaction settles.
+func (c *Coordinator) settleFromTransaction(p *purchase, o *operation, seen, again *observation) bool {
 	byReference := o.Kind == OperationKindCapture || o.Kind == OperationKindRefund
 	switch {
 	case o.State == OperationStateDone, o.Outside, o.automatic() && o.State != OperationStatePending,
@@ -394,13 +394,13 @@ func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observati
 		return false
 	case o.automatic():
 		answer := p.automaticCapture(o, seen.transaction)
-		return answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer})
+		return answer != nil && c.applyResult(p, o, operationResult{to: OperationStateDone, answer: answer})
 	case o.State != OperationStateUnknown && !byReference:
 		return false // its own call says more
 	}
 	switch found := p.find(o, seen); {
 	case found.verdict == verdictDone:
-		return c.ends(p, o, ending{to: OperationStateDone, answer: found.answer})
+		return c.applyResult(p, o, operationResult{to: OperationStateDone, answer: found.answer})
 	case found.verdict == verdictAbsent && o.State == OperationStateUnknown && again != nil && p.find(o, again).verdict == verdictAbsent:
 		p.finish(o, OperationStateRefused, reasonNotExecuted, c.time(), c.report != nil)
 		return true
@@ -421,7 +421,7 @@ func (p *purchase) nextUnknown(now time.Time) (at time.Time) {
 }
 
 // wait reports that something at Klarna may be of an operation whose answer is still to come.
-func (p *purchase) wait(seen *observation) bool {
+func (p *purchase) awaitsAnswer(seen *observation) bool {
 	for i := range p.Operations {
 		o := &p.Operations[i]
 		if o.State != OperationStatePending || !o.inDoubt() {

@@ -183,7 +183,7 @@ func (c *Coordinator) operationOf(ctx context.Context, purchaseID, id string, pr
 // record makes an operation durable before anything of it is sent, unless it is already.
 func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepare func(*purchase, *authorization.Client) (*draft, error)) error {
 	switch {
-	case !plainID(id):
+	case !validID(id):
 		return fmt.Errorf("%w: its ID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	case id == AutomaticCaptureID:
 		return fmt.Errorf("%w: the ID %s is the automatic capture's", ErrInvalidOperation, strconv.Quote(AutomaticCaptureID))
@@ -201,7 +201,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			return fmt.Errorf("%w: %w", ErrInvalidOperation, err)
 		}
 		d.ID = id
-		if err := d.plain(); err != nil {
+		if err := d.validate(); err != nil {
 			return err
 		}
 		if known := p.operation(id); known != nil {
@@ -214,7 +214,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			// What the record proves, a capture that was made elsewhere may disprove.
 			if !looked {
 				looked = true
-				if err := c.look(ctx, p, eventFacts{}); err == nil {
+				if err := c.readTransaction(ctx, p, eventFacts{}); err == nil {
 					continue
 				}
 			}
@@ -231,8 +231,8 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 }
 
 // plain checks the references that would not be checked where they are not sent.
-func (d *draft) plain() error {
-	if d.Capture != "" && !plainID(d.Capture) {
+func (d *draft) validate() error {
+	if d.Capture != "" && !validID(d.Capture) {
 		return fmt.Errorf("%w: CaptureID is no operation's ID", ErrInvalidOperation)
 	}
 	return nil
@@ -287,7 +287,7 @@ func (c *Coordinator) seal(p *purchase, content *sealed) error {
 
 // forget takes the call of an operation that has ended out of the seal. One that cannot be opened
 // stays while another operation needs it.
-func (c *Coordinator) forget(p *purchase, id string) error {
+func (c *Coordinator) dropSealedCall(p *purchase, id string) error {
 	if len(p.Sealed) == 0 {
 		return nil
 	}
@@ -305,12 +305,12 @@ func (c *Coordinator) forget(p *purchase, id string) error {
 
 // digestOf tells an operation's content from another's. It is keyed, as the digest of a request is.
 func (c *Coordinator) digestOf(p *purchase, d *draft) (string, error) {
-	digest, err := c.seals.digest(c.seals.roots[0], p, d.unvarying())
+	digest, err := c.seals.digest(c.seals.roots[0], p, d.comparedBody())
 	return c.seals.fingerprints()[0] + ":" + digest, err
 }
 
 // unvarying is the body that is compared; a void has none.
-func (d *draft) unvarying() string { return orElse(d.body, "{}") }
+func (d *draft) comparedBody() string { return orElse(d.body, "{}") }
 
 // sameOperation compares what is asked for with the operation that is recorded under the ID.
 func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) error {
@@ -325,14 +325,14 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 	case known.Kind == OperationKindRefund && !p.sameCapture(known, &d.operation):
 		return other("capture")
 	}
-	same, err := c.seals.sameDigest(p, known.Digest, d.unvarying())
+	same, err := c.seals.sameDigest(p, known.Digest, d.comparedBody())
 	if same || err != nil {
 		return err
 	}
 	if content, err := c.openOperations(p); err == nil {
 		for _, call := range content.Operations {
 			if call.ID == known.ID {
-				if member := differingMember(orElse(call.Body, "{}"), d.unvarying()); member != "" {
+				if member := differingMember(orElse(call.Body, "{}"), d.comparedBody()); member != "" {
 					return other(member)
 				}
 			}

@@ -72,29 +72,29 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 	o := p.operation(id)
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.putOff(ctx, p, id, turnOf(p, o), err)
+		return c.retryOperation(ctx, p, id, attemptOf(p, o), err)
 	}
 	switch {
 	case o.automatic():
 		return c.findAutomaticCapture(ctx, p, api, o)
 	case !o.Kind.known():
-		return c.putOff(ctx, p, id, turnOf(p, o), fmt.Errorf("flow: operation %s is of a kind that this version does not know", strconv.Quote(id)))
+		return c.retryOperation(ctx, p, id, attemptOf(p, o), fmt.Errorf("flow: operation %s is of a kind that this version does not know", strconv.Quote(id)))
 	}
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	if o.Kind == OperationKindRefund && o.Capture != "" && o.PaymentCaptureID == "" {
 		// Operations are made in order, so the capture has ended.
 		switch capture := p.operation(o.Capture); {
 		case capture == nil || capture.State == OperationStateRefused:
-			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureRefused})
+			return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureRefused})
 		case capture.PaymentCaptureID == "":
-			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureUnknown})
+			return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureUnknown})
 		default:
 			o.PaymentCaptureID = capture.PaymentCaptureID
 		}
 	}
 	now := c.time()
 	if !o.inDoubt() && o.Tries > 0 && now.After(o.BegunAt.Add(operationPatience)) {
-		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: orElse(o.Reason, reasonNotSent)})
+		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: orElse(o.Reason, reasonNotSent)})
 	}
 	if !o.KeyAt.IsZero() && now.After(o.KeyAt.Add(idempotent)) {
 		return c.afterKey(ctx, p, api, id)
@@ -116,27 +116,27 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
-	turn = operationTurn{lease: p.LeaseUntil, doubt: doubt, sent: now}
+	attempt = callAttempt{lease: p.LeaseUntil, doubt: doubt, sent: now}
 	answer, err := c.send(ctx, api, p, p.operation(id), call)
 	if err != nil {
-		return c.operationFailed(ctx, p, api, id, turn, err)
+		return c.operationFailed(ctx, p, api, id, attempt, err)
 	}
-	return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: answer})
+	return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: answer})
 }
 
-// operationTurn is what a call was made upon: its lease, what was in doubt before, and when it was
+// callAttempt is what a call was made upon: its lease, what was in doubt before, and when it was
 // sent.
-type operationTurn struct {
+type callAttempt struct {
 	lease, doubt, sent time.Time
 }
 
-// turnOf is that of a step without a call.
-func turnOf(p *purchase, o *operation) operationTurn {
-	return operationTurn{lease: p.LeaseUntil, doubt: o.DoubtAt}
+// attemptOf is that of a step without a call.
+func attemptOf(p *purchase, o *operation) callAttempt {
+	return callAttempt{lease: p.LeaseUntil, doubt: o.DoubtAt}
 }
 
 // executed is what a call's answer says.
-type executed struct {
+type callAnswer struct {
 	paymentCaptureID, paymentRefundID string
 	amount                            *int64
 	currency                          string
@@ -144,7 +144,7 @@ type executed struct {
 }
 
 // send makes the call as it was recorded.
-func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *purchase, o *operation, call *sealedOperation) (*executed, error) {
+func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *purchase, o *operation, call *sealedOperation) (*callAnswer, error) {
 	options := append(c.callOptions(p), klarna.WithIdempotencyKey(call.Key))
 	switch {
 	case o.Kind == OperationKindCapture:
@@ -152,7 +152,7 @@ func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *pu
 		if err != nil {
 			return nil, err
 		}
-		return &executed{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}, nil
+		return &callAnswer{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}, nil
 	case o.Kind == OperationKindRefund && o.PaymentCaptureID != "":
 		return refunded(api.RefundCapturePrepared(ctx, o.PaymentCaptureID, call.prepared(), options...))
 	case o.Kind == OperationKindRefund:
@@ -167,18 +167,18 @@ func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *pu
 	return nil, ErrDamaged // a kind that is not known is not sent
 }
 
-func refunded(refund *authorization.PaymentRefund, err error) (*executed, error) {
+func refunded(refund *authorization.PaymentRefund, err error) (*callAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &executed{paymentRefundID: refund.PaymentRefundID, amount: amountIn(refund.Unknown, "refund_amount"), currency: textIn(refund.Unknown, "currency")}, nil
+	return &callAnswer{paymentRefundID: refund.PaymentRefundID, amount: amountIn(refund.Unknown, "refund_amount"), currency: textIn(refund.Unknown, "currency")}, nil
 }
 
-func changedTransaction(t *authorization.PaymentTransaction, err error) (*executed, error) {
+func changedTransaction(t *authorization.PaymentTransaction, err error) (*callAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &executed{transaction: t}, nil
+	return &callAnswer{transaction: t}, nil
 }
 
 // amountIn is a whole number among members that have no name here, nil for none.
@@ -200,17 +200,17 @@ func textIn(unknown klarna.Unknown, name string) string {
 }
 
 // ending is how an operation ends.
-type ending struct {
+type operationResult struct {
 	to                           OperationState
 	reason, parameters, evidence string
 	// answer is what says that it is done.
-	answer *executed
+	answer *callAnswer
 }
 
 // endOperation records how an operation has ended. That it is done counts whatever was thought
-// before; any other end is one of an operation that is pending, and, with a turn, of nobody else's
+// before; any other end is one of an operation that is pending, and, with a attempt, of nobody else's
 // later call.
-func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, turn *operationTurn, end ending) error {
+func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, attempt *callAttempt, end operationResult) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var before OperationState
@@ -218,14 +218,14 @@ func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, 
 	ended := false
 	err := c.change(ctx, p, func() bool {
 		o := p.operation(id)
-		if ended = o != nil && (turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended {
+		if ended = o != nil && (attempt == nil || p.LeaseUntil.Equal(attempt.lease)); !ended {
 			return false
 		}
 		before = o.State
-		if ended = c.ends(p, o, end); !ended {
+		if ended = c.applyResult(p, o, end); !ended {
 			return false
 		}
-		failed = c.afterEnd(p, o, before == OperationStatePending)
+		failed = c.afterOperationEnd(p, o, before == OperationStatePending)
 		return failed == nil
 	})
 	if err = errors.Join(err, failed); err == nil && ended {
@@ -235,7 +235,7 @@ func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, 
 }
 
 // ends ends an operation in p. It reports whether that changes anything.
-func (c *Coordinator) ends(p *purchase, o *operation, end ending) bool {
+func (c *Coordinator) applyResult(p *purchase, o *operation, end operationResult) bool {
 	to, reason, evidence := end.to, end.reason, end.evidence
 	if a := end.answer; a != nil {
 		switch {
@@ -274,9 +274,9 @@ func (p *purchase) learnTransaction(o *operation, t *authorization.PaymentTransa
 	}
 }
 
-// afterEnd puts a purchase in order of which an operation has ended: its call goes, and the next one
+// afterOperationEnd puts a purchase in order of which an operation has ended: its call goes, and the next one
 // is due. pending reports that it was pending before.
-func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
+func (c *Coordinator) afterOperationEnd(p *purchase, o *operation, pending bool) error {
 	now := c.time()
 	if pending {
 		p.LeaseUntil = time.Time{}
@@ -285,7 +285,7 @@ func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
 		p.LookAt = earliest(p.LookAt, now.Add(sleep.Jitter(unknownSoon)))
 	}
 	c.watchExpiry(p, now)
-	if err := c.forget(p, o.ID); err != nil {
+	if err := c.dropSealedCall(p, o.ID); err != nil {
 		return err
 	}
 	if next := p.pendingOperation(); next != nil && next.Tries == 0 {
@@ -313,24 +313,24 @@ func (c *Coordinator) logOperation(ctx context.Context, p *purchase, id string, 
 }
 
 // operationFailed decides what an error of a call says about its operation.
-func (c *Coordinator) operationFailed(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error) error {
+func (c *Coordinator) operationFailed(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, failure error) error {
 	if klarna.OutcomeOf(failure) == klarna.OutcomeUnknown {
-		turn.doubt = turn.sent
-		return c.putOff(ctx, p, id, turn, failure)
+		attempt.doubt = attempt.sent
+		return c.retryOperation(ctx, p, id, attempt, failure)
 	}
 	reason, refused := refusedOperation(failure)
-	refused = refused && !c.othersCredentials(ctx, p, failure)
-	overlong := !turn.doubt.IsZero() && turn.sent.Sub(turn.doubt) > doubtPatience
+	refused = refused && !c.hasOtherCredentials(ctx, p, failure)
+	overlong := !attempt.doubt.IsZero() && attempt.sent.Sub(attempt.doubt) > doubtPatience
 	switch {
-	case refused && turn.doubt.IsZero():
-		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
+	case refused && attempt.doubt.IsZero():
+		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
 	case refused && overlong:
 		// An earlier call had no answer, and runs no more. What Klarna shows decides.
-		return c.decide(ctx, p, api, id, turn, failure, ending{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
+		return c.decide(ctx, p, api, id, attempt, failure, operationResult{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
 	case conflict(failure):
-		return c.conflicted(ctx, p, api, id, turn, failure)
+		return c.conflicted(ctx, p, api, id, attempt, failure)
 	}
-	return c.putOff(ctx, p, id, turn, failure)
+	return c.retryOperation(ctx, p, id, attempt, failure)
 }
 
 // refusedOperation reports that Klarna refused a call for what it is. Refused credentials, rate
@@ -352,46 +352,46 @@ func refusedOperation(err error) (reason string, ok bool) {
 }
 
 // conflicted waits a conflict out, unless the transaction shows that it is none of the moment.
-func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error) error {
+func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, failure error) error {
 	o := p.operation(id)
 	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if o == nil || err != nil || !seen.isOver(o.Kind) {
-		return c.putOff(ctx, p, id, turn, failure)
+		return c.retryOperation(ctx, p, id, attempt, failure)
 	}
-	refused := ending{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)}
-	if turn.doubt.IsZero() {
-		return c.endOperation(ctx, p, id, &turn, refused)
+	refused := operationResult{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)}
+	if attempt.doubt.IsZero() {
+		return c.endOperation(ctx, p, id, &attempt, refused)
 	}
-	found, err := c.findSurely(ctx, api, p, o, seen)
+	found, err := c.findConfirmed(ctx, api, p, o, seen)
 	switch {
 	case err != nil:
 	case found.verdict == verdictDone:
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
-	case found.verdict == verdictAbsent && turn.sent.Sub(turn.doubt) > doubtPatience:
-		return c.endOperation(ctx, p, id, &turn, refused)
+		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
+	case found.verdict == verdictAbsent && attempt.sent.Sub(attempt.doubt) > doubtPatience:
+		return c.endOperation(ctx, p, id, &attempt, refused)
 	}
-	return c.putOff(ctx, p, id, turn, failure)
+	return c.retryOperation(ctx, p, id, attempt, failure)
 }
 
 // decide ends an operation by what Klarna shows: as done, or, where it surely was not executed, as
 // otherwise says. Where Klarna shows neither, nobody knows.
-func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error, otherwise ending) error {
+func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, failure error, otherwise operationResult) error {
 	o := p.operation(id)
 	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if o == nil || err != nil {
-		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
+		return c.retryOperation(ctx, p, id, attempt, errors.Join(failure, err))
 	}
-	found, err := c.findSurely(ctx, api, p, o, seen)
+	found, err := c.findConfirmed(ctx, api, p, o, seen)
 	if err != nil {
-		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
+		return c.retryOperation(ctx, p, id, attempt, errors.Join(failure, err))
 	}
 	switch found.verdict {
 	case verdictDone:
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
+		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
 	case verdictAbsent:
-		return c.endOperation(ctx, p, id, &turn, otherwise)
+		return c.endOperation(ctx, p, id, &attempt, otherwise)
 	default:
-		return c.endOperation(ctx, p, id, &turn, ending{
+		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(otherwise.reason, reasonNoAnswer), parameters: otherwise.parameters, evidence: found.evidence,
 		})
 	}
@@ -401,42 +401,42 @@ func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorizatio
 // again. What Klarna shows of the transaction decides.
 func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorization.Client, id string) error {
 	o := p.operation(id)
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	if !o.inDoubt() && !o.Conflicted {
-		return c.newKey(ctx, p, api, id, turn)
+		return c.newKey(ctx, p, api, id, attempt)
 	}
 	var found finding
 	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if err == nil {
-		found, err = c.findSurely(ctx, api, p, o, seen)
+		found, err = c.findConfirmed(ctx, api, p, o, seen)
 	}
 	switch {
 	case err == nil:
 	case c.time().After(o.BegunAt.Add(operationPatience)):
-		return c.endOperation(ctx, p, id, &turn, ending{
+		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: "the transaction could not be read",
 		})
 	default:
-		return c.putOff(ctx, p, id, turn, err)
+		return c.retryOperation(ctx, p, id, attempt, err)
 	}
 	switch {
 	case found.verdict == verdictDone:
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
+		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
 	case !o.inDoubt():
 		// A day of conflicts, and nothing of it was executed.
-		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
+		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
 	case found.verdict == verdictAbsent:
-		return c.newKey(ctx, p, api, id, turn)
+		return c.newKey(ctx, p, api, id, attempt)
 	default:
-		return c.endOperation(ctx, p, id, &turn, ending{
+		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: found.evidence,
 		})
 	}
 }
 
-// findSurely is find, and takes no single answer for a proof that an operation is absent: Klarna is
+// findConfirmed is find, and takes no single answer for a proof that an operation is absent: Klarna is
 // asked twice.
-func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
+func (c *Coordinator) findConfirmed(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
 	found := p.find(o, seen)
 	if found.verdict != verdictAbsent || o.Kind == OperationKindUpdate {
 		return found, nil
@@ -449,7 +449,7 @@ func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client,
 }
 
 // newKey records another key for an operation that surely was not executed. The next attempt has it.
-func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn) error {
+func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt) error {
 	o := p.operation(id)
 	call, err := c.callOf(p, o)
 	if err != nil {
@@ -465,18 +465,18 @@ func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorizatio
 	}
 	o.KeyAt, o.DoubtAt, o.Conflicted = time.Time{}, time.Time{}, false
 	if err := c.seal(p, &content); err != nil {
-		return c.putOff(ctx, p, id, turn, err)
+		return c.retryOperation(ctx, p, id, attempt, err)
 	}
 	return c.save(ctx, p)
 }
 
-// putOff records that an operation is to be tried again, and returns why.
-func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn operationTurn, why error) error {
+// retryOperation records that an operation is to be tried again, and returns why.
+func (c *Coordinator) retryOperation(ctx context.Context, p *purchase, id string, attempt callAttempt, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	err := c.change(ctx, p, func() bool {
 		o := p.operation(id)
-		if o == nil || o.State != OperationStatePending || !p.LeaseUntil.Equal(turn.lease) {
+		if o == nil || o.State != OperationStatePending || !p.LeaseUntil.Equal(attempt.lease) {
 			return false
 		}
 		now := c.time()
@@ -484,7 +484,7 @@ func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn o
 			o.Reason = answer
 		}
 		o.Conflicted = o.Conflicted || conflict(why)
-		o.DoubtAt = turn.doubt
+		o.DoubtAt = attempt.doubt
 		o.Tries++
 		o.NextAt = now.Add(sleep.Jitter(operationPause(o.Tries)))
 		p.LeaseUntil = time.Time{}
@@ -521,7 +521,7 @@ func operationAnswer(err error) string {
 // record. When Klarna may have forgotten the key, what it shows decides.
 func (c *Coordinator) damagedOperation(ctx context.Context, p *purchase, api *authorization.Client, id string, why error) error {
 	o := p.operation(id)
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	c.logger.ErrorContext(ctx, "klarna flow: the call of an operation is damaged or sealed with another secret, and nothing is done upon it",
 		"purchase", p.ID, "operation", id, "error", why)
 	switch {
@@ -529,9 +529,9 @@ func (c *Coordinator) damagedOperation(ctx context.Context, p *purchase, api *au
 		if p.DamagedAt.IsZero() {
 			p.DamagedAt = c.time().Truncate(time.Millisecond)
 		}
-		return c.putOff(ctx, p, id, turn, why)
+		return c.retryOperation(ctx, p, id, attempt, why)
 	case o.inDoubt():
-		return c.decide(ctx, p, api, id, turn, why, ending{to: OperationStateRefused, reason: reasonDamaged})
+		return c.decide(ctx, p, api, id, attempt, why, operationResult{to: OperationStateRefused, reason: reasonDamaged})
 	}
-	return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonDamaged})
+	return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonDamaged})
 }

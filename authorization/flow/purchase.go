@@ -109,7 +109,7 @@ var ErrRejected = errors.New("flow: Klarna refused the purchase")
 func (p *Purchase) request() (authorization.AuthorizeParams, error) {
 	r := p.Request
 	switch {
-	case !plainID(p.ID):
+	case !validID(p.ID):
 		return r, errors.New("flow: the purchase's ID must have 1 to 255 bytes of UTF-8 without control characters")
 	case r.RequestPaymentTransaction == nil:
 		return r, errors.New("flow: the purchase's Request must have a RequestPaymentTransaction")
@@ -133,6 +133,6 @@ func (p *Purchase) request() (authorization.AuthorizeParams, error) {
 	return r, nil
 }
 
-func plainID(id string) bool {
+func validID(id string) bool {
 	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }

@@ -118,7 +118,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	differences, err := c.observedNow(ctx, p, seen, again, params.Adopt)
+	differences, err := c.recordObservation(ctx, p, seen, again, params.Adopt)
 	if err != nil {
 		return nil, err
 	}
@@ -202,8 +202,8 @@ func (p *purchase) isSettled() bool {
 	})
 }
 
-// heedDifferences takes down that something was done elsewhere, or makes it part of the record.
-func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *observation, differences []Difference, adopt bool) {
+// recordDifferences takes down that something was done elsewhere, or makes it part of the record.
+func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *observation, differences []Difference, adopt bool) {
 	now := c.time()
 	if !adopt {
 		if len(differences) > 0 && !p.Differs {
@@ -280,7 +280,7 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 		return nil, err
 	}
 	switch {
-	case !plainID(params.ID):
+	case !validID(params.ID):
 		return nil, errors.New("flow: the purchase's ID must have 1 to 255 bytes of UTF-8 without control characters")
 	case params.PaymentTransactionID == "":
 		return nil, errors.New("flow: a PaymentTransactionID is required")
@@ -312,11 +312,11 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	p.content.Reference = orElse(t.PaymentTransactionReference, params.ID)
 	p.Record.Reference = referenceKey(p.Account, p.content.Reference)
 	p.TransactionExpiresAt = t.ExpiresAt.UTC()
-	c.heedDifferences(ctx, p, seen, p.compare(seen, now), true)
+	c.recordDifferences(ctx, p, seen, p.compare(seen, now), true)
 	if !seen.capturesListed {
 		p.Differs = true // there may be captures
 	}
-	c.lapse(p, seen, now)
+	c.recordExpiry(p, seen, now)
 	c.watchExpiry(p, now)
 	p.UnreportedOperations = nil // they were before
 	p.DueAt = p.dueAfter(now)
@@ -365,7 +365,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 	switch {
 	case params.State != OperationStateDone && params.State != OperationStateRefused:
 		return nil, fmt.Errorf("%w: it is settled as done or as refused", ErrInvalidOperation)
-	case !plainID(params.Reason) || !plainID(params.Actor):
+	case !validID(params.Reason) || !validID(params.Actor):
 		return nil, fmt.Errorf("%w: a reason and an actor of up to 255 bytes are required", ErrInvalidOperation)
 	}
 	p, err := c.load(ctx, purchaseID)
@@ -390,7 +390,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 		p.finish(o, params.State, params.Reason, c.time(), c.report != nil)
 		o.Evidence, o.SettledBy = evidence, params.Actor
 		p.LookAt = p.nextUnknown(c.time())
-		failed = c.afterEnd(p, o, false)
+		failed = c.afterOperationEnd(p, o, false)
 		return failed == nil
 	})
 	if err = errors.Join(err, failed); err != nil {
@@ -402,13 +402,13 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 
 // happened is for an event of an authorized purchase's transaction. What an operation here made is
 // known already.
-func (c *Coordinator) happened(ctx context.Context, p *purchase, s *eventFacts) error {
+func (c *Coordinator) handleTransactionEvent(ctx context.Context, p *purchase, s *eventFacts) error {
 	known := s.authorized || s.captureID != "" && p.hasDone(s.captureID) || s.refundID != "" && p.hasDone(s.refundID)
 	if known || s.captureID == "" && s.refundID == "" && p.pendingOperation() == nil && p.amounts().Remaining == 0 && p.amounts().Exact {
 		c.deliver(ctx, p)
 		return nil
 	}
-	err := c.look(ctx, p, *s)
+	err := c.readTransaction(ctx, p, *s)
 	c.deliver(ctx, p)
 	return err
 }
@@ -424,19 +424,19 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 		Reference: p.CaptureReference, DoubtAt: now, KeyAt: now, NextAt: now.Add(lease), BegunAt: now, UpdatedAt: now,
 	})
 	o := p.operation(AutomaticCaptureID)
-	if answer := p.automaticCapture(o, t); answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
+	if answer := p.automaticCapture(o, t); answer != nil && c.applyResult(p, o, operationResult{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
 		p.LookAt = now.Add(sleep.Jitter(unknownSoon))
 	}
 }
 
 // automaticCapture is what a transaction says of its automatic capture, nil where it says nothing.
-func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransaction) *executed {
+func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransaction) *callAnswer {
 	for i := range t.PaymentCaptures {
 		capture := &t.PaymentCaptures[i]
 		if capture.PaymentCaptureID == "" || o.Reference != "" && capture.PaymentCaptureReference != "" && capture.PaymentCaptureReference != o.Reference || p.hasDone(capture.PaymentCaptureID) {
 			continue
 		}
-		return &executed{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}
+		return &callAnswer{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}
 	}
 	return nil
 }
@@ -445,24 +445,24 @@ var errNotCaptured = errors.New("flow: the transaction does not show its automat
 
 // findAutomaticCapture looks for the capture that Klarna makes by itself.
 func (c *Coordinator) findAutomaticCapture(ctx context.Context, p *purchase, api *authorization.Client, o *operation) error {
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
 	if err == nil {
 		if answer := p.automaticCapture(o, t); answer != nil {
-			return c.endOperation(ctx, p, o.ID, nil, ending{to: OperationStateDone, answer: answer})
+			return c.endOperation(ctx, p, o.ID, nil, operationResult{to: OperationStateDone, answer: answer})
 		}
 		err = errNotCaptured
 	}
 	if c.time().After(o.BegunAt.Add(idempotent)) {
-		return c.endOperation(ctx, p, o.ID, &turn, ending{
+		return c.endOperation(ctx, p, o.ID, &attempt, operationResult{
 			to: OperationStateUnknown, reason: reasonNoAnswer, evidence: "the transaction does not show its automatic capture",
 		})
 	}
-	return c.putOff(ctx, p, o.ID, turn, err)
+	return c.retryOperation(ctx, p, o.ID, attempt, err)
 }
 
 // follow takes down what follows a purchase's approval.
-func (c *Coordinator) follow(p *purchase, t *authorization.PaymentTransaction) {
+func (c *Coordinator) afterApproval(p *purchase, t *authorization.PaymentTransaction) {
 	if p.State != StateAuthorized {
 		return
 	}

@@ -24,8 +24,8 @@ const (
 	// stepPatience is how long a step may take. Klarna answers a call after 59 seconds at the latest,
 	// and a step makes two.
 	stepPatience = 150 * time.Second
-	// queueMost bounds how many steps wait for a slot in memory.
-	queueMost = 1000
+	// maxQueued bounds how many steps wait for a slot in memory.
+	maxQueued = 1000
 )
 
 // Run is the recovery loop. Until ctx ends, it continues every purchase that is due: because its
@@ -131,11 +131,11 @@ func (s *recoveryRun) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
-	s.rest()
+	s.closeIfIdle()
 }
 
 // rest is called with the lock held.
-func (s *recoveryRun) rest() {
+func (s *recoveryRun) closeIfIdle() {
 	if s.open == 0 && s.ended && !s.closed {
 		s.closed = true
 		close(s.idle)
@@ -146,7 +146,7 @@ func (s *recoveryRun) rest() {
 func (s *recoveryRun) end() {
 	s.mu.Lock()
 	s.ended = true
-	s.rest()
+	s.closeIfIdle()
 	s.mu.Unlock()
 	select {
 	case <-s.idle:
@@ -162,16 +162,16 @@ type workerPool struct {
 	// step goes on with a purchase.
 	step func(context.Context, *recoveryRun, Record) limits
 
-	mu     sync.Mutex
-	plan   *scheduler
-	queue  []offered
-	at     map[string]bool // the purchases that steps go on with, by their IDs
-	lost   int             // steps that were abandoned
-	change chan struct{}   // a slot was freed
+	mu         sync.Mutex
+	plan       *scheduler
+	queue      []offered
+	inProgress map[string]bool // the purchases that steps go on with, by their IDs
+	abandoned  int             // steps that were abandoned
+	change     chan struct{}   // a slot was freed
 }
 
 func newWorkerPool(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler, step func(context.Context, *recoveryRun, Record) limits) *workerPool {
-	return &workerPool{c: c, lanes: lanes, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
+	return &workerPool{c: c, lanes: lanes, plan: plan, step: step, inProgress: map[string]bool{}, change: make(chan struct{}, 1)}
 }
 
 // work goes on with every purchase until none is due, and does not wait for the last ones.
@@ -279,7 +279,7 @@ func (k *workerPool) claim(ctx context.Context, r claimRequest) ([]Claimed, erro
 func (k *workerPool) start(s *recoveryRun, r Record) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.at[r.ID] {
+	if k.inProgress[r.ID] {
 		return false
 	}
 	k.begin(s, r)
@@ -292,10 +292,10 @@ func (k *workerPool) offer(s *recoveryRun, r Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.at[r.ID]:
+	case k.inProgress[r.ID]:
 	case k.plan.running < k.plan.slots:
 		k.begin(s, r)
-	case len(k.queue) < queueMost:
+	case len(k.queue) < maxQueued:
 		s.begun()
 		k.queue = append(k.queue, offered{r, s, time.Now()})
 	}
@@ -314,7 +314,7 @@ func (k *workerPool) next() {
 		o := k.queue[0]
 		k.queue = k.queue[1:]
 		// When the lease is over, somebody else may have claimed it.
-		if !k.at[o.ID] && o.run.step.Err() == nil && time.Since(o.since) < lease/2 {
+		if !k.inProgress[o.ID] && o.run.step.Err() == nil && time.Since(o.since) < lease/2 {
 			k.begin(o.run, o.Record)
 		}
 		o.run.done()
@@ -323,7 +323,7 @@ func (k *workerPool) next() {
 
 // begin is called with the lock held.
 func (k *workerPool) begin(s *recoveryRun, r Record) {
-	k.at[r.ID] = true
+	k.inProgress[r.ID] = true
 	k.plan.begun(r.PartnerAccountID)
 	s.begun()
 	go k.run(s, r)
@@ -349,7 +349,7 @@ func (k *workerPool) run(s *recoveryRun, r Record) {
 			return
 		}
 		abandoned = true
-		k.lost++
+		k.abandoned++
 		s.done()
 		k.c.logger.ErrorContext(ctx, "klarna flow: a step of recovery ignores the end of its context and was abandoned", "purchase", r.ID)
 	})
@@ -359,12 +359,12 @@ func (k *workerPool) run(s *recoveryRun, r Record) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		ended = true
-		delete(k.at, r.ID)
+		delete(k.inProgress, r.ID)
 		k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
 		k.next()
 		k.freed()
 		if abandoned {
-			k.lost--
+			k.abandoned--
 		} else {
 			s.done()
 		}
@@ -385,7 +385,7 @@ func (c *Coordinator) recoverPurchase(ctx context.Context, s *recoveryRun, r Rec
 	defer c.recoverPanic(ctx, r)
 	p, err := decode(r)
 	if err != nil {
-		_ = c.damaged(ctx, r, err) // which logs it
+		_ = c.postponeDamaged(ctx, r, err) // which logs it
 		return limits{}
 	}
 	p.overdue, p.started = true, c.time()
@@ -393,7 +393,7 @@ func (c *Coordinator) recoverPurchase(ctx context.Context, s *recoveryRun, r Rec
 	case p.isOpen():
 		err = c.followUp(ctx, p)
 	case p.State.ended() && !p.resolvable():
-		err = c.toReports(ctx, p)
+		err = c.moveToReports(ctx, p)
 	default:
 		err = c.steps(ctx, p, time.Now())
 	}
@@ -431,8 +431,8 @@ func (c *Coordinator) followUp(ctx context.Context, p *purchase) error {
 	case !p.WatchAt.IsZero() && !p.WatchAt.After(now):
 		err = c.watchAuthorization(ctx, p)
 	case !p.LookAt.IsZero() && !p.LookAt.After(now):
-		if err = c.look(ctx, p, eventFacts{}); err != nil {
-			err = errors.Join(err, c.watchLater(ctx, p))
+		if err = c.readTransaction(ctx, p, eventFacts{}); err != nil {
+			err = errors.Join(err, c.postponeWatch(ctx, p))
 		}
 	}
 	if p.Version != version {
@@ -447,9 +447,9 @@ func (c *Coordinator) followUp(ctx context.Context, p *purchase) error {
 	}))
 }
 
-// toReports moves a purchase that has ended to the lane of reports. One that a program wrote that
+// moveToReports moves a purchase that has ended to the lane of reports. One that a program wrote that
 // knows no lanes is elsewhere.
-func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
+func (c *Coordinator) moveToReports(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		if p.Lane == LaneReports || !p.State.ended() || len(p.Unreported)+len(p.UnreportedOperations) == 0 {
 			return false
@@ -459,12 +459,12 @@ func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
 	})
 }
 
-// reportOn reports what is unreported of one purchase.
-func (c *Coordinator) reportOn(ctx context.Context, _ *recoveryRun, r Record) limits {
+// reportPurchase reports what is unreported of one purchase.
+func (c *Coordinator) reportPurchase(ctx context.Context, _ *recoveryRun, r Record) limits {
 	defer c.recoverPanic(ctx, r)
 	p, err := decode(r)
 	if err != nil {
-		_ = c.damaged(ctx, r, err) // which logs it
+		_ = c.postponeDamaged(ctx, r, err) // which logs it
 		return limits{}
 	}
 	c.deliver(ctx, p)

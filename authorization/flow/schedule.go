@@ -45,7 +45,7 @@ func backoffAfter(tries int) time.Duration { return min(time.Second<<min(tries-1
 
 // waited is what is left of a pause after a step that took as long: a call that hung has paused
 // already.
-func waited(pause, took time.Duration) time.Duration {
+func remainingPause(pause, took time.Duration) time.Duration {
 	return max(pause-max(took, 0), min(pause, sleep.Jitter(time.Second)))
 }
 

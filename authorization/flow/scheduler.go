@@ -14,21 +14,21 @@ const (
 	// slowAfter is how long a step holds a slot. It goes on without one, so that others are not held
 	// up by it.
 	slowAfter = 5 * time.Second
-	// slowMost is how many slow steps an account may have before no more is begun for it.
-	slowMost = 64
+	// maxSlowPerAccount is how many slow steps an account may have before no more is begun for it.
+	maxSlowPerAccount = 64
 	// slowWindow is how many steps of a slow account hold a slot at once.
 	slowWindow = 8
-	// lingering bounds how many steps may go on without a slot.
-	lingering = 256
+	// maxSlow bounds how many steps may go on without a slot.
+	maxSlow = 256
 	// burst is how many purchases recovery may look at beyond its rate.
 	burst = 16
 	// calmLag and latestLag are how overdue the most overdue purchase is when recovery goes at a fifth
 	// of its rate, and at its full rate.
 	calmLag   = 5 * time.Second
 	latestLag = time.Minute
-	// mostUrgent bounds the pause after a failure of what was approved and has ten minutes left at
+	// shortestPause bounds the pause after a failure of what was approved and has ten minutes left at
 	// most.
-	mostUrgent = 5 * time.Second
+	shortestPause = 5 * time.Second
 	// longestPause is the longest one that a rate limit of Klarna's makes for an account.
 	longestPause = time.Minute
 )
@@ -117,7 +117,7 @@ func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 	r.perAccount = max(share/2, 1)
 	for name, a := range s.accounts {
 		switch {
-		case a.pausedUntil.After(now), a.slow >= slowMost:
+		case a.pausedUntil.After(now), a.slow >= maxSlowPerAccount:
 			r.except = append(r.except, name)
 		case a.running >= min(share, int(a.window)):
 			r.except, r.busy = append(r.except, name), true
@@ -180,7 +180,7 @@ func (s *scheduler) begun(account string) {
 
 // slowed takes down that a step takes long. It reports whether the step has given its slot back.
 func (s *scheduler) slowed(account string) bool {
-	if s.patient || s.slow >= lingering {
+	if s.patient || s.slow >= maxSlow {
 		return false
 	}
 	a := s.account(account)
@@ -219,7 +219,7 @@ func (s *scheduler) ended(now time.Time, account string, wasSlow bool, learned l
 // paused counts the accounts for which nothing is begun at the moment.
 func (s *scheduler) paused(now time.Time) (n int) {
 	for _, a := range s.accounts {
-		if a.pausedUntil.After(now) || a.slow >= slowMost {
+		if a.pausedUntil.After(now) || a.slow >= maxSlowPerAccount {
 			n++
 		}
 	}
@@ -266,7 +266,7 @@ func retryWithin(now time.Time, lane Lane) time.Duration {
 	if ahead == LaneBusy-1 {
 		ahead = 0 // no lane is that far ahead: the time is over by this clock, which may be ahead
 	}
-	return min(max(ahead.tenMinutes()/30, mostUrgent), time.Minute)
+	return min(max(ahead.tenMinutes()/30, shortestPause), time.Minute)
 }
 
 const tenMinutes = 10 * time.Minute

@@ -14,11 +14,11 @@ var operationGuards = []struct {
 }{
 	{guard{
 		"a refusal ends nothing while an earlier call is in doubt", "operationstep.go",
-		"case refused && turn.doubt.IsZero():", "case refused:",
+		"case refused && attempt.doubt.IsZero():", "case refused:",
 	}, "TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt"},
 	{guard{
-		"a refusal of an earlier turn ends nothing", "operationstep.go",
-		"(turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended", "true; !ended",
+		"a refusal of an earlier attempt ends nothing", "operationstep.go",
+		"(attempt == nil || p.LeaseUntil.Equal(attempt.lease)); !ended", "true; !ended",
 	}, "TestARefusalOfAnEarlierTurnEndsNothing"},
 	{guard{
 		"a conflict is no refusal", "operationstep.go",
