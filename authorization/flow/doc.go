@@ -4,7 +4,7 @@
 //
 //	coordinator, err := flow.New(client, store, sealSecret, flow.WithReport(report))
 //	…
-//	status, err := coordinator.Begin(ctx, flow.Purchase{ID: "order-1", PartnerAccountID: account, Request: first})
+//	status, err := coordinator.Begin(ctx, flow.Purchase{ID: "order-1", Request: first})
 //	// redirect the customer to status.PaymentRequestURL
 //
 // After that, the webhook, the customer's return and the recovery loop run at the same time, on any
@@ -42,19 +42,19 @@
 //
 // # States
 //
-//	BEGUN ──────────────┬─────────────────────────────────→ AUTHORIZED, DECLINED, REJECTED, UNKNOWN
-//	  │ step-up         └ canceled before it was sent ────→ CANCELED
+//	BEGUN ──────────────┬─────────────────────→ AUTHORIZED, DECLINED, REJECTED, UNKNOWN
+//	  │ step-up         └ canceled before sent → CANCELED
 //	  ↓
-//	AWAITING_CUSTOMER ──┬─────────────────────────────────→ DECLINED, EXPIRED, CANCELED
+//	AWAITING_CUSTOMER ──┬─────────────────────→ DECLINED, EXPIRED, CANCELED
 //	  │ approved     ↑  └ abandoned, canceled, other amount
 //	  ↓              │           ↓
-//	FINALIZING       └─────── CANCELING ──────────────────→ CANCELED, EXPIRED, DECLINED, UNKNOWN
-//	  └───────────────────────────────────────────────────→ AUTHORIZED, DECLINED, CANCELED, EXPIRED, REJECTED, UNKNOWN
+//	FINALIZING       └─────── CANCELING ──────→ CANCELED, EXPIRED, DECLINED, UNKNOWN
+//	  └───────────────────────────────────────→ AUTHORIZED, and any other final state
 //
 // Every other final state can still change to [StateAuthorized]: if an answer, an event or a read
 // later shows that a transaction exists, the transaction counts. If the transaction has another
-// amount, the state changes to StateUnknown. A purchase that Klarna rejected in its first call can
-// be begun again with a corrected request.
+// amount, the state changes to [StateUnknown]. A purchase that Klarna rejected in its first call
+// can be begun again with a corrected request.
 //
 // # Operations
 //

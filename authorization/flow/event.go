@@ -70,32 +70,33 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 		}
 	}
 	p.finished = facts.ended
-	// A transaction that cannot be read does not hold up what the customer approved.
+	// An unreadable transaction must not delay the approval.
 	if err := errors.Join(unread, c.advance(ctx, p, 0)); err != nil {
 		return err
 	}
 	if facts.ended && p.State == StateAwaitingCustomer && p.seen != nil {
-		// The event is ahead of what Klarna answers to a read.
+		// The read does not show the event's state yet.
 		return c.scheduleLook(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
 	}
 	return nil
 }
 
-// eventFacts are what an event says.
+// eventFacts is what an event says.
 type eventFacts struct {
 	paymentRequestID, transactionID, reference, account string
-	// captureID and refundID are those that an event of a transaction names.
+	// captureID and refundID are the capture and the refund that an event of a transaction names.
 	captureID, refundID string
-	// authorized: an event says that the transaction is.
+	// authorized reports whether the event says that the transaction is authorized.
 	authorized bool
-	// ended: the customer has acted; completed: and has approved; busy: the customer is at Klarna.
+	// ended reports whether the customer has acted, completed whether the customer has approved,
+	// and busy whether the customer is on Klarna's page.
 	ended, completed, busy bool
 }
 
-// readEvent returns what an event says of a purchase, nil for an event of another kind.
+// readEvent returns what an event says about a purchase, or nil for an event of another kind.
 func readEvent(event *webhook.Event) (*eventFacts, error) {
 	if event == nil {
-		return nil, nil //nolint:nilnil // it says nothing
+		return nil, nil //nolint:nilnil // no event
 	}
 	switch eventType := string(event.Metadata.EventType); {
 	case strings.HasPrefix(eventType, "payment.request."):
@@ -103,7 +104,7 @@ func readEvent(event *webhook.Event) (*eventFacts, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The type decides, and the state does not.
+		// The type of the event decides, not the state in its payload.
 		state := authorization.PaymentRequestState(strings.ToUpper(strings.TrimPrefix(eventType, "payment.request.state-change.")))
 		if state.Open() {
 			state = authorization.PaymentRequestState(strings.ToUpper(string(payload.State)))
@@ -125,10 +126,10 @@ func readEvent(event *webhook.Event) (*eventFacts, error) {
 			authorized: event.Metadata.EventType == webhook.EventTypePaymentTransactionAuthorized,
 		}, nil
 	}
-	return nil, nil //nolint:nilnil // it says nothing
+	return nil, nil //nolint:nilnil // an event of another kind
 }
 
-// findPurchase finds the purchase of an event, or ErrNotFound.
+// findPurchase returns the purchase of an event, or ErrNotFound.
 func (c *Coordinator) findPurchase(ctx context.Context, s *eventFacts) (*purchase, error) {
 	found := func(r Record, err error) (*purchase, error) {
 		if err != nil {
@@ -142,7 +143,7 @@ func (c *Coordinator) findPurchase(ctx context.Context, s *eventFacts) (*purchas
 		}
 	}
 	if s.transactionID != "" {
-		// One that was paid at once, or adopted, is found by its transaction.
+		// A purchase without a step-up and an adopted one have the transaction's ID.
 		if p, err := found(c.store.FindPaymentRequest(ctx, s.transactionID)); !errors.Is(err, ErrNotFound) {
 			return p, err
 		}
@@ -163,10 +164,10 @@ func (c *Coordinator) handleUnknown(ctx context.Context, s *eventFacts) error {
 	if !s.completed {
 		return nil
 	}
-	c.logger.WarnContext(ctx, "klarna flow: a customer approved a payment request that is no purchase's in the store",
+	c.logger.WarnContext(ctx, "klarna flow: a customer approved a payment request that the store does not know",
 		"payment_request_id", s.paymentRequestID)
 	if c.exclusive {
-		return fmt.Errorf("flow: a completed payment request is no purchase's: %w", ErrNotFound)
+		return fmt.Errorf("flow: the store does not know a completed payment request: %w", ErrNotFound)
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func (c *Coordinator) handleUnknown(ctx context.Context, s *eventFacts) error {
 // Switch over the Status:
 //
 //	StateAuthorized        show the confirmation
-//	StateAwaitingCustomer  not paid: offer PaymentRequestURL again, or call Cancel before you offer another payment method
+//	StateAwaitingCustomer  not paid: offer PaymentRequestURL again, or Cancel first
 //	StateFinalizing        approved, but not finalized yet: ask again in a moment
 //	StateUnknown           not known whether it is paid: do not ask for another payment
 //

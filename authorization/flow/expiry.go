@@ -26,7 +26,7 @@ const (
 	NoticeDiffers Notice = "DIFFERS"
 )
 
-// extensionPause is how long recovery waits before it asks a policy again that failed.
+// extensionPause is how long recovery waits before it calls a failed policy again.
 const extensionPause = time.Hour
 
 // WithExpiryNotice reports authorizations that expire while a part is not captured:
@@ -51,13 +51,13 @@ func WithExtensionPolicy(policy func(ctx context.Context, status Status) (days i
 	return func(c *Coordinator) { c.extend = policy }
 }
 
-// extending is an extension policy as a callback that may hang; nil where there is none.
+// extending returns an extension policy as a callback that may hang, or nil if policy is nil.
 func extending(k *callbacks, policy func(context.Context, Status) (int, error)) func(context.Context, Status) (int, error) {
 	if policy == nil {
 		return nil
 	}
 	return func(ctx context.Context, status Status) (int, error) {
-		days := make(chan int, 1) // a variable would be written to by one that was abandoned
+		days := make(chan int, 1) // an abandoned call would write to a variable
 		err := k.call(ctx, status.PartnerAccountID, status.ID, func(ctx context.Context) error {
 			n, err := policy(ctx, status)
 			days <- n
@@ -70,17 +70,17 @@ func extending(k *callbacks, policy func(context.Context, Status) (int, error)) 
 	}
 }
 
-// watchExpiry sets when recovery looks whether the authorization expires.
+// watchExpiry sets when recovery checks whether the authorization expires.
 func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 	if c.expiryNotice <= 0 || p.State != StateAuthorized {
-		return // another replica may have asked for it
+		return // keep what a replica with WithExpiryNotice has set
 	}
 	ends := p.TransactionExpiresAt
 	switch {
 	case p.amounts().Remaining == 0 || p.Expired && !ends.After(now):
 		p.WatchAt = time.Time{}
 	case ends.IsZero():
-		p.WatchAt = now.Add(sleep.Jitter(time.Hour)) // Klarna has not eventFacts when
+		p.WatchAt = now.Add(sleep.Jitter(time.Hour)) // Klarna has not said when
 	case !p.NoticedFor.Equal(ends):
 		p.WatchAt = ends.Add(-c.expiryNotice)
 	default:
@@ -88,7 +88,8 @@ func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 	}
 }
 
-// watchAuthorization looks at an authorization that is about to expire.
+// watchAuthorization reads the transaction of an authorization that is about to expire, reports it
+// and calls the extension policy.
 func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error {
 	err := c.readTransaction(ctx, p, eventFacts{})
 	if err != nil {
@@ -106,7 +107,7 @@ func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error
 			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.postponeWatch(ctx, p))
 		case days > 0:
 			err := c.extendBy(ctx, p, days)
-			if err != nil && !errors.Is(err, ErrOtherOperation) { // which another replica has begun
+			if err != nil && !errors.Is(err, ErrOtherOperation) { // another replica may have begun it
 				return errors.Join(err, c.postponeWatch(ctx, p))
 			}
 		}
@@ -123,7 +124,7 @@ func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error
 	})
 }
 
-// extendBy records the extension that a policy asks for. Recovery makes it.
+// extendBy records the extension that a policy returned. Recovery executes it.
 func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error {
 	id := "extension-until-" + p.TransactionExpiresAt.UTC().Format(time.RFC3339)
 	return c.record(ctx, p, id, func(p *purchase, api *authorization.Client) (*draft, error) {
@@ -132,7 +133,7 @@ func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error
 	})
 }
 
-// postponeWatch puts a look off.
+// postponeWatch postpones a failed read of the transaction.
 func (c *Coordinator) postponeWatch(ctx context.Context, p *purchase) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -152,7 +153,7 @@ func (c *Coordinator) postponeWatch(ctx context.Context, p *purchase) error {
 	})
 }
 
-// rescheduleWatch sets when to look again, after a look that found nothing to do.
+// rescheduleWatch sets when to read the transaction again, after a read that found nothing to do.
 func (c *Coordinator) rescheduleWatch(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		now := c.time()
@@ -167,8 +168,8 @@ func (c *Coordinator) rescheduleWatch(ctx context.Context, p *purchase) error {
 	})
 }
 
-// lapse takes down that the authorization has expired, and what was not captured of one that is
-// over for good.
+// recordExpiry records that the authorization has expired, and the uncaptured amount of an
+// authorization that has ended permanently.
 func (c *Coordinator) recordExpiry(p *purchase, seen *observation, now time.Time) {
 	left, lapsed := p.amounts().Remaining, seen.lapsed(now)
 	if seen.state() == authorization.PaymentTransactionStateAuthorized {

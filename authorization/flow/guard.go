@@ -62,7 +62,7 @@ func (c *Coordinator) Check(ctx context.Context) error {
 	return nil
 }
 
-// settle brings a setting to what next makes of it.
+// updateSetting sets a setting to the value that next returns for the present value.
 func (c *Coordinator) updateSetting(ctx context.Context, store Guarded, name string, next func(now string) (string, error)) error {
 	for range 10 {
 		now, err := store.Setting(ctx, name)
@@ -71,7 +71,7 @@ func (c *Coordinator) updateSetting(ctx context.Context, store Guarded, name str
 		}
 		to, err := next(now)
 		if err != nil {
-			c.logger.ErrorContext(ctx, "klarna flow: the store is not this Coordinator's, which does nothing", "setting", name)
+			c.logger.ErrorContext(ctx, "klarna flow: the store belongs to another Coordinator and is not used", "setting", name)
 			return err
 		}
 		if to == now {
@@ -85,9 +85,9 @@ func (c *Coordinator) updateSetting(ctx context.Context, store Guarded, name str
 	return fmt.Errorf("flow: check the store: %w", ErrChanged)
 }
 
-// sealsSetting is a list of the secrets' fingerprints, that of the newest last. Whoever knows the
-// newest may add a newer one. So a rotation as WithOlderSealSecrets describes it passes, and a
-// replica that was left behind, or was given a wrong secret, does not.
+// sealsSetting returns the list of the secrets' fingerprints, the newest last. Only a replica that
+// has the newest secret may add a newer one. A rotation as described at WithOlderSealSecrets
+// therefore succeeds, and a replica with an outdated or wrong secret is refused.
 func (c *Coordinator) sealsSetting(now string) (string, error) {
 	mine := c.seals.fingerprints()
 	known := strings.Fields(now)
@@ -95,7 +95,7 @@ func (c *Coordinator) sealsSetting(now string) (string, error) {
 	case len(known) == 0:
 		return mine[0], nil
 	case !slices.Contains(mine, known[len(known)-1]):
-		return "", fmt.Errorf("%w: none of the seal secrets is the newest that it knows", ErrOthersStore)
+		return "", fmt.Errorf("%w: the Coordinator does not have the newest seal secret of the store", ErrOthersStore)
 	case slices.Contains(known, mine[0]):
 		return now, nil
 	}
@@ -109,13 +109,13 @@ func (c *Coordinator) environmentSetting(now string) (string, error) {
 	}
 	mine := string(c.client.Environment())
 	if now != "" && now != mine {
-		return "", fmt.Errorf("%w: its purchases are of the %s environment, and the API key is of %s", ErrOthersStore, now, mine)
+		return "", fmt.Errorf("%w: the purchases belong to the environment %s, and the API key to %s", ErrOthersStore, now, mine)
 	}
 	return mine, nil
 }
 
-// fingerprints tell the secrets from others, the current one first. No secret can be computed from
-// them.
+// fingerprints returns a fingerprint of each secret, the current one first. A secret cannot be
+// computed from its fingerprint.
 func (s *seals) fingerprints() []string {
 	var list []string
 	for _, root := range s.roots {

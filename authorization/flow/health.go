@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// lateAfter is how long after its last round recovery is late.
+	// lateAfter is how long after its last round recovery counts as late.
 	lateAfter = 30 * time.Second
-	// behindAfter is how overdue a purchase may be before recovery is behind.
+	// behindAfter is how overdue a purchase is when recovery counts as behind.
 	behindAfter = 5 * time.Minute
-	// watchPause is how often Run looks at itself.
+	// watchPause is how often Run checks Health.
 	watchPause = 15 * time.Second
 )
 
@@ -66,12 +66,12 @@ func (c *Coordinator) Health() Health {
 	return h
 }
 
-// heartbeat is what Health reports of the loop.
+// heartbeat is what Health reports about the loop.
 type heartbeat struct {
 	mu           sync.Mutex
 	runs         int
 	last, oldest time.Time
-	// beat is the machine's time of the last round, or of Run's beginning.
+	// beat is the wall-clock time of the last round, or of the start of Run.
 	beat time.Time
 }
 
@@ -88,7 +88,8 @@ func (h *heartbeat) ended() {
 	h.runs--
 }
 
-// round takes down that the store has reportedAt what is due. all reports that there is no more of it.
+// round records that the store has returned the due purchases. all reports whether it returned all
+// of them.
 func (h *heartbeat) round(now, oldest time.Time, all bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,7 +118,7 @@ func (c *Coordinator) watch(ctx context.Context) {
 			"abandoned", h.Abandoned, "paused_accounts", h.PausedAccounts,
 		}
 		if silence >= late {
-			c.logger.ErrorContext(ctx, "klarna flow: recovery is late: it has not looked for what is due", attributes...)
+			c.logger.ErrorContext(ctx, "klarna flow: recovery is late: it has not asked the store for due purchases", attributes...)
 		} else {
 			c.logger.WarnContext(ctx, "klarna flow: recovery is behind", attributes...)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// inquire asks Klarna how far the customer is. What a webhook or a redirect says is a reason to
-// ask, and never the answer: either may be late, out of order, or of the customer's own making.
+// inquire reads the payment request. A webhook or a redirect is only a reason to read it: either
+// may be late, out of order or forged by the customer.
 func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, err error) {
 	if p.Cause != "" {
 		return false, c.toCanceling(ctx, p, p.Cause)
@@ -25,7 +25,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
 		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.hasOtherCredentials(ctx, p, err) {
-			// Whatever the customer did, it can no longer be finalized; and no final call was made.
+			// An approval could no longer be finalized, and no final call was made.
 			return false, c.end(ctx, p, StateExpired, reasonNoAnswer, nil)
 		}
 		return false, c.retryLater(ctx, p, false, err)
@@ -52,7 +52,8 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	return true, nil
 }
 
-// closed ends a purchase whose payment request is closed, unless that names a transaction.
+// recordClosed ends a purchase whose payment request is closed, unless the payment request names a
+// transaction.
 func (c *Coordinator) recordClosed(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	done, err := c.transactionOf(ctx, p, read)
 	switch {
@@ -64,8 +65,8 @@ func (c *Coordinator) recordClosed(ctx context.Context, p *purchase, read *autho
 	return c.end(ctx, p, endOf(read.State), read.StateReason, nil)
 }
 
-// transactionUnread puts off the end of a purchase whose payment request names a transaction that
-// cannot be read. In the end money may have moved.
+// transactionUnread retries later if the transaction that a payment request names cannot be read.
+// When time is over, the purchase becomes StateUnknown, because money may have moved.
 func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failure error) error {
 	if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
 		return c.giveUp(ctx, p, StateUnknown, reasonNoAnswer, failure)
@@ -73,7 +74,7 @@ func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failur
 	return c.retryLater(ctx, p, false, failure)
 }
 
-// wait records when to look again.
+// scheduleLook records when to read the payment request again.
 func (c *Coordinator) scheduleLook(ctx context.Context, p *purchase, read *authorization.PaymentRequest, when func(*purchase, *authorization.PaymentRequest) time.Time) error {
 	return c.change(ctx, p, func() bool {
 		if p.State != StateAwaitingCustomer {
@@ -88,7 +89,7 @@ func (c *Coordinator) scheduleLook(ctx context.Context, p *purchase, read *autho
 	})
 }
 
-// endOf is the end that a payment request's closed state means.
+// endOf returns the final state for a payment request's closed state.
 func endOf(s authorization.PaymentRequestState) State {
 	switch s {
 	case authorization.PaymentRequestStateDeclined:
@@ -100,8 +101,8 @@ func endOf(s authorization.PaymentRequestState) State {
 	}
 }
 
-// approved records what the customer approved, before it is finalized: from then on, every replica
-// finalizes that, or none does.
+// approved records what the customer approved before it is finalized, so that every replica
+// finalizes the same amount.
 func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	approval, err := read.Approval()
 	if err != nil {
@@ -142,7 +143,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	p.move(StateFinalizing, "", now, c.report != nil)
 	p.FinalizeBy = c.finalizeBy(read)
 	p.LeaseUntil, p.DueAt, p.MayHaveRun = now.Add(lease), now.Add(lease), true
-	// Not upon whatever it has become: what was decided was decided about this version.
+	// The decision is about this version of the record, so it is not applied to a newer one.
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
@@ -150,13 +151,13 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	return nil
 }
 
-// isCurrency reports whether an approval's currency is the purchase's; "" is not compared.
+// isCurrency reports whether an approval's currency is the purchase's, or "".
 func isCurrency(p *purchase, currency string) bool {
 	return currency == "" || strings.EqualFold(currency, p.Currency)
 }
 
-// postponeApproval puts off what the customer approved, for as long as it can be finalized. Where Klarna does
-// not say when that was, it was before the payment request expired.
+// postponeApproval retries later while the approval can still be finalized. If Klarna does not say
+// when the customer approved, it was before the payment request expired.
 func (c *Coordinator) postponeApproval(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
 	if now := c.time(); now.After(c.finalizeBy(read).Add(clockSkew)) || now.After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) {
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)
@@ -164,7 +165,7 @@ func (c *Coordinator) postponeApproval(ctx context.Context, p *purchase, read *a
 	return c.retryLater(ctx, p, false, why)
 }
 
-// finalizeBy is the end of Klarna's 60 minutes.
+// finalizeBy returns the end of Klarna's 60 minutes.
 func (c *Coordinator) finalizeBy(read *authorization.PaymentRequest) time.Time {
 	now := c.time()
 	since := read.UpdatedAt.UTC()

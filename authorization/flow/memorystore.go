@@ -17,19 +17,18 @@ type MemoryStore struct {
 	byRequest map[string]*memoryRecord
 	byRef     map[string]*memoryRecord
 	settings  map[string]string
-	due       map[Lane]map[string]*dueHeap // by account
+	due       map[Lane]map[string]*dueHeap // by lane and account
 }
 
 type memoryRecord struct {
 	Record
-	place int // in its heap; -1 when it is not there
+	place int // the index in its heap, or -1
 }
 
 // NewMemoryStore returns an empty [MemoryStore].
 func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
-// ready makes what the zero MemoryStore lacks, before the first record or setting is stored. It is
-// called with the lock held.
+// ready creates the maps of a zero MemoryStore. The caller holds the lock.
 func (s *MemoryStore) ready() {
 	if s.records == nil {
 		s.records, s.byRequest, s.byRef = make(map[string]*memoryRecord), make(map[string]*memoryRecord), make(map[string]*memoryRecord)
@@ -175,7 +174,7 @@ func (s *MemoryStore) ClaimDue(ctx context.Context, params ClaimParams) ([]Claim
 	return list, nil
 }
 
-// turns takes up to limit records of a lane out of their heaps, in the order in which a claim
+// turns removes up to limit records of a lane from their heaps, in the order in which a claim
 // returns them.
 func (s *MemoryStore) turns(lane Lane, params ClaimParams, limit int) (list []*memoryRecord) {
 	if limit < 1 {
@@ -203,7 +202,7 @@ func (s *MemoryStore) turns(lane Lane, params ClaimParams, limit int) (list []*m
 	return list
 }
 
-// put stores r in its place and keeps the indexes true.
+// put stores r and updates the indexes.
 func (s *MemoryStore) put(stored *memoryRecord, r Record) {
 	if due := s.due[stored.Lane][stored.PartnerAccountID]; due != nil {
 		if stored.place >= 0 {
@@ -243,8 +242,8 @@ func (m *memoryRecord) clone() Record {
 	return r
 }
 
-// before reports whether m is due before other. Of those that are due at once the IDs decide, so
-// that a simulation can be repeated.
+// before reports whether m is due before other. The IDs decide between records that are due at the
+// same time, so that a simulation is reproducible.
 func (m *memoryRecord) before(other *memoryRecord) bool {
 	if order := m.DueAt.Compare(other.DueAt); order != 0 {
 		return order < 0
@@ -279,15 +278,15 @@ func (h *dueHeap) Pop() any {
 	return stored
 }
 
-// accountTurn is an account whose turn it is: its most overdue record, and how many were taken
-// before.
+// accountTurn is an account in a claim: its most overdue record, and how many of its records were
+// taken.
 type accountTurn struct {
 	head  *memoryRecord
 	due   *dueHeap
 	taken int
 }
 
-// turnHeap has the account first whose turn it is.
+// turnHeap has the account first whose turn is next.
 type turnHeap []accountTurn
 
 func (h turnHeap) Len() int { return len(h) }

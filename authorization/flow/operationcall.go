@@ -20,8 +20,8 @@ import (
 // Switch over the Operation's State:
 //
 //	OperationStateDone     captured
-//	OperationStateRefused  not captured; Reason has Klarna's code; use another ID for the next attempt
-//	OperationStatePending  not decided yet: recovery repeats the call, and so does a repeat of Capture
+//	OperationStateRefused  not captured: see Reason, and use another ID next time
+//	OperationStatePending  not decided yet: recovery repeats the call
 //	OperationStateUnknown  a person has to investigate: see Evidence
 //
 // The operations of a purchase are executed one after the other, in the order in which they were
@@ -83,7 +83,7 @@ func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params Refu
 				SupplementaryRefundData: params.SupplementaryRefundData, KlarnaNetworkData: params.KlarnaNetworkData,
 			}))
 		}
-		// The capture may not have its id yet, which the body does not need.
+		// The body does not contain Klarna's ID of the capture, which may not be known yet.
 		return d.prepared(api.PrepareRefundCapture(orElse(params.PaymentCaptureID, "capture"), authorization.RefundCaptureParams{
 			RefundAmount: params.Amount, PaymentRefundReference: d.Reference,
 			SupplementaryRefundData: params.SupplementaryRefundData, KlarnaNetworkData: params.KlarnaNetworkData,
@@ -149,7 +149,7 @@ func (c *Coordinator) ListOperations(ctx context.Context, purchaseID string) ([]
 
 var errNoAmount = errors.New("the amount must be at least 1")
 
-// draft is an operation that is asked for, and the body of its call.
+// draft is a requested operation and the body of its call.
 type draft struct {
 	operation
 	body string
@@ -163,7 +163,7 @@ func (d *draft) prepared(call *authorization.Prepared, err error) (*draft, error
 	return d, nil
 }
 
-// operationOf records an operation that is asked for, or finds it, and takes it as far as it gets.
+// operationOf records a requested operation or finds it, and takes it as far as it can get.
 func (c *Coordinator) operationOf(ctx context.Context, purchaseID, id string, prepare func(*purchase, *authorization.Client) (*draft, error)) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -180,13 +180,13 @@ func (c *Coordinator) operationOf(ctx context.Context, purchaseID, id string, pr
 	return p.public(p.operation(id)), err
 }
 
-// record makes an operation durable before anything of it is sent, unless it is already.
+// record stores an operation before anything is sent, unless it is stored already.
 func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepare func(*purchase, *authorization.Client) (*draft, error)) error {
 	switch {
 	case !validID(id):
 		return fmt.Errorf("%w: its ID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	case id == AutomaticCaptureID:
-		return fmt.Errorf("%w: the ID %s is the automatic capture's", ErrInvalidOperation, strconv.Quote(AutomaticCaptureID))
+		return fmt.Errorf("%w: the ID %s is reserved for the automatic capture", ErrInvalidOperation, strconv.Quote(AutomaticCaptureID))
 	}
 	for looked := false; ; {
 		if p.State != StateAuthorized {
@@ -211,7 +211,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			return err
 		}
 		if reason := p.impossible(&d.operation); reason != "" {
-			// What the record proves, a capture that was made elsewhere may disprove.
+			// A change that was made elsewhere may make the operation possible.
 			if !looked {
 				looked = true
 				if err := c.readTransaction(ctx, p, eventFacts{}); err == nil {
@@ -230,15 +230,15 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 	}
 }
 
-// plain checks the references that would not be checked where they are not sent.
+// validate checks the IDs that no call contains.
 func (d *draft) validate() error {
 	if d.Capture != "" && !validID(d.Capture) {
-		return fmt.Errorf("%w: CaptureID is no operation's ID", ErrInvalidOperation)
+		return fmt.Errorf("%w: CaptureID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	}
 	return nil
 }
 
-// addRecorded stores an operation with its call.
+// addRecorded stores an operation and its call.
 func (c *Coordinator) addRecorded(ctx context.Context, p *purchase, d *draft) error {
 	content, err := c.openOperations(p)
 	if err != nil {
@@ -248,7 +248,7 @@ func (c *Coordinator) addRecorded(ctx context.Context, p *purchase, d *draft) er
 	o := d.operation
 	o.State, o.Keys, o.BegunAt, o.UpdatedAt, o.NextAt = OperationStatePending, 1, now, now, now.Add(lease)
 	if o.Digest, err = c.digestOf(p, d); err != nil {
-		return fmt.Errorf("flow: the operation cannot be read back: %w", err)
+		return fmt.Errorf("flow: decode the encoded operation: %w", err)
 	}
 	next := *content
 	next.Operations = append(slices.Clip(next.Operations), sealedOperation{
@@ -263,7 +263,7 @@ func (c *Coordinator) addRecorded(ctx context.Context, p *purchase, d *draft) er
 	return c.save(ctx, p)
 }
 
-// openOperations returns what is sealed of an authorized purchase.
+// openOperations returns the sealed content of an authorized purchase.
 func (c *Coordinator) openOperations(p *purchase) (*sealed, error) {
 	if len(p.Sealed) == 0 {
 		return &sealed{}, nil
@@ -271,7 +271,7 @@ func (c *Coordinator) openOperations(p *purchase) (*sealed, error) {
 	return c.open(p)
 }
 
-// seal puts what is to be kept in the place of what was sealed.
+// seal replaces the sealed content of p.
 func (c *Coordinator) seal(p *purchase, content *sealed) error {
 	if len(content.Operations) == 0 && p.State == StateAuthorized {
 		p.Sealed, p.opened = nil, nil
@@ -285,8 +285,8 @@ func (c *Coordinator) seal(p *purchase, content *sealed) error {
 	return nil
 }
 
-// forget takes the call of an operation that has ended out of the seal. One that cannot be opened
-// stays while another operation needs it.
+// dropSealedCall removes the call of an ended operation from the seal. A seal that cannot be opened
+// is kept while another operation needs it.
 func (c *Coordinator) dropSealedCall(p *purchase, id string) error {
 	if len(p.Sealed) == 0 {
 		return nil
@@ -296,23 +296,25 @@ func (c *Coordinator) dropSealedCall(p *purchase, id string) error {
 		if p.pendingOperation() == nil {
 			p.Sealed, p.opened = nil, nil
 		}
-		return nil // whoever needs it reports it
+		return nil // the operation that needs the seal reports the error
 	}
 	next := *content
 	next.Operations = slices.DeleteFunc(slices.Clone(next.Operations), func(o sealedOperation) bool { return o.ID == id })
 	return c.seal(p, &next)
 }
 
-// digestOf tells an operation's content from another's. It is keyed, as the digest of a request is.
+// digestOf returns a digest that distinguishes operations. It is keyed like the digest of a
+// request.
 func (c *Coordinator) digestOf(p *purchase, d *draft) (string, error) {
 	digest, err := c.seals.digest(c.seals.roots[0], p, d.comparedBody())
 	return c.seals.fingerprints()[0] + ":" + digest, err
 }
 
-// unvarying is the body that is compared; a void has none.
+// comparedBody returns the body that repeats are compared by. A void has no body.
 func (d *draft) comparedBody() string { return orElse(d.body, "{}") }
 
-// sameOperation compares what is asked for with the operation that is recorded under the ID.
+// sameOperation returns an error if the requested operation differs from the recorded one with the
+// same ID.
 func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) error {
 	other := func(what string) error {
 		return fmt.Errorf("%w: %s, with another %s", ErrOtherOperation, strconv.Quote(known.ID), what)
@@ -321,7 +323,7 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 	case known.Kind != d.Kind:
 		return other("kind, " + string(known.Kind))
 	case known.Outside:
-		return other("origin: it was not made here")
+		return other("origin: it was made elsewhere")
 	case known.Kind == OperationKindRefund && !p.sameCapture(known, &d.operation):
 		return other("capture")
 	}
@@ -338,7 +340,7 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 			}
 		}
 	}
-	// The call is gone: what the record still has may tell.
+	// The call was deleted, so only the members in the record can be compared.
 	switch {
 	case known.Amount != d.Amount:
 		return other("amount")
@@ -352,13 +354,13 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 	return other("content")
 }
 
-// sameCapture reports whether two refunds give back the same capture, whichever id names it.
+// sameCapture reports whether two refunds belong to the same capture.
 func (p *purchase) sameCapture(a, b *operation) bool {
 	return a.Capture == b.Capture && (a.Capture != "" || a.PaymentCaptureID == b.PaymentCaptureID) ||
 		p.captureOf(a) != "" && p.captureOf(a) == p.captureOf(b)
 }
 
-// captureOf is Klarna's id of the capture that a refund gives back, "" where it is not known.
+// captureOf returns Klarna's ID of the capture that a refund belongs to, or "" if it is not known.
 func (p *purchase) captureOf(refund *operation) string {
 	if refund.PaymentCaptureID != "" {
 		return refund.PaymentCaptureID
@@ -369,7 +371,7 @@ func (p *purchase) captureOf(refund *operation) string {
 	return ""
 }
 
-// ownReference refuses a reference that another operation of the kind has.
+// ownReference returns an error if another operation of the same kind has the reference.
 func (p *purchase) ownReference(d *draft) error {
 	if d.Kind != OperationKindCapture && d.Kind != OperationKindRefund {
 		return nil
@@ -382,12 +384,12 @@ func (p *purchase) ownReference(d *draft) error {
 	return nil
 }
 
-// impossible says why an operation cannot succeed, "" where it may.
+// impossible says why an operation cannot succeed. It returns "" if the operation may succeed.
 func (p *purchase) impossible(o *operation) string {
 	a := p.amounts()
 	sure := !p.Differs
-	var taking, giving int64 // what pending captures take, and pending refunds give back
-	all := false             // something pending releases the rest
+	var taking, giving int64 // the sums of pending captures and of pending refunds
+	all := false             // a pending operation releases the rest
 	for i := range p.Operations {
 		known := &p.Operations[i]
 		switch {
@@ -412,7 +414,7 @@ func (p *purchase) impossible(o *operation) string {
 			left = 0
 		}
 		if sure && o.Amount > left {
-			return fmt.Sprintf("it captures %d, and %d is left of what is authorized", o.Amount, left)
+			return fmt.Sprintf("the capture is %d, but only %d is authorized and not captured", o.Amount, left)
 		}
 	case OperationKindVoid:
 		if sure && (a.Remaining-taking <= 0 || all) {
@@ -424,32 +426,32 @@ func (p *purchase) impossible(o *operation) string {
 	return ""
 }
 
-// impossibleRefund says why a refund cannot succeed. left is what is captured, or about to be, and
-// not given back.
+// impossibleRefund says why a refund cannot succeed. left is the amount that is captured, or will
+// be, and not refunded.
 func (p *purchase) impossibleRefund(o *operation, sure bool, left int64) string {
 	if o.Capture != "" {
 		capture := p.operation(o.Capture)
 		switch {
 		case capture == nil || capture.Kind != OperationKindCapture:
-			return "there is no capture " + strconv.Quote(o.Capture)
+			return "no capture has the ID " + strconv.Quote(o.Capture)
 		case capture.State == OperationStateRefused:
 			return "the capture " + strconv.Quote(o.Capture) + " was refused"
 		case capture.State == OperationStateUnknown:
 			return "the capture " + strconv.Quote(o.Capture) + " is unknown"
 		}
 		if sure && o.Amount > capture.Amount-p.refundsOf(capture) {
-			return fmt.Sprintf("it gives back %d, and %d is left of the capture", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
+			return fmt.Sprintf("the refund is %d, but only %d of the capture is not refunded", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
 		}
 	} else if o.PaymentCaptureID != "" && !p.knowsCapture(o.PaymentCaptureID) {
-		return "" // it was made elsewhere
+		return "" // the capture was made elsewhere
 	}
 	if sure && o.Amount > left {
-		return fmt.Sprintf("it gives back %d, and %d is left of what was captured", o.Amount, max(left, 0))
+		return fmt.Sprintf("the refund is %d, but only %d is captured and not refunded", o.Amount, max(left, 0))
 	}
 	return ""
 }
 
-// refundsOf is what refunds of one capture give back.
+// refundsOf returns the sum of the refunds of one capture.
 func (p *purchase) refundsOf(capture *operation) (sum int64) {
 	for i := range p.Operations {
 		o := &p.Operations[i]
@@ -469,8 +471,8 @@ func (p *purchase) knowsCapture(paymentCaptureID string) bool {
 	})
 }
 
-// sameDigest compares a body with the one of a digest. One that was digested with a secret that is
-// gone counts as the same.
+// sameDigest reports whether a body has a digest. It returns true if the secret of the digest is
+// not available any more.
 func (s *seals) sameDigest(p *purchase, digest, body string) (bool, error) {
 	secret, sum, ok := strings.Cut(digest, ":")
 	if !ok {
@@ -492,17 +494,17 @@ func (c *Coordinator) callOf(p *purchase, o *operation) (*sealedOperation, error
 	}
 	i := slices.IndexFunc(content.Operations, func(call sealedOperation) bool { return call.ID == o.ID })
 	if i < 0 {
-		return nil, fmt.Errorf("flow: purchase %s: %w: the call of operation %s is gone", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
+		return nil, fmt.Errorf("flow: purchase %s: %w: the call of operation %s is missing", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
 	}
 	call := &content.Operations[i]
 	if call.Kind != o.Kind || call.Transaction != p.Transaction || call.Amount != o.Amount || call.Capture != o.Capture ||
 		call.PaymentCaptureID != "" && call.PaymentCaptureID != o.PaymentCaptureID || call.Reference != o.Reference {
-		return nil, fmt.Errorf("flow: purchase %s: %w: operation %s is not the sealed one", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
+		return nil, fmt.Errorf("flow: purchase %s: %w: operation %s differs from the sealed one", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
 	}
 	return call, nil
 }
 
-// prepared is the call as it is sent.
+// prepared returns the call as it is sent.
 func (o *sealedOperation) prepared() authorization.Prepared {
 	return authorization.Prepared{Body: klarna.NewRawJSON(o.Body), IdempotencyKey: o.Key, Reference: o.Reference}
 }

@@ -129,7 +129,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	}, nil
 }
 
-// compare returns what differs between Klarna's transaction and the record.
+// compare returns the differences between Klarna's transaction and the record.
 func (p *purchase) compare(seen *observation, now time.Time) (list []Difference) {
 	for _, s := range seen.captures {
 		if !p.knows(OperationKindCapture, s) {
@@ -170,8 +170,8 @@ func difference(kind DifferenceKind, s observed) Difference {
 	return d
 }
 
-// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose answer
-// is still to come.
+// knows reports whether a capture or a refund at Klarna is an operation of the purchase, or may be
+// one that is not done yet.
 func (p *purchase) knows(kind OperationKind, s observed) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool {
 		if o.Kind != kind {
@@ -190,26 +190,27 @@ func (p *purchase) isPending(kind OperationKind) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool { return o.is(kind, OperationStatePending) })
 }
 
-// released reports that somebody else released what the record has as authorized.
+// released reports whether another system released what is authorized in the record.
 func (p *purchase) released(seen *observation, now time.Time) bool {
 	return seen.state() == authorization.PaymentTransactionStateCompleted && p.amounts().Remaining > 0 && p.isSettled() && !seen.lapsed(now)
 }
 
-// isSettled reports that no operation is pending or unknown.
+// isSettled reports whether no operation is pending or unknown.
 func (p *purchase) isSettled() bool {
 	return !slices.ContainsFunc(p.Operations, func(o operation) bool {
 		return o.State == OperationStatePending || o.State == OperationStateUnknown
 	})
 }
 
-// recordDifferences takes down that something was done elsewhere, or makes it part of the record.
+// recordDifferences records that the transaction was changed elsewhere. If adopt is true, it makes
+// the changes part of the record.
 func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *observation, differences []Difference, adopt bool) {
 	now := c.time()
 	if !adopt {
 		if len(differences) > 0 && !p.Differs {
 			p.Differs = true
 			p.notify(NoticeDiffers, now, c.report != nil)
-			c.logger.WarnContext(ctx, "klarna flow: something was done to a transaction that is no operation of the purchase",
+			c.logger.WarnContext(ctx, "klarna flow: a transaction was changed by something that is not an operation of the purchase",
 				"purchase", p.ID, "payment_transaction_id", p.Transaction, "differences", len(differences))
 		}
 		return
@@ -229,7 +230,7 @@ func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *
 			p.Authorized = &d.Klarna
 			continue
 		case DifferenceKindReleased:
-			continue // when the captures are there
+			continue // released is checked again below, with the captures
 		case DifferenceKindCaptureMissing:
 			exact = false
 			continue
@@ -248,7 +249,7 @@ func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *
 	p.Differs = !exact
 }
 
-// outsideVoid is the id of a void that was made elsewhere.
+// outsideVoid returns the ID of a void that was made elsewhere.
 func outsideVoid(p *purchase) string {
 	for n := 1; ; n++ {
 		if id := "outside-void-" + strconv.Itoa(n); p.operation(id) == nil {
@@ -304,7 +305,7 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	t := seen.transaction
 	switch {
 	case t.PaymentTransactionID != params.PaymentTransactionID:
-		return nil, errors.New("flow: Klarna answered with another transaction")
+		return nil, errors.New("flow: Klarna returned another transaction")
 	case t.Amount <= 0 || t.Currency == "":
 		return nil, errors.New("flow: the transaction shows no amount or no currency")
 	}
@@ -314,11 +315,11 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	p.TransactionExpiresAt = t.ExpiresAt.UTC()
 	c.recordDifferences(ctx, p, seen, p.compare(seen, now), true)
 	if !seen.capturesListed {
-		p.Differs = true // there may be captures
+		p.Differs = true // captures may exist
 	}
 	c.recordExpiry(p, seen, now)
 	c.watchExpiry(p, now)
-	p.UnreportedOperations = nil // they were before
+	p.UnreportedOperations = nil // they happened before the adoption
 	p.DueAt = p.dueAfter(now)
 	r, err := p.encoded()
 	if err != nil {
@@ -332,7 +333,7 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 		case err == nil && known.Transaction == params.PaymentTransactionID && known.Account == params.PartnerAccountID:
 			return known.status(), nil
 		case err == nil || errors.Is(err, ErrNotFound):
-			return nil, fmt.Errorf("%w, or of this transaction", ErrOtherPurchase)
+			return nil, fmt.Errorf("%w, or this transaction", ErrOtherPurchase)
 		}
 		return nil, err
 	}
@@ -364,9 +365,9 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 	}
 	switch {
 	case params.State != OperationStateDone && params.State != OperationStateRefused:
-		return nil, fmt.Errorf("%w: it is settled as done or as refused", ErrInvalidOperation)
+		return nil, fmt.Errorf("%w: the state must be DONE or REFUSED", ErrInvalidOperation)
 	case !validID(params.Reason) || !validID(params.Actor):
-		return nil, fmt.Errorf("%w: a reason and an actor of up to 255 bytes are required", ErrInvalidOperation)
+		return nil, fmt.Errorf("%w: the reason and the actor must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	}
 	p, err := c.load(ctx, purchaseID)
 	if err != nil {
@@ -381,7 +382,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 		case o.State == params.State && o.SettledBy == params.Actor:
 			return false // a repeat
 		case o.State != OperationStateUnknown:
-			failed = fmt.Errorf("%w: it is %s", ErrImpossible, o.State)
+			failed = fmt.Errorf("%w: the operation is %s", ErrImpossible, o.State)
 		}
 		if failed != nil {
 			return false
@@ -400,8 +401,8 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 	return p.public(p.operation(operationID)), nil
 }
 
-// happened is for an event of an authorized purchase's transaction. What an operation here made is
-// known already.
+// handleTransactionEvent handles an event of an authorized purchase's transaction. It reads the
+// transaction, unless an operation of the purchase caused the event.
 func (c *Coordinator) handleTransactionEvent(ctx context.Context, p *purchase, s *eventFacts) error {
 	known := s.authorized || s.captureID != "" && p.hasDone(s.captureID) || s.refundID != "" && p.hasDone(s.refundID)
 	if known || s.captureID == "" && s.refundID == "" && p.pendingOperation() == nil && p.amounts().Remaining == 0 && p.amounts().Exact {
@@ -413,7 +414,7 @@ func (c *Coordinator) handleTransactionEvent(ctx context.Context, p *purchase, s
 	return err
 }
 
-// recordAutomaticCapture records the capture that the authorize call asked for, or that its answer
+// recordAutomaticCapture records the capture that the authorize call requested or that its answer
 // shows.
 func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.PaymentTransaction, now time.Time) {
 	if p.operation(AutomaticCaptureID) != nil || !p.CaptureNow && len(t.PaymentCaptures) == 0 {
@@ -429,7 +430,7 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 	}
 }
 
-// automaticCapture is what a transaction says of its automatic capture, nil where it says nothing.
+// automaticCapture returns what a transaction says about its automatic capture, or nil.
 func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransaction) *callAnswer {
 	for i := range t.PaymentCaptures {
 		capture := &t.PaymentCaptures[i]
@@ -443,7 +444,7 @@ func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransa
 
 var errNotCaptured = errors.New("flow: the transaction does not show its automatic capture yet")
 
-// findAutomaticCapture looks for the capture that Klarna makes by itself.
+// findAutomaticCapture looks for the capture that Klarna makes automatically.
 func (c *Coordinator) findAutomaticCapture(ctx context.Context, p *purchase, api *authorization.Client, o *operation) error {
 	attempt := attemptOf(p, o)
 	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
@@ -461,7 +462,8 @@ func (c *Coordinator) findAutomaticCapture(ctx context.Context, p *purchase, api
 	return c.retryOperation(ctx, p, o.ID, attempt, err)
 }
 
-// follow takes down what follows a purchase's approval.
+// afterApproval records the automatic capture and the end of the authorization of an approved
+// purchase.
 func (c *Coordinator) afterApproval(p *purchase, t *authorization.PaymentTransaction) {
 	if p.State != StateAuthorized {
 		return

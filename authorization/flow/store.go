@@ -98,7 +98,7 @@ const (
 	// LaneReports holds purchases that have ended and whose report has to be repeated.
 	LaneReports Lane = 12
 	// LaneOperations holds purchases with a pending operation. A claim takes from it before
-	// LaneWaiting, because money in doubt matters more than a customer who may have acted.
+	// [LaneWaiting], because money in doubt matters more than a customer who may have acted.
 	LaneOperations Lane = 13
 	// LaneWatching holds authorized purchases whose transaction has to be read, because an
 	// operation is unknown or because the authorization is about to expire.

@@ -59,7 +59,7 @@ var operationGuards = []struct {
 	}, "TestTwoEqualPartialRefundsAreTwo"},
 	{guard{
 		"what is beyond the authorized amount is refused", "operationcall.go",
-		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"it captures", "if false {\n			return fmt.Sprintf(\"it captures",
+		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"the capture", "if false {\n			return fmt.Sprintf(\"the capture",
 	}, "TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp"},
 	{guard{
 		"what seems impossible is looked up", "operationcall.go",
