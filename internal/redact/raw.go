@@ -7,25 +7,26 @@ import (
 	"log/slog"
 )
 
-// RawJSON is JSON text as it came, byte for byte. It prints its size alone, because a body may hold
-// tokens and personal data; Bytes returns the text. The zero value is the absence of a text.
+// RawJSON is JSON text as it came, byte for byte. It prints only its size, because a body may
+// contain tokens and personal data. Bytes returns the text. The zero value holds no text.
 //
-// The text sits behind a function, because no printer looks into one: neither fmt in an unexported
-// field, where it cannot call methods, nor a printer that follows pointers. For the same reason
-// two values are compared with Equal, and never by reflect.DeepEqual.
+// A function holds the text, because printers do not look into functions. Package fmt calls no
+// methods of a value in an unexported field, and other printers follow pointers. Compare two values
+// with Equal and not with reflect.DeepEqual, which cannot compare functions.
 type RawJSON struct {
 	text func() []byte
-	// size is that of the text. Without a second field, the value is a single pointer, which the
-	// printer spew takes for the address of a RawJSON: it crashes the program.
+	// size is the size of the text. It also keeps the printer spew from crashing: without a second
+	// field the value is a single pointer, which spew takes for the address of a RawJSON.
 	size int
 }
 
-// NewRawJSON returns a copy of a JSON text. An empty text gives the zero RawJSON.
+// NewRawJSON returns a RawJSON that holds a copy of text. For an empty text it returns the zero
+// RawJSON.
 func NewRawJSON[T ~string | ~[]byte](text T) RawJSON {
 	return RawJSONOf(append([]byte(nil), text...)) // a conversion of bytes would not copy
 }
 
-// RawJSONOf returns text itself, which must not change any more, as a RawJSON.
+// RawJSONOf returns a RawJSON that holds text itself, which the caller must not change any more.
 func RawJSONOf(text []byte) RawJSON {
 	if len(text) == 0 {
 		return RawJSON{}
@@ -33,7 +34,7 @@ func RawJSONOf(text []byte) RawJSON {
 	return RawJSON{text: func() []byte { return text }, size: len(text)}
 }
 
-// Bytes returns the text, nil where there is none. The caller must not change it.
+// Bytes returns the text, or nil if r holds none. The caller must not change it.
 func (r RawJSON) Bytes() []byte {
 	if r.text == nil {
 		return nil
@@ -41,10 +42,10 @@ func (r RawJSON) Bytes() []byte {
 	return r.text()
 }
 
-// IsZero reports whether there is no text.
+// IsZero reports whether r holds no text.
 func (r RawJSON) IsZero() bool { return r.text == nil }
 
-// Equal reports whether two texts are the same, byte for byte.
+// Equal reports whether r and other hold the same bytes.
 func (r RawJSON) Equal(other RawJSON) bool { return bytes.Equal(r.Bytes(), other.Bytes()) }
 
 // String returns the size, not the content.
@@ -59,7 +60,7 @@ func (r RawJSON) Format(s fmt.State, _ rune) { Format(s, r.String()) }
 // LogValue returns what String does.
 func (r RawJSON) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// MarshalJSON returns the text as it is, null where there is none.
+// MarshalJSON returns the text as it is, or null if r holds none.
 func (r RawJSON) MarshalJSON() ([]byte, error) {
 	if r.IsZero() {
 		return []byte("null"), nil
@@ -70,18 +71,18 @@ func (r RawJSON) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON keeps a copy of the text.
 func (r *RawJSON) UnmarshalJSON(text []byte) error {
 	if r == nil {
-		return errors.New("cannot keep JSON in a nil RawJSON")
+		return errors.New("cannot decode JSON into a nil RawJSON")
 	}
 	*r = NewRawJSON(text)
 	return nil
 }
 
-// Unknown are the members of a JSON object that the library has no name for, or whose value does
-// not have the type that the library expects, by their names. They survive decoding and encoding.
+// Unknown holds, by name, the members of a JSON object that the library has no field for, and the
+// members whose value does not have the type that the library expects. They survive decoding and
+// encoding.
 //
-// A wire type embeds it, for two reasons: its unknown members are at hand as its field Unknown, and
-// it has the methods of Unknown, so that printing a value shows [redacted] and nothing else. A type
-// that may show its id or its state has methods of its own.
+// A wire type embeds it. This gives the type a field Unknown, and methods that print [redacted]
+// only. A type that may show its id or its state defines its own methods.
 type Unknown map[string]RawJSON
 
 // String returns [redacted].
@@ -96,13 +97,13 @@ func (Unknown) Format(s fmt.State, _ rune) { Format(s, Text) }
 // LogValue returns [redacted].
 func (Unknown) LogValue() slog.Value { return slog.StringValue(Text) }
 
-// MarshalYAML returns [redacted]: a package of YAML looks at the fields of a value that has no
-// method of its own, which is neither private nor the value's wire form.
+// MarshalYAML returns [redacted]. Without it, a YAML package would encode the fields of a value,
+// which would show personal data and is not the wire form of the value.
 func (Unknown) MarshalYAML() (any, error) { return Text, nil }
 
-// FirstJSON returns the first of texts that is neither missing nor null.
-func FirstJSON(texts ...RawJSON) RawJSON {
-	for _, r := range texts {
+// FirstJSON returns the first value that is neither zero nor null.
+func FirstJSON(values ...RawJSON) RawJSON {
+	for _, r := range values {
 		if !r.IsZero() && string(r.Bytes()) != "null" {
 			return r
 		}

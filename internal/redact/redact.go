@@ -1,6 +1,6 @@
-// Package redact holds the types that carry what must never be printed: secrets, personal data and
-// raw bodies that may contain either. A redacted value cannot reach a log, an error text or a panic
-// by accident; whoever needs it asks for it by name.
+// Package redact provides types for values that must never be printed: secrets, personal data, and
+// raw bodies that may contain either. Such a value does not get into a log, an error text or a
+// panic by accident. A method of its own returns it.
 package redact
 
 import (
@@ -11,21 +11,20 @@ import (
 	"unicode/utf8"
 )
 
-// Text is what stands in for a value that must not be shown.
+// Text is printed instead of a value that must not be shown.
 const Text = "[redacted]"
 
-// Unprintable is what stands in for an id or a state that looks like neither.
+// Unprintable is printed instead of an id or a state that does not look like one.
 const Unprintable = "[unprintable]"
 
-// Format writes stand-in for any verb, so that no formatting of a redacted type falls through to
-// reflection.
-func Format(s fmt.State, standIn string) {
-	// A failed write has nowhere to go: fmt.State only ever writes to memory.
-	_, _ = io.WriteString(s, standIn)
+// Format writes text, so that package fmt does not print the fields of a redacted type.
+func Format(s fmt.State, text string) {
+	// fmt.State writes to memory, so the write does not fail.
+	_, _ = io.WriteString(s, text)
 }
 
-// Describe returns what may be shown of a value that holds personal data: the name of its type, and
-// those of its members that are named: ids, states, references and amounts.
+// Describe returns what may be shown of a value that contains personal data: the name of its type,
+// and the given ids, states, references and amounts.
 func Describe(typeName string, shown ...string) string {
 	if len(shown) == 0 {
 		return typeName + "{" + Text + "}"
@@ -33,8 +32,8 @@ func Describe(typeName string, shown ...string) string {
 	return typeName + "{" + strings.Join(shown, " ") + "}"
 }
 
-// Show returns an id, a state or a reference as it may be printed. Another's answer can hold any
-// text in their place, so only a short one of printable characters is shown.
+// Show returns an id, a state or a reference as it may be printed. An answer may contain any text
+// in its place, so Show returns a placeholder unless the text is short and printable.
 func Show[T ~string](text T) string {
 	if len(text) > 4*255 {
 		return Unprintable
@@ -47,7 +46,7 @@ func Show[T ~string](text T) string {
 	return string(text)
 }
 
-// ShowIntPointer returns a number as it is printed, "" for nil.
+// ShowIntPointer returns a number as text, or "" for nil.
 func ShowIntPointer[T ~int | ~int64](n *T) string {
 	if n == nil {
 		return ""
@@ -55,5 +54,5 @@ func ShowIntPointer[T ~int | ~int64](n *T) string {
 	return ShowInt(*n)
 }
 
-// ShowInt returns a number as it is printed.
+// ShowInt returns a number as text.
 func ShowInt[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }

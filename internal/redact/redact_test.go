@@ -14,14 +14,14 @@ import (
 
 const canary = "canary-7f3a"
 
-// personal stands for the types of the API packages that hold personal data.
+// personal is like the types of the API packages that contain personal data.
 type personal struct {
 	Name string
 
 	redact.Unknown
 }
 
-// shown stands for those that show their id.
+// shown is like the types that show their id.
 type shown struct {
 	ID, Name string
 
@@ -34,7 +34,7 @@ func (s shown) String() string {
 func (s shown) Format(f fmt.State, _ rune) { redact.Format(f, s.String()) }
 func (s shown) LogValue() slog.Value       { return slog.StringValue(s.String()) }
 
-func TestEveryVerbPrintsTheStandIn(t *testing.T) {
+func TestEachVerbPrintsThePlaceholder(t *testing.T) {
 	values := map[string]struct {
 		value any
 		want  string
@@ -55,7 +55,7 @@ func TestEveryVerbPrintsTheStandIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for verb := 'A'; verb <= 'z'; verb++ {
 				if verb == 'T' || verb == 'p' || verb == 'w' || verb > 'Z' && verb < 'a' {
-					continue // fmt answers these itself
+					continue // fmt handles these verbs itself
 				}
 				for _, flags := range []string{"", "+", "#", "-20", "010.3", " "} {
 					if got := fmt.Sprintf("%"+flags+string(verb), test.value); got != test.want {
@@ -94,7 +94,7 @@ func TestUnexportedFieldsShowAnAddress(t *testing.T) {
 	}
 }
 
-func TestSecretsEncodeAsTheStandIn(t *testing.T) {
+func TestSecretsEncodeAsThePlaceholder(t *testing.T) {
 	s := redact.NewSecret(canary)
 	asJSON, err := json.Marshal(map[string]any{"value": s, "pointer": &s, "none": redact.Secret{}})
 	if want := `{"none":"","pointer":"[redacted]","value":"[redacted]"}`; err != nil || string(asJSON) != want {
@@ -121,7 +121,7 @@ func TestSecretIsReadAndRevealed(t *testing.T) {
 		t.Errorf("a redacted secret was read back: %v", err)
 	}
 	if err := json.Unmarshal([]byte(`""`), &s); err != nil || !s.IsZero() || s.Reveal() != "" {
-		t.Errorf("an empty text is no absent secret: %v", err)
+		t.Errorf("an empty text is not the zero Secret: %v", err)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestRawJSONIsKeptByteForByte(t *testing.T) {
 	if err := json.Unmarshal(text, &held); err != nil {
 		t.Fatal(err)
 	}
-	clear(text) // what was decoded from may be used again
+	clear(text) // the decoder's buffer may be used again
 	if got := string(held.A.Bytes()); got != `{"z": 1.50,"a":"\u00e5"}` {
 		t.Errorf("kept %s", got)
 	}
@@ -179,7 +179,7 @@ func TestTheFirstOfSeveralIsTaken(t *testing.T) {
 		t.Error(got)
 	}
 	if got := redact.FirstSecret(); !got.IsZero() {
-		t.Error("there is a first of none")
+		t.Error("FirstSecret returns a secret without arguments")
 	}
 }
 

@@ -7,38 +7,39 @@ import (
 	"log/slog"
 )
 
-// Secret is a string that must not be shown: an API key, a signing key, a session or customer
-// token. Every way of printing it, in any formatting verb, in slog, in JSON and in text, gives
-// [redacted]. Reveal alone returns the string. The zero value is the absent secret.
+// Secret is a string that must not be shown: an API key, a signing key, a session token or a
+// customer token. Each formatting verb, slog, JSON and other encodings show [redacted]. Only Reveal
+// returns the string. The zero value holds no secret.
 //
-// The string sits behind a function, because no printer looks into one: neither fmt in an
-// unexported field, where it cannot call methods, nor a printer that follows pointers. For the same
-// reason two secrets are compared with Equal, and never by reflect.DeepEqual.
+// A function holds the string, because printers do not look into functions. Package fmt calls no
+// methods of a value in an unexported field, and other printers follow pointers. Compare two
+// secrets with Equal and not with reflect.DeepEqual, which cannot compare functions.
 type Secret struct {
 	reveal func() string
-	// there reports that there is a secret. Without a second field, the value is a single pointer,
-	// which the printer spew takes for the address of a Secret: it may crash the program.
-	there bool
+	// present reports whether the Secret holds a string. It also keeps the printer spew from
+	// crashing: without a second field the value is a single pointer, which spew takes for the
+	// address of a Secret.
+	present bool
 }
 
-// NewSecret wraps a string. The empty string gives the zero Secret.
+// NewSecret returns a Secret that holds s. For an empty string it returns the zero Secret.
 func NewSecret(s string) Secret {
 	if s == "" {
 		return Secret{}
 	}
-	return Secret{reveal: func() string { return s }, there: true}
+	return Secret{reveal: func() string { return s }, present: true}
 }
 
-// Reveal returns the string itself, to be sent or stored where it belongs.
+// Reveal returns the string itself, to send or store it.
 func (s Secret) Reveal() string {
-	if !s.there {
+	if !s.present {
 		return ""
 	}
 	return s.reveal()
 }
 
-// IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return !s.there }
+// IsZero reports whether s holds no secret.
+func (s Secret) IsZero() bool { return !s.present }
 
 // Equal compares two secrets in a time that does not depend on where they differ.
 func (s Secret) Equal(other Secret) bool {
@@ -62,11 +63,11 @@ func (s Secret) Format(f fmt.State, _ rune) { Format(f, s.String()) }
 // LogValue returns what String does.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText returns what String does, so that JSON, XML, YAML and flags show nothing either.
+// MarshalText returns what String does, for JSON, XML, YAML and flags.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText takes the secret. It refuses [redacted], because a decoder that reads back what
-// MarshalText wrote would otherwise make a token of it.
+// UnmarshalText sets the secret. It returns an error for [redacted], so that the output of
+// MarshalText is not read back as a secret.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == Text {
 		return errors.New("a redacted secret cannot be read back")
@@ -75,7 +76,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// FirstSecret returns the first of secrets that is not zero.
+// FirstSecret returns the first secret that is not zero.
 func FirstSecret(secrets ...Secret) Secret {
 	for _, s := range secrets {
 		if !s.IsZero() {

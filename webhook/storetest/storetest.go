@@ -288,7 +288,7 @@ func outdated(ctx context.Context, s webhook.Store, id, old, current string) err
 // oneOfMany claims from many goroutines at once.
 func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
 	var claims [crowd]webhook.Claim
-	errs := storesuite.AtOnce(crowd, func(i int) (err error) {
+	errs := storesuite.Concurrently(crowd, func(i int) (err error) {
 		claims[i], err = s.Claim(ctx, id, long)
 		return err
 	})
