@@ -1,7 +1,7 @@
 package klarna
 
-// Code is Klarna's error_code. It is an error itself, so that errors.Is compares an [*Error] with
-// it. Codes that are not listed here are kept as they came, unless they quote the request.
+// Code is Klarna's error_code. It implements error, so that errors.Is compares an [*Error] with it.
+// A code that is not listed here is kept as it came, unless it quotes the request.
 type Code string
 
 // The codes of Klarna's documentation.
@@ -17,8 +17,8 @@ const (
 	CodeInternalError            Code = "INTERNAL_ERROR"
 	CodeTimeout                  Code = "TIMEOUT"
 	CodeServerConfigurationError Code = "SERVER_CONFIGURATION_ERROR"
-	// CodeTemporaryUnavailable also matches the spelling TEMPORARILY_UNAVAILABLE, which was seen as
-	// well.
+	// CodeTemporaryUnavailable also matches TEMPORARILY_UNAVAILABLE, a spelling that was observed,
+	// too.
 	CodeTemporaryUnavailable Code = "TEMPORARY_UNAVAILABLE"
 )
 
@@ -27,7 +27,7 @@ const temporarilyUnavailable Code = "TEMPORARILY_UNAVAILABLE"
 // Error returns the code.
 func (c Code) Error() string { return string(c) }
 
-// isDocumented reports that c is one of the codes of Klarna's documentation, in any spelling.
+// isDocumented reports whether c is a code of Klarna's documentation.
 func isDocumented(c Code) bool {
 	switch c.canonical() {
 	case CodeValidationError, CodeInvalidContentType, CodeUnauthorized, CodeOperationForbidden, CodeNotFound, CodeResourceNotFound,

@@ -10,16 +10,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrForeignAnswer is the error of an attempt whose answer belongs to another call, as errors.Is
-// finds it. A server or a proxy that answers once too often, or in another order, makes such
-// answers on a connection that is kept. The attempt is of unknown outcome, it is repeated as the
-// retry policy says, and its connection is closed. Nothing of the answer is kept, because it may
-// hold another customer's data.
+// ErrForeignAnswer reports that the answer to an attempt belongs to another call. This happens on a
+// reused connection when a server or a proxy sends an answer too many, or sends answers in another
+// order. The outcome of the attempt is unknown, the connection is closed, and the [RetryPolicy]
+// decides whether the attempt is repeated. Nothing of the answer is kept, because it may contain
+// another customer's data.
 //
-// An answer is another call's if its id is not the id in the path. It is, too, if the echoed
-// Partner-Correlation-Id or a reference contradicts what was sent and none of them confirms it. The
-// echo of an earlier call with the same idempotency key confirms it: Klarna may answer a repeat
-// with the first answer.
+// An answer belongs to another call if its id differs from the id in the path. It also belongs to
+// another call if the echoed Partner-Correlation-Id or a reference contradicts what was sent and
+// none of them confirms it. The echo of an earlier call with the same idempotency key confirms it:
+// Klarna may answer a repeat with the first answer.
 var ErrForeignAnswer = errors.New("the answer belongs to another call")
 
 // evidence says whether parts of an answer confirm or contradict that it belongs to the call.
@@ -35,7 +35,7 @@ func (e *evidence) compare(sent, answered string) bool {
 	return true
 }
 
-// foreign returns ErrForeignAnswer if the evidence contradicts and nothing confirms.
+// foreign returns ErrForeignAnswer if something contradicts and nothing confirms.
 func (e evidence) foreign() error {
 	if e.contradicted && !e.confirmed {
 		return ErrForeignAnswer
@@ -43,8 +43,8 @@ func (e evidence) foreign() error {
 	return nil
 }
 
-// echoed returns the evidence in the echo of the Partner-Correlation-Id.
-func (a *activeCall) echoed(header http.Header) (found evidence) {
+// echoEvidence returns the evidence in the echo of the Partner-Correlation-Id.
+func (a *activeCall) echoEvidence(header http.Header) (found evidence) {
 	for _, echo := range header[headerPartnerCorrelationID] {
 		if a.isOwnEcho(strings.TrimSpace(echo)) { // a caller's id may contain commas
 			found.confirmed = true
@@ -61,8 +61,8 @@ func (a *activeCall) echoed(header http.Header) (found evidence) {
 	return found
 }
 
-// isOwnEcho reports whether an echo is the id of this call or of an earlier one with the same
-// idempotency key.
+// isOwnEcho reports whether an echo is the correlation id of this call or of an earlier one with
+// the same idempotency key.
 func (a *activeCall) isOwnEcho(echo string) bool {
 	if strings.EqualFold(echo, a.correlationID) {
 		return true
@@ -87,14 +87,14 @@ func newCorrelationID(idempotencyKey string) string {
 	return hex.EncodeToString(id[:])
 }
 
-// isAnother reports whether an id in an answer differs from the one in the path.
-func (a *activeCall) isAnother(id string) bool {
+// hasOtherID reports whether an id in an answer differs from the one in the path.
+func (a *activeCall) hasOtherID(id string) bool {
 	return id != "" && len(a.call.IDs) > 0 && id != a.call.IDs[len(a.call.IDs)-1]
 }
 
-// mayRepeat reports whether an earlier call may have had the idempotency key. Klarna may answer a
-// repeat with the first answer, whose echo is the earlier call's. The id in the path then confirms
-// an answer that repeats no reference.
+// mayRepeat reports whether an earlier call may have had the same idempotency key. Klarna may
+// answer a repeat with the first answer, whose echo is that of the earlier call. In this case the
+// id in the path confirms an answer that contains no reference.
 func (a *activeCall) mayRepeat() bool {
 	return a.idempotencyKey != "" && (a.call.Reference != "" || a.settings.idempotencyKey != "")
 }

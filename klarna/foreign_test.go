@@ -22,7 +22,7 @@ import (
 
 const foreignCanary = "canary-of-another-customer"
 
-// foreignAnswer is an answer of a status with an echo that is not the request's.
+// foreignAnswer returns an answer that echoes the correlation id of another request.
 func foreignAnswer(status int) string {
 	body := `{"error_id":"` + foreignCanary + `","error_code":"` + strings.ToUpper(foreignCanary) + `","id":"` + foreignCanary + `"}`
 	if status == http.StatusNoContent {
@@ -32,13 +32,13 @@ func foreignAnswer(status int) string {
 		"\r\nRetry-After: 7\r\nX-Ratelimit-Limit: 77\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
 
-// TestNothingOfAForeignAnswerIsKept: whatever its status, whole or cut.
+// TestNothingOfAForeignAnswerIsKept covers each status, and answers that are cut.
 func TestNothingOfAForeignAnswerIsKept(t *testing.T) {
 	const endless = "HTTP/1.1 200 OK\r\nPartner-Correlation-Id: " + foreignCanary + "\r\nKlarna-Correlation-Id: " + foreignCanary + "\r\n"
 	answers := map[string]string{
 		"that is cut":       endless + "Content-Length: 100\r\n\r\n{\"id\":\"" + foreignCanary,
 		"that is too large": endless + "Content-Length: 2000\r\n\r\n" + strings.Repeat(foreignCanary, 100)[:2000],
-		"that is no JSON":   endless + "Content-Length: 26\r\n\r\n" + foreignCanary,
+		"that is not JSON":  endless + "Content-Length: 26\r\n\r\n" + foreignCanary,
 	}
 	for _, status := range []int{200, 204, 302, 400, 401, 404, 409, 429, 500, 503} {
 		answers["of status "+strconv.Itoa(status)] = foreignAnswer(status)
@@ -84,8 +84,8 @@ func TestNothingOfAForeignAnswerIsKept(t *testing.T) {
 	}
 }
 
-// TestWhoseAnswerItIs: the rules of evidence, one by one.
-func TestWhoseAnswerItIs(t *testing.T) {
+// TestEvidenceDecidesWhoseAnswerItIs checks the rules of evidence one by one.
+func TestEvidenceDecidesWhoseAnswerItIs(t *testing.T) {
 	path := klarna.Call{Operation: "authorization.payment_request.read", IDs: []string{"p-1"}}
 	void := klarna.Call{Operation: "authorization.transaction.void", IDs: []string{"t-1"}, Reference: "t-1"}
 	for name, test := range map[string]struct {
@@ -101,7 +101,7 @@ func TestWhoseAnswerItIs(t *testing.T) {
 		"an empty echo says nothing":                          {call: path, echo: []string{""}, body: `{}`},
 		"one of two echoes confirms":                          {call: path, echo: []string{"other", "mine"}, body: `{}`},
 		"one of two folded echoes confirms":                   {call: path, echo: []string{"other, mine"}, body: `{}`},
-		"the id of the path":                                  {call: path, body: `{"payment_request_id":"p-1"}`},
+		"the id in the path":                                  {call: path, body: `{"payment_request_id":"p-1"}`},
 		"another id":                                          {call: path, body: `{"payment_request_id":"p-2"}`, foreign: true},
 		"another id, though the echo confirms":                {call: path, echo: []string{"mine"}, body: `{"payment_request_id":"p-2"}`, foreign: true},
 		"the id does not confirm a call that is not repeated": {call: path, echo: []string{"other"}, body: `{"payment_request_id":"p-1"}`, foreign: true},
@@ -112,10 +112,10 @@ func TestWhoseAnswerItIs(t *testing.T) {
 			call: klarna.Call{Operation: "authorization.transaction.extend", IDs: []string{"t-1"}}, options: []klarna.CallOption{klarna.WithIdempotencyKey("key")},
 			echo: []string{"other"}, body: `{"payment_transaction_id":"t-1"}`,
 		},
-		"the id does not confirm a call with a key of its own": {
+		"the id does not confirm a call with a random key": {
 			call: klarna.Call{Operation: "authorization.transaction.extend", IDs: []string{"t-1"}}, echo: []string{"other"}, body: `{"payment_transaction_id":"t-1"}`, foreign: true,
 		},
-		"a deletion of another": {call: klarna.Call{Operation: "subscription.webhook.delete", IDs: []string{"w-1"}}, body: `{"webhook_id":"w-2"}`, foreign: true},
+		"a deletion with another id": {call: klarna.Call{Operation: "subscription.webhook.delete", IDs: []string{"w-1"}}, body: `{"webhook_id":"w-2"}`, foreign: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -131,9 +131,8 @@ func TestWhoseAnswerItIs(t *testing.T) {
 	}
 }
 
-// TestAnAnswerBeforeTheRequestWasReadIsWeighed: a server that has an answer left over does not
-// wait.
-func TestAnAnswerBeforeTheRequestWasReadIsWeighed(t *testing.T) {
+// A server with an answer left over does not wait for the request.
+func TestAnAnswerBeforeTheRequestIsChecked(t *testing.T) {
 	url := rawserver.Listen(t, func(n int, conn net.Conn) {
 		if n == 1 {
 			_, _ = io.WriteString(conn, foreignAnswer(200))
@@ -153,7 +152,7 @@ func TestAnAnswerBeforeTheRequestWasReadIsWeighed(t *testing.T) {
 	}
 }
 
-func TestCorrelationIDsOfTheLibraryDoNotRepeat(t *testing.T) {
+func TestCorrelationIDsDoNotRepeat(t *testing.T) {
 	seen := make(map[string]int)
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		id := r.Header.Get("Partner-Correlation-Id")
@@ -170,14 +169,14 @@ func TestCorrelationIDsOfTheLibraryDoNotRepeat(t *testing.T) {
 	}
 	for id, n := range seen {
 		if n != 2 || len(id) != 32 {
-			t.Fatalf("%q was sent %d times, want 2: attempts share it", id, n)
+			t.Fatalf("%q was sent %d times, want 2: the attempts of a call share it", id, n)
 		}
 	}
 }
 
-// A repeat may be answered with the first answer as it was, its echo included. A DECLINED and a
-// refusal repeat no reference, so the echo alone says whose they are.
-func TestTheFirstCallsEchoConfirmsARepeat(t *testing.T) {
+// Klarna may answer a repeat with the first answer, including its echo. A DECLINED and a refusal
+// contain no reference, so only the echo shows whose they are.
+func TestTheEchoOfTheFirstCallConfirmsARepeat(t *testing.T) {
 	for _, tc := range []struct {
 		name, reference string
 		status          int
@@ -213,7 +212,7 @@ func TestTheFirstCallsEchoConfirmsARepeat(t *testing.T) {
 				t.Errorf("%v, want foreign %t", err, tc.foreign)
 			}
 			if first == last {
-				t.Error("two calls have one correlation id")
+				t.Error("two calls have the same correlation id")
 			}
 		})
 	}
@@ -233,5 +232,5 @@ func TestACorrelationIDMayHaveCommas(t *testing.T) {
 	}
 }
 
-// over sends the calls through a function.
+// over makes a client send its calls with a function.
 func over(f roundTrip) klarna.Option { return klarna.WithHTTPClient(&http.Client{Transport: f}) }

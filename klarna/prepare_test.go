@@ -25,7 +25,7 @@ func TestACallWithoutRetriesIsAttemptedOnce(t *testing.T) {
 	}
 }
 
-func TestAKeyFingerprintTellsKeysApart(t *testing.T) {
+func TestKeyFingerprintsOfDifferentKeysDiffer(t *testing.T) {
 	fingerprint := func(key string) string {
 		client, err := klarna.NewClient(key)
 		if err != nil {
