@@ -12,28 +12,30 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Approval is what the customer approved: the part of the final call that does not come from the
-// first. Take it from a payment request with its method Approval, or fill it from the payload of a
-// webhook that has both amount and session token.
+// Approval is what the customer approved: the part of the final authorize call that does not come
+// from the first request. [PaymentRequest.Approval] returns it. It can also be filled from the
+// payload of a webhook that has an amount and a session token.
 //
-// The amount that is finalized is this one. It can differ from the order's after the customer chose
-// the shipping: compare it with what is owed before calling Finalize, and again before shipping.
+// [Client.Finalize] pays the amount of the approval. The amount differs from the first request's if
+// the customer chose another shipping at Klarna. Compare it with the amount owed before you call
+// Finalize, and again before you ship.
 type Approval struct {
-	// Amount is in minor units. It can differ from the first request's after the customer chose the
-	// shipping.
+	// Amount is the amount that the customer approved, in minor units.
 	Amount int64
-	// Currency is the first request's; "" is not compared.
-	Currency     string
+	// Currency is the ISO 4217 code of the amount. Finalize compares it with the first request's,
+	// unless it is "".
+	Currency string
+	// SessionToken is the session token of the completed payment request.
 	SessionToken klarna.Secret
 }
 
-// ErrNotApproved is the error of asking a payment request for an approval that it does not have.
+// ErrNotApproved reports that a payment request has no approval.
 var ErrNotApproved = errors.New("authorization: the payment request has no approval")
 
-// Approval returns what the customer approved. The error is ErrNotApproved unless the payment
-// request is COMPLETED and has an amount, a session token and, if any, a currency of the expected
-// types. It names the members that are missing or have another type; Raw and Unknown have what
-// came. A missing amount never becomes a payment of nothing.
+// Approval returns what the customer approved. The error is [ErrNotApproved] if the payment request
+// is not COMPLETED, if its amount or session token is missing, or if its amount, session token or
+// currency has another type than expected. The error names the members; Raw and Unknown hold their
+// values. A missing amount is an error and never an amount of 0.
 func (p *PaymentRequest) Approval() (Approval, error) {
 	switch {
 	case p == nil:
@@ -47,7 +49,7 @@ func (p *PaymentRequest) Approval() (Approval, error) {
 	return Approval{Amount: *p.Amount, Currency: p.Currency, SessionToken: p.SessionToken()}, nil
 }
 
-// misfits are the unknown members where an approval's may be.
+// misfits returns the unknown members of the objects that hold the members of an approval.
 func (p *PaymentRequest) misfits() []wire.Misfit {
 	var list []wire.Misfit
 	for name, value := range p.Unknown {
@@ -70,8 +72,8 @@ func (a *Approval) problems(first *AuthorizeParams) []klarna.ValidationError {
 	return found.List
 }
 
-// final makes the final request. It depends on nothing but its arguments, so that every replica
-// makes the same one.
+// final returns the request of the final call. It depends only on its arguments, so that every
+// replica makes the same request.
 func (r *AuthorizeParams) final(approval Approval) AuthorizeParams {
 	final := *r
 	final.StepUpConfig = nil
@@ -89,10 +91,10 @@ func (r *AuthorizeParams) final(approval Approval) AuthorizeParams {
 	return final
 }
 
-// Format writes the amount, whatever the verb.
+// Format writes the amount and the currency, for every verb.
 func (a Approval) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (a Approval) LogValue() slog.Value { return slog.StringValue(a.describe()) }
 
 func (a *Approval) describe() string {

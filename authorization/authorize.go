@@ -8,29 +8,34 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Authorize makes the first authorize call of a purchase (POST payment/authorize). Give
-// klarna.WithSessionToken when the Partner sent a token.
+// Authorize makes the first authorize call of a purchase (POST payment/authorize). Use
+// [klarna.WithSessionToken] if the Partner sent a session token.
 //
-// The idempotency key is derived from the payment transaction's reference, the content and the
-// session token, so a repeat of the very same call within 24 hours, after a time-out or a crash,
-// gets the first answer. Repeat the request that was stored and do not build it anew: a time stamp
-// or a renewed token makes it another call, and Klarna does not promise to refuse a second purchase
-// for being of the same reference. That an order is authorized once is for the caller to see to.
+// The idempotency key is derived from the payment transaction reference, the content and the
+// session token. A repeat of the same call within 24 hours, after a timeout or a crash, returns the
+// first answer. Repeat the stored request and do not build a new one: another timestamp or another
+// session token makes another call, and Klarna does not promise to refuse a second purchase with
+// the same reference. The caller must ensure that an order is authorized once.
 //
-// A declined payment is a result and not an error. Errors are *klarna.Error: CodeValidationError,
-// found here before sending or by Klarna; CodeResourceConflict for a concurrent or a conflicting
-// call; and those of every call.
+// A declined payment is a result and not an error. The error is a [*klarna.Error]. It is
+// [klarna.CodeValidationError] if the request is invalid, which is found before it is sent or by
+// Klarna, and [klarna.CodeResourceConflict] if a concurrent or earlier call conflicts with it.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) Authorize(ctx context.Context, params AuthorizeParams, options ...klarna.CallOption) (*Authorization, error) {
 	return c.authorize(ctx, operation.Authorize, &params, params.reference(), klarna.Secret{}, params.problems, options)
 }
 
-// Finalize makes the final authorize call of a purchase whose customer has approved, within 60
-// minutes of it. first is the request of the first call, from which the references come; the amount
-// is the approved one, and the step-up configuration is left out. Where the customer's choice
-// changed the amount, line items that no longer sum to it are left out as well.
+// Finalize makes the final authorize call of a purchase that the customer has approved (POST
+// payment/authorize). It has to be called within 60 minutes of the approval. first is the request
+// of the first call. The final request has the references of first and the amount of the approval.
+// It has no step-up configuration, and no line items if they do not sum to the approved amount.
 //
-// Webhook, redirect and recovery may all finalize: the same first request and the same approval are
-// the same call to Klarna and have the same answer. Errors are those of Authorize.
+// The handlers of the webhook and of the redirect and a recovery job may all call Finalize: calls
+// with the same first request and approval are the same call to Klarna and return the same answer.
+// The errors are those of [Client.Authorize].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) Finalize(ctx context.Context, first AuthorizeParams, approval Approval, options ...klarna.CallOption) (*Authorization, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
@@ -43,8 +48,8 @@ func (c *Client) authorize(ctx context.Context, name string, request *AuthorizeP
 	return c.sendAuthorize(ctx, call, options)
 }
 
-// authorizeCall is an authorize call. One that asks for no payment is an operation of its own,
-// because its answer is decided by other members.
+// authorizeCall returns an authorize call. A call that requests no payment is another operation,
+// because other members decide its answer.
 func authorizeCall(name string, request *AuthorizeParams, body wire.Encoder, reference string) klarna.Call {
 	if request.RequestPaymentTransaction == nil {
 		name = operation.AuthorizeToken

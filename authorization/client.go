@@ -10,8 +10,9 @@ import (
 // Client calls the Authorization API. It is safe for concurrent use.
 type Client struct{ klarna *klarna.Client }
 
-// New returns a Client for the account that c is bound to with ForAccount, or, unbound, for the
-// Partner whose credentials c has. It panics if c is nil.
+// New returns a Client that calls Klarna with c. It acts for the account that c is bound to with
+// [klarna.Client.ForAccount]. If c is not bound, it acts for the Partner that owns c's credentials.
+// New panics if c is nil.
 func New(c *klarna.Client) *Client {
 	if c == nil {
 		panic("authorization: New: the klarna.Client is nil")
@@ -19,7 +20,7 @@ func New(c *klarna.Client) *Client {
 	return &Client{klarna: c}
 }
 
-// send makes a call. A Client that New did not make sends nothing.
+// send makes a call. It sends nothing if c was not made by New.
 func (c *Client) send(ctx context.Context, call klarna.Call, destination any, options []klarna.CallOption) (klarna.RawJSON, error) {
 	if c == nil || c.klarna == nil {
 		return klarna.RawJSON{}, notMadeByNew(call.Operation)
@@ -27,7 +28,7 @@ func (c *Client) send(ctx context.Context, call klarna.Call, destination any, op
 	return c.klarna.Do(ctx, call, destination, options...)
 }
 
-// notMadeByNew is the error of a method of a Client that New did not make.
+// notMadeByNew returns the error of the methods of a Client that was not made by New.
 func notMadeByNew(operation string) error {
 	return &klarna.Error{Operation: operation, Outcome: klarna.OutcomeNotSent, Err: errors.New("the authorization.Client was not made by New")}
 }

@@ -1,7 +1,8 @@
 // Package authorization calls Klarna's Authorization API: authorize, payment requests and payment
 // transactions.
 //
-// A purchase takes two calls. The first usually asks the customer to step up:
+// A purchase usually takes two authorize calls. Klarna answers the first one with a step-up: the
+// customer has to approve the payment at Klarna.
 //
 //	authorizations := authorization.New(client.ForAccount(partnerAccountID))
 //	answer, err := authorizations.Authorize(ctx, first)
@@ -15,43 +16,45 @@
 //		// offer another payment method
 //	}
 //
-// When the customer is done, which a webhook says or a read of the payment request, the second call
-// finalizes what was approved, within 60 minutes:
+// A webhook, or a read of the payment request, reports that the customer has approved. The second
+// call finalizes the payment. It has to follow within 60 minutes:
 //
 //	approval, err := paymentRequest.Approval()
 //	…
 //	answer, err := authorizations.Finalize(ctx, first, approval)
 //
-// Finalize takes the references from the first request and the amount from the approval, so
-// repeating it, from however many places, makes one transaction.
+// [Client.Finalize] takes the references from the first request and the amount from the approval.
+// Any number of calls with the same request and approval, also from several replicas, makes one
+// transaction.
 //
-// A declined payment is a result and not an error. Errors of calls are *klarna.Error; its Outcome
-// says whether the money may have moved.
+// A declined payment is a result and not an error. The errors of all calls are [*klarna.Error]. The
+// Outcome of such an error says whether Klarna may have executed the call.
 //
-// # What to store, and what to do when you do not know
+// # What to store
 //
-// Store the first request before the first call, and the payment request's id after it. Then, at
-// any time and from any process:
+// Store the first request before the first call, and the id of the payment request after it. Any
+// process can then continue the purchase at any time:
 //
-//   - Authorize ended unknown, or the process died: repeat it with the stored request, within 24
-//     hours.
-//   - No webhook came: read the payment request, or wait with WaitPaymentRequest. COMPLETED:
-//     Finalize. Any other closed state: no payment.
-//   - Finalize ended unknown: repeat it with the same request and approval, within 60 minutes of
-//     the approval.
-//   - Finalize ended in a conflict: it came too late, or another reference or content was finalized
-//     before. Nothing tells which but the record of what was sent, or a payment.transaction
-//     webhook: settle it before the order is given up.
-//   - CancelPaymentRequest ended unknown or in a conflict: read the state.
+//   - If the outcome of [Client.Authorize] is unknown, or the process crashed, repeat the call with
+//     the stored request within 24 hours.
+//   - If no webhook arrives, read the payment request, or wait with [Client.WaitPaymentRequest]. If
+//     it is COMPLETED, call [Client.Finalize]. If it is closed in another state, nothing is paid.
+//   - If the outcome of [Client.Finalize] is unknown, repeat the call with the same request and
+//     approval within 60 minutes of the approval.
+//   - If [Client.Finalize] fails with a conflict, it came too late, or the payment was finalized
+//     before with another reference or other content. Klarna's answer does not say which. Compare
+//     your record of the calls and the payment.transaction webhooks before you give up the order.
+//   - If the outcome of [Client.CancelPaymentRequest] is unknown, or the call fails with a
+//     conflict, read the state of the payment request.
 //
-// Refused credentials and rate limits (401, 403, 429) at the end of a repeat do not settle what an
-// earlier call did.
+// A repeat that ends with refused credentials or a rate limit (401, 403, 429) does not settle
+// whether the earlier call was executed.
 //
 // # Amounts
 //
-// Amounts are in minor units. An amount that is always there is an int64. One whose absence is not 0
-// is an *int64, and nil where it is absent: a payment request for a customer token alone has no
-// amount. new(int64(118_00)) makes one.
+// Amounts are in minor units. An amount that is always present is an int64. An amount that can be
+// absent is an *int64, and nil means absent: a payment request for a customer token alone has no
+// amount. The expression new(int64(118_00)) makes one.
 package authorization
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

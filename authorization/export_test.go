@@ -7,7 +7,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// object is a wire type, behind its pointer.
+// object is a pointer to a wire type.
 type object interface {
 	encode(w *wire.Writer)
 	decode(r *wire.Reader) bool

@@ -27,9 +27,9 @@ var frozen = map[string]func() any{
 	"transaction_update.json":     func() any { return new(UpdateTransactionParams) },
 }
 
-// TestFrozenRequestsKeepTheirBytes compares with the bytes that earlier versions sent. Idempotency
-// keys are derived from them: with other bytes, a repeat after an upgrade is another call, and may
-// move the money twice. A file may get company. It must never change.
+// TestFrozenRequestsKeepTheirBytes compares requests with the bytes that earlier versions sent.
+// Idempotency keys are derived from the bytes. If they change, a repeat after an upgrade is another
+// call and can move the money twice. Add files, and never change one.
 func TestFrozenRequestsKeepTheirBytes(t *testing.T) {
 	files, err := filepath.Glob("testdata/frozen/*.json")
 	if err != nil {
@@ -58,9 +58,9 @@ func TestFrozenRequestsKeepTheirBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(want, got) {
-				t.Errorf("the bytes are\n%s\nand were\n%s", got, want)
+				t.Errorf("got the bytes\n%s\nwant\n%s", got, want)
 			}
-			// Only what is meant to be unknown is: a member that was renamed would be, too.
+			// A member that was renamed would be in Unknown.
 			walk(reflect.ValueOf(request), func(v reflect.Value) {
 				if unknown, ok := reflect.TypeAssert[klarna.Unknown](v); ok {
 					for name := range unknown {
@@ -71,7 +71,7 @@ func TestFrozenRequestsKeepTheirBytes(t *testing.T) {
 				}
 			})
 			if !json.Valid(want) {
-				t.Error("it is not JSON")
+				t.Error("got no JSON")
 			}
 		})
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// TestFrozenCallsKeepTheirIdempotencyKeys compares with the keys that earlier versions sent. A key
-// that changes makes another call of a repeat after an upgrade. A key must never change.
+// TestFrozenCallsKeepTheirIdempotencyKeys compares idempotency keys with those that earlier
+// versions sent. If a key changes, a repeat after an upgrade is another call. A key must never
+// change.
 func TestFrozenCallsKeepTheirIdempotencyKeys(t *testing.T) {
 	for _, tc := range []struct {
 		name, key, answer string
@@ -50,7 +51,7 @@ func TestFrozenCallsKeepTheirIdempotencyKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			if key := wire.only(t).Header.Get("Klarna-Idempotency-Key"); key != tc.key {
-				t.Errorf("the key is %s, want %s", key, tc.key)
+				t.Errorf("got the key %s, want %s", key, tc.key)
 			}
 		})
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// FuzzAuthorization reads the answer a second time, independently, to judge the result.
+// FuzzAuthorization decodes the answer with encoding/json too, and compares the result with it.
 func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		stepUpAnswer, approvedAnswer, `{"payment_transaction_response":{"result":"DECLINED","result_reason":"R"}}`,
@@ -45,7 +45,7 @@ func FuzzAuthorization(f *testing.F) {
 		answer, err := authorization.New(client).Authorize(t.Context(), request)
 		if err != nil {
 			if e := failure(t, err); answer != nil || e.Outcome != klarna.OutcomeUnknown {
-				t.Fatalf("an answer that cannot be read gave %v and %v", answer, e)
+				t.Fatalf("an unreadable answer: got %v and the error %v, want an unknown outcome", answer, e)
 			}
 			return
 		}
@@ -55,9 +55,9 @@ func FuzzAuthorization(f *testing.F) {
 		whole := members([]byte(text))
 		response := members(whole["payment_transaction_response"])
 		token := members(whole["customer_token_response"])
-		said := textOf(response["result"])
+		klarnasResult := textOf(response["result"])
 		if other := textOf(token["result"]); !payment && other != "" {
-			said = other
+			klarnasResult = other
 		}
 		var want string
 		switch result := answer.Result.(type) {
@@ -65,18 +65,18 @@ func FuzzAuthorization(f *testing.F) {
 			want = "APPROVED"
 			id := textOf(members(response["payment_transaction"])["payment_transaction_id"])
 			if !payment || id == "" || result.PaymentTransaction.PaymentTransactionID != id {
-				t.Fatal("approved without a payment transaction of that id")
+				t.Fatal("got an approval without the payment transaction of the answer")
 			}
 		case authorization.TokenIssued:
 			want = "APPROVED"
 			if payment || result.CustomerToken.Secret().IsZero() {
-				t.Fatal("a token is issued that is none")
+				t.Fatal("got an empty token")
 			}
 		case authorization.StepUpRequired:
 			want = "STEP_UP_REQUIRED"
 			if result.PaymentRequest.PaymentRequestID != textOf(members(whole["payment_request"])["payment_request_id"]) ||
 				result.URL != result.PaymentRequest.StateContext.CustomerInteraction.PaymentRequestURL {
-				t.Fatal("a step-up without its payment request")
+				t.Fatal("got a step-up without its payment request")
 			}
 		case authorization.Declined:
 			want = "DECLINED"
@@ -88,10 +88,10 @@ func FuzzAuthorization(f *testing.F) {
 				}
 			}
 		default:
-			t.Fatalf("the result is %T", result)
+			t.Fatalf("got the result %T", result)
 		}
-		if !strings.EqualFold(said, want) {
-			t.Fatalf("the result is %T where Klarna said %q", answer.Result, said)
+		if !strings.EqualFold(klarnasResult, want) {
+			t.Fatalf("got the result %T of Klarna's %q", answer.Result, klarnasResult)
 		}
 	})
 }
@@ -170,8 +170,8 @@ func FuzzCustomerToken(f *testing.F) {
 	})
 }
 
-// fuzzAnswer checks that what was decoded can be encoded, is the same value when decoded again, and
-// stays the same text from then on; and that no member of an object is lost.
+// fuzzAnswer checks that a decoded answer can be encoded, that the encoding decodes to the same
+// value and encodes to the same text, and that no member of an object is lost.
 func fuzzAnswer[T any](f *testing.F, seeds []string, check func(*testing.T, *T)) {
 	f.Helper()
 	for _, seed := range append(seeds, `{}`, `null`, `[]`, `{"a":1,"a":2}`, `{"":{"a":[null]}}`, "{\"a\":\"\xff\\ud83d\"}") {
@@ -186,19 +186,19 @@ func fuzzAnswer[T any](f *testing.F, seeds []string, check func(*testing.T, *T))
 		roundtrip.CheckAnyBytes(t, authorization.Encode, authorization.Decode, text, first)
 		encoded, err := json.Marshal(first)
 		if err != nil {
-			t.Fatalf("decoded, but not encoded: %v", err)
+			t.Fatalf("got the error %v while encoding a decoded value", err)
 		}
 		before, after := members(text), members(encoded)
 		for name, member := range before {
-			if _, kept := after[name]; !kept && !isEmpty(member) && !strings.HasSuffix(name, "_at") { // a time that is none is left out
+			if _, kept := after[name]; !kept && !isEmpty(member) && !strings.HasSuffix(name, "_at") { // an invalid time is not encoded
 				t.Fatalf("%q of %s was lost: %s", name, text, encoded)
 			}
 		}
 	})
 }
 
-// isEmpty reports what a field of its own may leave out: nothing, or an object of which that is
-// true.
+// isEmpty reports whether a field may leave the member out: it is empty, or an object of empty
+// members.
 func isEmpty(member json.RawMessage) bool {
 	switch string(bytes.TrimSpace(member)) {
 	case `""`, `null`, `{}`, `"[redacted]"`:
@@ -233,7 +233,7 @@ func FuzzParseReturn(f *testing.F) {
 		}
 		printed := fmt.Sprintf("%+v", r)
 		if strings.ContainsAny(printed, "\r\n\x1b") {
-			t.Fatalf("a line of a log is broken: %q", printed)
+			t.Fatalf("got a line break in %q", printed)
 		}
 	})
 }
@@ -255,7 +255,7 @@ func FuzzReturnURL(f *testing.F) {
 		returnURL, err := authorization.ReturnURL(address, chosen...)
 		if err != nil {
 			if returnURL != "" {
-				t.Fatalf("%q beside %v", returnURL, err)
+				t.Fatalf("got %q with the error %v, want an empty string", returnURL, err)
 			}
 			return
 		}
@@ -272,7 +272,7 @@ func FuzzReturnURL(f *testing.F) {
 		}
 		u, err := url.Parse(filled)
 		if err != nil {
-			t.Fatalf("filled in it is no URL: %v", err)
+			t.Fatalf("with replaced placeholders: got the error %v, want a URL", err)
 		}
 		r := authorization.ParseReturn(u.Query())
 		for i, got := range []string{r.PaymentRequestID, string(r.State), r.PaymentRequestReference, r.SessionToken.Reveal()} {

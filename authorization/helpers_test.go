@@ -30,14 +30,14 @@ const (
 	returnURL     = "https://shop.example/back?payment_request_id={klarna.payment_request.id}"
 )
 
-// sent is a request as it left.
+// sent is a request that was sent.
 type sent struct {
 	Method, URL string
 	Header      http.Header
 	Body        string
 }
 
-// wire is a mock of Klarna that gives every request the same answer and keeps what it was sent.
+// wire records the requests to a mock of Klarna that gives each request the same answer.
 type wire struct {
 	mu   sync.Mutex
 	sent []sent
@@ -54,13 +54,13 @@ func (w *wire) only(t *testing.T) sent {
 	t.Helper()
 	all := w.all()
 	if len(all) != 1 {
-		t.Fatalf("%d requests were sent, want 1", len(all))
+		t.Fatalf("got %d requests, want 1", len(all))
 	}
 	return all[0]
 }
 
-// newClient returns a client of a Partner with its own credentials, whose calls get this answer and
-// are tried once.
+// newClient returns a client of a Partner with its own credentials. Its calls get this answer and
+// are not retried.
 func newClient(t testing.TB, status int, body string, options ...klarna.Option) (*klarna.Client, *wire) {
 	t.Helper()
 	mock, w := httpmock.NewMockTransport(), new(wire)
@@ -88,7 +88,7 @@ func newClient(t testing.TB, status int, body string, options ...klarna.Option) 
 	return client, w
 }
 
-// newDouble returns a Klarna of its own and a client of a Partner account at it.
+// newDouble starts a klarnatest.Server and returns it with a client of its Partner account.
 func newDouble(t testing.TB, options ...klarnatest.Option) (*klarnatest.Server, *authorization.Client) {
 	t.Helper()
 	server := klarnatest.NewServer(t, append(options, klarnatest.WithoutSocket())...)
@@ -105,7 +105,7 @@ func newDoublesClient(t testing.TB, server *klarnatest.Server, options ...klarna
 	return authorization.New(client.ForAccount(server.PartnerAccountID))
 }
 
-// order is a request for 118.00 EUR that Klarna may step up.
+// order returns a request for 118.00 EUR that allows a step-up.
 func order() authorization.AuthorizeParams {
 	return authorization.AuthorizeParams{
 		Currency: "EUR",
@@ -126,7 +126,7 @@ func order() authorization.AuthorizeParams {
 	}
 }
 
-// tokenOrder is a request for a customer token alone.
+// tokenOrder returns a request for a customer token without a payment.
 func tokenOrder() authorization.AuthorizeParams {
 	r := order()
 	r.RequestPaymentTransaction, r.SupplementaryPurchaseData = nil, nil
@@ -147,14 +147,14 @@ func approval() authorization.Approval {
 	return authorization.Approval{Amount: 11_800, Currency: "EUR", SessionToken: klarna.NewSecret(sessionToken)}
 }
 
-// diff compares values of which some print nothing of their content.
+// diff compares values, including those that do not print their contents.
 func diff(want, got any) string {
 	return cmp.Diff(want, got,
 		cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r.Bytes()) }),
 		cmp.Transformer("secret", func(s klarna.Secret) string { return s.Reveal() }))
 }
 
-// jsonDiff compares JSON texts, numbers as they are written; two empty texts are equal.
+// jsonDiff compares JSON values, numbers by their spelling. Two empty strings are equal.
 func jsonDiff(t testing.TB, want, got string) string {
 	t.Helper()
 	return cmp.Diff(parse(t, want), parse(t, got))
@@ -174,12 +174,12 @@ func parse(t testing.TB, text string) any {
 	return v
 }
 
-// failure returns err as what every error of a call has to be.
+// failure returns err as a *klarna.Error and fails the test if it is none.
 func failure(t testing.TB, err error) *klarna.Error {
 	t.Helper()
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok {
-		t.Fatalf("%T %v, want a *klarna.Error", err, err)
+		t.Fatalf("got the error %T %v, want a *klarna.Error", err, err)
 	}
 	return e
 }
@@ -192,7 +192,7 @@ func parameters(e *klarna.Error) []string {
 	return names
 }
 
-// resultOf returns the result of an authorize call, which has to be a T.
+// resultOf returns the result of an authorize call, and fails the test if it is no T.
 func resultOf[T authorization.Result](t testing.TB, answer *authorization.Authorization, err error) T {
 	t.Helper()
 	if err != nil {
@@ -200,12 +200,12 @@ func resultOf[T authorization.Result](t testing.TB, answer *authorization.Author
 	}
 	o, ok := answer.Result.(T)
 	if !ok {
-		t.Fatalf("the result is %T, want %T", answer.Result, o)
+		t.Fatalf("got the result %T, want %T", answer.Result, o)
 	}
 	return o
 }
 
-// stored is a value after a program has kept it as JSON, by the encoder of the standard library.
+// stored returns the value after a round trip through encoding/json.
 func stored[T any](t testing.TB, value T) T {
 	t.Helper()
 	text, err := json.Marshal(value)

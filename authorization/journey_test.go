@@ -13,14 +13,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// stepUp makes the first call and returns the payment request that it led to.
+// stepUp makes the first call and returns the payment request.
 func stepUp(t *testing.T, c *authorization.Client, r authorization.AuthorizeParams) *authorization.PaymentRequest {
 	t.Helper()
 	answer, err := c.Authorize(t.Context(), r)
 	return resultOf[authorization.StepUpRequired](t, answer, err).PaymentRequest
 }
 
-// approve lets the customer pay and returns what was approved.
+// approve approves as the customer and returns the approval.
 func approve(t *testing.T, server *klarnatest.Server, c *authorization.Client, paymentRequestID string) authorization.Approval {
 	t.Helper()
 	if _, err := server.Approve(paymentRequestID); err != nil {
@@ -37,7 +37,7 @@ func approve(t *testing.T, server *klarnatest.Server, c *authorization.Client, p
 	return approval
 }
 
-// ledger is what really was authorized.
+// ledger returns the amounts of the transactions at Klarna.
 func ledger(server *klarnatest.Server) []int64 {
 	var amounts []int64
 	for _, t := range server.Transactions() {
@@ -65,10 +65,10 @@ func TestPurchaseIsFinalizedAfterAStepUp(t *testing.T) {
 	required := resultOf[authorization.StepUpRequired](t, answer, err)
 	id := required.PaymentRequest.PaymentRequestID
 	if known := server.PaymentRequests()[0]; required.URL != known.PaymentRequestURL || id != known.PaymentRequestID || !required.PaymentRequest.State.Open() {
-		t.Errorf("URL %s of %s %s, want %+v", required.URL, id, required.PaymentRequest.State, known)
+		t.Errorf("got the URL %s of %s in the state %s, want %+v", required.URL, id, required.PaymentRequest.State, known)
 	}
 	if _, err := required.PaymentRequest.Approval(); !errors.Is(err, authorization.ErrNotApproved) {
-		t.Errorf("before the customer approved, the approval's error is %v", err)
+		t.Errorf("before the approval: got the error %v, want ErrNotApproved", err)
 	}
 
 	back, err := server.Approve(id)
@@ -96,36 +96,36 @@ func TestPurchaseIsFinalizedAfterAStepUp(t *testing.T) {
 	transaction := resultOf[authorization.Approved](t, answer, err).PaymentTransaction
 	known := server.Transactions()[0]
 	if transaction.PaymentTransactionID != known.PaymentTransactionID || transaction.Amount != 11_800 || known.PaymentRequestID != id {
-		t.Errorf("transaction %+v, want %+v", transaction, known)
+		t.Errorf("got the transaction %+v, want %+v", transaction, known)
 	}
 	read, err := c.GetTransaction(t.Context(), transaction.PaymentTransactionID)
 	if err != nil || read.State != authorization.PaymentTransactionStateAuthorized {
-		t.Errorf("read back it is %+v, %v", read, err)
+		t.Errorf("got %+v and the error %v, want an AUTHORIZED transaction", read, err)
 	}
 	checkLedger(t, server, 11_800)
 }
 
-func TestTokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
+func TestAuthorizeWithASessionTokenIsApproved(t *testing.T) {
 	server, c := newDouble(t)
 	token := server.IssueSessionToken("EUR", 11_800)
 	answer, err := c.Authorize(t.Context(), order(), klarna.WithSessionToken(klarna.NewSecret(token)))
 	if got := resultOf[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionReference; got != "transaction-1" {
-		t.Errorf("reference %q", got)
+		t.Errorf("got the reference %q, want transaction-1", got)
 	}
 	checkLedger(t, server, 11_800)
 }
 
-func TestDeclineIsAnOutcomeNotAnError(t *testing.T) {
+func TestDeclineIsAResultAndNoError(t *testing.T) {
 	server, c := newDouble(t)
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED", Reason: "OF_TOMORROW"})
 	answer, err := c.Authorize(t.Context(), order())
 	if got := resultOf[authorization.Declined](t, answer, err).Reason; got != "OF_TOMORROW" {
-		t.Errorf("reason %q", got)
+		t.Errorf("got the reason %q, want OF_TOMORROW", got)
 	}
 	checkLedger(t, server)
 }
 
-func TestDeniedCustomerEndsThePaymentRequest(t *testing.T) {
+func TestDeniedCustomerDeclinesThePaymentRequest(t *testing.T) {
 	server, c := newDouble(t)
 	id := stepUp(t, c, order()).PaymentRequestID
 	if _, err := server.Decline(id); err != nil {
@@ -133,15 +133,15 @@ func TestDeniedCustomerEndsThePaymentRequest(t *testing.T) {
 	}
 	p, err := c.WaitPaymentRequest(t.Context(), id)
 	if err != nil || p.State != authorization.PaymentRequestStateDeclined {
-		t.Fatalf("%v, %v", p, err)
+		t.Fatalf("got %v and the error %v, want DECLINED", p, err)
 	}
 	if _, err := p.Approval(); !errors.Is(err, authorization.ErrNotApproved) {
-		t.Errorf("its approval's error is %v", err)
+		t.Errorf("got the error %v, want ErrNotApproved", err)
 	}
 	checkLedger(t, server)
 }
 
-func TestAPurchaseThatTheCustomerAbandonedIsCanceled(t *testing.T) {
+func TestAbandonedPaymentRequestIsCanceled(t *testing.T) {
 	server, c := newDouble(t)
 	id := stepUp(t, c, order()).PaymentRequestID
 	if _, err := server.Abandon(id); err != nil {
@@ -149,14 +149,14 @@ func TestAPurchaseThatTheCustomerAbandonedIsCanceled(t *testing.T) {
 	}
 	p, err := c.GetPaymentRequest(t.Context(), id)
 	if err != nil || p.State != authorization.PaymentRequestStateSubmitted || p.PreviousState != authorization.PaymentRequestStateInProgress || p.StateReason != "PURCHASE_FLOW_ABORTED" {
-		t.Fatalf("abandoned it is %v after %v because of %q, %v", p.State, p.PreviousState, p.StateReason, err)
+		t.Fatalf("got the state %v after %v with the reason %q and the error %v", p.State, p.PreviousState, p.StateReason, err)
 	}
 	p, err = c.CancelPaymentRequest(t.Context(), id)
 	if err != nil || p.State != authorization.PaymentRequestStateCanceled || p.CanceledAt.IsZero() {
-		t.Fatalf("%v, %v", p, err)
+		t.Fatalf("got %v and the error %v, want CANCELED with a time", p, err)
 	}
 	if p, err := c.CancelPaymentRequest(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
-		t.Errorf("canceled once more: %v, %v", p, err)
+		t.Errorf("second cancel: got %v and the error %v, want RESOURCE_CONFLICT", p, err)
 	}
 	checkLedger(t, server)
 }
@@ -167,25 +167,25 @@ func TestCompletedPaymentRequestCanBeCanceled(t *testing.T) {
 	id := stepUp(t, c, r).PaymentRequestID
 	approval := approve(t, server, c, id)
 	if p, err := c.CancelPaymentRequest(t.Context(), id); err != nil || p.State != authorization.PaymentRequestStateCanceled {
-		t.Fatalf("%v, %v", p, err)
+		t.Fatalf("got %v and the error %v, want CANCELED", p, err)
 	}
 	if answer, err := c.Finalize(t.Context(), r, approval); answer != nil || !errors.Is(err, klarna.CodeResourceConflict) {
-		t.Errorf("finalized after the cancel: %v, %v", answer, err)
+		t.Errorf("after the cancel: got %v and the error %v, want RESOURCE_CONFLICT", answer, err)
 	}
 	checkLedger(t, server)
 }
 
-func TestAPaymentRequestExpiresByItself(t *testing.T) {
+func TestPaymentRequestExpires(t *testing.T) {
 	server, c := newDouble(t)
 	p := stepUp(t, c, order())
 	server.Advance(p.ExpiresAt.Sub(server.Now()) - time.Second)
 	if p, err := c.GetPaymentRequest(t.Context(), p.PaymentRequestID); err != nil || !p.State.Open() {
-		t.Fatalf("a second before its end it is %v, %v", p, err)
+		t.Fatalf("a second before the expiry: got %v and the error %v, want an open state", p, err)
 	}
 	server.Advance(time.Second)
 	p, err := c.WaitPaymentRequest(t.Context(), p.PaymentRequestID)
 	if err != nil || p.State != authorization.PaymentRequestStateExpired {
-		t.Fatalf("%v, %v", p, err)
+		t.Fatalf("got %v and the error %v, want EXPIRED", p, err)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestFinalizingTwiceMakesOneTransaction(t *testing.T) {
 		ids = append(ids, resultOf[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID)
 	}
 	if ids[0] != ids[1] {
-		t.Errorf("transactions %q, want one", ids)
+		t.Errorf("got the transactions %q, want one", ids)
 	}
 	checkLedger(t, server, 11_800)
 }
@@ -212,7 +212,7 @@ func TestFinalizeIsRepeatedAfterALostAnswer(t *testing.T) {
 	server.Script(klarnatest.Fault{Operation: "authorization.authorize", Kind: klarnatest.FaultDropAfter})
 	_, err := once.Finalize(t.Context(), r, approval)
 	if e := failure(t, err); e.Outcome != klarna.OutcomeUnknown {
-		t.Fatalf("%v, want an unknown outcome", e)
+		t.Fatalf("got the error %v, want an unknown outcome", e)
 	}
 	checkLedger(t, server, 11_800)
 	answer, err := once.Finalize(t.Context(), r, approval)
@@ -220,7 +220,7 @@ func TestFinalizeIsRepeatedAfterALostAnswer(t *testing.T) {
 	checkLedger(t, server, 11_800)
 }
 
-func TestFinalCallWithAFreshReferenceIsAConflict(t *testing.T) {
+func TestFinalCallWithANewReferenceIsAConflict(t *testing.T) {
 	server, c := newDouble(t)
 	r := order()
 	approval := approve(t, server, c, stepUp(t, c, r).PaymentRequestID)
@@ -232,21 +232,21 @@ func TestFinalCallWithAFreshReferenceIsAConflict(t *testing.T) {
 	byHand.RequestPaymentTransaction.PaymentTransactionReference = "transaction-1-retry"
 	answer, err = c.Authorize(t.Context(), byHand, klarna.WithSessionToken(approval.SessionToken))
 	if answer != nil || !errors.Is(err, klarna.CodeResourceConflict) {
-		t.Errorf("%v, %v, want a conflict", answer, err)
+		t.Errorf("got %v and the error %v, want RESOURCE_CONFLICT", answer, err)
 	}
 	checkLedger(t, server, 11_800)
 }
 
-func TestTheAmountThatTheCustomerApprovedIsFinalized(t *testing.T) {
+func TestFinalizePaysTheApprovedAmount(t *testing.T) {
 	server, c := newDouble(t)
 	r := order()
 	id := stepUp(t, c, r).PaymentRequestID
-	if err := server.ChangeShipping(id, klarnatest.ShippingOption{Price: 700}); err != nil { // express, chosen at Klarna
+	if err := server.ChangeShipping(id, klarnatest.ShippingOption{Price: 700}); err != nil { // the customer chooses express shipping
 		t.Fatal(err)
 	}
 	answer, err := c.Finalize(t.Context(), r, approve(t, server, c, id))
 	if amount := resultOf[authorization.Approved](t, answer, err).PaymentTransaction.Amount; amount != 12_500 {
-		t.Errorf("amount %d", amount)
+		t.Errorf("got the amount %d, want 12500", amount)
 	}
 	checkLedger(t, server, 12_500)
 
@@ -265,52 +265,52 @@ func TestTheAmountThatTheCustomerApprovedIsFinalized(t *testing.T) {
 	}
 }
 
-func TestRepeatedAuthorizeGetsTheSamePaymentRequest(t *testing.T) {
+func TestRepeatedAuthorizeReturnsTheSamePaymentRequest(t *testing.T) {
 	server, c := newDouble(t)
 	first := stepUp(t, c, order())
 	again := stepUp(t, newDoublesClient(t, server), order())
 	if first.PaymentRequestID != again.PaymentRequestID {
-		t.Errorf("payment requests %s and %s, want one", first.PaymentRequestID, again.PaymentRequestID)
+		t.Errorf("got the payment requests %s and %s, want one", first.PaymentRequestID, again.PaymentRequestID)
 	}
 	if n := len(server.PaymentRequests()); n != 1 {
-		t.Errorf("%d payment requests, want 1", n)
+		t.Errorf("got %d payment requests, want 1", n)
 	}
 }
 
-func TestAPaymentRequestIsCreatedUpdatedAndRead(t *testing.T) {
+func TestPaymentRequestIsCreatedUpdatedAndRead(t *testing.T) {
 	server, c := newDouble(t)
 	p, err := c.CreatePaymentRequest(t.Context(), params())
 	if err != nil || p.State != authorization.PaymentRequestStateSubmitted || p.StateContext.CustomerInteraction.PaymentRequestURL == "" {
-		t.Fatalf("%v, %v", p, err)
+		t.Fatalf("got %v and the error %v, want SUBMITTED with a URL", p, err)
 	}
 	p, err = c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.UpdatePaymentRequestParams{Amount: new(int64(9_900))})
 	if err != nil || p.Amount == nil || *p.Amount != 9_900 || p.PaymentRequestReference != "request-1" {
-		t.Fatalf("%v %s, %v", p.Amount, p.PaymentRequestReference, err)
+		t.Fatalf("got the amount %v, the reference %s and the error %v, want 9900 and request-1", p.Amount, p.PaymentRequestReference, err)
 	}
 	if err := server.Open(p.PaymentRequestID); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := c.UpdatePaymentRequest(t.Context(), p.PaymentRequestID, authorization.UpdatePaymentRequestParams{Amount: new(int64(1))}); p != nil || !errors.Is(err, klarna.CodeResourceConflict) {
-		t.Errorf("updated while the customer is there: %v, %v", p, err)
+		t.Errorf("an update while the customer is at Klarna: got %v and the error %v, want RESOURCE_CONFLICT", p, err)
 	}
 	if p, err := c.GetPaymentRequest(t.Context(), requestID); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
-		t.Errorf("read of one that is not: %v, %v", p, err)
+		t.Errorf("a read of an unknown id: got %v and the error %v, want RESOURCE_NOT_FOUND", p, err)
 	}
 }
 
-func TestQRCodeStepUpHasACode(t *testing.T) {
+func TestStepUpInAStoreHasAQRCode(t *testing.T) {
 	_, c := newDouble(t)
 	r := order()
 	r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodQRCode}
 	answer, err := c.Authorize(t.Context(), r)
 	if code := resultOf[authorization.StepUpRequired](t, answer, err).QRCode; code == nil || code.ImageURL == "" || code.TargetURL == "" {
-		t.Errorf("the code is %+v", code)
+		t.Errorf("got the code %+v, want both URLs", code)
 	}
 }
 
-// A program that crashed finalizes with what it stored of the first request, and still makes the
-// same call.
-func TestStoredFirstRequestFinalizesAsTheSameCall(t *testing.T) {
+// A program that restarts after a crash finalizes with the stored first request and makes the same
+// call.
+func TestStoredFirstRequestMakesTheSameFinalCall(t *testing.T) {
 	server, c := newDouble(t)
 	first := order()
 	first.KlarnaNetworkData = "{ \"a\" : \"<&>\u2028\" }"
@@ -324,6 +324,6 @@ func TestStoredFirstRequestFinalizesAsTheSameCall(t *testing.T) {
 	checkLedger(t, server, 11_800)
 	all := server.Requests()
 	if a, b := all[len(all)-2], all[len(all)-1]; string(a.Body) != string(b.Body) || a.Header.Get("Klarna-Idempotency-Key") != b.Header.Get("Klarna-Idempotency-Key") {
-		t.Errorf("another call:\n%s\n%s", a.Body, b.Body)
+		t.Errorf("got another call:\n%s\nwant\n%s", b.Body, a.Body)
 	}
 }

@@ -19,7 +19,7 @@ func TestNetworkDataIsSentByteForByte(t *testing.T) {
 		{"numbers that a parser would change", `{"a":1.50,"b":1e400,"c":12345678901234567890,"d":-0}`},
 		{"the same name twice, unordered", `{"b":1,"a":2,"b":3}`},
 		{"control characters", "{\"a\":\"\u0001\u007f\u0080\"}"},
-		{"no JSON at all", "not ours to judge"},
+		{"no JSON at all", "not JSON"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			older, created, createdOlder := order(), params(), params()
@@ -73,22 +73,22 @@ func TestNetworkDataIsSentByteForByte(t *testing.T) {
 					t.Fatalf("%s: %v", name, err)
 				}
 				if got != tc.data {
-					t.Errorf("%s: sent %q, want %q", name, got, tc.data)
+					t.Errorf("%s: got %q, want %q", name, got, tc.data)
 				}
 				if body[other] != nil {
-					t.Errorf("%s: the other name was sent, too", name)
+					t.Errorf("%s: got the other name too, want one", name)
 				}
 			}
 		})
 	}
 }
 
-func TestNetworkDataThatIsNotUTF8IsRefused(t *testing.T) {
+func TestNetworkDataMustBeUTF8(t *testing.T) {
 	client, wire := newClient(t, http.StatusOK, stepUpAnswer)
 	r := order()
 	r.KlarnaNetworkData = "{\"a\":\"\xff\"}"
 	_, err := authorization.New(client).Authorize(t.Context(), r)
 	if e := failure(t, err); e.Outcome != klarna.OutcomeNotSent || len(wire.all()) != 0 {
-		t.Errorf("%v, %d requests sent", e, len(wire.all()))
+		t.Errorf("got the error %v and %d requests, want a validation error and none", e, len(wire.all()))
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// keyed says how a call is made safe to repeat.
+// keyed says which idempotency key a call has.
 type keyed string
 
 const (
@@ -25,15 +25,15 @@ const (
 	random     keyed = "a random key"
 )
 
-// operation is a call, what it has to be on the wire, and its answer. Bodies and answers are
-// written from the contract and not from the Go types.
+// operation is a call, the request that it has to send, and its answer. Bodies and answers are
+// written from Klarna's documentation and not from the Go types.
 type operation struct {
 	name         string
 	operation    string // its name in errors and logs
 	do           func(ctx context.Context, c *authorization.Client, options ...klarna.CallOption) (any, error)
 	method, path string
 	key          keyed
-	token        string // the session token that the call has by itself
+	token        string // the session token that the call adds
 	body         string
 	status       int
 	answer       string
@@ -73,7 +73,7 @@ const paymentRequestAnswer = `{
 	"risk": {"score": 1.50}
 }`
 
-func paymentRequestWanted() authorization.PaymentRequest {
+func decodedPaymentRequest() authorization.PaymentRequest {
 	return authorization.PaymentRequest{
 		PaymentRequestID:        requestID,
 		PaymentRequestReference: "request-1",
@@ -125,7 +125,7 @@ const transactionAnswer = `{
 	"risk": [1]
 }`
 
-func transactionWanted() authorization.PaymentTransaction {
+func decodedTransaction() authorization.PaymentTransaction {
 	return authorization.PaymentTransaction{
 		PaymentTransactionID:        transactionID,
 		PaymentTransactionReference: "transaction-1",
@@ -150,28 +150,28 @@ const (
 	chargebackAnswer = `{"payment_chargeback_id": "` + chargebackID + `", "amount": 5}`
 )
 
-// withRaw is an answer that keeps its body.
+// withRaw returns the answer with its body in raw.
 func withRaw[T any](answer T, raw *klarna.RawJSON, body string) T {
 	*raw = klarna.NewRawJSON(body)
 	return answer
 }
 
-func wantedPaymentRequest() *authorization.PaymentRequest {
-	p := paymentRequestWanted()
+func wantPaymentRequest() *authorization.PaymentRequest {
+	p := decodedPaymentRequest()
 	return withRaw(&p, &p.Raw, paymentRequestAnswer)
 }
 
-func wantedTransaction() *authorization.PaymentTransaction {
-	p := transactionWanted()
+func wantTransaction() *authorization.PaymentTransaction {
+	p := decodedTransaction()
 	return withRaw(&p, &p.Raw, transactionAnswer)
 }
 
 var (
-	wantedCapture = &authorization.PaymentCapture{
+	wantCapture = &authorization.PaymentCapture{
 		PaymentCaptureID: captureID, PaymentCaptureReference: "capture-1", SupplementaryCaptureData: klarna.NewRawJSON(`{"shipments": []}`),
 		Unknown: klarna.Unknown{"amount": klarna.NewRawJSON(`5`)}, Raw: klarna.NewRawJSON(captureAnswer),
 	}
-	wantedRefund = &authorization.PaymentRefund{
+	wantRefund = &authorization.PaymentRefund{
 		PaymentRefundID: refundID, Unknown: klarna.Unknown{"refund_amount": klarna.NewRawJSON(`5`)}, Raw: klarna.NewRawJSON(refundAnswer),
 	}
 )
@@ -270,9 +270,9 @@ var operations = []operation{
 		status: http.StatusOK, answer: stepUpAnswer,
 		want: &authorization.Authorization{
 			Result: authorization.StepUpRequired{
-				PaymentRequest: new(paymentRequestWanted()),
+				PaymentRequest: new(decodedPaymentRequest()),
 				URL:            "https://pay.test.klarna.com/eu/requests/1/start",
-				QRCode:         paymentRequestWanted().StateContext.CustomerInteraction.QRCode,
+				QRCode:         decodedPaymentRequest().StateContext.CustomerInteraction.QRCode,
 			},
 			Raw: klarna.NewRawJSON(stepUpAnswer),
 		},
@@ -293,7 +293,7 @@ var operations = []operation{
 		}`,
 		status: http.StatusOK, answer: approvedAnswer,
 		want: &authorization.Authorization{
-			Result: authorization.Approved{PaymentTransaction: new(transactionWanted())},
+			Result: authorization.Approved{PaymentTransaction: new(decodedTransaction())},
 			Raw:    klarna.NewRawJSON(approvedAnswer),
 		},
 	},
@@ -304,7 +304,7 @@ var operations = []operation{
 			return c.CreatePaymentRequest(ctx, fullParams(), options...)
 		},
 		method: http.MethodPost, path: "payment/requests", key: derived, body: fullParamsBody,
-		status: http.StatusCreated, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
+		status: http.StatusCreated, answer: paymentRequestAnswer, want: wantPaymentRequest(),
 	},
 	{
 		name:      "GetPaymentRequest",
@@ -313,7 +313,7 @@ var operations = []operation{
 			return c.GetPaymentRequest(ctx, requestID, options...)
 		},
 		method: http.MethodGet, path: "payment/requests/" + requestID, key: withoutKey,
-		status: http.StatusOK, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
+		status: http.StatusOK, answer: paymentRequestAnswer, want: wantPaymentRequest(),
 	},
 	{
 		name:      "UpdatePaymentRequest",
@@ -331,7 +331,7 @@ var operations = []operation{
 			"currency": "EUR", "amount": 0, "payment_request_reference": "request-2", "customer_interaction_config": {"method": "QR_CODE"},
 			"supplementary_purchase_data": {"purchase_reference": "order-2"}, "payment_option_id": "S0xBUk5B"
 		}`,
-		status: http.StatusOK, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
+		status: http.StatusOK, answer: paymentRequestAnswer, want: wantPaymentRequest(),
 	},
 	{
 		name:      "CancelPaymentRequest has no body",
@@ -340,7 +340,7 @@ var operations = []operation{
 			return c.CancelPaymentRequest(ctx, requestID, options...)
 		},
 		method: http.MethodDelete, path: "payment/requests/" + requestID, key: withoutKey,
-		status: http.StatusOK, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
+		status: http.StatusOK, answer: paymentRequestAnswer, want: wantPaymentRequest(),
 	},
 	{
 		name:      "WaitPaymentRequest of one that is completed is one read",
@@ -349,7 +349,7 @@ var operations = []operation{
 			return c.WaitPaymentRequest(ctx, requestID)
 		},
 		method: http.MethodGet, path: "payment/requests/" + requestID, key: withoutKey,
-		status: http.StatusOK, answer: paymentRequestAnswer, want: wantedPaymentRequest(),
+		status: http.StatusOK, answer: paymentRequestAnswer, want: wantPaymentRequest(),
 	},
 	{
 		name:      "GetTransaction",
@@ -358,7 +358,7 @@ var operations = []operation{
 			return c.GetTransaction(ctx, transactionID, options...)
 		},
 		method: http.MethodGet, path: "payment/transactions/" + transactionID, key: withoutKey,
-		status: http.StatusOK, answer: transactionAnswer, want: wantedTransaction(),
+		status: http.StatusOK, answer: transactionAnswer, want: wantTransaction(),
 	},
 	{
 		name:      "UpdateTransaction",
@@ -371,7 +371,7 @@ var operations = []operation{
 		},
 		method: http.MethodPatch, path: "payment/transactions/" + transactionID, key: random,
 		body:   `{"payment_transaction_reference": "transaction-2", "supplementary_purchase_data": {"purchase_reference": "order-2"}}`,
-		status: http.StatusOK, answer: transactionAnswer, want: wantedTransaction(),
+		status: http.StatusOK, answer: transactionAnswer, want: wantTransaction(),
 	},
 	{
 		name:      "CaptureTransaction with a reference",
@@ -405,7 +405,7 @@ var operations = []operation{
 			},
 			"supplementary_purchase_data": {"purchase_reference": "order-1"}
 		}`,
-		status: http.StatusCreated, answer: captureAnswer, want: wantedCapture,
+		status: http.StatusCreated, answer: captureAnswer, want: wantCapture,
 	},
 	{
 		name:      "CaptureTransaction without a reference",
@@ -414,7 +414,7 @@ var operations = []operation{
 			return c.CaptureTransaction(ctx, transactionID, authorization.CaptureTransactionParams{CaptureAmount: 5}, options...)
 		},
 		method: http.MethodPost, path: "payment/transactions/" + transactionID + "/capture", key: random,
-		body: `{"capture_amount": 5}`, status: http.StatusOK, answer: captureAnswer, want: wantedCapture,
+		body: `{"capture_amount": 5}`, status: http.StatusOK, answer: captureAnswer, want: wantCapture,
 	},
 	{
 		name:      "VoidTransaction has no body",
@@ -423,7 +423,7 @@ var operations = []operation{
 			return c.VoidTransaction(ctx, transactionID, options...)
 		},
 		method: http.MethodPost, path: "payment/transactions/" + transactionID + "/void", key: derived,
-		status: http.StatusOK, answer: transactionAnswer, want: wantedTransaction(),
+		status: http.StatusOK, answer: transactionAnswer, want: wantTransaction(),
 	},
 	{
 		name:      "RefundTransaction names its reference refund_reference",
@@ -439,7 +439,7 @@ var operations = []operation{
 			"refund_amount": 5, "refund_reference": "refund-1",
 			"supplementary_refund_data": {"line_items": [{"name": "Shoes", "quantity": 1, "total_amount": 5}]}
 		}`,
-		status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
+		status: http.StatusOK, answer: refundAnswer, want: wantRefund,
 	},
 	{
 		name:      "RefundTransaction without a reference",
@@ -448,7 +448,7 @@ var operations = []operation{
 			return c.RefundTransaction(ctx, transactionID, authorization.RefundTransactionParams{RefundAmount: 5}, options...)
 		},
 		method: http.MethodPost, path: "payment/transactions/" + transactionID + "/refund", key: random,
-		body: `{"refund_amount": 5}`, status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
+		body: `{"refund_amount": 5}`, status: http.StatusOK, answer: refundAnswer, want: wantRefund,
 	},
 	{
 		name:      "ExtendTransaction",
@@ -460,7 +460,7 @@ var operations = []operation{
 		},
 		method: http.MethodPost, path: "payment/transactions/" + transactionID + "/authorize", key: random,
 		body:   `{"extension_days": 7, "amount": 12000, "supplementary_purchase_data": {"purchase_reference": "order-1"}}`,
-		status: http.StatusOK, answer: transactionAnswer, want: wantedTransaction(),
+		status: http.StatusOK, answer: transactionAnswer, want: wantTransaction(),
 	},
 	{
 		name:      "GetCapture",
@@ -469,7 +469,7 @@ var operations = []operation{
 			return c.GetCapture(ctx, captureID, options...)
 		},
 		method: http.MethodGet, path: "payment/captures/" + captureID, key: withoutKey,
-		status: http.StatusOK, answer: captureAnswer, want: wantedCapture,
+		status: http.StatusOK, answer: captureAnswer, want: wantCapture,
 	},
 	{
 		name:      "RefundCapture names its reference payment_refund_reference",
@@ -485,7 +485,7 @@ var operations = []operation{
 			"refund_amount": 5, "payment_refund_reference": "refund-1",
 			"supplementary_refund_data": {"line_items": [{"name": "Shoes", "quantity": 1, "total_amount": 5}]}
 		}`,
-		status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
+		status: http.StatusOK, answer: refundAnswer, want: wantRefund,
 	},
 	{
 		name:      "RefundCapture without a reference",
@@ -494,7 +494,7 @@ var operations = []operation{
 			return c.RefundCapture(ctx, captureID, authorization.RefundCaptureParams{RefundAmount: 5}, options...)
 		},
 		method: http.MethodPost, path: "payment/captures/" + captureID + "/refund", key: random,
-		body: `{"refund_amount": 5}`, status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
+		body: `{"refund_amount": 5}`, status: http.StatusOK, answer: refundAnswer, want: wantRefund,
 	},
 	{
 		name:      "GetRefund",
@@ -503,7 +503,7 @@ var operations = []operation{
 			return c.GetRefund(ctx, refundID, options...)
 		},
 		method: http.MethodGet, path: "payment/refunds/" + refundID, key: withoutKey,
-		status: http.StatusOK, answer: refundAnswer, want: wantedRefund,
+		status: http.StatusOK, answer: refundAnswer, want: wantRefund,
 	},
 	{
 		name:      "GetChargeback",
@@ -519,7 +519,7 @@ var operations = []operation{
 	},
 }
 
-func TestEveryOperationIsTheCallOfTheContract(t *testing.T) {
+func TestEachOperationSendsTheDocumentedRequest(t *testing.T) {
 	for _, o := range operations {
 		for _, binding := range []struct {
 			name, prefix string
@@ -527,7 +527,7 @@ func TestEveryOperationIsTheCallOfTheContract(t *testing.T) {
 		}{
 			{"a Partner with its own credentials", "/v2/", func(c *klarna.Client) *klarna.Client { return c }},
 			{
-				"an Acquiring Partner for a Partner's account, its colons raw", "/v2/accounts/" + account + "/",
+				"an Acquiring Partner for a Partner's account with raw colons", "/v2/accounts/" + account + "/",
 				func(c *klarna.Client) *klarna.Client { return c.ForAccount(account) },
 			},
 		} {
@@ -542,7 +542,7 @@ func TestEveryOperationIsTheCallOfTheContract(t *testing.T) {
 				}
 				sent := wire.only(t)
 				if want := o.method + " " + host + binding.prefix + o.path; sent.Method+" "+sent.URL != want {
-					t.Errorf("called %s %s, want %s", sent.Method, sent.URL, want)
+					t.Errorf("got the request %s %s, want %s", sent.Method, sent.URL, want)
 				}
 				if diff := jsonDiff(t, o.body, sent.Body); diff != "" {
 					t.Errorf("body (-want +got):\n%s", diff)
@@ -564,7 +564,7 @@ func TestEveryOperationIsTheCallOfTheContract(t *testing.T) {
 					t.Errorf("header (-want +got):\n%s", diff)
 				}
 				if _, has := sent.Header["Klarna-Idempotency-Key"]; has != (o.key != withoutKey) {
-					t.Errorf("it has an idempotency key: %t, want %s", has, o.key)
+					t.Errorf("got an idempotency key: %t, want %s", has, o.key)
 				}
 			})
 		}
@@ -579,7 +579,7 @@ func TestRepeatWithAReferenceHasTheSameKey(t *testing.T) {
 		}
 		t.Run(o.name, func(t *testing.T) {
 			var keys []string
-			for range 2 { // two programs, as after a crash
+			for range 2 { // the second client is a program after a crash
 				client, wire := newClient(t, o.status, o.answer)
 				if _, err := o.do(t.Context(), authorization.New(client.ForAccount(account))); err != nil {
 					t.Fatal(err)
@@ -587,14 +587,14 @@ func TestRepeatWithAReferenceHasTheSameKey(t *testing.T) {
 				keys = append(keys, wire.only(t).Header.Get("Klarna-Idempotency-Key"))
 			}
 			if same := keys[0] == keys[1]; same != (o.key == derived) {
-				t.Errorf("the keys are %q, want %s", keys, o.key)
+				t.Errorf("got the keys %q, want %s", keys, o.key)
 			}
 			for _, key := range keys {
 				if id, err := uuid.Parse(key); err != nil || id.Version() != 5 {
-					t.Errorf("%q is no UUIDv5", key)
+					t.Errorf("got the key %q, want a UUIDv5", key)
 				}
 				if other, taken := seen[key]; taken && other != o.name {
-					t.Errorf("%s has the same key", other)
+					t.Errorf("got the key of %s, want another", other)
 				}
 				seen[key] = o.name
 			}
@@ -630,7 +630,7 @@ func TestAnotherCallHasAnotherIdempotencyKey(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if key := keyOf(t, tc.change, tc.options...); (key == first) != tc.same {
-				t.Errorf("the key is the same: %t, want %t", key == first, tc.same)
+				t.Errorf("got the same key: %t, want %t", key == first, tc.same)
 			}
 		})
 	}
@@ -658,7 +658,7 @@ func TestRequestWithoutAPaymentHasOtherReferences(t *testing.T) {
 			}
 			sent := wire.all()
 			if same := sent[0].Header.Get("Klarna-Idempotency-Key") == sent[1].Header.Get("Klarna-Idempotency-Key"); same != (tc.key == derived) {
-				t.Errorf("the repeat has the same key: %t, want %s", same, tc.key)
+				t.Errorf("got the same key in the repeat: %t, want %s", same, tc.key)
 			}
 		})
 	}
@@ -676,11 +676,11 @@ func TestOptionsReachTheCall(t *testing.T) {
 				t.Fatal(err)
 			}
 			if response.StatusCode == 0 {
-				return // it takes no options
+				return // WaitPaymentRequest takes no options
 			}
 			given := "given"
 			if strings.HasPrefix(o.name, "Finalize") {
-				given = sessionToken // the approval's own, which no option replaces
+				given = sessionToken // no option replaces the approval's token
 			}
 			want := map[string]string{
 				"Klarna-Network-Session-Token": given, "Klarna-Customer-Token": "customer", "Klarna-Idempotency-Key": "own-key", "Partner-Correlation-Id": "c1",
@@ -699,23 +699,23 @@ func TestOptionsReachTheCall(t *testing.T) {
 	}
 }
 
-func TestEveryOperationPassesKlarnasErrorOn(t *testing.T) {
+func TestEachOperationReturnsKlarnasError(t *testing.T) {
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
 			client, _ := newClient(t, http.StatusConflict, `{"error_id":"2f1c9a52-77c1-4f0a-9d55-6d1a7f0b8c3e","error_type":"RESOURCE_ERROR","error_code":"RESOURCE_CONFLICT"}`)
 			got, err := o.do(t.Context(), authorization.New(client))
 			e := failure(t, err)
 			if e.Operation != o.operation || e.Code != klarna.CodeResourceConflict || e.ID != "2f1c9a52-77c1-4f0a-9d55-6d1a7f0b8c3e" || e.Outcome != klarna.OutcomeRejected {
-				t.Errorf("%v", e)
+				t.Errorf("got the error %v, want a rejected RESOURCE_CONFLICT", e)
 			}
 			if !reflect.ValueOf(got).IsNil() {
-				t.Errorf("beside the error came %v", got)
+				t.Errorf("got %v with the error, want nil", got)
 			}
 		})
 	}
 }
 
-func TestAnAnswerWithoutABody(t *testing.T) {
+func TestAnswerWithoutABodyIsUnusable(t *testing.T) {
 	// Klarna's documentation describes no answer for these.
 	undescribed := []string{
 		"authorization.transaction.update", "authorization.transaction.void", "authorization.transaction.refund",
@@ -727,18 +727,18 @@ func TestAnAnswerWithoutABody(t *testing.T) {
 			got, err := o.do(t.Context(), authorization.New(client))
 			if slices.Contains(undescribed, o.operation) {
 				if err != nil || reflect.ValueOf(got).IsNil() {
-					t.Errorf("%v, %v", got, err)
+					t.Errorf("got %v and the error %v, want an empty answer", got, err)
 				}
 				return
 			}
 			if e := failure(t, err); e.Outcome != klarna.OutcomeUnknown || !reflect.ValueOf(got).IsNil() {
-				t.Errorf("%v and %v, want an error of unknown outcome", got, e)
+				t.Errorf("got %v and the error %v, want an unknown outcome", got, e)
 			}
 		})
 	}
 }
 
-func TestTheFullRequestsHaveEveryMember(t *testing.T) {
+func TestFullRequestsSetEachMember(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		request any
@@ -756,7 +756,7 @@ func TestTheFullRequestsHaveEveryMember(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(tc.unset, unset); diff != "" {
-				t.Errorf("unset (-want +got):\n%s", diff)
+				t.Errorf("unset fields (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -10,33 +10,46 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// PaymentRequest is what the customer is asked to approve.
+// PaymentRequest is a payment that the customer is asked to approve.
 type PaymentRequest struct {
-	PaymentRequestID        string `json:"payment_request_id" wire:"show"`
+	// PaymentRequestID is Klarna's id of the payment request.
+	PaymentRequestID string `json:"payment_request_id" wire:"show"`
+	// PaymentRequestReference is the caller's reference of the payment request.
 	PaymentRequestReference string `json:"payment_request_reference,omitzero"`
-	// Amount is what the customer approves, in minor units; nil where the answer has none, as of a
-	// request for a customer token alone. It can change when the customer chooses the shipping.
-	Amount        *int64              `json:"amount,omitzero"`
-	Currency      string              `json:"currency,omitzero"`
-	State         PaymentRequestState `json:"state" wire:"show"`
+	// Amount is the amount that the customer approves, in minor units. It is nil if the answer has
+	// none, as for a request for a customer token alone. It changes if the customer chooses another
+	// shipping at Klarna.
+	Amount *int64 `json:"amount,omitzero"`
+	// Currency is the ISO 4217 code of the amount.
+	Currency string `json:"currency,omitzero"`
+	// State is the state of the payment request.
+	State PaymentRequestState `json:"state" wire:"show"`
+	// PreviousState is the state before State; "" if the answer has none.
 	PreviousState PaymentRequestState `json:"previous_state,omitzero"`
-	// StateReason is PARTNER_CANCELED, PURCHASE_FLOW_ABORTED, TECHNICAL_ERROR or another.
-	StateReason  string       `json:"state_reason,omitzero"`
+	// StateReason is Klarna's reason for the state, such as PARTNER_CANCELED,
+	// PAYMENT_REQUEST_SUBMITTED, PURCHASE_FLOW_ABORTED, TECHNICAL_ERROR or PAYMENT_DECLINED.
+	StateReason string `json:"state_reason,omitzero"`
+	// StateContext holds what belongs to the state, such as the URL for the customer.
 	StateContext StateContext `json:"state_context,omitzero"`
-	// ExpiresAt and the other times are in UTC. Trust it rather than a default life.
-	ExpiresAt  time.Time `json:"expires_at,omitzero"`
-	CreatedAt  time.Time `json:"created_at,omitzero"`
-	UpdatedAt  time.Time `json:"updated_at,omitzero"`
+	// ExpiresAt is the time at which the payment request expires, in UTC. Do not assume a default.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// CreatedAt is the time at which the payment request was created, in UTC.
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// UpdatedAt is the time of the last change, in UTC.
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	// CanceledAt is the time at which the payment request was canceled, in UTC.
 	CanceledAt time.Time `json:"canceled_at,omitzero"`
-	// SupplementaryPurchaseData and CustomerInteractionConfig are Klarna's echo of what was sent, as
-	// it came.
+	// SupplementaryPurchaseData is Klarna's echo of the description of the purchase, unchanged.
 	SupplementaryPurchaseData klarna.RawJSON `json:"supplementary_purchase_data,omitzero"`
+	// CustomerInteractionConfig is Klarna's echo of the configuration, unchanged.
 	CustomerInteractionConfig klarna.RawJSON `json:"customer_interaction_config,omitzero"`
-	PaymentOptionID           string         `json:"payment_option_id,omitzero"`
+	// PaymentOptionID is the id of the payment option, from the presentation.
+	PaymentOptionID string `json:"payment_option_id,omitzero"`
 
-	// Unknown are members that this version has no name for.
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
-	// Raw is the body as it came; nil in a payment request that is part of another answer.
+	// Raw is the body of the answer, unchanged; nil if the payment request is part of another
+	// answer.
 	Raw klarna.RawJSON `json:"-"`
 }
 
@@ -45,20 +58,25 @@ type PaymentRequestState string
 
 // The states of a payment request.
 const (
+	// PaymentRequestStateSubmitted means that the customer has not started, or has left Klarna and
+	// can come back.
 	PaymentRequestStateSubmitted PaymentRequestState = "SUBMITTED"
-	// PaymentRequestStateInProgress: the customer is at Klarna. It goes back to
-	// PaymentRequestStateSubmitted when the customer leaves and may come back.
+	// PaymentRequestStateInProgress means that the customer is at Klarna. The state returns to
+	// [PaymentRequestStateSubmitted] when the customer leaves.
 	PaymentRequestStateInProgress PaymentRequestState = "IN_PROGRESS"
-	// PaymentRequestStateCompleted: the customer has approved. Finalize within 60 minutes, or
-	// cancel.
+	// PaymentRequestStateCompleted means that the customer has approved. Finalize the payment
+	// within 60 minutes, or cancel it.
 	PaymentRequestStateCompleted PaymentRequestState = "COMPLETED"
-	PaymentRequestStateExpired   PaymentRequestState = "EXPIRED"
-	PaymentRequestStateCanceled  PaymentRequestState = "CANCELED"
-	PaymentRequestStateDeclined  PaymentRequestState = "DECLINED"
+	// PaymentRequestStateExpired means that the customer did not approve in time.
+	PaymentRequestStateExpired PaymentRequestState = "EXPIRED"
+	// PaymentRequestStateCanceled means that the payment request was canceled.
+	PaymentRequestStateCanceled PaymentRequestState = "CANCELED"
+	// PaymentRequestStateDeclined means that the payment was declined.
+	PaymentRequestStateDeclined PaymentRequestState = "DECLINED"
 )
 
-// transitions are the ways from state to state, as Klarna documents them. From COMPLETED the caller
-// can still cancel.
+// transitions are the transitions that Klarna documents. A COMPLETED payment request can still be
+// canceled.
 var transitions = map[PaymentRequestState][]PaymentRequestState{
 	PaymentRequestStateSubmitted:  {PaymentRequestStateInProgress, PaymentRequestStateExpired, PaymentRequestStateCanceled},
 	PaymentRequestStateInProgress: {PaymentRequestStateSubmitted, PaymentRequestStateCompleted, PaymentRequestStateExpired, PaymentRequestStateCanceled, PaymentRequestStateDeclined},
@@ -68,9 +86,9 @@ var transitions = map[PaymentRequestState][]PaymentRequestState{
 	PaymentRequestStateDeclined:   {},
 }
 
-// CanBecome reports whether a payment request in state s may be seen in state next later, after any
-// number of steps. It is how to tell a late event from news. A state that this version does not
-// know may become any, and any may become it.
+// CanBecome reports whether a payment request in state s can be in state next later, after any
+// number of transitions. It distinguishes a late event from a new one. A state that this version
+// does not know can become any state, and any state can become it.
 func (s PaymentRequestState) CanBecome(next PaymentRequestState) bool {
 	if _, known := transitions[s]; !known {
 		return true
@@ -91,8 +109,8 @@ func (s PaymentRequestState) CanBecome(next PaymentRequestState) bool {
 	return reached[next]
 }
 
-// Open reports whether the customer can still approve. A state that this version does not know is
-// taken as open.
+// Open reports whether the customer can still approve. It returns true for a state that this
+// version does not know.
 func (s PaymentRequestState) Open() bool {
 	switch s {
 	case PaymentRequestStateCompleted, PaymentRequestStateExpired, PaymentRequestStateCanceled, PaymentRequestStateDeclined:
@@ -102,42 +120,54 @@ func (s PaymentRequestState) Open() bool {
 	}
 }
 
-// StateContext is what belongs to the state.
+// StateContext holds the members of a payment request that belong to its state.
 type StateContext struct {
+	// CustomerInteraction says where to send the customer.
 	CustomerInteraction CustomerInteraction `json:"customer_interaction,omitzero"`
-	// KlarnaNetworkSessionToken is there once the payment request is completed; the two others are its
-	// older names. The method SessionToken of PaymentRequest reads whichever came.
+	// KlarnaNetworkSessionToken is the session token of a completed payment request. Read it with
+	// PaymentRequest.SessionToken, which also reads the older names.
 	KlarnaNetworkSessionToken klarna.Secret `json:"klarna_network_session_token,omitzero"`
-	InteroperabilityToken     klarna.Secret `json:"interoperability_token,omitzero"`
-	PaymentToken              klarna.Secret `json:"payment_token,omitzero"`
-	// KlarnaCustomer and Shipping are what the customer shared, as it came.
+	// InteroperabilityToken is the session token under an older name.
+	InteroperabilityToken klarna.Secret `json:"interoperability_token,omitzero"`
+	// PaymentToken is the session token under another older name.
+	PaymentToken klarna.Secret `json:"payment_token,omitzero"`
+	// KlarnaCustomer is what the customer shared about themselves, unchanged.
 	KlarnaCustomer klarna.RawJSON `json:"klarna_customer,omitzero"`
-	Shipping       klarna.RawJSON `json:"shipping,omitzero"`
+	// Shipping is the shipping that the customer chose, unchanged.
+	Shipping klarna.RawJSON `json:"shipping,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// CustomerInteraction is how the customer gets to Klarna.
+// CustomerInteraction says where to send the customer.
 type CustomerInteraction struct {
-	Method            InteractionMethod `json:"method,omitzero" wire:"show"`
-	PaymentRequestID  string            `json:"payment_request_id,omitzero" wire:"show"`
-	PaymentRequestURL string            `json:"payment_request_url,omitzero"`
-	// QRCode is for a store.
+	// Method is the way in which the customer reaches Klarna.
+	Method InteractionMethod `json:"method,omitzero" wire:"show"`
+	// PaymentRequestID is Klarna's id of the payment request.
+	PaymentRequestID string `json:"payment_request_id,omitzero" wire:"show"`
+	// PaymentRequestURL is the address at which the customer approves the payment.
+	PaymentRequestURL string `json:"payment_request_url,omitzero"`
+	// QRCode is a code that the customer scans in a store; nil if the answer has none.
 	QRCode *QRCodeImage `json:"qr_code,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// QRCodeImage is a code to scan in a store.
+// QRCodeImage is a code that the customer scans in a store.
 type QRCodeImage struct {
-	ImageURL  string `json:"image_url,omitzero"`
+	// ImageURL is the address of the image.
+	ImageURL string `json:"image_url,omitzero"`
+	// TargetURL is the address that the code contains.
 	TargetURL string `json:"target_url,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// SessionToken returns the customer's session token, whichever of its names Klarna used; zero where
-// there is none. It may be called on nil.
+// SessionToken returns the session token of a completed payment request, under any of Klarna's
+// names for it. It returns the zero Secret if p is nil or has no token.
 func (p *PaymentRequest) SessionToken() klarna.Secret {
 	if p == nil {
 		return klarna.Secret{}
@@ -145,25 +175,36 @@ func (p *PaymentRequest) SessionToken() klarna.Secret {
 	return redact.FirstSecret(p.StateContext.KlarnaNetworkSessionToken, p.StateContext.InteroperabilityToken, p.StateContext.PaymentToken)
 }
 
-// GetPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}): the
-// fallback where no webhook came. Errors are *klarna.Error, with CodeResourceNotFound where there
-// is none of that id.
+// GetPaymentRequest reads a payment request (GET payment/requests/{payment_request_id}). It is the
+// fallback if no webhook arrives. The error is a [*klarna.Error]. It is
+// [klarna.CodeResourceNotFound] if no payment request has the id.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) GetPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestRead, IDs: []string{paymentRequestID}}, options)
 }
 
-// CancelPaymentRequest cancels what the customer abandoned (DELETE
-// payment/requests/{payment_request_id}): from SUBMITTED or IN_PROGRESS, and from COMPLETED until
-// it is finalized. It returns the payment request, now CANCELED. Errors are *klarna.Error, with
-// CodeResourceConflict where it is too late, or canceled already: read the state to know which.
+// CancelPaymentRequest cancels a payment request (DELETE payment/requests/{payment_request_id}) and
+// returns it in the state CANCELED. Cancel what the customer abandoned. Klarna cancels a payment
+// request that is SUBMITTED or IN_PROGRESS. One part of its documentation says that it also cancels
+// one that is COMPLETED and not finalized.
+//
+// The error is a [*klarna.Error]. It is [klarna.CodeResourceConflict] if the payment request is
+// finalized or already canceled. If Klarna does not cancel one that is COMPLETED, it is
+// [klarna.CodeResourceConflict] or [klarna.CodeOperationForbidden]. Read the state to find out
+// which is the case.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CancelPaymentRequest(ctx context.Context, paymentRequestID string, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{Operation: operation.PaymentRequestCancel, IDs: []string{paymentRequestID}}, options)
 }
 
-// CreatePaymentRequest creates a payment request apart from an authorize call (POST
-// payment/requests). It starts as SUBMITTED, or as COMPLETED at once with a stored customer's
-// token. The idempotency key is derived from the reference and the content. Errors are
-// *klarna.Error.
+// CreatePaymentRequest creates a payment request without an authorize call (POST payment/requests).
+// The payment request is SUBMITTED. With a stored customer's token it can be COMPLETED immediately.
+// The idempotency key is derived from the reference and the content, so a repeat of the same call
+// within 24 hours returns the same payment request. The error is a [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CreatePaymentRequest(ctx context.Context, params CreatePaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{
 		Operation: operation.PaymentRequestCreate,
@@ -173,11 +214,15 @@ func (c *Client) CreatePaymentRequest(ctx context.Context, params CreatePaymentR
 	}, options)
 }
 
-// UpdatePaymentRequest changes what params name and nothing else (PATCH
-// payment/requests/{payment_request_id}), only while the payment request is SUBMITTED. Its
-// idempotency key is random, because the same update may be meant twice: to repeat one after a
-// crash, give klarna.WithIdempotencyKey. Errors are *klarna.Error, with CodeResourceConflict in
-// another state.
+// UpdatePaymentRequest changes the members of a payment request that are set in params (PATCH
+// payment/requests/{payment_request_id}). Klarna updates a payment request only while it is
+// SUBMITTED.
+//
+// The idempotency key is random, because a caller can intend the same update twice. Use
+// [klarna.WithIdempotencyKey] to repeat an update after a crash. The error is a [*klarna.Error]. It
+// is [klarna.CodeResourceConflict] if the payment request is not SUBMITTED.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID string, params UpdatePaymentRequestParams, options ...klarna.CallOption) (*PaymentRequest, error) {
 	return do[PaymentRequest](ctx, c, klarna.Call{
 		Operation: operation.PaymentRequestUpdate,
@@ -187,4 +232,4 @@ func (c *Client) UpdatePaymentRequest(ctx context.Context, paymentRequestID stri
 	}, options)
 }
 
-func (p *PaymentRequest) keep(raw klarna.RawJSON) { p.Raw = raw }
+func (p *PaymentRequest) setRaw(raw klarna.RawJSON) { p.Raw = raw }

@@ -12,48 +12,58 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Prepared is an authorize call as it is sent. Store it before the call is made: sending it again
-// repeats the same bytes under the same idempotency key, also from another version of this library,
-// which may encode the same request differently. The body holds personal data.
+// Prepared is an encoded authorize call. Store it before you send it: each repeat then sends the
+// same bytes with the same idempotency key. This also holds for another version of this library,
+// which may encode the same request differently.
 type Prepared struct {
+	// Body is the body of the request. It contains personal data.
 	Body klarna.RawJSON
-	// IdempotencyKey is the key of every repeat. Where it is "", it is derived from Reference, the
-	// body and the session token, as that of Authorize is.
+	// IdempotencyKey is the key of each repeat. If it is "", the key is derived from Reference,
+	// Body and the session token, as Authorize derives it.
 	IdempotencyKey string
-	// Reference is the request's payment transaction reference.
+	// Reference is the reference from which the key is derived: the payment transaction reference
+	// or, without one, the payment request reference or the customer token reference.
 	Reference string
 }
 
-// Format writes the reference, whatever the verb.
+// Format writes the reference, for every verb.
 func (p Prepared) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (p Prepared) LogValue() slog.Value { return slog.StringValue(p.describe()) }
 
 func (p *Prepared) describe() string { return "authorization.Prepared{" + p.Reference + "}" }
 
-// PrepareAuthorize checks and encodes the call that Authorize makes, and sends nothing. Give it the
-// options of the call. The error is a *klarna.Error of OutcomeNotSent.
+// PrepareAuthorize checks and encodes the call that [Client.Authorize] makes. It sends nothing.
+// Pass it the options of the call. [Client.AuthorizePrepared] sends the result. The error is a
+// [*klarna.Error] with the outcome [klarna.OutcomeNotSent].
 func (c *Client) PrepareAuthorize(params AuthorizeParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepare(operation.Authorize, &params, params.reference(), klarna.Secret{}, params.problems, options)
 }
 
-// PrepareFinalize checks and encodes the call that Finalize makes, and sends nothing.
+// PrepareFinalize checks and encodes the call that [Client.Finalize] makes. It sends nothing.
+// [Client.FinalizePrepared] sends the result. The error is a [*klarna.Error] with the outcome
+// [klarna.OutcomeNotSent].
 func (c *Client) PrepareFinalize(first AuthorizeParams, approval Approval, options ...klarna.CallOption) (*Prepared, error) {
 	final := first.final(approval)
 	validate := func() []klarna.ValidationError { return append(approval.problems(&first), final.problems()...) }
 	return c.prepare(operation.AuthorizeFinal, &final, first.reference(), approval.SessionToken, validate, options)
 }
 
-// AuthorizePrepared makes the first authorize call as it was prepared (POST payment/authorize). The
-// session token is not part of p: give klarna.WithSessionToken again. Errors are those of
-// Authorize.
+// AuthorizePrepared sends a first authorize call that [Client.PrepareAuthorize] prepared (POST
+// payment/authorize). p does not contain the session token: use [klarna.WithSessionToken] again.
+// The errors are those of [Client.Authorize].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) AuthorizePrepared(ctx context.Context, p Prepared, options ...klarna.CallOption) (*Authorization, error) {
 	return c.sendPrepared(ctx, operation.Authorize, p, options)
 }
 
-// FinalizePrepared makes the final authorize call as it was prepared. The session token is not part
-// of p: give klarna.WithSessionToken. Errors are those of Authorize.
+// FinalizePrepared sends a final authorize call that [Client.PrepareFinalize] prepared (POST
+// payment/authorize). p does not contain the session token: pass the approval's with
+// [klarna.WithSessionToken]. The errors are those of [Client.Authorize].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) FinalizePrepared(ctx context.Context, p Prepared, options ...klarna.CallOption) (*Authorization, error) {
 	return c.sendPrepared(ctx, operation.AuthorizeFinal, p, options)
 }
@@ -75,12 +85,12 @@ func (c *Client) sendPrepared(ctx context.Context, name string, p Prepared, opti
 	if p.IdempotencyKey != "" {
 		options = append(slices.Clip(options), klarna.WithIdempotencyKey(p.IdempotencyKey))
 	}
-	// The references in the body are evidence of whose answer comes.
+	// The references in the body show whether an answer belongs to the request.
 	var request AuthorizeParams
 	err := request.UnmarshalJSON(p.Body.Bytes())
 	call := authorizeCall(name, &request, wire.Verbatim(&request, p.Body.Bytes()), p.Reference)
 	if err != nil {
-		call.Operation, call.Body = name, p.Body // which is refused
+		call.Operation, call.Body = name, p.Body // Do refuses the body
 	}
 	return c.sendAuthorize(ctx, call, options)
 }

@@ -33,14 +33,14 @@ func preparable() authorization.AuthorizeParams {
 	}
 }
 
-func TestAPreparedCallIsTheCallThatAuthorizeMakes(t *testing.T) {
+func TestPreparedCallIsTheCallOfAuthorize(t *testing.T) {
 	server, client := preparing(t)
 	prepared, err := client.PrepareAuthorize(preparable())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := len(server.Requests()); n != 0 {
-		t.Fatalf("preparing made %d calls", n)
+		t.Fatalf("got %d requests while preparing, want none", n)
 	}
 	if _, err := client.Authorize(t.Context(), preparable()); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestAPreparedCallIsTheCallThatAuthorizeMakes(t *testing.T) {
 	if _, err := client.AuthorizePrepared(t.Context(), *prepared); err != nil {
 		t.Fatal(err)
 	}
-	// One whose key was not stored derives the same key from the same bytes.
+	// Without a stored key the same key is derived from the same bytes.
 	if _, err := client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: prepared.Body, Reference: "tx-1"}); err != nil {
 		t.Fatal(err)
 	}
@@ -58,34 +58,34 @@ func TestAPreparedCallIsTheCallThatAuthorizeMakes(t *testing.T) {
 			t.Errorf("body (-Authorize +prepared):\n%s", diff)
 		}
 		if got := r.Header.Get("Klarna-Idempotency-Key"); got != prepared.IdempotencyKey || got != all[0].Header.Get("Klarna-Idempotency-Key") {
-			t.Errorf("the idempotency key is %s", got)
+			t.Errorf("got the idempotency key %s, want that of Authorize and of Prepared", got)
 		}
 	}
 }
 
-func TestAPreparedBodyIsSentByteForByte(t *testing.T) {
+func TestPreparedBodyIsSentByteForByte(t *testing.T) {
 	server, client := preparing(t)
 	body := "{ \"currency\" : \"EUR\",\"of_tomorrow\":\"\\u00e9\"}\n"
 	_, _ = client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.NewRawJSON(body), IdempotencyKey: "k"})
 	if diff := cmp.Diff(body, string(server.Requests()[0].Body)); diff != "" {
-		t.Errorf("(-prepared +sent):\n%s", diff)
+		t.Errorf("body (-prepared +sent):\n%s", diff)
 	}
 }
 
-func TestWhatIsPreparedIsCheckedLikeACall(t *testing.T) {
+func TestPreparingValidatesTheRequest(t *testing.T) {
 	_, client := preparing(t)
 	request := preparable()
 	request.RequestPaymentTransaction.Amount = -1
 	if _, err := client.PrepareAuthorize(request); klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
-		t.Errorf("%v", err)
+		t.Errorf("a negative amount: got the error %v, want one that was not sent", err)
 	}
 	if _, err := client.PrepareFinalize(preparable(), authorization.Approval{Amount: 1000}); klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
-		t.Errorf("without a session token: %v", err)
+		t.Errorf("without a session token: got the error %v, want one that was not sent", err)
 	}
 	for name, body := range map[string]string{"no JSON": "{", "nothing": ""} {
 		_, err := client.AuthorizePrepared(t.Context(), authorization.Prepared{Body: klarna.NewRawJSON(body), IdempotencyKey: "k"})
 		if klarna.OutcomeOf(err) != klarna.OutcomeNotSent || err == nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got the error %v, want one that was not sent", name, err)
 		}
 	}
 }

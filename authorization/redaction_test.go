@@ -18,8 +18,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// What must not be shown. The first two are secrets, which no foreign encoder may write either; the
-// third is a person, whose data a caller may store as JSON on purpose.
+// These strings must not be shown. The first two are secrets, which no other encoder may write. The
+// third is personal data, which a caller may store as JSON.
 const (
 	tokenCanary    = "canary-session-token"
 	customerCanary = "canary-customer-token"
@@ -48,8 +48,8 @@ func decoded[T any](t *testing.T, text string) T {
 	return v
 }
 
-// canaries are values of every exported struct outside of the supplementary data, whose own test
-// shows the same.
+// canaries returns values of each exported struct, except those of the supplementary data, which
+// have a test of their own.
 func canaries(t *testing.T) []any {
 	t.Helper()
 	members, data := `{`+canaryMembers+`}`, `{"supplementary_purchase_data":`+canaryData+`,`+canaryMembers+`}`
@@ -86,13 +86,13 @@ func canaries(t *testing.T) []any {
 	}
 }
 
-// harmless are the structs that hold a caller's own configuration.
+// harmless are the structs that hold only configuration.
 var harmless = []string{
 	"Client", "CustomerInteractionConfig", "InteractionExpiry", "PointOfCheckout", "PointOfTransaction",
 	"RequestCustomerToken", "RequestPaymentTransaction", "ShippingConfig", "StepUpConfig",
 }
 
-func TestTheCanariesAreOfEveryType(t *testing.T) {
+func TestCanariesCoverEachType(t *testing.T) {
 	var known []string
 	for _, v := range canaries(t) {
 		known = append(known, reflect.TypeOf(v).Name())
@@ -108,8 +108,8 @@ func TestTheCanariesAreOfEveryType(t *testing.T) {
 	}
 }
 
-// printsNothing reports whether a type shows nothing of any value, as those of the supplementary
-// data do.
+// printsNothing reports whether a type never prints its contents, as the types of the supplementary
+// data.
 func printsNothing(typ reflect.Type) bool {
 	return fmt.Sprint(reflect.Zero(typ).Interface()) == "[redacted]"
 }
@@ -137,11 +137,11 @@ func TestNothingPrintsATokenOrAName(t *testing.T) {
 	}
 }
 
-func TestAForeignEncoderWritesNoToken(t *testing.T) {
+func TestOtherEncodersWriteNoToken(t *testing.T) {
 	for _, value := range canaries(t) {
 		if typ := reflect.TypeOf(value); typ == reflect.TypeFor[authorization.PaymentRequest]() || typ == reflect.TypeFor[authorization.StateContext]() ||
 			typ == reflect.TypeFor[authorization.StepUpRequired]() {
-			continue // they have a customer as it came, see below
+			continue // their raw customer is checked below
 		}
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -158,17 +158,17 @@ func TestAForeignEncoderWritesNoToken(t *testing.T) {
 		}
 		checkNotShown(t, string(text), tokenCanary)
 		if !strings.Contains(string(text), "[redacted]") {
-			t.Errorf("the token's place is empty in %s", text)
+			t.Errorf("got %s without a member for the token", text)
 		}
 	}
-	// What was encoded so is not taken for a token later.
+	// The placeholder in the encoding is not decoded as a token.
 	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var back authorization.PaymentRequest
 	if err := json.Unmarshal(text, &back); err != nil || !back.SessionToken().IsZero() || back.PaymentRequestID != "id-1" {
-		t.Errorf("read back (%v) it is %v with the token %q", err, back, back.SessionToken().Reveal())
+		t.Errorf("decoded again: error %v, got %v with the token %q, want none", err, back, back.SessionToken().Reveal())
 	}
 }
 
@@ -177,14 +177,14 @@ func checkNotShown(t *testing.T, text string, canaries ...string) {
 	for _, canary := range canaries {
 		for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary)} {
 			if at := strings.Index(text, form); at >= 0 {
-				t.Errorf("%q is shown: %s", canary, text[max(0, at-60):min(len(text), at+60)])
+				t.Errorf("got %q in %s", canary, text[max(0, at-60):min(len(text), at+60)])
 			}
 		}
 	}
 }
 
-func TestWhatIsPrintedTellsWhichOneItIs(t *testing.T) {
-	p, transaction := paymentRequestWanted(), transactionWanted()
+func TestPrintedTextIdentifiesTheValue(t *testing.T) {
+	p, transaction := decodedPaymentRequest(), decodedTransaction()
 	response := authorization.CustomerTokenResponse{Result: "APPROVED"}
 	for _, tc := range []struct {
 		value any
@@ -213,18 +213,18 @@ func TestWhatIsPrintedTellsWhichOneItIs(t *testing.T) {
 		{authorization.CaptureTransactionParams{PaymentCaptureReference: "r", CaptureAmount: 5}, "authorization.CaptureTransactionParams{5 r}"},
 		{authorization.RefundTransactionParams{RefundReference: "r", RefundAmount: 5}, "authorization.RefundTransactionParams{5 r}"},
 		{authorization.RefundCaptureParams{PaymentRefundReference: "r", RefundAmount: 5}, "authorization.RefundCaptureParams{5 r}"},
-		{*wantedCapture, "authorization.PaymentCapture{" + captureID + "}"},
-		{*wantedRefund, "authorization.PaymentRefund{" + refundID + "}"},
+		{*wantCapture, "authorization.PaymentCapture{" + captureID + "}"},
+		{*wantRefund, "authorization.PaymentRefund{" + refundID + "}"},
 		{*p.StateContext.CustomerInteraction.QRCode, "[redacted]"},
 		{authorization.PaymentChargeback{}, "authorization.PaymentChargeback{}"},
 		{(*authorization.PaymentRequest)(nil), "<nil>"},
 		{(*authorization.Authorization)(nil), "<nil>"},
 	} {
 		if got := fmt.Sprint(tc.value); got != tc.want {
-			t.Errorf("%T prints %s, want %s", tc.value, got, tc.want)
+			t.Errorf("%T prints: got %s, want %s", tc.value, got, tc.want)
 		}
 		if v, ok := tc.value.(slog.LogValuer); ok && tc.want != "<nil>" && v.LogValue().String() != tc.want {
-			t.Errorf("%T logs %s, want %s", tc.value, v.LogValue(), tc.want)
+			t.Errorf("%T logs: got %s, want %s", tc.value, v.LogValue(), tc.want)
 		}
 	}
 }
@@ -234,7 +234,7 @@ func TestLoggingANilAnswerDoesNotPanic(t *testing.T) {
 	slog.New(slog.NewJSONHandler(new(bytes.Buffer), nil)).Info("m", "p", p)
 }
 
-func TestNoErrorHoldsWhatWasSentOrAnswered(t *testing.T) {
+func TestErrorsContainNoRequestOrAnswer(t *testing.T) {
 	r := decoded[authorization.AuthorizeParams](t, `{"supplementary_purchase_data":`+canaryData+`}`)
 	a := authorization.Approval{SessionToken: klarna.NewSecret(tokenCanary)}
 	for _, answer := range []struct {

@@ -8,54 +8,66 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// RefundTransactionParams refunds a payment transaction, or a part of it.
+// RefundTransactionParams are the input of [Client.RefundTransaction].
 type RefundTransactionParams struct {
-	// RefundAmount is in minor units.
+	// RefundAmount is the amount to refund, in minor units.
 	RefundAmount int64 `json:"refund_amount" wire:"show"`
-	// RefundReference is the caller's, at most 255 characters. It is what makes a repeat safe, as
-	// CaptureTransactionParams's is.
-	RefundReference         string                   `json:"refund_reference,omitzero" wire:"show"`
+	// RefundReference is the caller's reference of the refund, at most 255 characters. It makes
+	// repeats safe, as the reference of CaptureTransactionParams does.
+	RefundReference string `json:"refund_reference,omitzero" wire:"show"`
+	// SupplementaryRefundData describes what is refunded.
 	SupplementaryRefundData *SupplementaryRefundData `json:"supplementary_refund_data,omitzero"`
-	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte.
+	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
+	// 10240 bytes.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// RefundCaptureParams refunds a capture, or a part of it. Klarna's name of the reference differs
-// from RefundTransactionParams's.
+// RefundCaptureParams are the input of [Client.RefundCapture]. Klarna gives the reference another
+// name than in [RefundTransactionParams].
 type RefundCaptureParams struct {
-	// RefundAmount is in minor units.
+	// RefundAmount is the amount to refund, in minor units.
 	RefundAmount int64 `json:"refund_amount" wire:"show"`
-	// PaymentRefundReference is the caller's, at most 255 characters. It is what makes a repeat
-	// safe, as CaptureTransactionParams's is.
-	PaymentRefundReference  string                   `json:"payment_refund_reference,omitzero" wire:"show"`
+	// PaymentRefundReference is the caller's reference of the refund, at most 255 characters. It
+	// makes repeats safe, as the reference of CaptureTransactionParams does.
+	PaymentRefundReference string `json:"payment_refund_reference,omitzero" wire:"show"`
+	// SupplementaryRefundData describes what is refunded.
 	SupplementaryRefundData *SupplementaryRefundData `json:"supplementary_refund_data,omitzero"`
-	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte.
+	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte, at most
+	// 10240 bytes.
 	KlarnaNetworkData string `json:"klarna_network_data,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// PaymentRefund is a refund. Klarna documents little of it beside its id: see Unknown and Raw.
+// PaymentRefund is a refund. Klarna documents few members of it; Unknown and Raw hold the others.
 type PaymentRefund struct {
+	// PaymentRefundID is Klarna's id of the refund.
 	PaymentRefundID string `json:"payment_refund_id,omitzero" wire:"show"`
-	// RefundReference is the reference of RefundTransactionParams, PaymentRefundReference that of
-	// RefundCaptureParams.
-	RefundReference        string `json:"refund_reference,omitzero"`
+	// RefundReference is the caller's reference of a refund of a transaction.
+	RefundReference string `json:"refund_reference,omitzero"`
+	// PaymentRefundReference is the caller's reference of a refund of a capture.
 	PaymentRefundReference string `json:"payment_refund_reference,omitzero"`
-	PaymentTransactionID   string `json:"payment_transaction_id,omitzero"`
-	PaymentCaptureID       string `json:"payment_capture_id,omitzero"`
+	// PaymentTransactionID is Klarna's id of the refunded transaction.
+	PaymentTransactionID string `json:"payment_transaction_id,omitzero"`
+	// PaymentCaptureID is Klarna's id of the refunded capture.
+	PaymentCaptureID string `json:"payment_capture_id,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
-	// Raw is the body as it came.
+	// Raw is the body of the answer, unchanged.
 	Raw klarna.RawJSON `json:"-"`
 }
 
 // RefundTransaction refunds what was captured (POST
 // payment/transactions/{payment_transaction_id}/refund). The idempotency key is derived from the
-// refund's reference and the content. Errors are *klarna.Error: CodeOperationForbidden beyond 200
+// refund's reference and the content. Errors are [*klarna.Error]: CodeOperationForbidden beyond 200
 // refunds or 500 operations.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, params RefundTransactionParams, options ...klarna.CallOption) (*PaymentRefund, error) {
 	call := klarna.Call{Operation: operation.TransactionRefund, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&params, (*RefundTransactionParams).encode)
@@ -65,7 +77,10 @@ func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID str
 }
 
 // RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The
-// idempotency key is derived from the refund's reference and the content. Errors are *klarna.Error.
+// idempotency key is derived from the refund's reference and the content. Errors are
+// [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*PaymentRefund, error) {
 	return do[PaymentRefund](ctx, c, klarna.Call{
 		Operation: operation.CaptureRefund,
@@ -76,9 +91,12 @@ func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, par
 	}, options)
 }
 
-// GetRefund reads a refund (GET payment/refunds/{payment_refund_id}). Errors are *klarna.Error.
+// GetRefund reads a refund (GET payment/refunds/{payment_refund_id}). The error is a
+// [*klarna.Error]. It is [klarna.CodeResourceNotFound] if no refund has the id.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) GetRefund(ctx context.Context, paymentRefundID string, options ...klarna.CallOption) (*PaymentRefund, error) {
 	return do[PaymentRefund](ctx, c, klarna.Call{Operation: operation.RefundRead, IDs: []string{paymentRefundID}}, options)
 }
 
-func (p *PaymentRefund) keep(raw klarna.RawJSON) { p.Raw = raw }
+func (p *PaymentRefund) setRaw(raw klarna.RawJSON) { p.Raw = raw }

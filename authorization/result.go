@@ -12,48 +12,55 @@ import (
 
 // Authorization is Klarna's answer to an authorize call.
 type Authorization struct {
-	// Result is one of Approved, StepUpRequired, Declined, TokenIssued and Undecided: switch over
+	// Result is one of Approved, StepUpRequired, Declined, TokenIssued and Undecided. Switch over
 	// its type.
 	Result Result `json:"-"`
-	// CustomerToken is the answer to RequestCustomerToken; nil where there is none.
+	// CustomerToken is the answer to RequestCustomerToken; nil if Klarna's answer has none.
 	CustomerToken *CustomerTokenResponse `json:"-"`
-	// Raw is the answer's body as it came.
+	// Raw is the body of the answer, unchanged.
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// Result is what Klarna decided about an authorize call. What a result does not have cannot be read
-// from it.
+// Result is the result of an authorize call: an [Approved], a [StepUpRequired], a [Declined], a
+// [TokenIssued] or an [Undecided].
 type Result interface{ result() }
 
-// Approved is an authorized payment.
+// Approved is the result of an authorized payment.
 type Approved struct {
-	// PaymentTransaction is never nil and has an id.
+	// PaymentTransaction is the payment. It is not nil and has an id.
 	PaymentTransaction *PaymentTransaction
 }
 
-// StepUpRequired asks for the customer's approval at Klarna.
+// StepUpRequired is the result if the customer has to approve the payment at Klarna.
 type StepUpRequired struct {
-	// PaymentRequest is never nil and has an id.
+	// PaymentRequest is the payment to approve. It is not nil and has an id.
 	PaymentRequest *PaymentRequest
-	// URL is where to send the customer. It is "" only where Klarna gave none, as a code to scan may
-	// do.
+	// URL is the address to send the customer to. It can be "" if QRCode is set.
 	URL string
-	// QRCode is for a store; nil where there is none.
+	// QRCode is a code that the customer scans in a store; nil if the answer has none.
 	QRCode *QRCodeImage
 }
 
-// Declined is no payment: invite the customer to choose another method.
+// Declined is the result of a declined payment. Offer the customer another payment method.
 type Declined struct {
-	// Reason is Klarna's result_reason, if it gave one. It is not for the customer's eyes.
+	// Reason is Klarna's result_reason; "" if the answer has none. Do not show it to the customer.
 	Reason string
 }
 
-// TokenIssued is the customer token of a request without a payment.
-type TokenIssued struct{ CustomerToken CustomerToken }
+// TokenIssued is the result of a request for a customer token without a payment.
+type TokenIssued struct {
+	// CustomerToken is the token.
+	CustomerToken CustomerToken
+}
 
-// Undecided is a result that this version does not know, such as PENDING. The payment is
-// undecided: neither paid nor declined. Repeat the call, which has the same idempotency key.
-type Undecided struct{ Result, Reason string }
+// Undecided is a result that this version does not know, such as PENDING. The payment is neither
+// approved nor declined. Repeat the call; the repeat has the same idempotency key.
+type Undecided struct {
+	// Result is Klarna's result.
+	Result string
+	// Reason is Klarna's result_reason; "" if the answer has none.
+	Reason string
+}
 
 func (Approved) result()       {}
 func (StepUpRequired) result() {}
@@ -61,7 +68,7 @@ func (Declined) result()       {}
 func (TokenIssued) result()    {}
 func (Undecided) result()      {}
 
-// resultName is a result of an authorize call, in Klarna's words.
+// resultName is Klarna's name of a result of an authorize call.
 type resultName string
 
 const (
@@ -70,32 +77,39 @@ const (
 	resultDeclined       resultName = "DECLINED"
 )
 
-// is compares as package operation does, which has checked what the result asks for.
+// is ignores case, as package operation does when it checks the members that a result requires.
 func (r resultName) is(known resultName) bool { return strings.EqualFold(string(r), string(known)) }
 
-// CustomerTokenResponse is the answer to RequestCustomerToken.
+// CustomerTokenResponse is the answer to a [RequestCustomerToken].
 type CustomerTokenResponse struct {
-	Result        string        `json:"result" wire:"show"`
-	ResultReason  string        `json:"result_reason,omitzero"`
+	// Result is APPROVED, DECLINED or another result.
+	Result string `json:"result" wire:"show"`
+	// ResultReason is Klarna's reason for the result; "" if the answer has none.
+	ResultReason string `json:"result_reason,omitzero"`
+	// CustomerToken is the token; zero if the answer has none.
 	CustomerToken CustomerToken `json:"customer_token,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// CustomerToken is a token for later payments of a customer. Klarna's documentation shows it as a
-// string, which is then Token, and as an object, which then fills the other fields; Secret reads
-// both.
+// CustomerToken is a token for later payments of a customer. Klarna's documentation shows it both
+// as a string and as an object. A string is decoded into Token, an object into the other fields.
+// [CustomerToken.Secret] returns the token of either form.
 type CustomerToken struct {
-	// Token is encoded as a member, for nothing of the value to be lost: as a string there would be
-	// no room for the others.
-	Token                  klarna.Secret `json:"customer_token,omitzero"`
-	CustomerTokenID        klarna.Secret `json:"customer_token_id,omitzero"`
-	CustomerTokenReference string        `json:"customer_token_reference,omitzero"`
+	// Token is the token of the string form. It is encoded as a member of an object, so that the
+	// encoding keeps the other fields too.
+	Token klarna.Secret `json:"customer_token,omitzero"`
+	// CustomerTokenID is the token of the object form.
+	CustomerTokenID klarna.Secret `json:"customer_token_id,omitzero"`
+	// CustomerTokenReference is the caller's reference of the token.
+	CustomerTokenReference string `json:"customer_token_reference,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// Secret returns what to send as the customer's token with klarna.WithCustomerToken.
+// Secret returns the token to pass to [klarna.WithCustomerToken].
 func (t CustomerToken) Secret() klarna.Secret {
 	if !t.Token.IsZero() {
 		return t.Token
@@ -103,7 +117,7 @@ func (t CustomerToken) Secret() klarna.Secret {
 	return t.CustomerTokenID
 }
 
-// decode reads either form.
+// decode reads a string or an object.
 func (t *CustomerToken) decode(r *wire.Reader) bool {
 	if r.IsString() {
 		return wire.ReadSecret(&t.Token, r)
@@ -128,7 +142,7 @@ type transactionResponse struct {
 	klarna.Unknown `json:",embed"`
 }
 
-// result is what the answer means. Package klarna has made sure that what decides it is there.
+// result returns the result of the answer. Package klarna has checked the members that decide it.
 func (a *authorizeAnswer) result(tokenOnly bool) Result {
 	var response transactionResponse
 	if a.Payment != nil {
@@ -153,13 +167,13 @@ func (a *authorizeAnswer) result(tokenOnly bool) Result {
 	}
 }
 
-// Format writes the kind of the result, whatever the verb.
+// Format writes the type of the result, for every verb.
 func (a Authorization) Format(s fmt.State, _ rune) { redact.Format(s, a.String()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (a Authorization) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-// String returns the kind of the result, and a result that is not known.
+// String returns the type of the result and, for [Undecided], Klarna's result.
 func (a Authorization) String() string {
 	kind := fmt.Sprintf("%T", a.Result)
 	if u, ok := a.Result.(Undecided); ok {
@@ -168,10 +182,10 @@ func (a Authorization) String() string {
 	return redact.Describe("authorization.Authorization", kind)
 }
 
-// Format writes the payment transaction's id and state, whatever the verb.
+// Format writes the payment transaction's id and state, for every verb.
 func (a Approved) Format(s fmt.State, _ rune) { redact.Format(s, a.String()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (a Approved) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 // String returns the payment transaction's id and state.
@@ -179,21 +193,22 @@ func (a Approved) String() string {
 	return fmt.Sprintf("authorization.Approved{%v}", a.PaymentTransaction)
 }
 
-// Format writes the payment request's id and state, whatever the verb.
+// Format writes the payment request's id and state, for every verb.
 func (r StepUpRequired) Format(s fmt.State, _ rune) { redact.Format(s, r.String()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (r StepUpRequired) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// String returns the payment request's id and state: the URL is for the customer alone.
+// String returns the payment request's id and state, without the URL, which only the customer may
+// see.
 func (r StepUpRequired) String() string {
 	return fmt.Sprintf("authorization.StepUpRequired{%v}", r.PaymentRequest)
 }
 
-// Format writes the type's name alone, whatever the verb.
+// Format writes the type's name alone, for every verb.
 func (t TokenIssued) Format(s fmt.State, _ rune) { redact.Format(s, t.String()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (t TokenIssued) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // String returns the type's name alone.

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-func TestTheAnswerDecidesTheOutcome(t *testing.T) {
+func TestAnswerDecidesTheResult(t *testing.T) {
 	url := "https://pay.test.klarna.com/1"
 	interaction := func(members string) string {
 		return `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"` + requestID +
@@ -146,7 +146,7 @@ func TestCustomerTokenIsReadInEitherForm(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.token.Secret().Reveal(); got != tc.want {
-				t.Errorf("%q, want %q", got, tc.want)
+				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
 	}
@@ -224,13 +224,13 @@ func TestUnusableAnswerLeavesTheOutcomeUnknown(t *testing.T) {
 			got, err := authorization.New(client).Finalize(t.Context(), request, approval())
 			e := failure(t, err)
 			if got != nil || e.Outcome != klarna.OutcomeUnknown || e.StatusCode != http.StatusOK {
-				t.Errorf("%v and %v, want an error of unknown outcome", got, e)
+				t.Errorf("got %v and the error %v, want an unknown outcome", got, e)
 			}
 			if !strings.Contains(e.Error(), tc.text) {
-				t.Errorf("the text is %q, want it to say %q", e, tc.text)
+				t.Errorf("got the error text %q, want it to contain %q", e, tc.text)
 			}
 			if e.IdempotencyKey == "" {
-				t.Error("the error does not say which key to repeat the call with")
+				t.Error("got an error without an idempotency key, want the key for a repeat")
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-func TestAReturnURLHasLiteralBraces(t *testing.T) {
+func TestReturnURLHasLiteralBraces(t *testing.T) {
 	id, state := authorization.PlaceholderID, authorization.PlaceholderState
 	for _, tc := range []struct {
 		name, address string
@@ -50,17 +50,17 @@ func TestAReturnURLHasLiteralBraces(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := authorization.ReturnURL(tc.address, tc.placeholders...)
 			if err != nil || got != tc.want {
-				t.Fatalf("%s, %v\nwant %s", got, err, tc.want)
+				t.Fatalf("got %s and the error %v\nwant %s", got, err, tc.want)
 			}
 			client, _ := newClient(t, http.StatusOK, stepUpAnswer)
 			if _, err := returningTo(got)(t.Context(), authorization.New(client)); err != nil {
-				t.Errorf("local validation refuses it: %v", err)
+				t.Errorf("local validation: got the error %v, want none", err)
 			}
 		})
 	}
 }
 
-func TestReturnURLThatCannotBeReadBackIsRefused(t *testing.T) {
+func TestReturnURLRefusesWhatParseReturnCannotRead(t *testing.T) {
 	for _, tc := range []struct {
 		name, address string
 		placeholders  []authorization.Placeholder
@@ -73,23 +73,23 @@ func TestReturnURLThatCannotBeReadBackIsRefused(t *testing.T) {
 		{"no placeholder", "https://shop.example", []authorization.Placeholder{"id"}, `authorization: "id" is not a placeholder`},
 		{
 			"a parameter of the caller's own", "https://shop.example?payment_request_state=1", []authorization.Placeholder{authorization.PlaceholderState},
-			"authorization: the return URL has the parameter payment_request_state already",
+			"authorization: the return URL already has the parameter payment_request_state",
 		},
 		{
 			"the same placeholder twice", "https://shop.example", []authorization.Placeholder{authorization.PlaceholderID, authorization.PlaceholderID},
-			"authorization: the return URL has the parameter payment_request_id already",
+			"authorization: the return URL already has the parameter payment_request_id",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := authorization.ReturnURL(tc.address, tc.placeholders...)
 			if got != "" || err == nil || err.Error() != tc.want {
-				t.Errorf("%q, %v, want %s", got, err, tc.want)
+				t.Errorf("got %q and the error %v, want %s", got, err, tc.want)
 			}
 		})
 	}
 }
 
-func TestAReturnIsWhatKlarnaFilledIn(t *testing.T) {
+func TestParseReturnReadsReplacedPlaceholders(t *testing.T) {
 	encoded := strings.NewReplacer("{", "%7B", "}", "%7D")
 	address, err := authorization.ReturnURL("https://shop.example/?cart=1", authorization.PlaceholderID, authorization.PlaceholderState,
 		authorization.PlaceholderReference, authorization.PlaceholderSessionToken)
@@ -117,7 +117,7 @@ func TestAReturnIsWhatKlarnaFilledIn(t *testing.T) {
 			authorization.Return{PaymentRequestID: requestID},
 		},
 		{"another state", "https://shop.example/?payment_request_state=OF_TOMORROW", authorization.Return{State: "OF_TOMORROW"}},
-		{"nothing of it", "https://shop.example/?a=b", authorization.Return{}},
+		{"none of the parameters", "https://shop.example/?a=b", authorization.Return{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			u, err := url.Parse(tc.address)
@@ -130,6 +130,6 @@ func TestAReturnIsWhatKlarnaFilledIn(t *testing.T) {
 		})
 	}
 	if diff := diff(authorization.Return{}, authorization.ParseReturn(nil)); diff != "" {
-		t.Errorf("return of no query (-want +got):\n%s", diff)
+		t.Errorf("return of an empty query (-want +got):\n%s", diff)
 	}
 }

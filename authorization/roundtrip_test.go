@@ -16,14 +16,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// It is in the package for the generator of the supplementary data's tests.
+// This file is in the package to use the generator of the tests of the supplementary data.
 
 var requestTypes = []reflect.Type{
 	reflect.TypeFor[AuthorizeParams](), reflect.TypeFor[CreatePaymentRequestParams](), reflect.TypeFor[UpdatePaymentRequestParams](), reflect.TypeFor[CaptureTransactionParams](),
 	reflect.TypeFor[RefundTransactionParams](), reflect.TypeFor[RefundCaptureParams](), reflect.TypeFor[ExtendTransactionParams](), reflect.TypeFor[UpdateTransactionParams](),
 }
 
-// exported are all wire types that the package exports.
+// exported are the exported wire types.
 var exported = []any{
 	new(Address), new(Arrival), new(BillingPlan), new(RefundCaptureParams),
 	new(CaptureTransactionParams), new(Customer), new(CustomerAccount), new(CustomerDevice),
@@ -45,13 +45,13 @@ var exported = []any{
 
 func TestEveryWireTypeSurvivesBothEncoders(t *testing.T) { roundtrip.Check(t, exported...) }
 
-func TestWhatIsSentIsWhatTheTagsSay(t *testing.T) {
+func TestEncodingFollowsTheTags(t *testing.T) {
 	roundtrip.CheckSent(t, Encode, Decode, exported...)
 }
 
-// A caller that stores a request with the encoder of the standard library sends the same bytes
-// afterwards, so with the same idempotency key.
-func TestAnyStoredRequestIsTheSameCall(t *testing.T) {
+// A request that was stored with encoding/json is sent with the same bytes, and so with the same
+// idempotency key.
+func TestStoredRequestIsTheSameCall(t *testing.T) {
 	random := seeded(t, 1509)
 	for _, typ := range requestTypes {
 		t.Run(typ.Name(), func(t *testing.T) {
@@ -71,14 +71,14 @@ func TestAnyStoredRequestIsTheSameCall(t *testing.T) {
 				}
 				got, err := Encode(after.Interface())
 				if err != nil || !bytes.Equal(want, got) {
-					t.Fatalf("value %d: %v, it is\n%s\nand was\n%s", i, err, got, want)
+					t.Fatalf("value %d: error %v, got\n%s\nwant\n%s", i, err, got, want)
 				}
 			}
 		})
 	}
 }
 
-func TestMembersOfTomorrowSurviveInRequests(t *testing.T) {
+func TestUnknownMembersSurviveInRequests(t *testing.T) {
 	random := seeded(t, 2025)
 	for _, typ := range requestTypes {
 		t.Run(typ.Name(), func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestMembersOfTomorrowSurviveInRequests(t *testing.T) {
 	}
 }
 
-// answers have every member that the contract names, in every object.
+// answers have each documented member in each object.
 var answers = map[reflect.Type][]string{
 	reflect.TypeFor[PaymentRequest](): {`{
 		"payment_request_id":"i","payment_request_reference":"r","amount":0,"currency":"EUR","state":"COMPLETED","previous_state":"IN_PROGRESS",
@@ -121,7 +121,7 @@ var answers = map[reflect.Type][]string{
 	},
 }
 
-func TestMembersOfTomorrowSurviveInAnswers(t *testing.T) {
+func TestUnknownMembersSurviveInAnswers(t *testing.T) {
 	for typ, texts := range answers {
 		for i, text := range texts {
 			t.Run(fmt.Sprintf("%s %d", typ.Name(), i), func(t *testing.T) {
@@ -131,9 +131,9 @@ func TestMembersOfTomorrowSurviveInAnswers(t *testing.T) {
 	}
 }
 
-// The string form of a customer token has no place for other members: its value survives, in the
-// form that has.
-func TestACustomerTokenThatWasAStringSurvives(t *testing.T) {
+// A token that was decoded from a string is encoded as an object, because a string has no place for
+// other members.
+func TestCustomerTokenFromAStringSurvives(t *testing.T) {
 	var before, after CustomerTokenResponse
 	if err := Decode([]byte(`{"result":"APPROVED","customer_token":"krn:token"}`), &before); err != nil {
 		t.Fatal(err)
@@ -150,12 +150,11 @@ func TestACustomerTokenThatWasAStringSurvives(t *testing.T) {
 	}
 }
 
-// Every named field is set by a decoded answer, so that a misspelt name is seen: it would be in
-// Unknown.
-func TestEveryMemberOfAnAnswerHasItsField(t *testing.T) {
+// A decoded answer sets each field. A member with a misspelled name would be in Unknown.
+func TestEachMemberOfAnAnswerHasAField(t *testing.T) {
 	for typ, texts := range answers {
 		if typ == reflect.TypeFor[PaymentRefund]() || typ == reflect.TypeFor[PaymentChargeback]() {
-			continue // the contract hardly names any
+			continue // few of its members are documented
 		}
 		t.Run(typ.Name(), func(t *testing.T) {
 			answer := reflect.New(typ)
@@ -163,21 +162,21 @@ func TestEveryMemberOfAnAnswerHasItsField(t *testing.T) {
 				t.Fatal(err)
 			}
 			if unknown := answer.Elem().FieldByName("Unknown").Interface().(klarna.Unknown); len(unknown) > 0 {
-				t.Errorf("no field for %q", slices.Sorted(maps.Keys(unknown)))
+				t.Errorf("got the unknown members %q, want a field for each", slices.Sorted(maps.Keys(unknown)))
 			}
 		})
 	}
 }
 
-// checkSurvival puts a member that nobody knows into every object of text and compares what comes
-// back.
+// checkSurvival adds an unknown member to each object of text, decodes and encodes it, and compares
+// the result.
 func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
 	t.Helper()
 	before := generic(t, text)
 	objects := 0
 	addMembers(before, &objects)
 	if objects == 0 {
-		t.Fatal("there is no object")
+		t.Fatal("got no object")
 	}
 	text, err := json.Marshal(before)
 	if err != nil {
@@ -196,21 +195,20 @@ func checkSurvival(t *testing.T, typ reflect.Type, text []byte) {
 	}
 }
 
-// The first request is what a caller stores between the two calls: its JSON is Klarna's own,
-// without a name of this library's.
-func TestARequestIsStoredAsWhatKlarnaTakes(t *testing.T) {
+// A caller stores the first request between the two calls. Its JSON has only Klarna's names.
+func TestStoredRequestHasKlarnasNames(t *testing.T) {
 	request := AuthorizeParams{Currency: "EUR", Unknown: klarna.Unknown{"newer": klarna.NewRawJSON(`1.50`)}}
 	text, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := `{"currency":"EUR","newer":1.50}`; string(text) != want {
-		t.Errorf("stored as %s, want %s", text, want)
+		t.Errorf("got the JSON %s, want %s", text, want)
 	}
 }
 
-// A machine's own zone must not make a stored request another call.
-func TestRequestIsTheSameCallInEveryZone(t *testing.T) {
+// The time zone of a machine must not make a stored request another call.
+func TestTimeZoneDoesNotChangeTheCall(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("CET", 3600))
 	request := AuthorizeParams{Currency: "EUR", SupplementaryPurchaseData: &SupplementaryPurchaseData{Customer: &Customer{EmailLastVerifiedAt: at}}}
 	stored, err := json.Marshal(request)
@@ -222,6 +220,6 @@ func TestRequestIsTheSameCallInEveryZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, err := json.Marshal(back); err != nil || !bytes.Equal(stored, again) {
-		t.Errorf("stored as\n%s\nand read back as\n%s, %v", stored, again, err)
+		t.Errorf("stored\n%s\ngot\n%s and the error %v", stored, again, err)
 	}
 }

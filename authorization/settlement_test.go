@@ -20,7 +20,7 @@ func pay(t *testing.T, server *klarnatest.Server, c *authorization.Client) strin
 	return resultOf[authorization.Approved](t, answer, err).PaymentTransaction.PaymentTransactionID
 }
 
-func TestWhatIsAuthorizedIsCapturedRefundedAndVoided(t *testing.T) {
+func TestTransactionIsCapturedRefundedAndVoided(t *testing.T) {
 	server, c := newDouble(t)
 	id := pay(t, server, c)
 	captured, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureTransactionParams{
@@ -44,19 +44,19 @@ func TestWhatIsAuthorizedIsCapturedRefundedAndVoided(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.RefundTransaction(t.Context(), id, authorization.RefundTransactionParams{RefundAmount: 1, RefundReference: "return-3"}); !errors.Is(err, klarna.CodeValidationError) {
-		t.Errorf("refunded beyond what was captured: %v", err)
+		t.Errorf("a refund of more than was captured: got the error %v, want VALIDATION_ERROR", err)
 	}
 	voided, err := c.VoidTransaction(t.Context(), id)
 	if err != nil || voided.State != authorization.PaymentTransactionStateCompleted {
-		t.Fatalf("voided it is %v, %v", voided, err)
+		t.Fatalf("got %v and the error %v, want COMPLETED", voided, err)
 	}
 	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureTransactionParams{CaptureAmount: 1}); !errors.Is(err, klarna.CodeResourceConflict) {
-		t.Errorf("captured after the void: %v", err)
+		t.Errorf("a capture after the void: got the error %v, want RESOURCE_CONFLICT", err)
 	}
 
 	known := server.Transactions()[0]
 	if known.CapturedAmount != 5_000 || known.RefundedAmount != 5_000 || known.VoidedAmount != 6_800 {
-		t.Errorf("the ledger is %+v", known)
+		t.Errorf("got the transaction %+v, want 5000 captured, 5000 refunded and 6800 voided", known)
 	}
 	var references []string
 	for _, taken := range server.Captures() {
@@ -77,19 +77,19 @@ func TestCaptureIsRepeatedAfterALostAnswer(t *testing.T) {
 	server.Script(klarnatest.Fault{Operation: "authorization.transaction.capture", Kind: klarnatest.FaultDropAfter})
 	capture := authorization.CaptureTransactionParams{CaptureAmount: 11_800, PaymentCaptureReference: "shipment-1"}
 	if _, err := newDoublesClient(t, server, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1})).CaptureTransaction(t.Context(), id, capture); err == nil {
-		t.Fatal("the lost answer arrived")
+		t.Fatal("got no error, want the lost answer's")
 	}
 	captured, err := c.CaptureTransaction(t.Context(), id, capture)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if all := server.Captures(); len(all) != 1 || all[0].PaymentCaptureID != captured.PaymentCaptureID {
-		t.Errorf("captured %s, and the ledger is %+v", captured.PaymentCaptureID, all)
+		t.Errorf("got the capture %s and the captures %+v at Klarna, want the same one", captured.PaymentCaptureID, all)
 	}
 	server.CheckInvariants(t)
 }
 
-func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
+func TestTransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
 	server, c := newDouble(t)
 	id := pay(t, server, c)
 	before, err := c.GetTransaction(t.Context(), id)
@@ -98,11 +98,11 @@ func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
 	}
 	extended, err := c.ExtendTransaction(t.Context(), id, authorization.ExtendTransactionParams{ExtensionDays: 3, Amount: new(int64(200))})
 	if err != nil || extended.Amount != 12_000 || !extended.ExpiresAt.Equal(before.ExpiresAt.AddDate(0, 0, 3)) {
-		t.Errorf("extended it is %+v, %v", extended, err)
+		t.Errorf("got %+v and the error %v, want 12000 for three more days", extended, err)
 	}
 	updated, err := c.UpdateTransaction(t.Context(), id, authorization.UpdateTransactionParams{PaymentTransactionReference: "transaction-2"})
 	if err != nil || updated.PaymentTransactionReference != "transaction-2" {
-		t.Errorf("updated it is %+v, %v", updated, err)
+		t.Errorf("got %+v and the error %v, want the reference transaction-2", updated, err)
 	}
 	if _, err := c.CaptureTransaction(t.Context(), id, authorization.CaptureTransactionParams{CaptureAmount: 12_000}); err != nil {
 		t.Fatal(err)
@@ -113,11 +113,11 @@ func TestATransactionIsExtendedUpdatedAndChargedBack(t *testing.T) {
 	}
 	read, err := c.GetChargeback(t.Context(), chargeback)
 	if err != nil || read.PaymentChargebackID != chargeback {
-		t.Errorf("the chargeback is %s, %v", read.Raw, err)
+		t.Errorf("got %s and the error %v, want the chargeback %s", read.Raw, err, chargeback)
 	}
 }
 
-func TestAStoredCustomerPaysWithoutAStepUp(t *testing.T) {
+func TestCustomerTokenPaysWithoutAStepUp(t *testing.T) {
 	server, c := newDouble(t)
 	answer, err := c.Authorize(t.Context(), authorization.AuthorizeParams{
 		Currency: "EUR",
@@ -131,15 +131,15 @@ func TestAStoredCustomerPaysWithoutAStepUp(t *testing.T) {
 	resultOf[authorization.Approved](t, answer, err)
 	p, err := c.CreatePaymentRequest(t.Context(), params(), klarna.WithCustomerToken(stored))
 	if err != nil || p.State != authorization.PaymentRequestStateCompleted {
-		t.Fatalf("the payment request is %v, %v", p, err)
+		t.Fatalf("got %v and the error %v, want COMPLETED", p, err)
 	}
 	if approval, err := p.Approval(); err != nil || approval.Amount != 11_800 {
-		t.Errorf("its approval is %v, %v", approval, err)
+		t.Errorf("got the approval %v and the error %v, want 11800", approval, err)
 	}
 	checkLedger(t, server, 11_800)
 }
 
-func TestAPartnersPaymentDoesNotExistForAnother(t *testing.T) {
+func TestPartnerCannotReadAnothersTransaction(t *testing.T) {
 	server := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithAcquiringPartner())
 	id := pay(t, server, newDoublesClient(t, server))
 	gateway, err := klarna.NewClient(server.APIKey, klarna.WithBaseURL(server.URL), klarna.WithHTTPClient(&http.Client{Transport: server.Transport()}))
@@ -148,10 +148,10 @@ func TestAPartnersPaymentDoesNotExistForAnother(t *testing.T) {
 	}
 	other := authorization.New(gateway.ForAccount(server.AddAccount()))
 	if p, err := other.GetTransaction(t.Context(), id); p != nil || !errors.Is(err, klarna.CodeResourceNotFound) {
-		t.Errorf("%v, %v", p, err)
+		t.Errorf("got %v and the error %v, want RESOURCE_NOT_FOUND", p, err)
 	}
 	if answer, err := authorization.New(gateway).Authorize(t.Context(), order()); answer != nil || !errors.Is(err, klarna.CodeOperationForbidden) {
-		t.Errorf("for no account: %v, %v", answer, err)
+		t.Errorf("without an account: got %v and the error %v, want OPERATION_FORBIDDEN", answer, err)
 	}
 	checkLedger(t, server, 11_800)
 }

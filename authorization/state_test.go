@@ -16,8 +16,8 @@ var states = []authorization.PaymentRequestState{
 	authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled, authorization.PaymentRequestStateDeclined,
 }
 
-func TestStatesFollowTheContractsTable(t *testing.T) {
-	// The ways of the table, followed by hand. From COMPLETED the caller can still cancel.
+func TestStatesFollowKlarnasTable(t *testing.T) {
+	// The closure of Klarna's table, written by hand. A COMPLETED payment request can be canceled.
 	table := map[authorization.PaymentRequestState][]authorization.PaymentRequestState{
 		"SUBMITTED":   {"SUBMITTED", "IN_PROGRESS", "COMPLETED", "EXPIRED", "CANCELED", "DECLINED"},
 		"IN_PROGRESS": {"SUBMITTED", "IN_PROGRESS", "COMPLETED", "EXPIRED", "CANCELED", "DECLINED"},
@@ -30,11 +30,11 @@ func TestStatesFollowTheContractsTable(t *testing.T) {
 	for from, ways := range table {
 		for _, to := range states {
 			if got, want := from.CanBecome(to), slices.Contains(ways, to); got != want {
-				t.Errorf("%s can become %s: %t, want %t", from, to, got, want)
+				t.Errorf("%s can become %s: got %t, want %t", from, to, got, want)
 			}
 		}
 		if !from.CanBecome("OF_TOMORROW") {
-			t.Errorf("%s cannot become a state that nobody knows", from)
+			t.Errorf("%s can become an unknown state: got false, want true", from)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func TestCustomerCanApproveInAnOpenState(t *testing.T) {
 		"SUBMITTED": true, "IN_PROGRESS": true, "COMPLETED": false, "EXPIRED": false, "CANCELED": false, "DECLINED": false, "OF_TOMORROW": true, "": true,
 	} {
 		if got := state.Open(); got != want {
-			t.Errorf("%q is open: %t, want %t", state, got, want)
+			t.Errorf("%q is open: got %t, want %t", state, got, want)
 		}
 	}
 }
@@ -78,21 +78,21 @@ func TestApprovalNeedsCompletionAndAToken(t *testing.T) {
 			"another state", &authorization.PaymentRequest{State: authorization.PaymentRequestStateInProgress, StateContext: authorization.StateContext{PaymentToken: oldest}},
 			oldest, "authorization: the payment request has no approval: state is IN_PROGRESS",
 		},
-		{"none at all", nil, klarna.Secret{}, "authorization: the payment request has no approval"},
+		{"nil", nil, klarna.Secret{}, "authorization: the payment request has no approval"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.request.SessionToken(); !got.Equal(tc.token) {
-				t.Errorf("token %q, want %q", got.Reveal(), tc.token.Reveal())
+				t.Errorf("got the token %q, want %q", got.Reveal(), tc.token.Reveal())
 			}
 			got, err := tc.request.Approval()
 			if tc.err != "" {
 				if !errors.Is(err, authorization.ErrNotApproved) || err.Error() != tc.err || diff(authorization.Approval{}, got) != "" {
-					t.Errorf("%v, %v, want %s", got, err, tc.err)
+					t.Errorf("got %v and the error %v, want %s", got, err, tc.err)
 				}
 				return
 			}
 			if diff := diff(authorization.Approval{Amount: 12_500, Currency: "EUR", SessionToken: tc.token}, got); diff != "" || err != nil {
-				t.Errorf("%v, approval (-want +got):\n%s", err, diff)
+				t.Errorf("error %v, approval (-want +got):\n%s", err, diff)
 			}
 		})
 	}
@@ -134,13 +134,13 @@ func TestFinalizeDependsOnRequestAndApprovalAlone(t *testing.T) {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 			if r.StepUpConfig == nil || r.RequestPaymentTransaction.Amount != 7 || tc.data != nil && len(tc.data.LineItems) != len(r.SupplementaryPurchaseData.LineItems) {
-				t.Errorf("the first request was changed: %+v", r)
+				t.Errorf("got the changed first request %+v", r)
 			}
 		})
 	}
 }
 
-// It must not pass for one that is open, nor for one that was canceled.
+// Such an answer must not be read as an open or a canceled payment request.
 func TestPaymentRequestNeedsAnIDAndAState(t *testing.T) {
 	for answer, missing := range map[string]string{
 		`{}`: "payment_request_id", `{"data":{}}`: "payment_request_id", `{"payment_request_id":"p"}`: "state",
@@ -160,7 +160,7 @@ func TestPaymentRequestNeedsAnIDAndAState(t *testing.T) {
 			client, _ := newClient(t, http.StatusOK, answer)
 			p, err := call(authorization.New(client))
 			if p != nil || err == nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown || !strings.Contains(err.Error(), missing+" is missing") {
-				t.Errorf("%s answered %s: %v, %v", name, answer, p, err)
+				t.Errorf("%s answered %s: got %v and the error %v, want an unknown outcome", name, answer, p, err)
 			}
 		}
 	}

@@ -8,82 +8,100 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// SupplementaryPurchaseData is what Klarna is told of a purchase beside its amount: the basket, the
-// customer, where it is shipped, what kind of service it is. Klarna asks for PurchaseReference,
-// LineItems, Customer and Shipping at least; the more it is told, the more it approves.
+// SupplementaryPurchaseData describes a purchase to Klarna: the line items, the customer, the
+// shipping and the kind of service. Klarna asks at least for PurchaseReference, LineItems, Customer
+// and Shipping. More data makes an approval more likely. A string has at most 255 characters unless
+// Klarna's documentation gives another limit.
 //
-// It is sent with authorize, payment requests and changes of a transaction, and a payment request
-// echoes it. A member of an echo whose shape does not fit is kept in Unknown, so that it never
-// costs the answer. Neither it nor anything in it prints its content.
+// It is part of authorize calls, payment requests and changes of a transaction. Klarna echoes it in
+// payment requests. A member of an echo with an unexpected type is kept in Unknown and does not
+// make the answer fail. Neither the type nor any type in it prints its contents.
 type SupplementaryPurchaseData struct {
-	// PurchaseReference is the caller's own. Klarna's texts give 1 to 255 characters.
+	// PurchaseReference is the caller's reference of the purchase, at most 255 characters.
 	PurchaseReference string `json:"purchase_reference,omitzero"`
-	// AdditionalData is a string of an older format.
+	// AdditionalData is a string in an older format.
 	AdditionalData string `json:"additional_data,omitzero"`
-	// LineItems are the basket. Their total amounts must sum to the purchase's amount: LinesTotal sums
-	// them.
+	// LineItems are the line items of the purchase. The sum of their total amounts, which
+	// LinesTotal returns, must be the amount of the purchase.
 	LineItems []LineItem `json:"line_items,omitzero"`
-	Customer  *Customer  `json:"customer,omitzero"`
-	Shipping  []Shipping `json:"shipping,omitzero"`
-	// Subscriptions are what a line item's subscription reference refers to.
-	Subscriptions   []Subscription   `json:"subscriptions,omitzero"`
+	// Customer is the customer.
+	Customer *Customer `json:"customer,omitzero"`
+	// Shipping are the shipments of the purchase.
+	Shipping []Shipping `json:"shipping,omitzero"`
+	// Subscriptions are the subscriptions that the subscription references of line items name.
+	Subscriptions []Subscription `json:"subscriptions,omitzero"`
+	// OndemandService is the service that the customer pays for by use.
 	OndemandService *OndemandService `json:"ondemand_service,omitzero"`
-
-	TravelReservations  []TravelReservation  `json:"travel_reservations,omitzero"`
+	// TravelReservations are the journeys of the purchase.
+	TravelReservations []TravelReservation `json:"travel_reservations,omitzero"`
+	// LodgingReservations are the stays of the purchase.
 	LodgingReservations []LodgingReservation `json:"lodging_reservations,omitzero"`
-	EventReservations   []EventReservation   `json:"event_reservations,omitzero"`
-	// Insurances are those that stand for themselves; one of a reservation belongs there.
-	Insurances         []Insurance         `json:"insurances,omitzero"`
-	Vouchers           []Voucher           `json:"vouchers,omitzero"`
+	// EventReservations are the tickets of the purchase.
+	EventReservations []EventReservation `json:"event_reservations,omitzero"`
+	// Insurances are the insurances that belong to no reservation.
+	Insurances []Insurance `json:"insurances,omitzero"`
+	// Vouchers are the vouchers of the purchase.
+	Vouchers []Voucher `json:"vouchers,omitzero"`
+	// MarketplaceSellers are the sellers on the Partner's marketplace.
 	MarketplaceSellers []MarketplaceSeller `json:"marketplace_sellers,omitzero"`
 
-	// Unknown holds members that this version has no name for, here and in every object below. They
-	// survive decoding and encoding, so a member that is new at Klarna can be sent before this library
-	// names it.
+	// Unknown holds members that this version has no field for, here and in each object below.
+	// Encoding keeps them, so a new member of Klarna's can be sent before this library has a field
+	// for it.
 	klarna.Unknown `json:",embed"`
 }
 
-// LineItem is a line of the basket. A discount is a line with a negative total, the cost of
-// shipping is a line like any other.
+// LineItem is a line of the purchase. A discount is a line with a negative total. The shipping cost
+// is a line without special members.
 type LineItem struct {
-	Name     string `json:"name"`
-	Quantity int64  `json:"quantity"`
-	// TotalAmount is the whole line's, tax included, in minor units.
+	// Name is the name of the item.
+	Name string `json:"name"`
+	// Quantity is the number of items in the line.
+	Quantity int64 `json:"quantity"`
+	// TotalAmount is the amount of the whole line, in minor units, including tax.
 	TotalAmount int64 `json:"total_amount"`
-	// TotalTaxAmount is the tax within TotalAmount, in minor units; nil where it is not told.
+	// TotalTaxAmount is the tax in TotalAmount, in minor units; nil is not sent.
 	TotalTaxAmount *int64 `json:"total_tax_amount,omitzero"`
-	// UnitPrice is in minor units; nil where it is not told.
-	UnitPrice         *int64 `json:"unit_price,omitzero"`
-	ProductURL        string `json:"product_url,omitzero"`
-	ImageURL          string `json:"image_url,omitzero"`
+	// UnitPrice is the price of one item, in minor units; nil is not sent.
+	UnitPrice *int64 `json:"unit_price,omitzero"`
+	// ProductURL is the address of the product's page.
+	ProductURL string `json:"product_url,omitzero"`
+	// ImageURL is the address of the product's image.
+	ImageURL string `json:"image_url,omitzero"`
+	// ProductIdentifier is the identifier of the product.
 	ProductIdentifier string `json:"product_identifier,omitzero"`
-	// LineItemReference is the caller's own name of the line, for a MarketplaceSeller to refer to.
+	// LineItemReference is the caller's reference of the line, which a MarketplaceSeller can name.
 	LineItemReference string `json:"line_item_reference,omitzero"`
-	// ShippingReference names the Shipping that the line goes with.
+	// ShippingReference is the reference of the Shipping that the line is part of.
 	ShippingReference string `json:"shipping_reference,omitzero"`
-	// SubscriptionReference names the Subscription that the line belongs to.
-	SubscriptionReference string            `json:"subscription_reference,omitzero"`
-	LineItemMetadata      *LineItemMetadata `json:"line_item_metadata,omitzero"`
+	// SubscriptionReference is the reference of the Subscription that the line belongs to.
+	SubscriptionReference string `json:"subscription_reference,omitzero"`
+	// LineItemMetadata holds more data of the line.
+	LineItemMetadata *LineItemMetadata `json:"line_item_metadata,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// LineItemMetadata says more of a LineItem.
+// LineItemMetadata holds more data of a [LineItem].
 type LineItemMetadata struct {
+	// Categories are the categories of the product.
 	Categories []string `json:"categories,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// LinesTotal returns the sum of the lines' total amounts, in minor units: the amount of a purchase
-// of these lines. A sum that is no int64 becomes the largest, or the smallest, there is.
+// LinesTotal returns the sum of the total amounts of the lines, in minor units. A purchase with
+// these lines must have this amount. If the sum does not fit into an int64, LinesTotal returns the
+// largest or the smallest int64.
 func LinesTotal(lines []LineItem) int64 {
 	total, _ := linesTotal(lines)
 	return total
 }
 
-// linesTotal sums in 128 bits, so that an overflow does not depend on the order of the lines and
-// their discounts.
+// linesTotal adds in 128 bits, so that the order of the lines does not decide whether the sum
+// overflows.
 func linesTotal(lines []LineItem) (total int64, exact bool) {
 	var high, low uint64
 	for i := range lines {
@@ -103,8 +121,8 @@ func linesTotal(lines []LineItem) (total int64, exact bool) {
 	}
 }
 
-// problems finds only what the contract proves wrong with the data of a purchase of this amount.
-// path is where the data stand in the request.
+// problems returns what Klarna's documentation proves wrong with the data of a purchase of this
+// amount. path is the path of the data in the request.
 func (d *SupplementaryPurchaseData) problems(path string, amount int64) []klarna.ValidationError {
 	if d == nil || len(d.LineItems) == 0 {
 		return nil

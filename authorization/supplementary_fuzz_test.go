@@ -6,7 +6,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/roundtrip"
 )
 
-// What was decoded can be encoded, and stays the same from then on.
+// A decoded value can be encoded, and its encoding decodes and encodes to the same text.
 func FuzzSupplementaryPurchaseData(f *testing.F) {
 	for _, text := range []string{
 		everyMember, `{}`, `null`, `[]`, `{"line_items":[null],"customer":1,"shipping":{"":[]}}`, `{"a":1,"a":2}`, `{"customer":{"x":null}}`,

@@ -6,27 +6,37 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// TravelReservation is a journey, or one leg of it.
+// TravelReservation is a journey or one leg of a journey.
 type TravelReservation struct {
+	// TravelType is the means of travel.
 	TravelType TravelType `json:"travel_type,omitzero"`
-	// ReservationReference is the caller's own. Klarna's texts give 1 to 255 characters.
-	ReservationReference string     `json:"reservation_reference,omitzero"`
-	Departure            *Departure `json:"departure,omitzero"`
-	Arrival              *Arrival   `json:"arrival,omitzero"`
-	CarrierName          string     `json:"carrier_name,omitzero"`
-	// Price is in minor units of Currency; nil where it is not told.
+	// ReservationReference is the caller's reference of the reservation, at most 255 characters.
+	ReservationReference string `json:"reservation_reference,omitzero"`
+	// Departure is the start of the journey.
+	Departure *Departure `json:"departure,omitzero"`
+	// Arrival is the end of the journey.
+	Arrival *Arrival `json:"arrival,omitzero"`
+	// CarrierName is the name of the carrier.
+	CarrierName string `json:"carrier_name,omitzero"`
+	// Price is the price in minor units of Currency; nil is not sent.
 	Price *int64 `json:"price,omitzero"`
-	// Currency is the ISO 4217 code.
-	Currency      string      `json:"currency,omitzero"`
-	TicketClass   string      `json:"ticket_class,omitzero"`
-	Passengers    []Passenger `json:"passengers,omitzero"`
-	Insurances    []Insurance `json:"insurances,omitzero"`
-	AffiliateName string      `json:"affiliate_name,omitzero"`
+	// Currency is the ISO 4217 code of the price.
+	Currency string `json:"currency,omitzero"`
+	// TicketClass is the class of the ticket.
+	TicketClass string `json:"ticket_class,omitzero"`
+	// Passengers are the persons who travel.
+	Passengers []Passenger `json:"passengers,omitzero"`
+	// Insurances are the insurances of the journey.
+	Insurances []Insurance `json:"insurances,omitzero"`
+	// AffiliateName is the name of the affiliate.
+	AffiliateName string `json:"affiliate_name,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// TravelType is the means of travel. Klarna has more than those listed; others are kept.
+// TravelType is a means of travel. Klarna has more values than the constants. Other values are kept
+// and sent unchanged.
 type TravelType string
 
 // The travel types.
@@ -36,139 +46,186 @@ const (
 	TravelTypeTrain TravelType = "TRAIN"
 )
 
-// Departure is where and when a journey begins. By bus and train it has DepartureLocation and
-// Address; by air it has DepartureAirport and, directly, StreetAddress, City and Country.
+// Departure is the place and time at which a journey starts. A journey by bus or train has
+// DepartureLocation and Address. A journey by air has DepartureAirport, StreetAddress, City and
+// Country.
 type Departure struct {
+	// DepartureLocation is the stop or station.
 	DepartureLocation string `json:"departure_location,omitzero"`
-	DepartureAirport  string `json:"departure_airport,omitzero"`
-	// DepartsAt is in UTC.
-	DepartsAt     time.Time `json:"departs_at,omitzero"`
-	Address       *Address  `json:"address,omitzero"`
-	StreetAddress string    `json:"street_address,omitzero"`
-	City          string    `json:"city,omitzero"`
-	// Country is the ISO 3166-1 alpha-2 code.
+	// DepartureAirport is the airport.
+	DepartureAirport string `json:"departure_airport,omitzero"`
+	// DepartsAt is the time of departure, in UTC.
+	DepartsAt time.Time `json:"departs_at,omitzero"`
+	// Address is the address of the stop or station.
+	Address *Address `json:"address,omitzero"`
+	// StreetAddress is the street address of the airport.
+	StreetAddress string `json:"street_address,omitzero"`
+	// City is the city of the airport.
+	City string `json:"city,omitzero"`
+	// Country is the ISO 3166-1 alpha-2 code of the airport's country.
 	Country string `json:"country,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// Arrival is where and when a journey ends. By bus and train it has ArrivalLocation and Address; by
-// air it has ArrivalAirport and, directly, StreetAddress, City and Country.
+// Arrival is the place and time at which a journey ends. A journey by bus or train has
+// ArrivalLocation and Address. A journey by air has ArrivalAirport, StreetAddress, City and
+// Country.
 type Arrival struct {
+	// ArrivalLocation is the stop or station.
 	ArrivalLocation string `json:"arrival_location,omitzero"`
-	ArrivalAirport  string `json:"arrival_airport,omitzero"`
-	// ArrivesAt is in UTC.
-	ArrivesAt     time.Time `json:"arrives_at,omitzero"`
-	Address       *Address  `json:"address,omitzero"`
-	StreetAddress string    `json:"street_address,omitzero"`
-	City          string    `json:"city,omitzero"`
-	// Country is the ISO 3166-1 alpha-2 code.
+	// ArrivalAirport is the airport.
+	ArrivalAirport string `json:"arrival_airport,omitzero"`
+	// ArrivesAt is the time of arrival, in UTC.
+	ArrivesAt time.Time `json:"arrives_at,omitzero"`
+	// Address is the address of the stop or station.
+	Address *Address `json:"address,omitzero"`
+	// StreetAddress is the street address of the airport.
+	StreetAddress string `json:"street_address,omitzero"`
+	// City is the city of the airport.
+	City string `json:"city,omitzero"`
+	// Country is the ISO 3166-1 alpha-2 code of the airport's country.
 	Country string `json:"country,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// Passenger is who travels.
+// Passenger is a person who travels.
 type Passenger struct {
-	GivenName  string `json:"given_name,omitzero"`
+	// GivenName is the first name.
+	GivenName string `json:"given_name,omitzero"`
+	// FamilyName is the last name.
 	FamilyName string `json:"family_name,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
 // LodgingReservation is a stay.
 type LodgingReservation struct {
-	LodgingName string   `json:"lodging_name,omitzero"`
-	Address     *Address `json:"address,omitzero"`
-	// StartsAt and EndsAt are in UTC.
+	// LodgingName is the name of the lodging.
+	LodgingName string `json:"lodging_name,omitzero"`
+	// Address is the address of the lodging.
+	Address *Address `json:"address,omitzero"`
+	// StartsAt is the start of the stay, in UTC.
 	StartsAt time.Time `json:"starts_at,omitzero"`
-	EndsAt   time.Time `json:"ends_at,omitzero"`
-	// NumberOfSpaces is nil where it is not told.
+	// EndsAt is the end of the stay, in UTC.
+	EndsAt time.Time `json:"ends_at,omitzero"`
+	// NumberOfSpaces is the number of spaces that are reserved; nil is not sent.
 	NumberOfSpaces *int `json:"number_of_spaces,omitzero"`
-	// Price is in minor units of Currency; nil where it is not told.
+	// Price is the price in minor units of Currency; nil is not sent.
 	Price *int64 `json:"price,omitzero"`
-	// Currency is the ISO 4217 code.
-	Currency    string  `json:"currency,omitzero"`
-	LodgingType string  `json:"lodging_type,omitzero"`
-	Guests      []Guest `json:"guests,omitzero"`
-	// Hosts is, in spite of its name, one object.
-	Hosts         *LodgingHost `json:"hosts,omitzero"`
-	Insurances    []Insurance  `json:"insurances,omitzero"`
-	AffiliateName string       `json:"affiliate_name,omitzero"`
+	// Currency is the ISO 4217 code of the price.
+	Currency string `json:"currency,omitzero"`
+	// LodgingType is the kind of lodging.
+	LodgingType string `json:"lodging_type,omitzero"`
+	// Guests are the persons who stay.
+	Guests []Guest `json:"guests,omitzero"`
+	// Hosts is the host. In spite of its name it is one object.
+	Hosts *LodgingHost `json:"hosts,omitzero"`
+	// Insurances are the insurances of the stay.
+	Insurances []Insurance `json:"insurances,omitzero"`
+	// AffiliateName is the name of the affiliate.
+	AffiliateName string `json:"affiliate_name,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// Guest is who stays. Klarna's texts name no member of a guest, so all that there are go into
-// Unknown.
+// Guest is a person who stays.
 type Guest struct {
-	GivenName  string `json:"given_name,omitzero"`
+	// GivenName is the first name.
+	GivenName string `json:"given_name,omitzero"`
+	// FamilyName is the last name.
 	FamilyName string `json:"family_name,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// LodgingHost is who lets a lodging.
+// LodgingHost is the host of a lodging.
 type LodgingHost struct {
-	// HostReference is the caller's own. Klarna's texts give 1 to 255 characters.
+	// HostReference is the caller's reference of the host, at most 255 characters.
 	HostReference string `json:"host_reference,omitzero"`
-	HostType      string `json:"host_type,omitzero"`
-	// CountryOfDomicile is the ISO 3166-1 alpha-2 code.
+	// HostType is the kind of host.
+	HostType string `json:"host_type,omitzero"`
+	// CountryOfDomicile is the ISO 3166-1 alpha-2 code of the host's country.
 	CountryOfDomicile string `json:"country_of_domicile,omitzero"`
-	// RegisteredAt is in UTC.
+	// RegisteredAt is the time at which the host was registered, in UTC.
 	RegisteredAt time.Time `json:"registered_at,omitzero"`
-	// NumberOfReservations is nil where it is not told.
+	// NumberOfReservations is the number of the host's reservations; nil is not sent.
 	NumberOfReservations *int `json:"number_of_reservations,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
 // EventReservation is a ticket to an event.
 type EventReservation struct {
-	EventName        string `json:"event_name,omitzero"`
+	// EventName is the name of the event.
+	EventName string `json:"event_name,omitzero"`
+	// EventCompanyName is the name of the company of the event.
 	EventCompanyName string `json:"event_company_name,omitzero"`
-	EventType        string `json:"event_type,omitzero"`
-	// StartsAt and EndsAt are in UTC.
-	StartsAt  time.Time `json:"starts_at,omitzero"`
-	EndsAt    time.Time `json:"ends_at,omitzero"`
-	VenueName string    `json:"venue_name,omitzero"`
-	// AccessControlledVenue is nil where it is not told.
-	AccessControlledVenue *bool       `json:"access_controlled_venue,omitzero"`
-	Address               *Address    `json:"address,omitzero"`
-	AffiliateName         string      `json:"affiliate_name,omitzero"`
-	Insurances            []Insurance `json:"insurances,omitzero"`
+	// EventType is the kind of event.
+	EventType string `json:"event_type,omitzero"`
+	// StartsAt is the start of the event, in UTC.
+	StartsAt time.Time `json:"starts_at,omitzero"`
+	// EndsAt is the end of the event, in UTC.
+	EndsAt time.Time `json:"ends_at,omitzero"`
+	// VenueName is the name of the venue.
+	VenueName string `json:"venue_name,omitzero"`
+	// AccessControlledVenue says whether access to the venue is controlled; nil is not sent.
+	AccessControlledVenue *bool `json:"access_controlled_venue,omitzero"`
+	// Address is the address of the venue.
+	Address *Address `json:"address,omitzero"`
+	// AffiliateName is the name of the affiliate.
+	AffiliateName string `json:"affiliate_name,omitzero"`
+	// Insurances are the insurances of the reservation.
+	Insurances []Insurance `json:"insurances,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// Insurance is sold with a reservation, or by itself.
+// Insurance is an insurance, sold with a reservation or separately.
 type Insurance struct {
-	InsuranceType        InsuranceType `json:"insurance_type,omitzero"`
-	InsuranceCompanyName string        `json:"insurance_company_name,omitzero"`
-	// Price is in minor units of Currency; nil where it is not told.
+	// InsuranceType is the risk that is insured.
+	InsuranceType InsuranceType `json:"insurance_type,omitzero"`
+	// InsuranceCompanyName is the name of the insurance company.
+	InsuranceCompanyName string `json:"insurance_company_name,omitzero"`
+	// Price is the price in minor units of Currency; nil is not sent.
 	Price *int64 `json:"price,omitzero"`
-	// Currency is the ISO 4217 code.
+	// Currency is the ISO 4217 code of the price.
 	Currency string `json:"currency,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// InsuranceType is what an insurance is against. Values that are not listed are kept.
+// InsuranceType is a risk that is insured. Other values than the constant are kept and sent
+// unchanged.
 type InsuranceType string
 
-// InsuranceTypeCancelation is the type that Klarna's texts show, with the one L that they write it
-// with.
+// InsuranceTypeCancelation is the type in Klarna's documentation, which spells it with one L.
 const InsuranceTypeCancelation InsuranceType = "CANCELATION"
 
-// Voucher is a right to goods or services of somebody, within a time.
+// Voucher is a voucher for goods or services.
 type Voucher struct {
-	VoucherName    string `json:"voucher_name,omitzero"`
-	VoucherType    string `json:"voucher_type,omitzero"`
+	// VoucherName is the name of the voucher.
+	VoucherName string `json:"voucher_name,omitzero"`
+	// VoucherType is the kind of voucher.
+	VoucherType string `json:"voucher_type,omitzero"`
+	// VoucherCompany is the name of the company of the voucher.
 	VoucherCompany string `json:"voucher_company,omitzero"`
-	// StartsAt and EndsAt are in UTC.
-	StartsAt      time.Time `json:"starts_at,omitzero"`
-	EndsAt        time.Time `json:"ends_at,omitzero"`
-	AffiliateName string    `json:"affiliate_name,omitzero"`
+	// StartsAt is the time from which the voucher is valid, in UTC.
+	StartsAt time.Time `json:"starts_at,omitzero"`
+	// EndsAt is the time until which the voucher is valid, in UTC.
+	EndsAt time.Time `json:"ends_at,omitzero"`
+	// AffiliateName is the name of the affiliate.
+	AffiliateName string `json:"affiliate_name,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }

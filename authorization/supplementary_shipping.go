@@ -2,41 +2,55 @@ package authorization
 
 import "github.com/klarna-go/klarna-go/klarna"
 
-// Shipping is one way in which a part of the basket reaches somebody.
+// Shipping is the shipment of a part of the purchase to one recipient.
 type Shipping struct {
-	// ShippingReference is the caller's own, for line items and marketplace sellers to refer to.
-	// Klarna's texts give 1 to 255 characters.
-	ShippingReference string          `json:"shipping_reference,omitzero"`
-	Recipient         *Recipient      `json:"recipient,omitzero"`
-	Address           *Address        `json:"address,omitzero"`
-	ShippingOption    *ShippingOption `json:"shipping_option,omitzero"`
+	// ShippingReference is the caller's reference, at most 255 characters. Line items and
+	// marketplace sellers name it.
+	ShippingReference string `json:"shipping_reference,omitzero"`
+	// Recipient is the person who receives the shipment.
+	Recipient *Recipient `json:"recipient,omitzero"`
+	// Address is the address of the recipient.
+	Address *Address `json:"address,omitzero"`
+	// ShippingOption says how the shipment is sent.
+	ShippingOption *ShippingOption `json:"shipping_option,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// Recipient is who receives it. Klarna's texts give 1 to 99 characters for the names, the phone and
-// the attention.
+// Recipient is the person who receives a shipment. Klarna probably refuses names, phone numbers and
+// attention lines of more than 99 characters.
 type Recipient struct {
-	GivenName  string `json:"given_name,omitzero"`
+	// GivenName is the first name.
+	GivenName string `json:"given_name,omitzero"`
+	// FamilyName is the last name.
 	FamilyName string `json:"family_name,omitzero"`
-	Email      string `json:"email,omitzero"`
-	Phone      string `json:"phone,omitzero"`
-	// Attention is for whose attention it is, at an organization.
+	// Email is the email address.
+	Email string `json:"email,omitzero"`
+	// Phone is the phone number.
+	Phone string `json:"phone,omitzero"`
+	// Attention is the person or department at an organization.
 	Attention string `json:"attention,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// ShippingOption is how it is shipped.
+// ShippingOption says how a shipment is sent.
 type ShippingOption struct {
-	ShippingType           ShippingType            `json:"shipping_type,omitzero"`
+	// ShippingType is the destination of the shipment.
+	ShippingType ShippingType `json:"shipping_type,omitzero"`
+	// ShippingTypeAttributes are attributes of the shipping type.
 	ShippingTypeAttributes []ShippingTypeAttribute `json:"shipping_type_attributes,omitzero"`
-	ShippingCarrier        string                  `json:"shipping_carrier,omitzero"`
+	// ShippingCarrier is the name of the carrier.
+	ShippingCarrier string `json:"shipping_carrier,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// ShippingType is where a shipment ends. Values that are not listed are kept.
+// ShippingType is the destination of a shipment. Other values than the constants are kept and sent
+// unchanged.
 type ShippingType string
 
 // The shipping types.
@@ -54,7 +68,8 @@ const (
 	ShippingTypePhysicalOther   ShippingType = "PHYSICAL_OTHER"
 )
 
-// ShippingTypeAttribute says more of a ShippingType. Values that are not listed are kept.
+// ShippingTypeAttribute is an attribute of a [ShippingType]. Other values than the constants are
+// kept and sent unchanged.
 type ShippingTypeAttribute string
 
 // The attributes of a shipping type.

@@ -2,20 +2,23 @@ package authorization
 
 import "github.com/klarna-go/klarna-go/klarna"
 
-// Subscription is what the customer will be billed for again.
+// Subscription is a purchase for which the customer is billed repeatedly.
 type Subscription struct {
-	// SubscriptionReference is the caller's own, for line items to refer to. Klarna's texts give 1 to
-	// 255 characters.
+	// SubscriptionReference is the caller's reference, at most 255 characters. Line items name it.
 	SubscriptionReference string `json:"subscription_reference,omitzero"`
-	Name                  string `json:"name,omitzero"`
-	// FreeTrial says whether the subscription is in one.
-	FreeTrial    FreeTrial     `json:"free_trial,omitzero"`
+	// Name is the name of the subscription.
+	Name string `json:"name,omitzero"`
+	// FreeTrial says whether the subscription is in a free trial.
+	FreeTrial FreeTrial `json:"free_trial,omitzero"`
+	// BillingPlans are the prices of the subscription.
 	BillingPlans []BillingPlan `json:"billing_plans,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// FreeTrial says whether a subscription is in a free trial. Values that are not listed are kept.
+// FreeTrial says whether a subscription is in a free trial. Other values than the constants are
+// kept and sent unchanged.
 type FreeTrial string
 
 // The states of a free trial.
@@ -24,34 +27,42 @@ const (
 	FreeTrialInactive FreeTrial = "INACTIVE"
 )
 
-// BillingPlan is what a subscription costs, from some day on: BillingAmount once in every
-// IntervalFrequency intervals.
+// BillingPlan is the price of a subscription from a date on. The customer is billed BillingAmount
+// once in every IntervalFrequency intervals.
 type BillingPlan struct {
-	// BillingAmount is in minor units of Currency; nil where it is not told.
+	// BillingAmount is in minor units of Currency; nil is not sent.
 	BillingAmount *int64 `json:"billing_amount,omitzero"`
-	// Currency is the ISO 4217 code.
+	// Currency is the ISO 4217 code of the amount.
 	Currency string `json:"currency,omitzero"`
-	// From is when the plan begins. It is a string because Klarna's texts do not settle whether it is
-	// a date (YYYY-MM-DD) or a time (ISO 8601 with its zone); it is sent as it is.
-	From              string                 `json:"from,omitzero"`
-	Interval          klarna.BillingInterval `json:"interval,omitzero"`
-	IntervalFrequency int                    `json:"interval_frequency,omitzero"`
+	// From is the start of the plan. It is a string that is sent unchanged, because Klarna's
+	// documentation does not say whether it is a date (YYYY-MM-DD) or a time (ISO 8601).
+	From string `json:"from,omitzero"`
+	// Interval is the unit of the billing interval.
+	Interval klarna.BillingInterval `json:"interval,omitzero"`
+	// IntervalFrequency is the number of units in a billing interval.
+	IntervalFrequency int `json:"interval_frequency,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// OndemandService is a service that the customer pays for as it is used, such as rides. Amounts are
-// in minor units, nil where they are not told.
+// OndemandService is a service that the customer pays for by use, such as rides. An amount that is
+// nil is not sent.
 type OndemandService struct {
-	// Currency is the ISO 4217 code.
-	Currency      string `json:"currency,omitzero"`
+	// Currency is the ISO 4217 code of the amounts.
+	Currency string `json:"currency,omitzero"`
+	// AverageAmount is the average amount of a purchase, in minor units.
 	AverageAmount *int64 `json:"average_amount,omitzero"`
+	// MinimumAmount is the smallest amount of a purchase, in minor units.
 	MinimumAmount *int64 `json:"minimum_amount,omitzero"`
+	// MaximumAmount is the largest amount of a purchase, in minor units.
 	MaximumAmount *int64 `json:"maximum_amount,omitzero"`
-	// PurchaseInterval is the unit of how often the customer is expected to buy. Klarna's texts list
-	// no values for it.
-	PurchaseInterval          string `json:"purchase_interval,omitzero"`
-	PurchaseIntervalFrequency int    `json:"purchase_interval_frequency,omitzero"`
+	// PurchaseInterval is the unit of the interval at which the customer is expected to buy.
+	// Klarna's documentation lists no values.
+	PurchaseInterval string `json:"purchase_interval,omitzero"`
+	// PurchaseIntervalFrequency is the number of units in the interval.
+	PurchaseIntervalFrequency int `json:"purchase_interval_frequency,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }

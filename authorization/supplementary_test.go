@@ -20,15 +20,15 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// supplementaryRoots are the values under which all of the supplementary types are reached.
+// supplementaryRoots are the types that contain all types of the supplementary data.
 var supplementaryRoots = []reflect.Type{
 	reflect.TypeFor[SupplementaryPurchaseData](),
 	reflect.TypeFor[SupplementaryCaptureData](),
 	reflect.TypeFor[SupplementaryRefundData](),
 }
 
-// everyMember is section 9 of the contract as JSON, written from its text and not from the Go
-// types, so that a misspelt name is seen.
+// everyMember has each documented member. It is written from Klarna's documentation and not from
+// the Go types, so that a misspelled name fails a test.
 const everyMember = `{
  "purchase_reference":"p","additional_data":"{\"older\":1}",
  "line_items":[{"name":"n","quantity":2,"total_amount":1180,"total_tax_amount":0,"unit_price":590,"product_url":"u",
@@ -73,7 +73,7 @@ const everyCaptureMember = `{"line_items":[{"name":"n","quantity":1,"total_amoun
  "delivery":{"tracking_number":"t","tracking_url":"u","shipping_carrier":"c","shipping_type":"TO_DOOR","shipping_type_attribute":"TRACKED","estimated_delivery_date":"2025-01-02"},
  "return":{"tracking_number":"r"}}]}`
 
-func TestEveryMemberOfTheContractHasAField(t *testing.T) {
+func TestEachDocumentedMemberHasAField(t *testing.T) {
 	named := make(map[string]bool)
 	for name, c := range map[string]struct {
 		text string
@@ -89,7 +89,7 @@ func TestEveryMemberOfTheContractHasAField(t *testing.T) {
 			}
 			walk(reflect.ValueOf(c.data), func(v reflect.Value) {
 				if unknown, ok := reflect.TypeAssert[klarna.Unknown](v); ok && len(unknown) > 0 {
-					t.Errorf("no field for %q", slices.Sorted(maps.Keys(unknown)))
+					t.Errorf("got the unknown members %q, want a field for each", slices.Sorted(maps.Keys(unknown)))
 				}
 				if v.Kind() == reflect.Struct && v.Type().PkgPath() == reflect.TypeFor[AuthorizeParams]().PkgPath() {
 					for i := range v.NumField() {
@@ -104,20 +104,20 @@ func TestEveryMemberOfTheContractHasAField(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(generic(t, []byte(c.text)), generic(t, text)); diff != "" {
-				t.Errorf("decoded and encoded again it is another (-before +after):\n%s", diff)
+				t.Errorf("decoded and encoded again (-before +after):\n%s", diff)
 			}
 		})
 	}
 	for _, typ := range supplementaryTypes() {
 		for i := range typ.NumField() - 1 {
 			if name := typ.Name() + "." + typ.Field(i).Name; !named[name] {
-				t.Errorf("%s is a field that the contract does not name", name)
+				t.Errorf("got the field %s, which is not documented", name)
 			}
 		}
 	}
 }
 
-func TestListedValuesAreTheContractsOwn(t *testing.T) {
+func TestConstantsAreTheDocumentedValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		contract string
 		listed   any
@@ -144,17 +144,16 @@ func TestListedValuesAreTheContractsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff("["+c.contract+"]", fmt.Sprint(c.listed)); diff != "" {
-				t.Errorf("(-contract +listed):\n%s", diff)
+				t.Errorf("values (-documented +constants):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestMembersOfTomorrowSurviveAtEveryLevel(t *testing.T) {
+func TestUnknownMembersSurviveAtEachLevel(t *testing.T) {
 	random := seeded(t, 9)
 	for _, root := range supplementaryRoots {
-		// A value with everything set, as JSON, into every object of which a member is put that no
-		// version knows.
+		// The JSON of a value with each field set, with an unknown member in each object.
 		full := reflect.New(root)
 		fill(random, full.Elem(), always)
 		text, err := Encode(full.Interface())
@@ -187,7 +186,7 @@ func TestMembersOfTomorrowSurviveAtEveryLevel(t *testing.T) {
 					}
 				})
 				if kept != objects {
-					t.Errorf("%d objects have it in Unknown, want %d", kept, objects)
+					t.Errorf("got %d objects with it in Unknown, want %d", kept, objects)
 				}
 				text, err := codec.encode(data.Interface())
 				if err != nil {
@@ -201,7 +200,7 @@ func TestMembersOfTomorrowSurviveAtEveryLevel(t *testing.T) {
 	}
 }
 
-func TestAMemberOfAnotherShapeCostsNoOther(t *testing.T) {
+func TestUnexpectedTypeKeepsTheOtherMembers(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		want SupplementaryPurchaseData
@@ -261,10 +260,10 @@ func TestRepeatedMemberIsReadOnceAndNeverSent(t *testing.T) {
 	}
 }
 
-func TestEveryTypeIsReadyForTheWire(t *testing.T) {
+func TestEachTypeHasWireTags(t *testing.T) {
 	types := supplementaryTypes()
 	if len(types) < 30 {
-		t.Fatalf("the walk reached %d types only", len(types))
+		t.Fatalf("got %d types, want more", len(types))
 	}
 	for _, typ := range types {
 		t.Run(typ.Name(), func(t *testing.T) {
@@ -293,7 +292,7 @@ func TestEveryTypeIsReadyForTheWire(t *testing.T) {
 				}
 				number := f.Type.Kind() == reflect.Int || f.Type.Kind() == reflect.Int64 || f.Type.Kind() == reflect.Float64 || f.Type.Kind() == reflect.Bool
 				if number && !required && !strings.HasSuffix(name, "interval_frequency") {
-					t.Errorf("%s is a %s: where 0 or false is something else than not told, a pointer is needed", f.Name, f.Type)
+					t.Errorf("%s is a %s: if 0 or false is a value, the field needs a pointer", f.Name, f.Type)
 				}
 				if money := strings.Contains(name, "amount") || strings.Contains(name, "price"); money && element.Kind() != reflect.Int64 {
 					t.Errorf("%s is a %s, want int64 in minor units", f.Name, f.Type)
@@ -303,7 +302,7 @@ func TestEveryTypeIsReadyForTheWire(t *testing.T) {
 	}
 }
 
-func TestNothingPrintsWhatItHolds(t *testing.T) {
+func TestSupplementaryTypesPrintNoContents(t *testing.T) {
 	random := seeded(t, 1815)
 	for _, typ := range supplementaryTypes() {
 		t.Run(typ.Name(), func(t *testing.T) {
@@ -321,7 +320,7 @@ func TestNothingPrintsWhatItHolds(t *testing.T) {
 			fmt.Fprintln(&printed, pointer, value, list)
 			timeless := &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 				if len(groups) == 0 && a.Key == slog.TimeKey {
-					return slog.Attr{} // its digits may be the canary's
+					return slog.Attr{} // its digits can equal the canary's
 				}
 				return a
 			}}
@@ -333,17 +332,17 @@ func TestNothingPrintsWhatItHolds(t *testing.T) {
 			text := printed.String()
 			for _, canary := range []string{canaryText, fmt.Sprintf("%x", canaryText), fmt.Sprintf("%X", canaryText), strconv.Itoa(canaryNumber), "1815"} {
 				if at := strings.Index(text, canary); at >= 0 {
-					t.Errorf("%q is shown: %s", canary, text[max(0, at-40):min(len(text), at+40)])
+					t.Errorf("got %q in %s", canary, text[max(0, at-40):min(len(text), at+40)])
 				}
 			}
 			if fmt.Sprint(value) != "[redacted]" {
-				t.Errorf("it prints %v, want [redacted]", value)
+				t.Errorf("got %v, want [redacted]", value)
 			}
 		})
 	}
 }
 
-func TestProblemsAreOnlyWhatTheContractProvesWrong(t *testing.T) {
+func TestValidationRefusesOnlyWrongSums(t *testing.T) {
 	lines := func(amounts ...int64) *SupplementaryPurchaseData {
 		d := new(SupplementaryPurchaseData)
 		for _, amount := range amounts {
@@ -359,19 +358,19 @@ func TestProblemsAreOnlyWhatTheContractProvesWrong(t *testing.T) {
 		amount int64
 		want   []klarna.ValidationError
 	}{
-		"no data":                                {nil, 1200, nil},
-		"data without lines":                     {lines(), 1200, nil},
-		"lines that sum to the amount":           {lines(1000, 200), 1200, nil},
-		"a discount is a negative line":          {lines(1300, -100), 1200, nil},
-		"lines of a free purchase":               {lines(100, -100), 0, nil},
-		"lines that sum to less":                 {lines(1000, 180), 1200, wrong("sum to 1180, but the amount is 1200")},
-		"lines that sum to more":                 {lines(1000, 201), 1200, wrong("sum to 1201, but the amount is 1200")},
-		"one line of nothing":                    {lines(0), 1200, wrong("sum to 0, but the amount is 1200")},
-		"a sum that wraps around to the amount":  {lines(math.MaxInt64, math.MaxInt64, 1202), 1200, wrong("sum to a number that is too large for an amount")},
-		"a sum just past the largest amount":     {lines(math.MaxInt64, 1), math.MaxInt64, wrong("sum to a number that is too large for an amount")},
-		"a sum that is too large only half-way":  {lines(math.MaxInt64, 1200, -math.MaxInt64), 1200, nil},
-		"values that the contract does not list": {&SupplementaryPurchaseData{Shipping: []Shipping{{ShippingOption: &ShippingOption{ShippingType: "BY_DRONE"}}}}, 1200, nil},
-		"references that lead nowhere":           {&SupplementaryPurchaseData{MarketplaceSellers: []MarketplaceSeller{{LineItemReferences: []string{"?"}}}}, 1200, nil},
+		"no data":                               {nil, 1200, nil},
+		"data without lines":                    {lines(), 1200, nil},
+		"lines that sum to the amount":          {lines(1000, 200), 1200, nil},
+		"a discount is a negative line":         {lines(1300, -100), 1200, nil},
+		"lines of a free purchase":              {lines(100, -100), 0, nil},
+		"lines that sum to less":                {lines(1000, 180), 1200, wrong("sum to 1180, but the amount is 1200")},
+		"lines that sum to more":                {lines(1000, 201), 1200, wrong("sum to 1201, but the amount is 1200")},
+		"one line of nothing":                   {lines(0), 1200, wrong("sum to 0, but the amount is 1200")},
+		"a sum that wraps around to the amount": {lines(math.MaxInt64, math.MaxInt64, 1202), 1200, wrong("sum to a number that is too large for an amount")},
+		"a sum just past the largest amount":    {lines(math.MaxInt64, 1), math.MaxInt64, wrong("sum to a number that is too large for an amount")},
+		"a sum that is too large only half-way": {lines(math.MaxInt64, 1200, -math.MaxInt64), 1200, nil},
+		"undocumented values":                   {&SupplementaryPurchaseData{Shipping: []Shipping{{ShippingOption: &ShippingOption{ShippingType: "BY_DRONE"}}}}, 1200, nil},
+		"references to nothing":                 {&SupplementaryPurchaseData{MarketplaceSellers: []MarketplaceSeller{{LineItemReferences: []string{"?"}}}}, 1200, nil},
 		"strings that are longer than a likely limit": {
 			&SupplementaryPurchaseData{Customer: &Customer{GivenName: strings.Repeat("g", 500)}}, 1200, nil,
 		},
@@ -411,13 +410,13 @@ func TestLinesTotal(t *testing.T) {
 				lines = append(lines, LineItem{TotalAmount: amount})
 			}
 			if got := LinesTotal(lines); got != c.want {
-				t.Errorf("%d, want %d", got, c.want)
+				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})
 	}
 }
 
-// supplementaryTypes returns every struct type that the roots reach and this package declares.
+// supplementaryTypes returns the struct types of this package that the roots contain.
 func supplementaryTypes() []reflect.Type {
 	var found []reflect.Type
 	var visit func(reflect.Type)
@@ -441,13 +440,13 @@ func supplementaryTypes() []reflect.Type {
 	return found
 }
 
-// What a generated value holds is easy to find again in a text.
+// Generated strings and numbers contain the canaries, so that tests find them in a text.
 const (
 	canaryText   = "canary-ada"
 	canaryNumber = 18151210
 )
 
-// seeded returns the source of generated values, the same in every run.
+// seeded returns a source of random numbers that is the same in each run.
 func seeded(t *testing.T, seed uint64) *rand.Rand {
 	t.Helper()
 	t.Logf("seed %d", seed)
@@ -462,8 +461,8 @@ func anyFloat(r *rand.Rand) float64 { return 1815 + r.NormFloat64()/10 }
 
 var texts = []string{"", " ", `"\/`, "åé€", "\U0001F6D2", "\u2028", "<&>", "\x7f", "null", "{}"}
 
-// fill sets the fields of v to generated values, those for which set says so and those that are
-// required.
+// fill sets the fields of v that are required, and those for which set returns true, to generated
+// values.
 func fill(r *rand.Rand, v reflect.Value, set func(*rand.Rand) bool) {
 	switch value := v.Addr().Interface().(type) {
 	case *time.Time:
@@ -509,7 +508,7 @@ func fill(r *rand.Rand, v reflect.Value, set func(*rand.Rand) bool) {
 	case reflect.Bool:
 		v.SetBool(r.IntN(2) == 0)
 	default:
-		panic("the generator knows no " + v.Type().String())
+		panic("no generator for " + v.Type().String())
 	}
 }
 
@@ -517,7 +516,7 @@ func anyJSON(r *rand.Rand) klarna.RawJSON {
 	return klarna.NewRawJSON([]string{`"` + canaryText + `"`, `18151210.50`, `{"b":[1,{}],"a":"` + canaryText + `"}`, `[]`, `true`}[r.IntN(5)])
 }
 
-// walk calls visit with every value under v.
+// walk calls visit with each value in v.
 func walk(v reflect.Value, visit func(reflect.Value)) {
 	visit(v)
 	switch v.Kind() {
@@ -539,8 +538,8 @@ func walk(v reflect.Value, visit func(reflect.Value)) {
 	}
 }
 
-// addMembers puts a member into every object that stands for a type of this package, and counts
-// those. Objects under names that the library does not know are not its own.
+// addMembers adds a member to each object that a type of this package decodes, and counts the
+// objects. It skips objects in unknown members.
 func addMembers(v any, objects *int) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -558,7 +557,7 @@ func addMembers(v any, objects *int) {
 	}
 }
 
-// generic decodes JSON with its numbers as they are written.
+// generic decodes JSON and keeps the spelling of numbers.
 func generic(t *testing.T, text []byte) any {
 	t.Helper()
 	var v any

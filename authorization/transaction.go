@@ -11,37 +11,46 @@ import (
 
 // PaymentTransaction is an authorized payment.
 type PaymentTransaction struct {
-	PaymentTransactionID        string `json:"payment_transaction_id" wire:"show"`
+	// PaymentTransactionID is Klarna's id of the transaction.
+	PaymentTransactionID string `json:"payment_transaction_id" wire:"show"`
+	// PaymentTransactionReference is the caller's reference of the transaction.
 	PaymentTransactionReference string `json:"payment_transaction_reference,omitzero"`
-	// Amount is in minor units.
-	Amount   int64                   `json:"amount"`
-	Currency string                  `json:"currency,omitzero"`
-	State    PaymentTransactionState `json:"state,omitzero" wire:"show"`
-	// ExpiresAt is in UTC.
-	ExpiresAt          time.Time `json:"expires_at,omitzero"`
-	SettlementCurrency string    `json:"settlement_currency,omitzero"`
-	// PaymentFunding says whether Klarna has the money.
+	// Amount is the authorized amount, in minor units.
+	Amount int64 `json:"amount"`
+	// Currency is the ISO 4217 code of the amount.
+	Currency string `json:"currency,omitzero"`
+	// State is the state of the transaction.
+	State PaymentTransactionState `json:"state,omitzero" wire:"show"`
+	// ExpiresAt is the time at which the authorization expires, in UTC.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// SettlementCurrency is the ISO 4217 code of the currency that Klarna settles in.
+	SettlementCurrency string `json:"settlement_currency,omitzero"`
+	// PaymentFunding reports whether Klarna has the money.
 	PaymentFunding *PaymentFunding `json:"payment_funding,omitzero"`
-	// PaymentPricing is as it came: Klarna's documentation does not settle its members.
+	// PaymentPricing is unchanged JSON, because Klarna's documentation does not list its members.
 	PaymentPricing klarna.RawJSON `json:"payment_pricing,omitzero"`
-	// PaymentCaptures are the captures of the transaction, the one of CaptureTimingNow among them.
+	// PaymentCaptures are the captures of the transaction, including the one that CaptureTimingNow
+	// makes.
 	PaymentCaptures []PaymentCapture `json:"payment_captures,omitzero"`
 
-	// Unknown are members that this version has no name for.
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
-	// Raw is the body as it came; nil in a transaction that is part of another answer.
+	// Raw is the body of the answer, unchanged; nil if the transaction is part of another answer.
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// PaymentFunding says whether Klarna has the money of a payment transaction.
+// PaymentFunding reports whether Klarna has the money of a payment transaction.
 type PaymentFunding struct {
-	Type  FundingType  `json:"type,omitzero" wire:"show"`
+	// Type reports whether Klarna guarantees the money.
+	Type FundingType `json:"type,omitzero" wire:"show"`
+	// State reports whether Klarna has the money.
 	State FundingState `json:"state,omitzero" wire:"show"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// FundingType says whether Klarna guarantees the money. Unknown values are kept.
+// FundingType reports whether Klarna guarantees the money. Unknown values are kept.
 type FundingType string
 
 // The types of funding.
@@ -50,7 +59,7 @@ const (
 	FundingTypeNonGuaranteed FundingType = "NON_GUARANTEED"
 )
 
-// FundingState says whether the money has come. Unknown values are kept.
+// FundingState reports whether Klarna has the money. Unknown values are kept.
 type FundingState string
 
 // The states of funding.
@@ -65,33 +74,44 @@ type PaymentTransactionState string
 
 // The states of a payment transaction.
 const (
+	// PaymentTransactionStateAuthorized means that an amount is authorized and can be captured.
 	PaymentTransactionStateAuthorized PaymentTransactionState = "AUTHORIZED"
-	// PaymentTransactionStateCompleted: nothing authorized is left.
+	// PaymentTransactionStateCompleted means that no authorized amount is left.
 	PaymentTransactionStateCompleted PaymentTransactionState = "COMPLETED"
-	// PaymentTransactionStateExpired becomes PaymentTransactionStateClosed after 7 days unless it
-	// is extended.
+	// PaymentTransactionStateExpired means that the authorization has expired. Without an extension
+	// the state becomes [PaymentTransactionStateClosed] after 7 days, or
+	// [PaymentTransactionStateCompleted] if a part was captured.
 	PaymentTransactionStateExpired PaymentTransactionState = "EXPIRED"
-	PaymentTransactionStateClosed  PaymentTransactionState = "CLOSED"
+	// PaymentTransactionStateClosed means that the authorization expired and was not extended.
+	PaymentTransactionStateClosed PaymentTransactionState = "CLOSED"
 )
 
 // GetTransaction reads a payment transaction (GET payment/transactions/{payment_transaction_id}).
-// Errors are *klarna.Error.
+// The error is a [*klarna.Error]. It is [klarna.CodeResourceNotFound] if no transaction has the id.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) GetTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	return do[PaymentTransaction](ctx, c, klarna.Call{Operation: operation.TransactionRead, IDs: []string{paymentTransactionID}}, options)
 }
 
-// UpdateTransactionParams changes the members that it has.
+// UpdateTransactionParams are the input of [Client.UpdateTransaction]. Fields that are empty or nil
+// are not sent and change nothing.
 type UpdateTransactionParams struct {
-	PaymentTransactionReference string                     `json:"payment_transaction_reference,omitzero" wire:"show"`
-	SupplementaryPurchaseData   *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
+	// PaymentTransactionReference is the caller's new reference, at most 255 characters.
+	PaymentTransactionReference string `json:"payment_transaction_reference,omitzero" wire:"show"`
+	// SupplementaryPurchaseData is the new description of the purchase.
+	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
 // UpdateTransaction changes a payment transaction (PATCH
 // payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
-// update may be meant twice: to repeat one after a crash, give klarna.WithIdempotencyKey. Errors
-// are *klarna.Error.
+// update may be meant twice: to repeat one after a crash, give [klarna.WithIdempotencyKey]. Errors
+// are [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionUpdate, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&params, (*UpdateTransactionParams).encode)
@@ -105,27 +125,36 @@ func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID str
 
 // VoidTransaction releases what is authorized and not captured (POST
 // payment/transactions/{payment_transaction_id}/void). The idempotency key is derived from the
-// transaction, so repeating it is safe. Errors are *klarna.Error.
+// transaction, so repeating it is safe. Errors are [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) VoidTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionVoid, IDs: []string{paymentTransactionID}}
 	call.Reference = paymentTransactionID
 	return do[PaymentTransaction](ctx, c, call, options)
 }
 
-// ExtendTransactionParams make an authorization last longer, or larger.
+// ExtendTransactionParams are the input of [Client.ExtendTransaction]. Fields that are zero are not
+// sent.
 type ExtendTransactionParams struct {
+	// ExtensionDays is the number of days by which the authorization is extended.
 	ExtensionDays int `json:"extension_days,omitzero" wire:"show"`
-	// Amount is in minor units.
-	Amount                    *int64                     `json:"amount,omitzero"`
+	// Amount is in minor units. Klarna's documentation does not say whether it is added to the
+	// authorized amount or replaces it.
+	Amount *int64 `json:"amount,omitzero"`
+	// SupplementaryPurchaseData describes the purchase.
 	SupplementaryPurchaseData *SupplementaryPurchaseData `json:"supplementary_purchase_data,omitzero"`
 
+	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
 // ExtendTransaction extends an authorization (POST
 // payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension no reference
 // of the caller's, so its idempotency key is random: to repeat one after a crash without extending
-// twice, give klarna.WithIdempotencyKey. Errors are *klarna.Error.
+// twice, give [klarna.WithIdempotencyKey]. Errors are [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
 	call := klarna.Call{Operation: operation.TransactionExtend, IDs: []string{paymentTransactionID}}
 	call.Body = wire.From(&params, (*ExtendTransactionParams).encode)
@@ -142,22 +171,22 @@ func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID str
 	return do[PaymentTransaction](ctx, c, call, options)
 }
 
-// answer is a place for the answer to a call.
+// answer is a pointer to a type that an answer is decoded into.
 type answer[T any] interface {
 	*T
 	decode(*wire.Reader) bool
-	keep(klarna.RawJSON)
+	setRaw(klarna.RawJSON)
 }
 
-// do makes a call whose answer is a T that keeps its raw body.
+// do makes a call and decodes its answer into a T, which keeps the raw body.
 func do[T any, P answer[T]](ctx context.Context, c *Client, call klarna.Call, options []klarna.CallOption) (*T, error) {
 	value := new(T)
 	raw, err := c.send(ctx, call, wire.Into(value, func(v *T, r *wire.Reader) bool { return P(v).decode(r) }), options)
 	if err != nil {
 		return nil, err
 	}
-	P(value).keep(raw)
+	P(value).setRaw(raw)
 	return value, nil
 }
 
-func (t *PaymentTransaction) keep(raw klarna.RawJSON) { t.Raw = raw }
+func (t *PaymentTransaction) setRaw(raw klarna.RawJSON) { t.Raw = raw }

@@ -10,7 +10,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// problems are what local validation found.
+// problems are the problems that local validation found. It refuses only what Klarna's
+// documentation proves wrong.
 type problems struct{ problem.List }
 
 const (
@@ -30,7 +31,7 @@ func (p *problems) optionalReference(path, value string) {
 	}
 }
 
-// amountAndReference is the validation of a capture or a refund.
+// amountAndReference returns the validation of a capture or a refund.
 func amountAndReference(amountPath string, amount int64, referencePath, reference string) func() []klarna.ValidationError {
 	return func() []klarna.ValidationError {
 		var p problems
@@ -51,7 +52,7 @@ func (r *AuthorizeParams) problems() []klarna.ValidationError {
 		p.reference("request_payment_transaction.payment_transaction_reference", t.PaymentTransactionReference)
 		p.optionalReference("request_payment_transaction.payment_capture_reference", t.PaymentCaptureReference)
 	case r.RequestCustomerToken == nil:
-		p.Add("request_payment_transaction", "is required where there is no request_customer_token")
+		p.Add("request_payment_transaction", "is required without a request_customer_token")
 	}
 	if c := r.StepUpConfig; c != nil {
 		p.reference("step_up_config.payment_request_reference", c.PaymentRequestReference)
@@ -67,7 +68,7 @@ func (r *AuthorizeParams) problems() []klarna.ValidationError {
 	return p.List
 }
 
-// networkData checks the string under its newer and its older name.
+// networkData checks the members with the newer and the older name of the network data.
 func (p *problems) networkData(newer, older string) {
 	for _, member := range []struct{ path, value string }{{"klarna_network_data", newer}, {"interoperability_data", older}} {
 		if n := len(member.value); n > maxNetworkData {
@@ -87,10 +88,10 @@ func (p *problems) interaction(path string, c *CustomerInteractionConfig, method
 		p.Add(path+".return_url", "is required by HANDOVER")
 	}
 	if strings.Contains(c.ReturnURL, "%7") && encodedPlaceholder.MatchString(c.ReturnURL) {
-		p.Add(path+".return_url", "has percent-encoded placeholders; Klarna replaces literal braces alone")
+		p.Add(path+".return_url", "has percent-encoded placeholders; Klarna replaces only literal braces")
 	}
 }
 
-// encodedPlaceholder finds a placeholder of which at least one brace was percent-encoded, as %7B or
-// %7D. It is asked only where there is such a beginning, because it is slow.
+// encodedPlaceholder matches a placeholder with at least one percent-encoded brace, %7B or %7D. It
+// is slow, so callers search for %7 first.
 var encodedPlaceholder = regexp.MustCompile(`(?i)%7bklarna\.payment_request\.[a-z_]*(%7d|\})|\{klarna\.payment_request\.[a-z_]*%7d`)

@@ -14,8 +14,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// refusal is a call that local validation refuses.
-type refusal struct {
+// invalidCall is a call that local validation refuses.
+type invalidCall struct {
 	name       string
 	do         func(ctx context.Context, c *authorization.Client) (any, error)
 	parameters []string
@@ -34,13 +34,13 @@ func returningTo(address string) func(context.Context, *authorization.Client) (a
 }
 
 var (
-	long      = strings.Repeat("å", 256)
-	returnsTo = "step_up_config.customer_interaction_config.return_url"
-	refusals  = []refusal{
-		{"authorize: nothing at all", func(ctx context.Context, c *authorization.Client) (any, error) {
+	long          = strings.Repeat("å", 256)
+	returnURLPath = "step_up_config.customer_interaction_config.return_url"
+	invalidCalls  = []invalidCall{
+		{"authorize: an empty request", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.Authorize(ctx, authorization.AuthorizeParams{})
 		}, []string{"currency", "request_payment_transaction"}},
-		{"authorize: everything that can be wrong, at once", func(ctx context.Context, c *authorization.Client) (any, error) {
+		{"authorize: each problem in one error", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.Authorize(ctx, authorization.AuthorizeParams{
 				RequestPaymentTransaction: &authorization.RequestPaymentTransaction{
 					Amount: -1, PaymentTransactionReference: long, PaymentCaptureReference: long,
@@ -66,13 +66,13 @@ var (
 		}},
 		{"authorize: no reference", authorizing(func(r *authorization.AuthorizeParams) { r.RequestPaymentTransaction.PaymentTransactionReference = "" }),
 			[]string{"request_payment_transaction.payment_transaction_reference"}},
-		{"authorize: a handover to nowhere", returningTo(""), []string{returnsTo}},
-		{"authorize: a placeholder encoded in upper case", returningTo("https://a.example/?b=%7Bklarna.payment_request.id%7D"), []string{returnsTo}},
-		{"authorize: a placeholder encoded in lower case", returningTo("https://a.example/?b=%7bklarna.payment_request.id%7d"), []string{returnsTo}},
-		{"authorize: a placeholder whose first brace is encoded", returningTo("https://a.example/?b=%7Bklarna.payment_request.id}"), []string{returnsTo}},
-		{"authorize: a placeholder whose last brace is encoded", returningTo("https://a.example/?b={klarna.payment_request.id%7d"), []string{returnsTo}},
-		{"authorize: one encoded placeholder among literal ones", returningTo(returnURL + "&s=%7Bklarna.payment_request.state%7D"), []string{returnsTo}},
-		{"authorize: the older placeholder encoded", returningTo("https://a.example/%7Bklarna.payment_request.payment_token%7D"), []string{returnsTo}},
+		{"authorize: a handover without a return URL", returningTo(""), []string{returnURLPath}},
+		{"authorize: a placeholder encoded in upper case", returningTo("https://a.example/?b=%7Bklarna.payment_request.id%7D"), []string{returnURLPath}},
+		{"authorize: a placeholder encoded in lower case", returningTo("https://a.example/?b=%7bklarna.payment_request.id%7d"), []string{returnURLPath}},
+		{"authorize: a placeholder whose first brace is encoded", returningTo("https://a.example/?b=%7Bklarna.payment_request.id}"), []string{returnURLPath}},
+		{"authorize: a placeholder whose last brace is encoded", returningTo("https://a.example/?b={klarna.payment_request.id%7d"), []string{returnURLPath}},
+		{"authorize: one encoded placeholder among literal ones", returningTo(returnURL + "&s=%7Bklarna.payment_request.state%7D"), []string{returnURLPath}},
+		{"authorize: the older placeholder encoded", returningTo("https://a.example/%7Bklarna.payment_request.payment_token%7D"), []string{returnURLPath}},
 		{"finalize: no token, another currency, and a first request without a reference", func(ctx context.Context, c *authorization.Client) (any, error) {
 			r := order()
 			r.RequestPaymentTransaction.PaymentTransactionReference = ""
@@ -81,10 +81,10 @@ var (
 			"Klarna-Network-Session-Token", "currency",
 			"request_payment_transaction.amount", "request_payment_transaction.payment_transaction_reference",
 		}},
-		{"create: nothing at all", func(ctx context.Context, c *authorization.Client) (any, error) {
+		{"create: an empty request", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{})
 		}, []string{"currency", "payment_request_reference"}},
-		{"create: everything else that can be wrong", func(ctx context.Context, c *authorization.Client) (any, error) {
+		{"create: each other problem", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.CreatePaymentRequest(ctx, authorization.CreatePaymentRequestParams{
 				Currency: "EUR", Amount: new(int64(-1)), PaymentRequestReference: long, KlarnaNetworkData: strings.Repeat("a", 10_241),
 				CustomerInteractionConfig: authorization.CustomerInteractionConfig{Method: authorization.InteractionMethodHandover},
@@ -117,37 +117,37 @@ var (
 	}
 )
 
-func TestProvablyWrongRequestsAreNotSent(t *testing.T) {
-	for _, tc := range refusals {
+func TestInvalidRequestsAreNotSent(t *testing.T) {
+	for _, tc := range invalidCalls {
 		t.Run(tc.name, func(t *testing.T) {
 			client, wire := newClient(t, http.StatusOK, stepUpAnswer)
 			_, err := tc.do(t.Context(), authorization.New(client))
 			e := failure(t, err)
 			if !errors.Is(e, klarna.CodeValidationError) || e.Outcome != klarna.OutcomeNotSent {
-				t.Errorf("%v, want a validation error that was not sent", e)
+				t.Errorf("got the error %v, want a validation error that was not sent", e)
 			}
 			if diff := cmp.Diff(tc.parameters, parameters(e)); diff != "" {
 				t.Errorf("parameters (-want +got):\n%s", diff)
 			}
 			for _, v := range e.ValidationErrors {
 				if len(v.Reasons) != 1 || v.Reasons[0] == "" || strings.Contains(e.Error(), long) {
-					t.Errorf("%s: %q in %q", v.Parameter, v.Reasons, e)
+					t.Errorf("%s: got the reasons %q in the error %q, want each of them", v.Parameter, v.Reasons, e)
 				}
 			}
 			if n := len(wire.all()); n != 0 {
-				t.Errorf("%d requests were sent", n)
+				t.Errorf("got %d requests, want none", n)
 			}
 		})
 	}
 }
 
-func TestWithoutLocalValidationTheSameCallsAreSent(t *testing.T) {
-	for _, tc := range refusals {
+func TestInvalidRequestsAreSentWithoutLocalValidation(t *testing.T) {
+	for _, tc := range invalidCalls {
 		t.Run(tc.name, func(t *testing.T) {
 			client, wire := newClient(t, http.StatusBadRequest, `{"error_code":"VALIDATION_ERROR"}`, klarna.WithoutLocalValidation())
 			_, err := tc.do(t.Context(), authorization.New(client))
 			if e := failure(t, err); e.StatusCode != http.StatusBadRequest || e.Outcome != klarna.OutcomeRejected {
-				t.Errorf("%v, want Klarna's own refusal", e)
+				t.Errorf("got the error %v, want Klarna's refusal", e)
 			}
 			wire.only(t)
 		})
@@ -188,28 +188,28 @@ func TestEmptyIDIsRefusedByName(t *testing.T) {
 		{"payment_refund_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetRefund(ctx, "") }},
 		{"payment_chargeback_id", func(ctx context.Context, c *authorization.Client) (any, error) { return c.GetChargeback(ctx, "") }},
 	} {
-		// Not even without local validation: another path would be another call.
+		// It is refused even without local validation, because another path is another call.
 		client, wire := newClient(t, http.StatusOK, `{}`, klarna.WithoutLocalValidation())
 		_, err := tc.do(t.Context(), authorization.New(client))
 		e := failure(t, err)
 		if diff := cmp.Diff([]string{tc.name}, parameters(e)); diff != "" || !errors.Is(e, klarna.CodeValidationError) || len(wire.all()) != 0 {
-			t.Errorf("%v, %d requests sent, parameters (-want +got):\n%s", e, len(wire.all()), diff)
+			t.Errorf("error %v, %d requests, parameters (-want +got):\n%s", e, len(wire.all()), diff)
 		}
 	}
 }
 
-func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
+func TestUnprovenRequestsAreSent(t *testing.T) {
 	full := strings.Repeat("å", 255)
 	for _, tc := range []struct {
 		name   string
 		do     func(context.Context, *authorization.Client) (any, error)
 		answer string
 	}{
-		{"amounts of nothing", authorizing(func(r *authorization.AuthorizeParams) {
+		{"amounts of 0", authorizing(func(r *authorization.AuthorizeParams) {
 			r.RequestPaymentTransaction.Amount = 0
 			r.SupplementaryPurchaseData.LineItems = []authorization.LineItem{{Name: "Free", TotalAmount: 0}}
 		}), stepUpAnswer},
-		{"values that nobody knows", authorizing(func(r *authorization.AuthorizeParams) {
+		{"unknown values", authorizing(func(r *authorization.AuthorizeParams) {
 			r.Currency = "XXX"
 			r.RequestPaymentTransaction.Capture = "LATER_OR_NOW"
 			r.StepUpConfig.CustomerInteractionConfig = authorization.CustomerInteractionConfig{Method: "CARRIER_PIGEON"}
@@ -221,13 +221,13 @@ func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
 			r.StepUpConfig.PaymentRequestReference = full
 			r.RequestPaymentTransaction.Capture, r.RequestPaymentTransaction.PaymentCaptureReference = authorization.CaptureTimingNow, full
 		}), stepUpAnswer},
-		{"a capture at once without a reference", authorizing(func(r *authorization.AuthorizeParams) {
+		{"an immediate capture without a reference", authorizing(func(r *authorization.AuthorizeParams) {
 			r.RequestPaymentTransaction.Capture = authorization.CaptureTimingNow
 		}), stepUpAnswer},
 		{"network data of the largest size", authorizing(func(r *authorization.AuthorizeParams) { r.KlarnaNetworkData = strings.Repeat("a", 10_240) }), stepUpAnswer},
 		{"no step-up and no data", authorizing(func(r *authorization.AuthorizeParams) { r.StepUpConfig, r.SupplementaryPurchaseData = nil, nil }), stepUpAnswer},
 		{"a return URL with other braces", returningTo("https://a.example/{x}?b=%7Bc%7D&klarna.payment_request.id=%7B"), stepUpAnswer},
-		{"half an account", authorizing(func(r *authorization.AuthorizeParams) {
+		{"an incomplete acquiring configuration", authorizing(func(r *authorization.AuthorizeParams) {
 			r.AcquiringConfig = &klarna.AcquiringConfig{PaymentAccountReference: "alone"}
 		}), stepUpAnswer},
 		{"an expiry that is past, or a year long", authorizing(func(r *authorization.AuthorizeParams) {
@@ -243,17 +243,17 @@ func TestWhatIsNotProvenWrongGoesThrough(t *testing.T) {
 		{"a customer token is finalized without a payment", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.Finalize(ctx, authorization.AuthorizeParams{Currency: "EUR", RequestCustomerToken: &authorization.RequestCustomerToken{}}, approval())
 		}, stepUpAnswer},
-		{"an approval whose currency was not told", func(ctx context.Context, c *authorization.Client) (any, error) {
+		{"an approval without a currency", func(ctx context.Context, c *authorization.Client) (any, error) {
 			a := approval()
 			a.Currency = ""
 			return c.Finalize(ctx, order(), a)
 		}, approvedAnswer},
-		{"a payment request of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
+		{"a payment request of 0", func(ctx context.Context, c *authorization.Client) (any, error) {
 			p := params()
 			p.Amount = nil
 			return c.CreatePaymentRequest(ctx, p)
 		}, paymentRequestAnswer},
-		{"an update of nothing", func(ctx context.Context, c *authorization.Client) (any, error) {
+		{"an empty update", func(ctx context.Context, c *authorization.Client) (any, error) {
 			return c.UpdatePaymentRequest(ctx, requestID, authorization.UpdatePaymentRequestParams{})
 		}, paymentRequestAnswer},
 		{"an update of lines whose amount stays", func(ctx context.Context, c *authorization.Client) (any, error) {

@@ -16,46 +16,49 @@ const (
 	lastPoll  = 15 * time.Second
 )
 
-// WaitPaymentRequest reads a payment request again and again until it is in one of states, or can
-// no longer come there. Without states it waits until the customer can no longer act: COMPLETED,
-// EXPIRED, CANCELED or DECLINED. The pauses grow from 1 to 15 seconds, are jittered, and are longer
-// while the account's quota at Klarna is nearly used up.
+// WaitPaymentRequest polls a payment request (GET payment/requests/{payment_request_id}) until it
+// is in one of states, or can no longer reach one of them, and returns it. Without states it waits
+// until the customer can no longer act: until the state is COMPLETED, EXPIRED, CANCELED or
+// DECLINED. The pauses between the reads grow from 1 to 15 seconds. They have jitter, and they are
+// longer while the account's quota at Klarna is nearly used up.
 //
-// It ends with the context: then it returns the payment request as last seen, nil if never, and the
-// context's error. Technical errors, time-outs of a single read and rate limits are waited out; any
-// other *klarna.Error ends it.
+// WaitPaymentRequest continues after technical errors, timeouts of a single read and rate limits.
+// It returns any other [*klarna.Error]. If the context ends, it returns the context's error. With
+// an error it also returns the payment request of the last successful read, or nil.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) WaitPaymentRequest(ctx context.Context, paymentRequestID string, states ...PaymentRequestState) (*PaymentRequest, error) {
-	var seen *PaymentRequest
+	var last *PaymentRequest
 	pause := firstPoll
 	for {
 		var response klarna.Response
 		p, err := c.GetPaymentRequest(ctx, paymentRequestID, klarna.WithResponse(&response))
 		switch {
-		case err == nil && arrived(p.State, states):
+		case err == nil && waitIsOver(p.State, states):
 			return p, nil
 		case err == nil:
-			seen = p
-		case !passing(err):
-			return seen, err
+			last = p
+		case !temporary(err):
+			return last, err
 		}
-		if err := sleep.For(ctx, sleep.Jitter(pause)+spare(response.RateLimit)); err != nil {
-			return seen, err
+		if err := sleep.For(ctx, sleep.Jitter(pause)+quotaPause(response.RateLimit)); err != nil {
+			return last, err
 		}
 		pause = min(pause*3/2, lastPoll)
 	}
 }
 
-// arrived reports whether waiting for states makes no sense any more in state s.
-func arrived(s PaymentRequestState, states []PaymentRequestState) bool {
+// waitIsOver reports whether s is one of states or can no longer become one of them.
+func waitIsOver(s PaymentRequestState, states []PaymentRequestState) bool {
 	if len(states) == 0 {
 		return !s.Open()
 	}
 	return slices.Contains(states, s) || !slices.ContainsFunc(states, s.CanBecome)
 }
 
-// passing reports an error that a later read may not meet: no whole answer, a technical error or a
-// rate limit. The end of the context is left to the pause that follows.
-func passing(err error) bool {
+// temporary reports whether a later read may succeed: after an incomplete answer, a technical error
+// or a rate limit. It does not check the context, because the next pause does.
+func temporary(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || errors.Is(err, klarna.CodeValidationError) || errors.Is(err, klarna.CodeServerConfigurationError) {
 		return false
@@ -66,9 +69,9 @@ func passing(err error) bool {
 	return e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= http.StatusInternalServerError
 }
 
-// spare is a further pause for the sake of other calls: the rest of the interval once less than a
-// fifth of its quota is left.
-func spare(l klarna.RateLimit) time.Duration {
+// quotaPause returns an additional pause that leaves the quota to other calls: the rest of the
+// interval if less than a fifth of its quota is left.
+func quotaPause(l klarna.RateLimit) time.Duration {
 	if l.Remaining >= 0 && l.Remaining < l.Limit/5 {
 		return min(max(l.Reset, 0), lastPoll)
 	}

@@ -17,7 +17,7 @@ import (
 
 const readOperation = "authorization.payment_request.read"
 
-// waiting makes a payment request in a bubble whose time Klarna's double shares.
+// waiting creates a payment request in a synctest bubble. The server uses the time of the bubble.
 func waiting(t *testing.T, run func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string), options ...klarna.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -32,7 +32,7 @@ func waiting(t *testing.T, run func(t *testing.T, server *klarnatest.Server, c *
 	})
 }
 
-// after lets the customer do something at a time of the bubble.
+// after calls act after d in the time of the bubble.
 func after(t *testing.T, d time.Duration, act func(id string) (string, error), id string) {
 	t.Helper()
 	time.AfterFunc(d, func() {
@@ -42,7 +42,7 @@ func after(t *testing.T, d time.Duration, act func(id string) (string, error), i
 	})
 }
 
-// reads returns when the payment request was read.
+// reads returns the times of the reads of the payment request.
 func reads(server *klarnatest.Server) []time.Time {
 	var times []time.Time
 	for _, r := range server.Requests() {
@@ -53,7 +53,7 @@ func reads(server *klarnatest.Server) []time.Time {
 	return times
 }
 
-func TestWaitingEndsWithTheOpenState(t *testing.T) {
+func TestWaitingEndsInAClosedState(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		act  func(*klarnatest.Server) func(string) (string, error)
@@ -71,14 +71,14 @@ func TestWaitingEndsWithTheOpenState(t *testing.T) {
 					t.Errorf("%v, %v, want %s", p, err, tc.want)
 				}
 				if p != nil && p.Raw.IsZero() {
-					t.Error("it has no raw body")
+					t.Error("got no raw body")
 				}
 			})
 		})
 	}
 }
 
-func TestWaitingEndsWhereNoWantedStateCanCome(t *testing.T) {
+func TestWaitingEndsIfNoStateCanBeReached(t *testing.T) {
 	submitted, progress, completed := authorization.PaymentRequestStateSubmitted, authorization.PaymentRequestStateInProgress, authorization.PaymentRequestStateCompleted
 	for _, tc := range []struct {
 		name   string
@@ -105,47 +105,47 @@ func TestWaitingEndsWhereNoWantedStateCanCome(t *testing.T) {
 					t.Errorf("%v, %v, want %s", p, err, tc.want)
 				}
 				if took := time.Since(start); took < tc.at || took > tc.at+15*time.Second {
-					t.Errorf("it took %s, want %s and at most a pause more", took, tc.at)
+					t.Errorf("got the result after %s, want it after %s and at most one pause", took, tc.at)
 				}
 			})
 		})
 	}
 }
 
-func TestPausesOfWaitingGrowToABound(t *testing.T) {
+func TestPausesGrowToALimit(t *testing.T) {
 	waiting(t, func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		p, err := c.WaitPaymentRequest(ctx, id)
 		if p == nil || p.State != authorization.PaymentRequestStateSubmitted || !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("%v, %v, want the payment request as last seen and the context's error", p, err)
+			t.Fatalf("got %v and the error %v, want the payment request of the last read and the context's error", p, err)
 		}
 		times := reads(server)
 		if len(times) < 40 {
-			t.Fatalf("%d reads in ten minutes", len(times))
+			t.Fatalf("got %d reads in ten minutes, want more", len(times))
 		}
 		distinct := make(map[time.Duration]bool)
 		pause := time.Second
 		for i := range len(times) - 1 {
 			got := times[i+1].Sub(times[i])
 			if got < pause/2 || got > pause {
-				t.Errorf("pause %d is %s, want between %s and %s", i+1, got, pause/2, pause)
+				t.Errorf("pause %d: got %s, want between %s and %s", i+1, got, pause/2, pause)
 			}
 			distinct[got] = true
 			pause = min(pause*3/2, 15*time.Second)
 		}
 		if len(distinct) < len(times)/2 {
-			t.Error("the pauses are not jittered")
+			t.Error("got the same pause each time, want jitter")
 		}
 	})
 }
 
-// roundTrip is a transport that is one function.
+// roundTrip is a function that is a transport.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answering changes the answers to the n-th reads, from 1.
+// answering changes the answer to the n-th read, counted from 1.
 func answering(change func(n int, response *http.Response)) klarna.Option {
 	n := 0
 	return klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
@@ -160,7 +160,7 @@ func answering(change func(n int, response *http.Response)) klarna.Option {
 	})
 }
 
-func TestALowQuotaSlowsWaiting(t *testing.T) {
+func TestLowQuotaSlowsWaiting(t *testing.T) {
 	for _, tc := range []struct {
 		name                    string
 		limit, remaining, reset string
@@ -191,14 +191,14 @@ func TestALowQuotaSlowsWaiting(t *testing.T) {
 				}
 				times := reads(server)
 				if got := times[1].Sub(times[0]); len(times) != 2 || got < tc.further+time.Second/2 || got > tc.further+time.Second {
-					t.Errorf("%d reads, the pause is %s, want %s and the usual half to whole second", len(times), got, tc.further)
+					t.Errorf("got %d reads and the pause %s, want %s in addition to half a second to a second", len(times), got, tc.further)
 				}
 			}, quota)
 		})
 	}
 }
 
-func TestTechnicalErrorsAndRateLimitsAreWaitedOut(t *testing.T) {
+func TestWaitingContinuesAfterTemporaryErrors(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		faults  []klarnatest.Fault
@@ -234,7 +234,7 @@ func TestTechnicalErrorsAndRateLimitsAreWaitedOut(t *testing.T) {
 func TestPermanentErrorEndsWaiting(t *testing.T) {
 	body := func(status int, text string) klarna.Option {
 		return answering(func(n int, response *http.Response) {
-			if n > 1 { // the first read is a good one
+			if n > 1 { // the first read succeeds
 				response.StatusCode, response.Body = status, io.NopCloser(strings.NewReader(text))
 			}
 		})
@@ -256,13 +256,13 @@ func TestPermanentErrorEndsWaiting(t *testing.T) {
 			waiting(t, func(t *testing.T, server *klarnatest.Server, c *authorization.Client, id string) {
 				p, err := c.WaitPaymentRequest(t.Context(), id)
 				if e := failure(t, err); e.StatusCode != tc.status || e.Code != tc.code {
-					t.Errorf("%v, want %d %s", e, tc.status, tc.code)
+					t.Errorf("got the error %v, want %d %s", e, tc.status, tc.code)
 				}
 				if p == nil || p.State != authorization.PaymentRequestStateSubmitted {
-					t.Errorf("%v, want the payment request as last seen", p)
+					t.Errorf("got %v, want the payment request of the last read", p)
 				}
 				if n := len(reads(server)); n != 2 {
-					t.Errorf("%d reads, want 2", n)
+					t.Errorf("got %d reads, want 2", n)
 				}
 			}, tc.fault)
 		})
@@ -288,10 +288,10 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 				time.AfterFunc(end, cancel)
 				p, err := c.WaitPaymentRequest(ctx, id)
 				if !errors.Is(err, context.Canceled) || (p != nil) != tc.seen {
-					t.Errorf("%v, %v, want one that was seen: %t", p, err, tc.seen)
+					t.Errorf("got %v and the error %v, want a payment request: %t", p, err, tc.seen)
 				}
 				if took := time.Since(start); took != end {
-					t.Errorf("it ended after %s, want %s", took, end)
+					t.Errorf("got the end after %s, want %s", took, end)
 				}
 			}, answering(tc.answer))
 		})
@@ -302,7 +302,7 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 		cancel()
 		p, err := authorization.New(client).WaitPaymentRequest(ctx, requestID)
 		if p != nil || !errors.Is(err, context.Canceled) || len(wire.all()) != 0 {
-			t.Errorf("%v, %v, %d requests sent", p, err, len(wire.all()))
+			t.Errorf("got %v, the error %v and %d requests, want the context's error and none", p, err, len(wire.all()))
 		}
 	})
 }

@@ -57,10 +57,10 @@ func (x *Address) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Address) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Address).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Address) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Arrival) decode(r *wire.Reader) bool {
@@ -114,10 +114,10 @@ func (x *Arrival) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Arrival) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Arrival).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Arrival) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *AuthorizeParams) decode(r *wire.Reader) bool {
@@ -191,18 +191,18 @@ func (x *AuthorizeParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *AuthorizeParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*AuthorizeParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x AuthorizeParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x AuthorizeParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x AuthorizeParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *BillingPlan) decode(r *wire.Reader) bool {
@@ -246,12 +246,12 @@ func (x *BillingPlan) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *BillingPlan) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*BillingPlan).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x BillingPlan) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CaptureTransactionParams) decode(r *wire.Reader) bool {
@@ -300,23 +300,23 @@ func (x *CaptureTransactionParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CaptureTransactionParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CaptureTransactionParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CaptureTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CaptureTransactionParams) String() string {
 	return redact.Describe("authorization.CaptureTransactionParams", redact.ShowInt(x.CaptureAmount), redact.Show(x.PaymentCaptureReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CaptureTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CaptureTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *CreatePaymentRequestParams) decode(r *wire.Reader) bool {
@@ -405,23 +405,23 @@ func (x *CreatePaymentRequestParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CreatePaymentRequestParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CreatePaymentRequestParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CreatePaymentRequestParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CreatePaymentRequestParams) String() string {
 	return redact.Describe("authorization.CreatePaymentRequestParams", redact.Show(x.PaymentRequestReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CreatePaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CreatePaymentRequestParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Customer) decode(r *wire.Reader) bool {
@@ -495,12 +495,12 @@ func (x *Customer) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Customer) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Customer).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Customer) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerAccount) decode(r *wire.Reader) bool {
@@ -554,12 +554,12 @@ func (x *CustomerAccount) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerAccount) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerAccount).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerAccount) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerDevice) decode(r *wire.Reader) bool {
@@ -603,12 +603,12 @@ func (x *CustomerDevice) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerDevice) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerDevice).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerDevice) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerInteraction) decode(r *wire.Reader) bool {
@@ -655,23 +655,23 @@ func (x *CustomerInteraction) isZero() bool {
 		x.QRCode == nil
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerInteraction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerInteraction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerInteraction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CustomerInteraction) String() string {
 	return redact.Describe("authorization.CustomerInteraction", redact.Show(x.Method), redact.Show(x.PaymentRequestID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CustomerInteraction) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CustomerInteraction) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *CustomerInteractionConfig) decode(r *wire.Reader) bool {
@@ -718,12 +718,12 @@ func (x *CustomerInteractionConfig) isZero() bool {
 		x.InteractionExpiry == nil
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerInteractionConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerInteractionConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerInteractionConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerToken) member(r *wire.Reader, name []byte) bool {
@@ -760,12 +760,12 @@ func (x *CustomerToken) isZero() bool {
 		x.CustomerTokenReference == ""
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerToken) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerToken).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerToken) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *CustomerTokenResponse) decode(r *wire.Reader) bool {
@@ -799,23 +799,23 @@ func (x *CustomerTokenResponse) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CustomerTokenResponse) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CustomerTokenResponse).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CustomerTokenResponse) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x CustomerTokenResponse) String() string {
 	return redact.Describe("authorization.CustomerTokenResponse", redact.Show(x.Result))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x CustomerTokenResponse) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x CustomerTokenResponse) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Departure) decode(r *wire.Reader) bool {
@@ -869,12 +869,12 @@ func (x *Departure) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Departure) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Departure).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Departure) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *EventReservation) decode(r *wire.Reader) bool {
@@ -943,12 +943,12 @@ func (x *EventReservation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *EventReservation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*EventReservation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x EventReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ExtendTransactionParams) decode(r *wire.Reader) bool {
@@ -982,23 +982,23 @@ func (x *ExtendTransactionParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ExtendTransactionParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ExtendTransactionParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ExtendTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x ExtendTransactionParams) String() string {
 	return redact.Describe("authorization.ExtendTransactionParams", redact.ShowInt(x.ExtensionDays))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x ExtendTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x ExtendTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Geolocation) decode(r *wire.Reader) bool {
@@ -1032,12 +1032,12 @@ func (x *Geolocation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Geolocation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Geolocation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Geolocation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Guest) decode(r *wire.Reader) bool {
@@ -1066,10 +1066,10 @@ func (x *Guest) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Guest) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Guest).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Guest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Insurance) decode(r *wire.Reader) bool {
@@ -1108,12 +1108,12 @@ func (x *Insurance) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Insurance) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Insurance).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Insurance) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *InteractionExpiry) decode(r *wire.Reader) bool {
@@ -1142,12 +1142,12 @@ func (x *InteractionExpiry) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *InteractionExpiry) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*InteractionExpiry).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x InteractionExpiry) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LastLogin) decode(r *wire.Reader) bool {
@@ -1176,12 +1176,12 @@ func (x *LastLogin) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LastLogin) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LastLogin).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LastLogin) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LineItem) decode(r *wire.Reader) bool {
@@ -1260,12 +1260,12 @@ func (x *LineItem) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LineItem) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LineItem).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LineItem) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LineItemMetadata) decode(r *wire.Reader) bool {
@@ -1289,12 +1289,12 @@ func (x *LineItemMetadata) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LineItemMetadata) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LineItemMetadata).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LineItemMetadata) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LodgingHost) decode(r *wire.Reader) bool {
@@ -1338,12 +1338,12 @@ func (x *LodgingHost) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LodgingHost) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LodgingHost).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LodgingHost) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *LodgingReservation) decode(r *wire.Reader) bool {
@@ -1422,12 +1422,12 @@ func (x *LodgingReservation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *LodgingReservation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*LodgingReservation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x LodgingReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *MarketplaceSeller) decode(r *wire.Reader) bool {
@@ -1506,12 +1506,12 @@ func (x *MarketplaceSeller) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *MarketplaceSeller) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*MarketplaceSeller).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x MarketplaceSeller) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *NationalIdentification) decode(r *wire.Reader) bool {
@@ -1540,12 +1540,12 @@ func (x *NationalIdentification) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *NationalIdentification) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*NationalIdentification).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x NationalIdentification) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *OndemandService) decode(r *wire.Reader) bool {
@@ -1594,12 +1594,12 @@ func (x *OndemandService) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *OndemandService) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*OndemandService).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x OndemandService) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Passenger) decode(r *wire.Reader) bool {
@@ -1628,12 +1628,12 @@ func (x *Passenger) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Passenger) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Passenger).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Passenger) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PaymentCapture) decode(r *wire.Reader) bool {
@@ -1682,23 +1682,23 @@ func (x *PaymentCapture) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentCapture) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentCapture).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentCapture) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentCapture) String() string {
 	return redact.Describe("authorization.PaymentCapture", redact.Show(x.PaymentCaptureID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentCapture) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentCapture) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentChargeback) decode(r *wire.Reader) bool {
@@ -1727,23 +1727,23 @@ func (x *PaymentChargeback) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentChargeback) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentChargeback).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentChargeback) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentChargeback) String() string {
 	return redact.Describe("authorization.PaymentChargeback", redact.Show(x.PaymentChargebackID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentChargeback) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentChargeback) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentFunding) decode(r *wire.Reader) bool {
@@ -1772,23 +1772,23 @@ func (x *PaymentFunding) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentFunding) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentFunding).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentFunding) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentFunding) String() string {
 	return redact.Describe("authorization.PaymentFunding", redact.Show(x.Type), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentFunding) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentFunding) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRefund) decode(r *wire.Reader) bool {
@@ -1832,23 +1832,23 @@ func (x *PaymentRefund) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRefund) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRefund).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRefund) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRefund) String() string {
 	return redact.Describe("authorization.PaymentRefund", redact.Show(x.PaymentRefundID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRefund) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRefund) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRequest) decode(r *wire.Reader) bool {
@@ -1942,23 +1942,23 @@ func (x *PaymentRequest) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRequest) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRequest).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRequest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRequest) String() string {
 	return redact.Describe("authorization.PaymentRequest", redact.Show(x.PaymentRequestID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRequest) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentTransaction) decode(r *wire.Reader) bool {
@@ -2027,23 +2027,23 @@ func (x *PaymentTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentTransaction) String() string {
 	return redact.Describe("authorization.PaymentTransaction", redact.Show(x.PaymentTransactionID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentTransaction) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentTransaction) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PointOfCheckout) decode(r *wire.Reader) bool {
@@ -2077,12 +2077,12 @@ func (x *PointOfCheckout) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PointOfCheckout) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PointOfCheckout).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PointOfCheckout) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PointOfTransaction) decode(r *wire.Reader) bool {
@@ -2111,12 +2111,12 @@ func (x *PointOfTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PointOfTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PointOfTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PointOfTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PurchaseHistory) decode(r *wire.Reader) bool {
@@ -2175,12 +2175,12 @@ func (x *PurchaseHistory) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PurchaseHistory) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PurchaseHistory).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PurchaseHistory) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *QRCodeImage) decode(r *wire.Reader) bool {
@@ -2209,12 +2209,12 @@ func (x *QRCodeImage) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *QRCodeImage) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*QRCodeImage).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x QRCodeImage) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Recipient) decode(r *wire.Reader) bool {
@@ -2258,12 +2258,12 @@ func (x *Recipient) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Recipient) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Recipient).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Recipient) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *RefundCaptureParams) decode(r *wire.Reader) bool {
@@ -2302,23 +2302,23 @@ func (x *RefundCaptureParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *RefundCaptureParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*RefundCaptureParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x RefundCaptureParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x RefundCaptureParams) String() string {
 	return redact.Describe("authorization.RefundCaptureParams", redact.ShowInt(x.RefundAmount), redact.Show(x.PaymentRefundReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x RefundCaptureParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x RefundCaptureParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *RefundTransactionParams) decode(r *wire.Reader) bool {
@@ -2357,23 +2357,23 @@ func (x *RefundTransactionParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *RefundTransactionParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*RefundTransactionParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x RefundTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x RefundTransactionParams) String() string {
 	return redact.Describe("authorization.RefundTransactionParams", redact.ShowInt(x.RefundAmount), redact.Show(x.RefundReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x RefundTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x RefundTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *RequestCustomerToken) decode(r *wire.Reader) bool {
@@ -2402,12 +2402,12 @@ func (x *RequestCustomerToken) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *RequestCustomerToken) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*RequestCustomerToken).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x RequestCustomerToken) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *RequestPaymentTransaction) decode(r *wire.Reader) bool {
@@ -2456,12 +2456,12 @@ func (x *RequestPaymentTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *RequestPaymentTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*RequestPaymentTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x RequestPaymentTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Shipment) decode(r *wire.Reader) bool {
@@ -2490,12 +2490,12 @@ func (x *Shipment) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Shipment) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Shipment).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Shipment) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ShipmentTracking) decode(r *wire.Reader) bool {
@@ -2544,12 +2544,12 @@ func (x *ShipmentTracking) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ShipmentTracking) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ShipmentTracking).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ShipmentTracking) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Shipping) decode(r *wire.Reader) bool {
@@ -2588,12 +2588,12 @@ func (x *Shipping) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Shipping) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Shipping).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Shipping) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ShippingConfig) decode(r *wire.Reader) bool {
@@ -2622,12 +2622,12 @@ func (x *ShippingConfig) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ShippingConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ShippingConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ShippingConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *ShippingOption) decode(r *wire.Reader) bool {
@@ -2663,12 +2663,12 @@ func (x *ShippingOption) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *ShippingOption) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*ShippingOption).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x ShippingOption) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *StateContext) decode(r *wire.Reader) bool {
@@ -2727,12 +2727,12 @@ func (x *StateContext) isZero() bool {
 		x.Shipping.IsZero()
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *StateContext) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*StateContext).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x StateContext) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *StepUpConfig) decode(r *wire.Reader) bool {
@@ -2766,12 +2766,12 @@ func (x *StepUpConfig) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *StepUpConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*StepUpConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x StepUpConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Subscription) decode(r *wire.Reader) bool {
@@ -2810,12 +2810,12 @@ func (x *Subscription) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Subscription) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Subscription).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Subscription) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SupplementaryCaptureData) decode(r *wire.Reader) bool {
@@ -2844,12 +2844,12 @@ func (x *SupplementaryCaptureData) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SupplementaryCaptureData) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SupplementaryCaptureData).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryCaptureData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SupplementaryPurchaseData) decode(r *wire.Reader) bool {
@@ -2933,12 +2933,12 @@ func (x *SupplementaryPurchaseData) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SupplementaryPurchaseData) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SupplementaryPurchaseData).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryPurchaseData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SupplementaryRefundData) decode(r *wire.Reader) bool {
@@ -2962,12 +2962,12 @@ func (x *SupplementaryRefundData) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SupplementaryRefundData) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SupplementaryRefundData).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SupplementaryRefundData) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *TravelReservation) decode(r *wire.Reader) bool {
@@ -3041,12 +3041,12 @@ func (x *TravelReservation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *TravelReservation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*TravelReservation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x TravelReservation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *UpdatePaymentRequestParams) decode(r *wire.Reader) bool {
@@ -3110,23 +3110,23 @@ func (x *UpdatePaymentRequestParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *UpdatePaymentRequestParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*UpdatePaymentRequestParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x UpdatePaymentRequestParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x UpdatePaymentRequestParams) String() string {
 	return redact.Describe("authorization.UpdatePaymentRequestParams", redact.Show(x.PaymentRequestReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x UpdatePaymentRequestParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x UpdatePaymentRequestParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *UpdateTransactionParams) decode(r *wire.Reader) bool {
@@ -3155,23 +3155,23 @@ func (x *UpdateTransactionParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *UpdateTransactionParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*UpdateTransactionParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x UpdateTransactionParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x UpdateTransactionParams) String() string {
 	return redact.Describe("authorization.UpdateTransactionParams", redact.Show(x.PaymentTransactionReference))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x UpdateTransactionParams) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x UpdateTransactionParams) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Voucher) decode(r *wire.Reader) bool {
@@ -3220,10 +3220,10 @@ func (x *Voucher) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Voucher) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Voucher).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Voucher) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *acquiringConfig) decode(r *wire.Reader) bool {

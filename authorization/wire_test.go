@@ -15,7 +15,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// wireRoots are the values that bodies are made of or read into.
+// wireRoots are the types of requests and answers.
 var wireRoots = []any{
 	authorization.AuthorizeParams{}, authorization.CreatePaymentRequestParams{}, authorization.UpdatePaymentRequestParams{}, authorization.UpdateTransactionParams{},
 	authorization.CaptureTransactionParams{}, authorization.RefundTransactionParams{}, authorization.RefundCaptureParams{}, authorization.ExtendTransactionParams{},
@@ -52,7 +52,7 @@ func wireTypes() map[string]reflect.Type {
 	return found
 }
 
-func TestEveryExportedStructIsKnown(t *testing.T) {
+func TestEachExportedStructIsKnown(t *testing.T) {
 	known := append(slices.Collect(maps.Keys(wireTypes())), notOnTheWire...)
 	slices.Sort(known)
 	if diff := cmp.Diff(known, roundtrip.Structs(t, nil)); diff != "" {
@@ -64,7 +64,7 @@ func TestWireFieldsHaveTheirNameAndType(t *testing.T) {
 	for name, typ := range wireTypes() {
 		t.Run(name, func(t *testing.T) {
 			if f, ok := typ.FieldByName("Unknown"); !ok || f.Type != reflect.TypeFor[klarna.Unknown]() || f.Tag.Get("json") != ",embed" {
-				t.Error("it has no Unknown that keeps what nobody has a name for")
+				t.Error("got no field Unknown")
 			}
 			for f := range typ.Fields() {
 				tag := f.Tag.Get("json")
@@ -89,7 +89,7 @@ func checkMember(t *testing.T, owner reflect.Type, f reflect.StructField, member
 	t.Helper()
 	name := f.Name
 	if owner == reflect.TypeFor[authorization.CustomerToken]() && f.Name == "Token" {
-		name = "CustomerToken" // the one field that stands for another form of its object
+		name = "CustomerToken" // the field of the string form
 	}
 	if !strings.EqualFold(strings.ReplaceAll(member, "_", ""), name) || member != strings.ToLower(member) {
 		t.Errorf("%s is called %q: a wire name appears in Go as itself", f.Name, member)

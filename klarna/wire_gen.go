@@ -42,10 +42,10 @@ func (x *AcquiringConfig) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *AcquiringConfig) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*AcquiringConfig).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x AcquiringConfig) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }

@@ -12,8 +12,9 @@ import (
 // Client asks for presentation instructions. It is safe for concurrent use.
 type Client struct{ klarna *klarna.Client }
 
-// New returns a Client for the account that c is bound to with ForAccount, or, unbound, for the
-// Partner whose credentials c has. It panics if c is nil.
+// New returns a Client that calls Klarna with c. It acts for the account that c is bound to with
+// [klarna.Client.ForAccount]. If c is not bound, it acts for the Partner that owns c's credentials.
+// New panics if c is nil.
 func New(c *klarna.Client) *Client {
 	if c == nil {
 		panic("presentation: New: the klarna.Client is nil")
@@ -21,7 +22,7 @@ func New(c *klarna.Client) *Client {
 	return &Client{klarna: c}
 }
 
-// send makes a call. A Client that New did not make sends nothing.
+// send makes a call. It sends nothing if c was not made by New.
 func (c *Client) send(ctx context.Context, call klarna.Call, destination any, options []klarna.CallOption) (klarna.RawJSON, error) {
 	if c == nil || c.klarna == nil {
 		return klarna.RawJSON{}, notMadeByNew(call.Operation)
@@ -29,14 +30,19 @@ func (c *Client) send(ctx context.Context, call klarna.Call, destination any, op
 	return c.klarna.Do(ctx, call, destination, options...)
 }
 
-// notMadeByNew is the error of a method of a Client that New did not make.
+// notMadeByNew returns the error of the methods of a Client that was not made by New.
 func notMadeByNew(operation string) error {
 	return &klarna.Error{Operation: operation, Outcome: klarna.OutcomeNotSent, Err: errors.New("the presentation.Client was not made by New")}
 }
 
-// GetPresentation asks how to show Klarna for these params (GET payment/presentation). The answer
-// is personal when klarna.WithSessionToken is given: never share it between customers. Any failure
-// is a *klarna.Error; leave Klarna out then, and keep the other payment methods.
+// GetPresentation returns how to show Klarna in a list of payment methods (GET
+// payment/presentation). With [klarna.WithSessionToken] or [klarna.WithCustomerToken] the answer is
+// personal: do not share it between customers.
+//
+// The error is a [*klarna.Error]. If there is an error, show the other payment methods without
+// Klarna.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) GetPresentation(ctx context.Context, params GetPresentationParams, options ...klarna.CallOption) (*Presentation, error) {
 	p := new(Presentation)
 	raw, err := c.send(ctx, klarna.Call{

@@ -1,20 +1,24 @@
-// Package presentation asks Klarna how to show itself in a list of payment methods.
+// Package presentation calls Klarna's Payment Presentation API, which says how to show Klarna in a
+// list of payment methods.
 //
-// Ask before the payment methods are shown, and again when amount, currency, locale or the
-// customer's session token changes. Obey the [Instruction]; on any error leave Klarna out and keep
-// the other methods.
+// Call [Client.GetPresentation] before you show the payment methods, and again when the amount, the
+// currency, the locale or the customer's session token changes. Obey the [Instruction]. If the call
+// fails, show the other payment methods without Klarna.
 //
-//	p, err := presentation.New(client.ForAccount(partnerAccountID)).GetPresentation(ctx, presentation.GetPresentationParams{
-//		Currency: "EUR", Locale: "de-DE", Amount: 11_800, Intents: []presentation.Intent{presentation.IntentPay},
+//	presentations := presentation.New(client.ForAccount(partnerAccountID))
+//	p, err := presentations.GetPresentation(ctx, presentation.GetPresentationParams{
+//		Currency: "EUR",
+//		Locale:   "de-DE",
+//		Amount:   118_00,
+//		Intents:  []presentation.Intent{presentation.IntentPay},
 //	})
 //
-// An Acquiring Partner that answers its Partners hands on [Presentation].Raw, which is Klarna's
-// body byte for byte.
-//
-// Klarna's page: https://docs.klarna.com/payments/; this package is written from its Payment
-// Presentation API.
+// An Acquiring Partner forwards the Raw field of the [Presentation], which is Klarna's answer byte
+// for byte, to its Partner.
 //
 // Amounts are int64, in minor units.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 package presentation
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

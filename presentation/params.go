@@ -11,35 +11,40 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Intent is what the customer is about to do. Values that are not listed are sent as they are.
+// Intent is what the customer wants to do. Other values than the constants are sent unchanged.
 type Intent string
 
 // The intents.
 const (
-	IntentPay         Intent = "PAY"
-	IntentSubscribe   Intent = "SUBSCRIBE"
+	// IntentPay is a payment.
+	IntentPay Intent = "PAY"
+	// IntentSubscribe is the start of a subscription.
+	IntentSubscribe Intent = "SUBSCRIBE"
+	// IntentAddToWallet stores Klarna for later payments. It has no amount.
 	IntentAddToWallet Intent = "ADD_TO_WALLET"
 )
 
-// GetPresentationParams say what is about to be paid.
+// GetPresentationParams are the input of [Client.GetPresentation].
 type GetPresentationParams struct {
 	// Currency is the ISO 4217 code. Required.
 	Currency string
-	// Locale is the customer's, such as en-US. Required.
+	// Locale is the customer's language and country, such as en-US. Required.
 	Locale string
-	// Amount is the sum to pay, in minor units. It is sent unless the only intent is
+	// Amount is the amount to pay, in minor units. It is sent unless the only intent is
 	// IntentAddToWallet.
 	Amount int64
-	// Intents are one or more; Klarna assumes its own default where there is none.
+	// Intents are what the customer wants to do. Without any, Klarna uses its default.
 	Intents []Intent
-	// SubscriptionBillingInterval and its frequency, at least 1, go together.
-	SubscriptionBillingInterval          klarna.BillingInterval
+	// SubscriptionBillingInterval is the unit of the billing interval of a subscription. It
+	// requires SubscriptionBillingIntervalFrequency.
+	SubscriptionBillingInterval klarna.BillingInterval
+	// SubscriptionBillingIntervalFrequency is the number of units in a billing interval, 1 or more.
 	SubscriptionBillingIntervalFrequency int
-	// AppReturnURL is the app link that Klarna's app returns to, in plain text: the library encodes it
-	// as Klarna asks.
+	// AppReturnURL is the app link to which Klarna's app sends the customer. It is base64-encoded
+	// when it is sent.
 	AppReturnURL string
-	// AcquiringConfig is for Partners with several payment accounts. Its SettlementCurrency and Unknown
-	// are refused: the presentation takes the other members alone.
+	// AcquiringConfig selects a payment account of a Partner that has several. The presentation
+	// has no SettlementCurrency and no Unknown: a call with one of them is refused.
 	AcquiringConfig klarna.AcquiringConfig
 }
 
@@ -75,23 +80,23 @@ func (p *GetPresentationParams) onlyAddsToWallet() bool {
 	return len(p.Intents) > 0 && !slices.ContainsFunc(p.Intents, func(i Intent) bool { return i != IntentAddToWallet })
 }
 
-// validate finds only what the contract proves wrong.
+// validate returns what Klarna's documentation proves wrong.
 func (p *GetPresentationParams) validate() []klarna.ValidationError {
 	var found problem.List
 	found.Required("currency", p.Currency)
 	found.Required("locale", p.Locale)
 	found.Amount("amount", p.Amount)
 	if frequency := p.SubscriptionBillingIntervalFrequency; frequency < 0 || p.SubscriptionBillingInterval != "" && frequency == 0 {
-		found.Add("subscription_billing_interval_frequency", "must be at least 1 where there is a subscription_billing_interval")
+		found.Add("subscription_billing_interval_frequency", "must be at least 1 with a subscription_billing_interval")
 	}
 	if c := p.AcquiringConfig; (c.PaymentAcquiringAccountID == "") != (c.PaymentAccountReference == "") {
-		found.Add("acquiring_config", "payment_acquiring_account_id and payment_account_reference go together")
+		found.Add("acquiring_config", "must have payment_acquiring_account_id and payment_account_reference together")
 	}
 	if p.AcquiringConfig.SettlementCurrency != "" {
-		found.Add("acquiring_config.settlement_currency", "is not taken by the presentation")
+		found.Add("acquiring_config.settlement_currency", "is not a parameter of the presentation")
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.AcquiringConfig.Unknown)) {
-		found.Add("acquiring_config."+name, "is not taken by the presentation")
+		found.Add("acquiring_config."+name, "is not a parameter of the presentation")
 	}
 	return found
 }

@@ -47,7 +47,7 @@ func answer(mock *httpmock.MockTransport, status int, body string) **http.Reques
 	return &received
 }
 
-func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
+func TestGetPresentationSendsParametersInTheQuery(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		params presentation.GetPresentationParams
@@ -111,7 +111,7 @@ func TestGetSendsEveryParameterInTheQuery(t *testing.T) {
 	}
 }
 
-func TestGetIsAReadWithoutBodyForTheChosenAccount(t *testing.T) {
+func TestGetPresentationCallsTheAccount(t *testing.T) {
 	params := presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE", Amount: 1}
 	for _, tc := range []struct {
 		name string
@@ -120,7 +120,7 @@ func TestGetIsAReadWithoutBodyForTheChosenAccount(t *testing.T) {
 	}{
 		{"a Partner with its own credentials", func(c *klarna.Client) *klarna.Client { return c }, "/v2/payment/presentation"},
 		{
-			"an Acquiring Partner for a Partner's account, its colons raw",
+			"an Acquiring Partner for a Partner's account with raw colons",
 			func(c *klarna.Client) *klarna.Client { return c.ForAccount(account) },
 			"/v2/accounts/" + account + "/payment/presentation",
 		},
@@ -133,10 +133,10 @@ func TestGetIsAReadWithoutBodyForTheChosenAccount(t *testing.T) {
 			}
 			r := *received
 			if r.Method != http.MethodGet || r.Body != nil && r.Body != http.NoBody {
-				t.Errorf("%s with a body %v, want GET without one", r.Method, r.Body)
+				t.Errorf("got %s with the body %v, want GET without a body", r.Method, r.Body)
 			}
 			if got := r.URL.Scheme + "://" + r.URL.Host + r.URL.EscapedPath(); got != host+tc.path {
-				t.Errorf("called %s, want %s", got, host+tc.path)
+				t.Errorf("got the URL %s, want %s", got, host+tc.path)
 			}
 			want := map[string]string{
 				"Authorization":                "Basic " + apiKey,
@@ -176,7 +176,7 @@ const fullAnswer = `{
 	"experiment": {"id": 1.50}
 }`
 
-func TestGetDecodesTheAnswerAndLosesNothing(t *testing.T) {
+func TestGetPresentationKeepsTheWholeAnswer(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, fullAnswer)
 	got, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
@@ -241,13 +241,13 @@ func TestTextReadsBothForms(t *testing.T) {
 				t.Errorf("Plain() = %q, want %q", got, tc.plain)
 			}
 			if got := len(header.All()); got != tc.parts {
-				t.Errorf("%d parts, want %d", got, tc.parts)
+				t.Errorf("got %d parts, want %d", got, tc.parts)
 			}
 		})
 	}
 }
 
-func TestAnAnswerWithoutAnOptionCanBeReadLikeAnyOther(t *testing.T) {
+func TestMissingPaymentOptionIsZero(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, `{"instruction":"HIDE_KLARNA","saved_payment_option":null}`)
 	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
@@ -256,12 +256,12 @@ func TestAnAnswerWithoutAnOptionCanBeReadLikeAnyOther(t *testing.T) {
 	}
 	for _, o := range []presentation.PaymentOption{p.PaymentOption, p.SavedPaymentOption} {
 		if o.PaymentOptionID != "" || o.Header.Plain() != "" || o.PaymentButton.Text.All() != nil {
-			t.Errorf("an option out of nothing: %+v", o)
+			t.Errorf("got the option %+v, want zero", o)
 		}
 	}
 }
 
-func TestAnAnswerPrintsNoTextOfTheCustomers(t *testing.T) {
+func TestAnswerDoesNotPrintItsTexts(t *testing.T) {
 	const canary = "canary-4242"
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","saved_payment_option":{"header":{"text":"`+canary+`"},"terms":{"parts":[{"type":"TEXT","text":"`+canary+`"}]}}}`)
@@ -273,13 +273,13 @@ func TestAnAnswerPrintsNoTextOfTheCustomers(t *testing.T) {
 	for _, value := range []any{p, *p, option, &option, option.Header, option.Terms.Parts[0]} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			if text := fmt.Sprintf(verb, value); strings.Contains(text, canary) || strings.Contains(text, fmt.Sprintf("%x", canary)) {
-				t.Errorf("%s of %T prints %s", verb, value, text)
+				t.Errorf("%s of %T prints the text: %s", verb, value, text)
 			}
 		}
 	}
 }
 
-func TestInstructionThatIsUnknownIsObeyedAsShowKlarna(t *testing.T) {
+func TestUnknownInstructionIsShowKlarna(t *testing.T) {
 	for instruction, want := range map[presentation.Instruction]presentation.Instruction{
 		presentation.InstructionShowKlarna:      presentation.InstructionShowKlarna,
 		presentation.InstructionPreselectKlarna: presentation.InstructionPreselectKlarna,
@@ -289,12 +289,12 @@ func TestInstructionThatIsUnknownIsObeyedAsShowKlarna(t *testing.T) {
 		"":                                      presentation.InstructionShowKlarna,
 	} {
 		if got := instruction.Effective(); got != want {
-			t.Errorf("%q is obeyed as %s, want %s", instruction, got, want)
+			t.Errorf("the effective instruction of %q: got %s, want %s", instruction, got, want)
 		}
 	}
 }
 
-func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
+func TestUnexpectedPaymentOptionKeepsTheInstruction(t *testing.T) {
 	for _, tc := range []struct {
 		name, option string
 		unknown      []string
@@ -311,10 +311,10 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 				t.Fatal(err)
 			}
 			if p.Instruction != presentation.InstructionHideKlarna || !strings.Contains(string(p.Raw.Bytes()), tc.option) {
-				t.Errorf("instruction %s, raw %s", p.Instruction, p.Raw.Bytes())
+				t.Errorf("got the instruction %s and the raw answer %s, want HIDE_KLARNA and the answer", p.Instruction, p.Raw.Bytes())
 			}
 			if strings.HasPrefix(tc.option, "{") && p.PaymentOption.PaymentOptionID != "a" {
-				t.Errorf("payment_option_id %q", p.PaymentOption.PaymentOptionID)
+				t.Errorf("got the payment_option_id %q, want a", p.PaymentOption.PaymentOptionID)
 			}
 			var names []string
 			for name := range p.PaymentOption.Unknown {
@@ -322,14 +322,14 @@ func TestAnOptionOfAnotherShapeDoesNotCostTheInstruction(t *testing.T) {
 			}
 			slices.Sort(names)
 			if diff := cmp.Diff(tc.unknown, names); diff != "" {
-				t.Errorf("unknown (-want +got):\n%s", diff)
+				t.Errorf("unknown members (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// A caller that stores an option, or reads one from an answer by itself, has the same option.
-func TestAnOptionIsReadByAnyDecoder(t *testing.T) {
+// A caller that decodes an option with encoding/json gets the option that the answer holds.
+func TestEveryDecoderReadsAPaymentOption(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, fullAnswer)
 	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
@@ -342,20 +342,20 @@ func TestAnOptionIsReadByAnyDecoder(t *testing.T) {
 	if err := json.Unmarshal([]byte(fullAnswer), &whole); err != nil {
 		t.Fatal(err)
 	}
-	got := presentation.PaymentOption{PaymentOptionID: "of before"}
+	got := presentation.PaymentOption{PaymentOptionID: "previous"}
 	text := bytes.Clone(whole.Option)
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	clear(text) // what was decoded from may be used again
+	clear(text) // the caller may reuse the buffer
 	show := cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r.Bytes()) })
 	if diff := cmp.Diff(p.PaymentOption, got, show); diff != "" {
-		t.Errorf("option (-of the answer +by itself):\n%s", diff)
+		t.Errorf("option (-in the answer +decoded alone):\n%s", diff)
 	}
 	for form, want := range map[string]presentation.Text{
-		`"a\u00e5"`: {Text: "aå"}, `{"text":"b","of_tomorrow":[1]}`: {Text: "b", Unknown: klarna.Unknown{"of_tomorrow": klarna.NewRawJSON(`[1]`)}}, `null`: {},
+		`"a\u00e5"`: {Text: "aå"}, `{"text":"b","new_member":[1]}`: {Text: "b", Unknown: klarna.Unknown{"new_member": klarna.NewRawJSON(`[1]`)}}, `null`: {},
 	} {
-		read := presentation.Text{Text: "of before"}
+		read := presentation.Text{Text: "previous"}
 		if err := json.Unmarshal([]byte(form), &read); err != nil {
 			t.Fatal(err)
 		}
@@ -363,13 +363,13 @@ func TestAnOptionIsReadByAnyDecoder(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", form, diff)
 		}
 	}
-	var odd presentation.Text
-	if err := json.Unmarshal([]byte(`{"text":"b","parts":[{"text":7}]}`), &odd); err != nil || odd.Plain() != "" || len(odd.Parts) != 1 {
-		t.Errorf("a part of another shape: %d parts, %q, %v", len(odd.Parts), odd.Plain(), err)
+	var unexpected presentation.Text
+	if err := json.Unmarshal([]byte(`{"text":"b","parts":[{"text":7}]}`), &unexpected); err != nil || unexpected.Plain() != "" || len(unexpected.Parts) != 1 {
+		t.Errorf("a part of another type: got %d parts, the text %q and the error %v", len(unexpected.Parts), unexpected.Plain(), err)
 	}
 }
 
-func TestMembersOfTomorrowAreKeptInEveryObject(t *testing.T) {
+func TestUnknownMembersAreKeptInEachObject(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusOK, `{"instruction":"SHOW_KLARNA","payment_option":{"icon":{"i":1},"payment_button":{"b":[2]},"terms":{"t":{"a": 3}}}}`)
 	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
@@ -379,11 +379,11 @@ func TestMembersOfTomorrowAreKeptInEveryObject(t *testing.T) {
 	o := p.PaymentOption
 	got := []string{string(o.Icon.Unknown["i"].Bytes()), string(o.PaymentButton.Unknown["b"].Bytes()), string(o.Terms.Unknown["t"].Bytes())}
 	if diff := cmp.Diff([]string{`1`, `[2]`, `{"a": 3}`}, got); diff != "" {
-		t.Errorf("kept (-want +got):\n%s", diff)
+		t.Errorf("unknown members (-want +got):\n%s", diff)
 	}
 }
 
-func TestGetRefusesWhatTheContractProvesWrongAndSendsNothing(t *testing.T) {
+func TestInvalidParamsAreNotSent(t *testing.T) {
 	client, mock := newClient(t)
 	received := answer(mock, http.StatusOK, `{}`)
 	_, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{
@@ -393,7 +393,7 @@ func TestGetRefusesWhatTheContractProvesWrongAndSendsNothing(t *testing.T) {
 	})
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || !errors.Is(err, klarna.CodeValidationError) || e.Outcome != klarna.OutcomeNotSent {
-		t.Fatalf("error %v, want a validation error that was not sent", err)
+		t.Fatalf("got the error %v, want a validation error that was not sent", err)
 	}
 	var parameters []string
 	for _, v := range e.ValidationErrors {
@@ -404,16 +404,16 @@ func TestGetRefusesWhatTheContractProvesWrongAndSendsNothing(t *testing.T) {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
 	if *received != nil {
-		t.Error("a request was sent")
+		t.Error("got a request, want none")
 	}
 }
 
-func TestGetPassesKlarnasErrorOn(t *testing.T) {
+func TestGetPresentationReturnsKlarnasError(t *testing.T) {
 	client, mock := newClient(t)
 	answer(mock, http.StatusForbidden, `{"error_id":"e-1","error_code":"OPERATION_FORBIDDEN"}`)
 	p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 	if p != nil || !errors.Is(err, klarna.CodeOperationForbidden) || klarna.OutcomeOf(err) != klarna.OutcomeRejected {
-		t.Errorf("%v, %v", p, err)
+		t.Errorf("got %v and the error %v, want OPERATION_FORBIDDEN", p, err)
 	}
 }
 
@@ -427,15 +427,15 @@ func FuzzAnswer(f *testing.F) {
 		p, err := presentation.New(client).GetPresentation(t.Context(), presentation.GetPresentationParams{Currency: "EUR", Locale: "de-DE"})
 		if err != nil {
 			if p != nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown {
-				t.Fatalf("an answer that cannot be read gave %v and %v", p, err)
+				t.Fatalf("an unreadable answer: got %v and the error %v, want an unknown outcome", p, err)
 			}
 			return
 		}
 		if string(p.Raw.Bytes()) != body {
-			t.Fatal("the body was changed")
+			t.Fatalf("got the raw body %q, want %q", p.Raw.Bytes(), body)
 		}
 		for _, o := range []presentation.PaymentOption{p.PaymentOption, p.SavedPaymentOption} {
-			_ = o.Terms.Plain() // must bear any text
+			_ = o.Terms.Plain() // must not panic
 		}
 	})
 }

@@ -52,10 +52,10 @@ func (x *Icon) isZero() bool {
 		x.SquareImageURL == ""
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Icon) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Icon).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Icon) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PaymentButton) decode(r *wire.Reader) bool {
@@ -96,12 +96,12 @@ func (x *PaymentButton) isZero() bool {
 		x.ImageAlignment == ""
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentButton) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentButton).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentButton) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *PaymentOption) decode(r *wire.Reader) bool {
@@ -172,12 +172,12 @@ func (x *PaymentOption) isZero() bool {
 		x.Icon.isZero()
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentOption) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentOption).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentOption) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Presentation) decode(r *wire.Reader) bool {
@@ -216,23 +216,23 @@ func (x *Presentation) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Presentation) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Presentation).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Presentation) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x Presentation) String() string {
 	return redact.Describe("presentation.Presentation", redact.Show(x.Instruction), redact.Show(x.PaymentStatus))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x Presentation) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x Presentation) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Text) member(r *wire.Reader, name []byte) bool {
@@ -263,10 +263,10 @@ func (x *Text) isZero() bool {
 		x.Parts == nil
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Text) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Text).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Text) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *TextPart) decode(r *wire.Reader) bool {
@@ -312,10 +312,10 @@ func (x *TextPart) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *TextPart) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*TextPart).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x TextPart) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }

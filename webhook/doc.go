@@ -1,20 +1,27 @@
-// Package webhook receives Klarna's webhooks: it checks their signature and decodes their event.
+// Package webhook receives Klarna's webhooks: it checks the signature of each delivery and decodes
+// its event.
 //
-//	verifier, err := webhook.NewVerifier(webhook.Key{ID: keyID, Secret: webhook.NewSecret(signingKey)})
+//	key := webhook.Key{ID: keyID, Secret: webhook.NewSecret(signingKey)}
+//	verifier, err := webhook.NewVerifier(key)
 //	…
-//	handler, err := webhook.NewHandler(verifier, func(ctx context.Context, event *webhook.Event) error {
+//	receive := func(ctx context.Context, event *webhook.Event) error {
 //		…
-//	})
+//	}
+//	handler, err := webhook.NewHandler(verifier, receive)
+//	…
 //	http.Handle("POST /klarna/webhook", handler)
 //
-// Klarna delivers an event again until it is answered with 200, 201, 202 or 204: after 10 s, 2 min,
-// 15 min, 3 h, 6 h and 12 h. Duplicates happen and order is not promised: what an event causes must
-// bear to be caused twice. Tell events apart by their EventID.
+// Klarna expects the status 200, 201, 202 or 204. After any other answer it delivers the event
+// again: after 10 s, 2 min, 15 min, 3 h, 6 h and 12 h.
 //
-// Amounts are in minor units. An amount that is always there is an int64. One whose absence is not 0
-// is an *int64, and nil where a delivery lacks it.
+// Klarna may deliver an event twice and does not promise an order. Make the processing of events
+// idempotent. An event and its duplicates have the same EventID; [Once] processes each EventID
+// once.
 //
-// The package imports no HTTP client, so that a service that only receives pays for nothing else.
+// Amounts are in minor units. An amount is an *int64 if its absence differs from 0; it is nil if
+// the delivery does not have it. All other amounts are an int64.
+//
+// The package imports no HTTP client, so a service that only receives webhooks does not link one.
 package webhook
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

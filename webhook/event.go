@@ -16,11 +16,11 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// EventType is what happened, such as payment.request.state-change.completed. Types that are not
-// listed are events like any other.
+// EventType names what happened, such as payment.request.state-change.completed. An event may have
+// a type that is not listed here.
 type EventType string
 
-// The types that Klarna documents.
+// The event types that Klarna documents.
 const (
 	EventTypePaymentRequestSubmitted  EventType = "payment.request.state-change.submitted"
 	EventTypePaymentRequestInProgress EventType = "payment.request.state-change.in-progress"
@@ -63,35 +63,36 @@ const (
 	EventTypePartnerAccountBrandDataIncomplete           EventType = "partner.account.brand.data-incomplete"
 )
 
-// Event is a delivery whose signature was right.
+// Event is a delivery whose signature is valid.
 type Event struct {
 	Metadata Metadata `json:"metadata"`
-	// Payload is what the event is about, as it came: a part of Raw.
+	// Payload is the payload as it came, a part of Raw. Its members depend on the event type.
 	Payload RawJSON `json:"payload,omitzero"`
 
-	// Unknown are members beside metadata and payload.
+	// Unknown holds the members other than metadata and payload.
 	Unknown `json:",embed"`
 	// Raw is the whole body as it came.
 	Raw RawJSON `json:"-"`
 
-	// request is the payload as it was read with the event, nil where PaymentRequest reads it;
-	// misfits is what did not fit.
+	// request is the payload if it was decoded together with the event. Otherwise it is nil, and
+	// the method PaymentRequest decodes the payload. misfits lists the members of request that have
+	// an unexpected type.
 	request *PaymentRequest
 	misfits []wire.Misfit
-	// repeated: there is a second payload, so that the first one decides nothing.
+	// repeated reports that the body has several payloads, so that none of them can be used.
 	repeated bool
 }
 
-// Metadata says what happened, when and to whom.
+// Metadata describes an event: what happened, when, and to which account.
 type Metadata struct {
-	// EventID tells an event from its duplicates.
+	// EventID identifies the event. Its duplicates have the same EventID.
 	EventID      string    `json:"event_id" wire:"show"`
 	EventType    EventType `json:"event_type" wire:"show"`
 	EventVersion string    `json:"event_version,omitzero"`
 	// OccurredAt is in UTC.
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
-	// SubjectAccountID is the account that the event is about, RecipientAccountID the one that owns
-	// the webhook.
+	// SubjectAccountID is the account that the event is about. RecipientAccountID is the account
+	// that owns the webhook.
 	SubjectAccountID   string `json:"subject_account_id,omitzero"`
 	RecipientAccountID string `json:"recipient_account_id,omitzero"`
 	WebhookID          string `json:"webhook_id,omitzero"`
@@ -104,10 +105,11 @@ type Metadata struct {
 	Unknown `json:",embed"`
 }
 
-// ErrNoEvent is the error of a body whose signature is right and which is no event.
-var ErrNoEvent = errors.New("webhook: the body is no event")
+// ErrNoEvent reports that a body or a payload cannot be decoded, although its signature is valid.
+var ErrNoEvent = errors.New("webhook: the body is not an event")
 
-// Parse verifies a delivery and then decodes it. Errors are those of Verify, and ErrNoEvent.
+// Parse verifies a delivery as [Verifier.Verify] does, and decodes it. It returns the errors of
+// Verify, and [ErrNoEvent] if the body cannot be decoded.
 func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (*Event, error) {
 	if err := v.Verify(ctx, header, body); err != nil {
 		return nil, err
@@ -116,7 +118,7 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 	event := new(Event)
 	misfits, err := wire.Into(event, (*Event).decode).Decode(body)
 	if err == nil {
-		misfits = event.fallBack(misfits)
+		misfits = event.readTopLevel(misfits)
 		err = operation.CheckEvent("", event, misfits)
 	}
 	if err != nil {
@@ -133,9 +135,9 @@ func (v *Verifier) Parse(ctx context.Context, header http.Header, body []byte) (
 	return event, nil
 }
 
-// member reads a payment request with the event, where the type says that the payload is one and
-// stands before it, as it nearly always does: to read the payload again takes as long as to hash it
-// twice.
+// member decodes a payment request together with the event if the metadata comes before the
+// payload, as it nearly always does. A second pass over the payload takes twice as long as its
+// HMAC.
 func (e *Event) member(r *wire.Reader, name []byte) bool {
 	switch string(name) {
 	case "metadata":
@@ -148,7 +150,7 @@ func (e *Event) member(r *wire.Reader, name []byte) bool {
 			return wire.ReadRaw(&e.Payload, r)
 		}
 		request := new(PaymentRequest)
-		if wire.ReadRawOf(&e.Payload, r, func() bool { return request.decode(r) }) && e.isOf(operation.RequestEvents) == nil {
+		if wire.ReadRawOf(&e.Payload, r, func() bool { return request.decode(r) }) && e.checkFamily(operation.RequestEvents) == nil {
 			e.request = request
 		}
 		return true
@@ -157,9 +159,9 @@ func (e *Event) member(r *wire.Reader, name []byte) bool {
 	}
 }
 
-// fallBack reads at the top level what is missing from the metadata: some dispute events have it
-// there. It returns the misfits that are left.
-func (e *Event) fallBack(misfits []wire.Misfit) []wire.Misfit {
+// readTopLevel completes the metadata with members of the top level, where some dispute events have
+// them. It returns the remaining misfits.
+func (e *Event) readTopLevel(misfits []wire.Misfit) []wire.Misfit {
 	m := &e.Metadata
 	if len(e.Unknown) == 0 || m.EventID != "" && m.EventType != "" && !m.OccurredAt.IsZero() {
 		return misfits

@@ -43,7 +43,7 @@ func TestParseReadsTheMetadata(t *testing.T) {
 	}
 }
 
-func TestParseFallsBackToTheTopLevel(t *testing.T) {
+func TestParseReadsMissingMetadataFromTheTopLevel(t *testing.T) {
 	event, err := parse(t, `{"event_id":"top","event_type":"payment.dispute.updated.x","occurred_at":"2026-01-02T03:04:05Z","metadata":{"event_id":"inner"},"payload":{}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -54,11 +54,11 @@ func TestParseFallsBackToTheTopLevel(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNoEventThoughItsSignatureIsRight(t *testing.T) {
+func TestParseRefusesASignedBodyThatIsNoEvent(t *testing.T) {
 	for name, body := range map[string]string{
 		"an event id twice":    `{"metadata":{"event_id":"a","event_id":"b","event_type":"t"},"payload":{}}`,
 		"cut JSON":             `{"metadata":{"event_id":"a"`,
-		"no object":            `[]`,
+		"an array":             `[]`,
 		"no event id":          `{"metadata":{"event_type":"t"},"payload":{}}`,
 		"no event type":        `{"metadata":{"event_id":"a"},"payload":{}}`,
 		"names in other cases": `{"Metadata":{"Event_Id":"a","EVENT_TYPE":"t"}}`,
@@ -79,13 +79,13 @@ func TestParseChecksTheSignatureFirst(t *testing.T) {
 	}
 }
 
-func TestPaymentRequestFindsTheTokenWhereverItSits(t *testing.T) {
+func TestPaymentRequestFindsTheTokenInEachPlace(t *testing.T) {
 	for _, tc := range []struct{ name, members, want string }{
 		{"at the top level", `"klarna_network_session_token":"t"`, "t"},
 		{"in state_context", `"state_context":{"klarna_network_session_token":"t"}`, "t"},
 		{"under its second name", `"state_context":{"interoperability_token":"t"}`, "t"},
 		{"under its oldest name", `"payment_token":"t"`, "t"},
-		{"the newest name first, wherever it is", `"payment_token":"old","interoperability_token":"older","state_context":{"klarna_network_session_token":"t"}`, "t"},
+		{"the newest name first, in any place", `"payment_token":"old","interoperability_token":"older","state_context":{"klarna_network_session_token":"t"}`, "t"},
 		{"an empty one does not count", `"klarna_network_session_token":"","payment_token":"t"`, "t"},
 		{"null does not count", `"klarna_network_session_token":null,"state_context":{"payment_token":"t"}`, "t"},
 		{"none", `"state_reason":"PARTNER_CANCELED"`, ""},
@@ -132,7 +132,7 @@ func TestPaymentRequestReadsThePayload(t *testing.T) {
 	}
 }
 
-func TestPaymentRequestIsTheSameWhereverTheTypeStands(t *testing.T) {
+func TestPaymentRequestDoesNotDependOnTheOrder(t *testing.T) {
 	const metadata = `"metadata":{"event_id":"e","event_type":"payment.request.updated"}`
 	const payload = `"payload" : {"payment_request_id":"1","amount":7,"newer":[1, 2],"state_context":{"payment_token":"t","shipping":{}}}`
 	var read [2]*webhook.PaymentRequest
@@ -145,7 +145,7 @@ func TestPaymentRequestIsTheSameWhereverTheTypeStands(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first.Unknown["newer"], first.State = webhook.RawJSON{}, "CHANGED" // it is the caller's own
+		first.Unknown["newer"], first.State = webhook.RawJSON{}, "CHANGED" // does not affect the next call
 		if read[i], err = event.PaymentRequest(); err != nil {
 			t.Fatal(err)
 		}
@@ -154,11 +154,11 @@ func TestPaymentRequestIsTheSameWhereverTheTypeStands(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(read[1], read[0], asText); diff != "" || string(read[0].Unknown["newer"].Bytes()) != "[1, 2]" || read[0].SessionToken().Reveal() != "t" {
-		t.Errorf("read on the way (-later +on the way):\n%s", diff)
+		t.Errorf("payment request (-metadata last +metadata first):\n%s", diff)
 	}
 }
 
-func TestPaymentRequestIsAskedOfItsOwnEventsAlone(t *testing.T) {
+func TestPaymentRequestRefusesOtherEvents(t *testing.T) {
 	event, err := parse(t, `{"metadata":{"event_id":"e","event_type":"payment.transaction.captured"},"payload":{}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -191,11 +191,11 @@ func TestEventsPrintNeitherTokensNorPersonalData(t *testing.T) {
 	}
 }
 
-// textMember is a member of an object that is a string, and the field that it is read into.
+// textMember is a string member of an object and the value of its field.
 type textMember struct{ name, read string }
 
 // checkTexts compares fields with the strings that encoding/json finds in an object. A value of
-// another type must be among the unknown members, as it came.
+// another type must be among the unknown members, unchanged.
 func checkTexts(t *testing.T, object map[string]json.RawMessage, unknown webhook.Unknown, members ...textMember) {
 	t.Helper()
 	for _, m := range members {
@@ -211,7 +211,7 @@ func checkTexts(t *testing.T, object map[string]json.RawMessage, unknown webhook
 	}
 }
 
-// repeats reports whether an object within a JSON text has a name twice.
+// repeats reports whether any object in a JSON text has a name twice.
 func repeats(t *testing.T, text string) bool {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -234,25 +234,25 @@ func repeats(t *testing.T, text string) bool {
 			}
 			found = value() || found
 		}
-		_, _ = decoder.Token() // its end
+		_, _ = decoder.Token() // the end of the value
 		return found
 	}
 	return value()
 }
 
-func FuzzParseReadsWhatEncodingJSONReads(f *testing.F) {
+func FuzzParseAgreesWithEncodingJSON(f *testing.F) {
 	f.Add(`{"event_id":"e","event_type":"payment.request.x","event_version":null,"live":true,"occurred_at":"x","newer":[]}`,
 		`{"payment_request_id":"1","amount":7,"currency":"\u0045UR","state_reason":7,"created_at":"2026-01-02","newer":{}}`)
 	f.Add(`{"event_id":"e","event_type":"payment.request.x","correlation_id":{}}`, `{"payment_request_id":"1","payment_transaction_id":"1\ud83d","amount":1.5,"previous_state":""}`)
 	v := newVerifier(f)
 	f.Fuzz(func(t *testing.T, metadata, payload string) {
 		if !json.Valid([]byte(metadata)) || !json.Valid([]byte(payload)) || !utf8.ValidString(metadata+payload) || repeats(t, metadata) || repeats(t, payload) {
-			return // TestASignedEventIsNeverRefusedForAMemberThatDoesNotDecide has those
+			return // TestOnlyIdentifyingMembersAreRequired covers these
 		}
 		body := []byte(`{"metadata":` + metadata + `,"payload":` + payload + `}`)
 		event, err := v.Parse(t.Context(), http.Header{"Klarna-Signature": {sign(secret, body)}}, body)
 		var members map[string]json.RawMessage
-		_ = json.Unmarshal([]byte(metadata), &members) // no members where it is no object
+		_ = json.Unmarshal([]byte(metadata), &members) // no members if it is not an object
 		var id, kind string
 		_ = json.Unmarshal(members["event_id"], &id)
 		_ = json.Unmarshal(members["event_type"], &kind)
@@ -300,7 +300,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if event.Metadata.EventID == "" || event.Metadata.EventType == "" || string(event.Raw.Bytes()) != body {
-			t.Fatalf("an event without identity, or with another body: %v", event)
+			t.Fatalf("an event without an id or a type, or with another body: %v", event)
 		}
 		if _, err := event.PaymentRequest(); err != nil && !errors.Is(err, webhook.ErrOtherEvent) && !errors.Is(err, webhook.ErrNoEvent) {
 			t.Fatal(err)

@@ -10,34 +10,38 @@ import (
 	"strings"
 )
 
-// Receiver does what an event causes. An error makes Klarna deliver the event again later.
+// Receiver processes an event. If it returns an error, Klarna delivers the event again later.
 type Receiver func(ctx context.Context, event *Event) error
 
-// Handler answers Klarna's deliveries. Klarna takes 200, 201, 202 and 204 for received, and
-// anything else for a reason to deliver again:
+// Handler is an [http.Handler] that receives Klarna's deliveries. Klarna accepts the answers 200,
+// 201, 202 and 204. After any other answer it delivers the event again. The Handler answers:
 //
 //	200  the Receiver returned nil
-//	400  not Klarna's, or no event; the sender is not told which
-//	405  not a POST
-//	413  larger than allowed
-//	415  not JSON
-//	500  the Receiver failed or panicked, the signing keys could not be looked up, or the Handler was
-//	     not made by NewHandler
-//	503  the event is in work already (ErrInFlight), or there is no room for it (ErrBusy)
+//	400  the signature is not valid, or the body is not an event
+//	405  the method is not POST
+//	413  the body is larger than the limit
+//	415  the content type is not JSON
+//	500  the Receiver failed or panicked, the signing keys could not be looked up, or this is
+//	     the zero Handler
+//	503  the event is being processed already (ErrInFlight), or the queue is full (ErrBusy)
 type Handler struct {
 	verifier *Verifier
 	receive  Receiver
-	most     int64
+	maxBytes int64
 	logger   *slog.Logger
 }
 
-// HandlerOption configures a Handler.
+// HandlerOption configures a [Handler].
 type HandlerOption func(*Handler)
 
-// WithLogger logs refused deliveries at Warn, with the reason that the sender is not told;
-// deliveries that Klarna signed and that cannot be read, and failed receivers, at Error; events
-// that are in work already or find no room at Warn. Without it slog.Default does. No record holds a
-// body or a signature.
+// WithLogger sets the logger, [slog.Default] by default. The Handler logs
+//
+//   - at Warn, refused deliveries with the reason, which the answer does not contain,
+//   - at Warn, events that are being processed already and events that the queue has no room for,
+//   - at Error, deliveries with a valid signature that cannot be decoded,
+//   - at Error, events whose receiver failed or panicked.
+//
+// No record contains a body or a signature.
 func WithLogger(logger *slog.Logger) HandlerOption {
 	return func(h *Handler) { h.logger = logger }
 }
@@ -46,14 +50,16 @@ const defaultMaxBytes = 1 << 20
 
 var errNoHandler = errors.New("webhook: the Handler was not made by NewHandler")
 
-// WithMaxBytes bounds the size of a delivery's body; 1 MiB by default.
+// WithMaxBytes sets the limit of a delivery's body in bytes, 1 MiB by default.
 func WithMaxBytes(n int64) HandlerOption {
-	return func(h *Handler) { h.most = n }
+	return func(h *Handler) { h.maxBytes = n }
 }
 
-// NewHandler returns a Handler that hands verified events to receive, one call a delivery and as
-// many at once as arrive. The context of a call ends when the sender leaves. Give receive through
-// Once to have each event processed once, and through a Mux to have several.
+// NewHandler returns a [Handler] that passes each verified event to receive. It makes one call per
+// delivery, and concurrent calls for concurrent deliveries. The context of a call ends when the
+// sender closes the connection. Wrap receive in [Once] to process each event once, and use a [Mux]
+// for several receivers. NewHandler returns an error if receive is nil, or if verifier is nil or
+// the zero Verifier.
 func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) (*Handler, error) {
 	switch {
 	case verifier == nil || verifier.keys == nil:
@@ -61,14 +67,14 @@ func NewHandler(verifier *Verifier, receive Receiver, options ...HandlerOption) 
 	case receive == nil:
 		return nil, errors.New("webhook: NewHandler: the receiver is nil")
 	}
-	h := &Handler{verifier: verifier, receive: receive, most: defaultMaxBytes}
+	h := &Handler{verifier: verifier, receive: receive, maxBytes: defaultMaxBytes}
 	for _, o := range options {
 		if o != nil {
 			o(h)
 		}
 	}
-	if h.most < 1 {
-		return nil, errors.New("webhook: WithMaxBytes needs at least 1")
+	if h.maxBytes < 1 {
+		return nil, errors.New("webhook: WithMaxBytes: want at least 1")
 	}
 	if h.logger == nil {
 		h.logger = slog.Default()
@@ -86,23 +92,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		h.refuse(ctx, w, http.StatusMethodNotAllowed, "its method is not POST")
+		h.refuse(ctx, w, http.StatusMethodNotAllowed, "the method is not POST")
 		return
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
-		h.refuse(ctx, w, http.StatusUnsupportedMediaType, "its content type is not JSON")
+		h.refuse(ctx, w, http.StatusUnsupportedMediaType, "the content type is not JSON")
 		return
 	}
 	if r.Body == nil {
-		r.Body = http.NoBody // as an adapter that is not net/http may leave it
+		r.Body = http.NoBody // only net/http guarantees a body; an adapter may leave it nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.most))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBytes))
 	if err != nil {
 		status := http.StatusBadRequest
 		if errors.As(err, new(*http.MaxBytesError)) {
 			status = http.StatusRequestEntityTooLarge
 		}
-		h.refuse(ctx, w, status, "its body cannot be read")
+		h.refuse(ctx, w, status, "the body cannot be read")
 		return
 	}
 	event, err := h.verifier.Parse(ctx, r.Header, body)
@@ -111,7 +117,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(ctx, w, http.StatusInternalServerError, err.Error())
 		return
 	case errors.Is(err, ErrNoEvent):
-		// Klarna's own, and lost after its last retry: more than the noise of the internet.
+		// At Error: Klarna signed this event, and it is lost after the last retry.
 		h.logger.ErrorContext(ctx, "klarna webhook unreadable", "status", http.StatusBadRequest, "reason", err.Error())
 		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 		return
@@ -132,23 +138,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// isJSON lets through what is said to be JSON and what is said to be nothing.
+// isJSON accepts JSON media types and a missing content type.
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true
 	}
-	// Parameters do not matter, not even wrong ones: the signature says whose the body is.
+	// Parameters are ignored, even malformed ones: the signature alone authenticates the body.
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
 	return mediaType == "application/json" || strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
 }
 
-func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, status int, why string) {
-	h.logger.WarnContext(ctx, "klarna webhook refused", "status", status, "reason", why)
+func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, status int, reason string) {
+	h.logger.WarnContext(ctx, "klarna webhook refused", "status", status, "reason", reason)
 	http.Error(w, http.StatusText(status), status)
 }
 
-// deliver keeps a panic in one delivery from being more than that delivery's failure.
+// deliver calls the receiver and turns its panic into an error.
 func (h *Handler) deliver(ctx context.Context, event *Event) (err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -165,5 +171,6 @@ func (h *Handler) deliver(ctx context.Context, event *Event) (err error) {
 	return h.receive(ctx, event)
 }
 
-// panicked tells the type alone: the value may be anything, a token included.
+// panicked returns an error with the type of the value alone, because the value may contain a
+// token.
 func panicked(value any) error { return fmt.Errorf("webhook: the receiver panicked with a %T", value) }

@@ -20,7 +20,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-func TestHandlerAnswersWhatKlarnaActsOn(t *testing.T) {
+func TestHandlerStatusCodes(t *testing.T) {
 	signed := http.Header{"Klarna-Signature": {sign(secret, body)}}
 	ok := func(context.Context, *webhook.Event) error { return nil }
 	for _, tc := range []struct {
@@ -33,11 +33,11 @@ func TestHandlerAnswersWhatKlarnaActsOn(t *testing.T) {
 		received bool
 	}{
 		{"a delivery that is processed", http.MethodPost, signed, string(body), ok, http.StatusOK, true},
-		{"a receiver that fails wants it again", http.MethodPost, signed, string(body), func(context.Context, *webhook.Event) error { return errors.New("database is down") }, http.StatusInternalServerError, true},
-		{"a receiver that panics wants it again", http.MethodPost, signed, string(body), func(context.Context, *webhook.Event) error { panic("canary") }, http.StatusInternalServerError, true},
+		{"a receiver that fails", http.MethodPost, signed, string(body), func(context.Context, *webhook.Event) error { return errors.New("database is down") }, http.StatusInternalServerError, true},
+		{"a receiver that panics", http.MethodPost, signed, string(body), func(context.Context, *webhook.Event) error { panic("canary") }, http.StatusInternalServerError, true},
 		{"no signature", http.MethodPost, nil, string(body), ok, http.StatusBadRequest, false},
 		{"a wrong signature", http.MethodPost, signed, "{}", ok, http.StatusBadRequest, false},
-		{"signed, but no event", http.MethodPost, http.Header{"Klarna-Signature": {sign(secret, []byte("[]"))}}, "[]", ok, http.StatusBadRequest, false},
+		{"signed, but not an event", http.MethodPost, http.Header{"Klarna-Signature": {sign(secret, []byte("[]"))}}, "[]", ok, http.StatusBadRequest, false},
 		{"too large", http.MethodPost, signed, strings.Repeat("a", 2000), ok, http.StatusRequestEntityTooLarge, false},
 		{"another method", http.MethodGet, signed, "", ok, http.StatusMethodNotAllowed, false},
 	} {
@@ -59,19 +59,19 @@ func TestHandlerAnswersWhatKlarnaActsOn(t *testing.T) {
 				t.Errorf("status %d, received %v; want %d, %v", w.Code, received, tc.want, tc.received)
 			}
 			if tc.want == http.StatusBadRequest && w.Body.String() != "Bad Request\n" {
-				t.Errorf("the sender is told %q", w.Body)
+				t.Errorf("the sender gets %q", w.Body)
 			}
 			if failed := tc.want != http.StatusOK; failed == (log.Len() == 0) {
 				t.Errorf("logged %q", &log)
 			}
 			if strings.Contains(log.String(), "canary") || strings.Contains(w.Body.String(), "canary") {
-				t.Errorf("a panic's value came out: %q, %q", &log, w.Body)
+				t.Errorf("the value of the panic is shown: %q, %q", &log, w.Body)
 			}
 		})
 	}
 }
 
-func TestHandlerTakesWhatIsSaidToBeJSON(t *testing.T) {
+func TestHandlerAcceptsJSONContentTypes(t *testing.T) {
 	handler, err := webhook.NewHandler(newVerifier(t), func(context.Context, *webhook.Event) error { return nil }, webhook.WithLogger(slog.New(slog.DiscardHandler)), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestHandlerTakesWhatIsSaidToBeJSON(t *testing.T) {
 		"application/json;charset=\"UTF-8\"": http.StatusOK,
 		"Application/JSON":                   http.StatusOK,
 		" application/json ":                 http.StatusOK,
-		"application/json; charset":          http.StatusOK, // a wrong parameter is no reason to lose an event
+		"application/json; charset":          http.StatusOK, // a malformed parameter must not lose an event
 		"application/json;;":                 http.StatusOK,
 		"application/cloudevents+json":       http.StatusOK,
 		"application/x-www-form-urlencoded":  http.StatusUnsupportedMediaType,
@@ -106,7 +106,7 @@ func TestHandlerTakesWhatIsSaidToBeJSON(t *testing.T) {
 	}
 }
 
-func TestHandlerSaysWhichMethodItTakes(t *testing.T) {
+func TestHandlerNamesTheAllowedMethod(t *testing.T) {
 	handler, err := webhook.NewHandler(newVerifier(t), func(context.Context, *webhook.Event) error { return nil }, webhook.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestHandlerSaysWhichMethodItTakes(t *testing.T) {
 	}
 }
 
-func TestHandlerWantsABodyAgainThatBreaksOff(t *testing.T) {
+func TestHandlerAnswers400ToAnIncompleteBody(t *testing.T) {
 	handler, err := webhook.NewHandler(newVerifier(t), func(context.Context, *webhook.Event) error { t.Error("received"); return nil }, webhook.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestHandlerWantsABodyAgainThatBreaksOff(t *testing.T) {
 	}
 }
 
-func TestHandlerLetsAReceiversPanicBeAnError(t *testing.T) {
+func TestHandlerTurnsAPanicIntoAnError(t *testing.T) {
 	for _, value := range []any{errors.New(canary), canary, 7, struct{}{}} {
 		var log bytes.Buffer
 		handler, err := webhook.NewHandler(newVerifier(t), func(context.Context, *webhook.Event) error { panic(value) }, webhook.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
@@ -149,8 +149,8 @@ func TestHandlerLetsAReceiversPanicBeAnError(t *testing.T) {
 	}
 }
 
-// A program that has run for long: events come, are remembered for 48 hours, and are forgotten.
-func TestAHandlerStaysTheSameSizeOverManyEvents(t *testing.T) {
+// A program runs for a long time: its store keeps each event for 48 hours.
+func TestHandlerStaysTheSameSize(t *testing.T) {
 	events := 50_000
 	if fullSize() {
 		events *= 20
@@ -193,15 +193,16 @@ func TestAHandlerStaysTheSameSizeOverManyEvents(t *testing.T) {
 		if processed != events {
 			t.Errorf("%d processed, want %d", processed, events)
 		}
-		// A tenth of the events is remembered at any time; the rest would be several times as much.
+		// The store keeps a tenth of the events at any time. All of them would need several times
+		// the memory.
 		if limit := afterTwo + afterTwo/4 + 2*megabyte; most > limit {
 			t.Errorf("%d bytes in use, more than %d", most, limit)
 		}
 	})
 }
 
-// A server with all there is: handler, deduplication, a queue, a key that has to be looked up.
-// synctest fails a test that leaves a goroutine.
+// The server has a handler, deduplication, a queue, and a key that must be looked up. synctest
+// fails a test that leaves a goroutine.
 func TestNoGoroutineIsLeftAfterShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := new(vault)
@@ -266,7 +267,7 @@ func TestHandlersContextEndsWhenTheSenderLeaves(t *testing.T) {
 	}
 }
 
-func TestHandlerLetsAnAbortedRequestBeAborted(t *testing.T) {
+func TestHandlerDoesNotRecoverErrAbortHandler(t *testing.T) {
 	handler, err := webhook.NewHandler(newVerifier(t), func(context.Context, *webhook.Event) error { panic(http.ErrAbortHandler) })
 	if err != nil {
 		t.Fatal(err)
@@ -281,39 +282,15 @@ func TestHandlerLetsAnAbortedRequestBeAborted(t *testing.T) {
 	handler.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-func TestNewHandlerRefusesToBeWithoutVerifierOrReceiver(t *testing.T) {
+func TestNewHandlerRefusesInvalidArguments(t *testing.T) {
 	receive := func(context.Context, *webhook.Event) error { return nil }
 	if _, err := webhook.NewHandler(nil, receive); err == nil {
-		t.Error("no verifier: accepted")
+		t.Error("no verifier: got no error")
 	}
 	if _, err := webhook.NewHandler(newVerifier(t), nil); err == nil {
-		t.Error("no receiver: accepted")
+		t.Error("no receiver: got no error")
 	}
 	if _, err := webhook.NewHandler(newVerifier(t), receive, webhook.WithMaxBytes(0)); err == nil {
-		t.Error("no size: accepted")
+		t.Error("a limit of 0 bytes: got no error")
 	}
-}
-
-func ExampleNewHandler() {
-	verifier, err := webhook.NewVerifier(webhook.Key{ID: "krn:…:signing-key:1", Secret: webhook.NewSecret("the signing_key as Klarna returned it")})
-	if err != nil {
-		panic(err)
-	}
-	handler, err := webhook.NewHandler(verifier, func(_ context.Context, event *webhook.Event) error {
-		fmt.Println(event.Metadata.EventType) // an error here makes Klarna deliver again
-		return nil
-	})
-	if err != nil {
-		panic(err)
-	}
-
-	delivery := `{"metadata":{"event_id":"1","event_type":"payment.request.state-change.completed"},"payload":{}}`
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/klarna/webhook", strings.NewReader(delivery))
-	r.Header.Set(webhook.HeaderSignature, webhook.Sign(webhook.NewSecret("the signing_key as Klarna returned it"), []byte(delivery)))
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	fmt.Println(w.Code)
-	// Output:
-	// payment.request.state-change.completed
-	// 200
 }

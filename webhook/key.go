@@ -7,32 +7,33 @@ import (
 	"strings"
 )
 
-// Key is a signing key of Klarna's.
+// Key is one of Klarna's signing keys.
 type Key struct {
-	// ID is signing_key_id, which deliveries name. A key without an id is tried on every delivery.
+	// ID is the signing_key_id, which each delivery names. A key without an ID is tried on every
+	// delivery.
 	ID string
-	// Secret is signing_key exactly as Klarna returned it. It is never decoded.
+	// Secret is the signing_key exactly as Klarna returned it. Do not decode it.
 	Secret Secret
 }
 
-// minSecret is far below any key of Klarna's, and above what is left of one that was cut or never
-// set.
+// minSecret is the least number of bytes of a secret. Klarna's secrets are much longer. A shorter
+// one was cut or never set.
 const minSecret = 16
 
-// keyHolder knows the keys that a delivery may be signed with.
+// keyHolder holds the keys that a delivery may be signed with.
 type keyHolder interface {
-	// held returns the keys that are known now.
-	held() *keySet
-	// refreshed looks them up again where they can be, for a delivery that names a key which is not
-	// held.
+	// current returns the keys that are known now.
+	current() *keySet
+	// refreshed returns the keys for a delivery that names an unknown key. It looks the keys up
+	// again if they come from a KeySource.
 	refreshed(ctx context.Context, id string) (*keySet, error)
 }
 
 // keySet is a set of keys that does not change.
 type keySet struct {
 	all     []*signer
-	byID    map[string][]*signer // each with the unnamed keys, which are tried on every delivery
-	unnamed []*signer
+	byID    map[string][]*signer // each id with its key and the unnamed keys
+	unnamed []*signer            // the keys without an id, which are tried on every delivery
 }
 
 func newKeySet(keys []Key) (*keySet, error) {
@@ -43,21 +44,21 @@ func newKeySet(keys []Key) (*keySet, error) {
 	for i, k := range keys {
 		secret := k.Secret.Reveal()
 		if strings.TrimSpace(secret) != secret {
-			return nil, fmt.Errorf("webhook: signing key %d: the secret begins or ends with white space; was a line break read with it?", i)
+			return nil, fmt.Errorf("webhook: signing key %d: the secret begins or ends with white space, such as a line break", i)
 		}
 		if n := len(secret); n < minSecret {
-			return nil, fmt.Errorf("webhook: signing key %d: the secret has %d bytes, fewer than the %d that any signing key has", i, n, minSecret)
+			return nil, fmt.Errorf("webhook: signing key %d: the secret has %d bytes, want at least %d", i, n, minSecret)
 		}
-		signs := newSigner(k)
-		s.all = append(s.all, signs)
+		keySigner := newSigner(k)
+		s.all = append(s.all, keySigner)
 		if k.ID == "" {
-			s.unnamed = append(s.unnamed, signs)
+			s.unnamed = append(s.unnamed, keySigner)
 			continue
 		}
-		if _, twice := s.byID[k.ID]; twice {
-			return nil, fmt.Errorf("webhook: signing key %d: its id stands there twice", i)
+		if _, exists := s.byID[k.ID]; exists {
+			return nil, fmt.Errorf("webhook: signing key %d: another key has the same id", i)
 		}
-		s.byID[k.ID] = []*signer{signs}
+		s.byID[k.ID] = []*signer{keySigner}
 	}
 	for id, named := range s.byID {
 		s.byID[id] = append(named, s.unnamed...)
@@ -65,11 +66,11 @@ func newKeySet(keys []Key) (*keySet, error) {
 	return s, nil
 }
 
-func (s *keySet) held() *keySet { return s }
+func (s *keySet) current() *keySet { return s }
 
 func (s *keySet) refreshed(context.Context, string) (*keySet, error) { return s, nil }
 
-// candidates returns the keys to try for a delivery that names id, "" for none.
+// candidates returns the keys to try for a delivery that names id. The id is "" if it names no key.
 func (s *keySet) candidates(id string) []*signer {
 	if id == "" {
 		return s.all
@@ -80,7 +81,7 @@ func (s *keySet) candidates(id string) []*signer {
 	return s.unnamed
 }
 
-// knows reports whether the set has a key of that id.
+// knows reports whether the set has a key with that id, or id is "".
 func (s *keySet) knows(id string) bool {
 	_, ok := s.byID[id]
 	return ok || id == ""

@@ -10,25 +10,27 @@ import (
 )
 
 // KeySource returns all signing keys that deliveries may be signed with now, for example from a
-// vault. Klarna shows a key's secret only when the key is created, so it cannot be asked for them.
+// vault. Klarna shows a key's secret only in the answer that creates the key, so a KeySource cannot
+// read the secrets from Klarna.
 type KeySource func(ctx context.Context) ([]Key, error)
 
-// ErrKeySource is the error of keys that could not be looked up. The delivery may well be Klarna's;
-// a Handler answers 500, so that it comes again.
+// ErrKeySource reports that the signing keys could not be looked up. The delivery may be valid, so
+// a [Handler] answers 500 and Klarna delivers again.
 var ErrKeySource = errors.New("webhook: the signing keys could not be looked up")
 
 const (
-	// lookupPause bounds what a flood of made-up key ids can cost: one look-up a second, which finds
-	// all keys.
+	// lookupPause is the least time between look-ups. It limits the look-ups that deliveries with
+	// invented key ids cause.
 	lookupPause = time.Second
-	// lookupTimeout ends a look-up that hangs.
+	// lookupTimeout bounds a look-up that hangs.
 	lookupTimeout = 10 * time.Second
 )
 
-// NewVerifierFrom returns a Verifier that gets its keys from source: now, and again, at most once a
-// second, when a delivery names a key that it does not hold; such a delivery waits for it. So a key
-// that is published before Klarna signs with it is known without a restart. A key that was taken
-// out of the source counts until the next look-up: call Refresh to make one.
+// NewVerifierFrom returns a [Verifier] that reads its keys from source: immediately, and again when
+// a delivery names an unknown key. Such a delivery waits for the look-up. There is at most one
+// look-up a second. A key that is published to the source before Klarna signs with it therefore
+// needs no restart. A key that was removed from the source remains valid until the next look-up:
+// call [Verifier.Refresh] to make one. The error is [ErrKeySource] if the first look-up fails.
 func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 	if source == nil {
 		return nil, fmt.Errorf("%w: NewVerifierFrom: the source is nil", ErrKeySource)
@@ -40,8 +42,8 @@ func NewVerifierFrom(ctx context.Context, source KeySource) (*Verifier, error) {
 	return &Verifier{keys: h}, nil
 }
 
-// Refresh looks the keys up now. A Verifier with fixed keys has nothing to refresh. On an error the
-// keys stay as they were.
+// Refresh looks the keys up now. It does nothing if the Verifier has fixed keys. The error is
+// [ErrKeySource] if the look-up fails; the Verifier then keeps the keys that it had.
 func (v *Verifier) Refresh(ctx context.Context) error {
 	if v == nil || v.keys == nil {
 		return errNoKeys
@@ -53,43 +55,43 @@ func (v *Verifier) Refresh(ctx context.Context) error {
 	return h.lookUp(ctx)
 }
 
-// sourcedKeys are keys that are looked up again.
+// sourcedKeys holds keys that come from a KeySource.
 type sourcedKeys struct {
 	source KeySource
 	keys   atomic.Pointer[keySet]
 
 	mu     sync.Mutex
-	latest *lookup // the last that a delivery caused; nil before the first
-	begun  uint64  // look-ups that began
-	kept   uint64  // which of them brought the keys
+	latest *lookup // the last look-up that a delivery caused, nil before the first
+	begun  uint64  // the number of look-ups that began
+	stored uint64  // the number of the look-up whose keys are stored
 }
 
-// lookup is one call to the source that all deliveries wait for that came meanwhile.
+// lookup is one call to the source. All deliveries that arrive in the meantime share it.
 type lookup struct {
 	begins time.Time
 	done   chan struct{}
-	err    error // to be read when done
+	err    error // set before done is closed
 }
 
-func (h *sourcedKeys) held() *keySet { return h.keys.Load() }
+func (h *sourcedKeys) current() *keySet { return h.keys.Load() }
 
-// refreshed waits for look-ups until one has the key, or one has not that began after the delivery
-// came: a key that is published before its first delivery is always found, however short ago the
-// last look-up was.
+// refreshed waits until a look-up finds the key, or a look-up that began after the delivery arrived
+// does not find it. So a key that is published before its first delivery is always found, even
+// directly after another look-up.
 func (h *sourcedKeys) refreshed(ctx context.Context, id string) (*keySet, error) {
 	arrived := time.Now()
-	// A source that does not heed its context must not hold the delivery.
-	patience, cancel := context.WithTimeout(ctx, lookupTimeout)
+	// A source that ignores its context must not delay the delivery any longer.
+	waiting, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	for {
 		l := h.nextLookup(ctx)
 		select {
 		case <-l.done:
-		case <-patience.Done():
+		case <-waiting.Done():
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			return nil, fmt.Errorf("%w: it takes longer than %v", ErrKeySource, lookupTimeout)
+			return nil, fmt.Errorf("%w: the source takes longer than %v", ErrKeySource, lookupTimeout)
 		}
 		keys := h.keys.Load()
 		switch {
@@ -104,14 +106,14 @@ func (h *sourcedKeys) refreshed(ctx context.Context, id string) (*keySet, error)
 	}
 }
 
-// nextLookup is the look-up that runs or waits for its time, otherwise a new one, which waits until
-// the last one's beginning is a pause ago.
+// nextLookup returns the look-up that runs or is scheduled. If there is none, it schedules a new
+// look-up, which begins at least lookupPause after the last one began.
 func (h *sourcedKeys) nextLookup(ctx context.Context) *lookup {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	// One that is over its time counts as ended: its source does not heed its context and may never
-	// return.
+	// A look-up that exceeds its timeout counts as ended: its source ignores the context and may
+	// never return.
 	if h.latest != nil && !h.latest.ended() && now.Before(h.latest.begins.Add(lookupTimeout)) {
 		return h.latest
 	}
@@ -120,8 +122,7 @@ func (h *sourcedKeys) nextLookup(ctx context.Context) *lookup {
 		l.begins = h.latest.begins.Add(lookupPause)
 	}
 	h.latest = l
-	// The look-up serves all that wait for it, so it does not end with the delivery that happened to
-	// ask for it.
+	// All waiting deliveries share the look-up, so it does not end with the one that started it.
 	ctx = context.WithoutCancel(ctx)
 	time.AfterFunc(l.begins.Sub(now), func() {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
@@ -141,32 +142,32 @@ func (l *lookup) ended() bool {
 	}
 }
 
-// lookUp asks the source and keeps what it says, unless a look-up that began later has said
-// something already: a key that was taken out in between must not come back.
+// lookUp reads the source and stores its keys, unless a look-up that began later has already stored
+// its own: a key that was removed in between must not return.
 func (h *sourcedKeys) lookUp(ctx context.Context) error {
 	h.mu.Lock()
 	h.begun++
-	turn := h.begun
+	number := h.begun
 	h.mu.Unlock()
-	keys, err := h.ask(ctx)
+	keys, err := h.read(ctx)
 	if err != nil {
 		return err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if turn > h.kept {
-		h.kept = turn
+	if number > h.stored {
+		h.stored = number
 		h.keys.Store(keys)
 	}
 	return nil
 }
 
-// ask keeps a source that panics from taking the process with it, and from leaving deliveries
-// waiting.
-func (h *sourcedKeys) ask(ctx context.Context) (set *keySet, err error) {
+// read calls the source. It turns a panic of the source into an error, because the panic would end
+// the process.
+func (h *sourcedKeys) read(ctx context.Context) (set *keySet, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			set, err = nil, fmt.Errorf("%w: it panicked with a %T", ErrKeySource, p)
+			set, err = nil, fmt.Errorf("%w: the source panicked with a %T", ErrKeySource, p)
 		}
 	}()
 	keys, err := h.source(ctx)

@@ -16,18 +16,18 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// vault is a KeySource that counts and whose keys change.
+// vault is a KeySource that counts its calls. Its keys can be changed.
 type vault struct {
 	mu    sync.Mutex
 	keys  []webhook.Key
-	asked int
-	// answer is what it does instead of returning its keys, where there is one.
+	reads int
+	// answer replaces the keys if it is set.
 	answer func(ctx context.Context) ([]webhook.Key, error)
 }
 
 func (v *vault) source(ctx context.Context) ([]webhook.Key, error) {
 	v.mu.Lock()
-	v.asked++
+	v.reads++
 	keys, answer := v.keys, v.answer
 	v.mu.Unlock()
 	if answer != nil {
@@ -48,14 +48,14 @@ func (v *vault) set(answer func(ctx context.Context) ([]webhook.Key, error), ids
 func (v *vault) times() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.asked
+	return v.reads
 }
 
 func keyNamed(id string) webhook.Key {
 	return webhook.Key{ID: id, Secret: webhook.NewSecret("the secret of the key " + id)}
 }
 
-// newSourced returns a Verifier that has asked once, a minute ago.
+// newSourced returns a Verifier that read its source once, a minute ago.
 func newSourced(t *testing.T, ids ...string) (*webhook.Verifier, *vault) {
 	t.Helper()
 	v := new(vault)
@@ -68,7 +68,7 @@ func newSourced(t *testing.T, ids ...string) (*webhook.Verifier, *vault) {
 	return verifier, v
 }
 
-// verify checks a delivery that is signed with the key of that id, and names it.
+// verify checks a delivery that names the key and is signed with it.
 func verify(ctx context.Context, verifier *webhook.Verifier, id string) error {
 	return verifier.Verify(ctx, http.Header{
 		"Klarna-Signature":      {webhook.Sign(keyNamed(id).Secret, body)},
@@ -86,12 +86,12 @@ func TestAKnownKeyIsNotLookedUp(t *testing.T) {
 			<-time.After(time.Minute)
 		}
 		if got := v.times(); got != 1 {
-			t.Errorf("asked %d times, want once", got)
+			t.Errorf("the source was read %d times, want once", got)
 		}
 	})
 }
 
-func TestANewKeyIsLookedUpOnceHoweverManyDeliveriesWait(t *testing.T) {
+func TestWaitingDeliveriesShareOneLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
 		v.set(func(context.Context) ([]webhook.Key, error) {
@@ -108,18 +108,18 @@ func TestANewKeyIsLookedUpOnceHoweverManyDeliveriesWait(t *testing.T) {
 				}
 			})
 		}
-		synctest.Wait() // the first has begun the look-up
+		synctest.Wait() // the first delivery has started the look-up
 		if err := verify(t.Context(), verifier, "old"); err != nil || time.Since(begin) != 0 {
 			t.Errorf("a known key waits for the look-up: %v after %v", err, time.Since(begin))
 		}
 		deliveries.Wait()
 		if v.times() != 2 || time.Since(begin) != 2*time.Second {
-			t.Errorf("asked %d times in %v, want twice in 2s", v.times(), time.Since(begin))
+			t.Errorf("the source was read %d times in %v, want twice in 2s", v.times(), time.Since(begin))
 		}
 	})
 }
 
-func TestAFloodOfUnknownKeysAsksOnceASecond(t *testing.T) {
+func TestUnknownKeysCauseOneLookupASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "a")
 		var deliveries sync.WaitGroup
@@ -137,16 +137,16 @@ func TestAFloodOfUnknownKeysAsksOnceASecond(t *testing.T) {
 		}
 		deliveries.Wait()
 		if got := v.times(); got != 1+11 {
-			t.Errorf("asked %d times, want 12", got)
+			t.Errorf("the source was read %d times, want 12", got)
 		}
 	})
 }
 
-// The look-up for a made-up id a moment before must not cost the first delivery of a new key.
-func TestAKeyPublishedBeforeItsFirstDeliveryIsAlwaysFound(t *testing.T) {
+// A look-up for an invented id directly before must not hide a new key.
+func TestAKeyPublishedBeforeItsDeliveryIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
-		if err := verify(t.Context(), verifier, "made up"); !errors.Is(err, webhook.ErrUnknownKey) {
+		if err := verify(t.Context(), verifier, "invented"); !errors.Is(err, webhook.ErrUnknownKey) {
 			t.Fatal(err)
 		}
 		v.set(nil, "old", "new")
@@ -160,8 +160,8 @@ func TestAKeyPublishedBeforeItsFirstDeliveryIsAlwaysFound(t *testing.T) {
 	})
 }
 
-// A call to the source that never returns must not be the last one.
-func TestASourceThatHungOnceIsAskedAgain(t *testing.T) {
+// A call to the source that never returns must not prevent later calls.
+func TestASourceThatHungIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
 		forever := make(chan struct{})
@@ -180,7 +180,7 @@ func TestASourceThatHungOnceIsAskedAgain(t *testing.T) {
 	})
 }
 
-func TestASourceInTrouble(t *testing.T) {
+func TestErrorsOfAKeySource(t *testing.T) {
 	failure := errors.New("the vault is sealed")
 	for _, tc := range []struct {
 		name   string
@@ -194,7 +194,7 @@ func TestASourceInTrouble(t *testing.T) {
 		{"it has no keys", func(context.Context) ([]webhook.Key, error) { return nil, nil }, webhook.ErrKeySource, "at least one", 0},
 		{"it has an empty key", func(context.Context) ([]webhook.Key, error) { return []webhook.Key{{ID: "new"}}, nil }, webhook.ErrKeySource, "0 bytes", 0},
 		{"it hangs until its context ends", func(ctx context.Context) ([]webhook.Key, error) { <-ctx.Done(); return nil, ctx.Err() }, webhook.ErrKeySource, "", 10 * time.Second},
-		{"it hangs and does not heed its context", func(context.Context) ([]webhook.Key, error) { <-time.After(time.Hour); return nil, failure }, webhook.ErrKeySource, "longer than 10s", 10 * time.Second},
+		{"it hangs and ignores its context", func(context.Context) ([]webhook.Key, error) { <-time.After(time.Hour); return nil, failure }, webhook.ErrKeySource, "longer than 10s", 10 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -208,10 +208,9 @@ func TestASourceInTrouble(t *testing.T) {
 				if took := time.Since(begin); took != tc.after {
 					t.Errorf("after %v, want %v", took, tc.after)
 				}
-				// A look-up that failed a moment ago says nothing about the key, so it must not be called
-				// unknown.
+				// A recent look-up that failed does not show that the key is unknown.
 				if err := verify(t.Context(), verifier, "new"); !errors.Is(err, webhook.ErrKeySource) {
-					t.Errorf("at once again: %v, want ErrKeySource", err)
+					t.Errorf("immediately again: %v, want ErrKeySource", err)
 				}
 				if err := verify(t.Context(), verifier, "old"); err != nil {
 					t.Errorf("a key that was known before: %v", err)
@@ -223,17 +222,17 @@ func TestASourceInTrouble(t *testing.T) {
 				}); verifier != nil || !errors.Is(err, webhook.ErrKeySource) {
 					t.Errorf("at construction: %v, want ErrKeySource", err)
 				}
-				<-time.After(2 * time.Hour) // for what hangs to end
+				<-time.After(2 * time.Hour) // the hanging call ends
 				v.set(nil, "new")
 				if err := verify(t.Context(), verifier, "new"); err != nil {
-					t.Errorf("when it is well again: %v", err)
+					t.Errorf("after the source recovers: %v", err)
 				}
 			})
 		})
 	}
 }
 
-func TestAHandlerWantsADeliveryAgainWhoseKeyCannotBeLookedUp(t *testing.T) {
+func TestHandlerAnswers500WhenTheLookupFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
 		v.set(func(context.Context) ([]webhook.Key, error) { return nil, errors.New("sealed") })
@@ -261,7 +260,7 @@ func TestAHandlerWantsADeliveryAgainWhoseKeyCannotBeLookedUp(t *testing.T) {
 	})
 }
 
-func TestADeliveryWhoseSenderLeavesDoesNotEndTheLookup(t *testing.T) {
+func TestALookupContinuesAfterTheSenderLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
 		v.set(func(ctx context.Context) ([]webhook.Key, error) {
@@ -276,20 +275,20 @@ func TestADeliveryWhoseSenderLeavesDoesNotEndTheLookup(t *testing.T) {
 		defer leave()
 		stays := make(chan error)
 		go func() {
-			<-time.After(500 * time.Millisecond) // it joins the look-up of the one that leaves
+			<-time.After(500 * time.Millisecond) // it shares the look-up of the sender that leaves
 			stays <- verify(t.Context(), verifier, "new")
 		}()
 		begin := time.Now()
 		if err := verify(ctx, verifier, "new"); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, webhook.ErrKeySource) || time.Since(begin) != time.Second {
-			t.Errorf("who leaves: %v after %v, want DeadlineExceeded after 1s", err, time.Since(begin))
+			t.Errorf("the sender that leaves: %v after %v, want DeadlineExceeded after 1s", err, time.Since(begin))
 		}
 		if err := <-stays; err != nil || time.Since(begin) != 2*time.Second || v.times() != 2 {
-			t.Errorf("who stays: %v after %v, asked %d times; want nil after 2s, twice", err, time.Since(begin), v.times())
+			t.Errorf("the sender that stays: %v after %v, source read %d times; want nil after 2s, twice", err, time.Since(begin), v.times())
 		}
 	})
 }
 
-func TestAHandlerWhoseSenderLeavesDuringTheLookupDoesNotAcknowledge(t *testing.T) {
+func TestHandlerAnswers500WhenTheSenderLeavesEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
 		v.set(func(ctx context.Context) ([]webhook.Key, error) { <-ctx.Done(); return nil, ctx.Err() })
@@ -307,11 +306,11 @@ func TestAHandlerWhoseSenderLeavesDuringTheLookupDoesNotAcknowledge(t *testing.T
 		if w.Code != http.StatusInternalServerError {
 			t.Errorf("%d, want 500", w.Code)
 		}
-		<-time.After(time.Minute) // for the look-up to end
+		<-time.After(time.Minute) // the look-up ends
 	})
 }
 
-func TestRefreshTakesKeysOut(t *testing.T) {
+func TestRefreshRemovesKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "leaked", "good")
 		v.set(nil, "good")
@@ -337,7 +336,7 @@ func TestRefreshTakesKeysOut(t *testing.T) {
 	}
 }
 
-func TestALookupTakesOutWhatTheSourceNoLongerHas(t *testing.T) {
+func TestALookupRemovesKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "old")
 		v.set(nil, "new")
@@ -350,9 +349,9 @@ func TestALookupTakesOutWhatTheSourceNoLongerHas(t *testing.T) {
 	})
 }
 
-// A look-up that read the source before a leaked key was taken out may answer after the Refresh
-// that was made to forget it.
-func TestAKeyThatRefreshTookOutDoesNotComeBack(t *testing.T) {
+// A look-up that read the source before a leaked key was removed may end after the Refresh that
+// removed the key.
+func TestAKeyThatRefreshRemovedDoesNotReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verifier, v := newSourced(t, "leaked", "good")
 		v.set(func(context.Context) ([]webhook.Key, error) {
@@ -375,8 +374,8 @@ func TestAKeyThatRefreshTookOutDoesNotComeBack(t *testing.T) {
 	})
 }
 
-// Klarna names a key in each delivery. Where the source does not know the ids, that must not make
-// every delivery depend on it.
+// Klarna names a key in each delivery. If the source has no ids, a delivery must not depend on the
+// source.
 func TestAKeyWithoutAnIDNeedsNoLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := new(vault)
@@ -392,11 +391,11 @@ func TestAKeyWithoutAnIDNeedsNoLookup(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := verify(t.Context(), verifier, "old"); err != nil || v.times() != 1 {
-			t.Errorf("%v, asked %d times; want nil, once", err, v.times())
+			t.Errorf("%v, source read %d times; want nil, once", err, v.times())
 		}
 		unnamed("old", "new")
 		if err := verify(t.Context(), verifier, "new"); err != nil || v.times() != 2 {
-			t.Errorf("after a rotation: %v, asked %d times; want nil, twice", err, v.times())
+			t.Errorf("after a rotation: %v, source read %d times; want nil, twice", err, v.times())
 		}
 		forged := http.Header{"Klarna-Signature": {strings.Repeat("0", 64)}, "Klarna-Signing-Key-Id": {"new"}}
 		if err := verifier.Verify(t.Context(), forged, body); !errors.Is(err, webhook.ErrSignatureMismatch) {
@@ -405,7 +404,7 @@ func TestAKeyWithoutAnIDNeedsNoLookup(t *testing.T) {
 	})
 }
 
-func TestNewVerifierFromNeedsASource(t *testing.T) {
+func TestNewVerifierFromRefusesANilSource(t *testing.T) {
 	if v, err := webhook.NewVerifierFrom(t.Context(), nil); v != nil || !errors.Is(err, webhook.ErrKeySource) {
 		t.Errorf("%v, want ErrKeySource", err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// member is a member of a JSON object that is made by hand.
+// member is a member of a JSON object.
 type member struct{ name, value string }
 
 func objectOf(members []member) string {
@@ -22,21 +22,21 @@ func objectOf(members []member) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// oddities are what may stand in a member's place. Missing and repeated are made from the members.
-var oddities = map[string]string{
+// unexpected are values of each JSON type, in place of a member.
+var unexpected = map[string]string{
 	"null": `null`, "a boolean": `true`, "a number": `7.5`, "a string": `"odd"`, "an array": `["odd"]`, "an object": `{"odd":1}`,
 	"a string with a bad byte": "\"o\xffdd\"", "a string with half a surrogate": `"o\ud83d"`, "an empty string": `""`,
 }
 
-// variants are an object in which one member is odd in each way.
+// variants returns objects in which one member is missing, repeated, or has each unexpected value.
 func variants(members []member, name string) map[string]string {
 	i := slices.IndexFunc(members, func(m member) bool { return m.name == name })
 	all := map[string]string{"missing": objectOf(slices.Delete(slices.Clone(members), i, i+1))}
 	all["repeated"] = objectOf(append(slices.Clone(members), members[i]))
-	for what, value := range oddities {
-		odd := slices.Clone(members)
-		odd[i].value = value
-		all[what] = objectOf(odd)
+	for what, value := range unexpected {
+		variant := slices.Clone(members)
+		variant[i].value = value
+		all[what] = objectOf(variant)
 	}
 	return all
 }
@@ -56,10 +56,10 @@ var (
 	}
 )
 
-// A signed event is refused for its id and its type alone, and its payload for the payment
-// request's id. Whatever else is odd costs nothing.
-func TestOnlyWhatDecidesCanBeRefused(t *testing.T) {
-	taken, refused := 0, 0
+// A signed event must have an id and a type, and its payload the id of the payment request. All
+// other members may be missing or have any type.
+func TestOnlyIdentifyingMembersAreRequired(t *testing.T) {
+	accepted, refused := 0, 0
 	check := func(name, what, metadata, payload string, decides bool) {
 		t.Helper()
 		event, err := parse(t, `{"metadata":`+metadata+`,"payload":`+payload+`}`)
@@ -72,19 +72,19 @@ func TestOnlyWhatDecidesCanBeRefused(t *testing.T) {
 		case decides && !isText:
 			refused++
 			if !errors.Is(err, webhook.ErrNoEvent) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "odd") {
-				t.Errorf("%s is %s: %v, want ErrNoEvent that names it", name, what, err)
+				t.Errorf("%s is %s: %v, want ErrNoEvent with its name", name, what, err)
 			}
 		case name == "event_type" && isText:
-			taken++
+			accepted++
 			if !errors.Is(err, webhook.ErrOtherEvent) {
 				t.Errorf("%s is %s: %v, want ErrOtherEvent", name, what, err)
 			}
 		case err != nil:
 			t.Errorf("%s is %s: %v", name, what, err)
 		default:
-			taken++
+			accepted++
 			if name != "event_id" && event.Metadata.EventID != "e-1" || name != "payment_request_id" && p.PaymentRequestID != "r-1" || p.SessionToken().IsZero() {
-				t.Errorf("%s is %s: id %q of %q, token there %t", name, what, event.Metadata.EventID, p.PaymentRequestID, !p.SessionToken().IsZero())
+				t.Errorf("%s is %s: id %q of %q, token set %t", name, what, event.Metadata.EventID, p.PaymentRequestID, !p.SessionToken().IsZero())
 			}
 		}
 	}
@@ -98,16 +98,16 @@ func TestOnlyWhatDecidesCanBeRefused(t *testing.T) {
 			check(m.name, what, objectOf(fullMetadata), payload, m.name == "payment_request_id")
 		}
 	}
-	if want := len(fullMetadata) + len(fullRequest); taken+refused != want*(len(oddities)+2) || refused != 3*(len(oddities)+2-3) {
-		t.Errorf("%d taken, %d refused", taken, refused)
+	if want := len(fullMetadata) + len(fullRequest); accepted+refused != want*(len(unexpected)+2) || refused != 3*(len(unexpected)+2-3) {
+		t.Errorf("%d accepted, %d refused", accepted, refused)
 	}
-	t.Logf("%d members, %d events taken, %d refused", len(fullMetadata)+len(fullRequest), taken, refused)
+	t.Logf("%d members, %d events accepted, %d refused", len(fullMetadata)+len(fullRequest), accepted, refused)
 }
 
 func TestAPayloadOfAnyTypeIsAnEvent(t *testing.T) {
 	for _, eventType := range []string{"payment.request.updated", "payment.dispute.state-change.closed", "of.tomorrow"} {
 		metadata := `"metadata":{"event_id":"e","event_type":"` + eventType + `"}`
-		for what, payload := range oddities {
+		for what, payload := range unexpected {
 			for _, body := range []string{`{` + metadata + `,"payload":` + payload + `}`, `{"payload":` + payload + `,` + metadata + `}`} {
 				event, err := parse(t, body)
 				if err != nil || string(event.Payload.Bytes()) != payload || string(event.Raw.Bytes()) != body {
@@ -121,7 +121,7 @@ func TestAPayloadOfAnyTypeIsAnEvent(t *testing.T) {
 	}
 }
 
-func TestARepeatedPayloadIsAnEventWithoutOne(t *testing.T) {
+func TestARepeatedPayloadCannotBeDecoded(t *testing.T) {
 	for _, order := range []string{`{META,"payload":{"payment_request_id":"a"},"payload":{"payment_request_id":"b"}}`, `{"payload":{"payment_request_id":"a"},"payload":{"payment_request_id":"b"},META}`} {
 		event, err := parse(t, strings.Replace(order, "META", `"metadata":{"event_id":"e","event_type":"payment.request.updated"}`, 1))
 		if err != nil {
@@ -133,10 +133,10 @@ func TestARepeatedPayloadIsAnEventWithoutOne(t *testing.T) {
 	}
 }
 
-func TestOddMetadataGivesWayToTheTopLevel(t *testing.T) {
-	for what, odd := range oddities {
+func TestInvalidMetadataIsReplacedFromTheTopLevel(t *testing.T) {
+	for what, value := range unexpected {
 		for _, body := range []string{
-			`{"metadata":` + odd + `,"event_id":"e","event_type":"payment.dispute.x","payload":{}}`,
+			`{"metadata":` + value + `,"event_id":"e","event_type":"payment.dispute.x","payload":{}}`,
 			`{"event_id":"e","event_type":"payment.dispute.x","payload":{}}`,
 		} {
 			event, err := parse(t, body)
@@ -144,7 +144,7 @@ func TestOddMetadataGivesWayToTheTopLevel(t *testing.T) {
 				t.Errorf("metadata is %s: %v", what, err)
 			}
 		}
-		if _, err := parse(t, `{"metadata":`+odd+`,"event_id":"e","payload":{}}`); !errors.Is(err, webhook.ErrNoEvent) {
+		if _, err := parse(t, `{"metadata":`+value+`,"event_id":"e","payload":{}}`); !errors.Is(err, webhook.ErrNoEvent) {
 			t.Errorf("metadata is %s and no type: %v, want ErrNoEvent", what, err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestOddMetadataGivesWayToTheTopLevel(t *testing.T) {
 	}
 	event, err := parse(t, `{"metadata":{"event_id":["e"],"event_type":"t"},"event_id":"top"}`)
 	if err != nil || event.Metadata.EventID != "top" || string(event.Metadata.Unknown["event_id"].Bytes()) != `["e"]` {
-		t.Errorf("an odd id beside one at the top level: %v", err)
+		t.Errorf("an id of another type, and one at the top level: %v", err)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestAByteOrderMarkIsSkipped(t *testing.T) {
 	}
 }
 
-func TestBadTextIsReadAndKept(t *testing.T) {
+func TestInvalidTextIsReadAndKept(t *testing.T) {
 	for name, text := range map[string]string{"a bad byte": "shirt \xff", "half a surrogate": `shirt \ud83d`} {
 		payload := `{"payment_request_id":"r","payment_request_reference":"` + text + `","klarna_network_session_token":"t"}`
 		event := withPayload(t, webhook.EventTypePaymentRequestCompleted, payload)
@@ -204,7 +204,7 @@ func TestStatesAreReadInAnyCase(t *testing.T) {
 	}
 }
 
-func TestNumbersAreReadHoweverTheyAreSpelt(t *testing.T) {
+func TestAmountsAreReadInEachNotation(t *testing.T) {
 	for _, amount := range []string{`1000`, `1000.0`, `1e3`, `"1000"`} {
 		p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, `{"payment_request_id":"r","amount":`+amount+`}`).PaymentRequest()
 		if err != nil || p.Amount == nil || *p.Amount != 1000 {
@@ -213,9 +213,9 @@ func TestNumbersAreReadHoweverTheyAreSpelt(t *testing.T) {
 	}
 }
 
-func TestTheIDsOfOtherPayloadsMustFit(t *testing.T) {
+func TestIDsOfOtherPayloadsMustBeStrings(t *testing.T) {
 	for eventType, id := range map[webhook.EventType]string{"payment.transaction.x": "payment_transaction_id", "payment.dispute.x": "payment_dispute_id"} {
-		for what, value := range oddities {
+		for what, value := range unexpected {
 			event := withPayload(t, eventType, `{"`+id+`":`+value+`}`)
 			_, transactionErr := event.PaymentTransaction()
 			_, disputeErr := event.PaymentDispute()
@@ -231,8 +231,8 @@ func TestTheIDsOfOtherPayloadsMustFit(t *testing.T) {
 	}
 }
 
-// An event that was read from an odd delivery survives a queue that stores it as JSON.
-func TestAnOddEventSurvivesEncoding(t *testing.T) {
+// An event with unexpected members survives a queue that stores it as JSON.
+func TestUnexpectedMembersSurviveEncoding(t *testing.T) {
 	event, err := parse(t, `{"metadata":{"event_id":"e","event_type":"t","live":"odd","newer":1},"payload":["odd"],"newest":{}}`)
 	if err != nil {
 		t.Fatal(err)

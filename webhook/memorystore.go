@@ -9,13 +9,15 @@ import (
 	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
-// MemoryStore is a Store of one process, bounded in memory. A program with replicas needs a shared
-// one. It remembers completed events for 48 hours, more than twice as long as Klarna retries, and a
-// million of them at most; beyond that it forgets the oldest. The zero MemoryStore is empty and
-// ready for use.
+// MemoryStore is a [Store] in the memory of one process, with a bounded size. A program with
+// several replicas needs a shared store, such as that of package webhook/sqlstore.
+//
+// A MemoryStore keeps completed events for 48 hours, more than twice as long as Klarna delivers an
+// event again. It keeps at most a million completed events and then forgets the oldest. The zero
+// MemoryStore is empty and ready to use.
 type MemoryStore struct {
 	mu        sync.Mutex
-	claims    map[string]memoryClaim // by event id, until completed or released: as many as calls of a receiver run
+	claims    map[string]memoryClaim // by event id, until completed or released
 	completed map[string]bool
 	done      fifo.Queue[entry] // when to forget completed events, in the order of their completion
 }
@@ -28,14 +30,14 @@ type memoryClaim struct {
 const (
 	// retention is longer than Klarna's retries, which end 22 hours after the first attempt.
 	retention = 48 * time.Hour
-	// mostCompleted bounds the memory.
-	mostCompleted = 1_000_000
+	// maxCompleted bounds the memory.
+	maxCompleted = 1_000_000
 )
 
-// NewMemoryStore returns an empty MemoryStore.
+// NewMemoryStore returns an empty [MemoryStore].
 func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
-// Claim implements Store.
+// Claim implements [Store].
 func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Duration) (Claim, error) {
 	if err := ctx.Err(); err != nil {
 		return Claim{}, err
@@ -58,7 +60,7 @@ func (s *MemoryStore) Claim(ctx context.Context, eventID string, lease time.Dura
 	return Claim{Status: ClaimStatusGranted, Token: c.token}, nil
 }
 
-// Complete implements Store.
+// Complete implements [Store].
 func (s *MemoryStore) Complete(ctx context.Context, eventID, token string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -79,7 +81,7 @@ func (s *MemoryStore) Complete(ctx context.Context, eventID, token string) error
 	return nil
 }
 
-// Release implements Store.
+// Release implements [Store].
 func (s *MemoryStore) Release(ctx context.Context, eventID, token string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -92,10 +94,10 @@ func (s *MemoryStore) Release(ctx context.Context, eventID, token string) error 
 	return nil
 }
 
-// forget drops the completed events that are past their time, and the oldest of too many.
+// forget drops the completed events whose retention has ended, and the oldest beyond maxCompleted.
 func (s *MemoryStore) forget(now time.Time) {
 	for s.done.Len() > 0 {
-		if now.Before(s.done.All()[0].until) && len(s.completed) <= mostCompleted {
+		if now.Before(s.done.All()[0].until) && len(s.completed) <= maxCompleted {
 			return
 		}
 		delete(s.completed, s.done.Pop().id)

@@ -18,8 +18,8 @@ func TestMemoryStoreConforms(t *testing.T) {
 	storetest.Run(t, func(*testing.T) webhook.Store { return webhook.NewMemoryStore() })
 }
 
-// finish claims and completes an event. It is called millions of times, so it is no T.Helper, which
-// takes longer.
+// finish claims and completes an event. It does not call T.Helper, which is slow over millions of
+// calls.
 func finish(t *testing.T, store webhook.Store, id string) {
 	c, err := store.Claim(t.Context(), id, time.Minute)
 	if err != nil || c.Status != webhook.ClaimStatusGranted {
@@ -30,7 +30,7 @@ func finish(t *testing.T, store webhook.Store, id string) {
 	}
 }
 
-func TestMemoryStoreRemembersFor48Hours(t *testing.T) {
+func TestMemoryStoreKeepsEventsFor48Hours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := webhook.NewMemoryStore()
 		finish(t, store, "a")
@@ -50,7 +50,7 @@ func TestMemoryStoreRemembersFor48Hours(t *testing.T) {
 	})
 }
 
-func TestMemoryStoreRemembersAMillionAtMost(t *testing.T) {
+func TestMemoryStoreKeepsAtMostAMillionEvents(t *testing.T) {
 	store := webhook.NewMemoryStore()
 	held, err := store.Claim(t.Context(), "held", time.Hour)
 	if err != nil {
@@ -65,14 +65,14 @@ func TestMemoryStoreRemembersAMillionAtMost(t *testing.T) {
 		}
 	}
 	if err := store.Complete(t.Context(), "held", held.Token); err != nil {
-		t.Errorf("a claim was dropped for being old: %v", err)
+		t.Errorf("an old claim was dropped: %v", err)
 	}
 }
 
-// fullSize reports that WEBHOOKS asks for the tests of memory in full. Otherwise fewer events come.
+// fullSize reports whether the memory tests process the full number of events: with WEBHOOKS=full.
 func fullSize() bool { return os.Getenv("WEBHOOKS") == "full" && !raceEnabled }
 
-// heap is what is in use after the garbage is gone.
+// heap returns the number of bytes in use after a garbage collection.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -82,7 +82,7 @@ func heap() uint64 {
 
 const megabyte = 1 << 20
 
-func TestMemoryStoreStaysTheSameSizeOverMillionsOfEvents(t *testing.T) {
+func TestMemoryStoreStaysTheSameSize(t *testing.T) {
 	events, every := 1_500_000, 250_000
 	if fullSize() {
 		events *= 2
@@ -101,7 +101,7 @@ func TestMemoryStoreStaysTheSameSizeOverMillionsOfEvents(t *testing.T) {
 		}
 	}
 	t.Logf("%d events: %d MB at the first million, %d MB at most", events, mostAtAMillion/megabyte, most/megabyte)
-	// The queue of completions gives memory back in steps, when half of it is gone.
+	// The queue of completed events releases memory in steps, when half of it is unused.
 	if limit := mostAtAMillion + mostAtAMillion/2; most > limit {
 		t.Errorf("%d MB, more than %d MB", most/megabyte, limit/megabyte)
 	}

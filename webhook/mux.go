@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// Mux hands an event to the receiver of the most specific pattern that matches its type. The zero
-// Mux is ready for Handle. Register everything before the first event.
+// Mux routes each event to the receiver of the most specific pattern that matches its type. The
+// zero Mux is ready to use. Register all receivers before the first event.
 //
-// A pattern is an event type, or, as in Klarna's subscriptions, the beginning of one with a
-// trailing wildcard: payment.request.* matches every type below payment.request, at any depth, and
-// * matches every type. An event that no pattern matches is acknowledged without a receiver,
-// because Klarna may send types that did not exist when this program was written.
+// A pattern is an event type, or, as in Klarna's subscriptions, a prefix with a trailing wildcard:
+// payment.request.* matches every type below payment.request, at any depth, and * matches every
+// type. An event that no pattern matches is acknowledged without a receiver, because Klarna may
+// introduce new types.
 type Mux struct{ receivers map[EventType]Receiver }
 
-// Handle registers a receiver. Like Handle of http.ServeMux, it panics where a program is wrong: for
-// a pattern that can match no type or is registered already, and for a nil receiver.
+// Handle registers the receiver of a pattern. Like [http.ServeMux.Handle], it panics on a mistake
+// of the program: if no type can match the pattern, if the pattern is already registered, or if
+// receive is nil.
 func (m *Mux) Handle(pattern EventType, receive Receiver) {
 	if err := checkPattern(pattern); err != nil {
 		panic(err.Error())
@@ -25,8 +26,8 @@ func (m *Mux) Handle(pattern EventType, receive Receiver) {
 	if receive == nil {
 		panic(fmt.Sprintf("webhook: pattern %q: the receiver is nil", pattern))
 	}
-	if _, twice := m.receivers[pattern]; twice {
-		panic(fmt.Sprintf("webhook: pattern %q is registered already", pattern))
+	if _, exists := m.receivers[pattern]; exists {
+		panic(fmt.Sprintf("webhook: pattern %q is already registered", pattern))
 	}
 	if m.receivers == nil {
 		m.receivers = make(map[EventType]Receiver)
@@ -34,7 +35,8 @@ func (m *Mux) Handle(pattern EventType, receive Receiver) {
 	m.receivers[pattern] = receive
 }
 
-// Receive is the Mux's own Receiver, for NewHandler.
+// Receive passes the event to the receiver of its type. Give it to [NewHandler]. It returns the
+// error of the receiver, and nil if no pattern matches.
 func (m *Mux) Receive(ctx context.Context, event *Event) error {
 	receive := m.match(event.Metadata.EventType)
 	if receive == nil {
@@ -43,7 +45,8 @@ func (m *Mux) Receive(ctx context.Context, event *Event) error {
 	return receive(ctx, event)
 }
 
-// match finds the receiver of a type: its own, then the wildcard of ever shorter beginnings.
+// match finds the receiver of a type: first that of the type itself, then those of its prefixes
+// with a wildcard, the longest first.
 func (m *Mux) match(eventType EventType) Receiver {
 	if len(eventType) > maxEventType {
 		return m.receivers[wildcard]
@@ -51,13 +54,13 @@ func (m *Mux) match(eventType EventType) Receiver {
 	if r, ok := m.receivers[eventType]; ok {
 		return r
 	}
-	for beginning := eventType; ; {
-		i := strings.LastIndexByte(string(beginning), '.')
+	for prefix := eventType; ; {
+		i := strings.LastIndexByte(string(prefix), '.')
 		if i < 0 {
 			return m.receivers[wildcard]
 		}
-		beginning = beginning[:i]
-		if r, ok := m.receivers[beginning+"."+wildcard]; ok {
+		prefix = prefix[:i]
+		if r, ok := m.receivers[prefix+"."+wildcard]; ok {
 			return r
 		}
 	}
@@ -65,12 +68,12 @@ func (m *Mux) match(eventType EventType) Receiver {
 
 const (
 	wildcard = "*"
-	// maxEventType is far above Klarna's types and bounds the work of matching.
+	// maxEventType bounds the work of matching. Klarna's types are much shorter.
 	maxEventType = 255
 )
 
-// checkPattern refuses what no event type is like: the types of the contract are made of lower-case
-// letters, digits and hyphens, in segments with dots between.
+// checkPattern refuses patterns that no event type can match. Event types consist of segments with
+// dots between them; a segment has lower-case letters, digits, hyphens and underscores.
 func checkPattern(pattern EventType) error {
 	if pattern == "" {
 		return errors.New("webhook: the pattern is empty")
@@ -82,7 +85,7 @@ func checkPattern(pattern EventType) error {
 			return fmt.Errorf("webhook: pattern %q has an empty segment", pattern)
 		case segment == wildcard && i == len(segments)-1:
 		case strings.Contains(segment, wildcard):
-			return fmt.Errorf("webhook: pattern %q: a wildcard can only be the last segment, whole", pattern)
+			return fmt.Errorf("webhook: pattern %q: a wildcard must be the whole last segment", pattern)
 		case strings.Trim(segment, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
 			return fmt.Errorf("webhook: pattern %q: event types are lower-case", pattern)
 		}

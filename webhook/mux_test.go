@@ -12,7 +12,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// routed returns the pattern whose receiver the mux hands an event of the type to, "" for none.
+// routed returns the pattern whose receiver gets an event of the type, or "" if none does.
 func routed(t testing.TB, patterns []string, eventType string) string {
 	t.Helper()
 	var mux webhook.Mux
@@ -26,7 +26,7 @@ func routed(t testing.TB, patterns []string, eventType string) string {
 	return to
 }
 
-func TestMuxHandsAnEventToTheMostSpecificPattern(t *testing.T) {
+func TestMuxChoosesTheMostSpecificPattern(t *testing.T) {
 	all := []string{
 		"*", "payment.*", "payment.request.*", "payment.request.state-change.*", "payment.request.state-change.completed",
 		"payment.request.updated", "payment.request", "settlement.*",
@@ -38,15 +38,15 @@ func TestMuxHandsAnEventToTheMostSpecificPattern(t *testing.T) {
 		want      string
 	}{
 		{"its own type comes first", all, "payment.request.state-change.completed", "payment.request.state-change.completed"},
-		{"then the longest beginning", all, "payment.request.state-change.expired", "payment.request.state-change.*"},
+		{"then the longest prefix", all, "payment.request.state-change.expired", "payment.request.state-change.*"},
 		{"then a shorter one", all, "payment.request.created", "payment.request.*"},
-		{"a wildcard reaches any depth", all, "payment.dispute.updated.representment-deadline-extended", "payment.*"},
-		{"a type that nobody knew", all, "payment.request.state-change.half.way.there", "payment.request.state-change.*"},
+		{"a wildcard matches any depth", all, "payment.dispute.updated.representment-deadline-extended", "payment.*"},
+		{"an unknown type", all, "payment.request.state-change.half.way.there", "payment.request.state-change.*"},
 		{"everything else", all, "partner.account.change.created", "*"},
 		{"a type of one segment", all, "payment", "*"},
 		{"a type is not below itself", []string{"payment.request.*", "payment.*"}, "payment.request", "payment.*"},
 		{"a pattern without a wildcard matches nothing below it", []string{"payment.request"}, "payment.request.updated", ""},
-		{"a beginning ends at a dot", []string{"payment.request.*", "pay.*"}, "payment.requested.x", ""},
+		{"a prefix ends at a dot", []string{"payment.request.*", "pay.*"}, "payment.requested.x", ""},
 		{"nothing matches", []string{"payment.*"}, "settlement.report.created", ""},
 		{"no pattern at all", nil, "payment.request.updated", ""},
 		{"a type that looks like a pattern", []string{"payment.*"}, "payment.*", "payment.*"},
@@ -61,7 +61,7 @@ func TestMuxHandsAnEventToTheMostSpecificPattern(t *testing.T) {
 	}
 }
 
-func TestMuxReturnsWhatTheReceiverDoes(t *testing.T) {
+func TestMuxReturnsTheErrorOfTheReceiver(t *testing.T) {
 	var mux webhook.Mux
 	failure := errors.New("a failure")
 	var got *webhook.Event
@@ -72,7 +72,7 @@ func TestMuxReturnsWhatTheReceiverDoes(t *testing.T) {
 	}
 }
 
-// panicsWith returns what call panics with, "" where it does not.
+// panicsWith returns the value with which call panics, or "" if it does not panic.
 func panicsWith(call func()) (message string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -104,20 +104,20 @@ func TestMuxRefusesPatternsThatMatchNothing(t *testing.T) {
 		var mux webhook.Mux
 		message := panicsWith(func() { mux.Handle(webhook.EventType(pattern), receive) })
 		if message == "" || pattern != "" && !strings.Contains(message, fmt.Sprintf("%q", pattern)) {
-			t.Errorf("%s: it panics with %q", name, message)
+			t.Errorf("%s: got the panic %q, want one that names the pattern", name, message)
 		}
 	}
 	var mux webhook.Mux
 	if message := panicsWith(func() { mux.Handle("payment.*", nil) }); !strings.Contains(message, "receiver is nil") {
-		t.Errorf("a nil receiver: it panics with %q", message)
+		t.Errorf("a nil receiver: got the panic %q", message)
 	}
 	mux.Handle("payment.*", receive)
-	if message := panicsWith(func() { mux.Handle("payment.*", receive) }); !strings.Contains(message, "registered already") {
-		t.Errorf("the same pattern twice: it panics with %q", message)
+	if message := panicsWith(func() { mux.Handle("payment.*", receive) }); !strings.Contains(message, "already registered") {
+		t.Errorf("the same pattern twice: got the panic %q", message)
 	}
 }
 
-func TestMuxTakesEveryTypeOfTheContract(t *testing.T) {
+func TestMuxAcceptsEachDocumentedType(t *testing.T) {
 	for _, eventType := range []webhook.EventType{
 		webhook.EventTypePaymentRequestSubmitted, webhook.EventTypePaymentTransactionChargeback, webhook.EventTypePaymentFundingFunded,
 		webhook.EventTypePaymentDisputeArbitrationAppealWindowOpen, webhook.EventTypeIdentityCustomerTokenRevoked, webhook.EventTypeSettlementReportUploadedToSFTP,
@@ -128,12 +128,12 @@ func TestMuxTakesEveryTypeOfTheContract(t *testing.T) {
 	}
 }
 
-// mostSpecific is what Mux promises, without its means: of all patterns that match, the longest.
+// mostSpecific returns the longest pattern that matches. It specifies Mux without its algorithm.
 func mostSpecific(patterns []string, eventType string) string {
 	best := ""
 	for _, p := range patterns {
-		beginning, wild := strings.CutSuffix(p, "*")
-		if (!wild && p == eventType || wild && strings.HasPrefix(eventType, beginning)) && (!wild || len(p) > len(best) || best == "") {
+		prefix, wild := strings.CutSuffix(p, "*")
+		if (!wild && p == eventType || wild && strings.HasPrefix(eventType, prefix)) && (!wild || len(p) > len(best) || best == "") {
 			if best == "" || strings.HasSuffix(best, "*") {
 				best = p
 			}
@@ -156,8 +156,8 @@ func FuzzMux(f *testing.F) {
 			receive := func(context.Context, *webhook.Event) error { to = pattern; return nil }
 			if panicsWith(func() { mux.Handle(webhook.EventType(pattern), receive) }) == "" {
 				accepted = append(accepted, pattern)
-				beginning, _ := strings.CutSuffix(pattern, "*")
-				if strings.ContainsAny(beginning, "* \t\n") || strings.ToLower(pattern) != pattern || strings.Contains("."+pattern+".", "..") {
+				prefix, _ := strings.CutSuffix(pattern, "*")
+				if strings.ContainsAny(prefix, "* \t\n") || strings.ToLower(pattern) != pattern || strings.Contains("."+pattern+".", "..") {
 					t.Fatalf("%q is accepted", pattern)
 				}
 			}

@@ -19,7 +19,7 @@ func event(id string) *webhook.Event {
 	return &webhook.Event{Metadata: webhook.Metadata{EventID: id, EventType: webhook.EventTypePaymentRequestCompleted}}
 }
 
-// storeWith is a MemoryStore some of whose methods are others.
+// storeWith is a MemoryStore with some replaced methods.
 type storeWith struct {
 	*webhook.MemoryStore
 	claim             func(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error)
@@ -47,7 +47,7 @@ func (s storeWith) Release(ctx context.Context, id, token string) error {
 	return s.MemoryStore.Release(ctx, id, token)
 }
 
-// status is what the store would answer now.
+// status returns the status of a new claim.
 func status(t *testing.T, store webhook.Store, id string) webhook.ClaimStatus {
 	t.Helper()
 	c, err := store.Claim(context.Background(), id, time.Hour)
@@ -57,7 +57,7 @@ func status(t *testing.T, store webhook.Store, id string) webhook.ClaimStatus {
 	return c.Status
 }
 
-func TestOnceProcessesAnEventToSuccessOnce(t *testing.T) {
+func TestOnceProcessesAnEventOnce(t *testing.T) {
 	calls := 0
 	receive := webhook.Once(webhook.NewMemoryStore(), time.Minute, func(context.Context, *webhook.Event) error { calls++; return nil })
 	for range 3 {
@@ -70,7 +70,7 @@ func TestOnceProcessesAnEventToSuccessOnce(t *testing.T) {
 	}
 }
 
-func TestOnceGivesTheEventBackWhenItIsNotProcessed(t *testing.T) {
+func TestOnceReleasesAnEventThatFails(t *testing.T) {
 	failure := errors.New("a failure")
 	for _, tc := range []struct {
 		name    string
@@ -95,15 +95,15 @@ func TestOnceGivesTheEventBackWhenItIsNotProcessed(t *testing.T) {
 				}
 			}()
 			if got := status(t, store, "a"); got != webhook.ClaimStatusGranted {
-				t.Errorf("then a claim is %v, want granted", got)
+				t.Errorf("the next claim is %v, want granted", got)
 			}
 		})
 	}
 }
 
-// Klarna's second delivery arrives while the first is processed: the handler must not acknowledge
-// it.
-func TestAHandlerAnswers503ToAnEventInFlight(t *testing.T) {
+// Klarna's second delivery arrives while the first is being processed. The handler must not
+// acknowledge it.
+func TestHandlerAnswers503ToAnEventInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish := make(chan error)
 		handler, err := webhook.NewHandler(newVerifier(t), webhook.Once(webhook.NewMemoryStore(), time.Minute, func(context.Context, *webhook.Event) error {
@@ -148,14 +148,14 @@ func TestOnceEndsTheReceiversContextBeforeTheLease(t *testing.T) {
 		memory := webhook.NewMemoryStore()
 		slow := storeWith{MemoryStore: memory, claim: func(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error) {
 			c, err := memory.Claim(ctx, id, lease)
-			<-time.After(20 * time.Second) // the answer's way back
+			<-time.After(20 * time.Second) // the answer takes 20s
 			return c, err
 		}}
 		err := webhook.Once(slow, time.Minute, func(ctx context.Context, _ *webhook.Event) error {
 			begin := time.Now()
 			<-ctx.Done()
 			if waited := time.Since(begin); waited != 40*time.Second {
-				t.Errorf("the context ended after %v, want 40s: 20s of the lease were gone", waited)
+				t.Errorf("the context ended after %v, want 40s, the rest of the lease", waited)
 			}
 			return ctx.Err()
 		})(t.Context(), event("a"))
@@ -165,16 +165,16 @@ func TestOnceEndsTheReceiversContextBeforeTheLease(t *testing.T) {
 	})
 }
 
-// A receiver that does not heed its context goes on after its lease; whether it counts depends on
-// whether another has begun.
-func TestOnceTellsOfALostClaim(t *testing.T) {
+// A receiver that ignores its context continues after its lease. Its result counts unless another
+// claim was granted.
+func TestOnceReportsALostClaim(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
 		meanwhile bool
 		want      error
 	}{
 		{"another claim was granted meanwhile", true, webhook.ErrLostClaim},
-		{"none was", false, nil},
+		{"no other claim was granted", false, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestOnceTellsOfALostClaim(t *testing.T) {
 	}
 }
 
-func TestOnceReachesTheStoreThoughTheSenderHasLeft(t *testing.T) {
+func TestOnceSettlesTheClaimAfterTheSenderLeaves(t *testing.T) {
 	failure := errors.New("a failure")
 	for _, tc := range []struct {
 		name string
@@ -213,7 +213,7 @@ func TestOnceReachesTheStoreThoughTheSenderHasLeft(t *testing.T) {
 			err := webhook.Once(store, time.Minute, func(ctx context.Context, _ *webhook.Event) error {
 				leave()
 				if ctx.Err() == nil {
-					t.Error("the receiver is not told that the sender has left")
+					t.Error("the receiver's context has not ended")
 				}
 				return tc.err
 			})(ctx, event("a"))
@@ -221,7 +221,7 @@ func TestOnceReachesTheStoreThoughTheSenderHasLeft(t *testing.T) {
 				t.Errorf("%v, want %v", err, tc.err)
 			}
 			if got := status(t, store, "a"); got != tc.want {
-				t.Errorf("then a claim is %v, want %v", got, tc.want)
+				t.Errorf("the next claim is %v, want %v", got, tc.want)
 			}
 		})
 	}
@@ -240,13 +240,13 @@ func TestOnceReturnsTheStoresErrors(t *testing.T) {
 		text    string
 	}{
 		{
-			"of a claim, and does not process the event",
+			"the error of a claim, without processing the event",
 			storeWith{claim: func(context.Context, string, time.Duration) (webhook.Claim, error) { return webhook.Claim{}, broken }},
 			func(context.Context, *webhook.Event) error { t.Error("processed without a claim"); return nil },
 			[]error{broken}, "webhook: claim: ",
 		},
-		{"of completing", storeWith{complete: fails}, succeed, []error{broken}, "webhook: complete: "},
-		{"of a release, with the receiver's", storeWith{release: fails}, fail, []error{broken, failure}, "webhook: release: "},
+		{"the error of a completion", storeWith{complete: fails}, succeed, []error{broken}, "webhook: complete: "},
+		{"the error of a release, with that of the receiver", storeWith{release: fails}, fail, []error{broken, failure}, "webhook: release: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.store.MemoryStore = webhook.NewMemoryStore()
@@ -260,7 +260,7 @@ func TestOnceReturnsTheStoresErrors(t *testing.T) {
 	}
 }
 
-func TestAStoreThatHangsDoesNotHoldTheDelivery(t *testing.T) {
+func TestOnceStopsWaitingForAHangingStore(t *testing.T) {
 	hangs := func(ctx context.Context, _, _ string) error { <-ctx.Done(); return ctx.Err() }
 	failure := errors.New("a failure")
 	for name, tc := range map[string]struct{ receiver, want error }{
@@ -281,9 +281,9 @@ func TestAStoreThatHangsDoesNotHoldTheDelivery(t *testing.T) {
 	}
 }
 
-// Klarna delivers again after 10 seconds, and then after 2 and 15 minutes. A claim that was granted
-// and whose answer was lost holds none of these up.
-func TestAClaimWhoseAnswerWasLostHoldsUpNoDelivery(t *testing.T) {
+// Klarna delivers again after 10 seconds, 2 minutes and 15 minutes. A claim that was granted
+// although its answer was lost must not delay these deliveries.
+func TestOnceReleasesAClaimWhoseAnswerWasLost(t *testing.T) {
 	store := storeWith{MemoryStore: webhook.NewMemoryStore()}
 	cut := errors.New("the connection was cut")
 	calls := 0
@@ -304,7 +304,7 @@ func TestAClaimWhoseAnswerWasLostHoldsUpNoDelivery(t *testing.T) {
 	}
 }
 
-func TestOnceRefusesWhatCouldNeverWork(t *testing.T) {
+func TestOncePanicsOnInvalidArguments(t *testing.T) {
 	receive := func(context.Context, *webhook.Event) error { return nil }
 	for name, set := range map[string]func(){
 		"no store":         func() { webhook.Once(nil, time.Minute, receive) },
@@ -315,7 +315,7 @@ func TestOnceRefusesWhatCouldNeverWork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
 				if recover() == nil {
-					t.Error("accepted")
+					t.Error("got no panic")
 				}
 			}()
 			set()
@@ -323,7 +323,7 @@ func TestOnceRefusesWhatCouldNeverWork(t *testing.T) {
 	}
 }
 
-// flakyStore fails to complete for a while.
+// flakyStore fails the first calls of Complete.
 type flakyStore struct {
 	webhook.Store
 	failures int
@@ -331,12 +331,12 @@ type flakyStore struct {
 
 func (s *flakyStore) Complete(ctx context.Context, eventID, token string) error {
 	if s.failures--; s.failures >= 0 {
-		return errors.New("a hiccup")
+		return errors.New("the store is not available")
 	}
 	return s.Store.Complete(ctx, eventID, token)
 }
 
-func TestAStoresHiccupDoesNotHaveAnEventProcessedAgain(t *testing.T) {
+func TestOnceRetriesToComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &flakyStore{Store: webhook.NewMemoryStore(), failures: 2}
 		processed := 0

@@ -11,13 +11,14 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// ErrOtherEvent is the error of asking an event for a payload that its type does not have.
+// ErrOtherEvent reports that the event's type does not have the requested payload.
 var ErrOtherEvent = errors.New("webhook: the event has another payload")
 
 // decodePayload decodes the payload of an event whose type starts with family. A member of an
-// unexpected type costs no other: it is kept in Unknown. Only what decides must fit.
+// unexpected type is kept in Unknown and does not affect the other members. Only the members that
+// operation.CheckEvent requires must have the expected type.
 func decodePayload[T any](e *Event, family string, decode func(*T, *wire.Reader) bool) (*T, error) {
-	if err := e.isOf(family); err != nil {
+	if err := e.checkFamily(family); err != nil {
 		return nil, err
 	}
 	payload := new(T)
@@ -31,8 +32,8 @@ func decodePayload[T any](e *Event, family string, decode func(*T, *wire.Reader)
 	return payload, nil
 }
 
-// isOf is nil where the event is of that family and has an object for a payload.
-func (e *Event) isOf(family string) error {
+// checkFamily returns nil if the event's type starts with family and its payload is an object.
+func (e *Event) checkFamily(family string) error {
 	switch {
 	case e == nil || !strings.HasPrefix(string(e.Metadata.EventType), family):
 		return ErrOtherEvent
@@ -46,7 +47,8 @@ func (e *Event) isOf(family string) error {
 }
 
 // PaymentTransaction is the payload of the payment.transaction events. Klarna's documentation does
-// not settle it, so it names ids, references and states. The rest is in Unknown.
+// not specify it completely. The struct has its ids, references and states; the other members are
+// in Unknown.
 type PaymentTransaction struct {
 	PaymentTransactionID        string                  `json:"payment_transaction_id,omitzero" wire:"show"`
 	PaymentTransactionReference string                  `json:"payment_transaction_reference,omitzero"`
@@ -71,14 +73,14 @@ const (
 	PaymentTransactionStateClosed     PaymentTransactionState = "CLOSED"
 )
 
-// PaymentTransaction decodes the payload of a payment.transaction event. The error is ErrOtherEvent
-// for an event of another type, and ErrNoEvent for a payload that cannot be read.
+// PaymentTransaction decodes the payload of a payment.transaction event. The error is
+// [ErrOtherEvent] if the event has another type, and [ErrNoEvent] if the payload cannot be decoded.
 func (e *Event) PaymentTransaction() (*PaymentTransaction, error) {
 	return decodePayload(e, operation.TransactionEvents, (*PaymentTransaction).decode)
 }
 
-// PaymentDispute is the payload of the payment.dispute events. Klarna has two frameworks of
-// disputes, each with events and members of its own.
+// PaymentDispute is the payload of the payment.dispute events. Klarna has two dispute frameworks,
+// each with its own events and members. The struct has the members of both.
 type PaymentDispute struct {
 	PaymentDisputeID            string `json:"payment_dispute_id,omitzero" wire:"show"`
 	PaymentTransactionID        string `json:"payment_transaction_id,omitzero"`
@@ -93,18 +95,18 @@ type PaymentDispute struct {
 	State                       string `json:"state,omitzero" wire:"show"`
 	PreviousState               string `json:"previous_state,omitzero"`
 	DisputeReason               string `json:"dispute_reason,omitzero"`
-	// DisputeOutcome is DisputeOutcomeWon, DisputeOutcomeLost, another, or "" while the dispute is
-	// open.
+	// DisputeOutcome is "" while the dispute is open.
 	DisputeOutcome DisputeOutcome `json:"dispute_outcome,omitzero"`
-	// DisputeOutcomeDetailed says more of the outcome. Compare it without regard to case.
+	// DisputeOutcomeDetailed describes the outcome in more detail. Compare it case-insensitively.
 	DisputeOutcomeDetailed string         `json:"dispute_outcome_detailed,omitzero"`
 	DisputeDetails         DisputeDetails `json:"dispute_details,omitzero"`
-	// Representment, Arbitration and PartnerEvidence are as they came: Klarna's documentation does
-	// not settle their members.
+	// Representment, Arbitration and PartnerEvidence are JSON objects as they came, because
+	// Klarna's documentation does not specify their members.
 	Representment   RawJSON `json:"representment,omitzero"`
 	Arbitration     RawJSON `json:"arbitration,omitzero"`
 	PartnerEvidence RawJSON `json:"partner_evidence,omitzero"`
-	// UpdatedFields and PreviousFields are what an updated event changed, as they came.
+	// UpdatedFields and PreviousFields hold the changed members of an updated event and their
+	// previous values, as they came.
 	UpdatedFields  RawJSON `json:"updated_fields,omitzero"`
 	PreviousFields RawJSON `json:"previous_fields,omitzero"`
 	// CreatedAt and the other times are in UTC.
@@ -115,18 +117,18 @@ type PaymentDispute struct {
 	Unknown `json:",embed"`
 }
 
-// DisputeOutcome is how a dispute ended. Unknown values are kept.
+// DisputeOutcome is the outcome of a dispute, from the Partner's side. Unknown values are kept.
 type DisputeOutcome string
 
-// The outcomes of a dispute, from the Partner's side.
+// The outcomes of a dispute.
 const (
 	DisputeOutcomeWon  DisputeOutcome = "WON"
 	DisputeOutcomeLost DisputeOutcome = "LOST"
 )
 
-// DisputeDetails say what a dispute is about.
+// DisputeDetails describes what a dispute is about.
 type DisputeDetails struct {
-	// DisputeAmount is in minor units; nil where the event has none.
+	// DisputeAmount is in minor units. It is nil if the event has none.
 	DisputeAmount *int64 `json:"dispute_amount,omitzero" wire:"show"`
 	Currency      string `json:"currency,omitzero" wire:"show"`
 	CreatedBy     string `json:"created_by,omitzero"`
@@ -134,8 +136,8 @@ type DisputeDetails struct {
 	Unknown `json:",embed"`
 }
 
-// PaymentDispute decodes the payload of a payment.dispute event. The error is ErrOtherEvent for an
-// event of another type, and ErrNoEvent for a payload that cannot be read.
+// PaymentDispute decodes the payload of a payment.dispute event. The error is [ErrOtherEvent] if
+// the event has another type, and [ErrNoEvent] if the payload cannot be decoded.
 func (e *Event) PaymentDispute() (*PaymentDispute, error) {
 	return decodePayload(e, operation.DisputeEvents, (*PaymentDispute).decode)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// withPayload is a delivery of an event of the type.
+// withPayload returns an event of the type with the payload.
 func withPayload(t testing.TB, eventType webhook.EventType, payload string) *webhook.Event {
 	t.Helper()
 	event, err := parse(t, fmt.Sprintf(`{"metadata":{"event_id":"e","event_type":%q},"payload":%s}`, eventType, payload))
@@ -69,7 +69,7 @@ func TestPaymentTransactionReadsThePayload(t *testing.T) {
 	}
 }
 
-func TestPaymentRequestKeepsWhatItDoesNotKnow(t *testing.T) {
+func TestPaymentRequestKeepsUnknownMembers(t *testing.T) {
 	event := withPayload(t, webhook.EventTypePaymentRequestUpdated, `{"payment_request_id":"1","newer":{"b": 1},"state_context":{"newest":true},"klarna_customer":null}`)
 	got, err := event.PaymentRequest()
 	if err != nil {
@@ -88,8 +88,8 @@ func TestPaymentRequestKeepsWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestEachPayloadIsAskedOfItsOwnEventsAlone(t *testing.T) {
-	ask := map[string]func(e *webhook.Event) (bool, error){
+func TestEachPayloadBelongsToItsEventTypes(t *testing.T) {
+	decoders := map[string]func(e *webhook.Event) (bool, error){
 		"request":     func(e *webhook.Event) (bool, error) { p, err := e.PaymentRequest(); return p != nil, err },
 		"transaction": func(e *webhook.Event) (bool, error) { p, err := e.PaymentTransaction(); return p != nil, err },
 		"dispute":     func(e *webhook.Event) (bool, error) { p, err := e.PaymentDispute(); return p != nil, err },
@@ -102,22 +102,22 @@ func TestEachPayloadIsAskedOfItsOwnEventsAlone(t *testing.T) {
 	}
 	for family, of := range types {
 		for _, eventType := range of {
-			for asked, payload := range ask {
+			for as, payload := range decoders {
 				got, err := payload(withPayload(t, eventType, `{"payment_request_id":"r"}`))
-				if asked == family && (err != nil || !got) || asked != family && (!errors.Is(err, webhook.ErrOtherEvent) || got) {
-					t.Errorf("%s, asked for a %s: %v, %v", eventType, asked, got, err)
+				if as == family && (err != nil || !got) || as != family && (!errors.Is(err, webhook.ErrOtherEvent) || got) {
+					t.Errorf("%s, decoded as a %s: %v, %v", eventType, as, got, err)
 				}
 			}
 		}
 	}
-	for asked, payload := range ask {
+	for as, payload := range decoders {
 		if got, err := payload(nil); got || !errors.Is(err, webhook.ErrOtherEvent) {
-			t.Errorf("no event, asked for a %s: %v, %v", asked, got, err)
+			t.Errorf("no event, decoded as a %s: %v, %v", as, got, err)
 		}
 	}
 }
 
-func TestAPayloadThatCannotBeReadIsNoEventAndIsNotQuoted(t *testing.T) {
+func TestErrorsDoNotQuoteAnInvalidPayload(t *testing.T) {
 	for name, payload := range map[string]string{
 		"a text":             `"canary"`,
 		"a list":             `["canary"]`,
@@ -153,7 +153,7 @@ func FuzzPayloads(f *testing.F) {
 			transaction, transactionErr := event.PaymentTransaction()
 			dispute, disputeErr := event.PaymentDispute()
 			if (request == nil) != (requestErr != nil) || (transaction == nil) != (transactionErr != nil) || (dispute == nil) != (disputeErr != nil) {
-				t.Fatal("neither a payload nor an error, or both")
+				t.Fatal("got neither a payload nor an error, or both")
 			}
 			known := 0
 			for _, err := range []error{requestErr, transactionErr, disputeErr} {
@@ -171,24 +171,24 @@ func FuzzPayloads(f *testing.F) {
 	})
 }
 
-// Klarna's texts are not sure of these members; one of another shape must not cost the token beside
-// it.
-func TestAMemberOfAnUnexpectedShapeCostsNoOther(t *testing.T) {
-	for name, odd := range map[string]string{
+// Klarna's documentation does not settle the types of these members. A member of another type must
+// not affect the token.
+func TestAnUnexpectedMemberDoesNotAffectOthers(t *testing.T) {
+	for name, value := range map[string]string{
 		"amount":         `{"value":1}`,
 		"currency":       `["EUR"]`,
 		"state_reason":   `{}`,
 		"payment_token":  `{"id":"x"}`,
 		"previous_state": `7`,
 	} {
-		payload := `{"payment_request_id":"r","klarna_network_session_token":"t","` + name + `":` + odd + `}`
+		payload := `{"payment_request_id":"r","klarna_network_session_token":"t","` + name + `":` + value + `}`
 		p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, payload).PaymentRequest()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if p.PaymentRequestID != "r" || p.SessionToken().Reveal() != "t" || string(p.Unknown[name].Bytes()) != odd {
-			t.Errorf("%s: id %q, token there %t, kept %s", name, p.PaymentRequestID, !p.SessionToken().IsZero(), p.Unknown[name].Bytes())
+		if p.PaymentRequestID != "r" || p.SessionToken().Reveal() != "t" || string(p.Unknown[name].Bytes()) != value {
+			t.Errorf("%s: id %q, token set %t, kept %s", name, p.PaymentRequestID, !p.SessionToken().IsZero(), p.Unknown[name].Bytes())
 		}
 	}
 	p, err := withPayload(t, webhook.EventTypePaymentRequestCompleted, `{"payment_request_id":"r","payment_token":"t","state_context":"X"}`).PaymentRequest()

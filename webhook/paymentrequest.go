@@ -11,19 +11,19 @@ import (
 
 // PaymentRequest is the payload of the payment.request events.
 //
-// What the customer shared stands at the top level of some deliveries and in the state context of
-// others, and the session token has three names: the methods SessionToken, Customer and
-// ChosenShipping read whichever came.
+// Some deliveries have the customer's data at the top level, others in the state context. The
+// session token has three names. The methods [PaymentRequest.SessionToken],
+// [PaymentRequest.Customer] and [PaymentRequest.ChosenShipping] read all of these places.
 type PaymentRequest struct {
 	PaymentRequestID        string              `json:"payment_request_id,omitzero" wire:"show"`
 	PaymentRequestReference string              `json:"payment_request_reference,omitzero"`
 	State                   PaymentRequestState `json:"state,omitzero" wire:"show"`
 	PreviousState           PaymentRequestState `json:"previous_state,omitzero"`
 	StateReason             string              `json:"state_reason,omitzero"`
-	// PaymentTransactionID is there where a transaction was made already.
+	// PaymentTransactionID is set if a payment transaction already exists.
 	PaymentTransactionID string `json:"payment_transaction_id,omitzero"`
-	// Amount, in minor units, and Currency are what the customer approved. They are missing from
-	// some deliveries: nil and "" then, and the payment request has to be read.
+	// Amount, in minor units, and Currency are what the customer approved. If a delivery has none,
+	// they are nil and "": read the payment request instead.
 	Amount   *int64 `json:"amount,omitzero"`
 	Currency string `json:"currency,omitzero"`
 	// ExpiresAt and the other times are in UTC.
@@ -42,7 +42,7 @@ type PaymentRequest struct {
 	Unknown `json:",embed"`
 }
 
-// StateContext is what belongs to the state of a payment request.
+// StateContext is the part of a payment request that depends on its state.
 type StateContext struct {
 	KlarnaNetworkSessionToken Secret  `json:"klarna_network_session_token,omitzero"`
 	InteroperabilityToken     Secret  `json:"interoperability_token,omitzero"`
@@ -66,9 +66,9 @@ const (
 	PaymentRequestStateDeclined   PaymentRequestState = "DECLINED"
 )
 
-// SessionToken returns the customer's session token, which the final authorize call needs,
-// whichever of its names Klarna used and wherever it stands; zero where there is none. It is there
-// once the payment request is completed.
+// SessionToken returns the customer's session token, which the final authorize call needs. The
+// token is set once the payment request is completed. SessionToken reads each of its names, at the
+// top level and in the state context, and returns the zero [Secret] if the token is missing.
 func (p *PaymentRequest) SessionToken() Secret {
 	if p == nil {
 		return Secret{}
@@ -79,8 +79,8 @@ func (p *PaymentRequest) SessionToken() Secret {
 		p.PaymentToken, p.StateContext.PaymentToken)
 }
 
-// Customer returns what the customer shared of themselves, as it came, wherever it stands; zero
-// where there is nothing.
+// Customer returns the data that the customer shared, as it came. It reads the top level and the
+// state context, and returns the zero [RawJSON] if both have none.
 func (p *PaymentRequest) Customer() RawJSON {
 	if p == nil {
 		return RawJSON{}
@@ -88,8 +88,8 @@ func (p *PaymentRequest) Customer() RawJSON {
 	return redact.FirstJSON(p.KlarnaCustomer, p.StateContext.KlarnaCustomer)
 }
 
-// ChosenShipping returns the shipping that the customer chose, as it came, wherever it stands; zero
-// where there is none.
+// ChosenShipping returns the shipping that the customer chose, as it came. It reads the top level
+// and the state context, and returns the zero [RawJSON] if both have none.
 func (p *PaymentRequest) ChosenShipping() RawJSON {
 	if p == nil {
 		return RawJSON{}
@@ -97,8 +97,8 @@ func (p *PaymentRequest) ChosenShipping() RawJSON {
 	return redact.FirstJSON(p.Shipping, p.StateContext.Shipping)
 }
 
-// PaymentRequest decodes the payload of a payment.request event. The error is ErrOtherEvent for an
-// event of another type, and ErrNoEvent for a payload that cannot be read.
+// PaymentRequest decodes the payload of a payment.request event. The error is [ErrOtherEvent] if
+// the event has another type, and [ErrNoEvent] if the payload cannot be decoded.
 func (e *Event) PaymentRequest() (*PaymentRequest, error) {
 	if e == nil || e.request == nil || e.repeated {
 		return decodePayload(e, operation.RequestEvents, (*PaymentRequest).decode)

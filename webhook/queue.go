@@ -8,51 +8,56 @@ import (
 	"time"
 )
 
-// Queue acknowledges events at once and processes them after, for receivers that take longer than a
-// sender should wait. It holds a bounded number of events and answers ErrBusy when it is full, so
-// that Klarna delivers again.
+// Queue acknowledges events immediately and processes them afterwards. It is for receivers that
+// take longer than Klarna should wait. It holds a limited number of events. When it is full,
+// [Queue.Receive] returns [ErrBusy], so that Klarna delivers again.
 //
-// An acknowledged event is Klarna's no longer: one whose receiver fails or panics, or that still
-// waited when the process died, is lost, because Klarna has no replay. Use a Queue only where
-// something else looks after what is lost, such as reading the payment requests that are overdue.
-// Put Once inside, around the receiver, and never around the Queue, where it would take an event
-// for processed when it is queued:
+// Klarna does not deliver an acknowledged event again. The event is lost if its receiver fails or
+// panics, or if the process ends while the event waits. Use a Queue only if the program recovers
+// lost events by other means, for example by reading overdue payment requests.
 //
-//	queue, err := webhook.NewQueue(webhook.Once(store, lease, receive), webhook.QueueConfig{})
+// Wrap the receiver in [Once], not the Queue: around the Queue, Once would record an event as
+// processed when it is queued.
+//
+//	once := webhook.Once(store, lease, receive)
+//	queue, err := webhook.NewQueue(once, webhook.QueueConfig{})
 //	…
 //	handler, err := webhook.NewHandler(verifier, queue.Receive)
+//
+// The methods of the zero Queue return an error.
 type Queue struct {
 	receive Receiver
 	logger  *slog.Logger
 	timeout time.Duration
 	events  chan *Event
 	workers sync.WaitGroup
-	ctx     context.Context //nolint:containedctx // the lifetime of the workers, which belongs to the queue and to no call
+	ctx     context.Context //nolint:containedctx // the lifetime of the workers is that of the queue
 	cancel  context.CancelFunc
 
-	mu     sync.RWMutex // held to close events; held shared to send on it
+	mu     sync.RWMutex // locked to close events, read-locked to send on it
 	closed bool
 }
 
-// ErrBusy is the error of a Queue that is full or shut down.
+// ErrBusy reports that a [Queue] is full or shut down.
 var ErrBusy = errors.New("webhook: the queue has no room")
 
 var errNoQueue = errors.New("webhook: the Queue was not made by NewQueue")
 
-// QueueConfig are the bounds of a Queue.
+// QueueConfig configures a [Queue]. A zero field has its default.
 type QueueConfig struct {
-	// Size is how many events may wait; 1000 by default.
+	// Size is the number of events that can wait, 1000 by default.
 	Size int
-	// Workers is how many are processed at once; 8 by default.
+	// Workers is the number of events that are processed concurrently, 8 by default.
 	Workers int
-	// Timeout bounds one call of the receiver; a minute by default.
+	// Timeout is the timeout of one call of the receiver, one minute by default.
 	Timeout time.Duration
-	// Logger tells of receivers that fail or panic; slog.Default by default.
+	// Logger logs each lost event at Error. It is [slog.Default] by default.
 	Logger *slog.Logger
 }
 
-// NewQueue starts a Queue. Give its method Receive to NewHandler, and call Shutdown after the HTTP
-// server's.
+// NewQueue returns a running [Queue]. Give its method [Queue.Receive] to [NewHandler]. Call
+// [Queue.Shutdown] after the Shutdown of the HTTP server. NewQueue returns an error if receive is
+// nil or a field of config is negative.
 func NewQueue(receive Receiver, config QueueConfig) (*Queue, error) {
 	if receive == nil {
 		return nil, errors.New("webhook: a Queue needs a Receiver")
@@ -75,12 +80,12 @@ func NewQueue(receive Receiver, config QueueConfig) (*Queue, error) {
 	q := &Queue{receive: receive, logger: config.Logger, timeout: config.Timeout, events: make(chan *Event, config.Size)}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	for range config.Workers {
-		q.workers.Go(q.work)
+		q.workers.Go(q.processEvents)
 	}
 	return q, nil
 }
 
-// Receive is the Queue's own Receiver: it takes the event, or returns ErrBusy.
+// Receive adds the event to the queue. The error is [ErrBusy] if the queue is full or shut down.
 func (q *Queue) Receive(_ context.Context, event *Event) error {
 	if q == nil || q.events == nil {
 		return errNoQueue
@@ -98,9 +103,9 @@ func (q *Queue) Receive(_ context.Context, event *Event) error {
 	}
 }
 
-// Shutdown takes no more events, processes those that wait, and returns when that is done. When ctx
-// ends first, it cancels the receivers, waits for them to return, and returns the context's error;
-// the events that still waited are lost.
+// Shutdown stops the queue: it refuses new events, processes the waiting ones, and returns. If ctx
+// ends first, Shutdown cancels the context of the receivers, waits for them to return, and returns
+// the error of ctx. The events that still wait are lost and logged.
 func (q *Queue) Shutdown(ctx context.Context) error {
 	if q == nil || q.events == nil {
 		return errNoQueue
@@ -122,7 +127,7 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		select {
-		case <-drained: // before it ended
+		case <-drained: // both happened; the events are processed
 			return nil
 		default:
 		}
@@ -132,19 +137,19 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 	}
 }
 
-func (q *Queue) work() {
+func (q *Queue) processEvents() {
 	for event := range q.events {
 		if q.ctx.Err() != nil {
-			q.lost(event, q.ctx.Err())
+			q.logLost(event, q.ctx.Err())
 			continue
 		}
 		if err := q.process(event); err != nil {
-			q.lost(event, err)
+			q.logLost(event, err)
 		}
 	}
 }
 
-// process keeps a panic from ending the worker.
+// process calls the receiver and turns its panic into an error, so that the worker continues.
 func (q *Queue) process(event *Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -156,10 +161,10 @@ func (q *Queue) process(event *Event) (err error) {
 	return q.receive(ctx, event)
 }
 
-func (q *Queue) lost(event *Event, err error) {
+func (q *Queue) logLost(event *Event, err error) {
 	if errors.Is(err, ErrInFlight) {
-		return // a duplicate: the one in work decides
+		return // a duplicate of an event that is being processed
 	}
-	q.logger.ErrorContext(q.ctx, "klarna webhook lost after it was acknowledged",
+	q.logger.ErrorContext(q.ctx, "klarna webhook lost after acknowledgment",
 		"event_type", event.Metadata.EventType, "event_id", event.Metadata.EventID, "error", err)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// syncBuffer is a log that several goroutines write.
+// syncBuffer is a log for several goroutines.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -84,7 +84,7 @@ func TestQueueAcknowledgesUntilItIsFull(t *testing.T) {
 	})
 }
 
-func TestQueueProcessesWhatWaitsBeforeItShutsDown(t *testing.T) {
+func TestQueueProcessesWaitingEventsBeforeShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var processed atomic.Int32
 		q, log := newQueue(t, func(context.Context, *webhook.Event) error {
@@ -99,7 +99,7 @@ func TestQueueProcessesWhatWaitsBeforeItShutsDown(t *testing.T) {
 		}
 		begin := time.Now()
 		var shutdowns sync.WaitGroup
-		for range 2 { // a second one waits as well
+		for range 2 { // concurrent calls wait, too
 			shutdowns.Go(func() {
 				if err := q.Shutdown(t.Context()); err != nil {
 					t.Error(err)
@@ -116,7 +116,7 @@ func TestQueueProcessesWhatWaitsBeforeItShutsDown(t *testing.T) {
 	})
 }
 
-func TestQueueStopsWhenTheContextOfItsShutdownEnds(t *testing.T) {
+func TestQueueShutdownStopsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, log := newQueue(t, func(ctx context.Context, _ *webhook.Event) error {
 			<-ctx.Done()
@@ -135,13 +135,13 @@ func TestQueueStopsWhenTheContextOfItsShutdownEnds(t *testing.T) {
 		}
 		for _, id := range []string{"begun", "waiting"} {
 			if !strings.Contains(log.String(), "event_id="+id) {
-				t.Errorf("the log does not tell that %s was lost: %s", id, log)
+				t.Errorf("the log does not report that %s was lost: %s", id, log)
 			}
 		}
 	})
 }
 
-func TestQueueGoesOnAfterAReceiverThatFailsOrPanics(t *testing.T) {
+func TestQueueContinuesAfterAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, log := newQueue(t, func(ctx context.Context, e *webhook.Event) error {
 			switch e.Metadata.EventID {
@@ -162,18 +162,18 @@ func TestQueueGoesOnAfterAReceiverThatFailsOrPanics(t *testing.T) {
 		}
 		begin := time.Now()
 		if err := q.Shutdown(t.Context()); err != nil || time.Since(begin) != time.Minute {
-			t.Errorf("%v after %v, want nil after the default minute of one receiver", err, time.Since(begin))
+			t.Errorf("%v after %v, want nil after the default timeout of a minute", err, time.Since(begin))
 		}
 		for text, want := range map[string]int{"level=ERROR": 3, "database is down": 1, "panicked with a string": 1, "deadline exceeded": 1, "canary": 0, "succeeds": 0} {
 			if got := strings.Count(log.String(), text); got != want {
-				t.Errorf("%q stands %d times in the log, want %d: %s", text, got, want, log)
+				t.Errorf("the log has %q %d times, want %d: %s", text, got, want, log)
 			}
 		}
 	})
 }
 
-// A sender that leaves does not end what it was told is done.
-func TestQueueGoesOnWhenTheSenderLeaves(t *testing.T) {
+// The event is acknowledged, so it is processed even if the sender closes the connection.
+func TestQueueIgnoresTheContextOfTheSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var processed error
 		q, _ := newQueue(t, func(ctx context.Context, _ *webhook.Event) error {
@@ -192,7 +192,7 @@ func TestQueueGoesOnWhenTheSenderLeaves(t *testing.T) {
 	})
 }
 
-func TestNewQueueRefusesWhatCannotWork(t *testing.T) {
+func TestNewQueueRefusesInvalidArguments(t *testing.T) {
 	receive := func(context.Context, *webhook.Event) error { return nil }
 	for name, tc := range map[string]struct {
 		receive webhook.Receiver

@@ -2,49 +2,49 @@ package webhook
 
 import "github.com/klarna-go/klarna-go/internal/redact"
 
-// Secret is a string that must not be shown, such as a signing key. It is the same type as
-// klarna.Secret. The zero value is the absence of a secret. Its methods:
+// Secret is a string that must not be printed, such as a signing key. It is the same type as
+// Secret of package klarna. The zero value means that no secret is set. Its methods:
 //
-//	Reveal() string               the string itself, to be sent or stored where it belongs
-//	IsZero() bool                 whether there is no secret
-//	Equal(other Secret) bool      compares in a time that does not depend on where they differ
-//	String() string               [redacted], or nothing for the zero Secret
+//	Reveal() string               returns the string, to send or store it
+//	IsZero() bool                 reports whether no secret is set
+//	Equal(other Secret) bool      compares in constant time
+//	String() string               returns [redacted], or "" for the zero Secret
 //	GoString() string             as String, for %#v
 //	Format(f fmt.State, c rune)   as String, for every verb of package fmt
 //	LogValue() slog.Value         as String, for package log/slog
-//	MarshalText() ([]byte, error) as String, so that JSON, XML and YAML show nothing either
-//	UnmarshalText([]byte) error   takes the string, and refuses [redacted]
+//	MarshalText() ([]byte, error) as String, for JSON, XML and YAML
+//	UnmarshalText([]byte) error   sets the string, and refuses [redacted]
 //
-// Reveal alone gives the string away, wherever the Secret is held: in an unexported field, behind a
-// pointer, in a map. Printers that use reflection find a function in it. So two secrets are
-// compared with Equal, as package go-cmp does, and never by reflect.DeepEqual or ==.
+// Only Reveal returns the string, also for a Secret in an unexported field, behind a pointer or in
+// a map: printers that use reflection find a function. Compare secrets with Equal, as package
+// go-cmp does, not with reflect.DeepEqual or ==.
 type Secret = redact.Secret
 
-// NewSecret wraps a string, such as a signing key. An empty string gives the zero Secret.
+// NewSecret returns s as a [Secret]. An empty string gives the zero Secret.
 func NewSecret(s string) Secret { return redact.NewSecret(s) }
 
-// RawJSON is JSON text exactly as it came. It prints its size alone, because it may hold tokens and
-// personal data. It is the same type as klarna.RawJSON. The zero value is the absence of a text.
-// Its methods:
+// RawJSON is JSON exactly as it came. It prints only its size, because it may contain tokens and
+// personal data. It is the same type as RawJSON of package klarna. The zero value means that no
+// JSON is set. Its methods:
 //
-//	Bytes() []byte                the text, which must not be changed
-//	IsZero() bool                 whether there is no text
+//	Bytes() []byte                returns the JSON; do not change it
+//	IsZero() bool                 reports whether no JSON is set
 //	Equal(other RawJSON) bool     compares byte for byte
-//	String() string               the size, such as [12 bytes of JSON]
+//	String() string               returns the size, such as [12 bytes of JSON]
 //	GoString() string             as String, for %#v
 //	Format(f fmt.State, c rune)   as String, for every verb of package fmt
 //	LogValue() slog.Value         as String, for package log/slog
-//	MarshalJSON() ([]byte, error) the text, null where there is none
-//	UnmarshalJSON([]byte) error   keeps a copy of the text
+//	MarshalJSON() ([]byte, error) returns the JSON, or null if none is set
+//	UnmarshalJSON([]byte) error   keeps a copy of the JSON
 //
-// As for a Secret, reflection finds a function in it, so compare with Equal.
+// Compare values with Equal, not with reflect.DeepEqual: as in a [Secret], reflection finds a
+// function.
 type RawJSON = redact.RawJSON
 
-// NewRawJSON returns a copy of a JSON text. An empty text gives the zero RawJSON.
+// NewRawJSON returns a copy of text as a [RawJSON]. An empty text gives the zero RawJSON.
 func NewRawJSON[T ~string | ~[]byte](text T) RawJSON { return redact.NewRawJSON(text) }
 
-// Unknown are the members of a JSON object that this library has no name for, and those whose value
-// has an unexpected type, by their names. They survive decoding and encoding. Every wire type
-// embeds it: its unknown members are in the field Unknown, and printing it shows [redacted], unless
-// it has methods of its own that show an id or a state.
+// Unknown holds the members of a JSON object that this module does not know, and those whose value
+// has an unexpected type, by name. Decoding and encoding keep them. Every wire type embeds Unknown.
+// A wire type prints as [redacted], unless its own methods show an id or a state.
 type Unknown = redact.Unknown

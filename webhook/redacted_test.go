@@ -23,14 +23,14 @@ import (
 
 const canary = "canary-7e1d"
 
-// containsCanary finds it in plain, in hexadecimal, and as the numbers of its bytes.
+// containsCanary finds the canary as text, in hexadecimal, and as the numbers of its bytes.
 func containsCanary(text string) bool {
 	numbers := strings.Trim(fmt.Sprintf("%d", []byte(canary)), "[]")
 	return strings.Contains(text, canary) || strings.Contains(strings.ToLower(text), hex.EncodeToString([]byte(canary))) || strings.Contains(text, numbers)
 }
 
-// withCanaries are values of the package's types that hold a canary wherever a token, a body or a
-// customer's data can stand.
+// withCanaries returns values of the package's types that contain a canary in place of each token,
+// body and personal data.
 func withCanaries(t *testing.T) []any {
 	t.Helper()
 	raw := webhook.NewRawJSON(`{"email":"` + canary + `"}`)
@@ -79,8 +79,8 @@ func withCanaries(t *testing.T) []any {
 	}
 }
 
-// exportedTypes are the package's types that can hold something: all but functions, interfaces,
-// numbers and names.
+// exportedTypes returns the names of the package's types that can hold content: all but functions,
+// interfaces, numbers and strings.
 func exportedTypes(t *testing.T) map[string]bool {
 	t.Helper()
 	files, err := parser.ParseDir(token.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // the package has no build tags
@@ -94,7 +94,7 @@ func exportedTypes(t *testing.T) map[string]bool {
 			case *ast.FuncType, *ast.InterfaceType:
 			case *ast.Ident:
 				if underlying.Name != "int" && underlying.Name != "string" {
-					t.Errorf("%s is a new kind of type, about which this test must know", spec.Name.Name)
+					t.Errorf("%s is a new kind of type, which this test does not handle", spec.Name.Name)
 				}
 			case *ast.SelectorExpr: // an alias
 				types[underlying.Sel.Name] = true
@@ -107,7 +107,7 @@ func exportedTypes(t *testing.T) map[string]bool {
 	return types
 }
 
-func TestNoExportedTypePrintsOrLogsWhatItHolds(t *testing.T) {
+func TestExportedTypesPrintAndLogNoContent(t *testing.T) {
 	missing := exportedTypes(t)
 	for _, value := range withCanaries(t) {
 		name := reflect.Indirect(reflect.ValueOf(value)).Type().Name()
@@ -118,7 +118,7 @@ func TestNoExportedTypePrintsOrLogsWhatItHolds(t *testing.T) {
 			for _, v := range []any{value, pointer.Interface(), []any{value}, map[string]any{"v": value}, struct{ V any }{value}} {
 				for verb := 'A'; verb <= 'z'; verb++ {
 					if verb == 'T' || verb == 'p' || verb == 'w' {
-						continue // fmt answers these itself; go vet finds them where they are wrong
+						continue // fmt formats these itself; go vet finds wrong uses
 					}
 					for _, flags := range []string{"", "+", "#"} {
 						if text := fmt.Sprintf("%"+flags+string(verb), v); containsCanary(text) {
@@ -137,12 +137,11 @@ func TestNoExportedTypePrintsOrLogsWhatItHolds(t *testing.T) {
 		})
 	}
 	if len(missing) > 0 {
-		t.Errorf("not tried: %v", missing)
+		t.Errorf("not tested: %v", missing)
 	}
 }
 
-// Encoding is on purpose and keeps what an event says, but no secret of ours or of the customer's
-// session.
+// Encoding keeps the content of an event, but neither signing keys nor session tokens.
 func TestSecretsAreNotEncoded(t *testing.T) {
 	for _, value := range []any{webhook.Key{Secret: webhook.NewSecret(canary)}, webhook.PaymentRequest{KlarnaNetworkSessionToken: webhook.NewSecret(canary)}} {
 		if text, err := json.Marshal(value); err != nil || containsCanary(string(text)) {
@@ -151,8 +150,8 @@ func TestSecretsAreNotEncoded(t *testing.T) {
 	}
 }
 
-// What a Handler logs about deliveries that are wrong in every way it can tell.
-func TestAHandlerLogsNothingOfADelivery(t *testing.T) {
+// The deliveries cover each problem that a Handler logs.
+func TestHandlerLogsNoContentOfADelivery(t *testing.T) {
 	var log bytes.Buffer
 	handler, err := webhook.NewHandler(newVerifier(t), func(_ context.Context, e *webhook.Event) error {
 		switch e.Metadata.EventID {
@@ -193,7 +192,7 @@ func TestAHandlerLogsNothingOfADelivery(t *testing.T) {
 	}
 }
 
-func TestErrorsOfVerifyingQuoteNothing(t *testing.T) {
+func TestErrorsOfParseQuoteNothing(t *testing.T) {
 	for _, header := range []http.Header{
 		{"Klarna-Signature": {canary}},
 		{"Klarna-Signature": {sign(secret, body)}, "Klarna-Signing-Key-Id": {canary}},

@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// signer makes the signatures of one key. It keeps hashes whose state with the key is computed,
-// which costs as much as a small body does.
+// signer computes the signatures of one key. It pools hashes that are initialized with the key,
+// because initializing one takes as long as hashing a small body.
 type signer struct{ hashes sync.Pool }
 
-// keyedHash is of one key for ever. A body leaves nothing in it: it is reset before the next, and
-// all of the sum is written anew.
+// keyedHash is a hash that is initialized with one key. For each body, the hash is reset and the
+// whole sum is overwritten.
 type keyedHash struct {
 	mac hash.Hash
 	sum digest

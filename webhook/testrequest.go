@@ -9,9 +9,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// NewTestRequest makes the request that Klarna would send for an event, signed with key, for tests
-// of a receiver. The payload is encoded as JSON; a RawJSON is sent byte for byte, also when it is
-// no JSON.
+// NewTestRequest returns the request that Klarna sends for an event, signed with key. It is for
+// tests of a receiver. The payload is encoded as JSON. A [RawJSON] is sent byte for byte, even if
+// it is not valid JSON.
 func NewTestRequest(ctx context.Context, url string, key Key, metadata Metadata, payload any) (*http.Request, error) {
 	body, err := testBody(metadata, payload)
 	if err != nil {
@@ -34,7 +34,7 @@ func testBody(metadata Metadata, payload any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Encoding would write the escapes of a raw payload in its own way.
+	// A raw payload is not encoded, because that would change its escapes.
 	raw, isRaw := payload.(RawJSON)
 	tail := raw.Bytes()
 	if !isRaw {
@@ -45,7 +45,7 @@ func testBody(metadata Metadata, payload any) ([]byte, error) {
 	return slices.Concat([]byte(`{"metadata":`), head, []byte(`,"payload":`), tail, []byte("}")), nil
 }
 
-// encodePayload encodes a payload with its secrets, because the receiver under test needs them.
+// encodePayload encodes a payload including its secrets, which the receiver under test needs.
 func encodePayload(payload any) ([]byte, error) {
 	switch p := payload.(type) {
 	case PaymentRequest:

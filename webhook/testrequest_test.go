@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-func TestATestRequestIsReceivedAsItWasMade(t *testing.T) {
+func TestATestRequestIsReceivedUnchanged(t *testing.T) {
 	metadata := webhook.Metadata{
 		EventID: "e-1", EventType: webhook.EventTypePaymentDisputeClosed, EventVersion: "v2", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
 		SubjectAccountID: "s", RecipientAccountID: "r", WebhookID: "w", Live: true, ProductInstanceID: "p", CorrelationID: "c", MerchantID: "m",
@@ -29,7 +29,7 @@ func TestATestRequestIsReceivedAsItWasMade(t *testing.T) {
 		{"a map", webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}, map[string]any{"b": "Åsa", "a": 1}, `{"a":1,"b":"Åsa"}`},
 		{"no payload", webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}, nil, `null`},
 		{"raw JSON", webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}, webhook.NewRawJSON(`{"z": 1.50,"a":"\u00e5\/"}`), `{"z": 1.50,"a":"\u00e5\/"}`},
-		{"a token, which Klarna's deliveries hold", webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}, map[string]any{"t": webhook.NewSecret("krn")}, `{"t":"krn"}`},
+		{"a token, as in Klarna's deliveries", webhook.Key{ID: keyID, Secret: webhook.NewSecret(secret)}, map[string]any{"t": webhook.NewSecret("krn")}, `{"t":"krn"}`},
 		{"a key without an id", webhook.Key{Secret: webhook.NewSecret(secret)}, map[string]any{}, `{}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestATestRequestIsReceivedAsItWasMade(t *testing.T) {
 	}
 }
 
-func TestATestRequestSaysOnlyWhatItsMetadataDoes(t *testing.T) {
+func TestATestRequestOmitsEmptyMetadata(t *testing.T) {
 	r, err := webhook.NewTestRequest(t.Context(), "/", webhook.Key{Secret: webhook.NewSecret(secret)}, webhook.Metadata{EventID: "e", EventType: "t"}, webhook.NewRawJSON(`{}`))
 	if err != nil {
 		t.Fatal(err)
@@ -74,16 +74,16 @@ func TestATestRequestSaysOnlyWhatItsMetadataDoes(t *testing.T) {
 	}
 }
 
-func TestATestRequestThatCannotBeMadeIsAnError(t *testing.T) {
+func TestNewTestRequestReturnsErrors(t *testing.T) {
 	key := webhook.Key{Secret: webhook.NewSecret(secret)}
 	for name, made := range map[string]func() (*http.Request, error){
-		"a payload that JSON has no word for": func() (*http.Request, error) {
+		"a payload that JSON cannot represent": func() (*http.Request, error) {
 			return webhook.NewTestRequest(t.Context(), "/", key, webhook.Metadata{}, func() {})
 		},
-		"metadata that JSON has no word for": func() (*http.Request, error) {
+		"metadata that JSON cannot represent": func() (*http.Request, error) {
 			return webhook.NewTestRequest(t.Context(), "/", key, webhook.Metadata{EventID: "\xff"}, nil)
 		},
-		"a URL that is none": func() (*http.Request, error) {
+		"an invalid URL": func() (*http.Request, error) {
 			return webhook.NewTestRequest(t.Context(), "://", key, webhook.Metadata{}, nil)
 		},
 	} {
@@ -93,7 +93,7 @@ func TestATestRequestThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 }
 
-func TestATestRequestCanHoldWhatIsNoJSON(t *testing.T) {
+func TestATestRequestCanContainInvalidJSON(t *testing.T) {
 	r, err := webhook.NewTestRequest(t.Context(), "/", webhook.Key{Secret: webhook.NewSecret(secret)}, webhook.Metadata{EventID: "e", EventType: "t"}, webhook.NewRawJSON(`{"cut":`))
 	if err != nil {
 		t.Fatal(err)

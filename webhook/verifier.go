@@ -12,35 +12,36 @@ import (
 	"strings"
 )
 
-// The headers of a delivery.
+// The header names of a delivery.
 const (
 	HeaderSignature    = "Klarna-Signature"
 	HeaderSigningKeyID = "Klarna-Signing-Key-Id"
 )
 
-// The reasons why a delivery is not Klarna's. They are for a log; a sender is told nothing more
-// than 400.
+// The errors of a delivery that Klarna did not sign. They are meant for a log: a [Handler] answers
+// each of them with 400 and nothing more.
 var (
-	// ErrNoSignature: there is no Klarna-Signature header.
+	// ErrNoSignature reports that the delivery has no Klarna-Signature header.
 	ErrNoSignature = errors.New("webhook: the delivery has no Klarna-Signature header")
-	// ErrMalformedSignature: the header is not 64 lower-case hexadecimal digits, or stands there more
-	// than once.
+	// ErrMalformedSignature reports that the Klarna-Signature header is not 64 lower-case
+	// hexadecimal digits, or that there are several such headers.
 	ErrMalformedSignature = errors.New("webhook: the Klarna-Signature header is not a single signature of 64 lower-case hexadecimal digits")
-	// ErrUnknownKey: the delivery names a signing key that the verifier does not hold.
+	// ErrUnknownKey reports that the delivery names a signing key that the Verifier does not hold.
 	ErrUnknownKey = errors.New("webhook: the delivery names an unknown signing key")
-	// ErrSignatureMismatch: the signature is not that of the body under any key that counts.
+	// ErrSignatureMismatch reports that the signature does not match the body under any key that
+	// the Verifier tried.
 	ErrSignatureMismatch = errors.New("webhook: the signature does not match the body")
 )
 
-// Verifier checks signatures. It is safe for concurrent use. The zero Verifier has no keys and
-// refuses every delivery with ErrKeySource.
+// Verifier checks the signatures of deliveries. It is safe for concurrent use. The zero Verifier
+// has no keys and refuses every delivery with [ErrKeySource].
 type Verifier struct{ keys keyHolder }
 
 var errNoKeys = fmt.Errorf("%w: the Verifier has no keys; make it with NewVerifier", ErrKeySource)
 
-// NewVerifier returns a Verifier that holds one or more keys: while keys rotate, both the old and
-// the new one. It refuses no key at all, a secret that is empty, shorter than 16 bytes or has white
-// space around it, and two keys of one id.
+// NewVerifier returns a [Verifier] with fixed keys. During a rotation, give it both the old and the
+// new key. It returns an error without a key, for two keys with the same ID, and for a secret that
+// is shorter than 16 bytes or has white space around it.
 func NewVerifier(keys ...Key) (*Verifier, error) {
 	set, err := newKeySet(keys)
 	if err != nil {
@@ -50,10 +51,12 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 }
 
 // Verify checks that Klarna signed body, which must be the raw bytes of the delivery: JSON that was
-// decoded and encoded again has another signature. Header names match in any case. The error is one
-// of ErrNoSignature, ErrMalformedSignature, ErrUnknownKey and ErrSignatureMismatch, to be told by
-// errors.Is; with a KeySource, or without keys, it can be ErrKeySource or the context's, which say nothing about the
-// delivery.
+// decoded and encoded again has another signature. Header names match in any case.
+//
+// The error is [ErrNoSignature], [ErrMalformedSignature], [ErrUnknownKey] or
+// [ErrSignatureMismatch]; compare it with errors.Is. A Verifier with a [KeySource] also returns
+// [ErrKeySource] and the context's error, and the zero Verifier returns ErrKeySource. These errors
+// do not mean that the delivery is invalid.
 func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
 	if v == nil || v.keys == nil {
 		return errNoKeys
@@ -67,34 +70,34 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 	if err != nil {
 		return err
 	}
-	held := v.keys.held()
-	if signed(signature, held.candidates(id), body) {
+	keys := v.keys.current()
+	if signed(signature, keys.candidates(id), body) {
 		return nil
 	}
-	if !held.knows(id) {
-		if held, err = v.keys.refreshed(ctx, id); err != nil {
+	if !keys.knows(id) {
+		if keys, err = v.keys.refreshed(ctx, id); err != nil {
 			return err
 		}
-		if signed(signature, held.candidates(id), body) {
+		if signed(signature, keys.candidates(id), body) {
 			return nil
 		}
 	}
 	switch {
-	case len(held.candidates(id)) == 0:
+	case len(keys.candidates(id)) == 0:
 		return ErrUnknownKey
 	case len(body) == 0:
-		return fmt.Errorf("%w: the body is empty; a middleware may have read it before", ErrSignatureMismatch)
+		return fmt.Errorf("%w: the body is empty, perhaps because a middleware read it", ErrSignatureMismatch)
 	default:
 		return ErrSignatureMismatch
 	}
 }
 
-// digest is the HMAC-SHA256 of a body, or what a delivery claims it to be.
+// digest is an HMAC-SHA256: that of a body, or the one that a delivery names.
 type digest [sha256.Size]byte
 
-// signed reports whether one of the keys made the signature. All of a digest is computed and all of
-// it compared, in a time that does not depend on where the first wrong byte is: nothing can be
-// learnt by trying signatures.
+// signed reports whether one of the keys made the signature. It computes and compares whole
+// digests, in a time that does not depend on the first wrong byte, so the time reveals nothing
+// about the right signature.
 func signed(signature digest, keys []*signer, body []byte) bool {
 	for _, k := range keys {
 		if equal(signature, k.digest(body)) {
@@ -104,7 +107,7 @@ func signed(signature digest, keys []*signer, body []byte) bool {
 	return false
 }
 
-// equal takes the same time for any two digests.
+// equal compares two digests in constant time.
 func equal(signature, computed digest) bool { return hmac.Equal(signature[:], computed[:]) }
 
 func signatureOf(values []string) (digest, error) {
@@ -124,15 +127,15 @@ func signatureOf(values []string) (digest, error) {
 	if _, err := hex.Decode(d[:], text[:]); err != nil {
 		return d, ErrMalformedSignature
 	}
-	// Decoding takes digits of either case; Klarna's are lower.
+	// hex.Decode accepts upper-case digits, which Klarna does not send.
 	if hex.Encode(text[:], d[:]); values[0] != string(text[:]) {
 		return d, ErrMalformedSignature
 	}
 	return d, nil
 }
 
-// keyIDOf is the key that the delivery names, "" for none. Two different names are none that can be
-// known.
+// keyIDOf returns the id of the key that the delivery names, or "" if it names none. Two different
+// ids are ErrUnknownKey.
 func keyIDOf(values []string) (string, error) {
 	var id string
 	for _, value := range values {
@@ -147,8 +150,8 @@ func keyIDOf(values []string) (string, error) {
 	return id, nil
 }
 
-// signatureHeaders finds the two headers whatever the case of their names: headers that came
-// through a queue or a gateway are often not in Go's form.
+// signatureHeaders finds the two headers in any case of their names: headers that passed through a
+// queue or a gateway are often not in Go's canonical form.
 func signatureHeaders(header http.Header) (signatures, ids []string) {
 	for name, values := range header {
 		switch {
@@ -161,7 +164,7 @@ func signatureHeaders(header http.Header) (signatures, ids []string) {
 	return signatures, ids
 }
 
-// join copies only where there is something to join.
+// join copies only if both lists have values.
 func join(values, more []string) []string {
 	if values == nil {
 		return more
@@ -169,8 +172,8 @@ func join(values, more []string) []string {
 	return slices.Concat(values, more)
 }
 
-// Sign returns the signature of a body: what Klarna writes into Klarna-Signature, for tests of a
-// receiver.
+// Sign returns the signature of a body, which Klarna sends in the header Klarna-Signature. It is
+// for tests of a receiver.
 func Sign(secret Secret, body []byte) string {
 	d := newSigner(Key{Secret: secret}).digest(body)
 	return hex.EncodeToString(d[:])

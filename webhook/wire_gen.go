@@ -48,23 +48,23 @@ func (x *DisputeDetails) isZero() bool {
 		x.CreatedBy == ""
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *DisputeDetails) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*DisputeDetails).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x DisputeDetails) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x DisputeDetails) String() string {
 	return redact.Describe("webhook.DisputeDetails", redact.ShowIntPointer(x.DisputeAmount), redact.Show(x.Currency))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x DisputeDetails) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x DisputeDetails) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *Event) decode(r *wire.Reader) bool {
@@ -82,10 +82,10 @@ func (x *Event) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Event) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Event).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Event) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Metadata) decode(r *wire.Reader) bool {
@@ -174,23 +174,23 @@ func (x *Metadata) isZero() bool {
 		x.MerchantID == ""
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Metadata) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*Metadata).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Metadata) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x Metadata) String() string {
 	return redact.Describe("webhook.Metadata", redact.Show(x.EventID), redact.Show(x.EventType))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x Metadata) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x Metadata) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentDispute) decode(r *wire.Reader) bool {
@@ -329,23 +329,23 @@ func (x *PaymentDispute) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentDispute) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentDispute).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentDispute) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentDispute) String() string {
 	return redact.Describe("webhook.PaymentDispute", redact.Show(x.PaymentDisputeID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentDispute) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentDispute) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentRequest) decode(r *wire.Reader) bool {
@@ -449,23 +449,23 @@ func (x *PaymentRequest) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentRequest) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentRequest).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentRequest) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentRequest) String() string {
 	return redact.Describe("webhook.PaymentRequest", redact.Show(x.PaymentRequestID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentRequest) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentRequest) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *PaymentTransaction) decode(r *wire.Reader) bool {
@@ -524,23 +524,23 @@ func (x *PaymentTransaction) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *PaymentTransaction) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*PaymentTransaction).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x PaymentTransaction) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x PaymentTransaction) String() string {
 	return redact.Describe("webhook.PaymentTransaction", redact.Show(x.PaymentTransactionID), redact.Show(x.State))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x PaymentTransaction) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x PaymentTransaction) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *StateContext) decode(r *wire.Reader) bool {
@@ -593,10 +593,10 @@ func (x *StateContext) isZero() bool {
 		x.Shipping.IsZero()
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *StateContext) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*StateContext).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x StateContext) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }

@@ -27,12 +27,12 @@ func TestZeroVerifierRefusesWithAnError(t *testing.T) {
 			}
 		}
 		if _, err := webhook.NewHandler(v, func(context.Context, *webhook.Event) error { return nil }); err == nil {
-			t.Errorf("NewHandler took a %s Verifier", name)
+			t.Errorf("NewHandler accepts a %s Verifier", name)
 		}
 	}
 }
 
-// It is not parallel: it sets the default logger.
+// The test sets the default logger, so it is not parallel.
 func TestZeroHandlerAnswers500(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)
@@ -86,7 +86,7 @@ func TestZeroQueueReturnsErrors(t *testing.T) {
 	}
 }
 
-func TestOnceNamesTheMistake(t *testing.T) {
+func TestOnceNamesTheInvalidArgument(t *testing.T) {
 	store, receive := webhook.NewMemoryStore(), func(context.Context, *webhook.Event) error { return nil }
 	for want, call := range map[string]func(){
 		"the store is nil":    func() { webhook.Once(nil, time.Minute, receive) },
@@ -94,7 +94,7 @@ func TestOnceNamesTheMistake(t *testing.T) {
 		"the receiver is nil": func() { webhook.Once(store, time.Minute, nil) },
 	} {
 		if message := panicsWith(call); !strings.Contains(message, want) {
-			t.Errorf("it panics with %q, want %q", message, want)
+			t.Errorf("got the panic %q, want %q", message, want)
 		}
 	}
 }

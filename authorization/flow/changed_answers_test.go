@@ -19,7 +19,7 @@ import (
 
 // The documented answers of package answers that a purchase meets.
 const (
-	approvalAtOnce    = "an approval at once"
+	approvalAtOnce    = "an immediate approval"
 	stepUpAnswer      = "a step-up"
 	openRequest       = "an open payment request"
 	completedRequest  = "a completed payment request"

@@ -13,9 +13,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// Check returns why an answer, a pointer to a wire type, cannot be used, nil if it can. Its error
-// names the members and quotes nothing but results and states of this table. misfits are what the
-// answer's reader left out.
+// Check checks an answer, which is a pointer to a wire type. It returns an error if the answer
+// cannot be used. The error names the members and quotes only results and states of this table.
+// misfits are the values that the reader of the answer omitted.
 func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 	problems := membersProblems(nil, o.Decides, answer, misfits)
 	for i := range o.Decides {
@@ -46,8 +46,8 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 	return asError(problems)
 }
 
-// CheckApproval returns why a completed payment request, a pointer to a wire type, does not say
-// what its customer approved, nil if it does.
+// CheckApproval checks a completed payment request, which is a pointer to a wire type. It returns
+// an error if the payment request does not say what its customer approved.
 func CheckApproval(request any, misfits []wire.Misfit) error {
 	problems := membersProblems(nil, Approval, request, misfits)
 	for _, m := range Approval {
@@ -63,7 +63,7 @@ func asError(problems []string) error {
 	return errors.New(strings.Join(problems, "; "))
 }
 
-// membersProblems appends what is wrong with members.
+// membersProblems appends the problems of members.
 func membersProblems(problems []string, members []Member, answer any, misfits []wire.Misfit) []string {
 	for i := range members {
 		m := &members[i]
@@ -80,7 +80,8 @@ func membersProblems(problems []string, members []Member, answer any, misfits []
 	return problems
 }
 
-// problem is what is wrong with the member, "" if nothing is. One alternative that fits is enough.
+// problem describes what is wrong with the member, "" if nothing is. One alternative that fits is
+// enough.
 func (m *Member) problem(answer any, misfits []wire.Misfit) string {
 	var first string
 	var unfit []string
@@ -126,7 +127,7 @@ func isList(answer any, path string) (list bool) {
 	return list
 }
 
-// isThere reports whether each value at a path is there.
+// isThere reports whether each value at a path is present.
 func isThere(answer any, path string) bool {
 	if !strings.Contains(path, "[]") {
 		return wire.IsThere(wire.At(answer, path))
@@ -143,8 +144,8 @@ func misfitProblem(m *wire.Misfit) string {
 	return m.Path + " is " + m.Found
 }
 
-// replacedProblems appends the members at a path whose text was not UTF-8: what is left of an id or
-// a token is another one.
+// replacedProblems appends the members at a path whose text was not UTF-8, because replacement
+// characters change an id or a token.
 func replacedProblems(problems []string, path string, answer any) []string {
 	for path := range strings.SplitSeq(path, Or) {
 		broken := false
@@ -174,7 +175,7 @@ func isBroken(v reflect.Value) bool {
 	return strings.ContainsRune(text, utf8.RuneError)
 }
 
-// isPresent reports whether there is something at a path, even if it does not fit.
+// isPresent reports whether a value exists at a path, even if it does not fit.
 func isPresent(answer any, path string, misfits []wire.Misfit) bool {
 	v := wire.At(answer, path)
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -187,8 +188,8 @@ func isPresent(answer any, path string, misfits []wire.Misfit) bool {
 	return present
 }
 
-// leadsTo reports whether the value at misfit is the member at path, or an object or a list on the
-// way to it.
+// leadsTo reports whether the value at misfit is the member at path, or an object or a list that
+// contains it.
 func leadsTo(misfit, path string) bool {
 	if misfit == "" {
 		return false
@@ -209,7 +210,7 @@ func (c *Condition) holds(answer any) bool {
 	return c.Path == "" || (c.matched(answer) != "") != c.Not
 }
 
-// matched is the one of Values that the member is, "" for none.
+// matched returns the element of Values that the member equals, or "".
 func (c *Condition) matched(answer any) string {
 	value := wire.TextAt(answer, c.Path)
 	for _, v := range c.Values {
@@ -220,7 +221,7 @@ func (c *Condition) matched(answer any) string {
 	return ""
 }
 
-// because says why a member counts.
+// because describes why a member counts.
 func (c *Condition) because() string {
 	if c.Path == "" || c.Not {
 		return ""
@@ -228,8 +229,7 @@ func (c *Condition) because() string {
 	return ", while " + c.Path + " is " + strings.Join(c.Values, " or ")
 }
 
-// isLink reports whether a customer may be sent there. Where there is no URL, there is nothing to
-// refuse.
+// isLink reports whether a customer may be sent to a URL. An empty text is allowed.
 func isLink(text string) bool {
 	if text == "" || isPlain(text) {
 		return true
@@ -238,8 +238,8 @@ func isLink(text string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Is(u.Hostname()))
 }
 
-// isPlain reports whether a text is an https URL of a host and characters that need no parsing, as
-// nearly all are.
+// isPlain reports whether a text is an https URL whose host and characters need no parsing. Nearly
+// all URLs are.
 func isPlain(text string) bool {
 	rest, ok := strings.CutPrefix(text, "https://")
 	host, _, _ := strings.Cut(rest, "/")

@@ -2,7 +2,7 @@ package operation
 
 import "testing"
 
-func TestLinksAreHTTPSOrOfThisMachine(t *testing.T) {
+func TestLinksMustBeHTTPSOrLoopback(t *testing.T) {
 	for link, want := range map[string]bool{
 		"":                               true,
 		"https://pay.klarna.com/a?b=c_d": true,
@@ -31,7 +31,7 @@ func TestLinksAreHTTPSOrOfThisMachine(t *testing.T) {
 	}
 }
 
-func TestAMisfitOnTheWayLeadsToAMember(t *testing.T) {
+func TestMisfitOfAParentConcernsItsMembers(t *testing.T) {
 	for _, test := range []struct {
 		misfit, path string
 		want         bool

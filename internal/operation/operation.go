@@ -1,7 +1,8 @@
 // Package operation describes the operations of Klarna's API as data: their routes, the members of
-// an answer that decide what it means, and the members that show whose answer it is.
+// an answer that decide what it means, and the members that show to which request it belongs.
 //
-// Package klarna holds every answer to it. The table in docs/answers.md is made from it.
+// Package klarna checks every answer against this data. The table in docs/answers.md is generated
+// from it.
 package operation
 
 import (
@@ -21,74 +22,77 @@ type Operation struct {
 
 	// Content says whether a successful answer has a body.
 	Content Content
-	// Decides are the members of a successful answer that decide what it means. Each must be there
-	// and fit, once, or the answer is an error that names it. Every other member of an unexpected
-	// type is kept as an unknown one.
+	// Decides are the members of a successful answer that decide what it means. Each must be
+	// present exactly once and must fit; otherwise the answer is an error that names it. Every
+	// other member of an unexpected type is kept as an unknown one.
 	Decides []Member
-	// Single are members that decide later, such as the amount of an approval. Each must not be
+	// Single are members that decide later, such as the amount of an approval. They must not be
 	// repeated.
 	Single []Member
-	// Excludes are members that contradict the result of the answer they stand in.
+	// Excludes are members that contradict the result of their answer.
 	Excludes []Member
-	// Links are members that a customer or a customer's browser follows. Each is https or leads to
-	// this machine.
+	// Links are members that a customer or a customer's browser follows. Each must be https or lead
+	// to loopback.
 	Links []Member
 
-	// ID is the member that repeats the last id of the route. It must be that id wherever it is
-	// there; where it is also among Decides, it must be there. Where the idempotency key may have been
-	// sent before and the answer repeats no reference, it confirms whose answer it is.
+	// ID is the member that repeats the last id of the route. If it is present, it must be that id;
+	// if it is also in Decides, it must be present. If the idempotency key may have been sent
+	// before and the answer repeats no reference, ID confirms that the answer belongs to the
+	// request.
 	ID string
-	// References are the caller's references that the answer repeats. They are evidence of whose
-	// answer it is, beside the Partner-Correlation-Id that every answer repeats.
+	// References are the caller's references that the answer repeats. Like the
+	// Partner-Correlation-Id, which every answer repeats, they show to which request the answer
+	// belongs.
 	References []Reference
 }
 
-// Or divides the paths of alternatives, of which one is enough.
+// Or separates the paths of alternatives, of which one is enough.
 const Or = " or "
 
 // Member is a member of an answer.
 type Member struct {
-	// Path is the JSON path; "[]" stands for each element of a list. Alternatives are divided by Or.
+	// Path is the JSON path; "[]" stands for each element of a list. Or separates alternatives.
 	Path string
-	// Optional members may be missing. One that is there must fit.
+	// Optional members may be missing. If one is present, it must fit.
 	Optional bool
 	// When is the condition under which the member counts; the zero Condition always holds.
 	When Condition
 }
 
-// Condition holds where the member at Path is one of Values, compared without regard to case, or,
-// with Not, none of them.
+// Condition holds if the member at Path is one of Values, compared without regard to case. With
+// Not, it holds if the member is none of them.
 type Condition struct {
 	Path   string
 	Values []string
 	Not    bool
 }
 
-// Reference is a reference of the caller's: where it is sent and where the answer repeats it.
+// Reference is a reference of the caller's: the member that sends it and the member of the answer
+// that repeats it.
 type Reference struct{ Sent, Answered string }
 
 // Content says whether a successful answer has a body.
 type Content int
 
 const (
-	// Some is a body with at least what decides.
+	// Some is a body with at least the members that decide.
 	Some Content = iota
-	// Any is a body that Klarna's documentation does not describe, or none.
+	// Any is no body, or a body that Klarna's documentation does not describe.
 	Any
-	// None is no body. One that comes is not read.
+	// None is no body. If the answer has one, it is not read.
 	None
 )
 
 // Event is a family of events.
 type Event struct {
-	// Family is what the types of its events begin with; "" is the envelope of every event.
+	// Family is the prefix of the types of its events; "" is the envelope of every event.
 	Family string
-	// Decides are the members of the payload, or of the envelope, that decide.
+	// Decides are the members of the payload, or of the envelope, that decide what the event means.
 	Decides []Member
 }
 
-// CheckEvent returns why the payload of an event of a family, or its envelope, cannot be used, nil
-// if it can.
+// CheckEvent checks the payload of an event of a family, or its envelope. It returns an error if
+// the payload cannot be used.
 func CheckEvent(family string, payload any, misfits []wire.Misfit) error {
 	for i := range Events {
 		if Events[i].Family == family {
@@ -98,8 +102,8 @@ func CheckEvent(family string, payload any, misfits []wire.Misfit) error {
 	return nil
 }
 
-// Lists reports whether the answer is a list. An empty one says that something does not exist, so
-// an error beside it is not overlooked.
+// Lists reports whether the answer is a list. An empty list means that something does not exist, so
+// an error in the same answer must not be overlooked.
 func (o *Operation) Lists() bool {
 	for _, m := range o.Decides {
 		if strings.Contains(m.Path, "[]") {
@@ -109,7 +113,7 @@ func (o *Operation) Lists() bool {
 	return false
 }
 
-// Of returns the operation of that name, nil where there is none.
+// Of returns the operation with that name, or nil if no such operation exists.
 func Of(name string) *Operation { return byName[name] }
 
 var byName = func() map[string]*Operation {

@@ -65,7 +65,7 @@ const (
 	requestID     = "payment_request.payment_request_id"
 	requestURL    = "payment_request." + interaction + ".payment_request_url"
 	interaction   = "state_context.customer_interaction"
-	// A token is a string, which the library reads as the member customer_token, or an object.
+	// A token is a string, which is read as the member customer_token, or an object.
 	tokenSecret = token + ".customer_token_id" + Or + token + ".customer_token"
 )
 
@@ -77,19 +77,19 @@ var (
 	tokenGranted   = Condition{Path: tokenResult, Values: []string{"APPROVED"}}
 	tokenSteppedUp = Condition{Path: tokenResult, Values: []string{"STEP_UP_REQUIRED"}}
 
-	// A state that nobody knows may be one in which the customer can still approve.
+	// In an unknown state the customer may still be able to approve.
 	open = Condition{Path: "state", Values: []string{"COMPLETED", "EXPIRED", "CANCELED", "DECLINED"}, Not: true}
 )
 
 // Approval are the members of a completed payment request that decide what its customer approved. A
-// payment request without them can be read; only its approval cannot.
+// payment request without them can be read, but its approval cannot.
 var Approval = []Member{
 	{Path: "amount"},
 	{Path: "currency", Optional: true},
 	{Path: "state_context.klarna_network_session_token" + Or + "state_context.interoperability_token" + Or + "state_context.payment_token"},
 }
 
-// approvalWithin is Approval for a payment request that is a part of an answer.
+// approvalWithin returns Approval for a payment request that is a part of an answer.
 func approvalWithin(prefix string) []Member {
 	members := slices.Clone(Approval)
 	for i := range members {
@@ -98,7 +98,7 @@ func approvalWithin(prefix string) []Member {
 	return members
 }
 
-// authorize is an authorize call that asks for a payment.
+// authorize returns an authorize operation that requests a payment.
 func authorize(name string) Operation {
 	return Operation{
 		Name: name, Method: "POST", Route: authorizeRoute,
@@ -124,7 +124,7 @@ func authorize(name string) Operation {
 	}
 }
 
-// paymentRequest is an operation whose answer is a payment request.
+// paymentRequest returns an operation whose answer is a payment request.
 func paymentRequest(name, method, route string, evidence ...Reference) Operation {
 	o := Operation{
 		Name: name, Method: method, Route: route,
@@ -142,8 +142,8 @@ func paymentRequest(name, method, route string, evidence ...Reference) Operation
 	return o
 }
 
-// object is an operation whose answer is the object that the last id of the route names, or one
-// that belongs to it.
+// object returns an operation whose answer is the object that the last id of the route names, or
+// one that belongs to that object.
 func object(name, method, route, id string, decides ...string) Operation {
 	o := Operation{Name: name, Method: method, Route: route, ID: id}
 	for _, path := range decides {
@@ -199,7 +199,7 @@ var All = []Operation{
 	paymentRequest(PaymentRequestCreate, "POST", paymentRequestsRoute,
 		Reference{"payment_request_reference", "payment_request_reference"}),
 	paymentRequest(PaymentRequestRead, "GET", paymentRequestRoute),
-	// An update may change the reference, so its answer's is no evidence.
+	// An update may change the reference, so the reference in its answer is no evidence.
 	paymentRequest(PaymentRequestUpdate, "PATCH", paymentRequestRoute),
 	paymentRequest(PaymentRequestCancel, "DELETE", paymentRequestRoute),
 
@@ -240,7 +240,7 @@ const (
 var Events = []Event{
 	{"", []Member{{Path: "metadata.event_id"}, {Path: "metadata.event_type"}}},
 	{RequestEvents, []Member{{Path: "payment_request_id"}}},
-	// Klarna's documentation does not settle these payloads.
+	// Klarna's documentation is not definite about these payloads.
 	{TransactionEvents, []Member{{Path: "payment_transaction_id", Optional: true}}},
 	{DisputeEvents, []Member{{Path: "payment_dispute_id", Optional: true}}},
 }

@@ -14,9 +14,9 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of docs/answers.md")
 
-// TestTheDocumentedTablesAreTheData compares docs/answers.md with the data. With -update it writes
+// TestAnswersDocumentMatchesTheData compares docs/answers.md with the data. With -update it writes
 // the tables.
-func TestTheDocumentedTablesAreTheData(t *testing.T) {
+func TestAnswersDocumentMatchesTheData(t *testing.T) {
 	const name = "../../docs/answers.md"
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package redact provides types for values that must never be printed: secrets, personal data, and
-// raw bodies that may contain either. Such a value does not get into a log, an error text or a
-// panic by accident. A method of its own returns it.
+// Package redact has types for values that must never be printed: secrets, personal data and raw
+// bodies that may contain either. A redacted value cannot reach a log, an error text or a panic by
+// accident. Reading it takes an explicit call.
 package redact
 
 import (
@@ -11,20 +11,20 @@ import (
 	"unicode/utf8"
 )
 
-// Text is printed instead of a value that must not be shown.
+// Text replaces a value that must not be shown.
 const Text = "[redacted]"
 
-// Unprintable is printed instead of an id or a state that does not look like one.
+// Unprintable replaces an id or a state that does not have the form of one.
 const Unprintable = "[unprintable]"
 
-// Format writes text, so that package fmt does not print the fields of a redacted type.
-func Format(s fmt.State, text string) {
-	// fmt.State writes to memory, so the write does not fail.
-	_, _ = io.WriteString(s, text)
+// Format writes standIn for every verb, so that no formatting of a redacted type uses reflection.
+func Format(s fmt.State, standIn string) {
+	// A failed write cannot be reported: fmt.State only writes to memory.
+	_, _ = io.WriteString(s, standIn)
 }
 
-// Describe returns what may be shown of a value that contains personal data: the name of its type,
-// and the given ids, states, references and amounts.
+// Describe returns the printable description of a value that holds personal data: the name of its
+// type, and the given ids, states, references and amounts.
 func Describe(typeName string, shown ...string) string {
 	if len(shown) == 0 {
 		return typeName + "{" + Text + "}"
@@ -32,8 +32,8 @@ func Describe(typeName string, shown ...string) string {
 	return typeName + "{" + strings.Join(shown, " ") + "}"
 }
 
-// Show returns an id, a state or a reference as it may be printed. An answer may contain any text
-// in its place, so Show returns a placeholder unless the text is short and printable.
+// Show returns the printable form of an id, a state or a reference. A foreign answer can contain
+// any text in their place, so only a short one of printable characters is shown.
 func Show[T ~string](text T) string {
 	if len(text) > 4*255 {
 		return Unprintable
@@ -46,7 +46,7 @@ func Show[T ~string](text T) string {
 	return string(text)
 }
 
-// ShowIntPointer returns a number as text, or "" for nil.
+// ShowIntPointer returns the printable form of a number, "" for nil.
 func ShowIntPointer[T ~int | ~int64](n *T) string {
 	if n == nil {
 		return ""
@@ -54,5 +54,5 @@ func ShowIntPointer[T ~int | ~int64](n *T) string {
 	return ShowInt(*n)
 }
 
-// ShowInt returns a number as text.
+// ShowInt returns the printable form of a number.
 func ShowInt[T ~int | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -14,14 +14,14 @@ import (
 
 const canary = "canary-7f3a"
 
-// personal is like the types of the API packages that contain personal data.
+// personal stands for the types of the API packages that hold personal data.
 type personal struct {
 	Name string
 
 	redact.Unknown
 }
 
-// shown is like the types that show their id.
+// shown stands for the types that show their id.
 type shown struct {
 	ID, Name string
 
@@ -34,7 +34,7 @@ func (s shown) String() string {
 func (s shown) Format(f fmt.State, _ rune) { redact.Format(f, s.String()) }
 func (s shown) LogValue() slog.Value       { return slog.StringValue(s.String()) }
 
-func TestEachVerbPrintsThePlaceholder(t *testing.T) {
+func TestEveryVerbPrintsTheReplacement(t *testing.T) {
 	values := map[string]struct {
 		value any
 		want  string
@@ -94,7 +94,7 @@ func TestUnexportedFieldsShowAnAddress(t *testing.T) {
 	}
 }
 
-func TestSecretsEncodeAsThePlaceholder(t *testing.T) {
+func TestSecretsEncodeAsTheReplacement(t *testing.T) {
 	s := redact.NewSecret(canary)
 	asJSON, err := json.Marshal(map[string]any{"value": s, "pointer": &s, "none": redact.Secret{}})
 	if want := `{"none":"","pointer":"[redacted]","value":"[redacted]"}`; err != nil || string(asJSON) != want {
@@ -121,7 +121,7 @@ func TestSecretIsReadAndRevealed(t *testing.T) {
 		t.Errorf("a redacted secret was read back: %v", err)
 	}
 	if err := json.Unmarshal([]byte(`""`), &s); err != nil || !s.IsZero() || s.Reveal() != "" {
-		t.Errorf("an empty text is not the zero Secret: %v", err)
+		t.Errorf("an empty text is no absent secret: %v", err)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestRawJSONIsKeptByteForByte(t *testing.T) {
 	if err := json.Unmarshal(text, &held); err != nil {
 		t.Fatal(err)
 	}
-	clear(text) // the decoder's buffer may be used again
+	clear(text) // the decoder's input may be reused
 	if got := string(held.A.Bytes()); got != `{"z": 1.50,"a":"\u00e5"}` {
 		t.Errorf("kept %s", got)
 	}
@@ -167,7 +167,7 @@ func TestRawJSONComparesByteForByte(t *testing.T) {
 	}
 }
 
-func TestTheFirstOfSeveralIsTaken(t *testing.T) {
+func TestFirstReturnsTheFirstValue(t *testing.T) {
 	null, one := redact.NewRawJSON("null"), redact.NewRawJSON("1")
 	if got := redact.FirstJSON(redact.RawJSON{}, null, one, redact.NewRawJSON("2")); !got.Equal(one) {
 		t.Errorf("%s", got.Bytes())
@@ -179,7 +179,7 @@ func TestTheFirstOfSeveralIsTaken(t *testing.T) {
 		t.Error(got)
 	}
 	if got := redact.FirstSecret(); !got.IsZero() {
-		t.Error("FirstSecret returns a secret without arguments")
+		t.Error("there is a first of none")
 	}
 }
 

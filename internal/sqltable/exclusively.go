@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// Exclusively calls change in a transaction of its own, after others that lock the same number and
-// before others: replicas that start at once create what is missing once. PostgreSQL's CREATE … IF
-// NOT EXISTS alone fails where another creates the same at the same time.
+// Exclusively calls change in a transaction. It waits for other transactions that lock the same
+// number, so that replicas that start at the same time create a missing table once. PostgreSQL's
+// CREATE … IF NOT EXISTS alone fails if another transaction creates the same table at the same
+// time.
 //
-// SQLite has no locks to name; it refuses a transaction that others have overtaken. And while a new
-// database is put into write-ahead mode, its other connections are refused at once, whatever their
-// busy timeout is. What is refused is tried again for a moment. The text is SQLite's own, the same
-// in every driver.
+// SQLite has no named locks. It refuses a transaction that another one has overtaken. While a new
+// database switches to write-ahead logging, SQLite also refuses other connections immediately,
+// whatever their busy timeout is. Exclusively retries a refused transaction for a short time. It
+// recognizes the refusal by SQLite's own error text, which is the same in every driver.
 func (t *Table) Exclusively(ctx context.Context, lock int64, change func(*sql.Tx) error) error {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
@@ -36,7 +37,7 @@ func (t *Table) transaction(ctx context.Context, lock int64, change func(*sql.Tx
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do, and otherwise the first error counts
+	defer tx.Rollback() //nolint:errcheck // no effect after Commit; otherwise the first error counts
 	if t.syntax.lock != "" {
 		if _, err := tx.ExecContext(ctx, t.syntax.lock, lock); err != nil {
 			return err

@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// Step leads from one version of a table's schema to the next. What is released does not change: a
-// table may have been created by it.
+// Step leads from one version of a table's schema to the next. A released step must not change,
+// because a table may have been created with it.
 type Step struct {
 	// Statements run in one transaction, together with those of the other steps.
 	Statements []string
-	// Indexes are built once the statements are committed. PostgreSQL builds them concurrently, so
+	// Indexes are built after the statements are committed. PostgreSQL builds them concurrently, so
 	// that the table can be written to meanwhile.
 	Indexes []Index
 	// Columns are the columns of the table after the first step. A table with exactly these columns
 	// and no recorded version is of version 1. Nil accepts no such table.
 	Columns []string
-	// Breaks reports that a program that knows only the steps before this one cannot work with the
-	// table any more.
+	// Breaks reports that a program that knows only earlier steps can no longer work with the
+	// table.
 	Breaks bool
 }
 
-// Index is an index of a table: its name is the table's with Suffix behind it, and Definition
-// follows the table's name in CREATE INDEX.
+// Index is an index of a table. Its name is the table's name followed by Suffix. Definition follows
+// the table's name in CREATE INDEX.
 type Index struct {
 	Suffix, Definition string
 	Unique             bool
@@ -39,16 +39,16 @@ func (i *Index) create() string {
 	return `CREATE INDEX `
 }
 
-// Migrate brings the table to the newest version, which is how many steps there are. The first step
-// creates the table. Any number of replicas may call it, also at once. One of them executes the
-// statements, all or none; then the indexes that are missing are built.
+// Migrate migrates the table to the newest version, which is the number of steps. The first step
+// creates the table. Any number of replicas may call Migrate, also at the same time. One of them
+// executes all statements or none; then the missing indexes are built.
 //
-// The versions are in another table, which is named like this one with _schema behind it: version
-// is the oldest that a program must know to work with the table, done is how many steps were taken.
-// A program of an earlier version therefore goes on working with a table that a later one has
-// migrated, unless one of the steps breaks that. Migrate refuses such a table, and one of the same
-// name that is another's. A table without versions that has the columns of the first step is of
-// version 1.
+// The versions are in another table, whose name is this table's followed by _schema. The column
+// version is the oldest version that a program must know to work with the table; done is the number
+// of steps that were executed. A program of an earlier version therefore continues to work with a
+// table that a later one has migrated, unless one of the steps breaks that. Migrate returns an
+// error for a table that needs a later version, and for a table of the same name that does not
+// belong to the store.
 func (t *Table) Migrate(ctx context.Context, lock int64, steps ...Step) error {
 	err := t.Exclusively(ctx, lock, func(tx *sql.Tx) error { return t.takeSteps(ctx, tx, steps) })
 	if err == nil {
@@ -70,7 +70,7 @@ func (t *Table) takeSteps(ctx context.Context, tx *sql.Tx, steps []Step) error {
 	case err != nil:
 		return err
 	case v.needed < 0, v.needed > len(steps):
-		return fmt.Errorf("the table %q needs version %d, and this program knows no more than version %d", t.name, v.needed, len(steps))
+		return fmt.Errorf("the table %q needs version %d, but this program knows only version %d", t.name, v.needed, len(steps))
 	case v.done >= len(steps):
 		return nil
 	}
@@ -92,14 +92,15 @@ func (t *Table) takeSteps(ctx context.Context, tx *sql.Tx, steps []Step) error {
 	return execute(`UPDATE {table:_schema} SET version = ?1, done = ?2`, v.needed, len(steps))
 }
 
-// version is what the table of versions holds. Where counted is false it has no column done: every
-// step up to version was taken.
+// version is the row of the table of versions. If counted is false, the row has no column done, and
+// every step up to version was executed.
 type version struct {
 	needed, done int
 	counted      bool
 }
 
-// version reads the table's; 0 where there is none yet. first are the columns of version 1.
+// version reads the version of the table. It returns 0 if the table does not exist yet. first are
+// the columns of version 1.
 func (t *Table) version(ctx context.Context, tx *sql.Tx, first []string) (v version, err error) {
 	schema := t.name + "_schema"
 	var names [2]int
@@ -113,7 +114,7 @@ func (t *Table) version(ctx context.Context, tx *sql.Tx, first []string) (v vers
 		return t.recordVersion(ctx, tx, 0)
 	case [2]int{1, 1}:
 		if v, err = t.recordedVersion(ctx, tx); err != nil {
-			return v, fmt.Errorf("the table %q is not this store's, or has no version: %w", schema, err)
+			return v, fmt.Errorf("the table %q does not belong to this store, or has no version: %w", schema, err)
 		}
 		return v, nil
 	case [2]int{1, 0}:
@@ -122,9 +123,9 @@ func (t *Table) version(ctx context.Context, tx *sql.Tx, first []string) (v vers
 				return t.recordVersion(ctx, tx, 1)
 			}
 		}
-		return v, fmt.Errorf("there is something named %q that is not this store's: there is no table %q", t.name, schema)
+		return v, fmt.Errorf("the name %q is taken by something that does not belong to this store: the table %q does not exist", t.name, schema)
 	default:
-		return v, fmt.Errorf("there is a table %q, and no table %q", schema, t.name)
+		return v, fmt.Errorf("the table %q exists, but the table %q does not", schema, t.name)
 	}
 }
 
@@ -174,7 +175,7 @@ func (t *Table) recordedVersion(ctx context.Context, tx *sql.Tx) (v version, err
 	return v, rows.Err()
 }
 
-// buildIndexes builds the indexes that are missing.
+// buildIndexes builds the missing indexes.
 func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) error {
 	var indexes []Index
 	for _, step := range steps {
@@ -191,15 +192,15 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	if len(indexes) == 0 {
 		return nil
 	}
-	// A lock of the session: an index is built concurrently outside of transactions. It is not that of
-	// the statements, for which a transaction may wait, because building an index waits for
-	// transactions.
+	// The lock belongs to the session, because an index is built concurrently outside of
+	// transactions. It is another lock than that of the statements: a transaction may wait for that
+	// one, and building an index waits for transactions.
 	lock = ^lock
 	session, err := t.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer session.Close() //nolint:errcheck // it goes back to the pool
+	defer session.Close() //nolint:errcheck // the connection returns to the pool
 	for _, index := range indexes {
 		if err := t.buildConcurrently(ctx, session, lock, index); err != nil {
 			return err
@@ -208,9 +209,8 @@ func (t *Table) buildIndexes(ctx context.Context, lock int64, steps []Step) erro
 	return nil
 }
 
-// buildConcurrently builds an index unless a valid one is there. It asks for the lock again and
-// again instead of waiting for it in a statement, because building the index waits for every
-// statement that runs.
+// buildConcurrently builds an index unless a valid one exists. It polls for the lock instead of
+// waiting for it in a statement, because building the index waits for every running statement.
 func (t *Table) buildConcurrently(ctx context.Context, session *sql.Conn, lock int64, index Index) error {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -242,9 +242,9 @@ func (t *Table) hasIndex(ctx context.Context, session *sql.Conn, index Index, va
 	return has, err
 }
 
-// replaceIndex is called by the one that holds the lock. An index whose building was broken off is
-// invalid and is dropped. Whoever held the lock before may have built the index: IF NOT EXISTS
-// looks again.
+// replaceIndex builds an index while the lock is held. It drops an index that is invalid because
+// its building was interrupted. The previous holder of the lock may have built the index, so the
+// statement says IF NOT EXISTS.
 func (t *Table) replaceIndex(ctx context.Context, session *sql.Conn, index Index) error {
 	invalid, err := t.hasIndex(ctx, session, index, false)
 	if err != nil {

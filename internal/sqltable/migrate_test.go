@@ -12,7 +12,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
-// there is a database in which there are these names, a table of these columns, and a row of the
+// there returns a database in which the names exist, with a table of these columns and a row of the
 // table of versions.
 func there(names map[string]bool, columns []string, version []driver.Value, executed *[]string, fails string) *fakedb.DB {
 	return &fakedb.DB{Statement: func(query string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
@@ -52,7 +52,7 @@ var (
 	half    = map[string]bool{"events_schema": true}
 )
 
-func TestMigrateTakesTheStepsThatAreLeft(t *testing.T) {
+func TestMigrateRunsTheRemainingSteps(t *testing.T) {
 	const (
 		done     = `UPDATE "events_schema" SET version = ?1, done = ?2`
 		created  = `CREATE TABLE "events_schema" (version INTEGER NOT NULL, done INTEGER)`
@@ -100,15 +100,15 @@ func TestMigrateRefuses(t *testing.T) {
 		fails   string
 		want    string
 	}{
-		{"a newer version", both, []driver.Value{int64(4), int64(4)}, "", `the table "events" needs version 4, and this program knows no more than version 3`},
-		{"a negative version", both, []driver.Value{int64(-1)}, "", `the table "events" needs version -1, and this program knows no more than version 3`},
-		{"a version that is none", both, []driver.Value{"new"}, "", `the table "events_schema" is not this store's, or has no version: `},
-		{"another's table", foreign, nil, "", `there is something named "events" that is not this store's: there is no table "events_schema"`},
-		{"half of the tables", half, nil, "", `there is a table "events_schema", and no table "events"`},
-		{"a table of versions that is empty", both, nil, "", `the table "events_schema" is not this store's, or has no version: sql: no rows`},
+		{"a newer version", both, []driver.Value{int64(4), int64(4)}, "", `the table "events" needs version 4, but this program knows only version 3`},
+		{"a negative version", both, []driver.Value{int64(-1)}, "", `the table "events" needs version -1, but this program knows only version 3`},
+		{"a version that is none", both, []driver.Value{"new"}, "", `the table "events_schema" does not belong to this store, or has no version: `},
+		{"another's table", foreign, nil, "", `the name "events" is taken by something that does not belong to this store: the table "events_schema" does not exist`},
+		{"half of the tables", half, nil, "", `the table "events_schema" exists, but the table "events" does not`},
+		{"a table of versions that is empty", both, nil, "", `the table "events_schema" does not belong to this store, or has no version: sql: no rows`},
 		{"an error of an index", both, []driver.Value{int64(1)}, "CREATE INDEX IF", `the connection broke`},
 		{"an error of the first question", none, nil, "sqlite_master", `the connection broke`},
-		{"an error of the version", both, nil, "SELECT *", `the table "events_schema" is not this store's, or has no version: the connection broke`},
+		{"an error of the version", both, nil, "SELECT *", `the table "events_schema" does not belong to this store, or has no version: the connection broke`},
 		{"an error of the version's table", none, nil, `CREATE TABLE "events_schema"`, `the connection broke`},
 		{"an error of a step", both, []driver.Value{int64(1)}, "ALTER TABLE", `the connection broke`},
 		{"an error of the end", both, []driver.Value{int64(1)}, "UPDATE", `the connection broke`},

@@ -48,7 +48,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestTextIsTheDialects(t *testing.T) {
+func TestTextUsesTheDialect(t *testing.T) {
 	const statement = `SELECT ?1, ?12, {table}, {table:_until}, x {as is} WHERE {now} < 1`
 	for dialect, want := range map[sqltable.Dialect]string{
 		sqltable.SQLite:     `SELECT ?1, ?12, "events", "events_until", x COLLATE BINARY WHERE CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) < 1`,
@@ -91,7 +91,42 @@ func TestRowReadsToTheEnd(t *testing.T) {
 	}
 }
 
-func TestPruneWorksInBatches(t *testing.T) {
+// A result locks its connection. If another call used the connection by then, Change would wait for
+// the end of that call's statement.
+func TestChangeKeepsItsConnectionUntilRowsAreCounted(t *testing.T) {
+	var db *sql.DB
+	inUse := 0
+	db = (&fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		return &fakedb.Answer{Affected: 3, Counting: func() { inUse = db.Stats().InUse }}, nil
+	}}).Open(t)
+	table, err := sqltable.New("a/store", db, sqltable.SQLite, "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := table.Change(t.Context(), "a statement"); n != 3 || err != nil || inUse != 1 {
+		t.Errorf("%d, %v, and %d connections were in use", n, err, inUse)
+	}
+	if n := db.Stats().InUse; n != 0 {
+		t.Errorf("%d connections are in use afterwards", n)
+	}
+}
+
+func TestChangeRepeatsOnAnotherConnectionIfStale(t *testing.T) {
+	stale := 1
+	table := newTable(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) {
+		if stale--; stale >= 0 {
+			return nil, driver.ErrBadConn
+		}
+		return &fakedb.Answer{Affected: 7}, nil
+	}}, sqltable.PostgreSQL)
+	for stale = range 4 {
+		if n, err := table.Change(t.Context(), "a statement"); n != 7 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
+
+func TestPruneDeletesInBatches(t *testing.T) {
 	broken := errors.New("the connection broke")
 	for _, tc := range []struct {
 		name     string
@@ -122,8 +157,8 @@ func TestPruneWorksInBatches(t *testing.T) {
 	}
 }
 
-// A value may be a part of another.
-func TestAFailureHoldsNoneOfTheValues(t *testing.T) {
+// One value may be a part of another.
+func TestErrorsContainNoValues(t *testing.T) {
 	broken := errors.New(`cannot store "canary-1" with "canary-1-canary-2" and ""`)
 	err := newTable(t, new(fakedb.DB), sqltable.SQLite).Failed("store", broken, "canary-1", "", "canary-1-canary-2")
 	if want := `a/store: store: cannot store "[redacted]" with "[redacted]" and ""`; err.Error() != want || !errors.Is(err, broken) {
@@ -141,7 +176,7 @@ func execute(tx *sql.Tx) error {
 	return err
 }
 
-func TestATransactionTellsWhatFailed(t *testing.T) {
+func TestTransactionReportsTheFailedStep(t *testing.T) {
 	broken := errors.New("the connection broke")
 	does := func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }
 	fails := func(failing string) func(query string, _ []driver.NamedValue) (*fakedb.Answer, error) {
@@ -166,7 +201,7 @@ func TestATransactionTellsWhatFailed(t *testing.T) {
 	}
 }
 
-func TestATransactionWaitsForSQLitesLock(t *testing.T) {
+func TestTransactionRetriesWhileSQLiteIsLocked(t *testing.T) {
 	locked := errors.New("database is locked (5) (SQLITE_BUSY)")
 	for _, tc := range []struct {
 		name    string

@@ -1,7 +1,7 @@
-// Package wire is the one place that encodes and decodes JSON, and the only importer of the JSON
+// Package wire encodes and decodes all JSON of the module. No other package imports the JSON
 // module.
 //
-// What others send is read liberally: see Reader. What is sent is written strictly and always as
-// the same bytes: see Writer. The types of the API packages read and write themselves with code
-// that internal/wiregen writes from their struct tags.
+// JSON from others is read liberally: see [Reader]. JSON that is sent is written strictly, and the
+// same value gives the same bytes: see [Writer]. The types of the API packages encode and decode
+// themselves with code that internal/wiregen generates from their struct tags.
 package wire

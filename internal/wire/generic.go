@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// encoding is how a value without an encoder of its own is encoded.
+// encoding holds the options for values without an encoder of their own.
 var encoding = json.JoinOptions(json.Deterministic(true), json.WithMarshalers(json.JoinMarshalers(
 	json.MarshalToFunc(func(enc *jsontext.Encoder, s redact.Secret) error {
 		return enc.WriteToken(jsontext.String(s.Reveal()))
@@ -22,15 +22,16 @@ var encoding = json.JoinOptions(json.Deterministic(true), json.WithMarshalers(js
 	json.MarshalToFunc(encodeTime),
 )))
 
-// decoding is how a value without a decoder of its own is decoded: as liberally as a Reader reads.
+// decoding holds the options for values without a decoder of their own. They are as liberal as a
+// Reader.
 var decoding = json.JoinOptions(
 	jsontext.AllowInvalidUTF8(true),
 	jsontext.AllowDuplicateNames(true),
 	json.WithUnmarshalers(json.UnmarshalFromFunc(decodeTime)),
 )
 
-// EncodeAny encodes any value for the wire, secrets included. An Encoder encodes itself, and raw
-// JSON is what it is, byte for byte.
+// EncodeAny encodes any value for the wire, including secrets. An [Encoder] encodes itself. Raw
+// JSON is written byte for byte.
 func EncodeAny(value any) ([]byte, error) {
 	switch v := value.(type) {
 	case Encoder:
@@ -48,8 +49,8 @@ func EncodeAny(value any) ([]byte, error) {
 	return text, nil
 }
 
-// DecodeAny decodes one JSON value into any value. Its errors say where and what kind, never what
-// stood there.
+// DecodeAny decodes one JSON value into any value. Its errors name the position and the kind of a
+// wrong value, never the value.
 func DecodeAny(text []byte, to any) error {
 	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), to, decoding); err != nil {
 		return describe("decode", err)
@@ -57,60 +58,62 @@ func DecodeAny(text []byte, to any) error {
 	return nil
 }
 
-// Encoder is a value that is sent, and how it writes itself.
+// Encoder is a value that is sent, with the function that encodes it.
 type Encoder struct {
 	// Value is a pointer to a struct whose tags name its members.
 	Value  any
 	Encode func(*Writer)
 }
 
-// From returns an Encoder of a value.
+// From returns an [Encoder] of a value.
 func From[T any](value *T, encode func(*T, *Writer)) Encoder {
 	return Encoder{Value: value, Encode: func(w *Writer) { encode(value, w) }}
 }
 
-// Verbatim returns an Encoder of a value that was encoded before, which writes those bytes.
+// Verbatim returns an [Encoder] that writes text, which is the value as it was encoded before.
 func Verbatim[T any](value *T, text []byte) Encoder {
 	return Encoder{Value: value, Encode: func(w *Writer) { w.text = append(w.text, text...) }}
 }
 
-// Decoder is a place for an answer, and how it is read.
+// Decoder is the destination of an answer, with the function that decodes it.
 type Decoder struct {
 	// Value is a pointer to a struct whose tags name its members.
 	Value any
 	read  func(*Reader) bool
 }
 
-// Into returns a Decoder into a value.
+// Into returns a [Decoder] into a value.
 func Into[T any](value *T, decode func(*T, *Reader) bool) Decoder {
 	return Decoder{Value: value, read: func(r *Reader) bool { return ReadValue(value, r, decode) }}
 }
 
-// Decode reads an answer, whatever was read before.
+// Decode reads an answer and replaces what was read before.
 func (d Decoder) Decode(text []byte) ([]Misfit, error) { return Read(text, d.read) }
 
-// Unmarshal reads value anew from a JSON text, which it copies. It is for the UnmarshalJSON of
-// types.
+// Unmarshal decodes a JSON text, which it copies, and replaces value. It is for UnmarshalJSON
+// methods.
 func Unmarshal[T any](text []byte, value *T, decode func(*T, *Reader) bool) error {
 	_, err := Into(value, decode).Decode(bytes.Clone(text))
 	return err
 }
 
-// Error says why JSON could not be encoded or decoded without quoting any of it.
+// Error is the reason why JSON could not be encoded or decoded. It quotes none of the JSON.
 type Error struct {
-	// Offset is the byte at which the text goes wrong; 0 where only the value's type was wrong.
+	// Offset is the byte at which the text is invalid. It is 0 if only the type of the value is
+	// wrong.
 	Offset int64
 	// Path is the JSON path of a value of the wrong type.
 	Path string
-	// Reason is what stands at Path and cannot be encoded: "a string that is not valid UTF-8".
+	// Reason describes the value at Path that cannot be encoded: "a string that is not valid
+	// UTF-8".
 	Reason string
 	text   string
 }
 
 func (e *Error) Error() string { return e.text }
 
-// describe replaces the module's error by one that holds no content: its texts quote characters and
-// names that a hostile or personal body may have put there.
+// describe replaces an error of the JSON module by one without content: the module's errors quote
+// characters and names, which may be hostile or personal data.
 func describe(verb string, err error) error {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		// The module exports no error to compare with.
@@ -125,7 +128,7 @@ func describe(verb string, err error) error {
 	}
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		if own, ok := errors.AsType[*Error](semantic.Err); ok {
-			return own // from an UnmarshalJSON that calls back here
+			return own // from an UnmarshalJSON method that calls this package
 		}
 		path := Path(string(semantic.JSONPointer))
 		return &Error{

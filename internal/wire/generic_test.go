@@ -68,7 +68,7 @@ func TestErrorsOfAnyValueQuoteNothing(t *testing.T) {
 	}
 }
 
-func TestPathIsThatOfValidationErrors(t *testing.T) {
+func TestPathHasTheFormOfValidationErrors(t *testing.T) {
 	for pointer, want := range map[string]string{
 		"": "", "/": "", "/a": "a", "/line_items/2/name": "line_items[2].name", "/0/a": "[0].a", "/a/0/1": "a[0][1]",
 		"/Ada": "?", "/a~1b": "?", "/a b/c": "?.c", "/" + strings.Repeat("a", 65): "?", "/a/-1": "a.?", "/a/4294967296": "a.4294967296",
@@ -115,6 +115,6 @@ func TestLookupFindsMembersByTheirPath(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 	if got := wire.TextAt(&o, "count") + wire.TextAt(&o, "inner.inner.name") + wire.TextAt(nil, "name"); got != "" {
-		t.Errorf("text %q where there is none", got)
+		t.Errorf("got text %q, want none", got)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// Lookup calls yield for each value at a path of members within value, a pointer to a struct whose
-// tags name its members. "[]" behind a name stands for each element of a list. A member that cannot
-// be reached, because an object on the way to it is missing, is yielded as the zero Value; so is
-// one that the type does not have.
+// Lookup calls yield for each value at a path in value, which is a pointer to a struct whose tags
+// name its members. "[]" after a name stands for each element of a list. If a member cannot be
+// reached because an object in its path is missing, or if the type does not have the member, Lookup
+// yields the zero [reflect.Value].
 func Lookup(value any, path string, yield func(reflect.Value)) {
 	v := reflect.ValueOf(value)
 	if !v.IsValid() {
@@ -21,7 +21,7 @@ func Lookup(value any, path string, yield func(reflect.Value)) {
 	follow(v, steps(v.Type(), path), yield)
 }
 
-// TextAt returns the text at a path without lists within value, "" where there is none.
+// TextAt returns the text at a path without lists in value, or "" if it does not exist.
 func TextAt(value any, path string) string {
 	if v := At(value, path); v.IsValid() && v.Kind() == reflect.String {
 		return v.String()
@@ -29,7 +29,7 @@ func TextAt(value any, path string) string {
 	return ""
 }
 
-// At returns the value at a path without lists within value, as Lookup does. It allocates nothing.
+// At returns the value at a path without lists in value, as [Lookup] does. It does not allocate.
 func At(value any, path string) reflect.Value {
 	v := reflect.ValueOf(value)
 	if !v.IsValid() {
@@ -51,7 +51,7 @@ func At(value any, path string) reflect.Value {
 	return v
 }
 
-// IsThere reports whether a value that Lookup found is not zero, nor a pointer to the number zero.
+// IsThere reports whether a value from [Lookup] is neither zero nor a pointer to the number zero.
 func IsThere(v reflect.Value) bool {
 	if v.IsValid() && v.Type() == reflect.TypeFor[*int64]() && !v.IsNil() {
 		v = v.Elem()
@@ -59,14 +59,14 @@ func IsThere(v reflect.Value) bool {
 	return v.IsValid() && !v.IsZero()
 }
 
-// step is a field on the way to a member.
+// step is a field in the path of a member.
 type step struct {
 	field int
 	each  bool
 }
 
-// paths are the steps of the paths of a type, nil for a path that it does not have. A map is never
-// changed: another one replaces it.
+// paths holds the steps for the paths of a type, nil for a path that does not exist. The map is
+// never changed but replaced.
 type paths struct {
 	steps atomic.Pointer[map[string][]step]
 }

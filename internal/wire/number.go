@@ -5,10 +5,9 @@ import (
 	"strconv"
 )
 
-// integer is the value of a JSON number that is exactly a 64-bit integer, in whatever way it is
-// written.
+// integer returns the value of a JSON number that is exactly a 64-bit integer, in any notation.
 func integer(text []byte) (n int64, ok bool) {
-	if len(text) > 0 && text[0] != '+' { // as ParseInt takes it and JSON does not
+	if len(text) > 0 && text[0] != '+' { // which ParseInt accepts and JSON does not
 		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 			return n, isNumber(text)
 		}
@@ -25,7 +24,7 @@ func integer(text []byte) (n int64, ok bool) {
 		mantissa = text[:e]
 		var err error
 		if exponent, err = strconv.Atoi(string(text[e+1:])); err != nil {
-			exponent = 1 << 30 // so far from 0 that only a mantissa of 0 makes an integer
+			exponent = 1 << 30 // so far from 0 that only a mantissa of 0 gives an integer
 			if text[e+1] == '-' {
 				exponent = -exponent
 			}
@@ -48,8 +47,8 @@ func integer(text []byte) (n int64, ok bool) {
 	return n, err == nil
 }
 
-// isNumber reports whether a text is a number in JSON's grammar. Only what stands in a string is in
-// doubt.
+// isNumber reports whether a text is a number in JSON's grammar. Only the text of a string needs
+// the check.
 func isNumber(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte("-"))
 	digits := func() int {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestIntegerReadsWhatIsExactlyWhole(t *testing.T) {
+func TestIntegerReadsWholeNumbers(t *testing.T) {
 	zeros := strings.Repeat("0", 400)
 	for text, want := range map[string]int64{
 		"0": 0, "-0": 0, "0.0": 0, "-0.000": 0, "0e0": 0, "0e99999999999999999999": 0, "0.0e-99999999999999999999": 0, "-0E+7": 0,
@@ -40,7 +40,7 @@ func TestIntegerRefusesEverythingElse(t *testing.T) {
 	}
 }
 
-// Every number with few digits and a small exponent is compared with what math/big says.
+// Every number with few digits and a small exponent is compared with math/big.
 func TestIntegerAgreesWithExactArithmetic(t *testing.T) {
 	tried := 0
 	for _, sign := range []string{"", "-"} {
@@ -95,8 +95,8 @@ func FuzzInteger(f *testing.F) {
 		}
 		mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 		if digits := strings.TrimLeft(strings.TrimLeft(exponent, "+-"), "0"); len(digits) > 3 {
-			// Too large for math/big, and for an integer: an integer has at most as many digits behind its
-			// point as it has digits.
+			// The exponent is too large for math/big, and for an integer: an integer has at most as
+			// many digits after its point as it has digits.
 			nothing := strings.Trim(mantissa, "-0.") == ""
 			if len(text) < 900 && (whole != nothing || got != 0) {
 				t.Fatalf("%q is %d, %t", text, got, whole)

@@ -9,7 +9,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// order is a wire type with a member of each kind, with the methods that internal/wiregen writes.
+// order is a wire type with a member of each kind, with the methods that internal/wiregen
+// generates.
 type order struct {
 	Name  string         `json:"name"`
 	State state          `json:"state,omitzero"`
@@ -115,7 +116,7 @@ func (o *order) encode(w *wire.Writer) {
 	w.End(o.Unknown)
 }
 
-// full has a value in each member.
+// full returns an order with a value in each member.
 func full() order {
 	return order{
 		Name: "å \"<&>\u2028", State: "OPEN", Token: redact.NewSecret("canary"), Live: true, Count: -1, Price: new(int64), Rate: -0.25,
@@ -125,7 +126,7 @@ func full() order {
 	}
 }
 
-// diff compares values of which some print nothing of their content.
+// diff compares values, including those that do not print their content.
 func diff(want, got any) string {
 	return cmp.Diff(want, got,
 		cmp.Transformer("text", func(r redact.RawJSON) string { return string(r.Bytes()) }),

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Path turns a JSON pointer (/line_items/2/name) into the form that Klarna's validation errors use
-// (line_items[2].name). Elements that are not plain names, which only a foreign body can bring,
+// Path converts a JSON pointer (/line_items/2/name) to the form of Klarna's validation errors
+// (line_items[2].name). Elements that are not plain names, which only a foreign body can contain,
 // become "?".
 func Path(pointer string) string {
 	var b strings.Builder

@@ -15,15 +15,15 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Reader reads JSON in one pass, in its order and without reflection.
+// Reader reads JSON in one pass, in the order of the text and without reflection.
 //
-// It is liberal. A member of an unexpected type is kept as an unknown member and reported as a
-// Misfit; only what is no JSON at all is an error. Text that is not UTF-8 is read with U+FFFD in
-// the place of what is wrong. Where a name is repeated in an object, the first one counts, and the
-// repetition is reported as a Misfit.
+// Reader is liberal. A member of an unexpected type is kept as an unknown member and reported as a
+// [Misfit]; only text that is not JSON is an error. In text that is not UTF-8, invalid bytes are
+// read as U+FFFD. If an object repeats a name, the first member counts and the others are reported
+// as Misfits.
 //
-// Its methods read the value that comes next and report whether it fits; null fits, and is the zero
-// value. A value that does not fit stays to be read: ReadObject keeps it.
+// Its methods read the next value and report whether it fits. null fits and is read as the zero
+// value. A value that does not fit remains to be read: [ReadObject] keeps it.
 type Reader struct {
 	text    []byte
 	source  bytes.Buffer
@@ -32,12 +32,12 @@ type Reader struct {
 	valid   bool // text is valid UTF-8
 	raw     []byte
 	taken   taken
-	seen    uint64 // the members of the present object that were read, a bit each
+	seen    uint64 // a bit for each member of the present object that was read
 	misfits []Misfit
 	err     error
 }
 
-// taken says what became of a member that was not read.
+// taken says what happened to a member that was not read.
 type taken uint8
 
 const (
@@ -46,21 +46,21 @@ const (
 	asRepeated
 )
 
-// Misfit is a value that was not read into its place.
+// Misfit is a value that was not read into its field.
 type Misfit struct {
 	// Path is the JSON path of the value.
 	Path string
-	// Found is what stands there: "a string", "an object".
+	// Found describes the value: "a string", "an object".
 	Found string
-	// Repeated reports that the name was read before, and this value is left out.
+	// Repeated reports that the name was read before, and that this value was ignored.
 	Repeated bool
 }
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// Read reads text, which is one JSON value and must not change as long as what was read of it is in
-// use: raw JSON is a part of it. It returns what did not fit. The error is an *Error for a text
-// that is not JSON, or whose one value read does not fit.
+// Read reads text, which is one JSON value. The text must not change while the result is in use,
+// because raw JSON refers to it. Read returns the values that did not fit. The error is an [*Error]
+// if the text is not JSON, or if the one value that read reads does not fit.
 func Read(text []byte, read func(*Reader) (fits bool)) ([]Misfit, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	r := readers.Get().(*Reader)
@@ -78,7 +78,7 @@ func Read(text []byte, read func(*Reader) (fits bool)) ([]Misfit, error) {
 	return r.misfits, r.err
 }
 
-// release forgets the text and everything that was read of it.
+// release drops the references to the text and to everything that was read from it.
 func (r *Reader) release() {
 	r.text, r.source, r.strings, r.raw, r.misfits, r.err = nil, bytes.Buffer{}, strings.Builder{}, nil, nil, nil
 	r.taken, r.seen = 0, 0
@@ -86,7 +86,7 @@ func (r *Reader) release() {
 	readers.Put(r)
 }
 
-// end makes sure that nothing follows.
+// end checks that nothing follows the value.
 func (r *Reader) end() {
 	if rest := bytes.TrimLeft(r.text[r.decoder.InputOffset():], " \t\r\n"); len(rest) > 0 {
 		r.fail(&jsontext.SyntacticError{ByteOffset: int64(len(r.text) - len(rest))})
@@ -94,14 +94,14 @@ func (r *Reader) end() {
 }
 
 func (r *Reader) fail(err error) {
-	if errors.Is(err, io.EOF) { // nothing at all
+	if errors.Is(err, io.EOF) { // the text is empty
 		err = &jsontext.SyntacticError{ByteOffset: int64(len(r.text)), Err: io.ErrUnexpectedEOF}
 	}
 	r.err = describe("decode", err)
 }
 
-// ReadObject reads an object into value. It calls member at each member, which reads the value; a
-// value that does not fit, and one of another name, are kept in unknown.
+// ReadObject reads an object into value. It calls member for each member, and member reads the
+// value. ReadObject keeps in unknown the values that do not fit and the members with other names.
 func ReadObject[T any](value *T, r *Reader, unknown *redact.Unknown, member func(value *T, r *Reader, name []byte) (fits bool)) bool {
 	if !r.begin('{') {
 		return r.null()
@@ -121,12 +121,12 @@ func ReadObject[T any](value *T, r *Reader, unknown *redact.Unknown, member func
 	return true
 }
 
-// Members is ReadObject for one whose other members are of no interest.
+// Members is [ReadObject] for an object whose other members are ignored.
 func (r *Reader) Members(member func(name []byte) (fits bool)) bool {
 	return ReadObject(r, r, nil, func(_ *Reader, _ *Reader, name []byte) bool { return member(name) })
 }
 
-// keep takes a value that was not read.
+// keep keeps a value that was not read.
 func (r *Reader) keep(unknown *redact.Unknown, name []byte) {
 	how := r.taken
 	r.taken = asNamed
@@ -155,17 +155,17 @@ func (r *Reader) keep(unknown *redact.Unknown, name []byte) {
 	(*unknown)[string(name)] = redact.RawJSONOf(value)
 }
 
-// Kind describes a JSON value as a Misfit does: "a string".
+// Kind describes a JSON value in the form of [Misfit]: "a string".
 func Kind(value []byte) string { return strings.TrimPrefix(found(kindOf(value)), " ") }
 
-// Other is the result for a member that has another name.
+// Other returns the result for a member with an unknown name.
 func (r *Reader) Other() bool {
 	r.taken = asOther
 	return false
 }
 
-// Once reports whether the member of that number, from 0 to 63, is the first one of its name in
-// its object.
+// Once reports whether a member is the first with its name in its object. number identifies the
+// name and is from 0 to 63.
 func (r *Reader) Once(number int) bool {
 	bit := uint64(1) << number
 	if r.seen&bit != 0 {
@@ -176,8 +176,8 @@ func (r *Reader) Once(number int) bool {
 	return true
 }
 
-// Elements reads an array: it calls element at each of its values, which reads it. The array fits
-// if all of them do. Null is an array without elements.
+// Elements reads an array. It calls element for each value, and element reads the value. The array
+// fits if all values do. null is an array without elements.
 func (r *Reader) Elements(element func() (fits bool)) bool {
 	if !r.begin('[') {
 		return r.null()
@@ -198,7 +198,7 @@ func (r *Reader) Elements(element func() (fits bool)) bool {
 	return fits || r.giveBack(r.since(from))
 }
 
-// begin reads the beginning of an object or an array, if that is what comes next.
+// begin reads the beginning of an object or an array if it is next.
 func (r *Reader) begin(kind jsontext.Kind) bool {
 	if r.raw != nil || r.err != nil || r.decoder.PeekKind() != kind {
 		return false
@@ -207,7 +207,7 @@ func (r *Reader) begin(kind jsontext.Kind) bool {
 	return true
 }
 
-// null reads null, if that is what comes next, or what cannot be read at all.
+// null reads null if it is next, or text that cannot be read.
 func (r *Reader) null() bool {
 	if r.raw != nil {
 		return false
@@ -219,7 +219,8 @@ func (r *Reader) null() bool {
 	return r.err != nil
 }
 
-// name reads the name of the next member, or the object's end. It is valid as long as the text.
+// name reads the name of the next member, or the end of the object. The name is valid as long as
+// the text.
 func (r *Reader) name() (name []byte, more bool) {
 	from := int(r.decoder.InputOffset())
 	if r.token() != '"' {
@@ -231,7 +232,7 @@ func (r *Reader) name() (name []byte, more bool) {
 	return r.unquoted(r.text[from:r.decoder.InputOffset()]), true
 }
 
-// isBroken reports whether the next value cannot be read at all, and remembers why.
+// isBroken reports whether the next value cannot be read, and stores the error.
 func (r *Reader) isBroken() bool {
 	if r.err == nil && r.decoder.PeekKind() == 0 {
 		r.token()
@@ -239,7 +240,7 @@ func (r *Reader) isBroken() bool {
 	return r.err != nil
 }
 
-// token reads the next token and returns its kind, 0 for none.
+// token reads the next token and returns its kind, or 0 if there is none.
 func (r *Reader) token() jsontext.Kind {
 	if r.err != nil {
 		return 0
@@ -252,7 +253,7 @@ func (r *Reader) token() jsontext.Kind {
 	return token.Kind()
 }
 
-// value reads what comes next, whatever it is.
+// value reads the next value of any kind.
 func (r *Reader) value() []byte {
 	if raw := r.raw; raw != nil {
 		r.raw = nil
@@ -269,13 +270,13 @@ func (r *Reader) value() []byte {
 	return r.since(int(r.decoder.InputOffset()) - len(value))
 }
 
-// since is what was read since that place.
+// since returns the text that was read since an offset.
 func (r *Reader) since(from int) []byte {
 	end := r.decoder.InputOffset()
 	return r.text[from:end:end]
 }
 
-// giveBack keeps a value that did not fit for whoever takes it.
+// giveBack keeps a value that did not fit for the next read.
 func (r *Reader) giveBack(value []byte) bool {
 	r.raw = value
 	return r.err != nil
@@ -289,14 +290,14 @@ func (r *Reader) IsString() bool {
 	return r.err == nil && r.decoder.PeekKind() == '"'
 }
 
-// ReadRaw reads any value as it is, null as well.
+// ReadRaw reads any value as it is, including null.
 func ReadRaw(to *redact.RawJSON, r *Reader) bool {
 	*to = redact.RawJSONOf(r.value())
 	return true
 }
 
-// ReadRawOf is ReadRaw for a value that read reads as well. A value that does not fit is read all
-// the same.
+// ReadRawOf is [ReadRaw] for a value that read also reads. A value that does not fit is kept
+// nevertheless.
 func ReadRawOf(to *redact.RawJSON, r *Reader, read func() (fits bool)) (fits bool) {
 	from := int(r.decoder.InputOffset())
 	if !read() {
@@ -304,13 +305,13 @@ func ReadRawOf(to *redact.RawJSON, r *Reader, read func() (fits bool)) (fits boo
 		return false
 	}
 	if r.err == nil {
-		// What lies before it is white space and the colon behind its name.
+		// White space and the colon after the name precede the value.
 		*to = redact.RawJSONOf(bytes.TrimLeft(r.since(from), ": \t\r\n"))
 	}
 	return true
 }
 
-// ReadPointer reads a value that may be missing: null is nil.
+// ReadPointer reads an optional value: null is nil.
 func ReadPointer[T any](to **T, r *Reader, read func(value *T, r *Reader) (fits bool)) bool {
 	if *to = nil; r.null() {
 		return true
@@ -323,7 +324,7 @@ func ReadPointer[T any](to **T, r *Reader, read func(value *T, r *Reader) (fits 
 	return true
 }
 
-// ReadValue reads a value whose type reads itself. It is zero where it does not fit.
+// ReadValue reads a value with the decoder of its type. If the value does not fit, it is zero.
 func ReadValue[T any](to *T, r *Reader, read func(value *T, r *Reader) (fits bool)) bool {
 	*to = *new(T)
 	return read(to, r)
@@ -345,7 +346,7 @@ func ReadList[T any](to *[]T, r *Reader, read func(element *T, r *Reader) (fits 
 	return fits
 }
 
-// ReadText reads a string into any type of strings.
+// ReadText reads a string into any string type.
 func ReadText[T ~string](to *T, r *Reader) bool {
 	value := r.value()
 	switch {
@@ -359,8 +360,8 @@ func ReadText[T ~string](to *T, r *Reader) bool {
 	return true
 }
 
-// ReadEnum is ReadText for a type whose known values are written in capitals. One that is written
-// otherwise is read as the known value.
+// ReadEnum is [ReadText] for a type whose known values are in upper case. A known value in another
+// case is read as that value.
 func ReadEnum[T ~string](to *T, r *Reader, known []T) bool {
 	if !ReadText(to, r) {
 		return false
@@ -375,8 +376,8 @@ func ReadEnum[T ~string](to *T, r *Reader, known []T) bool {
 	return true
 }
 
-// own makes a string. Short ones share their memory with others of the same text, because an object
-// has many; 384 bytes hold those of a webhook.
+// own returns text as a string. Short strings with the same text share their memory, because an
+// object has many. 384 bytes hold those of a webhook.
 func (r *Reader) own(text []byte) string {
 	const short = 96
 	if len(text) > short {
@@ -391,8 +392,8 @@ func (r *Reader) own(text []byte) string {
 	return r.strings.String()[start:]
 }
 
-// ReadSecret reads a string as a secret. [redacted], which stands for a secret that was left out
-// when the value was encoded, is none.
+// ReadSecret reads a string as a secret. [redacted], which replaces a secret in encoded values, is
+// read as no secret.
 func ReadSecret(to *redact.Secret, r *Reader) bool {
 	var text string
 	if !ReadText(&text, r) {
@@ -418,7 +419,7 @@ func ReadBool[T ~bool](to *T, r *Reader) bool {
 	return true
 }
 
-// ReadInt reads a whole number, however JSON spells it: 1000, 1000.0, 1e3 or "1000".
+// ReadInt reads a whole number in any notation: 1000, 1000.0, 1e3 or "1000".
 func ReadInt[T ~int | ~int64](to *T, r *Reader) bool {
 	value := r.value()
 	if isNull(value) {
@@ -449,7 +450,7 @@ func ReadFloat[T ~float64](to *T, r *Reader) bool {
 	return true
 }
 
-// number is the number that a value spells, as itself or as a string.
+// number returns the text of a number, which may be in a string.
 func (r *Reader) number(value []byte) []byte {
 	if isString(value) {
 		return r.unquoted(value)
@@ -471,7 +472,7 @@ func ReadTime(to *time.Time, r *Reader) bool {
 	return true
 }
 
-// ReadUnmarshaler reads a value of another package's, which reads itself.
+// ReadUnmarshaler reads a value of another package's type, which decodes itself.
 func ReadUnmarshaler[T interface{ UnmarshalJSON(text []byte) error }](to T, r *Reader) bool {
 	value := r.value()
 	if isNull(value) {
@@ -483,14 +484,15 @@ func ReadUnmarshaler[T interface{ UnmarshalJSON(text []byte) error }](to T, r *R
 	return true
 }
 
-// isNull takes the absence of a value, after an error, for null.
+// isNull reports whether value is null. A value that is missing after an error counts as null.
 func isNull(value []byte) bool { return len(value) == 0 || value[0] == 'n' }
 
 func isString(value []byte) bool { return len(value) > 1 && value[0] == '"' }
 
 func kindOf(value []byte) jsontext.Kind { return jsontext.Value(value).Kind() }
 
-// unquoted is the text of a string, which is a part of it unless it has escapes or is not UTF-8.
+// unquoted returns the text of a string, which is a part of value unless it has escapes or is not
+// UTF-8.
 func (r *Reader) unquoted(value []byte) []byte {
 	if len(value) < 2 {
 		return nil
@@ -498,12 +500,12 @@ func (r *Reader) unquoted(value []byte) []byte {
 	if bytes.IndexByte(value, '\\') < 0 && (r.valid || utf8.Valid(value)) {
 		return value[1 : len(value)-1]
 	}
-	// The decoder has read it already. What is not UTF-8 is replaced, which the error says.
+	// The decoder has already read the value. Invalid UTF-8 is replaced, which the error reports.
 	text, _ := jsontext.AppendUnquote(nil, value)
 	return text
 }
 
-// Skip reads a value and forgets it.
+// Skip reads a value and discards it.
 func (r *Reader) Skip() bool {
 	r.taken = asNamed
 	r.value()

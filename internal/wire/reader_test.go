@@ -80,7 +80,7 @@ func TestReaderIsLiberal(t *testing.T) {
 		"a member after one that did not fit":     {`{"echo":{"a":1},"name":"a"}`, order{Name: "a", Echo: raw(`{"a":1}`)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := full() // what was there before must not stay
+			got := full() // its previous content must not remain
 			misfits, err := wire.Into(&got, (*order).decode).Decode([]byte(test.text))
 			if err != nil || len(misfits) > 0 {
 				t.Errorf("misfits %v, error %v", misfits, err)
@@ -92,7 +92,7 @@ func TestReaderIsLiberal(t *testing.T) {
 	}
 }
 
-// Every kind of value that is read into every kind of member either fits, or is reported and kept.
+// A value of each kind is read into a member of each kind. It either fits, or is reported and kept.
 func TestMembersOfAnotherTypeAreKept(t *testing.T) {
 	found := map[string]string{
 		`true`: "a boolean", `7`: "a number", `1.5`: "a number", `1e99`: "a number", `"x"`: "a string", "\"\xff\"": "a string", `"1,5"`: "a string",
@@ -150,7 +150,7 @@ func TestMembersOfAnotherTypeAreKept(t *testing.T) {
 	t.Logf("%d values tried", tried)
 }
 
-func TestMisfitsAreReportedWithTheirPlace(t *testing.T) {
+func TestMisfitsAreReportedWithTheirPath(t *testing.T) {
 	for name, test := range map[string]struct {
 		text    string
 		want    order
@@ -243,7 +243,7 @@ func TestMisfitsAreReportedWithTheirPlace(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoJSONIsAnError(t *testing.T) {
+func TestInvalidJSONIsAnError(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"nothing":                       {``, "invalid JSON (it ends too early) at byte 0"},
 		"white space":                   {` `, "invalid JSON (it ends too early) at byte 1"},
@@ -301,13 +301,13 @@ func TestMembersAreReadWithoutAnObject(t *testing.T) {
 	}
 }
 
-func TestRawIsKeptOfWhatIsReadAsWell(t *testing.T) {
+func TestReadRawOfKeepsTheText(t *testing.T) {
 	for _, test := range []struct {
 		text, raw string
 		fits      bool
 	}{
 		{`{"a" : {"name": "x"} , "c":2}`, `{"name": "x"}`, true},
-		{`{"c":[1] ,"a":{"name":7}}`, `{"name":7}`, true}, // a misfit within
+		{`{"c":[1] ,"a":{"name":7}}`, `{"name":7}`, true}, // a misfit inside
 		{`{"a":null}`, `null`, true},
 		{`{"a":[ ]}`, `[ ]`, false},
 		{`{"a":"x"}`, `"x"`, false},
@@ -331,7 +331,7 @@ func TestRawIsKeptOfWhatIsReadAsWell(t *testing.T) {
 	}
 }
 
-func TestIsStringLooksAheadAlone(t *testing.T) {
+func TestIsStringConsumesNothing(t *testing.T) {
 	for text, want := range map[string]bool{`"x"`: true, `{"name":"x"}`: false, ` [1]`: false, `null`: false} {
 		var is bool
 		if _, err := wire.Read([]byte(text), func(r *wire.Reader) bool {
@@ -355,7 +355,7 @@ func TestUnmarshalKeepsItsOwnCopy(t *testing.T) {
 	}
 }
 
-func TestWhatWasReadOutlivesTheReader(t *testing.T) {
+func TestResultsOutliveTheReader(t *testing.T) {
 	var readers sync.WaitGroup
 	for i := range 8 {
 		readers.Go(func() {
@@ -378,7 +378,7 @@ func TestWhatWasReadOutlivesTheReader(t *testing.T) {
 	readers.Wait()
 }
 
-func TestAReaderForgetsTheLastText(t *testing.T) {
+func TestReusedReaderForgetsItsText(t *testing.T) {
 	for range 100 {
 		if _, err := wire.Into(new(order), (*order).decode).Decode([]byte(`{"name":7,"name":8,"inner":{"name":`)); err == nil {
 			t.Fatal("it was read")

@@ -7,8 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// timeLayouts are the forms of ISO 8601 in which a time is read, the most frequent one first. Each
-// takes a fraction of a second where it has seconds. One without a zone is UTC.
+// timeLayouts are the accepted forms of ISO 8601, the most frequent one first. Each accepts a
+// fraction of a second if it has seconds. A time without a zone is UTC.
 var timeLayouts = func() []string {
 	layouts := []string{time.RFC3339Nano}
 	for _, clock := range []string{"T15:04:05", "T15:04", "T15"} {
@@ -25,7 +25,7 @@ var timeLayouts = func() []string {
 	return layouts
 }()
 
-// encodeTime writes a time as UTC, for values that the JSON module encodes.
+// encodeTime writes a time as UTC for values that the JSON module encodes.
 func encodeTime(enc *jsontext.Encoder, t time.Time) error {
 	text, err := t.UTC().MarshalText()
 	if err != nil {
@@ -34,8 +34,8 @@ func encodeTime(enc *jsontext.Encoder, t time.Time) error {
 	return enc.WriteToken(jsontext.String(string(text)))
 }
 
-// decodeTime reads a time as UTC, for values that the JSON module decodes. One that cannot be read
-// is the zero time.
+// decodeTime reads a time as UTC for values that the JSON module decodes. A time that cannot be
+// read is the zero time.
 func decodeTime(dec *jsontext.Decoder, t *time.Time) error {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -50,7 +50,7 @@ func parseTime(value []byte) (t time.Time, ok bool) {
 	if !isString(value) {
 		return time.Time{}, false
 	}
-	if t.UnmarshalText(value[1:len(value)-1]) == nil { // nearly always, and faster
+	if t.UnmarshalText(value[1:len(value)-1]) == nil { // this is the usual form, and faster
 		return inJSON(t)
 	}
 	unquoted, err := jsontext.AppendUnquote(nil, value)
@@ -72,7 +72,7 @@ func parseTime(value []byte) (t time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// inJSON is a time in UTC, if JSON can say it again.
+// inJSON returns t in UTC. ok is false if JSON has no form for it.
 func inJSON(t time.Time) (time.Time, bool) {
 	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
 		return time.Time{}, false

@@ -15,24 +15,25 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Writer writes JSON without reflection. The same value gives the same bytes: idempotency keys are
-// derived from them. It is strict: a string that is not UTF-8, a number that is none in JSON, raw
-// JSON that is not valid and a member that is there twice are errors that name their place.
+// Writer writes JSON without reflection. The same value gives the same bytes, because idempotency
+// keys are derived from them. Writer is strict: a string that is not UTF-8, a number that JSON does
+// not have, invalid raw JSON and a repeated member are errors that name their position.
 type Writer struct {
 	text    []byte
 	reveal  bool
 	lenient bool
-	reason  string // what is wrong first, "" for nothing
-	at      int    // where in text that is
+	reason  string // the first problem, "" if there is none
+	at      int    // its offset in text
 }
 
 var writers = sync.Pool{New: func() any { return new(Writer) }}
 
-// Encode returns what encode writes, secrets included: it is for what is sent to Klarna.
+// Encode returns the JSON that encode writes, including secrets. It is for values that are sent to
+// Klarna.
 func Encode(encode func(*Writer)) ([]byte, error) { return write(encode, true, false) }
 
-// Marshal returns what encode writes, with [redacted] for each secret. Raw JSON that is not valid
-// UTF-8 is written with U+FFFD in the place of what is wrong. It is for the MarshalJSON of types.
+// Marshal returns the JSON that encode writes, with [redacted] for each secret. In raw JSON that is
+// not valid UTF-8, U+FFFD replaces the invalid bytes. Marshal is for MarshalJSON methods.
 func Marshal(encode func(*Writer)) ([]byte, error) { return write(encode, false, true) }
 
 func write(encode func(*Writer), reveal, lenient bool) ([]byte, error) {
@@ -52,7 +53,7 @@ func write(encode func(*Writer), reveal, lenient bool) ([]byte, error) {
 	return bytes.Clone(w.text), nil
 }
 
-// pathAt is the JSON path of the value that begins at that place of what was written.
+// pathAt returns the JSON path of the value that begins at an offset of text.
 func pathAt(text []byte, at int) string {
 	decoder := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
 	for decoder.InputOffset() <= int64(at) {
@@ -69,10 +70,10 @@ func (w *Writer) refuse(at int, reason string) {
 	}
 }
 
-// Begin and End write the braces of an object.
+// Begin writes the opening brace of an object.
 func (w *Writer) Begin() { w.text = append(w.text, '{') }
 
-// End closes an object, after its unknown members.
+// End writes the unknown members of an object and the closing brace.
 func (w *Writer) End(unknown redact.Unknown) {
 	if len(unknown) > 0 {
 		for _, name := range slices.Sorted(maps.Keys(unknown)) {
@@ -85,9 +86,9 @@ func (w *Writer) End(unknown redact.Unknown) {
 	w.text = append(w.text, '}')
 }
 
-// Member writes the name of a member. It reports whether the value is to be written: an unknown
-// member of the same name stands in for a named one that is zero, and is an error beside one that
-// is not.
+// Member writes the name of a member and reports whether its value must be written. An unknown
+// member with the same name replaces a member that is zero, and is an error for a member that is
+// not zero.
 func (w *Writer) Member(unknown redact.Unknown, name string, zero bool) bool {
 	if len(unknown) > 0 {
 		if _, twice := unknown[name]; twice {
@@ -104,7 +105,7 @@ func (w *Writer) Member(unknown redact.Unknown, name string, zero bool) bool {
 	return true
 }
 
-// comma separates a member or an element from the one before it.
+// comma separates a member or an element from the previous one.
 func (w *Writer) comma() {
 	switch w.text[len(w.text)-1] {
 	case '{', '[', ':':
@@ -137,7 +138,7 @@ func (w *Writer) quote(s string) {
 	}
 }
 
-// WriteSecret writes a secret, or what stands for it.
+// WriteSecret writes a secret, or [redacted] if secrets are hidden.
 func WriteSecret(s *redact.Secret, w *Writer) {
 	if w.reveal {
 		w.quote(s.Reveal())
@@ -152,7 +153,7 @@ func WriteBool[T ~bool](b *T, w *Writer) { w.text = strconv.AppendBool(w.text, b
 // WriteInt writes a number.
 func WriteInt[T ~int | ~int64](n *T, w *Writer) { w.text = strconv.AppendInt(w.text, int64(*n), 10) }
 
-// WriteFloat writes a number as ECMAScript does.
+// WriteFloat writes a number in the format of ECMAScript.
 func WriteFloat[T ~float64](n *T, w *Writer) {
 	f := float64(*n)
 	if math.IsNaN(f) || math.IsInf(f, 0) {
@@ -174,12 +175,13 @@ func WriteTime(t *time.Time, w *Writer) {
 	w.text = append(text, '"')
 }
 
-// WriteRaw writes raw JSON, null where there is none.
+// WriteRaw writes raw JSON, or null if it is empty.
 func WriteRaw(raw *redact.RawJSON, w *Writer) {
 	w.raw(raw.Bytes())
 }
 
-// compact is how raw JSON is written: without white space, its strings in the one shortest form.
+// compact makes the JSON module write raw JSON without white space and with the shortest form of
+// strings.
 var compact = []jsontext.Options{jsontext.Multiline(false), jsontext.SpaceAfterColon(false), jsontext.SpaceAfterComma(false)}
 
 func (w *Writer) raw(text []byte) {
@@ -201,7 +203,7 @@ func (w *Writer) raw(text []byte) {
 	w.text = formatted
 }
 
-// WriteMarshaler writes a value of another package's, which writes itself.
+// WriteMarshaler writes a value of another package's type, which encodes itself.
 func WriteMarshaler(value json.Marshaler, w *Writer) {
 	text, err := value.MarshalJSON()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 func TestWriterWritesEveryKindOfValue(t *testing.T) {
 	o := full()
-	for range 20 { // the unknown members are a map
+	for range 20 { // unknown members are a map, which has no order
 		text, err := wire.Encode(o.encode)
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +33,7 @@ func TestWriterWritesEveryKindOfValue(t *testing.T) {
 	}
 }
 
-func TestMembersThatAreNotSetAreLeftOut(t *testing.T) {
+func TestUnsetMembersAreOmitted(t *testing.T) {
 	for want, o := range map[string]order{
 		`{"name":""}`:              {},
 		`{"name":"","price":0}`:    {Price: new(int64)},
@@ -47,7 +47,7 @@ func TestMembersThatAreNotSetAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestUnknownMembersStandInForUnsetOnes(t *testing.T) {
+func TestUnknownMembersReplaceUnsetOnes(t *testing.T) {
 	for name, test := range map[string]struct {
 		order     order
 		want, err string
@@ -58,17 +58,17 @@ func TestUnknownMembersStandInForUnsetOnes(t *testing.T) {
 		},
 		"in place of a required one":  {order{Unknown: redact.Unknown{"name": raw(`7`)}}, `{"name":7}`, ""},
 		"in place of an optional one": {order{Unknown: redact.Unknown{"count": raw(`"many"`)}}, `{"name":"","count":"many"}`, ""},
-		"beside a set required one": {
+		"together with a set required one": {
 			order{Name: "a", Unknown: redact.Unknown{"name": raw(`7`)}}, "", "cannot encode name: a member that is in Unknown, too",
 		},
-		"beside a set optional one": {
+		"together with a set optional one": {
 			order{Lines: []order{{}, {Count: 1, Unknown: redact.Unknown{"count": raw(`1`)}}}}, "",
 			"cannot encode lines[1].count: a member that is in Unknown, too",
 		},
-		"beside a set zero": {
+		"together with a set zero": {
 			order{Price: new(int64), Unknown: redact.Unknown{"price": raw(`1`)}}, "", "cannot encode price: a member that is in Unknown, too",
 		},
-		"beside a set object": {
+		"together with a set object": {
 			order{Inner: &order{Inner: &order{}, Unknown: redact.Unknown{"inner": raw(`1`)}}}, "",
 			"cannot encode inner.inner: a member that is in Unknown, too",
 		},
@@ -90,7 +90,7 @@ func TestUnknownMembersStandInForUnsetOnes(t *testing.T) {
 	}
 }
 
-func TestWriterRefusesWithThePath(t *testing.T) {
+func TestWriterErrorsNameThePath(t *testing.T) {
 	const utf8, number, year, rawJSON = "a string that is not valid UTF-8", "a number that JSON does not have", "a time whose year JSON cannot say", "raw JSON that is not valid"
 	for name, test := range map[string]struct {
 		order        order
@@ -147,8 +147,8 @@ func TestMarshalHidesSecretsAndEncodeRevealsThem(t *testing.T) {
 	}
 }
 
-// What was read liberally can be stored: MarshalJSON writes what Encode refuses to send.
-func TestMarshalReplacesWhatIsNotUTF8(t *testing.T) {
+// Values that were read liberally can be stored: MarshalJSON writes what Encode refuses to send.
+func TestMarshalReplacesInvalidUTF8(t *testing.T) {
 	o := order{Name: "a", Echo: raw("{\"a\":\"x\xff\\ud83d\",\"a\":1}"), Unknown: redact.Unknown{"b": raw("\"\xff\"")}}
 	if text, err := wire.Encode(o.encode); err == nil {
 		t.Errorf("sent as %s", text)
@@ -164,7 +164,7 @@ func TestMarshalReplacesWhatIsNotUTF8(t *testing.T) {
 	}
 }
 
-func TestBytesOfOneWriterAreItsOwn(t *testing.T) {
+func TestWritersShareNoBytes(t *testing.T) {
 	first, err := wire.Encode((&order{Name: "first"}).encode)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestBytesOfOneWriterAreItsOwn(t *testing.T) {
 	}
 }
 
-func TestAWriterForgetsItsLastError(t *testing.T) {
+func TestReusedWriterHasNoError(t *testing.T) {
 	for range 50 {
 		if _, err := wire.Encode((&order{Name: "\xff"}).encode); err == nil {
 			t.Fatal("it was written")
@@ -189,7 +189,7 @@ func TestAWriterForgetsItsLastError(t *testing.T) {
 	}
 }
 
-// member is a value of another package's that writes itself.
+// member is a value of another package's type, which encodes itself.
 type member struct{ text string }
 
 func (m member) MarshalJSON() ([]byte, error) {
@@ -207,7 +207,7 @@ func (m *member) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func TestValuesOfOtherPackagesWriteThemselves(t *testing.T) {
+func TestValuesOfOtherPackagesEncodeThemselves(t *testing.T) {
 	write := func(m member) ([]byte, error) {
 		return wire.Encode(func(w *wire.Writer) {
 			w.Begin()
@@ -250,7 +250,7 @@ func FuzzReader(f *testing.F) {
 		var got order
 		misfits, err := wire.Into(&got, (*order).decode).Decode(text)
 		trimmed := []byte(strings.TrimPrefix(string(text), "\ufeff"))
-		// encoding/json takes the same texts: it, too, reads invalid UTF-8 and repeated names.
+		// encoding/json accepts the same texts: it also reads invalid UTF-8 and repeated names.
 		valid := json.Valid(trimmed)
 		var whole any
 		isObject := valid && json.NewDecoder(strings.NewReader(string(trimmed))) != nil && decodeNumbers(trimmed, &whole) == nil
@@ -275,7 +275,7 @@ func FuzzReader(f *testing.F) {
 		for _, m := range misfits {
 			misfit[m.Path] = true
 			if m.Repeated {
-				repeated[m.Path] = true // encoding/json takes the last one
+				repeated[m.Path] = true // encoding/json takes the last member
 			}
 			if m.Found == "" || !utf8.ValidString(m.Path) {
 				t.Fatalf("misfit %+v", m)
@@ -315,7 +315,7 @@ func FuzzReader(f *testing.F) {
 				t.Errorf("%q is unknown, and not there", name)
 			}
 		}
-		// What was read can be stored, and read again.
+		// Every value that was read can be stored and read again.
 		stored, err := wire.Marshal(got.encode)
 		if err != nil || !json.Valid(stored) {
 			t.Fatalf("%s, %v", stored, err)
@@ -323,7 +323,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// decodeNumbers decodes JSON with its numbers as they are written.
+// decodeNumbers decodes JSON and keeps the notation of numbers.
 func decodeNumbers(text []byte, to any) error {
 	d := json.NewDecoder(strings.NewReader(string(text)))
 	d.UseNumber()
@@ -366,7 +366,7 @@ func FuzzWriter(f *testing.F) {
 			t.Errorf("back it is %q %d %g, %v", back.Name, back.Count, back.Rate, misfits)
 		}
 		if text == redact.Text {
-			return // a token of these words is none
+			return // a token with this text is read as no token
 		}
 		if again, err := wire.Encode(back.encode); err != nil || string(again) != string(sent) {
 			t.Errorf("sent again (%v) it is\n%s\nand was\n%s", err, again, sent)

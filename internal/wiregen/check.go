@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// check returns why no code can be written for a wire type, nil if it can.
+// check returns an error if no code can be generated for a wire type.
 func (s *source) check(object *types.Struct) error {
 	names := map[string]bool{}
 	for i := range object.NumFields() {
@@ -20,7 +20,7 @@ func (s *source) check(object *types.Struct) error {
 			return fmt.Errorf("%s: a %s cannot be shown", field.Name(), of)
 		case option == "embed":
 			if field.Name() != "Unknown" {
-				return fmt.Errorf("%s: what is embedded must be Unknown", field.Name())
+				return fmt.Errorf("%s: the embedded type must be Unknown", field.Name())
 			}
 			continue
 		case member == "-":
@@ -48,7 +48,7 @@ func (s *source) check(object *types.Struct) error {
 	return nil
 }
 
-// checkType returns why a member cannot have that type, nil if it can.
+// checkType returns an error if a member cannot have that type.
 func (s *source) checkType(of types.Type) error {
 	element := of
 	switch t := types.Unalias(of).(type) {
@@ -74,7 +74,7 @@ func (s *source) checkType(of types.Type) error {
 	} else if isText(element) || isInt(element) || isKind(element, types.Bool, types.Float64) {
 		return nil
 	}
-	return fmt.Errorf("a %s has no place in JSON", of)
+	return fmt.Errorf("a %s cannot be encoded", of)
 }
 
 const redactPath = "github.com/klarna-go/klarna-go/internal/redact"

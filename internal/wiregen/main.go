@@ -1,11 +1,11 @@
-// Command wiregen writes the code of the wire types of the package in the current folder: how they
-// are read and written as JSON, and what they print. go generate runs it.
+// Command wiregen generates code for the wire types of the package in the current directory: how
+// they are encoded and decoded as JSON, and what they print. go generate runs it.
 //
-// A wire type is a struct that embeds klarna.Unknown with the tag json:",embed". Its fields are
-// tagged with the names of its members, and with omitzero where a zero value is not sent. A field
-// that may be printed is tagged wire:"show"; a type without such a field prints [redacted]. A
-// method that the package has by hand is not written: a type that takes two forms has a decode of
-// its own.
+// A wire type is a struct that embeds klarna.Unknown with the tag json:",embed". The tags of its
+// fields name the members, with omitzero if a zero value is not sent. The tag wire:"show" marks a
+// field that may be printed; a type without such a field prints [redacted]. wiregen does not
+// generate a method that the package defines: for example, a type with two forms has its own decode
+// method.
 package main
 
 import (
@@ -27,13 +27,13 @@ import (
 	"strings"
 )
 
-// output is the one file that is written.
+// output is the name of the generated file.
 const output = "wire_gen.go"
 
 func main() {
 	code, err := generate(".")
 	if err == nil {
-		err = os.WriteFile(output, code, 0o644) //nolint:gosec // source code is for everybody
+		err = os.WriteFile(output, code, 0o644) //nolint:gosec // source code is readable for everyone
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "wiregen:", err)
@@ -41,7 +41,7 @@ func main() {
 	}
 }
 
-// generate returns the file for the package in a folder.
+// generate returns the generated file for the package in a directory.
 func generate(folder string) ([]byte, error) {
 	source, err := load(folder)
 	if err != nil {
@@ -62,12 +62,12 @@ func (s *source) generate() ([]byte, error) {
 	}
 	formatted, err := format.Source(append(w.header(s.pkg.Name(), code.Bytes()), code.Bytes()...))
 	if err != nil {
-		return nil, fmt.Errorf("the code is wrong: %w", err)
+		return nil, fmt.Errorf("the generated code is invalid: %w", err)
 	}
 	return formatted, nil
 }
 
-// source is the package as it is written by hand.
+// source is the package without its generated file.
 type source struct {
 	pkg     *types.Package
 	methods map[string]bool // "Type.method"
@@ -104,8 +104,7 @@ func load(folder string) (*source, error) {
 	return newSource(set, files, exports), nil
 }
 
-// newSource type-checks the files of a package. exports are the files in which the compiler has
-// written down its imports.
+// newSource type-checks the files of a package. exports maps the imports to their export data.
 func newSource(set *token.FileSet, files []*ast.File, exports map[string]string) *source {
 	s := &source{methods: map[string]bool{}}
 	for _, file := range files {
@@ -114,7 +113,7 @@ func newSource(set *token.FileSet, files []*ast.File, exports map[string]string)
 	config := types.Config{
 		Importer:         importerOf(set, exports),
 		IgnoreFuncBodies: true,
-		Error:            func(error) {}, // such as methods that are not written yet
+		Error:            func(error) {}, // such as methods that are not generated yet
 	}
 	s.pkg, _ = config.Check(files[0].Name.Name, set, files, nil)
 	return s
@@ -142,13 +141,13 @@ func (s *source) addMethods(file *ast.File) {
 	}
 }
 
-// exportData finds what the compiler has written down of the packages.
+// exportData returns the files with the export data of the packages.
 func exportData(folder string, imports map[string]bool) (map[string]string, error) {
 	arguments := []string{"list", "-deps", "-export", "-f", "{{.ImportPath}}\t{{.Export}}"}
 	for path := range imports {
 		arguments = append(arguments, path)
 	}
-	command := exec.Command("go", arguments...) //nolint:noctx // it ends by itself
+	command := exec.Command("go", arguments...) //nolint:noctx // it ends without a time limit
 	command.Dir = folder
 	command.Stderr = os.Stderr
 	text, err := command.Output()
@@ -163,14 +162,14 @@ func exportData(folder string, imports map[string]bool) (map[string]string, erro
 	return exports, nil
 }
 
-// wireType is a type to write code for.
+// wireType is a type for which code is generated.
 type wireType struct {
 	name   string
 	fields []field
 	shown  []field
 }
 
-// field is a member of a wire type.
+// field is a field of a wire type.
 type field struct {
 	name, member string
 	of           types.Type
@@ -214,7 +213,7 @@ func (s *source) wireTypes() ([]wireType, error) {
 	return list, nil
 }
 
-// isWire reports whether a struct keeps the members that it has no name for.
+// isWire reports whether a struct keeps its unknown members.
 func isWire(s *types.Struct) bool {
 	for i := range s.NumFields() {
 		if newTag(s.Tag(i)).get("json") == ",embed" {

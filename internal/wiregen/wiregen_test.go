@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGeneratedFilesAreCurrent fails where go generate ./... was forgotten.
+// TestGeneratedFilesAreCurrent fails if go generate ./... must be run.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	root := filepath.Join("..", "..")
 	checked := 0
@@ -79,8 +79,8 @@ var exports = sync.OnceValues(func() (map[string]string, error) {
 	})
 })
 
-// generateFrom returns what is written for a package of these declarations. It has to compile with
-// them.
+// generateFrom returns the generated code for a package with these declarations. The code must
+// compile with them.
 func generateFrom(t *testing.T, declarations string) (string, error) {
 	t.Helper()
 	exports, err := exports()
@@ -107,7 +107,7 @@ func generateFrom(t *testing.T, declarations string) (string, error) {
 	return string(code), nil
 }
 
-func TestEveryKindOfMemberIsWritten(t *testing.T) {
+func TestEveryKindOfMemberIsGenerated(t *testing.T) {
 	code, err := generateFrom(t, `
 type Order struct {
 	Name    string           `+"`json:\"name\" wire:\"show\"`"+`
@@ -207,7 +207,7 @@ type config klarna.AcquiringConfig
 
 const order = "type Order struct {\n\tName string `json:\"name\" %s`\n\n\tklarna.Unknown `json:\",embed\"`\n}\n\n"
 
-func TestMethodsByHandAreKept(t *testing.T) {
+func TestHandWrittenMethodsAreKept(t *testing.T) {
 	byHand := map[string]string{
 		"decode(":        "func (x *Order) decode(r *wire.Reader) bool { return r.Skip() }",
 		"encode(":        "func (x *Order) encode(w *wire.Writer) {}",
@@ -233,8 +233,8 @@ func TestMethodsByHandAreKept(t *testing.T) {
 	}
 }
 
-// Otherwise the methods of Unknown would print [redacted] in its place.
-func TestStringByHandIsPrintedAndLogged(t *testing.T) {
+// Otherwise the methods of Unknown would print [redacted].
+func TestHandWrittenStringIsPrintedAndLogged(t *testing.T) {
 	code, err := generateFrom(t, fmt.Sprintf(order, "")+`func (x Order) String() string { return "" }`)
 	if err != nil {
 		t.Fatal(err)
@@ -253,29 +253,29 @@ func TestWrongStructsAreErrors(t *testing.T) {
 	for name, test := range map[string]struct{ field, want string }{
 		"a pointer without omitzero":       {"A *int64 `json:\"a\"`", "Order: A: a pointer needs omitzero"},
 		"too many members":                 {many, "Order: it has 65 members, more than 64"},
-		"a map":                            {"A map[string]int `json:\"a\"`", "Order: A: a map[string]int has no place in JSON"},
-		"a channel":                        {"A chan int `json:\"a\"`", "Order: A: a chan int has no place in JSON"},
-		"a function":                       {"A func() `json:\"a\"`", "Order: A: a func() has no place in JSON"},
-		"an interface":                     {"A any `json:\"a\"`", "Order: A: a any has no place in JSON"},
-		"an array":                         {"A [2]int `json:\"a\"`", "Order: A: a [2]int has no place in JSON"},
-		"bytes":                            {"A []byte `json:\"a\"`", "Order: A: a []byte has no place in JSON"},
-		"a small integer":                  {"A int32 `json:\"a\"`", "Order: A: a int32 has no place in JSON"},
-		"an unsigned integer":              {"A uint64 `json:\"a\"`", "Order: A: a uint64 has no place in JSON"},
-		"a small float":                    {"A float32 `json:\"a\"`", "Order: A: a float32 has no place in JSON"},
-		"a complex number":                 {"A complex128 `json:\"a\"`", "Order: A: a complex128 has no place in JSON"},
-		"a struct without a name":          {"A struct{ B int } `json:\"a\"`", "Order: A: a struct{B int} has no place in JSON"},
-		"a struct without Unknown":         {"A Plain `json:\"a\"`", "Order: A: a p.Plain has no place in JSON"},
-		"a list of lists":                  {"A [][]int `json:\"a\"`", "Order: A: a [][]int has no place in JSON"},
-		"a list of pointers":               {"A []*int `json:\"a\"`", "Order: A: a []*int has no place in JSON"},
-		"a pointer to a pointer":           {"A **int `json:\"a,omitzero\"`", "Order: A: a **int has no place in JSON"},
-		"a pointer to a list":              {"A *[]int `json:\"a,omitzero\"`", "Order: A: a *[]int has no place in JSON"},
-		"a type that does not exist":       {"A Missing `json:\"a\"`", "Order: A: a invalid type has no place in JSON"},
-		"another package's type":           {"A url.Values `json:\"a\"`", "Order: A: a net/url.Values has no place in JSON"},
-		"a foreign type without JSON":      {"A netip.Addr `json:\"a\"`", "Order: A: a net/netip.Addr has no place in JSON"},
+		"a map":                            {"A map[string]int `json:\"a\"`", "Order: A: a map[string]int cannot be encoded"},
+		"a channel":                        {"A chan int `json:\"a\"`", "Order: A: a chan int cannot be encoded"},
+		"a function":                       {"A func() `json:\"a\"`", "Order: A: a func() cannot be encoded"},
+		"an interface":                     {"A any `json:\"a\"`", "Order: A: a any cannot be encoded"},
+		"an array":                         {"A [2]int `json:\"a\"`", "Order: A: a [2]int cannot be encoded"},
+		"bytes":                            {"A []byte `json:\"a\"`", "Order: A: a []byte cannot be encoded"},
+		"a small integer":                  {"A int32 `json:\"a\"`", "Order: A: a int32 cannot be encoded"},
+		"an unsigned integer":              {"A uint64 `json:\"a\"`", "Order: A: a uint64 cannot be encoded"},
+		"a small float":                    {"A float32 `json:\"a\"`", "Order: A: a float32 cannot be encoded"},
+		"a complex number":                 {"A complex128 `json:\"a\"`", "Order: A: a complex128 cannot be encoded"},
+		"a struct without a name":          {"A struct{ B int } `json:\"a\"`", "Order: A: a struct{B int} cannot be encoded"},
+		"a struct without Unknown":         {"A Plain `json:\"a\"`", "Order: A: a p.Plain cannot be encoded"},
+		"a list of lists":                  {"A [][]int `json:\"a\"`", "Order: A: a [][]int cannot be encoded"},
+		"a list of pointers":               {"A []*int `json:\"a\"`", "Order: A: a []*int cannot be encoded"},
+		"a pointer to a pointer":           {"A **int `json:\"a,omitzero\"`", "Order: A: a **int cannot be encoded"},
+		"a pointer to a list":              {"A *[]int `json:\"a,omitzero\"`", "Order: A: a *[]int cannot be encoded"},
+		"a type that does not exist":       {"A Missing `json:\"a\"`", "Order: A: a invalid type cannot be encoded"},
+		"another package's type":           {"A url.Values `json:\"a\"`", "Order: A: a net/url.Values cannot be encoded"},
+		"a foreign type without JSON":      {"A netip.Addr `json:\"a\"`", "Order: A: a net/netip.Addr cannot be encoded"},
 		"two members of one name":          {"A, B int `json:\"a\"`", "Order: B: a is the name of another member"},
 		"an exported field without a name": {"A int", "Order: A has no name in JSON"},
 		"an option that is not known":      {"A int `json:\"a,omitempty\"`", "Order: A: omitempty is an unknown option"},
-		"unknown members of another name":  {"Rest klarna.Unknown `json:\",embed\"`", "Order: Rest: what is embedded must be Unknown"},
+		"unknown members of another name":  {"Rest klarna.Unknown `json:\",embed\"`", "Order: Rest: the embedded type must be Unknown"},
 		"a list that is shown":             {"A []string `json:\"a\" wire:\"show\"`", "Order: A: a []string cannot be shown"},
 		"a secret that is shown":           {"A klarna.Secret `json:\"a\" wire:\"show\"`", "Order: A: a github.com/klarna-go/klarna-go/klarna.Secret cannot be shown"},
 		"a word that is not known":         {"A string `json:\"a\" wire:\"hide\"`", `Order: A: wire:"hide" is unknown`},
@@ -289,7 +289,7 @@ func TestWrongStructsAreErrors(t *testing.T) {
 	}
 }
 
-func TestAPackageWithoutWireTypesIsAnError(t *testing.T) {
+func TestPackageWithoutWireTypesIsAnError(t *testing.T) {
 	if code, err := generateFrom(t, "type Plain struct{ A int }"); err == nil {
 		t.Errorf("written is\n%s", code)
 	}

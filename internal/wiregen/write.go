@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// writer writes the code of a package.
+// writer writes the generated code of a package.
 type writer struct {
 	io.Writer
 	source *source
@@ -17,7 +17,7 @@ type writer struct {
 
 func (w *writer) f(format string, arguments ...any) { fmt.Fprintf(w, format+"\n", arguments...) }
 
-// header is what comes before the code, with the imports that it uses.
+// header returns the beginning of the file, with the imports that the code uses.
 func (*writer) header(name string, code []byte) []byte {
 	var imports strings.Builder
 	for _, path := range []string{
@@ -46,28 +46,28 @@ func (w *writer) wireType(t wireType) {
 		return
 	}
 	w.method(t, "UnmarshalJSON", func(t wireType) {
-		w.f("// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.")
+		w.f("// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.")
 		w.f("func (x *%s) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*%[1]s).decode) }\n", t.name)
 	})
 	w.method(t, "MarshalJSON", func(t wireType) {
-		w.f("// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.")
+		w.f("// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].")
 		w.f("func (x %s) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }\n", t.name)
 	})
 	if len(t.shown) == 0 && !w.source.methods[t.name+".String"] {
-		return // it has the methods of Unknown
+		return // the methods of Unknown apply
 	}
 	w.method(t, "String", w.describe)
 	w.method(t, "Format", func(t wireType) {
-		w.f("// Format writes what String returns, whatever the verb.")
+		w.f("// Format writes the result of String for every verb.")
 		w.f("func (x %s) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }\n", t.name)
 	})
 	w.method(t, "LogValue", func(t wireType) {
-		w.f("// LogValue returns what String does.")
+		w.f("// LogValue returns the result of String.")
 		w.f("func (x %s) LogValue() slog.Value { return slog.StringValue(x.String()) }\n", t.name)
 	})
 }
 
-// method writes a method unless the package has it by hand.
+// method writes a method unless the package defines it.
 func (w *writer) method(t wireType, name string, write func(wireType)) {
 	if !w.source.methods[t.name+"."+name] {
 		write(t)
@@ -87,7 +87,7 @@ func (w *writer) member(t wireType) {
 	w.f("default:\nreturn r.Other()\n}\n}\n")
 }
 
-// read is the expression that reads a value into a place.
+// read returns the expression that reads a value into a place.
 func (w *writer) read(place string, of types.Type) string {
 	switch t := of.(type) {
 	case *types.Pointer:
@@ -107,7 +107,7 @@ func (w *writer) read(place string, of types.Type) string {
 	}
 }
 
-// reader is the function that reads a value of a type.
+// reader returns the function that reads a value of a type.
 func (w *writer) reader(of types.Type) string {
 	switch kind, name := w.kind(of); kind {
 	case wireKind:
@@ -136,7 +136,7 @@ func (w *writer) encode(t wireType) {
 	w.f("w.End(x.Unknown)\n}\n")
 }
 
-// write is the statement that writes a value from a place.
+// write returns the statement that writes a value from a place.
 func (w *writer) write(place string, of types.Type) string {
 	switch t := of.(type) {
 	case *types.Pointer:
@@ -159,7 +159,7 @@ func (w *writer) write(place string, of types.Type) string {
 	return w.writer(of) + "(&" + place + ", w)"
 }
 
-// writer is the function that writes a value of a type.
+// writer returns the function that writes a value of a type.
 func (w *writer) writer(of types.Type) string {
 	switch kind, name := w.kind(of); kind {
 	case wireKind:
@@ -175,7 +175,7 @@ func (w *writer) writer(of types.Type) string {
 	}
 }
 
-// zero is the condition under which a value counts as not set.
+// zero returns the condition under which a value is not set.
 func (w *writer) zero(place string, of types.Type) string {
 	switch t := of.Underlying().(type) {
 	case *types.Pointer, *types.Slice, *types.Map:
@@ -196,13 +196,13 @@ func (w *writer) zero(place string, of types.Type) string {
 	case twinKind:
 		return fmt.Sprintf("(*%s)(&%s).isZero()", name, place)
 	case foreignKind:
-		return "false" // another package's, which has no such method
+		return "false" // types of other packages have no such method
 	default:
 		return place + ".IsZero()"
 	}
 }
 
-// set is the condition under which a value counts as set.
+// set returns the condition under which a value is set.
 func (w *writer) set(place string, of types.Type) string {
 	zero := w.zero(place, of)
 	if before, after, ok := strings.Cut(zero, " == "); ok {
@@ -220,7 +220,7 @@ func (w *writer) isZero(t wireType) {
 }
 
 func (w *writer) describe(t wireType) {
-	w.f("// String returns what may be shown of the value.")
+	w.f("// String returns the members that may be shown.")
 	var shown strings.Builder
 	for _, f := range t.shown {
 		show := "redact.Show"
@@ -234,19 +234,19 @@ func (w *writer) describe(t wireType) {
 	w.f("func (x %s) String() string { return redact.Describe(%q%s) }\n", t.name, w.source.pkg.Name()+"."+t.name, shown.String())
 }
 
-// kind says how a type is read and written.
+// kind is the way in which a type is read and written.
 type kind int
 
 const (
 	plainKind   kind = iota // by a function of package wire
-	enumKind                // a type of strings with known values in capitals
-	wireKind                // by methods that are written here, or by hand
+	enumKind                // a string type with known values in upper case
+	wireKind                // by methods that are generated, or written by hand
 	foreignKind             // by methods of another package
 	twinKind                // by methods of a type of this package with the same fields
 )
 
-// kind returns how a type is read and written, and its name: the end of the function's name in
-// package wire, or the type's own. The source's check has found that it is one of these.
+// kind returns the kind of a type and its name: the end of the function's name in package wire, or
+// the type's own name. The source's check has verified that the type has a kind.
 func (w *writer) kind(of types.Type) (kind, string) {
 	if named, ok := types.Unalias(of).(*types.Named); ok {
 		_, isStruct := named.Underlying().(*types.Struct)
@@ -279,7 +279,7 @@ func (w *writer) kind(of types.Type) (kind, string) {
 	}
 }
 
-// name is a type's name as the package writes it.
+// name returns a type's name as the package writes it.
 func (s *source) name(named *types.Named) string {
 	if named.Obj().Pkg() == s.pkg {
 		return named.Obj().Name()
@@ -287,14 +287,14 @@ func (s *source) name(named *types.Named) string {
 	return qualified(named)
 }
 
-// qualified is the name of another package's type.
+// qualified returns the name of another package's type.
 func qualified(of types.Type) string {
 	object := types.Unalias(of).(*types.Named).Obj()
 	return object.Pkg().Name() + "." + object.Name()
 }
 
-// twin is the type of the package that has the fields of another package's wire type, "" where
-// there is none.
+// twin returns the name of the package's type that has the fields of another package's wire type,
+// or "" if no such type exists.
 func (s *source) twin(named *types.Named) string {
 	object, ok := named.Underlying().(*types.Struct)
 	if !ok || named.Obj().Pkg() == s.pkg || !isWire(object) {
@@ -309,8 +309,8 @@ func (s *source) twin(named *types.Named) string {
 	return ""
 }
 
-// knownValues is the list of a string type's constants, "" where it has none or they are not in
-// capitals.
+// knownValues returns the list of a string type's constants, or "" if there are none or they are
+// not in upper case.
 func (s *source) knownValues(of types.Type) string {
 	named, ok := of.(*types.Named)
 	if !ok || named.Obj().Pkg() == nil {

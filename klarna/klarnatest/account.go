@@ -2,21 +2,21 @@ package klarnatest
 
 import "crypto/rand"
 
-// account is a Partner's. What belongs to one does not exist for another.
+// account is a Partner account. What belongs to one account does not exist for another.
 type account struct{ id string }
 
 func (a *account) owner() *account { return a }
 
-// WithAcquiringPartner makes the key an Acquiring Partner's, who acts for Partners and has no
-// payments of its own: a call of presentation or payments that names no account in its path is
-// refused with 403, so that a forgotten account fails a test. Without the option such a call is one
-// of the first account, [Server.PartnerAccountID].
+// WithAcquiringPartner makes the API key belong to an Acquiring Partner, who acts for Partners and
+// has no payments of its own. The server then refuses a call of presentation or payments whose path
+// names no account with 403, so that a forgotten account fails a test. Without the option such a
+// call is made for the first account, [Server.PartnerAccountID].
 func WithAcquiringPartner() Option { return func(c *config) { c.acquiring = true } }
 
-// AddAccount adds a Partner account that the key may act for, and returns its id. Everything
-// belongs to one account: what another account's call names is not found. Webhooks and signing keys
-// are those of the first account, [Server.PartnerAccountID]; their events tell in
-// subject_account_id whom they are about.
+// AddAccount adds a Partner account that the key may act for, and returns its id. A resource
+// belongs to one account: a call for another account does not find it. Webhooks and signing keys
+// belong to the first account, [Server.PartnerAccountID]; the events name the account that they are
+// about in subject_account_id.
 func (s *Server) AddAccount() (partnerAccountID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,7 @@ func (s *Server) Accounts() []string {
 
 func newAccountID() string { return "krn:partner:global:account:test:" + rand.Text()[:8] }
 
-// addAccount lets an account be named by its id and by the last segment of it.
+// addAccount adds an account that a path can name by its id or by the last segment of its id.
 func (s *Server) addAccount(id string) *account {
 	a := &account{id}
 	s.accounts[id], s.accounts[lastSegment(id)] = a, a
@@ -45,7 +45,7 @@ func (s *Server) addAccount(id string) *account {
 	return a
 }
 
-// own finds a thing of the account that the call is made for.
+// own finds a resource of the account that the call is made for.
 func own[T interface {
 	comparable
 	owner() *account
@@ -56,8 +56,8 @@ func own[T interface {
 	return thing, true
 }
 
-// partner is the account that a call is made for. Managing webhooks is the first account's, whose
-// path names none.
+// partner returns the account that a call is made for. The paths of webhook management name no
+// account and belong to the first one.
 func (s *Server) partner(c *call) *account {
 	if c.route != nil && c.route.is(accountless) {
 		return s.first

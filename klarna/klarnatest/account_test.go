@@ -7,7 +7,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestWhatIsOneAccountsIsNotAnothers(t *testing.T) {
+func TestAccountsShareNoResources(t *testing.T) {
 	server, c := newPair(t)
 	other := "/v2/accounts/" + server.AddAccount() + "/payment/"
 	id := c.start(500)
@@ -49,7 +49,7 @@ func TestWhatIsOneAccountsIsNotAnothers(t *testing.T) {
 	equal(t, "nothing happened to it", server.PaymentRequests()[0].State, "SUBMITTED")
 }
 
-func TestAnIdempotencyKeyIsOneAccounts(t *testing.T) {
+func TestIdempotencyKeysBelongToOneAccount(t *testing.T) {
 	server, c := newPair(t)
 	account := server.AddAccount()
 	c.want(201, "POST", requestsPath, draft(100), key)
@@ -59,7 +59,7 @@ func TestAnIdempotencyKeyIsOneAccounts(t *testing.T) {
 	equal(t, "second", requests[1].PartnerAccountID, account)
 }
 
-func TestAWebhookTellsWhomItIsAbout(t *testing.T) {
+func TestWebhookNamesItsSubjectAccount(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.transaction.*")
@@ -75,11 +75,11 @@ func TestAWebhookTellsWhomItIsAbout(t *testing.T) {
 	equal(t, "recipient", event.text("metadata.recipient_account_id"), server.PartnerAccountID)
 	equal(t, "ledger", server.Transactions()[0].PartnerAccountID, account)
 	if token, err := server.IssueSessionTokenFor("krn:nobody", "EUR", 700); err == nil {
-		t.Errorf("a token of nobody's account: %s", token)
+		t.Errorf("got token %s for an unknown account, want an error", token)
 	}
 }
 
-func TestAnAcquiringPartnerNamesTheAccountItActsFor(t *testing.T) {
+func TestAcquiringPartnerMustNameTheAccount(t *testing.T) {
 	server := klarnatest.NewServer(t, klarnatest.WithAcquiringPartner())
 	c := newClient(t, server)
 	for _, tc := range []struct {

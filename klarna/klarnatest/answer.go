@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// answer is what the server says to one request, before it is put on a wire.
+// answer is the server's answer to one request, before it is written to a connection.
 type answer struct {
 	status int
 	header http.Header
@@ -28,12 +28,12 @@ const (
 	cutNothing     cut = iota
 	cutHalfBody        // half of the body is missing
 	cutStall           // half of the body comes much later, or never
-	cutLongLength      // Content-Length promises more than there is
-	cutShortLength     // Content-Length promises half, and half comes
+	cutLongLength      // Content-Length exceeds the body
+	cutShortLength     // Content-Length is half of the body, and half is sent
 	cutAll
 )
 
-// wire tells what is announced as Content-Length, what is sent at once, and what is sent when a
+// wire returns the announced Content-Length, what is sent immediately, and what is sent when a
 // stall ends.
 func (a answer) wire() (announced int, now, later []byte) {
 	half := len(a.body) / 2
@@ -64,7 +64,7 @@ func encode(v any) []byte {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		// Only the package's own structures and JSON that was checked on arrival come here.
+		// Only the package's own structures and JSON that was checked on arrival are encoded.
 		panic(fmt.Sprintf("klarnatest: encode %T: %v", v, err))
 	}
 	return bytes.TrimRight(buf.Bytes(), "\n")
@@ -77,8 +77,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := s.handle(r)
 	if a.cut == cutAll {
-		// A hijacked connection closes without an HTTP answer and, unlike an aborted handler, without a
-		// panic.
+		// A hijacked connection closes without an HTTP answer and, unlike an aborted handler,
+		// without a panic.
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			_ = conn.Close()
 		}
@@ -88,7 +88,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	announced, now, later := a.wire()
 	w.Header().Set("Content-Length", strconv.Itoa(announced))
 	w.WriteHeader(a.status)
-	// net/http closes a connection that got less than was announced.
+	// net/http closes a connection on which less was written than announced.
 	_, _ = w.Write(now) //nolint:gosec // JSON, the package's own files, or HTML that html/template escaped
 	if len(later) > 0 {
 		_ = http.NewResponseController(w).Flush()
@@ -98,9 +98,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Transport returns a way to the same server without a socket. A round trip runs on the caller's
-// goroutine and ends when the request's context does, so that it works inside a testing/synctest
-// bubble. Every host name leads to the server.
+// Transport returns an [http.RoundTripper] that reaches the same server without a socket. A round
+// trip runs on the caller's goroutine and ends when the request's context ends, so that it works
+// inside a testing/synctest bubble. Every host name leads to the server.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ server *Server }
@@ -145,8 +145,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// asReceived is r as a server reads it from a connection, on which "klarna-customer-token" is the
-// same header as any other case of it.
+// asReceived returns r as a server reads it from a connection, where the case of header names does
+// not matter.
 func asReceived(r *http.Request) *http.Request {
 	received := *r
 	received.Header = make(http.Header, len(r.Header))
@@ -161,7 +161,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// stalledBody is read to its half and then waits.
+// stalledBody is readable up to its half and then waits.
 type stalledBody struct {
 	io.Reader
 	stop context.CancelFunc
@@ -179,7 +179,7 @@ func newStalledBody(ctx context.Context, now, later []byte, release <-chan struc
 	return stalledBody{io.MultiReader(bytes.NewReader(now), wait), stop}
 }
 
-// Close ends a read that waits.
+// Close ends a Read that is waiting.
 func (b stalledBody) Close() error {
 	b.stop()
 	return nil
@@ -187,5 +187,5 @@ func (b stalledBody) Close() error {
 
 type readerFunc func([]byte) (int, error)
 
-// Read calls the function.
+// Read calls f.
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// authorized accepts the API key in every form in use: raw, or base64 of ":key", "key:" or
+// authorized accepts the API key in each form in use: raw, or base64 of ":key", "key:" or
 // "username:key".
 func (s *Server) authorized(header string) bool {
 	scheme, credentials, _ := strings.Cut(header, " ")

@@ -14,18 +14,18 @@ const (
 	resultDeclined = "DECLINED"
 )
 
-// AuthorizeRule is what a first authorize call answers.
+// AuthorizeRule is the answer to a first authorize call.
 type AuthorizeRule struct {
-	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED", or any other text, which is answered as
-	// it is and does nothing. A step-up without a step_up_config declines.
+	// Result is "APPROVED", "STEP_UP_REQUIRED" or "DECLINED". Any other text is answered as it is
+	// and has no effect. STEP_UP_REQUIRED declines a call that has no step_up_config.
 	Result string
-	// Reason is the answer's result_reason, left out when "".
+	// Reason is the answer's result_reason. It is omitted if "".
 	Reason string
 }
 
-// ScriptAuthorize sets what the coming first authorize calls answer, one rule each, in order. A
-// first call is one that does not finalize a completed payment request; calls that are refused use
-// no rule. A rule that was not used fails the test.
+// ScriptAuthorize sets the answers to the next first authorize calls, one rule for each, in order.
+// A first call is one that does not finalize a completed payment request. Calls that are refused
+// use no rule. A rule that was not used fails the test.
 func (s *Server) ScriptAuthorize(rules ...AuthorizeRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +44,8 @@ type authorizeOutcome struct {
 	Transaction *transactionBody `json:"payment_transaction,omitempty"`
 }
 
-// tokenOutcome shows the token as a string, which is one of the two forms it has in Klarna's texts.
+// tokenOutcome encodes the token as a string, which is one of the two forms in Klarna's
+// documentation.
 type tokenOutcome struct {
 	Result        string `json:"result"`
 	Reason        string `json:"result_reason,omitempty"`
@@ -54,8 +55,8 @@ type tokenOutcome struct {
 // authorizeOrder is what an authorize call asks for.
 type authorizeOrder struct {
 	currency         string
-	payment          bool        // false when only a customer token is asked for
-	token            *tokenOrder // nil when none is asked for
+	payment          bool        // false if only a customer token is asked for
+	token            *tokenOrder // nil if none is asked for
 	amount           int64
 	reference        string
 	captureNow       bool
@@ -64,7 +65,7 @@ type authorizeOrder struct {
 	stepUp           *draft // nil without a step_up_config
 }
 
-// readAuthorize reads a call whose lines sum to its amount, or to cart, when that is not nil.
+// readAuthorize reads a call whose line items sum to its amount, or to cart if cart is not nil.
 func readAuthorize(body []byte, now time.Time, cart *int64) (order authorizeOrder, found problems) {
 	o := readObject(body, &found)
 	o.need("currency")
@@ -139,7 +140,7 @@ func (s *Server) authorize(c *call) answer {
 	return a
 }
 
-// settleOrder does what was decided and says so.
+// settleOrder carries out a decision and returns the answer.
 func (s *Server) settleOrder(partner *account, order authorizeOrder, token *sessionToken, rule AuthorizeRule) (outcome authorizeBody) {
 	if order.payment {
 		outcome.Response = &authorizeOutcome{Result: rule.Result, Reason: rule.Reason}
@@ -149,7 +150,7 @@ func (s *Server) settleOrder(partner *account, order authorizeOrder, token *sess
 	}
 	switch rule.Result {
 	case resultApproved:
-		var request *paymentRequest // what this finalizes
+		var request *paymentRequest // the payment request that the call finalizes
 		if token != nil {
 			request = token.request
 		}
@@ -169,7 +170,7 @@ func (s *Server) settleOrder(partner *account, order authorizeOrder, token *sess
 	return outcome
 }
 
-// tokenOfOrder is the token that the payment request has shown already, or a new one.
+// tokenOfOrder returns the token that the payment request already has, or a new one.
 func (s *Server) tokenOfOrder(partner *account, order tokenOrder, request *paymentRequest) *customerToken {
 	if request != nil && request.customerToken != nil {
 		return request.customerToken
@@ -177,8 +178,8 @@ func (s *Server) tokenOfOrder(partner *account, order tokenOrder, request *payme
 	return s.issueCustomerToken(partner, order)
 }
 
-// refuse answers for a token that cannot authorize this order, or that already did. nil lets the
-// call go on.
+// refuse returns the answer for a token that cannot authorize this order or was already used, or
+// nil if the call may continue.
 func (t *sessionToken) refuse(order authorizeOrder, body []byte, now time.Time) *answer {
 	switch {
 	case t.answer != nil && t.payload == canonical(body):
@@ -210,8 +211,7 @@ func (t *sessionToken) refuse(order authorizeOrder, body []byte, now time.Time) 
 	return nil
 }
 
-// decide tells what a call without fault is answered with. The tokens, if any, are good for the
-// order.
+// decide returns the answer to a call without a fault. The tokens, if any, are valid for the order.
 func (s *Server) decide(order authorizeOrder, token *sessionToken, customer *customerToken) AuthorizeRule {
 	switch {
 	case token != nil && token.request != nil:
@@ -234,12 +234,12 @@ func (s *Server) decide(order authorizeOrder, token *sessionToken, customer *cus
 	}
 }
 
-// canonical makes payloads comparable whatever the order of their members: a token binds to what is
-// asked, not to bytes.
+// canonical makes payloads comparable in spite of the order of their members: a token is bound to
+// the content of a request, not to its bytes.
 func canonical(body []byte) string {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var v any
-	_ = dec.Decode(&v) // was checked on arrival
+	_ = dec.Decode(&v) // it was checked on arrival
 	return string(encode(v))
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestAuthorizeRefusesWhatTheContractProvesWrong(t *testing.T) {
+func TestAuthorizeRefusesInvalidRequests(t *testing.T) {
 	_, c := newPair(t)
 	interaction := func(o obj) obj { return o["step_up_config"].(obj)["customer_interaction_config"].(obj) }
 	for name, tc := range map[string]struct {
 		change     func(obj)
 		parameters string
 	}{
-		"everything missing, reported at once": {
+		"everything missing, reported together": {
 			func(o obj) { clear(o) }, "currency request_payment_transaction",
 		},
 		"a currency Klarna does not have": {
@@ -149,7 +149,7 @@ func TestNetworkDataIsMeasuredInCharacters(t *testing.T) {
 	c.want(200, "POST", authorizePath, o)
 }
 
-func TestABodyFullOfProblemsIsAnsweredAtOnce(t *testing.T) {
+func TestNumberOfReportedProblemsIsLimited(t *testing.T) {
 	_, c := newPair(t)
 	lines := strings.TrimSuffix(strings.Repeat("{},", 300_000), ",")
 	r := c.want(400, "POST", authorizePath, `{"currency":"EUR","request_payment_transaction":{"amount":1,"payment_transaction_reference":"tx-1"},`+
@@ -157,7 +157,7 @@ func TestABodyFullOfProblemsIsAnsweredAtOnce(t *testing.T) {
 	equal(t, "problems", len(r.get("validation_errors").([]any)), 100)
 }
 
-func TestTheExpiryOfAStepUpTakesEveryForm(t *testing.T) {
+func TestStepUpExpiryAcceptsEveryForm(t *testing.T) {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	c := newClient(t, klarnatest.NewServer(t, klarnatest.WithTime(start)))
 	for name, tc := range map[string]struct {
@@ -185,19 +185,19 @@ func TestTheExpiryOfAStepUpTakesEveryForm(t *testing.T) {
 	}
 }
 
-func TestAuthorizeWithoutATokenOrAStepUpDeclines(t *testing.T) {
+func TestAuthorizeWithoutTokenAndStepUpDeclines(t *testing.T) {
 	_, c := newPair(t)
 	equal(t, "result", c.result(c.want(200, "POST", authorizePath, order(1))), "DECLINED")
 }
 
-func TestATestCustomerIsDeniedByEmail(t *testing.T) {
+func TestTestCustomerIsDeniedByEmail(t *testing.T) {
 	_, c := newPair(t)
 	o := stepUp(1)
 	o["supplementary_purchase_data"].(obj)["customer"] = obj{"email": "jo+denied@example.com"}
 	equal(t, "result", c.result(c.want(200, "POST", authorizePath, o)), "DECLINED")
 }
 
-func TestATokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
+func TestBrowserTokenIsApprovedImmediately(t *testing.T) {
 	for _, header := range []string{"Klarna-Network-Session-Token", "Klarna-Interoperability-Token", "Klarna-Payment-Token"} {
 		t.Run("in "+header, func(t *testing.T) {
 			server, c := newPair(t)
@@ -208,7 +208,7 @@ func TestATokenFromTheBrowserIsApprovedAtOnce(t *testing.T) {
 	}
 }
 
-func TestATokenIsItselfAnIdempotencyKey(t *testing.T) {
+func TestSessionTokenActsAsIdempotencyKey(t *testing.T) {
 	server, c := newPair(t)
 	token := c.token(c.start(700))
 	first := c.want(200, "POST", authorizePath, order(700), withToken(token))
@@ -225,7 +225,7 @@ func TestATokenIsItselfAnIdempotencyKey(t *testing.T) {
 	equal(t, "transactions", len(server.Transactions()), 1)
 }
 
-func TestATokenLivesSixtyMinutes(t *testing.T) {
+func TestSessionTokenExpiresAfterSixtyMinutes(t *testing.T) {
 	server, c := newPair(t)
 	token := c.token(c.start(700))
 	server.Advance(time.Hour - time.Second)
@@ -236,7 +236,7 @@ func TestATokenLivesSixtyMinutes(t *testing.T) {
 	equal(t, "transactions", len(server.Transactions()), 0)
 }
 
-func TestATokenIsBoundToWhatWasApproved(t *testing.T) {
+func TestSessionTokenIsBoundToTheApproval(t *testing.T) {
 	server, c := newPair(t)
 	token := server.IssueSessionToken("SEK", 700)
 	r := c.want(400, "POST", authorizePath, order(800), withToken(token))

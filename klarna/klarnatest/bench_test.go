@@ -20,8 +20,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// load is a caller that makes many journeys at once. It asks for no more than net/http gives, so
-// that the numbers are those of the server.
+// load is a caller that makes many journeys concurrently. It uses only net/http, so that the
+// numbers are those of the server.
 type load struct {
 	server *klarnatest.Server
 	http   *http.Client
@@ -84,23 +84,24 @@ func (l load) call(ctx context.Context, method, path string, body []byte, token 
 	return a, json.Unmarshal(raw, &a)
 }
 
-// crowd receives the webhooks of many journeys and hands each token to the one that waits for it.
-type crowd struct {
+// inbound receives the webhooks of many journeys and passes each token to the journey that waits
+// for it.
+type inbound struct {
 	URL     string
 	mu      sync.Mutex
 	waiting map[string]chan string
 	arrived int
 }
 
-func newCrowd(tb testing.TB) *crowd {
-	c := &crowd{waiting: map[string]chan string{}}
+func newCrowd(tb testing.TB) *inbound {
+	c := &inbound{waiting: map[string]chan string{}}
 	receiver := httptest.NewServer(c)
 	tb.Cleanup(receiver.Close)
 	c.URL = receiver.URL
 	return c
 }
 
-func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *inbound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var event struct {
 		Payload struct {
 			ID    string `json:"payment_request_id"`
@@ -120,15 +121,16 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// slot is made by whoever comes first, the journey or its webhook.
-func (c *crowd) slot(id string) chan string {
+// slot returns the channel of an id. Either the journey or its webhook creates it, whichever comes
+// first.
+func (c *inbound) slot(id string) chan string {
 	if c.waiting[id] == nil {
 		c.waiting[id] = make(chan string, 1)
 	}
 	return c.waiting[id]
 }
 
-func (c *crowd) wait(ctx context.Context, id string) (string, error) {
+func (c *inbound) wait(ctx context.Context, id string) (string, error) {
 	c.mu.Lock()
 	slot := c.slot(id)
 	c.mu.Unlock()
@@ -143,8 +145,8 @@ func (c *crowd) wait(ctx context.Context, id string) (string, error) {
 	}
 }
 
-// journey is a whole purchase: first authorize, approval, webhook, final authorize.
-func (l load) journey(ctx context.Context, c *crowd) error {
+// journey makes a whole purchase: first authorize, approval, webhook, final authorize.
+func (l load) journey(ctx context.Context, c *inbound) error {
 	first, err := l.call(ctx, http.MethodPost, authorizePath, l.first, "")
 	if err != nil {
 		return err
@@ -207,15 +209,15 @@ func BenchmarkJourney(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer server.Close()
-	crowd := newCrowd(b)
-	server.Subscribe(crowd.URL)
+	inbound := newCrowd(b)
+	server.Subscribe(inbound.URL)
 	l := newLoad(b, server, keepAlive(b))
 	b.SetParallelism(16)
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := l.journey(b.Context(), crowd); err != nil {
+			if err := l.journey(b.Context(), inbound); err != nil {
 				b.Error(err)
 				return
 			}
@@ -224,9 +226,9 @@ func BenchmarkJourney(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Minutes(), "journeys/min")
 }
 
-// TestManyJourneysAtOnce makes 300 journeys, of which all end and every webhook arrives.
-// KLARNATEST_JOURNEYS makes it another number, and asks for 10 000 a minute.
-func TestManyJourneysAtOnce(t *testing.T) {
+// TestManyConcurrentJourneys makes 300 journeys. All of them must end and every webhook must
+// arrive. KLARNATEST_JOURNEYS sets another number, and then requires 10 000 journeys a minute.
+func TestManyConcurrentJourneys(t *testing.T) {
 	journeys, atLeast := 300, 0.0
 	if s := os.Getenv("KLARNATEST_JOURNEYS"); s != "" {
 		var err error
@@ -240,8 +242,8 @@ func TestManyJourneysAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	crowd := newCrowd(t)
-	server.Subscribe(crowd.URL)
+	inbound := newCrowd(t)
+	server.Subscribe(inbound.URL)
 	l := newLoad(t, server, keepAlive(t))
 
 	todo := make(chan struct{}, journeys)
@@ -254,7 +256,7 @@ func TestManyJourneysAtOnce(t *testing.T) {
 	for range 32 * runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for range todo {
-				if err := l.journey(t.Context(), crowd); err != nil {
+				if err := l.journey(t.Context(), inbound); err != nil {
 					t.Error(err)
 				}
 			}
@@ -263,14 +265,15 @@ func TestManyJourneysAtOnce(t *testing.T) {
 	group.Wait()
 	server.Flush()
 	took := time.Since(start)
-	crowd.mu.Lock()
-	defer crowd.mu.Unlock()
+	inbound.mu.Lock()
+	defer inbound.mu.Unlock()
 	rate := float64(journeys) / took.Minutes()
-	t.Logf("%d journeys, %d webhooks in %v: %.0f journeys/min", journeys, crowd.arrived, took.Round(time.Millisecond), rate)
+	t.Logf("%d journeys, %d webhooks in %v: %.0f journeys/min", journeys, inbound.arrived, took.Round(time.Millisecond), rate)
 	if rate < atLeast {
 		t.Errorf("%.0f journeys a minute, want at least %.0f", rate, atLeast)
 	}
 
 	equal(t, "transactions", len(server.Transactions()), journeys)
-	equal(t, "webhooks", crowd.arrived, 4*journeys) // submitted, in-progress, completed, authorized
+	// Each journey has four events: submitted, in-progress, completed and authorized.
+	equal(t, "webhooks", inbound.arrived, 4*journeys)
 }

@@ -11,10 +11,10 @@ import (
 //go:embed browser
 var browserFiles embed.FS
 
-// asset is a file as browsers get it.
+// asset is a file that is served to browsers.
 type asset struct{ file, contentType string }
 
-// assets are the files by their paths. The icon also answers what a browser asks for by itself.
+// assets maps paths to files. The icon also answers the browser's own request for /favicon.ico.
 var assets = map[string]asset{
 	"/web-sdk/v2/klarna.mjs": {"klarna.mjs", "text/javascript; charset=utf-8"},
 	"/customer/purchase.css": {"purchase.css", "text/css; charset=utf-8"},
@@ -23,8 +23,8 @@ var assets = map[string]asset{
 	"/favicon.ico":           {"icon.svg", "image/svg+xml"},
 }
 
-// browse answers what browsers ask for; ok is false for every other path. Browsers are no clients
-// of the server API: their requests need no key, meet no faults and are not recorded.
+// browse answers the requests of browsers; ok is false for every other path. Browsers are not
+// clients of the server API: their requests need no key, meet no faults and are not recorded.
 func (s *Server) browse(r *http.Request) (a answer, ok bool) {
 	path := r.URL.Path
 	if file, found := assets[path]; found {
@@ -36,8 +36,7 @@ func (s *Server) browse(r *http.Request) (a answer, ok bool) {
 	} else {
 		return answer{}, false
 	}
-	// A page that was left must not come back from a cache with a state that has passed, nor be read
-	// as another type.
+	// A browser must not show an outdated page from its cache, nor guess another content type.
 	a.header.Set("Cache-Control", "no-store")
 	a.header.Set("X-Content-Type-Options", "nosniff")
 	return a, true
@@ -49,20 +48,22 @@ func (file asset) answer(r *http.Request) answer {
 	}
 	body, err := browserFiles.ReadFile("browser/" + file.file)
 	if err != nil {
-		panic("klarnatest: " + err.Error()) // the table above names a file that is not there
+		panic("klarnatest: " + err.Error()) // the table names a missing file
 	}
 	header := http.Header{"Content-Type": {file.contentType}}
-	allowAnyOrigin(header) // import() of a module is a request that asks
+	allowAnyOrigin(header) // import() of a module is a cross-origin request
 	return answer{status: http.StatusOK, header: header, body: body}
 }
 
-// allowAnyOrigin lets every page use the answer. Nothing here depends on who the browser's user is.
+// allowAnyOrigin allows every page to use the answer. Nothing here depends on who the browser's
+// user is.
 func allowAnyOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
-// refuseMethod answers a method that is not among the allowed ones. nil lets the request go on.
+// refuseMethod refuses a method that is not among the allowed ones. It returns nil if the request
+// may continue.
 func refuseMethod(r *http.Request, allowed ...string) *answer {
 	if slices.Contains(allowed, r.Method) {
 		return nil
@@ -70,7 +71,7 @@ func refuseMethod(r *http.Request, allowed ...string) *answer {
 	return &answer{status: http.StatusMethodNotAllowed, header: http.Header{"Allow": {strings.Join(allowed, ", ")}}}
 }
 
-// readForm reads the body of a form. Longer ones than any of the page's are cut.
+// readForm reads the body of a form. It cuts a body that is longer than any form of the page.
 func readForm(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// newBrowser is a customer's browser without JavaScript, which shows each redirect.
+// newBrowser returns a customer's browser without JavaScript, which does not follow redirects.
 func newBrowser(c client) client {
 	c.http = &http.Client{
 		Transport:     c.http.Transport,
@@ -20,8 +20,7 @@ func newBrowser(c client) client {
 	return c
 }
 
-// browse requests an address as a browser does, which knows no API key. body is a form, "" for
-// none.
+// browse requests an address as a browser does, without an API key. body is a form, "" for none.
 func (c client) browse(status int, method, address, form string, headers ...string) response {
 	c.Helper()
 	path, found := strings.CutPrefix(address, c.server.URL)
@@ -36,7 +35,7 @@ func (c client) browse(status int, method, address, form string, headers ...stri
 	return c.want(status, method, path, body, headers...)
 }
 
-// page is what a person reads on it, and its markup.
+// page returns the text that a person reads on the page, and its markup.
 func (r response) page() string { return html.UnescapeString(string(r.raw)) }
 
 func (c client) shows(r response, texts ...string) {
@@ -57,7 +56,7 @@ func (c client) showsNot(r response, texts ...string) {
 	}
 }
 
-// newPurchase returns the customer's browser and the payment request that waits for it.
+// newPurchase returns the customer's browser and the payment request that it can open.
 func newPurchase(t testing.TB, draft obj) (*klarnatest.Server, client, klarnatest.PaymentRequest) {
 	t.Helper()
 	server, c := newPair(t)
@@ -93,7 +92,7 @@ func TestTheCustomerDecidesWithoutJavaScript(t *testing.T) {
 	}
 }
 
-func TestOnlyTheCustomersOwnGETOpensThePayment(t *testing.T) {
+func TestOnlyTheCustomersGETOpensThePayment(t *testing.T) {
 	server, c, r := newPurchase(t, draft(1999))
 	for name, look := range map[string]func() response{
 		"a HEAD":       func() response { return c.browse(200, "HEAD", r.PaymentRequestURL, "") },
@@ -134,7 +133,7 @@ func TestThePageWritesAmountsForPeople(t *testing.T) {
 		"SEK\u00a0999.99":             {"SEK", 99_999},
 		"HUF\u00a01,000,000.00":       {"HUF", 100_000_000},
 		"€92,233,720,368,547,758.07":  {"EUR", 1<<63 - 1},
-		"−€92,233,720,368,547,758.08": {"EUR", 0}, // on a line that others make up for
+		"−€92,233,720,368,547,758.08": {"EUR", 0}, // on a line that other lines offset
 	} {
 		t.Run(want, func(t *testing.T) {
 			d := draft(tc.amount)
@@ -152,7 +151,7 @@ func TestThePageWritesAmountsForPeople(t *testing.T) {
 	}
 }
 
-func TestHostileTextStaysText(t *testing.T) {
+func TestHostileTextIsEscaped(t *testing.T) {
 	const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	d := draft(1)
 	d["payment_request_reference"] = hostile
@@ -171,7 +170,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	equal(t, "times it is shown as text", strings.Count(shown.page(), hostile) >= 4, true)
 }
 
-func TestThePageIsLockedUp(t *testing.T) {
+func TestPageSetsSecurityHeaders(t *testing.T) {
 	app := draft(1)
 	app["customer_interaction_config"] = obj{"method": "SDK", "return_url": "shop-app://back"}
 	script := draft(1)
@@ -201,7 +200,7 @@ func TestThePageIsLockedUp(t *testing.T) {
 	}
 }
 
-func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
+func TestCrossSiteFormIsRefused(t *testing.T) {
 	server, c, r := newPurchase(t, draft(1))
 	for name, header := range map[string]string{
 		"another site":                "Sec-Fetch-Site: cross-site",
@@ -218,7 +217,7 @@ func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	equal(t, "state after the page's own form", server.PaymentRequests()[0].State, "COMPLETED")
 }
 
-func TestAPaymentThatIsOverSaysSo(t *testing.T) {
+func TestPageShowsAFinalState(t *testing.T) {
 	for heading, end := range map[string]func(*klarnatest.Server, client, string){
 		"Payment approved": func(s *klarnatest.Server, _ client, id string) { s.Approve(id) },
 		"Payment declined": func(s *klarnatest.Server, _ client, id string) { s.Decline(id) },
@@ -245,7 +244,7 @@ func TestAPaymentThatIsOverSaysSo(t *testing.T) {
 	}
 }
 
-func TestWithoutAReturnURLThePageSaysWhatHappened(t *testing.T) {
+func TestPageWithoutReturnURLShowsTheResult(t *testing.T) {
 	d := draft(1)
 	d["customer_interaction_config"] = obj{"method": "QR_CODE"}
 	server, c, r := newPurchase(t, d)
@@ -271,7 +270,7 @@ func TestAReturnURLReachesTheBrowserInASCII(t *testing.T) {
 		"https://shop.example/k%C3%B6p%20och%20%C3%A5ter/COMPLETED")
 }
 
-func TestAWindowOfTheSDKTellsItsOpener(t *testing.T) {
+func TestSDKWindowNotifiesItsOpener(t *testing.T) {
 	server, c, r := newPurchase(t, draft(1))
 	const query = "?origin=https%3A%2F%2Fshop.example%3A8443"
 	shown := c.browse(200, "GET", r.PaymentRequestURL+query, "")
@@ -313,7 +312,7 @@ func TestTheCustomerChoosesShippingOnThePage(t *testing.T) {
 	equal(t, "shipping", read.text("state_context.shipping.shipping_reference"), "express")
 }
 
-func TestThePageDeniesADeniedTestCustomer(t *testing.T) {
+func TestPageDeniesTheDeniedTestCustomer(t *testing.T) {
 	d := draft(1)
 	d["supplementary_purchase_data"] = obj{"customer": obj{"email": "jo+denied@example.com"}}
 	server, c, r := newPurchase(t, d)
@@ -325,11 +324,11 @@ func TestThePageDeniesADeniedTestCustomer(t *testing.T) {
 
 func TestThePageAsksForTheCustomersToken(t *testing.T) {
 	token := obj{"scopes": []string{"payment:customer_not_present"}, "customer_token_reference": "token-1"}
-	t.Run("beside a payment", func(t *testing.T) {
+	t.Run("together with a payment", func(t *testing.T) {
 		d := draft(1000)
 		d["request_customer_token"] = token
 		_, c, r := newPurchase(t, d)
-		c.shows(c.browse(200, "GET", r.PaymentRequestURL, ""), "Pay €10.00", "later payments, too", "Change the shipping")
+		c.shows(c.browse(200, "GET", r.PaymentRequestURL, ""), "Pay €10.00", "to charge later payments", "Change the shipping")
 	})
 	t.Run("without a payment", func(t *testing.T) {
 		server, c := newPair(t)
@@ -348,7 +347,7 @@ func TestThePageAsksForTheCustomersToken(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoPageOrNoFormIsRefused(t *testing.T) {
+func TestUnknownPagesAndFormsAreRefused(t *testing.T) {
 	server, c, r := newPurchase(t, draft(1))
 	for name, tc := range map[string]struct {
 		status             int
@@ -377,7 +376,7 @@ func TestWhatIsNoPageOrNoFormIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheQRCodeSaysThatItIsNone(t *testing.T) {
+func TestQRCodeIsMarkedAsPlaceholder(t *testing.T) {
 	d := draft(1)
 	d["customer_interaction_config"] = obj{"method": "QR_CODE"}
 	server, c := newPair(t)
@@ -401,7 +400,7 @@ func TestBrowsersAreServedWithoutASocket(t *testing.T) {
 	c.browse(200, "GET", server.URL+"/web-sdk/v2/klarna.mjs", "")
 }
 
-func TestThePageAndTheSDKAreWholeFiles(t *testing.T) {
+func TestPageAndSDKFilesAreComplete(t *testing.T) {
 	server, c := newPair(t)
 	for path, tc := range map[string]struct{ contentType, holds string }{
 		"/web-sdk/v2/klarna.mjs": {"text/javascript; charset=utf-8", "export function KlarnaSDK("},
@@ -422,19 +421,19 @@ func TestThePageAndTheSDKAreWholeFiles(t *testing.T) {
 	c.browse(401, "GET", server.URL+"/web-sdk/v2/other.mjs", "")
 }
 
-func TestBrowsersAreNoClientsOfTheAPI(t *testing.T) {
+func TestBrowserRequestsMeetNoFaults(t *testing.T) {
 	server, c, r := newPurchase(t, draft(1))
 	before := len(server.Requests())
 	server.Script(klarnatest.Fault{})
 	c.browse(200, "GET", r.PaymentRequestURL, "")
 	c.browse(200, "GET", server.URL+"/favicon.ico", "")
 	equal(t, "requests recorded", len(server.Requests()), before)
-	c.want(503, "GET", requestsPath+"/"+r.PaymentRequestID, nil) // what was scripted is for the API
+	c.want(503, "GET", requestsPath+"/"+r.PaymentRequestID, nil) // faults are for the API
 }
 
-// FuzzTheCustomersForm sends what no browser would. Whatever comes, the answer is one of the page's
-// own, and leads nowhere but to the page or to the shop.
-func FuzzTheCustomersForm(f *testing.F) {
+// FuzzCustomerForm sends forms that no browser would send. Every answer must be one of the page's
+// own, and must lead only to the page or to the shop.
+func FuzzCustomerForm(f *testing.F) {
 	for _, seed := range []struct{ page, query, form string }{
 		{"", "origin=https://shop.example", "action=approve&popup=1"},
 		{"/done", "", ""},

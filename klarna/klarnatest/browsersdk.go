@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// SetDuplicateComplete lets the browser SDK fire each "complete" event twice, as Klarna's may.
+// SetDuplicateComplete makes the browser SDK fire each "complete" event twice, as Klarna's may.
 func (s *Server) SetDuplicateComplete(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -13,8 +13,8 @@ func (s *Server) SetDuplicateComplete(on bool) {
 	s.touch(s)
 }
 
-// sdkCall answers the SDK on a page of any origin. The paths are the double's own: what Klarna's
-// SDK talks to is not public.
+// sdkCall answers the SDK on a page of any origin. The paths are chosen by this package: the API of
+// Klarna's SDK is not public.
 func (s *Server) sdkCall(r *http.Request, path string) answer {
 	a := s.sdkAnswer(r, path)
 	allowAnyOrigin(a.header)
@@ -22,7 +22,7 @@ func (s *Server) sdkCall(r *http.Request, path string) answer {
 }
 
 func (s *Server) sdkAnswer(r *http.Request, path string) answer {
-	if r.Method == http.MethodOptions { // asked first because of the session token's header
+	if r.Method == http.MethodOptions { // a preflight request, for the session token's header
 		return answer{status: http.StatusNoContent, header: http.Header{
 			"Access-Control-Allow-Methods": {"GET"},
 			"Access-Control-Allow-Headers": {headerSessionToken},
@@ -41,18 +41,18 @@ func (s *Server) sdkAnswer(r *http.Request, path string) answer {
 	case !isRequest && path != "presentation":
 		return failure(http.StatusNotFound, codeNoRoute, "no such route")
 	case query.Get("client_id") != s.ClientID:
-		return failure(http.StatusUnauthorized, codeUnauthorized, "the client id is missing or not valid here")
+		return failure(http.StatusUnauthorized, codeUnauthorized, "the client id is missing or invalid")
 	case partner == nil:
 		return failure(http.StatusForbidden, codeForbidden, "the client id may not act for this account")
 	case isRequest:
-		return s.tellState(partner, id)
+		return s.answerState(partner, id)
 	default:
 		return s.present(partner, query, r.Header.Get(headerSessionToken))
 	}
 }
 
-// requestState is all that a browser learns of a payment request. The session token stays between
-// the servers.
+// requestState is what a browser may know of a payment request. The session token stays between the
+// servers.
 type requestState struct {
 	ID                string `json:"payment_request_id"`
 	URL               string `json:"payment_request_url"`
@@ -60,8 +60,9 @@ type requestState struct {
 	DuplicateComplete bool   `json:"duplicate_complete"`
 }
 
-// tellState finds a payment request by its id or by the last segment of its URL.
-func (s *Server) tellState(partner *account, id string) answer {
+// answerState finds a payment request by its id or by the last segment of its URL, and returns its
+// state.
+func (s *Server) answerState(partner *account, id string) answer {
 	r, ok := s.paymentRequests.byID[id]
 	if !ok {
 		r, ok = s.paymentRequests.byID[paymentRequestPrefix+id]

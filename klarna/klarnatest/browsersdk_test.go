@@ -8,13 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheSDKAsksForThePresentation(t *testing.T) {
+func TestSDKReadsThePresentation(t *testing.T) {
 	server, c := newPair(t)
 	address := server.URL + "/browser/presentation?" + presentationQuery + "&client_id=" + server.ClientID
 	own := c.want(200, "GET", presentationPath+"?"+presentationQuery, nil)
 	shown := c.browse(200, "GET", address+"&partner_account_id="+url.QueryEscape(server.PartnerAccountID), "", "Origin: https://shop.example")
 	if diff := cmp.Diff(own.body, shown.body); diff != "" {
-		t.Errorf("what the server is told (-) and the browser (+) differ:\n%s", diff)
+		t.Errorf("the presentations for the server (-) and for the browser (+) differ:\n%s", diff)
 	}
 	equal(t, "origins", shown.header.Get("Access-Control-Allow-Origin"), "*")
 	equal(t, "credentials", shown.header.Get("Access-Control-Allow-Credentials"), "")
@@ -32,7 +32,7 @@ func TestTheSDKAsksForThePresentation(t *testing.T) {
 	equal(t, "origins that may send them", before.header.Get("Access-Control-Allow-Origin"), "*")
 }
 
-func TestTheSDKAsksForTheStateAlone(t *testing.T) {
+func TestSDKReadsOnlyTheState(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1999)
 	if _, err := server.Approve(id); err != nil {
@@ -41,20 +41,20 @@ func TestTheSDKAsksForTheStateAlone(t *testing.T) {
 	r := server.PaymentRequests()[0]
 	last := r.PaymentRequestURL[strings.LastIndexByte(r.PaymentRequestURL, '/')+1:]
 	for _, name := range []string{id, last} {
-		told := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+name+"?client_id="+server.ClientID, "")
+		got := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+name+"?client_id="+server.ClientID, "")
 		want := obj{"payment_request_id": id, "payment_request_url": r.PaymentRequestURL, "state": "COMPLETED", "duplicate_complete": false}
-		if diff := cmp.Diff(any(want), told.body); diff != "" {
+		if diff := cmp.Diff(any(want), got.body); diff != "" {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
 	}
 	other := server.AddAccount()
 	c.browse(404, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID+"&partner_account_id="+url.QueryEscape(other), "")
 	server.SetDuplicateComplete(true)
-	told := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID, "")
-	equal(t, "complete twice", told.get("duplicate_complete"), any(true))
+	got := c.browse(200, "GET", server.URL+"/browser/payment-requests/"+id+"?client_id="+server.ClientID, "")
+	equal(t, "complete twice", got.get("duplicate_complete"), any(true))
 }
 
-func TestTheSDKIsRefused(t *testing.T) {
+func TestSDKCallsAreRefused(t *testing.T) {
 	server, c := newPair(t)
 	good := "client_id=" + server.ClientID
 	for name, tc := range map[string]struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// capture is a part of a transaction's money that was taken.
+// capture is a part of a transaction's amount that was captured.
 type capture struct {
 	*account
 	transaction *transaction
@@ -20,7 +20,7 @@ type capture struct {
 	createdAt   time.Time
 }
 
-// captureReference is a capture inside of its transaction.
+// captureReference is a capture as its transaction lists it.
 type captureReference struct {
 	ID        string `json:"payment_capture_id"`
 	Reference string `json:"payment_capture_reference,omitempty"`
@@ -48,7 +48,7 @@ func (c *capture) body() captureBody {
 	}
 }
 
-// capture takes the amount of draft, which t has, and completes t when nothing is left.
+// capture captures the amount of draft, which t still has, and completes t when nothing is left.
 func (s *Server) capture(t *transaction, draft capture) *capture {
 	draft.account = t.account
 	draft.transaction = t
@@ -117,15 +117,15 @@ func (s *Server) readCapture(c *call) answer {
 	return reply(http.StatusOK, taken.body())
 }
 
-// Capture is money that was really captured.
+// Capture is a capture that was really made.
 type Capture struct {
 	PaymentCaptureID     string
 	PaymentTransactionID string
 	// Reference is the caller's payment_capture_reference.
 	Reference string
-	// Amount and RefundedAmount are in minor units of Currency. The latter is what refunds of the
-	// capture and of its transaction took back, those of the transaction from the oldest capture
-	// first.
+	// Amount and RefundedAmount are in minor units of Currency. RefundedAmount counts the refunds
+	// of the capture and its share of the refunds of the transaction, which are taken from the
+	// oldest captures first.
 	Amount         int64
 	RefundedAmount int64
 	Currency       string

@@ -15,20 +15,20 @@ const (
 	refundsPath      = "/v2/payment/refunds/"
 )
 
-// pay makes an authorized transaction and returns its id.
+// pay creates an authorized transaction and returns its id.
 func (c client) pay(amount int64) string {
 	c.Helper()
 	r := c.want(200, "POST", authorizePath, order(amount), withToken(c.server.IssueSessionToken("EUR", amount)))
 	return r.text("payment_transaction_response.payment_transaction.payment_transaction_id")
 }
 
-// capture captures and returns the id.
+// capture captures amount and returns the capture's id.
 func (c client) capture(transaction string, amount int64) string {
 	c.Helper()
 	return c.want(201, "POST", transactionsPath+transaction+"/capture", obj{"capture_amount": amount}).text("payment_capture_id")
 }
 
-func TestACaptureTakesAPartAndTheLastOneCompletes(t *testing.T) {
+func TestLastPartialCaptureCompletesTheTransaction(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
@@ -87,7 +87,7 @@ func TestACaptureMayReleaseTheRest(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-func TestCaptureNowIsACaptureLikeAnyOther(t *testing.T) {
+func TestCaptureNowCreatesAnOrdinaryCapture(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
@@ -104,7 +104,7 @@ func TestCaptureNowIsACaptureLikeAnyOther(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-func TestACaptureTellsAllFailingParameters(t *testing.T) {
+func TestCaptureReportsAllFailingParameters(t *testing.T) {
 	_, c := newPair(t)
 	path := transactionsPath + c.pay(1000) + "/capture"
 	for name, tc := range map[string]struct {
@@ -116,7 +116,7 @@ func TestACaptureTellsAllFailingParameters(t *testing.T) {
 		"a fraction":         {obj{"capture_amount": 1.5}, "capture_amount"},
 		"an amount as text":  {obj{"capture_amount": "1"}, "capture_amount"},
 		"an empty reference": {obj{"capture_amount": 1, "payment_capture_reference": ""}, "payment_capture_reference"},
-		"several at once": {
+		"several problems": {
 			obj{"supplementary_capture_data": []int{}, "supplementary_purchase_data": 1, "remaining_authorization": 1},
 			"capture_amount supplementary_capture_data remaining_authorization supplementary_purchase_data",
 		},
@@ -127,7 +127,7 @@ func TestACaptureTellsAllFailingParameters(t *testing.T) {
 	}
 }
 
-func TestATransactionHasAtMost200Captures(t *testing.T) {
+func TestTransactionLimitsCaptures(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)
 	for range 200 {

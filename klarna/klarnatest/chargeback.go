@@ -57,10 +57,10 @@ type disputeDetails struct {
 	CreatedBy string `json:"created_by"`
 }
 
-// Chargeback lets the customer of a transaction charge back amount, in minor units of its currency,
-// of what was captured: a chargeback can then be read and a dispute begins, each with its webhook.
-// The transaction stays as it is. It fails when there is no such transaction, or when more would be
-// charged back than was captured.
+// Chargeback makes the customer of a transaction charge back amount, in minor units of its
+// currency, of what was captured. A chargeback can then be read and a dispute begins, each with its
+// webhook. The transaction does not change. Chargeback returns an error if no such transaction
+// exists, or if more would be charged back than was captured.
 func (s *Server) Chargeback(paymentTransactionID string, amount int64) (paymentChargebackID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *Server) Chargeback(paymentTransactionID string, amount int64) (paymentC
 
 const disputeInitiated = "INITIATED"
 
-// disputeOf is a new dispute. Its reason, and the name of who created it, are the double's.
+// disputeOf returns a new dispute. The package chooses its reason and the name of its creator.
 func disputeOf(t *transaction, c *capture, amount int64, state string, now time.Time) disputeEvent {
 	return disputeEvent{
 		ID:                   "krn:payment:eu1:dispute:" + uuid.NewString(),

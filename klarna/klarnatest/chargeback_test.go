@@ -2,7 +2,7 @@ package klarnatest_test
 
 import "testing"
 
-func TestAChargebackIsReadAndBeginsADispute(t *testing.T) {
+func TestChargebackBeginsADispute(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.transaction.chargeback", "payment.dispute.*")
@@ -37,7 +37,7 @@ func TestAChargebackIsReadAndBeginsADispute(t *testing.T) {
 	}{
 		"of more than was captured": {id, 201},
 		"of nothing":                {id, 0},
-		"of nobody's":               {"krn:none", 1},
+		"of an unknown transaction": {"krn:none", 1},
 	} {
 		if id, err := server.Chargeback(try.id, try.amount); err == nil {
 			t.Errorf("a chargeback %s: %s", name, id)

@@ -15,7 +15,7 @@ import (
 
 type obj = map[string]any
 
-// client is what an integrator would write by hand with net/http.
+// client is a client that an integrator would write by hand with net/http.
 type client struct {
 	testing.TB
 	server *klarnatest.Server
@@ -32,7 +32,7 @@ func newPair(t testing.TB) (*klarnatest.Server, client) {
 	return server, newClient(t, server)
 }
 
-// newSocketless makes a pair that works inside a testing/synctest bubble.
+// newSocketless returns a server and a client that work inside a testing/synctest bubble.
 func newSocketless(t testing.TB, opts ...klarnatest.Option) (*klarnatest.Server, client) {
 	server := klarnatest.NewServer(t, append(opts, klarnatest.WithoutSocket())...)
 	return server, client{t, server, &http.Client{Transport: server.Transport()}}
@@ -70,7 +70,7 @@ func (r response) text(path string) string {
 	return s
 }
 
-// parameters lists what the answer says is wrong.
+// parameters lists the failing parameters of the answer.
 func (r response) parameters() string {
 	var names []string
 	list, _ := r.get("validation_errors").([]any)
@@ -80,8 +80,8 @@ func (r response) parameters() string {
 	return strings.Join(names, " ")
 }
 
-// send makes one request. Headers come as "Name: value"; an empty value takes the header away. A
-// body is raw when it is a string, and JSON otherwise.
+// send makes one request. Headers have the form "Name: value"; an empty value removes the header. A
+// body that is a string is sent as it is, any other body as JSON.
 func (c client) send(method, path string, body any, headers ...string) (response, error) {
 	c.Helper()
 	var payload []byte
@@ -152,7 +152,7 @@ const (
 		"&state={klarna.payment_request.state}"
 )
 
-// order is a final authorize: no step-up. With stepUp it is a first one.
+// order returns a final authorize, without a step-up. With stepUp it is a first one.
 func order(amount int64) obj {
 	return obj{
 		"currency": "EUR",
@@ -187,7 +187,7 @@ func withToken(token string) string { return "Klarna-Network-Session-Token: " + 
 
 func (c client) result(r response) string { return r.text("payment_transaction_response.result") }
 
-// start makes a first authorize and returns the id of the payment request.
+// start makes a first authorize call and returns the id of the payment request.
 func (c client) start(amount int64) string {
 	c.Helper()
 	r := c.want(200, "POST", authorizePath, stepUp(amount))
@@ -197,7 +197,7 @@ func (c client) start(amount int64) string {
 	return r.text("payment_request.payment_request_id")
 }
 
-// token lets the customer approve and reads the session token.
+// token makes the customer approve and returns the session token.
 func (c client) token(id string) string {
 	c.Helper()
 	if _, err := c.server.Approve(id); err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock is the server's own time: one that stands still, or the machine's with an offset.
+// clock is the server's own time: it stands still, or follows the wall clock with an offset.
 type clock struct {
 	running bool
 	frozen  time.Time
@@ -30,7 +30,7 @@ func (c *clock) now() time.Time {
 	return c.frozen
 }
 
-// forwardTo moves the clock, and never back.
+// forwardTo moves the clock forward, never back.
 func (c *clock) forwardTo(t time.Time) {
 	if d := t.Sub(c.now()); d > 0 {
 		c.frozen = c.frozen.Add(d)
@@ -38,11 +38,11 @@ func (c *clock) forwardTo(t time.Time) {
 	}
 }
 
-// agenda holds what will happen by itself, earliest first, and in the order of arrival at equal
-// times.
+// agenda holds scheduled actions, earliest first. Actions with equal times keep the order of their
+// arrival.
 type agenda struct {
 	heap  appointments
-	count uint64 // of all that ever arrived
+	count uint64 // of all actions ever scheduled
 }
 
 type appointment struct {
@@ -89,13 +89,13 @@ func (a *agenda) next() (time.Time, bool) {
 
 func (a *agenda) pop() appointment { return heap.Pop(&a.heap).(appointment) }
 
-// schedule lets run happen at a time of the clock. The caller holds the mutex.
+// schedule makes run happen at a time of the clock. The caller holds the mutex.
 func (s *Server) schedule(at time.Time, run func()) {
 	s.agenda.add(at, run)
 	s.arm()
 }
 
-// settle does everything due by now. The caller holds the mutex.
+// settle runs everything due by now. The caller holds the mutex.
 func (s *Server) settle() {
 	now := s.clock.now()
 	for {
@@ -109,8 +109,8 @@ func (s *Server) settle() {
 	s.arm()
 }
 
-// arm sets the one timer of a running clock to the earliest appointment, unless it is set to that
-// already.
+// arm sets the one timer of a running clock to the earliest action, unless the timer is already set
+// to it.
 func (s *Server) arm() {
 	if !s.clock.running {
 		return
@@ -141,7 +141,7 @@ func (s *Server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.ticks.leave()
-	// A timer that went off is set again, even to the same time: the wall clock may lag behind it.
+	// A timer that fired is set again, even to the same time: the wall clock may lag behind it.
 	s.alarm = time.Time{}
 	if !s.closed {
 		s.settle()
@@ -156,15 +156,15 @@ func (s *Server) Now() time.Time {
 }
 
 // Advance moves the clock forward by d. Everything that falls due on the way (payment requests that
-// expire, webhooks and their retries) happens at its own time and before Advance returns. It must
-// not be called from a webhook receiver.
+// expire, webhooks and their retries) happens at its own time and before Advance returns. A webhook
+// receiver must not call it.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	target := s.clock.now().Add(d)
 	s.touch(s)
 	for !s.closed {
-		// A delivery that fails now is retried relative to now, so it ends before the clock moves on.
+		// A delivery that fails now is retried relative to now, so it ends before the clock moves.
 		s.wait(&s.deliveries)
 		at, ok := s.agenda.next()
 		if !ok || at.After(target) {
@@ -179,8 +179,8 @@ func (s *Server) Advance(d time.Duration) {
 	s.settle()
 }
 
-// Flush waits until every webhook delivery due now was attempted. It must not be called from a
-// webhook receiver.
+// Flush waits until every webhook delivery due now was attempted. A webhook receiver must not call
+// it.
 func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

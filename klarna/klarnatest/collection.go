@@ -2,8 +2,8 @@ package klarnatest
 
 import "slices"
 
-// collection finds a thing by its id and remembers the order in which things came. A removal costs
-// the same however much is there.
+// collection finds a resource by its id and remembers the order of insertion. A removal takes
+// constant time on average.
 type collection[T comparable] struct {
 	byID    map[string]T
 	ordered []T
@@ -19,7 +19,7 @@ func (c *collection[T]) add(id string, v T) {
 	c.ordered = append(c.ordered, v)
 }
 
-// remove takes a thing away; an id that is not there is none.
+// remove removes a resource. It does nothing if the id is unknown.
 func (c *collection[T]) remove(id string) {
 	v, ok := c.byID[id]
 	if !ok {
@@ -40,7 +40,7 @@ func (c *collection[T]) compact() {
 	clear(c.removed)
 }
 
-// all is everything there is, in order, until the next remove.
+// all returns the resources in order of insertion. The slice is valid until the next remove.
 func (c *collection[T]) all() []T {
 	if len(c.removed) > 0 {
 		c.compact()

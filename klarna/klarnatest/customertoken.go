@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// customerToken stands for a customer whom Klarna knows: with it a payment is approved at once.
-// What its scopes allow is not enforced.
+// customerToken stands for a customer whom Klarna knows: a payment with it is approved immediately.
+// Its scopes are not enforced.
 type customerToken struct {
 	*account
 	value     string
 	reference string
-	revokedAt time.Time // zero for one that is good
+	revokedAt time.Time // zero if not revoked
 }
 
 func (t *customerToken) revoked() bool { return !t.revokedAt.IsZero() }
@@ -21,7 +21,7 @@ func (t *customerToken) revoked() bool { return !t.revokedAt.IsZero() }
 // tokenOrder is a request_customer_token.
 type tokenOrder struct{ reference string }
 
-// readTokenOrder reads request_customer_token, nil when there is none.
+// readTokenOrder reads request_customer_token. It returns nil if the member is absent.
 func readTokenOrder(o object) *tokenOrder {
 	wanted, ok := o.object("request_customer_token")
 	if !ok {
@@ -48,8 +48,8 @@ func (s *Server) issueCustomerToken(a *account, order tokenOrder) *customerToken
 	return t
 }
 
-// storedCustomer finds the token of the header Klarna-Customer-Token, nil when none was sent. One
-// that is unknown is noted in found, for one that was revoked the answer is a conflict.
+// storedCustomer finds the token of the header Klarna-Customer-Token. It returns nil if none was
+// sent. An unknown token is noted in found; a revoked one is refused with a conflict.
 func (s *Server) storedCustomer(c *call, found *problems) (t *customerToken, refused *answer) {
 	if c.customerToken == "" {
 		return nil, nil
@@ -70,8 +70,8 @@ type customerTokenEvent struct {
 	Reference     string `json:"customer_token_reference,omitempty"`
 }
 
-// revokeToken ends a customer token, or a session token that was not used. One that is revoked
-// already is not found.
+// revokeToken revokes a customer token, or a session token that was not used. A token that is
+// already revoked is not found.
 func (s *Server) revokeToken(c *call) answer {
 	if t := s.customerTokens[c.resource]; t != nil && t.account == c.partner && !t.revoked() {
 		t.revokedAt = s.clock.now()

@@ -9,21 +9,21 @@ import (
 
 func withCustomer(token string) string { return "Klarna-Customer-Token: " + token }
 
-// wish is a request_customer_token.
-func wish() obj {
+// tokenRequest returns a request_customer_token.
+func tokenRequest() obj {
 	return obj{"scopes": []string{"payment:customer_present", "payment:customer_not_present"}, "customer_token_reference": "customer-1"}
 }
 
-// store makes a stored customer's token.
+// store creates a stored customer's token.
 func (c client) store() string {
 	c.Helper()
-	r := c.want(200, "POST", authorizePath, obj{"currency": "EUR", "request_customer_token": wish()}, withToken(c.server.IssueSessionToken("EUR", 0)))
+	r := c.want(200, "POST", authorizePath, obj{"currency": "EUR", "request_customer_token": tokenRequest()}, withToken(c.server.IssueSessionToken("EUR", 0)))
 	return r.text("customer_token_response.customer_token")
 }
 
-func TestACustomerTokenIsAskedForWithoutAPayment(t *testing.T) {
+func TestCustomerTokenIsIssuedWithoutPayment(t *testing.T) {
 	server, c := newPair(t)
-	o := obj{"currency": "EUR", "request_customer_token": wish()}
+	o := obj{"currency": "EUR", "request_customer_token": tokenRequest()}
 	equal(t, "nothing to approve by", c.want(200, "POST", authorizePath, o).text("customer_token_response.result"), "DECLINED")
 
 	o["supplementary_purchase_data"] = obj{"customer": obj{"email": "jo+denied@example.com"}}
@@ -33,7 +33,7 @@ func TestACustomerTokenIsAskedForWithoutAPayment(t *testing.T) {
 
 	first := stepUp(0)
 	delete(first, "request_payment_transaction")
-	first["request_customer_token"] = wish()
+	first["request_customer_token"] = tokenRequest()
 	r := c.want(200, "POST", authorizePath, first)
 	equal(t, "result", r.text("customer_token_response.result"), "STEP_UP_REQUIRED")
 	equal(t, "no payment was asked for", r.get("payment_transaction_response"), nil)
@@ -41,7 +41,7 @@ func TestACustomerTokenIsAskedForWithoutAPayment(t *testing.T) {
 	token := c.token(id)
 
 	r = c.want(400, "POST", authorizePath, order(0), withToken(token))
-	equal(t, "a payment that nobody approved", r.parameters(), "request_payment_transaction")
+	equal(t, "a payment that was not approved", r.parameters(), "request_payment_transaction")
 	r = c.want(200, "POST", authorizePath, o, withToken(token))
 	equal(t, "result", r.text("customer_token_response.result"), "APPROVED")
 	customer := r.text("customer_token_response.customer_token")
@@ -53,10 +53,10 @@ func TestACustomerTokenIsAskedForWithoutAPayment(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-func TestACustomerTokenIsAskedForWithAPayment(t *testing.T) {
+func TestCustomerTokenIsIssuedWithPayment(t *testing.T) {
 	server, c := newPair(t)
 	first := stepUp(700)
-	first["request_customer_token"] = wish()
+	first["request_customer_token"] = tokenRequest()
 	r := c.want(200, "POST", authorizePath, first)
 	equal(t, "both are to be approved", c.result(r)+r.text("customer_token_response.result"), "STEP_UP_REQUIREDSTEP_UP_REQUIRED")
 	id := r.text("payment_request.payment_request_id")
@@ -65,24 +65,24 @@ func TestACustomerTokenIsAskedForWithAPayment(t *testing.T) {
 	customer := read.text("state_context.klarna_customer.customer_token")
 	equal(t, "reference", read.text("state_context.klarna_customer.customer_token_reference"), "customer-1")
 
-	r = c.want(400, "POST", authorizePath, obj{"currency": "EUR", "request_customer_token": wish()}, withToken(token))
+	r = c.want(400, "POST", authorizePath, obj{"currency": "EUR", "request_customer_token": tokenRequest()}, withToken(token))
 	equal(t, "the payment is forgotten", r.parameters(), "request_payment_transaction")
 	final := order(700)
-	final["request_customer_token"] = wish()
+	final["request_customer_token"] = tokenRequest()
 	r = c.want(200, "POST", authorizePath, final, withToken(token))
 	equal(t, "payment", c.result(r), "APPROVED")
 	equal(t, "the same token", r.text("customer_token_response.customer_token"), customer)
 	equal(t, "transactions", len(server.Transactions()), 1)
 
 	other := order(700)
-	other["request_customer_token"] = wish()
+	other["request_customer_token"] = tokenRequest()
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED", Reason: "NOT_TODAY"})
 	r = c.want(200, "POST", authorizePath, other)
 	equal(t, "no token with a decline", r.get("customer_token_response.customer_token"), nil)
 	equal(t, "reason", r.text("customer_token_response.result_reason"), "NOT_TODAY")
 }
 
-func TestAStoredCustomerIsApprovedAtOnce(t *testing.T) {
+func TestStoredCustomerIsApprovedImmediately(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.request.*")
@@ -90,7 +90,7 @@ func TestAStoredCustomerIsApprovedAtOnce(t *testing.T) {
 	equal(t, "authorize", c.result(c.want(200, "POST", authorizePath, stepUp(700), withCustomer(customer))), "APPROVED")
 
 	d := draft(900)
-	d["request_customer_token"] = wish()
+	d["request_customer_token"] = tokenRequest()
 	r := c.want(201, "POST", requestsPath, d, withCustomer(customer))
 	equal(t, "state", r.text("state"), "COMPLETED")
 	equal(t, "previous state", r.get("previous_state"), nil)
@@ -107,13 +107,13 @@ func TestAStoredCustomerIsApprovedAtOnce(t *testing.T) {
 	equal(t, "a rule comes first", c.result(c.want(200, "POST", authorizePath, order(1), withCustomer(customer))), "DECLINED")
 }
 
-func TestACustomerTokenIsPartOfWhatMakesARequestTheSame(t *testing.T) {
+func TestIdempotencyComparesTheCustomerToken(t *testing.T) {
 	_, c := newPair(t)
 	c.want(200, "POST", authorizePath, order(1), key, withCustomer(c.store()))
 	c.want(409, "POST", authorizePath, order(1), key, withCustomer(c.store()))
 }
 
-func TestACustomerTokenThatIsNone(t *testing.T) {
+func TestUnknownCustomerTokenIsRefused(t *testing.T) {
 	_, c := newPair(t)
 	for path, body := range map[string]obj{authorizePath: order(1), requestsPath: draft(1)} {
 		delete(body, "currency")
@@ -126,19 +126,19 @@ func TestACustomerTokenThatIsNone(t *testing.T) {
 		"request_customer_token.scopes[1] request_customer_token.customer_token_reference")
 }
 
-func TestAPaymentRequestMayAskForATokenAlone(t *testing.T) {
+func TestPaymentRequestMayRequestOnlyAToken(t *testing.T) {
 	server, c := newPair(t)
 	d := draft(0)
 	delete(d, "amount")
 	equal(t, "neither", c.want(400, "POST", requestsPath, d).parameters(), "amount")
-	d["request_customer_token"] = wish()
+	d["request_customer_token"] = tokenRequest()
 	id := c.want(201, "POST", requestsPath, d).text("payment_request_id")
 	if err := server.ChangeShipping(id, express); err == nil {
 		t.Error("shipping was chosen where nothing is paid")
 	}
 	token := c.token(id)
 	equal(t, "a payment", c.want(400, "POST", authorizePath, order(1), withToken(token)).parameters(), "request_payment_transaction")
-	final := obj{"currency": "EUR", "request_customer_token": wish()}
+	final := obj{"currency": "EUR", "request_customer_token": tokenRequest()}
 	equal(t, "result", c.want(200, "POST", authorizePath, final, withToken(token)).text("customer_token_response.result"), "APPROVED")
 
 	id = c.want(201, "POST", requestsPath, d).text("payment_request_id")
@@ -146,7 +146,7 @@ func TestAPaymentRequestMayAskForATokenAlone(t *testing.T) {
 	equal(t, "a payment after all", c.result(c.want(200, "POST", authorizePath, order(5), withToken(c.token(id)))), "APPROVED")
 }
 
-func TestARevokedTokenIsDead(t *testing.T) {
+func TestRevokedTokenIsRefused(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "identity.*")
@@ -160,7 +160,7 @@ func TestARevokedTokenIsDead(t *testing.T) {
 	c.want(204, "DELETE", tokens+session, nil)
 	c.want(409, "POST", authorizePath, order(1), withToken(session))
 	for name, token := range map[string]string{
-		"one that was revoked": customer, "a session's that was revoked": session, "a session's that was used": used, "nobody's": "krn:none",
+		"a revoked customer token": customer, "a revoked session token": session, "a used session token": used, "an unknown token": "krn:none",
 	} {
 		equal(t, name, c.want(404, "DELETE", tokens+token, nil).text("error_code"), "RESOURCE_NOT_FOUND")
 	}

@@ -22,7 +22,7 @@ const (
 	codeUnavailable  = "TEMPORARY_UNAVAILABLE"
 )
 
-// errorTypes holds the error_type that goes with an error_code. NOT_FOUND has none.
+// errorTypes maps an error_code to its error_type. NOT_FOUND has none.
 var errorTypes = map[string]string{
 	codeValidation:   "INPUT_ERROR",
 	codeContentType:  "INPUT_ERROR",
@@ -37,7 +37,7 @@ var errorTypes = map[string]string{
 	codeUnavailable:  "TECHNICAL_ERROR",
 }
 
-// usualCodes holds the error_code of a scripted status for which the test named none.
+// usualCodes maps a scripted status to the error_code that it has if the test names none.
 var usualCodes = map[int]string{
 	http.StatusBadRequest:          codeValidation,
 	http.StatusUnauthorized:        codeUnauthorized,

@@ -10,7 +10,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The double needs no client of this module: anything that speaks HTTP reaches it.
+// The server needs no client of this module: any HTTP client can use it.
 func ExampleStart() {
 	server, err := klarnatest.Start()
 	if err != nil {

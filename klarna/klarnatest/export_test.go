@@ -1,6 +1,6 @@
 package klarnatest
 
-// Held counts what the server remembers.
+// Held returns the number of records that the server remembers, by kind.
 func (s *Server) Held() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

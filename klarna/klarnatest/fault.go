@@ -11,36 +11,40 @@ import (
 )
 
 // Fault is something that goes wrong between a client and Klarna. A request meets the first
-// scripted fault that fits it, in the order of their scripting; what it does beyond its operation
+// scripted fault that matches its operation, in the order of scripting. The content of the request
 // does not matter.
 type Fault struct {
-	// Operation is the operation that meets the fault, such as "authorization.authorize"; "" is any.
+	// Operation is the operation that meets the fault, such as "authorization.authorize"; ""
+	// matches any.
 	Operation string
-	// Skip is how many requests that fit pass before the first one meets it.
+	// Skip is the number of matching requests that pass before the first one meets the fault.
 	Skip int
-	// Times is how many requests meet it. 0 is 1, and without end for a fault with a Probability.
+	// Times is the number of requests that meet the fault. 0 means 1, or unlimited for a fault with
+	// a Probability.
 	Times int
-	// Probability, above 0 and at most 1, lets chance say which requests meet it, repeatably: see
-	// [WithSeed]. Chance owes nothing: such a fault fails no test for not being met.
+	// Probability, above 0 and at most 1, selects the requests that meet the fault at random, but
+	// repeatably: see [WithSeed]. A fault with a Probability may remain unmet without failing the
+	// test.
 	Probability float64
-	// Kind is what goes wrong. The zero value is FaultStatus.
+	// Kind is what goes wrong. The zero value is [FaultStatus].
 	Kind FaultKind
-	// Delay is how much later than usual the answer of any kind comes, or the cut. It is no time of
-	// the server's clock but of the client's: a timer, which inside a testing/synctest bubble is the
-	// bubble's. What is executed is executed before it, so that a client which gives up during the
-	// delay does not learn the outcome.
+	// Delay is how much later than usual the answer of any kind arrives, or the connection is cut.
+	// It is measured by the client's time, not by the server's clock: a timer, which inside a
+	// testing/synctest bubble is the bubble's. A request that is executed is executed before
+	// the delay, so that a client that gives up during it does not learn the outcome.
 	Delay time.Duration
-	// StatusCode is the HTTP status of FaultStatus, where 0 is 503, and of FaultHTML, where 0 is 502.
+	// StatusCode is the HTTP status of FaultStatus and FaultHTML. 0 means 503 for FaultStatus and
+	// 502 for FaultHTML.
 	StatusCode int
-	// Code is the error_code of FaultStatus. "" is the usual code of the status.
+	// Code is the error_code of FaultStatus. "" means the usual code of the status.
 	Code string
-	// AfterExecution lets FaultStatus and FaultHTML execute the request before they answer that
-	// something went wrong.
+	// AfterExecution makes FaultStatus and FaultHTML execute the request before they answer with a
+	// failure.
 	AfterExecution bool
 	// Header is added to the answer of FaultStatus and FaultHTML, such as Retry-After.
 	Header http.Header
-	// Release ends FaultHold and FaultStall when it is closed. A nil channel holds until the client
-	// gives up.
+	// Release ends FaultHold and FaultStall when it is closed. With a nil channel they last until
+	// the client gives up.
 	Release <-chan struct{}
 }
 
@@ -48,33 +52,34 @@ type Fault struct {
 type FaultKind int
 
 const (
-	// FaultStatus answers with a status and Klarna's error body; the request is not executed, but for
+	// FaultStatus answers with a status and Klarna's error body. The request is executed only with
 	// Fault.AfterExecution.
 	FaultStatus FaultKind = iota
-	// FaultDropBefore cuts the connection; the request is not executed. As on any network, net/http
-	// repeats by itself a request that it holds for replayable when the connection was not new.
+	// FaultDropBefore cuts the connection and does not execute the request. As on any network,
+	// net/http automatically repeats a request that it considers replayable if the connection was
+	// not new.
 	FaultDropBefore
 	// FaultDropAfter executes the request, then cuts the connection: the client does not learn the
 	// outcome.
 	FaultDropAfter
 	// FaultTruncate executes the request, then cuts the connection in the middle of the body.
 	FaultTruncate
-	// FaultHTML answers with a page of HTML, as a proxy in between does and, with 403, a protection
-	// against floods; the request is not executed, but for Fault.AfterExecution.
+	// FaultHTML answers with a page of HTML, as a proxy does and, with 403, a firewall. The request
+	// is executed only with Fault.AfterExecution.
 	FaultHTML
-	// FaultHold lets the request claim its idempotency key and then wait for Fault.Release before it
-	// is executed. A request whose client gives up first is not executed.
+	// FaultHold makes the request claim its idempotency key and then wait for Fault.Release before
+	// it is executed. A request whose client gives up first is not executed.
 	FaultHold
 	// FaultDelay executes the request and answers as usual, Fault.Delay later.
 	FaultDelay
 	// FaultStall executes the request and sends headers and half of the body, then nothing until
 	// Fault.Release or until the client gives up.
 	FaultStall
-	// FaultLongLength executes the request and sends the whole body under a Content-Length that
-	// promises more, then cuts the connection.
+	// FaultLongLength executes the request and sends the whole body with a Content-Length that is
+	// too large, then cuts the connection.
 	FaultLongLength
 	// FaultShortLength executes the request and answers with a Content-Length of half the body: the
-	// client reads JSON that ends too early on a connection without an error.
+	// client reads truncated JSON on a connection without an error.
 	FaultShortLength
 )
 
@@ -91,46 +96,46 @@ func (k FaultKind) String() string {
 	return faultNames[k]
 }
 
-// scriptedFault is a fault that is still to be met. A nil one is none.
+// scriptedFault is a fault that can still be met. A nil one has no effect.
 type scriptedFault struct {
 	Fault
 	trigger
 	skip int
 }
 
-// Script lets coming requests meet faults. A fault without a Probability that was not met as often
-// as scripted fails the test. Script panics on a fault that could never be met or that means
-// nothing: one of an operation that the server does not have, of an unknown kind, with a status or
-// a probability that is none, or a FaultDelay without a Delay.
+// Script makes future requests meet faults. The test fails if a fault without a Probability was not
+// met as often as scripted. Script panics on a fault that is invalid or can never be met: one with
+// an unknown operation or kind, an invalid status or probability, or a [FaultDelay] without a Delay.
 func (s *Server) Script(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range faults {
 		if f.Operation != "" && !slices.ContainsFunc(routes, func(r route) bool { return r.operation == f.Operation }) {
-			panic(fmt.Sprintf("klarnatest: there is no operation %q; there are %s", f.Operation, strings.Join(Operations(), ", ")))
+			panic(fmt.Sprintf("klarnatest: unknown operation %q; the operations are %s", f.Operation, strings.Join(Operations(), ", ")))
 		}
 		if f.Kind < 0 || int(f.Kind) >= len(faultNames) || f.Kind == FaultDelay && f.Delay <= 0 {
-			panic(fmt.Sprintf("klarnatest: %s with a Delay of %v is no fault", f.Kind, f.Delay))
+			panic(fmt.Sprintf("klarnatest: invalid fault: %s with a Delay of %v", f.Kind, f.Delay))
 		}
 		if f.StatusCode != 0 && (f.StatusCode < 200 || f.StatusCode > 999) {
-			panic(fmt.Sprintf("klarnatest: no answer ends with the status %d", f.StatusCode))
+			panic(fmt.Sprintf("klarnatest: invalid status %d of a fault", f.StatusCode))
 		}
 		f.Header = f.Header.Clone()
 		s.faults = append(s.faults, &scriptedFault{f, newTrigger(f.Times, f.Probability), f.Skip})
 	}
 }
 
-// ClearFaults takes away every fault that was scripted for requests and webhooks, met or not, so
-// that a test can look at what is left when all goes well again. A webhook that is on its way, late
-// or to be retried, stays so.
+// ClearFaults removes every fault that was scripted for requests and webhooks, met or not, so that
+// a test can check the state after a recovery. Webhooks that are already delayed or waiting for a
+// retry stay so.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.webhookFaults = nil, nil
 }
 
-// Faults returns the faults that requests may still meet, in the order of their scripting. Times is
-// what is left of each, 0 without end, and Skip what is left to pass.
+// Faults returns the faults that requests may still meet, in the order of scripting. Times is the
+// number of requests that may still meet it, 0 if unlimited. Skip is the number of requests still
+// to pass.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +149,7 @@ func (s *Server) Faults() []Fault {
 	return list
 }
 
-// nextFault takes the fault that this request meets, nil when there is none.
+// nextFault takes the fault that this request meets. It returns nil if there is no fault.
 func (s *Server) nextFault(operation string) *scriptedFault {
 	for i, f := range s.faults {
 		if f.Operation != "" && f.Operation != operation {
@@ -154,7 +159,7 @@ func (s *Server) nextFault(operation string) *scriptedFault {
 			f.skip--
 			continue
 		}
-		if !f.fires(s.faultDice) {
+		if !f.fires(s.faultRandom) {
 			continue
 		}
 		if f.spent() {
@@ -165,7 +170,7 @@ func (s *Server) nextFault(operation string) *scriptedFault {
 	return nil
 }
 
-// apply answers c with the fault in the way.
+// apply answers c with the fault applied.
 func (f *scriptedFault) apply(s *Server, c *call) answer {
 	if f == nil {
 		return s.process(c, nil)
@@ -206,7 +211,7 @@ func (f *scriptedFault) meet(s *Server, c *call) answer {
 	return a
 }
 
-// cuts says what becomes of the answer to an executed request.
+// cuts maps a kind of fault to how much of the answer to an executed request reaches the client.
 var cuts = map[FaultKind]cut{
 	FaultDropAfter:   cutAll,
 	FaultTruncate:    cutHalfBody,
@@ -215,8 +220,9 @@ var cuts = map[FaultKind]cut{
 	FaultShortLength: cutShortLength,
 }
 
-// released waits without the server's own context: Close cuts the connection, which ends the
-// request's, and inside a testing/synctest bubble every channel of the select must be the bubble's.
+// released does not wait for the server's context: Close cuts the connection, which ends the
+// request's context, and inside a testing/synctest bubble every channel of the select must belong
+// to the bubble.
 func released(ctx context.Context, release <-chan struct{}) error {
 	select {
 	case <-release:

@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Every fault looks the same over a socket and without one.
+// onBothTransports runs a test over a socket and without one: every fault must look the same.
 func onBothTransports(t *testing.T, test func(*testing.T, *klarnatest.Server, client)) {
 	t.Run("over a socket", func(t *testing.T) {
 		server, c := newPair(t)
@@ -57,11 +57,11 @@ func TestAStatusFaultAnswersInKlarnasForm(t *testing.T) {
 	})
 }
 
-func TestADropBeforeExecutesNothing(t *testing.T) {
+func TestDropBeforeDoesNotExecute(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultDropBefore})
 		if _, err := c.send("POST", requestsPath, draft(1), key); err == nil {
-			t.Fatal("an answer came")
+			t.Fatal("got an answer, want none")
 		}
 		equal(t, "executed", len(server.PaymentRequests()), 0)
 		equal(t, "status in the log", server.Requests()[0].StatusCode, 0)
@@ -69,11 +69,11 @@ func TestADropBeforeExecutesNothing(t *testing.T) {
 	})
 }
 
-func TestADropAfterHidesWhatWasExecuted(t *testing.T) {
+func TestDropAfterExecutesTheRequest(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultDropAfter})
 		if _, err := c.send("POST", requestsPath, draft(1), key); err == nil {
-			t.Fatal("an answer came")
+			t.Fatal("got an answer, want none")
 		}
 		r := c.want(201, "POST", requestsPath, draft(1), key)
 		equal(t, "the repetition finds what was made", r.text("payment_request_id"), server.PaymentRequests()[0].PaymentRequestID)
@@ -94,7 +94,7 @@ func TestATruncatedBodyEndsInTheMiddle(t *testing.T) {
 	})
 }
 
-func TestAPageOfHTMLComesFromInBetween(t *testing.T) {
+func TestHTMLFaultDoesNotExecute(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultHTML})
 		r := c.want(502, "POST", requestsPath, draft(1))
@@ -107,7 +107,7 @@ func TestAPageOfHTMLComesFromInBetween(t *testing.T) {
 	})
 }
 
-func TestAnErrorAfterExecutionHidesWhatWasExecuted(t *testing.T) {
+func TestErrorAfterExecutionExecutesTheRequest(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		for name, tc := range map[string]struct {
 			fault  klarnatest.Fault
@@ -130,7 +130,7 @@ func TestAnErrorAfterExecutionHidesWhatWasExecuted(t *testing.T) {
 	})
 }
 
-func TestADelayIsTheClientsTime(t *testing.T) {
+func TestDelayFollowsTheClientsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := newSocketless(t)
 		server.Script(
@@ -146,7 +146,7 @@ func TestADelayIsTheClientsTime(t *testing.T) {
 	})
 }
 
-func TestAClientThatGivesUpDuringADelayDoesNotLearnTheOutcome(t *testing.T) {
+func TestDelayedRequestIsExecutedBeforeTheDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := newSocketless(t)
 		c.http.Timeout = 10 * time.Second
@@ -180,7 +180,7 @@ func (c client) halfOf(ctx context.Context, path string) (half []byte, rest io.R
 	return half, answer.Body
 }
 
-func TestAStalledAnswerGoesOnOrNever(t *testing.T) {
+func TestStalledAnswerContinuesAfterRelease(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		path := requestsPath + "/" + c.start(1)
 		whole := c.want(200, "GET", path, nil)
@@ -214,7 +214,7 @@ func TestAStalledAnswerGoesOnOrNever(t *testing.T) {
 	})
 }
 
-func TestAContentLengthThatIsWrong(t *testing.T) {
+func TestWrongContentLengthFaults(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		server.Script(klarnatest.Fault{Operation: createOperation, Kind: klarnatest.FaultLongLength})
 		long, err := c.send("POST", requestsPath, draft(1))
@@ -232,7 +232,7 @@ func TestAContentLengthThatIsWrong(t *testing.T) {
 	})
 }
 
-func TestAFaultLetsTheFirstRequestsPass(t *testing.T) {
+func TestFaultSkipsTheFirstRequests(t *testing.T) {
 	server, c := newPair(t)
 	server.Script(
 		klarnatest.Fault{Operation: createOperation, Skip: 2, StatusCode: 500},
@@ -243,9 +243,9 @@ func TestAFaultLetsTheFirstRequestsPass(t *testing.T) {
 	}
 }
 
-func TestChanceIsTheSameForTheSameSeed(t *testing.T) {
+func TestSameSeedSelectsTheSameRequests(t *testing.T) {
 	const calls = 400
-	luck := func(seed int64) string {
+	outcome := func(seed int64) string {
 		server, c := newSocketless(t, klarnatest.WithSeed(seed))
 		server.Script(
 			klarnatest.Fault{Operation: "presentation.get", Probability: 0.25, StatusCode: 500},
@@ -257,9 +257,9 @@ func TestChanceIsTheSameForTheSameSeed(t *testing.T) {
 		}
 		return met.String()
 	}
-	first := luck(1)
-	equal(t, "the same again", luck(1), first)
-	equal(t, "another seed", luck(2) == first, false)
+	first := outcome(1)
+	equal(t, "the same again", outcome(1), first)
+	equal(t, "another seed", outcome(2) == first, false)
 	for status, share := range map[string]float64{"500": 0.25, "503": 0.75 * 0.25} {
 		if n := float64(strings.Count(first, status)); n < 0.7*share*calls || n > 1.3*share*calls {
 			t.Errorf("%v of %d calls were a %s, want a share of %v", n, calls, status, share)
@@ -267,7 +267,7 @@ func TestChanceIsTheSameForTheSameSeed(t *testing.T) {
 	}
 }
 
-func TestChanceEndsAfterItsTimes(t *testing.T) {
+func TestRandomFaultEndsAfterItsTimes(t *testing.T) {
 	server, c := newSocketless(t)
 	server.Script(klarnatest.Fault{Probability: 1, Times: 2})
 	for _, status := range []int{503, 503, 200, 200} {
@@ -291,7 +291,7 @@ func (c client) untilAnswered(body any, headers ...string) (r response, attempts
 	return r, attempts
 }
 
-func TestWhateverGoesWrongAPurchaseIsOneTransaction(t *testing.T) {
+func TestRandomFaultsNeverDuplicateTransactions(t *testing.T) {
 	onBothTransports(t, func(t *testing.T, server *klarnatest.Server, c client) {
 		for _, f := range []klarnatest.Fault{
 			{StatusCode: 429},
@@ -322,13 +322,13 @@ func TestWhateverGoesWrongAPurchaseIsOneTransaction(t *testing.T) {
 		}
 		equal(t, "transactions", len(server.Transactions()), purchases)
 		equal(t, "payment requests", len(server.PaymentRequests()), purchases)
-		if attempts < 3*purchases { // of 2 that it takes without faults
+		if attempts < 3*purchases { // of the 2 per purchase that suffice without faults
 			t.Errorf("%d attempts met too few faults", attempts)
 		}
 	})
 }
 
-func TestFaultsThatAreClearedAreOwedNoMore(t *testing.T) {
+func TestClearedFaultsNeedNotBeMet(t *testing.T) {
 	server, c := newPair(t)
 	server.Script(klarnatest.Fault{Times: 9}, klarnatest.Fault{Probability: 1})
 	server.ScriptWebhook("payment.*", klarnatest.WebhookFaultLose)
@@ -376,7 +376,7 @@ func TestAHeldRequestEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// recorder is a testing.TB that keeps what it is told.
+// recorder is a testing.TB that keeps the messages that it gets.
 type recorder struct {
 	testing.TB
 	cleanups []func()
@@ -387,14 +387,14 @@ func (r *recorder) Helper()                   {}
 func (r *recorder) Cleanup(f func())          { r.cleanups = append(r.cleanups, f) }
 func (r *recorder) Errorf(f string, a ...any) { r.errors = append(r.errors, fmt.Sprintf(f, a...)) }
 
-func TestWhatWasScriptedAndNotMetFailsTheTest(t *testing.T) {
+func TestUnmetFaultsFailTheTest(t *testing.T) {
 	fake := &recorder{TB: t}
 	server := klarnatest.NewServer(fake)
 	c := newClient(t, server)
 	server.Script(klarnatest.Fault{Operation: createOperation, Times: 3, Kind: klarnatest.FaultHTML})
 	server.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED"})
 	server.ScriptWebhook("payment.*", klarnatest.WebhookFaultLose)
-	// Chance owes nothing.
+	// A random fault need not be met.
 	server.Script(klarnatest.Fault{Operation: "presentation.get", Probability: 0.1})
 	server.ScriptWebhooks(klarnatest.WebhookRule{Fault: klarnatest.WebhookFaultDuplicate, Probability: 0.1})
 	c.want(502, "POST", requestsPath, draft(1))
@@ -404,7 +404,7 @@ func TestWhatWasScriptedAndNotMetFailsTheTest(t *testing.T) {
 	got := strings.Join(fake.errors, "\n")
 	for _, want := range []string{
 		`FaultHTML at "authorization.payment_request.create", 2 of 3 times left`,
-		`authorize answer was never asked for: DECLINED`,
+		`authorize answer was never used: DECLINED`,
 		`WebhookFaultLose at "payment.*"`,
 	} {
 		if !strings.Contains(got, want) {
@@ -425,21 +425,21 @@ func TestFaultsHaveNames(t *testing.T) {
 	}
 }
 
-func TestAFaultThatCouldNeverBeMetIsRefusedAtOnce(t *testing.T) {
+func TestScriptRefusesInvalidFaults(t *testing.T) {
 	server := klarnatest.NewServer(t)
 	for name, tc := range map[string]struct {
 		script func()
 		says   string
 	}{
 		"an unknown operation": {
-			func() { server.Script(klarnatest.Fault{Operation: "authorization.cancel"}) }, `no operation "authorization.cancel"; there are presentation.get, `,
+			func() { server.Script(klarnatest.Fault{Operation: "authorization.cancel"}) }, `unknown operation "authorization.cancel"; the operations are presentation.get, `,
 		},
-		"an unknown kind":              {func() { server.Script(klarnatest.Fault{Kind: 99}) }, "FaultKind(99)"},
-		"a status that ends no answer": {func() { server.Script(klarnatest.Fault{StatusCode: 100}) }, "status 100"},
-		"a delay of no time":           {func() { server.Script(klarnatest.Fault{Kind: klarnatest.FaultDelay}) }, "FaultDelay with a Delay of 0s"},
-		"too much chance":              {func() { server.Script(klarnatest.Fault{Probability: 1.5}) }, "probability of 1.5"},
-		"a chance of no number":        {func() { server.Script(klarnatest.Fault{Probability: math.NaN()}) }, "probability of NaN"},
-		"no webhook fault":             {func() { server.ScriptWebhooks(klarnatest.WebhookRule{}) }, "WebhookFault(0)"},
+		"an unknown kind":       {func() { server.Script(klarnatest.Fault{Kind: 99}) }, "FaultKind(99)"},
+		"an invalid status":     {func() { server.Script(klarnatest.Fault{StatusCode: 100}) }, "status 100"},
+		"a delay without Delay": {func() { server.Script(klarnatest.Fault{Kind: klarnatest.FaultDelay}) }, "FaultDelay with a Delay of 0s"},
+		"a probability above 1": {func() { server.Script(klarnatest.Fault{Probability: 1.5}) }, "probability of 1.5"},
+		"a probability of NaN":  {func() { server.Script(klarnatest.Fault{Probability: math.NaN()}) }, "probability of NaN"},
+		"no webhook fault":      {func() { server.ScriptWebhooks(klarnatest.WebhookRule{}) }, "WebhookFault(0)"},
 		"an unknown webhook fault": {
 			func() { server.ScriptWebhook("*", klarnatest.WebhookFault(99)) }, "WebhookFault(99)",
 		},

@@ -13,8 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// FuzzHandle sends anything anywhere. The server never panics, and what is no success is an error
-// in Klarna's form.
+// FuzzHandle sends arbitrary requests. The server must not panic, and every answer that is not a
+// success must be an error in Klarna's form.
 func FuzzHandle(f *testing.F) {
 	payment := mustJSON(f, stepUp(700))
 	for _, path := range []string{
@@ -40,7 +40,8 @@ func FuzzHandle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path, body, session, customer string) {
 		server, c := newSocketless(t)
 		paid := order(700)
-		paid["request_payment_transaction"].(obj)["payment_transaction_reference"] = rand.Text() // which no input can repeat
+		// No input can repeat this reference.
+		paid["request_payment_transaction"].(obj)["payment_transaction_reference"] = rand.Text()
 		transaction := c.want(200, "POST", authorizePath, paid, withToken(server.IssueSessionToken("EUR", 700))).
 			text("payment_transaction_response.payment_transaction.payment_transaction_id")
 		capture := c.capture(transaction, 100)
@@ -91,7 +92,7 @@ func FuzzHandle(f *testing.F) {
 	})
 }
 
-// checkError holds an answer against the form that every error of Klarna's has.
+// checkError checks an answer against the form of Klarna's errors.
 func checkError(t *testing.T, status int, raw []byte) {
 	t.Helper()
 	var body struct {
@@ -121,7 +122,7 @@ func checkError(t *testing.T, status int, raw []byte) {
 	}
 }
 
-// FuzzPath looks for things by any id: there is a route to each, and nothing at its end.
+// FuzzPath requests resources with arbitrary ids: each route exists, no resource does.
 func FuzzPath(f *testing.F) {
 	for _, id := range []string{"krn:payment:eu1:request:1", "a/b", "%2F", ".", "..", "a?b#c", "\x00", "\xff", "å", "{id}", " ", "accounts"} {
 		f.Add(id)

@@ -1,7 +1,7 @@
 package klarnatest
 
-// gate counts work in progress under the server's mutex. It takes the place of a sync.WaitGroup,
-// which may not be shared between a testing/synctest bubble and the outside.
+// gate counts work in progress under the server's mutex. It replaces a sync.WaitGroup, which a
+// testing/synctest bubble must not share with the outside.
 type gate struct {
 	inside int
 	idle   []chan struct{}
@@ -19,8 +19,8 @@ func (g *gate) leave() {
 	}
 }
 
-// wait returns when nobody is inside g. The caller holds the mutex, which is released while
-// waiting.
+// wait returns when no work is in progress at g. The caller holds the mutex, which is released
+// while waiting.
 func (s *Server) wait(g *gate) {
 	for g.inside > 0 {
 		ch := make(chan struct{})

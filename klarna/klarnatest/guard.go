@@ -17,7 +17,7 @@ const (
 	headerPartnerCorrelationID = "Partner-Correlation-Id"
 )
 
-// sessionTokenHeaders are the names that the header of the session token had, newest first.
+// sessionTokenHeaders are the present and former names of the session token's header, newest first.
 var sessionTokenHeaders = []string{headerSessionToken, "Klarna-Interoperability-Token", "Klarna-Payment-Token"}
 
 func sessionTokenOf(h http.Header) string {
@@ -41,12 +41,12 @@ func isTracing(name string) bool {
 	})
 }
 
-// guard refuses what never reaches an operation. Such an answer is not remembered for an
+// guard refuses a request before it reaches an operation. Such an answer is not remembered for an
 // idempotency key.
 func (s *Server) guard(c *call) *answer {
 	switch {
 	case !s.authorized(c.request.Header.Get("Authorization")):
-		return new(failure(http.StatusUnauthorized, codeUnauthorized, "the API key is missing or not valid here"))
+		return new(failure(http.StatusUnauthorized, codeUnauthorized, "the API key is missing or invalid"))
 	case c.allowance.exceeded:
 		return new(failure(http.StatusTooManyRequests, codeRateLimited, "too many requests in this second"))
 	case c.route == nil:
@@ -54,7 +54,7 @@ func (s *Server) guard(c *call) *answer {
 	case c.partner == nil && c.account == "":
 		return new(failure(http.StatusForbidden, codeForbidden, "an Acquiring Partner names the account it acts for in the path"))
 	case c.partner == nil:
-		// 403 and not 404: a client would read the latter as a payment that does not exist.
+		// 403 and not 404: a client would read a 404 as a payment that does not exist.
 		return new(failure(http.StatusForbidden, codeForbidden, "the API key may not act for this account"))
 	case len(c.body) > maxBody:
 		// Neither type nor code of this error is documented, so it has no body.
@@ -113,11 +113,12 @@ func checkHeaders(c *call, found *problems) {
 	if total > 20<<10 {
 		found.add("headers", "all headers together must not be larger than 20 KB")
 	}
-	// The same request always gets the same answer, although a map has no order.
+	// The order is fixed, because that of a map is not.
 	slices.SortFunc(*found, func(a, b problem) int { return strings.Compare(a.Parameter, b.Parameter) })
 
 	key := c.request.Header.Get(headerIdempotencyKey)
-	missing := key == "" && c.request.Method != http.MethodPut // Klarna asks for one on POST and PATCH
+	// Klarna requires a key on POST and PATCH.
+	missing := key == "" && c.request.Method != http.MethodPut
 	if c.route.is(keyed) && (missing || utf8.RuneCountInString(key) > 255) {
 		found.add(headerIdempotencyKey, "is required on every POST and PATCH, 1 to 255 characters")
 	}

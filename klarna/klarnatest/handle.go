@@ -10,8 +10,8 @@ import (
 
 const maxBody = 1 << 20
 
-// handle answers one request, from a socket or from a Transport, and nothing that a state file
-// lacks.
+// handle answers one request, from a socket or from a Transport. It returns only after the state
+// file has recorded the request's effects.
 func (s *Server) handle(r *http.Request) answer {
 	a := s.answer(r)
 	if err := s.unsaved(); err != nil {
@@ -27,12 +27,12 @@ func (s *Server) answer(r *http.Request) answer {
 	var body []byte
 	if r.Body != nil {
 		var err error
-		// One byte more than allowed tells a body that is too long from one that just fits.
+		// One byte more than allowed distinguishes a body that is too long from one that just fits.
 		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); err != nil {
 			return answer{cut: cutAll}
 		}
 		if len(body) > maxBody {
-			// A client that is still writing would see a reset connection in place of the 413.
+			// A client that is still writing would see a reset connection instead of the 413.
 			_, _ = io.CopyN(io.Discard, r.Body, 8*maxBody)
 		}
 	}
@@ -66,16 +66,16 @@ func (s *Server) answer(r *http.Request) answer {
 	return a
 }
 
-// process is what the server does when no fault is in the way.
+// process executes a request that meets no fault.
 func (s *Server) process(c *call, hold func() error) answer {
 	if refused := s.guard(c); refused != nil {
 		return *refused
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle() // a running clock's timer may be late
+	s.settle() // the timer of a running clock may be late
 	if !c.route.is(keyed) || c.request.Header.Get(headerIdempotencyKey) == "" {
-		if err := s.heldBack(hold); err != nil {
+		if err := s.unlocked(hold); err != nil {
 			return answer{cut: cutAll}
 		}
 		return c.route.run(s, c)
@@ -84,7 +84,7 @@ func (s *Server) process(c *call, hold func() error) answer {
 	if repeated != nil {
 		return *repeated
 	}
-	if err := s.heldBack(hold); err != nil {
+	if err := s.unlocked(hold); err != nil {
 		s.forget(c)
 		return answer{cut: cutAll}
 	}
@@ -94,8 +94,8 @@ func (s *Server) process(c *call, hold func() error) answer {
 	return a
 }
 
-// heldBack lets go of the mutex while a request is held.
-func (s *Server) heldBack(hold func() error) error {
+// unlocked releases the mutex while a request is held.
+func (s *Server) unlocked(hold func() error) error {
 	if hold == nil {
 		return nil
 	}
@@ -112,6 +112,6 @@ func (s *Server) addCommonHeaders(a *answer, c *call) {
 	}
 	c.allowance.show(h, lastSegment(s.PartnerAccountID))
 	h.Set("Klarna-Mtls-Verification-Status", s.authority.verify(c.request.TLS))
-	maps.Copy(h, a.header) // a scripted header goes before the usual one
+	maps.Copy(h, a.header) // a scripted header replaces the usual one
 	a.header = h
 }

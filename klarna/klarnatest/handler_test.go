@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestAProgramsPagesAreWhereTheDoublesAreNot(t *testing.T) {
+func TestHandlerServesTheOtherPaths(t *testing.T) {
 	pages := http.NewServeMux()
 	server := klarnatest.NewServer(t, klarnatest.WithHandler(pages))
 	pages.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "page at "+r.URL.Path) })
@@ -33,7 +33,7 @@ func TestAProgramsPagesAreWhereTheDoublesAreNot(t *testing.T) {
 	}
 }
 
-func TestLatencyIsTheClientsTime(t *testing.T) {
+func TestLatencyFollowsTheClientsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := newSocketless(t, klarnatest.WithLatency(250*time.Millisecond))
 		at, begin := server.Now(), time.Now()
@@ -64,7 +64,7 @@ func TestLatencyIsTheClientsTime(t *testing.T) {
 	})
 }
 
-func TestShutdownLetsRequestsEnd(t *testing.T) {
+func TestShutdownWaitsForRequests(t *testing.T) {
 	server, err := klarnatest.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestShutdownLetsRequestsEnd(t *testing.T) {
 	}
 }
 
-func TestShutdownWaitsNoLongerThanItsContext(t *testing.T) {
+func TestShutdownEndsWithItsContext(t *testing.T) {
 	server, err := klarnatest.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestShutdownWaitsNoLongerThanItsContext(t *testing.T) {
 	}
 }
 
-func TestALogHasALimit(t *testing.T) {
+func TestLogLimitDropsOldRecords(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithLogLimit(3), klarnatest.WithWebhookTransport(answering(204)))
 	server.Subscribe("https://shop.example/webhook")
 	for range 5 {
@@ -134,7 +134,7 @@ func TestALogHasALimit(t *testing.T) {
 	equal(t, "deliveries", len(server.Deliveries()), 3)
 }
 
-func TestWhatWasMadeIsListed(t *testing.T) {
+func TestServerListsItsResources(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithWebhookTransport(answering(500)))
 	second := server.AddAccount()
 	if diff := cmp.Diff([]string{server.PartnerAccountID, second}, server.Accounts()); diff != "" {
@@ -163,7 +163,7 @@ func TestWhatWasMadeIsListed(t *testing.T) {
 	}
 }
 
-func TestWhatIsScriptedIsListedUntilItIsMet(t *testing.T) {
+func TestFaultsAreListedUntilMet(t *testing.T) {
 	server, c := newSocketless(t)
 	server.Subscribe("https://shop.example/webhook")
 	equal(t, "operations", len(klarnatest.Operations()) > 20, true)

@@ -7,13 +7,13 @@ import (
 
 const idempotencyLife = 24 * time.Hour
 
-// idempotencyKey is the scope of a Klarna-Idempotency-Key.
+// idempotencyKey is a Klarna-Idempotency-Key with its scope.
 type idempotencyKey struct {
 	partner        *account
 	operation, key string
 }
 
-// remembered is the first request with a key, and its answer once there is one.
+// remembered is the first request with a key, and its answer once it exists.
 type remembered struct {
 	key         idempotencyKey
 	at          time.Time
@@ -25,8 +25,8 @@ func (c *call) idempotencyKey() idempotencyKey {
 	return idempotencyKey{c.partner, c.operation(), c.request.Header.Get(headerIdempotencyKey)}
 }
 
-// fingerprint covers what makes two requests the same: method, resource, tokens and the body's
-// bytes.
+// fingerprint hashes what makes two requests the same: method, resource, tokens and the bytes of
+// the body.
 func (c *call) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
 	for _, part := range []string{c.request.Method, c.route.path, c.resource, c.token, c.customerToken, string(c.body)} {
@@ -36,7 +36,7 @@ func (c *call) fingerprint() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// remember claims the request's key, or returns the answer that a repetition of it gets.
+// remember claims the request's key, or returns the answer to a repeated request.
 func (s *Server) remember(c *call) (first *remembered, repeated *answer) {
 	now, fingerprint := s.clock.now(), c.fingerprint()
 	known := s.remembered[c.idempotencyKey()]
@@ -63,5 +63,5 @@ func (s *Server) forgetRememberedLater(r *remembered) {
 	})
 }
 
-// forget gives up the claim of a request that was not executed.
+// forget releases the claim of a request that was not executed.
 func (s *Server) forget(c *call) { delete(s.remembered, c.idempotencyKey()) }

@@ -10,7 +10,7 @@ import (
 
 const key = "Klarna-Idempotency-Key: key-1"
 
-func TestTheSameRequestWithTheSameKeyGetsTheFirstAnswer(t *testing.T) {
+func TestRepeatedRequestGetsTheFirstAnswer(t *testing.T) {
 	server, c := newPair(t)
 	first := c.want(201, "POST", requestsPath, draft(100), key)
 	again := c.want(201, "POST", "/v2/accounts/"+server.PartnerAccountID+"/payment/requests", draft(100), key)
@@ -18,7 +18,7 @@ func TestTheSameRequestWithTheSameKeyGetsTheFirstAnswer(t *testing.T) {
 	equal(t, "payment requests", len(server.PaymentRequests()), 1)
 }
 
-func TestAnotherRequestWithTheSameKeyIsAConflict(t *testing.T) {
+func TestReusedKeyIsAConflict(t *testing.T) {
 	server, c := newPair(t)
 	c.want(201, "POST", requestsPath, draft(100), key)
 	equal(t, "code", c.want(409, "POST", requestsPath, draft(200), key).text("error_code"), "RESOURCE_CONFLICT")
@@ -26,7 +26,7 @@ func TestAnotherRequestWithTheSameKeyIsAConflict(t *testing.T) {
 	c.want(409, "POST", authorizePath, stepUp(100), key, withToken(server.IssueSessionToken("EUR", 100)))
 }
 
-func TestTheSameKeyWhileTheFirstRequestRunsIsAConflict(t *testing.T) {
+func TestKeyOfARunningRequestIsAConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := newSocketless(t)
 		release := make(chan struct{})
@@ -46,7 +46,7 @@ func TestTheSameKeyWhileTheFirstRequestRunsIsAConflict(t *testing.T) {
 	})
 }
 
-func TestAPutNeedsNoKeyAndHonoursOne(t *testing.T) {
+func TestPutHonoursAnOptionalKey(t *testing.T) {
 	_, c := newPair(t)
 	path := requestsPath + "/" + c.want(201, "POST", requestsPath, draft(1)).text("payment_request_id")
 	const none = "Klarna-Idempotency-Key: "
@@ -69,7 +69,7 @@ func TestAKeyIsForgottenAfterADay(t *testing.T) {
 	c.want(201, "POST", requestsPath, draft(200), key)
 }
 
-func TestARequestThatWasNotExecutedIsNotRemembered(t *testing.T) {
+func TestUnexecutedRequestIsNotRemembered(t *testing.T) {
 	server, c := newPair(t)
 	server.Script(klarnatest.Fault{StatusCode: 429}, klarnatest.Fault{StatusCode: 503})
 	c.want(429, "POST", requestsPath, draft(1), key)
@@ -79,7 +79,7 @@ func TestARequestThatWasNotExecutedIsNotRemembered(t *testing.T) {
 	c.want(201, "POST", requestsPath, draft(4), key)
 }
 
-func TestAnErrorOfAnExecutedRequestIsRememberedToo(t *testing.T) {
+func TestErrorOfAnExecutedRequestIsRemembered(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(100)
 	if err := server.Open(id); err != nil {

@@ -37,7 +37,7 @@ func readInteraction(o object, methodRequired bool) interaction {
 	return i
 }
 
-// encodedPlaceholder finds a placeholder whose braces were percent-encoded and which Klarna
+// encodedPlaceholder matches a placeholder whose braces were percent-encoded and which Klarna
 // therefore would not fill.
 var encodedPlaceholder = regexp.MustCompile(`(?i)%7B\s*klarna\.`)
 
@@ -55,8 +55,8 @@ func readReturnURL(config object, name string) string {
 	return s
 }
 
-// fillPlaceholders puts values in place of Klarna's placeholders, escaped so that they fit a path
-// and a query.
+// fillPlaceholders replaces Klarna's placeholders by values that are escaped for a path and a
+// query.
 func fillPlaceholders(returnURL string, r *paymentRequest) string {
 	values := map[string]string{
 		"id":                           r.id,
@@ -74,11 +74,11 @@ func fillPlaceholders(returnURL string, r *paymentRequest) string {
 	return strings.NewReplacer(pairs...).Replace(returnURL)
 }
 
-// paymentRequestLife is how long a payment request lives when the caller does not say.
+// paymentRequestLife is the life of a payment request for which the caller sets no expiry.
 const paymentRequestLife = 3 * time.Hour
 
 // readExpiry reads the expiry in each of its forms: interaction_expiry with a duration or a time,
-// or payment_request_expires_at with a time or a bare date.
+// or payment_request_expires_at with a time or a date without time.
 func readExpiry(o object, now time.Time) time.Time {
 	at := now.Add(paymentRequestLife)
 	parameter := ""
@@ -95,15 +95,15 @@ func readExpiry(o object, now time.Time) time.Time {
 			at = now.Add(parseDuration(expiry.text("duration", 255)))
 		}
 	}
-	// JSON has no form for a year of five digits.
+	// JSON has no form for a year with five digits.
 	if at = at.UTC(); !at.After(now) || at.Year() > 9999 {
 		o.found.add(parameter, "must be ISO 8601 and in the future")
 	}
 	return at
 }
 
-// parseTime reads a time with a zone, or a date, which ends with its last second. Other text is the
-// zero time.
+// parseTime reads a time with a zone, or a date, which stands for its last second. It returns the
+// zero time for other text.
 func parseTime(s string) time.Time {
 	if day, err := time.Parse(time.DateOnly, s); err == nil {
 		return day.Add(24*time.Hour - time.Second)
@@ -114,8 +114,8 @@ func parseTime(s string) time.Time {
 
 var isoDuration = regexp.MustCompile(`^P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?$`)
 
-// parseDuration reads an ISO 8601 duration without years and months, such as PT15M. Other text is
-// no time at all.
+// parseDuration reads an ISO 8601 duration without years and months, such as PT15M. It returns 0
+// for other text.
 func parseDuration(s string) (d time.Duration) {
 	parts := isoDuration.FindStringSubmatch(s)
 	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {

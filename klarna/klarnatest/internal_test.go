@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
+func TestCollectionKeepsItsOrderAfterRemovals(t *testing.T) {
 	things := newCollection[*int]()
 	var want []*int
 	for i := range 1000 {
@@ -21,7 +21,7 @@ func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for _, i := range random.Perm(1000)[:990] {
 		things.remove(strconv.Itoa(i))
-		things.remove(strconv.Itoa(i)) // is not there any more
+		things.remove(strconv.Itoa(i)) // it is already removed
 		want = slices.DeleteFunc(want, func(v *int) bool { return *v == i })
 		if i%7 == 0 && !slices.Equal(things.all(), want) {
 			t.Fatalf("after the removal of %d: %d things, want %d", i, len(things.all()), len(want))
@@ -35,7 +35,7 @@ func TestACollectionKeepsTheOrderOfWhatIsLeft(t *testing.T) {
 	}
 }
 
-func TestAnAgendaKeepsTheOrderOfArrivalAtEqualTimes(t *testing.T) {
+func TestAgendaIsStableAtEqualTimes(t *testing.T) {
 	var a agenda
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	type entry struct{ At, Number int }

@@ -2,19 +2,19 @@ package klarnatest
 
 import "net/http"
 
-// createInteroperabilityToken gives a session token for a customer who has approved nothing yet:
-// authorize treats it as none.
+// createInteroperabilityToken returns a session token for a customer who has not approved anything
+// yet: authorize treats it as if no token had been sent.
 func (s *Server) createInteroperabilityToken(c *call) answer {
 	return s.createSession(c, "interoperability_token", consentMissing)
 }
 
-// createSDKToken gives the same under the name that a native SDK takes it by.
+// createSDKToken returns the same token under the name that a native SDK expects.
 func (s *Server) createSDKToken(c *call) answer {
 	return s.createSession(c, "sdk_token", consentMissing)
 }
 
-// createTestToken gives the session token of a customer who approves whatever the first authorize
-// with it asks.
+// createTestToken returns the session token of a customer who approves the first authorize call
+// with it.
 func (s *Server) createTestToken(c *call) answer {
 	return s.createSession(c, "interoperability_token", consentToAnything)
 }

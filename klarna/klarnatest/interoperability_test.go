@@ -28,7 +28,7 @@ func TestInteroperabilityTokensHaveThreeKinds(t *testing.T) {
 	}
 }
 
-func TestATestTokenApprovesWhatIsAskedFirst(t *testing.T) {
+func TestTestTokenApprovesTheFirstAuthorize(t *testing.T) {
 	server, c := newPair(t)
 	issue := func() string {
 		return c.want(201, "POST", "/v2/interoperability/test-tokens", nil, freshKey()).text("interoperability_token")

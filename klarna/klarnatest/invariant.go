@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// CheckInvariants fails the test for everything that must not have happened, whoever did it, judged
-// by a journal of what did:
+// CheckInvariants fails the test for each thing that must not have happened, whatever its cause. It
+// checks a journal of what the server did for:
 //
 //   - a purchase, which is a payment_transaction_reference of an account, with two transactions
 //   - a transaction whose payment request the customer did not approve, or approved for another
@@ -15,21 +15,21 @@ import (
 //     first authorize had
 //   - a capture beyond what is authorized, or a refund beyond what is captured
 //
-// The server itself refuses most of it, but not two purchases of one reference, which Klarna does
-// not promise to refuse.
+// The server itself refuses most of these. It does not refuse two purchases with one reference,
+// because Klarna does not promise to refuse them.
 func (s *Server) CheckInvariants(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.retention > 0 {
-		t.Error("klarnatest: a server with a retention has no journal to judge by")
+		t.Error("klarnatest: a server with a retention keeps no journal to check")
 	}
 	for _, violation := range s.journal.violations() {
 		t.Errorf("klarnatest: %s", violation)
 	}
 }
 
-// audit is what a journal tells so far.
+// audit is the state of the money according to the journal entries read so far.
 type audit struct {
 	found        []string
 	requests     map[string]*auditedRequest
@@ -53,7 +53,7 @@ type auditedTransaction struct{ authorized, captured, refunded int64 }
 
 type auditedCapture struct{ amount, refunded int64 }
 
-// violations reads the journal once, from its start.
+// violations reads the journal from its start and returns what must not have happened.
 func (j journal) violations() []string {
 	a := audit{
 		requests:     map[string]*auditedRequest{},
@@ -89,7 +89,7 @@ func (a *audit) read(d journalEntry) {
 	}
 }
 
-// request finds what the entry is about; one that nobody requested is one that nobody approved.
+// request returns the payment request of d. One that was never requested counts as not approved.
 func (a *audit) request(d journalEntry) *auditedRequest {
 	if a.requests[d.request] == nil {
 		a.requests[d.request] = &auditedRequest{}
@@ -133,7 +133,7 @@ func (a *audit) authorized(d journalEntry) {
 	r.transaction = d.transaction
 }
 
-// moved adds up what leaves a transaction: authorized is what is neither captured nor released.
+// moved subtracts from what is authorized, and adds up what is captured and refunded.
 func (a *audit) moved(d journalEntry) {
 	t := a.transaction(d)
 	switch d.kind {

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// verdicts is a test that is told what is wrong and does not fail.
+// verdicts is a testing.TB that records violations and does not fail.
 type verdicts struct {
 	testing.TB
 	list []string
@@ -35,7 +35,7 @@ func TestAPurchaseWithTwoTransactionsIsAViolation(t *testing.T) {
 	}
 	c.want(200, "POST", "/v2/accounts/"+account+"/payment/authorize", order(100), withToken(token))
 	first := c.pay(100)
-	server.CheckInvariants(t) // the same reference of two accounts is two purchases
+	server.CheckInvariants(t) // one reference in two accounts is two purchases
 	c.want(200, "PATCH", transactionsPath+first, obj{"payment_transaction_reference": "tx-2"})
 	second := c.pay(100)
 	want := []string{fmt.Sprintf(`klarnatest: the purchase "tx-1" of %s has two transactions, %s and %s`, server.PartnerAccountID, first, second)}
@@ -44,7 +44,7 @@ func TestAPurchaseWithTwoTransactionsIsAViolation(t *testing.T) {
 	}
 }
 
-func TestAFinalCallWithAFreshReferenceIsAViolation(t *testing.T) {
+func TestFinalCallWithAnotherReferenceIsAViolation(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(100)
 	final := order(100)

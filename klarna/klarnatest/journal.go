@@ -2,15 +2,15 @@ package klarnatest
 
 import "time"
 
-// journal is what happened to money and consent, in order, and never changed. It is written where
-// things happen and read by [Server.CheckInvariants] alone, so that a mistake in the double's own
-// state shows as well as a client's.
+// journal lists what happened to money and consent, in order. Entries never change. Only
+// [Server.CheckInvariants] reads it, so that a mistake in the server's own state is found as well
+// as a client's.
 type journal []journalEntry
 
 type journalEntry struct {
 	kind entryKind
 	at   time.Time
-	// account, request, transaction and capture are ids, "" where the entry has none.
+	// account, request, transaction and capture are ids, "" if the entry has none.
 	account, request, transaction, capture string
 	reference                              string // the caller's payment_transaction_reference
 	amount                                 int64
@@ -20,19 +20,29 @@ type journalEntry struct {
 type entryKind int
 
 const (
-	entryRequested  entryKind = iota // a payment request came to be; reference is the first authorize's, if one asked for it
-	entryApproved                    // the customer approved amount
-	entryCanceled                    // the payment request was canceled
-	entryAuthorized                  // a transaction over amount came to be; request is what it finalizes, if anything
-	entryExtended                    // amount more was authorized
-	entryReleased                    // amount is no longer authorized
-	entryCaptured                    // amount was captured
-	entryRefunded                    // amount was refunded; capture is "" when the transaction was
+	// A payment request was created; reference is that of the first authorize call, if one asked
+	// for it.
+	entryRequested entryKind = iota
+	// The customer approved amount.
+	entryApproved
+	// The payment request was canceled.
+	entryCanceled
+	// A transaction over amount was created; request is the payment request that it finalizes, if
+	// any.
+	entryAuthorized
+	// The authorized amount grew by amount.
+	entryExtended
+	// Amount is no longer authorized.
+	entryReleased
+	// Amount was captured.
+	entryCaptured
+	// Amount was refunded; capture is "" for a refund of the transaction.
+	entryRefunded
 )
 
 func (s *Server) note(d journalEntry) {
 	if s.retention > 0 {
-		return // it would grow with all that ever happened
+		return // a server that runs for long would fill its memory
 	}
 	d.at = s.clock.now()
 	s.journal = append(s.journal, d)

@@ -2,18 +2,18 @@ package klarnatest
 
 import "fmt"
 
-// Open does what a customer does who opens payment_request_url: the payment request goes from
-// SUBMITTED to IN_PROGRESS. It changes nothing when the customer is there already.
+// Open acts as a customer who opens payment_request_url: the payment request goes from SUBMITTED to
+// IN_PROGRESS. It changes nothing if the customer has already opened the page.
 func (s *Server) Open(paymentRequestID string) error {
 	_, err := s.visit(paymentRequestID, func(*paymentRequest) {})
 	return err
 }
 
-// Approve does what a customer does who pays: the payment request becomes COMPLETED and gets a
-// session token, good for 60 minutes. A customer who is not there yet opens the page first. It
-// returns the URL the browser is sent to, return_url with its placeholders filled, or "" when there
-// is none. A customer with "+denied" before the "@" of the email is denied, as in Klarna's test
-// environment: the payment request becomes DECLINED.
+// Approve acts as a customer who pays: the payment request becomes COMPLETED and gets a session
+// token, valid for 60 minutes. If the customer has not opened the page yet, Approve opens it. It
+// returns the URL to which the browser is sent, which is return_url with its placeholders filled,
+// or "" if there is no return_url. A customer whose email has "+denied" before the "@" is denied,
+// as in Klarna's test environment: the payment request becomes DECLINED.
 func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
 		if r.draft.purchase.deniedTestCustomer() {
@@ -24,17 +24,17 @@ func (s *Server) Approve(paymentRequestID string) (returnURL string, err error) 
 	})
 }
 
-// Decline does what happens to a customer whom Klarna denies: the payment request becomes DECLINED,
-// which is final. It returns the URL the browser is sent to, as Approve does.
+// Decline acts as Klarna does when it denies a customer: the payment request becomes DECLINED, a
+// final state. It returns the URL to which the browser is sent, as [Server.Approve] does.
 func (s *Server) Decline(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
 		s.move(r, stateDeclined, reasonDeclined)
 	})
 }
 
-// Abandon does what a customer does who leaves without paying: the payment request goes back to
-// SUBMITTED, without the shipping that the customer chose, and the customer may come again. It
-// returns the URL the browser is sent to, as Approve does.
+// Abandon acts as a customer who leaves without paying: the payment request returns to SUBMITTED,
+// without the shipping that the customer chose. The customer may come back. It returns the URL to
+// which the browser is sent, as [Server.Approve] does.
 func (s *Server) Abandon(paymentRequestID string) (returnURL string, err error) {
 	return s.visit(paymentRequestID, func(r *paymentRequest) {
 		r.draft.amount, r.shipping = r.cartAmount(), nil
@@ -42,8 +42,8 @@ func (s *Server) Abandon(paymentRequestID string) (returnURL string, err error) 
 	})
 }
 
-// visit opens the payment request for the customer, if need be, and lets act happen while it is
-// IN_PROGRESS, from where every journey may go on.
+// visit opens the payment request for the customer if necessary, and calls act while it is
+// IN_PROGRESS, from which every journey can continue.
 func (s *Server) visit(id string, act func(*paymentRequest)) (returnURL string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

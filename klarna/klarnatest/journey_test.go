@@ -19,7 +19,7 @@ func TestAPurchaseFromFirstAuthorizeToTransaction(t *testing.T) {
 	id := first.text("payment_request.payment_request_id")
 	interaction := "payment_request.state_context.customer_interaction."
 	equal(t, "method", first.text(interaction+"method"), "HANDOVER")
-	equal(t, "id beside the URL", first.text(interaction+"payment_request_id"), id)
+	equal(t, "id next to the URL", first.text(interaction+"payment_request_id"), id)
 	equal(t, "customer's URL", strings.HasPrefix(first.text(interaction+"payment_request_url"), server.URL), true)
 	equal(t, "expiry", first.text("payment_request.expires_at"), server.Now().Add(3*time.Hour).Format(time.RFC3339))
 	equal(t, "no token yet", first.get("payment_request.state_context.klarna_network_session_token"), nil)
@@ -71,7 +71,7 @@ func TestAPurchaseFromFirstAuthorizeToTransaction(t *testing.T) {
 	equal(t, "events", inbox.types(), "submitted in-progress completed authorized")
 }
 
-func TestACustomerWhoIsDeniedEndsThePaymentRequest(t *testing.T) {
+func TestDeniedCustomerEndsThePaymentRequest(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.request.*")
@@ -118,7 +118,7 @@ func TestACustomerWhoLeavesMayComeBack(t *testing.T) {
 	equal(t, "events", inbox.types(), "submitted in-progress submitted in-progress completed")
 }
 
-func TestAPaymentRequestExpiresByTheClock(t *testing.T) {
+func TestPaymentRequestExpiresOnTheServersClock(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.request.state-change.expired")
@@ -133,7 +133,7 @@ func TestAPaymentRequestExpiresByTheClock(t *testing.T) {
 	}
 }
 
-func TestACanceledPaymentRequestIsDead(t *testing.T) {
+func TestCanceledPaymentRequestIsFinal(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(500)
 	token := c.token(id)

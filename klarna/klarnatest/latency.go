@@ -2,7 +2,7 @@ package klarnatest
 
 import "time"
 
-// WithLatency lets each answer of the server API come d after it was made, as over a network. As
-// with [FaultDelay] that is the client's time and no time of the server's clock, and what was asked
-// is done before it. Browsers are not kept waiting.
+// WithLatency delays each answer of the server API by d, as a network does. Like the delay of
+// [FaultDelay], it is measured by the client's time and not by the server's clock, and the request
+// is executed before it. Answers to browsers are not delayed.
 func WithLatency(d time.Duration) Option { return func(c *config) { c.latency = d } }

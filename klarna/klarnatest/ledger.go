@@ -11,8 +11,8 @@ import (
 type Request struct {
 	// Time is the server's time of arrival, in UTC.
 	Time time.Time
-	// Operation is the name of the operation, such as "authorization.authorize", "" when the path has
-	// none.
+	// Operation is the name of the operation, such as "authorization.authorize". It is "" if the
+	// path has none.
 	Operation string
 	Method    string
 	// Path is escaped as it was received.
@@ -21,12 +21,12 @@ type Request struct {
 	Header http.Header
 	// Body is cut after 1 MB.
 	Body []byte
-	// StatusCode is what the client was answered, 0 while the request runs and when the connection was
-	// cut.
+	// StatusCode is the status of the answer. It is 0 while the request runs and if the connection
+	// was cut.
 	StatusCode int
 }
 
-// loggedRequest is a request with its place in the log.
+// loggedRequest is a request with its position in the log.
 type loggedRequest struct {
 	Request
 	number uint64
@@ -63,21 +63,22 @@ func (s *Server) Requests() []Request {
 	return list
 }
 
-// Transaction is money that was really authorized, whatever the client learned of it.
+// Transaction is an amount that was really authorized, whether or not the client learned of it.
 type Transaction struct {
 	PaymentTransactionID string
 	// Reference is the caller's payment_transaction_reference.
 	Reference string
-	// PaymentRequestID is the payment request it finalizes, "" when it was approved without a step-up.
+	// PaymentRequestID is the payment request that it finalizes, "" if it was approved without a
+	// step-up.
 	PaymentRequestID string
 	// PartnerAccountID is the account it belongs to.
 	PartnerAccountID string
-	// Amount is what was authorized, extensions included, in minor units of Currency as the other
-	// amounts are.
+	// Amount is what was authorized, extensions included. This and the other amounts are in minor
+	// units of Currency.
 	Amount         int64
 	CapturedAmount int64
 	RefundedAmount int64
-	// VoidedAmount was released by a void, or by a capture that kept nothing authorized.
+	// VoidedAmount was released by a void, or by a capture that released the rest.
 	VoidedAmount int64
 	Currency     string
 	State        string
@@ -85,7 +86,7 @@ type Transaction struct {
 	CreatedAt time.Time
 }
 
-// Transactions returns the ledger: every transaction of every account so far, in order.
+// Transactions returns every transaction of every account so far, in order.
 func (s *Server) Transactions() []Transaction {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +110,7 @@ func (s *Server) Transactions() []Transaction {
 	return list
 }
 
-// PaymentRequest is a payment request as it stands.
+// PaymentRequest is the present state of a payment request.
 type PaymentRequest struct {
 	PaymentRequestID string
 	// PartnerAccountID is the account it belongs to.
@@ -121,13 +122,13 @@ type PaymentRequest struct {
 	Currency    string
 	State       string
 	StateReason string
-	// PaymentRequestURL is where the customer is sent.
+	// PaymentRequestURL is the URL to which the customer is sent.
 	PaymentRequestURL string
 	// SessionToken is the token of a completed payment request.
 	SessionToken string
-	// CustomerToken is the one that the completed payment request issued, if it was asked to.
+	// CustomerToken is the token that the completed payment request issued, if one was requested.
 	CustomerToken string
-	// PaymentTransactionID is the transaction that finalized it, "" before.
+	// PaymentTransactionID is the transaction that finalized it, "" before that.
 	PaymentTransactionID string
 	// CreatedAt and ExpiresAt are in UTC.
 	CreatedAt time.Time

@@ -20,7 +20,7 @@ var (
 	modelSeed  = flag.Uint64("klarnatest.seed", 0, "the seed to repeat a run by; 0 is a new one")
 )
 
-func TestRandomOperationsLeadWhereTheReferenceSays(t *testing.T) {
+func TestRandomOperationsMatchTheReference(t *testing.T) {
 	fresh := *modelSeed
 	if fresh == 0 {
 		fresh = mathrand.Uint64()
@@ -29,7 +29,9 @@ func TestRandomOperationsLeadWhereTheReferenceSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Logf("repeat with -klarnatest.seed=%d -klarnatest.steps=%d", seed, *modelSteps)
 			random := mathrand.New(mathrand.NewPCG(seed, 0))
-			const episode = 200 // steps with one server, so that its things stay few enough to compare them all at each step
+			// Steps with one server. With few resources, all of them can be compared after each
+			// step.
+			const episode = 200
 			for done := 0; done < *modelSteps; done += episode {
 				w := newWalk(t, random)
 				for range min(episode, *modelSteps-done) {
@@ -42,14 +44,14 @@ func TestRandomOperationsLeadWhereTheReferenceSays(t *testing.T) {
 	}
 }
 
-// walk does the same to a server and to the reference.
+// walk applies the same operations to a server and to the reference.
 type walk struct {
 	*testing.T
 	*mathrand.Rand
 	server *klarnatest.Server
 	client client
 	model  *reference
-	// requests and payments name what the server calls the reference's things.
+	// requests and payments map the reference's resources to the server's ids.
 	requests []walkedRequest
 	payments []walkedPayment
 	trace    []string
@@ -67,7 +69,7 @@ func newWalk(t *testing.T, random *mathrand.Rand, opts ...klarnatest.Option) *wa
 	return &walk{T: t, Rand: random, server: server, client: c, model: &reference{now: server.Now()}}
 }
 
-// step does one random thing and compares everything.
+// step performs one random operation and compares the results.
 func (w *walk) step() {
 	w.Helper()
 	moves := []struct {
@@ -109,7 +111,7 @@ func (w *walk) diverged(format string, args ...any) {
 	w.Fatalf("%s\nafter %d steps, the last of them\n%s", fmt.Sprintf(format, args...), len(w.trace), strings.Join(last, "\n"))
 }
 
-// call makes a call, now and then a second time with the same key, and compares its status with the
+// call makes a call, sometimes a second time with the same key, and compares its status with the
 // reference's.
 func (w *walk) call(want int, method, path string, body any, headers ...string) response {
 	w.Helper()
@@ -129,7 +131,7 @@ func (w *walk) call(want int, method, path string, body any, headers ...string) 
 
 func (w *walk) amount() int64 { return w.Int64N(20) * 50 }
 
-// some returns the number of one of many, mostly a late one, or false when there is none.
+// some returns a random index below many, usually a high one, or false if many is 0.
 func (w *walk) some(many int) (int, bool) {
 	if many == 0 {
 		return 0, false
@@ -172,7 +174,7 @@ func (w *walk) payment(amount int64, name string) (body obj, now bool) {
 	return obj{"currency": "EUR", "request_payment_transaction": body}, now
 }
 
-// paid names the transaction that an authorize call made.
+// paid records the id of the transaction that an authorize call created.
 func (w *walk) paid(r response) {
 	const path = "payment_transaction_response.payment_transaction."
 	p := walkedPayment{id: r.text(path + "payment_transaction_id")}
@@ -193,7 +195,7 @@ func (w *walk) payDirectly() string {
 func (w *walk) visit() string {
 	i, ok := w.some(len(w.requests))
 	if !ok {
-		return "nobody to visit"
+		return "no payment request to visit"
 	}
 	then, act := "IN_PROGRESS", func(id string) (string, error) { return "", w.server.Open(id) }
 	switch w.IntN(6) {
@@ -246,8 +248,8 @@ func (w *walk) cancel() string {
 	return fmt.Sprintf("cancel %d", i)
 }
 
-// finalize sends the right thing mostly, and otherwise another amount or, to what is finalized,
-// another reference.
+// finalize usually sends a correct final authorize call, and sometimes another amount or, for a
+// finalized payment request, another reference.
 func (w *walk) finalize() string {
 	var approved []int
 	for i, r := range w.requests {
@@ -276,7 +278,7 @@ func (w *walk) finalize() string {
 	return fmt.Sprintf("finalize %d over %d", i, amount)
 }
 
-// some payment, with the path to it.
+// somePayment returns a random payment with the path to it.
 func (w *walk) somePayment() (i int, path string, ok bool) {
 	if i, ok = w.some(len(w.payments)); ok {
 		path = transactionsPath + w.payments[i].id
@@ -284,7 +286,7 @@ func (w *walk) somePayment() (i int, path string, ok bool) {
 	return i, path, ok
 }
 
-// part is an amount of what there is, now and then more than that.
+// part returns a part of an amount, and sometimes more than the amount.
 func (w *walk) part(of int64) int64 {
 	switch w.IntN(8) {
 	case 0:
@@ -365,7 +367,8 @@ func (w *walk) extend() string {
 	return fmt.Sprintf("extend payment %d", i)
 }
 
-// advance goes some way, or to a deadline, a second before it or a second after.
+// advance moves the clock by a random time, or to a deadline, a second before it or a second after
+// it.
 func (w *walk) advance() string {
 	d := []time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour}[w.IntN(4)] * time.Duration(1+w.IntN(40))
 	var deadlines []time.Time
@@ -384,7 +387,7 @@ func (w *walk) advance() string {
 	return fmt.Sprintf("%v later", d)
 }
 
-// compare holds the whole ledger, and one thing as the API shows it, against the reference.
+// compare compares the whole ledger, and one resource as the API shows it, with the reference.
 func (w *walk) compare() {
 	w.Helper()
 	var requests, wantedRequests, payments, wantedPayments, captures, wantedCaptures []string

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// currencySigns are the signs by which an English reader tells the currencies apart. The others go
-// by their code.
+// currencySigns maps a currency to the sign that an English reader recognizes. Other currencies are
+// written with their code.
 var currencySigns = map[string]string{
 	"AUD": "A$", "CAD": "CA$", "EUR": "€", "GBP": "£", "MXN": "MX$", "NZD": "NZ$", "USD": "$",
 }
 
-// formatMoney writes minor units for a person to read: "€1,234.50", "SEK\u00a01,234.50". Every
-// currency of Klarna's has two digits after the point.
+// formatMoney writes minor units for people: "€1,234.50", "SEK\u00a01,234.50". Every currency of
+// Klarna's has two decimal places.
 func formatMoney(amount int64, currency string) string {
 	sign, rest := "", uint64(amount) //nolint:gosec // the wrapped value is negated below
 	if amount < 0 {

@@ -22,20 +22,20 @@ const (
 	reasonDeclined = "CUSTOMER_DECLINED"
 )
 
-// nextStates says where a payment request may go. The states that are missing are final.
+// nextStates maps a state to those that may follow it. A state that is missing is final.
 var nextStates = map[string][]string{
-	"":              {stateSubmitted, stateCompleted}, // the latter with a stored customer's token
+	"":              {stateSubmitted, stateCompleted}, // COMPLETED with a stored customer's token
 	stateSubmitted:  {stateInProgress, stateExpired, stateCanceled},
 	stateInProgress: {stateSubmitted, stateCompleted, stateExpired, stateCanceled, stateDeclined},
 	stateCompleted:  {stateCanceled}, // until it is finalized
 }
 
-// draft is what a caller asks a payment request to be.
+// draft is the part of a payment request that the caller sets.
 type draft struct {
 	reference   string
-	transaction string      // the payment_transaction_reference of the authorize call that led here
+	transaction string      // payment_transaction_reference of the authorize call that created it
 	tokenOnly   bool        // no payment is asked for
-	token       *tokenOrder // nil when no customer token is asked for
+	token       *tokenOrder // nil if no customer token is asked for
 	currency    string
 	amount      int64
 	optionID    string
@@ -51,18 +51,18 @@ type paymentRequest struct {
 	state         string
 	previous      string
 	reason        string
-	token         string         // once completed
-	customerToken *customerToken // once completed, when one was asked for
+	token         string         // after completion
+	customerToken *customerToken // after completion, if one was asked for
 	finalized     bool
-	transaction   string // id, once finalized, unless only a customer token was asked for
+	transaction   string // an id, after finalization, unless only a customer token was asked for
 	createdAt     time.Time
 	updatedAt     time.Time
 	canceledAt    time.Time
 	customerURL   string
-	shipping      *ShippingOption // what the customer chose, nil for the cart's
+	shipping      *ShippingOption // what the customer chose, nil for the cart's shipping
 }
 
-// check says why r may not go to state, nil when it may.
+// check returns the reason why r may not change to state, or nil if it may.
 func (r *paymentRequest) check(state string) error {
 	switch {
 	case !slices.Contains(nextStates[r.state], state):
@@ -73,7 +73,7 @@ func (r *paymentRequest) check(state string) error {
 	return nil
 }
 
-// move takes r to a state that check allows.
+// move changes the state of r to one that check allows.
 func (s *Server) move(r *paymentRequest, state, reason string) {
 	now := s.clock.now()
 	r.previous, r.state, r.reason, r.updatedAt = r.state, state, reason, now
@@ -92,7 +92,7 @@ func (s *Server) move(r *paymentRequest, state, reason string) {
 	s.emit(r.account, "payment.request.state-change."+eventName(state), r.event())
 }
 
-// complete is the customer's approval. It makes a session token and, when one was asked for, a
+// complete records the customer's approval. It creates a session token and, if one was asked for, a
 // customer token.
 func (s *Server) complete(r *paymentRequest) {
 	r.token = s.issueToken(sessionToken{account: r.account, currency: r.draft.currency, amount: r.draft.amount, request: r}).value
@@ -103,7 +103,8 @@ func (s *Server) complete(r *paymentRequest) {
 	s.move(r, stateCompleted, "")
 }
 
-// openPaymentRequest makes one that the caller takes to its first state.
+// openPaymentRequest creates a payment request without a state. The caller moves it to its first
+// state.
 func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
 	r := &paymentRequest{
 		account:   partner,
@@ -117,8 +118,8 @@ func (s *Server) openPaymentRequest(partner *account, d draft) *paymentRequest {
 	return r
 }
 
-// customerURL is where the customer of a payment request is sent. It follows the server's address,
-// which a restart may change.
+// customerURL returns the URL to which the customer of a payment request is sent. It depends on the
+// server's address, which a restart may change.
 func (s *Server) customerURL(id string) string {
 	return s.URL + customerPath + strings.TrimPrefix(id, paymentRequestPrefix)
 }
@@ -133,15 +134,15 @@ func (s *Server) newPaymentRequest(partner *account, d draft) *paymentRequest {
 func (s *Server) scheduleExpiry(r *paymentRequest) {
 	id := r.id
 	s.schedule(r.draft.expiresAt, func() {
-		// It may be forgotten, or an update may have moved the expiry since.
+		// The payment request may be forgotten, or an update may have changed its expiry.
 		if r := s.paymentRequests.byID[id]; r != nil && r.check(stateExpired) == nil && !r.draft.expiresAt.After(s.clock.now()) {
 			s.move(r, stateExpired, "")
 		}
 	})
 }
 
-// changeDraft overwrites in d what o brings, which is everything for a new payment request and a
-// part for an update.
+// changeDraft sets in d the members that o has: all of them for a new payment request, some for an
+// update.
 func changeDraft(d draft, o object, now time.Time) draft {
 	if o.has("currency") {
 		d.currency = o.currency("currency")
@@ -165,7 +166,7 @@ func changeDraft(d draft, o object, now time.Time) draft {
 	if interactionChanged || o.has("payment_request_expires_at") || d.expiresAt.IsZero() {
 		d.expiresAt = readExpiry(o, now)
 	}
-	// Lines already there are checked again, as they may not sum to a new amount.
+	// The existing line items are checked again, because they may not sum to the new amount.
 	data := o
 	if !o.has("supplementary_purchase_data") && d.purchase.raw != nil {
 		data.members = maps.Clone(o.members)
@@ -248,7 +249,7 @@ func (s *Server) cancelPaymentRequest(c *call) answer {
 	return reply(http.StatusOK, r.body())
 }
 
-// eventName turns a state into the last part of an event type: IN_PROGRESS into in-progress.
+// eventName returns the last part of an event type for a state: "in-progress" for IN_PROGRESS.
 func eventName(state string) string {
 	return strings.ReplaceAll(strings.ToLower(state), "_", "-")
 }

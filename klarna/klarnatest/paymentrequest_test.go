@@ -84,7 +84,7 @@ func TestAnUpdateMovesTheExpiry(t *testing.T) {
 	equal(t, "after the new one", server.PaymentRequests()[0].State, "EXPIRED")
 }
 
-func TestPaymentRequestsRefuseWhatBelongsElsewhere(t *testing.T) {
+func TestPaymentRequestRefusesMembersOfAuthorize(t *testing.T) {
 	_, c := newPair(t)
 	r := c.want(400, "POST", requestsPath, stepUp(100))
 	equal(t, "parameters", r.parameters(), "amount request_payment_transaction step_up_config")
@@ -109,7 +109,7 @@ func TestAnUnknownResourceIsNotFound(t *testing.T) {
 	}
 }
 
-func TestThePaymentRequestOfALedgerIsWhatTheCustomerSees(t *testing.T) {
+func TestPaymentRequestsMatchTheAPI(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(100)
 	token := c.token(id)

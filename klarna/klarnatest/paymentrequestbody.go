@@ -42,7 +42,7 @@ type qrCode struct {
 	TargetURL string `json:"target_url"`
 }
 
-// tokenNames shows a session token under its present name and its older ones.
+// tokenNames encodes a session token under its present name and its older ones.
 type tokenNames struct {
 	SessionToken          string `json:"klarna_network_session_token,omitempty"`
 	PaymentToken          string `json:"payment_token,omitempty"`
@@ -128,8 +128,8 @@ type paymentRequestEvent struct {
 	Shipping *shippingBody   `json:"shipping,omitempty"`
 }
 
-// event is r as a webhook shows it: token, customer and shipping at the top level as well as in
-// state_context.
+// event returns r as a webhook encodes it: token, customer and shipping are at the top level as
+// well as in state_context.
 func (r *paymentRequest) event() paymentRequestEvent {
 	b := r.body()
 	return paymentRequestEvent{b, b.StateContext.tokenNames, b.StateContext.Customer, b.StateContext.Shipping}

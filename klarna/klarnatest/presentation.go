@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// SetInstruction sets what the presentation answers: "SHOW_KLARNA", "PRESELECT_KLARNA",
-// "SHOW_ONLY_KLARNA", "HIDE_KLARNA" or any other text. "" returns to the default: SHOW_ONLY_KLARNA
-// to a customer who already approved, SHOW_KLARNA to others.
+// SetInstruction sets the instruction of the presentation: "SHOW_KLARNA", "PRESELECT_KLARNA",
+// "SHOW_ONLY_KLARNA", "HIDE_KLARNA" or any other text. "" restores the default: SHOW_ONLY_KLARNA
+// for a customer who has already approved, SHOW_KLARNA for others.
 func (s *Server) SetInstruction(instruction string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *Server) presentation(c *call) answer {
 	return s.present(c.partner, c.request.URL.Query(), c.token)
 }
 
-// present answers a server and the browser SDK alike.
+// present answers a server's request and the browser SDK's in the same way.
 func (s *Server) present(partner *account, query url.Values, sessionToken string) answer {
 	found := checkPresentation(query)
 	if len(found) > 0 {
@@ -139,7 +139,8 @@ func checkPresentation(query url.Values) (found problems) {
 	return found
 }
 
-// isBase64 takes either alphabet, padded or not: Klarna's texts say no more than base64.
+// isBase64 accepts both alphabets, padded or not: Klarna's documentation says only that the value
+// is base64.
 func isBase64(s string) bool {
 	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
 	_, err := base64.RawStdEncoding.DecodeString(s)
@@ -148,7 +149,7 @@ func isBase64(s string) bool {
 
 func checkIntents(query url.Values, found *problems) {
 	if query.Has("intents") {
-		found.add("intents", "the name is intents[], repeated")
+		found.add("intents", "the name must be intents[], once for each intent")
 	}
 	intents := slices.Concat(query["intents[]"], query["intent"])
 	for _, intent := range intents {

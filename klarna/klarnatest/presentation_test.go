@@ -66,7 +66,7 @@ func TestThePresentationChecksItsQuery(t *testing.T) {
 	}
 }
 
-func TestThePresentationKnowsACustomerWhoApproved(t *testing.T) {
+func TestPresentationRecognizesACustomerWhoApproved(t *testing.T) {
 	server, c := newPair(t)
 	used := server.IssueSessionToken("EUR", 700)
 	c.want(200, "POST", authorizePath, order(700), withToken(used))

@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// purchase is what the server reads of supplementary_purchase_data; the rest is kept as received.
+// purchase is what the server reads from supplementary_purchase_data; the rest is kept as received.
 type purchase struct {
 	raw   json.RawMessage
 	email string
 }
 
-// readPurchase checks supplementary_purchase_data of o, whose lines must sum to the first of sums,
-// or to another of them. Without any, as when the amount itself is wrong, and when a line is wrong,
-// there is nothing to compare.
+// readPurchase checks supplementary_purchase_data of o. Its line items must sum to one of sums.
+// Nothing is compared if sums is empty, as when the amount itself is wrong, or if a line item is
+// wrong.
 func readPurchase(o object, sums ...int64) purchase {
 	data, _ := o.object("supplementary_purchase_data")
 	before := len(*o.found)
@@ -31,14 +31,15 @@ func readPurchase(o object, sums ...int64) purchase {
 	switch {
 	case len(lines) == 0 || len(sums) == 0 || len(*o.found) > before:
 	case !fits:
-		o.found.add(data.at("line_items"), "the total_amount of all lines is too large")
+		o.found.add(data.at("line_items"), "the sum of all total_amounts is too large")
 	case !slices.Contains(sums, sum):
-		o.found.add(data.at("line_items"), "the total_amount of all lines is %d and must be the amount, %d", sum, sums[0])
+		o.found.add(data.at("line_items"), "the sum of all total_amounts is %d and must be the amount, %d", sum, sums[0])
 	}
 	return readUnpaid(o)
 }
 
-// readUnpaid checks supplementary_purchase_data where there is no amount to hold its lines against.
+// readUnpaid checks supplementary_purchase_data if there is no amount to compare the line items
+// with.
 func readUnpaid(o object) purchase {
 	data, _ := o.object("supplementary_purchase_data")
 	data.text("purchase_reference", 255)
@@ -46,19 +47,19 @@ func readUnpaid(o object) purchase {
 	return purchase{raw: o.raw("supplementary_purchase_data"), email: customer.text("email", 255)}
 }
 
-// readOpaque reads an object of which the server looks at nothing.
+// readOpaque reads an object whose members the server ignores.
 func readOpaque(o object, name string) json.RawMessage {
 	_, _ = o.object(name)
 	return o.raw(name)
 }
 
-// deniedTestCustomer recognizes the email by which Klarna's test environment denies a customer.
+// deniedTestCustomer recognizes the email with which Klarna's test environment denies a customer.
 func (p purchase) deniedTestCustomer() bool {
 	local, _, _ := strings.Cut(p.email, "@")
 	return strings.HasSuffix(local, "+denied")
 }
 
-// checkNetworkData checks klarna_network_data, under its older name too: a string that holds JSON.
+// checkNetworkData checks klarna_network_data, also under its older name: a string that holds JSON.
 func checkNetworkData(o object) {
 	for _, name := range []string{"klarna_network_data", "interoperability_data"} {
 		raw := o.raw(name)
@@ -77,11 +78,11 @@ func checkNetworkData(o object) {
 	}
 }
 
-// checkAcquiringConfig finds a settlement currency that stands beside acquiring_config and not in
+// checkAcquiringConfig finds a settlement currency that is next to acquiring_config instead of in
 // it.
 func checkAcquiringConfig(o object) {
 	if o.has("settlement_currency") {
-		o.found.add(o.at("settlement_currency"), "must stand inside acquiring_config")
+		o.found.add(o.at("settlement_currency"), "must be inside acquiring_config")
 	}
 	if config, ok := o.object("acquiring_config"); ok {
 		config.currency("settlement_currency")

@@ -14,12 +14,12 @@ const (
 	paymentRequestPrefix = "krn:payment:eu1:request:"
 )
 
-// customer answers the browser of a customer. Its addresses, after payment_request_url:
+// customer answers the browser of a customer. Its addresses, after payment_request_url, are:
 //
-//	(none)   GET opens the payment and shows it, POST does what the customer decides
-//	/done    what became of it, without opening it
-//	/return  on to return_url
-//	/qr.svg  in place of a QR code
+//	(none)   GET opens the payment and shows it, POST carries out the customer's decision
+//	/done    the result, without opening the payment
+//	/return  a redirect to return_url
+//	/qr.svg  an image in place of a QR code
 func (s *Server) customer(r *http.Request, path string) answer {
 	id, _ := strings.CutPrefix(path, "payment-requests/")
 	id, page, _ := strings.Cut(id, "/")
@@ -36,8 +36,9 @@ func (s *Server) customer(r *http.Request, path string) answer {
 		return sorry(http.StatusBadRequest, "Not a valid address", "What it gives as the origin of the shop’s page is none.")
 	}
 	if r.Method == http.MethodGet && page == "" && r.Header.Get("Sec-Purpose") == "" {
-		// Who looks before the customer does, a HEAD or a browser that prefetches, opens nothing.
-		_ = s.Open(id) // what cannot be opened is shown as it is
+		// A HEAD request and a browser that prefetches open nothing: the customer has not seen the
+		// page.
+		_ = s.Open(id) // a payment request that cannot be opened is shown as it is
 	}
 	v, ok := s.look(id, page == "done")
 	switch {
@@ -81,8 +82,8 @@ func (s *Server) look(id string, done bool) (v view, ok bool) {
 // sameOrigin refuses a form that another site sends in the customer's name.
 var sameOrigin = http.NewCrossOriginProtection()
 
-// choose does what the customer decided and sends the browser on: to return_url, or, where there is
-// none or another window waits for the news, to what became of it.
+// choose carries out the customer's decision and redirects the browser to return_url. It redirects
+// to the result page if there is no return_url or another window waits for the result.
 func (s *Server) choose(r *http.Request, id, origin string) answer {
 	if err := sameOrigin.Check(r); err != nil {
 		return sorry(http.StatusForbidden, "Not allowed", "The form did not come from this page.")
@@ -127,16 +128,16 @@ func (s *Server) choose(r *http.Request, id, origin string) answer {
 	return redirect(back)
 }
 
-// isOrigin tells whether s is the origin of a web page, to which a message can be addressed.
+// isOrigin reports whether s is the origin of a web page, to which a message can be addressed.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && s == u.Scheme+"://"+u.Host
 }
 
-// notInLocation finds what a return_url may hold and a header may not.
+// notInLocation matches the characters that a return_url may contain and a header may not.
 var notInLocation = regexp.MustCompile(`[^\x21-\x7e]+`)
 
-// redirect lets the browser GET an address.
+// redirect makes the browser GET an address.
 func redirect(to string) answer {
 	location := notInLocation.ReplaceAllStringFunc(to, url.PathEscape)
 	return answer{status: http.StatusSeeOther, header: http.Header{"Location": {location}}}
@@ -150,8 +151,8 @@ func sorry(status int, heading, sentence string) answer {
 	return purchasePage{Heading: heading, Sentence: sentence}.answer(status, "")
 }
 
-// noQRCode is an image that says what it is not: a code of an address on loopback would lead a
-// phone nowhere.
+// noQRCode returns an image that says that it is no QR code: a code of a loopback address would be
+// useless to a phone.
 func noQRCode(target string) answer {
 	body := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 120" role="img" aria-label="Klarna double: no QR code">`+
 		`<rect width="880" height="120" fill="#fff"/><g font-family="sans-serif" fill="#18211e">`+

@@ -16,11 +16,11 @@ var purchaseTemplate = template.Must(template.ParseFS(browserFiles, "browser/pur
 type purchasePage struct {
 	Heading      string
 	Sentence     string
-	OpenerOrigin string         // whom the page tells what happened, "" when it is in the customer's own window
-	Request      *requestOnPage // nil when there is none to show
-	Choices      bool           // the customer may decide; otherwise
-	Done         bool           // the customer decided, or somebody else did
-	Agreement    string         // what approving means
+	OpenerOrigin string         // origin of the notified page, "" in the customer's own window
+	Request      *requestOnPage // nil if none is shown
+	Choices      bool           // the customer may decide
+	Done         bool           // the payment request was decided, by the customer or otherwise
+	Agreement    string         // the meaning of an approval
 	Notes        []string
 	Offers       []offerOnPage
 	Links        []link
@@ -31,8 +31,8 @@ type requestOnPage struct {
 	Reference         string
 	PurchaseReference string
 	State             string
-	Amount            string // "" when nothing is paid
-	ExpiresAt         string // "" when it no longer matters
+	Amount            string // "" if nothing is paid
+	ExpiresAt         string // "" if it no longer matters
 	Lines             []lineOnPage
 	Shipping          *shippingOnPage
 }
@@ -45,7 +45,7 @@ type lineOnPage struct {
 
 type shippingOnPage struct {
 	Name, Price string
-	Body        string // what the page tells the SDK
+	Body        string // the message to the SDK
 }
 
 type offerOnPage struct {
@@ -55,20 +55,20 @@ type offerOnPage struct {
 
 type link struct{ Href, Text string }
 
-// endings say what became of a payment request for which there is nothing to choose.
+// endings maps a final state to the page that describes it.
 var endings = map[string]purchasePage{
 	stateSubmitted:  {Heading: "Not paid", Sentence: "The customer left. The payment can still be made until it expires."},
 	stateInProgress: {Heading: "Not paid yet", Sentence: "The payment is open in another window."},
-	stateCompleted:  {Heading: "Payment approved", Sentence: "The shop has been told. You may close this page."},
+	stateCompleted:  {Heading: "Payment approved", Sentence: "The shop has been notified. You may close this page."},
 	stateDeclined:   {Heading: "Payment declined", Sentence: "Klarna denied this payment. The shop may offer another way to pay."},
 	stateExpired:    {Heading: "Payment expired", Sentence: "The time for this payment is over. Please start again in the shop."},
 	stateCanceled:   {Heading: "Payment canceled", Sentence: "The shop canceled this payment."},
 }
 
-// open tells whether the customer may still decide.
+// open reports whether the customer may still decide.
 func (r *paymentRequest) open() bool { return r.state == stateSubmitted || r.state == stateInProgress }
 
-// page shows r. A page that is done offers no choices, even where the customer could come back.
+// page returns the page of r. With done it offers no choices, even if the customer could come back.
 func (r *paymentRequest) page(done bool) purchasePage {
 	p := endings[r.state]
 	p.Choices = r.open() && !done
@@ -96,10 +96,10 @@ func (r *paymentRequest) page(done bool) purchasePage {
 
 func (r *paymentRequest) notesOnPage() (notes []string) {
 	if r.draft.token != nil && !r.draft.tokenOnly {
-		notes = append(notes, "Whoever approves allows the shop later payments, too.")
+		notes = append(notes, "An approval also allows the shop to charge later payments.")
 	}
 	if r.draft.purchase.deniedTestCustomer() {
-		notes = append(notes, "The customer’s email has “+denied”: whoever approves is declined.")
+		notes = append(notes, "The customer’s email has “+denied”: Klarna declines the approval.")
 	}
 	return notes
 }
@@ -121,7 +121,7 @@ func (r *paymentRequest) onPage() *requestOnPage {
 	if r.draft.purchase.raw == nil {
 		return v
 	}
-	// What is wrong with it was said to the caller when it came.
+	// Problems in the data were already reported when it arrived.
 	data := readObject(r.draft.purchase.raw, new(problems))
 	v.PurchaseReference = data.text("purchase_reference", 255)
 	for _, line := range data.objects("line_items") {
@@ -134,7 +134,8 @@ func (r *paymentRequest) onPage() *requestOnPage {
 	return v
 }
 
-// shippingOffers are what the page lets a customer choose. Name and price are the double's.
+// shippingOffers are the choices of shipping on the page. Their names and prices are the package's
+// own.
 var shippingOffers = []struct {
 	name   string
 	option ShippingOption
@@ -148,7 +149,7 @@ var shippingOffers = []struct {
 	}},
 }
 
-// cartShipping is the choice of what the cart had.
+// cartShipping is the choice of the cart's shipping.
 const cartShipping = "cart"
 
 func (r *paymentRequest) offersOnPage() []offerOnPage {
@@ -160,7 +161,7 @@ func (r *paymentRequest) offersOnPage() []offerOnPage {
 	return offers
 }
 
-// offer finds the option of a choice. nil is the cart's.
+// offer returns the option of a choice, nil for the cart's shipping.
 func offer(value string) (option *ShippingOption, ok bool) {
 	for _, o := range shippingOffers {
 		if o.option.Reference == value {
@@ -190,28 +191,31 @@ func (r *paymentRequest) shippingOnPage() *shippingOnPage {
 	return v
 }
 
-// answer renders the page. returnURL is where a form may lead in the end, "" if nowhere.
+// answer renders the page. returnURL is the address to which a form may lead in the end, "" if
+// there is none.
 func (p purchasePage) answer(status int, returnURL string) answer {
 	var body bytes.Buffer
 	if err := purchaseTemplate.Execute(&body, p); err != nil {
-		panic(fmt.Sprintf("klarnatest: render the purchase page: %v", err)) // template and structure do not fit
+		// The template does not match the structure.
+		panic(fmt.Sprintf("klarnatest: render the purchase page: %v", err))
 	}
 	return answer{status: status, body: body.Bytes(), header: http.Header{
 		"Content-Type": {"text/html; charset=utf-8"},
 		"Content-Security-Policy": {"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; " +
 			"frame-ancestors 'none'; form-action 'self' http: https:" + appScheme(returnURL)},
-		// The address is the key to the payment. An origin must go with the forms, though, which
-		// no-referrer would hide.
+		// The address gives access to the payment, so other sites must not see it. no-referrer
+		// would also hide the origin of forms, which the server checks.
 		"Referrer-Policy": {"same-origin"},
 	}}
 }
 
-// appScheme is the source by which form-action allows the app link of a return_url. Browsers hold
-// every redirect after a form to form-action, those of a shop too, so that no narrower one than a
-// scheme is safe.
+// appScheme returns the source with which form-action allows the app link of a return_url. Browsers
+// apply form-action to every redirect after a form, including a shop's, so that no source narrower
+// than a scheme is safe.
 func appScheme(returnURL string) string {
 	u, err := url.Parse(returnURL)
-	if err != nil || slices.Contains([]string{"", "http", "https", "javascript", "data"}, u.Scheme) { // the last two are nobody's app
+	// The last two schemes never belong to an app.
+	if err != nil || slices.Contains([]string{"", "http", "https", "javascript", "data"}, u.Scheme) {
 		return ""
 	}
 	return " " + u.Scheme + ":"

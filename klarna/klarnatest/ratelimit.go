@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// WithRateLimit answers 429 RATE_LIMITED to whatever is more than perSecond requests in one second
-// of the server's clock, and counts in the headers X-Ratelimit-*. A clock that stands still stays
-// in its second until [Server.Advance]. Every request counts, also one that is refused or meets a
-// fault. Klarna's quotas differ by kind of operation; the double has one. The default, and 0, is no
-// limit: the headers then always show 39 of 40 left.
+// WithRateLimit answers 429 RATE_LIMITED to requests beyond perSecond in one second of the server's
+// clock, and sets the headers X-Ratelimit-*. A clock that stands still stays in its second until
+// [Server.Advance]. Every request counts, including one that is refused or meets a fault. Klarna's
+// quotas differ by kind of operation; the server has one quota. The default, and 0, is no limit:
+// the headers then always report 39 of 40 left.
 func WithRateLimit(perSecond int) Option { return func(c *config) { c.rateLimit = perSecond } }
 
 // quota counts the requests of the present second.
 type quota struct {
-	limit  int // 0 is none
+	limit  int // 0 means no limit
 	second time.Time
 	used   int
 }
 
-// allowance is what the quota has for one request.
+// allowance is what the quota grants to one request.
 type allowance struct {
 	limit     int
 	remaining int
-	reset     time.Duration // to the end of the second
+	reset     time.Duration // until the end of the second
 	exceeded  bool
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestARateLimitCountsTheRequestsOfASecond(t *testing.T) {
+func TestRateLimitCountsRequestsPerSecond(t *testing.T) {
 	start := time.Date(2026, 1, 1, 12, 0, 0, 250e6, time.UTC)
 	server, c := newSocketless(t, klarnatest.WithRateLimit(3), klarnatest.WithTime(start))
 	path := presentationPath + "?" + presentationQuery
@@ -37,7 +37,7 @@ func TestARateLimitCountsTheRequestsOfASecond(t *testing.T) {
 	equal(t, "Remaining in the next second", c.want(200, "GET", path, nil).header.Get("X-Ratelimit-Remaining"), "2")
 }
 
-func TestARateLimitedRequestIsNeitherExecutedNorRemembered(t *testing.T) {
+func TestRateLimitedRequestIsNotRemembered(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithRateLimit(1))
 	c.want(201, "POST", requestsPath, draft(1))
 	c.want(429, "POST", requestsPath, draft(2), key)

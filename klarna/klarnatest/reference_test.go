@@ -2,9 +2,9 @@ package klarnatest_test
 
 import "time"
 
-// reference is Klarna written down a second time, from its documentation and the decisions of the
-// package's, with nothing of the double's own: what a random sequence of operations must lead to.
-// It knows states, amounts and times, and answers with an HTTP status.
+// reference is a second implementation of Klarna, written from its documentation and the decisions
+// of the package without using the server's code. It predicts the result of a random sequence of
+// operations. It models states, amounts and times, and answers with an HTTP status.
 type reference struct {
 	now      time.Time
 	requests []*referenceRequest
@@ -14,7 +14,7 @@ type reference struct {
 type referenceRequest struct {
 	state    string
 	amount   int64
-	shipping int64 // of the amount, what the customer chose at Klarna
+	shipping int64 // share of the amount that the customer chose at Klarna
 	end      time.Time
 	approved time.Time // zero before
 	final    *referencePayment
@@ -23,7 +23,7 @@ type referenceRequest struct {
 type referencePayment struct {
 	request    int // -1 without one
 	name       string
-	asked      int64 // what authorize asked for; extensions add to authorized alone
+	asked      int64 // amount of the authorize call; extensions change only authorized
 	authorized int64
 	captured   int64
 	voided     int64
@@ -39,7 +39,7 @@ func (m *reference) request(amount int64, life time.Duration) {
 	m.requests = append(m.requests, &referenceRequest{state: "SUBMITTED", amount: amount, end: m.now.Add(life)})
 }
 
-// visit lets the customer come, who finds a page only while there is something to approve.
+// visit opens the page for the customer. It reports false if there is nothing to approve.
 func (m *reference) visit(i int, then string) bool {
 	r := m.requests[i]
 	if r.state != "SUBMITTED" && r.state != "IN_PROGRESS" {
@@ -89,14 +89,14 @@ func (m *reference) cancel(i int) int {
 	return 409
 }
 
-// finalize takes a payment request whose customer approved, whatever became of it since.
+// finalize finalizes a payment request whose customer approved, whatever its present state.
 func (m *reference) finalize(i int, amount int64, name string, now bool) int {
 	r := m.requests[i]
 	switch {
 	case m.now.Sub(r.approved) >= 25*time.Hour:
-		return 400 // an hour to finalize, and a day in which the token is still known
+		return 400 // finalizable for an hour; the token is known for another day
 	case r.final != nil && r.final.asked == amount && r.final.name == name:
-		return 200 // the first answer once more
+		return 200 // the first answer again
 	case r.final != nil, r.state == "CANCELED", m.now.Sub(r.approved) >= time.Hour:
 		return 409
 	case amount != r.amount:
@@ -170,8 +170,8 @@ func (p *referencePayment) refundCapture(k int, amount int64) int {
 	return 201
 }
 
-// extend lets the authorization last days more, or 28 from now when days is negative, which says
-// nothing.
+// extend extends the authorization by days, or until 28 days from now if days is negative, which
+// stands for a missing extension_days.
 func (m *reference) extend(p *referencePayment, days int, more int64) int {
 	if p.state != "AUTHORIZED" && p.state != "EXPIRED" {
 		return 409
@@ -193,7 +193,7 @@ func (m *reference) extend(p *referencePayment, days int, more int64) int {
 	return 200
 }
 
-// pass lets time go by.
+// pass moves the clock forward.
 func (m *reference) pass(d time.Duration) {
 	m.now = m.now.Add(d)
 	for _, r := range m.requests {

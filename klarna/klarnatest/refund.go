@@ -8,11 +8,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// refund is captured money that was given back.
+// refund is captured money that was refunded.
 type refund struct {
 	*account
 	transaction *transaction
-	capture     *capture // nil when the transaction was refunded
+	capture     *capture // nil if the transaction was refunded
 	id          string
 	reference   string
 	amount      int64
@@ -20,8 +20,8 @@ type refund struct {
 	createdAt   time.Time
 }
 
-// refundBody shows the reference by the name it was sent by: a refund of a transaction and one of a
-// capture have two.
+// refundBody encodes the reference under the name with which it was sent: refunds of a transaction
+// and refunds of a capture use different names.
 type refundBody struct {
 	ID                   string          `json:"payment_refund_id"`
 	RefundReference      string          `json:"refund_reference,omitempty"`
@@ -69,8 +69,8 @@ func (s *Server) refundCapture(c *call) answer {
 	return s.refund(c, refund{transaction: taken.transaction, capture: taken}, "payment_refund_reference", taken.amount-taken.refunded)
 }
 
-// refund gives back at most most, in any state of the transaction.
-func (s *Server) refund(c *call, draft refund, referenceName string, most int64) answer {
+// refund refunds at most limit, in any state of the transaction.
+func (s *Server) refund(c *call, draft refund, referenceName string, limit int64) answer {
 	var found problems
 	o := readObject(c.body, &found)
 	o.need("refund_amount")
@@ -87,8 +87,8 @@ func (s *Server) refund(c *call, draft refund, referenceName string, most int64)
 	switch {
 	case len(t.refunds) >= maxRefunds:
 		return forbidden("a payment transaction has at most %d refunds", maxRefunds)
-	case draft.amount > most:
-		found.add("refund_amount", "must be at most %d, which is captured and not refunded", most)
+	case draft.amount > limit:
+		found.add("refund_amount", "must be at most %d, which is captured and not refunded", limit)
 		return invalid(found...)
 	}
 	t.operations++
@@ -108,7 +108,8 @@ func (s *Server) refund(c *call, draft refund, referenceName string, most int64)
 	return reply(http.StatusCreated, draft.body())
 }
 
-// spread takes a refund from its capture, or from those of its transaction, the oldest first.
+// spread takes a refund from its capture, or from the captures of its transaction, the oldest
+// first.
 func (s *Server) spread(r *refund) {
 	from := []*capture{r.capture}
 	if r.capture == nil {
@@ -132,14 +133,14 @@ func (s *Server) readRefund(c *call) answer {
 	return reply(http.StatusOK, given.body())
 }
 
-// Refund is money that was really given back.
+// Refund is a refund that was really made.
 type Refund struct {
 	PaymentRefundID      string
 	PaymentTransactionID string
-	// PaymentCaptureID is the capture that was refunded, "" when the transaction was.
+	// PaymentCaptureID is the capture that was refunded, "" if the transaction was refunded.
 	PaymentCaptureID string
-	// Reference is the caller's: refund_reference of a transaction's refund, payment_refund_reference
-	// of a capture's.
+	// Reference is the caller's refund_reference for a refund of a transaction, and
+	// payment_refund_reference for a refund of a capture.
 	Reference string
 	// Amount is in minor units of Currency.
 	Amount   int64

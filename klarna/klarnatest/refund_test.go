@@ -8,7 +8,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestACaptureIsRefundedAtMostByItsAmount(t *testing.T) {
+func TestRefundsOfACaptureAreLimited(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.transaction.refunded")
@@ -50,7 +50,7 @@ func TestACaptureIsRefundedAtMostByItsAmount(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-func TestARefundOfATransactionComesFromItsOldestCapturesFirst(t *testing.T) {
+func TestTransactionRefundUsesOldestCapturesFirst(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)
 	for _, amount := range []int64{100, 300, 500} {
@@ -70,9 +70,9 @@ func TestARefundOfATransactionComesFromItsOldestCapturesFirst(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-// The reference of a refund has two names. Under the other's it is a field that nobody knows, and
-// the ledger shows that it did not arrive.
-func TestTheTwoNamesOfARefundsReferenceAreNotMixed(t *testing.T) {
+// The reference of a refund has two names, for captures and transactions. The wrong name is an
+// unknown member, and the ledger shows that no reference arrived.
+func TestRefundReferenceNamesAreNotMixed(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)
 	taken := c.capture(id, 1000)
@@ -83,7 +83,7 @@ func TestTheTwoNamesOfARefundsReferenceAreNotMixed(t *testing.T) {
 	}
 }
 
-func TestARefundTellsAllFailingParameters(t *testing.T) {
+func TestRefundReportsAllFailingParameters(t *testing.T) {
 	_, c := newPair(t)
 	id := c.pay(1000)
 	taken := c.capture(id, 1000)
@@ -97,7 +97,7 @@ func TestARefundTellsAllFailingParameters(t *testing.T) {
 	}
 }
 
-func TestATransactionHasAtMost200RefundsAnd500Operations(t *testing.T) {
+func TestTransactionLimitsRefundsAndOperations(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)
 	taken := c.capture(id, 500)

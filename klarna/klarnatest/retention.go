@@ -2,32 +2,33 @@ package klarnatest
 
 import "time"
 
-// WithRetention lets the server forget what is over, d later on its clock, so that one that runs
-// for long holds no more than what lives: payment requests that were canceled, declined or expired,
-// transactions COMPLETED or CLOSED, session tokens that died, with the payment requests they
-// completed, customer tokens that were revoked, and the records of requests and deliveries. What is
-// forgotten is in no list and answers 404, and [Server.CheckInvariants] has nothing to judge by.
-// Without it a server remembers all it did, as a test wants it; only idempotency keys go a day
-// after their first use, and session tokens a day after their end.
+// WithRetention makes the server forget what has been over for d on its clock, so that the memory
+// of a server that runs for long does not grow. It forgets payment requests that were canceled,
+// declined or expired, transactions that are COMPLETED or CLOSED, session tokens that expired, with
+// the payment requests that they completed, customer tokens that were revoked, and the records of
+// requests and deliveries. What is forgotten is in no list and answers 404.
+// [Server.CheckInvariants] fails on a server with a retention, because the server keeps no journal.
+// Without the option a server remembers everything, as a test needs; only idempotency keys are
+// forgotten a day after their first use, and session tokens a day after their expiry.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
-// WithLogLimit lets the server remember no more than the last n requests and the last n deliveries.
-// The default is all of them, and 1000 with [WithStateFile].
+// WithLogLimit makes the server remember only the last n requests and the last n deliveries. The
+// default is unlimited, and 1000 with [WithStateFile].
 func WithLogLimit(n int) Option { return func(c *config) { c.logLimit = n } }
 
-// deadTokenLife is how long a session token is known after its end when the server has no retention
-// of its own.
+// deadTokenLife is how long a server without a retention remembers a session token after its
+// expiry.
 const deadTokenLife = 24 * time.Hour
 
-// forgetLater lets forget run a retention after something was over, and never without one. What it
-// forgets it finds by its id, for the agenda must not keep alive what is gone.
+// forgetLater calls forget one retention after over, and never without a retention. forget finds a
+// resource by its id, so that the agenda does not keep a removed resource in memory.
 func (s *Server) forgetLater(over time.Time, forget func()) {
 	if s.retention > 0 {
 		s.schedule(over.Add(s.retention), forget)
 	}
 }
 
-// forgetPaymentRequestLater is for one in a final state, which was its last change.
+// forgetPaymentRequestLater forgets a payment request that has just reached a final state.
 func (s *Server) forgetPaymentRequestLater(r *paymentRequest) {
 	id := r.id
 	s.forgetLater(r.updatedAt, func() { s.forgetPaymentRequest(id) })
@@ -64,8 +65,8 @@ func (s *Server) forgetTransactionLater(t *transaction) {
 	})
 }
 
-// forgetTokenLater forgets a token some time after its end, when nobody can finalize with it any
-// more, and with it the payment request that it completed.
+// forgetTokenLater forgets a token some time after its expiry, when it can no longer finalize a
+// payment, together with the payment request that it completed.
 func (s *Server) forgetTokenLater(t *sessionToken) {
 	life := deadTokenLife
 	if s.retention > 0 {
@@ -89,8 +90,7 @@ func (s *Server) forgetCustomerTokenLater(t *customerToken) {
 	})
 }
 
-// trimLogs forgets requests and deliveries that are older than the retention, or more than the
-// limit.
+// trimLogs forgets requests and deliveries that are older than the retention or beyond the limit.
 func (s *Server) trimLogs() {
 	for s.logLimit > 0 && s.requests.Len() > s.logLimit {
 		s.requests.Pop()

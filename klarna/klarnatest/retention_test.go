@@ -12,14 +12,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// captured is a final authorize that takes the money at once, which completes the transaction.
+// captured returns a final authorize that captures immediately, which completes the transaction.
 func captured(amount int64) obj {
 	o := order(amount)
 	o["request_payment_transaction"].(obj)["capture"] = "NOW"
 	return o
 }
 
-// allEndings takes one payment request to each of its ends.
+// allEndings takes a payment request to each of its final states.
 func (c client) allEndings() {
 	c.Helper()
 	server := c.server
@@ -29,20 +29,20 @@ func (c client) allEndings() {
 	if _, err := server.Decline(c.start(1)); err != nil {
 		c.Fatal(err)
 	}
-	c.token(c.start(1)) // is never finalized
+	c.token(c.start(1)) // never finalized
 	c.start(1)          // expires
 	c.want(404, "GET", "/v2/nowhere", nil)
 }
 
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what has a finalizer goes with the second
+	runtime.GC() // the second run frees what has a finalizer
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-func TestAServerHoldsNoMoreThanWhatLives(t *testing.T) {
+func TestRetentionBoundsMemory(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithRetention(time.Hour), klarnatest.WithWebhookTransport(answering(204)))
 	server.Subscribe("https://shop.example/webhook")
 	var held map[string]int
@@ -55,7 +55,7 @@ func TestAServerHoldsNoMoreThanWhatLives(t *testing.T) {
 			server.Advance(6 * time.Hour)
 		}
 		switch {
-		case day == 4: // a day's worth of idempotency keys is always there
+		case day == 4: // a day's worth of idempotency keys always remains
 			held, size = server.Held(), heap()
 		case day > 4:
 			if diff := cmp.Diff(held, server.Held()); diff != "" {
@@ -73,7 +73,7 @@ func TestAServerHoldsNoMoreThanWhatLives(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverIsForgottenARetentionLater(t *testing.T) {
+func TestResourcesAreForgottenAfterTheRetention(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithRetention(time.Hour))
 	id := c.start(1)
 	canceled := c.start(1)
@@ -101,7 +101,7 @@ func TestWhatIsOverIsForgottenARetentionLater(t *testing.T) {
 	equal(t, "a closed one is forgotten", len(server.Transactions()), 0)
 }
 
-func TestATransactionIsForgottenWholeBeforeItsAuthorizationWouldExpire(t *testing.T) {
+func TestForgottenTransactionLeavesNothingBehind(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithRetention(time.Hour))
 	before := heap()
 	for range 12 {
@@ -111,14 +111,14 @@ func TestATransactionIsForgottenWholeBeforeItsAuthorizationWouldExpire(t *testin
 		c.want(201, "POST", "/v2/payment/transactions/"+r.text("payment_transaction_response.payment_transaction.payment_transaction_id")+"/capture",
 			obj{"capture_amount": 1})
 	}
-	server.Advance(26 * time.Hour) // keys and tokens are forgotten too, the 28 days are not over
+	server.Advance(26 * time.Hour) // keys and tokens are forgotten too, the 28 days have not passed
 	if grown := int64(heap()) - int64(before); grown > 3_000_000 {
 		t.Errorf("6 MB were sent and %d MB are held", grown/1e6)
 	}
 	equal(t, "transactions", len(server.Transactions()), 0)
 }
 
-func TestARevokedCustomerTokenIsForgottenARetentionLater(t *testing.T) {
+func TestRevokedCustomerTokenIsForgotten(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithRetention(time.Hour))
 	customer := c.store()
 	server.Advance(1000 * time.Hour)
@@ -128,7 +128,7 @@ func TestARevokedCustomerTokenIsForgottenARetentionLater(t *testing.T) {
 	c.want(400, "POST", authorizePath, order(2), withCustomer(customer))
 }
 
-func TestWithoutRetentionOnlyKeysAndDeadTokensAreForgotten(t *testing.T) {
+func TestServerWithoutRetentionForgetsKeysAndTokens(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithWebhookTransport(answering(204)))
 	server.Subscribe("https://shop.example/webhook")
 	c.allEndings()
@@ -148,7 +148,7 @@ func TestWithoutRetentionOnlyKeysAndDeadTokensAreForgotten(t *testing.T) {
 	}
 }
 
-func TestAWebhookThatIsGivenUpIsForgotten(t *testing.T) {
+func TestGivenUpWebhookIsForgotten(t *testing.T) {
 	server, c := newSocketless(t, klarnatest.WithWebhookTransport(answering(http.StatusTeapot)))
 	server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
 	c.start(1)

@@ -140,7 +140,7 @@ func (r *route) match(method string, segments []string) (id string, ok bool) {
 // call is one request that has a route.
 type call struct {
 	target
-	partner   *account // nil when the key may not act for the account, or none is named and one must be
+	partner   *account // nil if the key may not act for it, or if the path must name one
 	request   *http.Request
 	body      []byte
 	token     string // the session token, "" when none was sent

@@ -22,53 +22,53 @@ import (
 type Server struct {
 	// URL is the base URL, such as "http://127.0.0.1:41207", without the version "/v2".
 	URL string
-	// APIKey is the only key the server accepts, over 100 characters that begin with
-	// "klarna_test_api_".
+	// APIKey is the only key that the server accepts. It begins with "klarna_test_api_" and has
+	// over 100 characters.
 	APIKey string
-	// PartnerAccountID is the first account the key may act for, such as
-	// "krn:partner:global:account:test:LWT2XJSE". There are more with [Server.AddAccount].
+	// PartnerAccountID is the first account that the key may act for, such as
+	// "krn:partner:global:account:test:LWT2XJSE". [Server.AddAccount] adds others.
 	PartnerAccountID string
 	// ClientID is the only client id that the browser SDK may use. The server API never accepts it.
 	ClientID string
 
-	ctx       context.Context //nolint:containedctx // ends deliveries, which no caller's context covers
+	ctx       context.Context //nolint:containedctx // for deliveries, which no caller's context covers
 	stop      context.CancelFunc
 	http      *http.Server      // nil without a socket
 	served    chan struct{}     // closed when the accept loop has ended
-	transport http.RoundTripper // of webhooks, nil for the network
-	parallel  int               // deliveries of one webhook
+	transport http.RoundTripper // for webhooks, nil for the network
+	parallel  int               // deliveries of one webhook at the same time
 	authority *authority        // nil without TLS
-	retention time.Duration     // 0 is without end
+	retention time.Duration     // 0 means unlimited
 	acquiring bool
 	latency   time.Duration
-	logLimit  int          // 0 is none
-	handler   http.Handler // nil for none
-	state     *stateFile   // nil without one
+	logLimit  int          // 0 means unlimited
+	handler   http.Handler // nil if there is none
+	state     *stateFile   // nil if there is none
 
-	// mu guards everything below. Nothing outside the package is called while it is held: a webhook
-	// receiver calls back.
+	// mu guards everything below. The package calls no outside code while it is held, because a
+	// webhook receiver may call back.
 	mu         stateMutex
 	closed     bool
 	clock      clock
 	agenda     agenda
 	timer      *time.Timer
-	alarm      time.Time // what timer is set to, by the machine's clock
+	alarm      time.Time // the wall-clock time to which timer is set
 	ticks      gate
 	deliveries gate
 	conns      gate
 	quota      quota
 
 	accounts        map[string]*account // by every name that an account has in a path
-	partners        []*account          // in the order of their coming
+	partners        []*account          // in order of their addition
 	first           *account
-	kept            *savedAuthority // of a server with TLS that had the state file before
+	kept            *savedAuthority // the authority that the state file kept for TLS
 	instruction     string
 	rules           []AuthorizeRule
 	faults          []*scriptedFault
-	faultDice       *mathrand.Rand
+	faultRandom     *mathrand.Rand
 	webhookFaults   []*scriptedWebhook
-	webhookDice     *mathrand.Rand
-	arrivals        uint64 // of requests so far
+	webhookRandom   *mathrand.Rand
+	arrivals        uint64 // number of requests so far
 	requests        fifo.Queue[*loggedRequest]
 	paymentRequests collection[*paymentRequest]
 	transactions    collection[*transaction]
@@ -81,15 +81,14 @@ type Server struct {
 	remembered      map[idempotencyKey]*remembered
 	signingKeys     collection[*signingKey]
 	subscriptions   collection[*subscription]
-	shipments       uint64 // so far
+	shipments       uint64 // number so far
 	outbox          map[uint64]*shipment
 	deliveryLog     fifo.Queue[Delivery]
 
 	duplicateComplete bool
 }
 
-// Format writes the URL, whatever the verb: a server is in use by several goroutines while a test
-// prints it.
+// Format writes the URL for every verb: other goroutines may use the server while a test prints it.
 func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "klarnatest.Server{%s}", s.URL) }
 
 // Option changes how a Server is built.
@@ -114,14 +113,14 @@ type config struct {
 	handler   http.Handler
 }
 
-// WithoutSocket starts no listener: only [Server.Transport] reaches the server, whose URL then is a
-// name that no resolver knows. It is for servers made inside a testing/synctest bubble, where a
-// goroutine that waits for the network would stop the bubble's time. Without a socket [WithAddr]
-// and [WithTLS] mean nothing.
+// WithoutSocket starts no listener: the server is reached only through [Server.Transport], and its
+// URL is a name that cannot be resolved. It is for servers inside a testing/synctest bubble, where
+// a goroutine that waits for the network would stop the bubble's time. [WithAddr] and [WithTLS]
+// then have no effect.
 func WithoutSocket() Option { return func(c *config) { c.socket = false } }
 
-// WithRunningClock lets the server's clock run by itself, as [Start] does. Inside a
-// testing/synctest bubble, where the server must then be made too, it runs with the bubble's time.
+// WithRunningClock makes the server's clock run, as [Start] does. A server that is created inside a
+// testing/synctest bubble follows the bubble's time.
 func WithRunningClock() Option { return func(c *config) { c.running = true } }
 
 // WithAddr sets the address to listen on, such as "127.0.0.1:8787". The default is a free port on
@@ -137,14 +136,14 @@ func WithWebhookTransport(transport http.RoundTripper) Option {
 	return func(c *config) { c.transport = transport }
 }
 
-// WithParallelDeliveries makes up to n deliveries of each webhook at once, so that a receiver that
-// takes its time to answer keeps pace with many events. They then come in any order, as Klarna's
-// do. The default is one after the other.
+// WithParallelDeliveries makes up to n deliveries of each webhook at the same time, so that a slow
+// receiver keeps up with many events. The deliveries then arrive in any order, as Klarna's do. The
+// default is one after the other.
 func WithParallelDeliveries(n int) Option { return func(c *config) { c.parallel = n } }
 
 // NewServer starts a server for a test. Its clock stands still until the test moves it with
-// [Server.Advance]. The server is closed when the test ends, and whatever was scripted and never
-// met then fails the test.
+// [Server.Advance]. The server is closed when the test ends. The test fails if something was
+// scripted and never met.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(config{}, opts)
@@ -160,7 +159,8 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server for a program. Its clock runs by itself. The caller closes the server.
+// Start starts a server for a program. Its clock runs. The caller closes the server. Start returns
+// an error if it cannot listen or cannot read its state file.
 func Start(opts ...Option) (*Server, error) {
 	return start(config{running: true}, opts)
 }
@@ -193,8 +193,8 @@ func newServer(c config) *Server {
 		handler:          c.handler,
 		quota:            quota{limit: c.rateLimit},
 		clock:            newClock(c.running, c.start),
-		faultDice:        newRandom(c.seed, 1),
-		webhookDice:      newRandom(c.seed, 2),
+		faultRandom:      newRandom(c.seed, 1),
+		webhookRandom:    newRandom(c.seed, 2),
 		outbox:           map[uint64]*shipment{},
 		paymentRequests:  newCollection[*paymentRequest](),
 		transactions:     newCollection[*transaction](),
@@ -216,8 +216,8 @@ func newServer(c config) *Server {
 	return s
 }
 
-// begin holds the mutex, so that nothing that fell due while there was no server happens, and
-// nobody is answered, before all is restored and the server knows its address.
+// begin holds the mutex until all state is restored and the server knows its address. Before that,
+// no overdue action runs and no request is answered.
 func (s *Server) begin(c config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,9 +245,9 @@ func (s *Server) listen(c config) error {
 		ConnState:         s.countConn,
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: time.Minute,
-		IdleTimeout:       59 * time.Second, // Klarna's own
+		IdleTimeout:       59 * time.Second, // as Klarna's
 	}
-	s.http.Protocols.SetHTTP1(true) // whose connections a fault can cut
+	s.http.Protocols.SetHTTP1(true) // a fault can cut its connections
 	scheme := "http"
 	if c.tls {
 		var err error
@@ -277,7 +277,7 @@ func (s *Server) listen(c config) error {
 	return nil
 }
 
-// reachable is a listener's address for a client on the same machine.
+// reachable returns the address of a listener for a client on the same machine.
 func reachable(addr net.Addr) string {
 	at, err := netip.ParseAddrPort(addr.String())
 	if err == nil && at.Addr().IsUnspecified() {
@@ -286,7 +286,7 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// countConn lets Close wait for the goroutine that net/http keeps for each connection.
+// countConn makes Close wait for the goroutine that net/http keeps for each connection.
 func (s *Server) countConn(_ net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -299,7 +299,7 @@ func (s *Server) countConn(_ net.Conn, state http.ConnState) {
 }
 
 // Close cuts every connection, gives up every webhook that was not delivered and waits until all
-// goroutines of the server have ended. It may be called more than once, but not from a webhook
+// goroutines of the server have ended. It may be called more than once, but not by a webhook
 // receiver.
 func (s *Server) Close() {
 	s.mu.Lock()
@@ -321,8 +321,8 @@ func (s *Server) Close() {
 	s.closeState()
 }
 
-// Shutdown closes the server in order: it takes no more connections and waits for the requests that
-// run, until ctx ends, whose error it then returns. What follows is [Server.Close].
+// Shutdown stops accepting connections, waits for the requests that are running until ctx ends, and
+// then closes the server as [Server.Close] does. It returns the context's error if ctx ended first.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var err error
 	if s.http != nil {
@@ -334,7 +334,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 var errClosed = errors.New("klarnatest: server is closed")
 
-// unmet lists what was scripted and never happened.
+// unmet lists what was scripted and never met.
 func (s *Server) unmet() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -346,7 +346,7 @@ func (s *Server) unmet() []string {
 		}
 	}
 	for _, r := range s.rules {
-		list = append(list, strings.TrimSpace(fmt.Sprintf("scripted authorize answer was never asked for: %s %s", r.Result, r.Reason)))
+		list = append(list, strings.TrimSpace(fmt.Sprintf("scripted authorize answer was never used: %s %s", r.Result, r.Reason)))
 	}
 	for _, w := range s.webhookFaults {
 		if w.owed() {

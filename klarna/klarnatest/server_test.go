@@ -101,7 +101,7 @@ func TestEveryOperationRefusesForTheSameReasons(t *testing.T) {
 	}
 }
 
-func TestAPathThatIsNoRouteIsNotFound(t *testing.T) {
+func TestUnknownPathIsNotFound(t *testing.T) {
 	_, c := newPair(t)
 	for _, path := range []string{
 		"/", "/v2", "/v2/", "/v1/payment/authorize", "/v2/payment", "/v2/payment/authorize/", "/v2/payment/requests/a/b",
@@ -114,14 +114,14 @@ func TestAPathThatIsNoRouteIsNotFound(t *testing.T) {
 	c.want(404, "PUT", authorizePath, obj{})
 }
 
-func TestTheKeyIsAcceptedInEveryFormInUse(t *testing.T) {
+func TestAPIKeyIsAcceptedInEveryForm(t *testing.T) {
 	server, c := newPair(t)
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	for name, credentials := range map[string]string{
-		"raw":               server.APIKey,
-		"as a password":     encode(":" + server.APIKey),
-		"as a user":         encode(server.APIKey + ":"),
-		"beside a username": encode("9f1c9e5e-0000-4000-8000-000000000000:" + server.APIKey),
+		"raw":              server.APIKey,
+		"as a password":    encode(":" + server.APIKey),
+		"as a user":        encode(server.APIKey + ":"),
+		"after a username": encode("9f1c9e5e-0000-4000-8000-000000000000:" + server.APIKey),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want(200, "GET", presentationPath+"?"+presentationQuery, nil, "Authorization: Basic "+credentials)
@@ -190,7 +190,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := client{t, server, &http.Client{Transport: &http.Transport{}}} // keeps its connection
-	// A receiver that never answers holds a delivery until Close.
+	// A receiver that never answers delays a delivery until Close.
 	called, release := make(chan struct{}, 1), make(chan struct{})
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		called <- struct{}{}
@@ -227,7 +227,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 
 	const ours = "klarnatest.(*Server)"
 	stacks := ""
-	for range 1000 { // a goroutine that has done its work still takes a moment to go
+	for range 1000 { // a goroutine that has finished needs a moment to exit
 		buf := make([]byte, 1<<20)
 		if stacks = string(buf[:runtime.Stack(buf, true)]); !strings.Contains(stacks, ours) {
 			return

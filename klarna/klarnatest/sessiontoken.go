@@ -9,43 +9,43 @@ import (
 
 const sessionTokenLife = 60 * time.Minute
 
-// sessionToken says what a customer approved, and what became of it.
+// sessionToken records what a customer approved, and how the token was used.
 type sessionToken struct {
 	*account
 	value     string
 	consent   consent
 	currency  string
 	amount    int64
-	request   *paymentRequest // nil for a token that the browser brought
+	request   *paymentRequest // nil for a token from the browser
 	expiresAt time.Time
 	revoked   bool
 
-	payload string // what the token was used for, in canonical JSON
+	payload string // the request with which the token was used, in canonical JSON
 	answer  *answer
 }
 
-// consent says what the customer of a session token agreed to.
+// consent is what the customer of a session token agreed to.
 type consent int
 
 const (
-	consentToAmount   consent = iota // the token's, or no payment at all where its payment request has none
-	consentToAnything                // whatever authorize asks for first
+	consentToAmount   consent = iota // the token's amount, or nothing if its request has no payment
+	consentToAnything                // the first authorize call, whatever its content
 	consentMissing
 )
 
-// alive tells whether authorize would still approve with the token.
+// alive reports whether authorize would still approve with the token.
 func (t *sessionToken) alive(now time.Time) bool {
 	return !t.revoked && t.answer == nil && now.Before(t.expiresAt)
 }
 
-// covers tells whether the customer agreed to a payment.
+// covers reports whether the customer agreed to a payment.
 func (t *sessionToken) covers(currency string, amount int64) bool {
 	return t.consent == consentToAnything || t.consent == consentToAmount && t.currency == currency && t.amount == amount
 }
 
-// cart is what the purchase cost before the customer chose other shipping, nil without such a
-// choice. A final call is the first one again but for its amount, and whether its lines must show
-// the choice Klarna's texts do not say.
+// cart returns the price of the purchase before the customer chose other shipping, and nil if the
+// customer did not. A final authorize call repeats the first one with another amount. Klarna's
+// documentation does not say whether its line items must include the choice.
 func (t *sessionToken) cart() *int64 {
 	if t == nil || t.request == nil || t.request.shipping == nil {
 		return nil
@@ -53,7 +53,7 @@ func (t *sessionToken) cart() *int64 {
 	return new(t.request.cartAmount())
 }
 
-// issueToken makes a token for what is agreed to now.
+// issueToken creates a token for what the customer agrees to now.
 func (s *Server) issueToken(t sessionToken) *sessionToken {
 	claims := `{"jti":"` + rand.Text() + rand.Text() + `"}`
 	t.value = "krn:network:us1:test:session-token:" + base64.RawURLEncoding.EncodeToString([]byte(claims))
@@ -64,16 +64,18 @@ func (s *Server) issueToken(t sessionToken) *sessionToken {
 	return &t
 }
 
-// IssueSessionToken returns a session token as Klarna's browser SDK brings it after the customer
-// approved amount, in minor units of currency: the first authorize with it is approved at once. It
-// lives for 60 minutes and is of the account [Server.PartnerAccountID].
+// IssueSessionToken returns a session token as Klarna's browser SDK issues it after the customer
+// approved amount, in minor units of currency: the first authorize call with it is approved
+// immediately. The token is valid for 60 minutes and belongs to the account
+// [Server.PartnerAccountID].
 func (s *Server) IssueSessionToken(currency string, amount int64) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.issueToken(sessionToken{account: s.first, currency: currency, amount: amount}).value
 }
 
-// IssueSessionTokenFor is IssueSessionToken for any account of the server.
+// IssueSessionTokenFor is [Server.IssueSessionToken] for any account of the server. It returns an
+// error if the account is unknown.
 func (s *Server) IssueSessionTokenFor(partnerAccountID, currency string, amount int64) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,13 +7,12 @@ import (
 	"slices"
 )
 
-// ShippingOption is a way of shipping that a customer chooses at Klarna in place of what the cart
-// had.
+// ShippingOption is a way of shipping that a customer chooses at Klarna in place of the cart's.
 type ShippingOption struct {
 	// Reference becomes the shipping_reference.
 	Reference string
-	// Price is what the choice adds to the amount, in minor units. It is negative when the choice
-	// costs less than the cart's.
+	// Price is what the choice adds to the amount, in minor units. It is negative if the choice
+	// costs less than the cart's shipping.
 	Price int64
 	// Type is the shipping_type, such as "PICKUP_POINT".
 	Type string
@@ -21,11 +20,11 @@ type ShippingOption struct {
 	Attributes []string
 	// Carrier is the shipping_carrier.
 	Carrier string
-	// Address is where it is shipped to. The zero value is the test customer's home.
+	// Address is the destination. The zero value means the test customer's home.
 	Address Address
 }
 
-// Address is an address as Klarna writes it. Country is ISO 3166-1 alpha-2.
+// Address is an address in Klarna's format. Country is ISO 3166-1 alpha-2.
 type Address struct {
 	StreetAddress  string `json:"street_address"`
 	StreetAddress2 string `json:"street_address2,omitempty"`
@@ -35,19 +34,19 @@ type Address struct {
 	Country        string `json:"country"`
 }
 
-// ChangeShipping does what a customer does who chooses other shipping: the option's price goes on
-// the amount, in place of the price of an option chosen before. A customer who is not there yet
-// opens the page first. Leaving undoes the choice; after Approve the amount is the one approved,
-// and answers and events show the choice as shipping. The choice has no event of its own: Klarna
-// documents none, and the customer may choose again.
+// ChangeShipping acts as a customer who chooses other shipping: the option's price is added to the
+// amount, in place of the price of an option chosen before. If the customer has not opened the page
+// yet, ChangeShipping opens it. Leaving undoes the choice. After Approve the amount is the one
+// approved, and answers and events contain the choice as shipping. The choice has no event of its
+// own: Klarna documents none, and the customer may choose again.
 func (s *Server) ChangeShipping(paymentRequestID string, option ShippingOption) error {
 	option.Attributes = slices.Clone(option.Attributes)
 	return s.chooseShipping(paymentRequestID, &option)
 }
 
-// ChangeAmount lets the customer approve amount, in minor units, without a choice of shipping that
-// explains it. Klarna documents no such journey; a caller has to be ready for an amount that is not
-// the one it asked for all the same.
+// ChangeAmount makes the customer approve amount, in minor units, without a choice of shipping that
+// explains it. Klarna documents no such journey, but a caller must be ready for an amount other
+// than the one it asked for.
 func (s *Server) ChangeAmount(paymentRequestID string, amount int64) error {
 	if amount < 0 {
 		return fmt.Errorf("klarnatest: the amount cannot be %d", amount)
@@ -64,7 +63,7 @@ func (s *Server) chooseShipping(paymentRequestID string, option *ShippingOption)
 	return errors.Join(err, refused)
 }
 
-// cartAmount is the amount without the shipping that the customer chose.
+// cartAmount returns the amount without the shipping that the customer chose.
 func (r *paymentRequest) cartAmount() int64 {
 	if r.shipping == nil {
 		return r.draft.amount
@@ -72,10 +71,10 @@ func (r *paymentRequest) cartAmount() int64 {
 	return r.draft.amount - r.shipping.Price
 }
 
-// setShipping puts option in place of the shipping chosen before. nil is the cart's own.
+// setShipping replaces the shipping chosen before by option. nil stands for the cart's shipping.
 func (s *Server) setShipping(r *paymentRequest, option *ShippingOption) error {
 	if r.draft.tokenOnly {
-		return errors.New("klarnatest: nothing is shipped where nothing is paid")
+		return errors.New("klarnatest: a payment request without a payment has no shipping")
 	}
 	amount := r.cartAmount()
 	if option != nil {
@@ -109,8 +108,8 @@ type shippingOptionBody struct {
 	Carrier    string   `json:"shipping_carrier,omitempty"`
 }
 
-// body is what the customer chose, in the form of one element of a purchase's shipping. nil is
-// nothing chosen.
+// body returns the customer's choice as an element of a purchase's shipping. It returns nil if
+// nothing was chosen.
 func (o *ShippingOption) body(customer customerProfile) *shippingBody {
 	if o == nil {
 		return nil

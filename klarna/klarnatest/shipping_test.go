@@ -58,7 +58,7 @@ func TestTheCustomerChoosesTheShipping(t *testing.T) {
 	equal(t, "events", inbox.types(), "submitted in-progress completed")
 }
 
-func TestShippingGoesHomeUnlessTheOptionSaysWhere(t *testing.T) {
+func TestShippingAddressDefaultsToTheCustomersHome(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1000)
 	if err := server.ChangeShipping(id, express); err != nil {
@@ -74,15 +74,15 @@ func TestShippingGoesHomeUnlessTheOptionSaysWhere(t *testing.T) {
 	equal(t, "carrier", read.text("state_context.shipping.shipping_option.shipping_carrier"), "Post")
 }
 
-func TestAFinalCallMayShowTheChosenShippingOrNot(t *testing.T) {
+func TestFinalCallMayOmitTheChosenShipping(t *testing.T) {
 	server, c := newPair(t)
 	for name, tc := range map[string]struct {
-		chosen int64 // what the lines show beside the shoes
+		chosen int64 // price of the shipping in the line items
 		status int
 	}{
-		"the lines of the first call":  {0, 200},
-		"a line for the choice":        {990, 200},
-		"a line for what nobody chose": {290, 400},
+		"the lines of the first call":    {0, 200},
+		"a line for the choice":          {990, 200},
+		"a line for shipping not chosen": {290, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id := c.start(1000)
@@ -113,7 +113,7 @@ func TestLeavingUndoesTheShipping(t *testing.T) {
 	equal(t, "shipping", c.want(200, "GET", requestsPath+"/"+id, nil).get("state_context.shipping"), nil)
 }
 
-func TestShippingThatCannotBeIsRefused(t *testing.T) {
+func TestImpossibleShippingIsRefused(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1000)
 	if err := server.ChangeShipping(id, klarnatest.ShippingOption{Price: -1001}); err == nil {
@@ -126,7 +126,7 @@ func TestShippingThatCannotBeIsRefused(t *testing.T) {
 	}
 }
 
-func TestADeniedTestCustomerIsDeniedInsideTheJourney(t *testing.T) {
+func TestDeniedTestCustomerIsDeniedAfterOpening(t *testing.T) {
 	server, c := newPair(t)
 	d := draft(1000)
 	d["supplementary_purchase_data"] = obj{"customer": obj{"email": "jo+denied@example.com"}}
@@ -141,7 +141,7 @@ func TestADeniedTestCustomerIsDeniedInsideTheJourney(t *testing.T) {
 		"&token=&state=DECLINED")
 }
 
-func TestTheAmountMayChangeWithoutAChoiceOfShipping(t *testing.T) {
+func TestAmountMayChangeWithoutShipping(t *testing.T) {
 	server, c := newPair(t)
 	id := c.start(1000)
 	if err := server.ChangeAmount(id, -1); err == nil {

@@ -18,12 +18,12 @@ import (
 type SigningKey struct {
 	// ID names the key in the header Klarna-Signing-Key-Id.
 	ID string
-	// Secret is the key of the HMAC, its bytes exactly as they are here: never decoded, although it
-	// looks like base64.
+	// Secret is the key of the HMAC. Its bytes are used as they are and never decoded, although
+	// they look like base64.
 	Secret string `json:"-"`
 }
 
-// signingKey is a key that the server knows.
+// signingKey is a key with its account.
 type signingKey struct {
 	SigningKey
 	createdAt time.Time
@@ -42,14 +42,14 @@ func (s *Server) newSigningKey() *signingKey {
 	return k
 }
 
-// NewSigningKey makes a key for a webhook that is yet to be created over the API.
+// NewSigningKey creates a key for a webhook that the test creates over the API.
 func (s *Server) NewSigningKey() SigningKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.newSigningKey().SigningKey
 }
 
-// SigningKeys returns every signing key there is, in the order of their making.
+// SigningKeys returns every signing key, in order of creation.
 func (s *Server) SigningKeys() []SigningKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,12 +60,12 @@ func (s *Server) SigningKeys() []SigningKey {
 	return list
 }
 
-// maxSigningKeys is how many keys an account may have.
+// maxSigningKeys is the number of keys that an account may have.
 const maxSigningKeys = 50
 
 type signingKeyBody struct {
 	ID        string    `json:"signing_key_id"`
-	Secret    string    `json:"signing_key,omitempty"` // only in the answer to its creation
+	Secret    string    `json:"signing_key,omitempty"` // only in the answer to the creation
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -97,9 +97,9 @@ func (s *Server) readSigningKey(c *call) answer {
 	return reply(http.StatusOK, k.body())
 }
 
-// deleteSigningKey refuses a key that a webhook still uses. Klarna's texts do not say what becomes
-// of such a webhook; with nothing left to sign by, every delivery of it would be refused, so a
-// client that gets here has made a mistake and learns of it.
+// deleteSigningKey refuses to delete a key that a webhook still uses. Klarna's documentation does
+// not say what happens to such a webhook. Without a key a receiver would refuse every delivery, so
+// a client that tries this has made a mistake, and the refusal reports it.
 func (s *Server) deleteSigningKey(c *call) answer {
 	k, ok := s.signingKeys.byID[c.resource]
 	if !ok {
@@ -122,11 +122,11 @@ func (k SigningKey) sign(body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// String names the key without its Secret.
+// String returns the key's ID without its Secret.
 func (k SigningKey) String() string { return "SigningKey(" + k.ID + ")" }
 
-// GoString names the key without its Secret.
+// GoString returns the key's ID without its Secret.
 func (k SigningKey) GoString() string { return k.String() }
 
-// Format writes the key without its Secret, whatever the verb.
+// Format writes the key's ID without its Secret, for every verb.
 func (k SigningKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }

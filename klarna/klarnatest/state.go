@@ -578,7 +578,7 @@ func (s *Server) restoreWebhook(saved *savedWebhook) error {
 		key:       s.signingKeys.byID[saved.SigningKey],
 		createdAt: saved.CreatedAt,
 		updatedAt: saved.UpdatedAt,
-		client:    s.newCourier(),
+		client:    s.newDeliveryClient(),
 	}
 	if sub.key == nil {
 		return unknown("signing key", saved.SigningKey, saved.ID)

@@ -12,33 +12,33 @@ import (
 	"sync"
 )
 
-// WithStateFile keeps all that the server knows in the file at path, so that a server started on it
-// later goes on where this one ended, however that was: what a client was answered is in the file
-// before the answer leaves. That is keys, accounts, payments, tokens, idempotency keys with their
-// answers, webhooks and those to be delivered with their attempts, the last 1000 requests and
-// deliveries ([WithLogLimit]), and the clock with the time it was moved by. What fell due in
-// between happens at the start, and a delivery that the end cut short is made again. Scripted
-// faults and answers are not kept. payment_request_url follows the address that the server has now;
-// what was answered or sent before stays as it was.
+// WithStateFile keeps the server's state in the file at path. A server that is started on the file
+// later continues where this one ended, even if this one was killed: the file contains what a
+// client was answered before the answer is sent. It holds keys, accounts, payments, tokens,
+// idempotency keys with their answers, webhooks and those still to be delivered with their
+// attempts, the last 1000 requests and deliveries ([WithLogLimit]), and the clock with the time by
+// which it was moved. At the start, overdue actions run and interrupted deliveries are repeated.
+// Scripted faults and answers are not kept. payment_request_url follows the server's present
+// address; answers and webhooks that were sent before do not change.
 //
-// A file that does not exist is made, with mode 0600, since it holds keys, tokens and what
-// customers told. The start fails on one that is damaged, is of another version of the format, or
-// is in use by another server, which a file beside it tells, with ".lock" at the end of its name.
-// Now and then the file is written anew, beside it with ".new", and renamed.
+// A missing file is created, with mode 0600, because it holds keys, tokens and customer data. The
+// start fails if the file is damaged, has another version of the format, or is in use by another
+// server. A lock file with the suffix ".lock" marks a file in use. Sometimes the server writes a
+// new file with the suffix ".new" and renames it.
 //
-// A change costs one write of what changed. It outlives the process, killed or not; it is not
-// forced to the disk, so that the last ones may not outlive the machine. While the file cannot be
-// written, as on a full disk, every request is answered 500.
+// A change costs one write of its own size. It survives the process, even if the process is killed.
+// It is not forced to the disk, so the last changes may be lost if the machine fails. While the
+// file cannot be written, as on a full disk, every request is answered with 500.
 func WithStateFile(path string) Option { return func(c *config) { c.state = path } }
 
 const (
 	stateHeader  = "klarnatest state, version "
 	stateVersion = 1
-	// stateLogs is how many requests and how many deliveries a server with a state file remembers by
-	// default.
+	// stateLogs is the default number of requests and of deliveries that a server with a state file
+	// remembers.
 	stateLogs = 1000
-	// stateSlack is by how many bytes a file may outgrow twice its live contents before it is written
-	// anew.
+	// stateSlack is the number of bytes by which a file may exceed twice its live contents before
+	// it is rewritten.
 	stateSlack = 1 << 20
 )
 
@@ -48,16 +48,16 @@ type stateFile struct {
 	path    string
 	unlock  func()
 	file    *os.File // open for appending
-	size    int64    // of what is whole
-	floor   int64    // size when it was last written anew
+	size    int64    // of the complete lines
+	floor   int64    // size after the last rewrite
 	changed []any
 	seen    map[any]bool // in changed
 	gone    []any
 	err     error // of the last write
 }
 
-// stateMutex saves what was changed under it before anybody else, and with them any client, can
-// learn of it.
+// stateMutex saves the changes made under it before it is released, so that no client learns of an
+// unsaved change.
 type stateMutex struct {
 	sync.Mutex
 	save func() // nil without a state file
@@ -71,8 +71,8 @@ func (m *stateMutex) Unlock() {
 	m.Mutex.Unlock()
 }
 
-// touch notes that things are new or changed. The caller holds the mutex, and forgets no call: what
-// is not noted is lost with the process.
+// touch records that values are new or changed. The caller holds the mutex. A change without a call
+// of touch is lost with the process.
 func (s *Server) touch(things ...any) {
 	if s.state == nil {
 		return
@@ -85,7 +85,7 @@ func (s *Server) touch(things ...any) {
 	}
 }
 
-// drop notes that a thing is no longer there.
+// drop records that a value was removed.
 func (s *Server) drop(thing any) {
 	if s.state == nil {
 		return
@@ -94,7 +94,7 @@ func (s *Server) drop(thing any) {
 	s.state.gone = append(s.state.gone, thing)
 }
 
-// openState restores what the file holds, or begins one.
+// openState restores the state in the file, or creates the file.
 func (s *Server) openState(path string) error {
 	unlock, err := lockFile(path + ".lock")
 	if errors.Is(err, errLocked) {
@@ -140,16 +140,17 @@ func (s *Server) saveState() {
 		d.remove(v)
 	}
 	if f.err = f.append(&d); f.err != nil {
-		return // the next time tries again
+		return // the next change tries again
 	}
 	f.changed, f.gone = f.changed[:0], f.gone[:0]
 	clear(f.seen)
 	if f.size > 2*f.floor+stateSlack && f.rewrite(s.snapshot()) != nil {
-		f.floor = f.size // nothing is lost: the old file goes on, and is written anew when it is larger still
+		// Nothing is lost: the old file remains in use, and is rewritten when it is larger still.
+		f.floor = f.size
 	}
 }
 
-// unsaved tells why the file lacks something that happened.
+// unsaved returns the error of the last write, or nil if the file is complete.
 func (s *Server) unsaved() error {
 	if s.state == nil {
 		return nil
@@ -159,7 +160,7 @@ func (s *Server) unsaved() error {
 	return s.state.err
 }
 
-// closeState leaves the file to the next server.
+// closeState releases the file for the next server.
 func (s *Server) closeState() {
 	if s.state == nil || s.state.unlock == nil {
 		return
@@ -175,14 +176,14 @@ func (s *Server) closeState() {
 func (f *stateFile) append(d *delta) error {
 	line := stateLine(d)
 	if _, err := f.file.WriteAt(line, f.size); err != nil {
-		_ = f.file.Truncate(f.size) // or the rest of a longer line would follow the next one
+		_ = f.file.Truncate(f.size) // otherwise the rest of a longer line would follow the next one
 		return err
 	}
 	f.size += int64(len(line))
 	return nil
 }
 
-// rewrite begins the file anew with all there is.
+// rewrite writes a new file with the whole state.
 func (f *stateFile) rewrite(all *delta) error {
 	whole := append([]byte(stateHeader+strconv.Itoa(stateVersion)+"\n"), stateLine(all)...)
 	temporary := f.path + ".new"
@@ -195,7 +196,7 @@ func (f *stateFile) rewrite(all *delta) error {
 	}
 	_, err = file.Write(whole)
 	if err == nil {
-		err = file.Sync() // a machine that dies leaves the old file or the new one
+		err = file.Sync() // if the machine fails, either the old file or the new one remains
 	}
 	if err == nil {
 		err = os.Rename(temporary, f.path)
@@ -249,7 +250,7 @@ func readState(data []byte) (*state, error) {
 		known.apply(d)
 	}
 	if known.server == nil {
-		return nil, errors.New("is damaged: it does not tell whose it is")
+		return nil, errors.New("is damaged: it does not name its server")
 	}
 	return known, nil
 }

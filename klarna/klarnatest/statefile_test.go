@@ -100,7 +100,7 @@ func (c client) everything() map[string]func() {
 			c.want(201, "POST", requestsPath, draft(100), withCustomer(stored))
 			c.want(204, "DELETE", "/v2/payment/tokens/"+stored, nil)
 			first := stepUp(100)
-			first["request_customer_token"] = wish()
+			first["request_customer_token"] = tokenRequest()
 			c.token(c.want(200, "POST", authorizePath, first).text("payment_request.payment_request_id"))
 		},
 		"session tokens": func() {
@@ -240,7 +240,7 @@ func TestAKilledServerComesBackAsItWas(t *testing.T) {
 	}
 }
 
-func TestAPaymentGoesOnAfterARestart(t *testing.T) {
+func TestPaymentContinuesAfterARestart(t *testing.T) {
 	path := statePath(t)
 	first := klarnatest.NewServer(t, klarnatest.WithStateFile(path))
 	c := newClient(t, first)
@@ -274,7 +274,7 @@ func TestAPaymentGoesOnAfterARestart(t *testing.T) {
 	c.server.CheckInvariants(t)
 }
 
-func TestTheJournalOutlivesAKill(t *testing.T) {
+func TestJournalSurvivesAKill(t *testing.T) {
 	path := statePath(t)
 	first, c := newSocketless(t, klarnatest.WithStateFile(path))
 	c.want(200, "POST", authorizePath, order(100), withToken(first.IssueSessionToken("EUR", 100)))
@@ -283,11 +283,11 @@ func TestTheJournalOutlivesAKill(t *testing.T) {
 	equal(t, "two purchases of one reference", len(judge(t, second)), 1)
 }
 
-func TestACustomerTokenThatIsForgottenIsStillThePaymentRequests(t *testing.T) {
+func TestForgottenCustomerTokenSurvivesARestart(t *testing.T) {
 	path := statePath(t)
 	server, c := newSocketless(t, klarnatest.WithStateFile(path), klarnatest.WithRetention(time.Hour))
 	first := stepUp(100)
-	first["request_customer_token"] = wish()
+	first["request_customer_token"] = tokenRequest()
 	id := c.want(200, "POST", authorizePath, first).text("payment_request.payment_request_id")
 	c.token(id)
 	token := server.PaymentRequests()[0].CustomerToken
@@ -372,7 +372,7 @@ func TestWebhooksAreDeliveredAfterAKill(t *testing.T) {
 	}
 }
 
-func TestADeliveryThatCloseCutShortIsMadeByTheNextServer(t *testing.T) {
+func TestInterruptedDeliveryIsRepeatedAfterARestart(t *testing.T) {
 	path := statePath(t)
 	arrivals := make(chan *http.Request, 1)
 	first, err := klarnatest.Start(klarnatest.WithStateFile(path), klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(
@@ -396,7 +396,7 @@ func TestADeliveryThatCloseCutShortIsMadeByTheNextServer(t *testing.T) {
 	equal(t, "attempt", second.Deliveries()[0].Attempt, 1)
 }
 
-func TestWhatFellDueWhileThereWasNoServerHappensAtTheStart(t *testing.T) {
+func TestOverdueActionsRunAtTheStart(t *testing.T) {
 	for name, moved := range map[string]time.Duration{"by the machine's clock": 0, "by a clock that was moved": 1000 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			path := statePath(t)
@@ -441,7 +441,7 @@ func TestWhatFellDueWhileThereWasNoServerHappensAtTheStart(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverIsForgottenAfterARestartToo(t *testing.T) {
+func TestRetentionContinuesAfterARestart(t *testing.T) {
 	path := statePath(t)
 	_, c := newSocketless(t, klarnatest.WithStateFile(path), klarnatest.WithRetention(time.Hour))
 	c.allEndings()
@@ -458,7 +458,7 @@ func TestWhatIsOverIsForgottenAfterARestartToo(t *testing.T) {
 	}
 }
 
-func TestAStateFileThatCannotBeTrustedIsRefusedAndLeftAlone(t *testing.T) {
+func TestUntrustedStateFileIsLeftUnchanged(t *testing.T) {
 	path := statePath(t)
 	_, c := newSocketless(t, klarnatest.WithStateFile(path))
 	c.pay(100)
@@ -480,7 +480,7 @@ func TestAStateFileThatCannotBeTrustedIsRefusedAndLeftAlone(t *testing.T) {
 		"one without a beginning":               {append(slices.Concat(header, []byte("\n")), rest[20:]...), "line 2: its checksum is wrong"},
 		"one with a wrong bit":                  {flipped, "its checksum is wrong"},
 		"one whose first delta has no end":      {whole[:len(header)+200], "line 2: it has no end"},
-		"a header alone":                        {slices.Concat(header, []byte("\n")), "it does not tell whose it is"},
+		"a header alone":                        {slices.Concat(header, []byte("\n")), "it does not name its server"},
 		"one with a name from the future":       {klarnatest.StateFileOf(1, `{"servers":{}}`), `unknown field "servers"`},
 		"one with something after its JSON":     {klarnatest.StateFileOf(1, deltas[0]+"{}"), "something follows its JSON"},
 		"one without accounts":                  {klarnatest.StateFileOf(1, `{"server":{"api_key":"k"}}`), "no key or no account"},
@@ -507,7 +507,7 @@ func TestAStateFileThatCannotBeTrustedIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestThingsThatBelongToNothingAreRefused(t *testing.T) {
+func TestRecordsWithoutOwnerAreRefused(t *testing.T) {
 	server := `{"server":{"api_key":"k","client_id":"c","accounts":["a"],"frozen":"2026-01-01T00:00:00Z"}}`
 	const at = `"created_at":"2026-01-01T00:00:00Z"`
 	for delta, want := range map[string]string{
@@ -545,7 +545,7 @@ func TestThingsThatBelongToNothingAreRefused(t *testing.T) {
 	}
 }
 
-func TestALastLineThatWasNotWrittenToItsEndIsNoDamage(t *testing.T) {
+func TestUnfinishedLastLineIsIgnored(t *testing.T) {
 	path := statePath(t)
 	_, c := newSocketless(t, klarnatest.WithStateFile(path))
 	id := c.start(100)
@@ -595,7 +595,7 @@ func TestTwoServersDoNotShareAStateFile(t *testing.T) {
 	klarnatest.NewServer(t, klarnatest.WithStateFile(path))
 }
 
-func TestAStateFileIsItsOwnersAlone(t *testing.T) {
+func TestStateFileIsReadableByItsOwnerOnly(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return // which has no such modes
 	}
@@ -622,7 +622,7 @@ func TestAStateFileIsItsOwnersAlone(t *testing.T) {
 	equal(t, "files", len(files), 2)
 }
 
-func TestAStateFileGrowsNoFurtherThanWhatItHolds(t *testing.T) {
+func TestStateFileSizeIsBounded(t *testing.T) {
 	path := statePath(t)
 	server, c := newSocketless(t, klarnatest.WithStateFile(path), klarnatest.WithRetention(time.Minute))
 	largest := int64(0)
@@ -643,7 +643,7 @@ func TestAStateFileGrowsNoFurtherThanWhatItHolds(t *testing.T) {
 	sameInFile(t, server, "many rewrites")
 }
 
-func TestNoAnswerLeavesThatTheFileLacks(t *testing.T) {
+func TestAnswersWaitForTheStateFile(t *testing.T) {
 	path := statePath(t)
 	server := klarnatest.NewServer(t, klarnatest.WithStateFile(path))
 	c := newClient(t, server)
@@ -664,7 +664,7 @@ func TestNoAnswerLeavesThatTheFileLacks(t *testing.T) {
 	}
 }
 
-func TestACertificateOutlivesARestart(t *testing.T) {
+func TestCertificateSurvivesARestart(t *testing.T) {
 	path := statePath(t)
 	first := klarnatest.NewServer(t, klarnatest.WithStateFile(path), klarnatest.WithTLS())
 	certificate, err := first.IssueClientCertificate()

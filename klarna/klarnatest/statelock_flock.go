@@ -10,8 +10,8 @@ import (
 
 var errLocked = errors.New("is locked")
 
-// lockFile takes a lock that ends with the process, however that ends. The file stays: one that is
-// removed could be locked by two who opened it before and after.
+// lockFile takes a lock that ends with the process. The lock file remains: if it were removed, two
+// processes that opened it before and after the removal could both lock it.
 func lockFile(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the caller's file
 	if err != nil {

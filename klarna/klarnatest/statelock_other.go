@@ -10,7 +10,7 @@ import (
 
 var errLocked = errors.New("is locked, or its server was killed: then remove the lock file")
 
-// lockFile makes a file that only one can make. After a kill a person has to remove it.
+// lockFile creates a file, which only one process can do. After a kill the user has to remove it.
 func lockFile(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // beside the caller's file
 	if errors.Is(err, fs.ErrExist) {

@@ -50,14 +50,14 @@ func speak(t *testing.T, server *klarnatest.Server, method, path, body string, h
 	return answer.StatusCode, decoded
 }
 
-// silence takes webhooks and says nothing.
+// silence is a receiver that accepts webhooks and ignores them.
 type silence struct{}
 
 func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody, Request: r}, nil
 }
 
-// dig follows names through an answer to a text.
+// dig returns the text at a path of names in an answer.
 func dig(t *testing.T, answer map[string]any, names ...string) string {
 	t.Helper()
 	var at any = answer
@@ -72,8 +72,9 @@ func dig(t *testing.T, answer map[string]any, names ...string) string {
 	return text
 }
 
-// world makes one of everything and returns what stands for it in a path or a header.
-func world(t *testing.T, server *klarnatest.Server) *strings.Replacer {
+// createAll creates one resource of each kind and returns the replacements for the placeholders in
+// paths and headers.
+func createAll(t *testing.T, server *klarnatest.Server) *strings.Replacer {
 	t.Helper()
 	post := func(path, body string, headers ...string) map[string]any {
 		status, decoded := speak(t, server, "POST", path, body, headers...)
@@ -111,9 +112,9 @@ func world(t *testing.T, server *klarnatest.Server) *strings.Replacer {
 	)
 }
 
-// Every status that Klarna's documentation is sure of. Where it promises no more than success, 2xx
-// is all there is to hold to.
-func TestEveryEndpointAnswersTheStatusThatKlarnaDocuments(t *testing.T) {
+// Every status that Klarna's documentation specifies. If it promises only success, the test accepts
+// any 2xx.
+func TestEndpointsAnswerTheDocumentedStatus(t *testing.T) {
 	const (
 		session   = "Klarna-Network-Session-Token"
 		presented = "payment/presentation?currency=EUR&locale=en-US&amount=700&intents%5B%5D=PAY"
@@ -193,7 +194,7 @@ func TestEveryEndpointAnswersTheStatusThatKlarnaDocuments(t *testing.T) {
 				prefixes = append(prefixes, krn+"/", strings.ReplaceAll(krn, ":", "%3A")+"/", "accounts/"+krn[strings.LastIndexByte(krn, ':')+1:]+"/")
 			}
 			for _, prefix := range prefixes {
-				named := world(t, server)
+				named := createAll(t, server)
 				headers := make([]string, len(tc.headers))
 				for i, h := range tc.headers {
 					headers[i] = named.Replace(h)

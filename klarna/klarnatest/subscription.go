@@ -15,9 +15,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/fifo"
 )
 
-// subscription is a webhook. Its deliveries are made one after the other, unless
-// [WithParallelDeliveries] says otherwise, so that a test sees them in the order in which things
-// happened. Each is signed with the key of the moment of its attempt.
+// subscription is a webhook. Its deliveries are made one after the other, except with
+// [WithParallelDeliveries], so that a test sees them in the order of the events. Each attempt is
+// signed with the key that the webhook has at that time.
 type subscription struct {
 	id        string
 	url       string
@@ -30,7 +30,7 @@ type subscription struct {
 	deleted   bool
 	client    *http.Client
 	queue     fifo.Queue[*shipment]
-	drains    int       // goroutines at work on the queue
+	drains    int       // goroutines that process the queue
 	deferred  *shipment // waits until the next event was shipped
 }
 
@@ -42,9 +42,9 @@ const (
 func (sub *subscription) enabled() bool { return sub.status == statusEnabled && !sub.deleted }
 
 // Subscribe registers a webhook at url for event types, which may end in a wildcard such as
-// "payment.*" or "payment.request.*"; none means all. It returns the key that signs the webhook's
-// deliveries. It is the short form of creating a signing key and a webhook over the API, and checks
-// nothing: a URL may lead nowhere.
+// "payment.*" or "payment.request.*". Without event types the webhook receives all events.
+// Subscribe returns the key that signs the webhook's deliveries. It is the short form of creating a
+// signing key and a webhook over the API, and checks nothing: the URL may be unreachable.
 func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,18 +57,19 @@ func (s *Server) Subscribe(url string, eventTypes ...string) SigningKey {
 	return key.SigningKey
 }
 
-// Webhook is a webhook as it stands.
+// Webhook is the present state of a webhook.
 type Webhook struct {
 	WebhookID    string
 	URL          string
 	EventTypes   []string
 	SigningKeyID string
 	Status       string
-	// Waiting is how many events are on their way to it, those that wait for another attempt included.
+	// Waiting is the number of events still to be delivered to it, including those that wait for
+	// another attempt.
 	Waiting int
 }
 
-// Webhooks returns every webhook there is, in the order of their making.
+// Webhooks returns every webhook, in order of creation.
 func (s *Server) Webhooks() []Webhook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +89,7 @@ func (s *Server) newSubscription(draft subscription) *subscription {
 	draft.id = "krn:partner:global:notification:webhook:" + uuid.NewString()
 	draft.createdAt = s.clock.now()
 	draft.updatedAt = draft.createdAt
-	draft.client = s.newCourier()
+	draft.client = s.newDeliveryClient()
 	s.subscriptions.add(draft.id, &draft)
 	s.touch(&draft)
 	return &draft
@@ -118,8 +119,8 @@ func (sub *subscription) body() webhookBody {
 	}
 }
 
-// changeSubscription overwrites in draft what o brings, which is everything for a new webhook and a
-// part for an update.
+// changeSubscription sets in draft the members that o has: all of them for a new webhook, some for
+// an update.
 func (s *Server) changeSubscription(draft *subscription, o object) {
 	if o.has("url") {
 		draft.url = readWebhookURL(o)
@@ -145,11 +146,11 @@ func (s *Server) changeSubscription(draft *subscription, o object) {
 	}
 }
 
-// eventPattern is an event type, whose last part may be a wildcard. Which types there are is open.
+// eventPattern matches an event type, whose last part may be a wildcard. The set of types is open.
 var eventPattern = regexp.MustCompile(`^([^.*\s]+\.)*([^.*\s]+|\*)$`)
 
-// readWebhookURL takes what Klarna takes, https on port 443 or 8443, and anything on loopback,
-// where tests have their receivers.
+// readWebhookURL accepts what Klarna accepts, which is https on port 443 or 8443, and any URL on
+// loopback, where tests have their receivers.
 func readWebhookURL(o object) string {
 	s := o.text("url", 2048)
 	u, err := url.Parse(s)
@@ -168,7 +169,7 @@ func readWebhookURL(o object) string {
 	return s
 }
 
-// sameAs compares everything that a caller chooses, event types in any order.
+// sameAs compares everything that a caller sets. The order of event types does not matter.
 func (sub *subscription) sameAs(other *subscription) bool {
 	return sub.url == other.url && sub.version == other.version && sub.status == other.status && sub.key == other.key &&
 		slices.Equal(slices.Sorted(slices.Values(sub.patterns)), slices.Sorted(slices.Values(other.patterns)))
@@ -184,7 +185,7 @@ func (s *Server) createWebhook(c *call) answer {
 		return invalid(found...)
 	}
 	if slices.ContainsFunc(s.subscriptions.all(), draft.sameAs) {
-		return conflict("there is such a webhook already")
+		return conflict("an identical webhook exists")
 	}
 	return reply(http.StatusCreated, s.newSubscription(draft).body())
 }
@@ -238,7 +239,7 @@ func (s *Server) deleteWebhook(c *call) answer {
 	return answer{status: http.StatusNoContent}
 }
 
-// simulateWebhook posts a test event to one webhook, whatever types it subscribed to.
+// simulateWebhook posts a test event to one webhook, whatever event types it subscribes to.
 func (s *Server) simulateWebhook(c *call) answer {
 	sub, ok := s.subscriptions.byID[c.resource]
 	if !ok {
@@ -259,13 +260,13 @@ func (s *Server) simulateWebhook(c *call) answer {
 		return conflict("the webhook is " + sub.status)
 	}
 	s.send(s.first, eventType, s.simulatedPayload(eventType), sub)
-	// Klarna's texts promise no more than a 2xx.
+	// Klarna's documentation promises only a 2xx.
 	return answer{status: http.StatusAccepted}
 }
 
-// simulatedPayload is that of a payment request, transaction or dispute nobody made, for their
-// events, and an empty one for the others, of whose payloads no field is known. What it names
-// cannot be read.
+// simulatedPayload returns the payload of a test event. Events of payment requests, transactions
+// and disputes describe a resource that does not exist and cannot be read. The payload of other
+// events is empty, because none of their fields is known.
 func (s *Server) simulatedPayload(eventType string) any {
 	state := ""
 	if _, name, ok := strings.Cut(eventType, ".state-change."); ok {

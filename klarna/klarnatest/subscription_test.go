@@ -50,7 +50,7 @@ func signatureOf(k klarnatest.SigningKey, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-func TestManagementIsRefusedForTheSameReasonsAsTheRest(t *testing.T) {
+func TestWebhookManagementRefusesInvalidRequests(t *testing.T) {
 	server, c := newPair(t)
 	id := c.webhook("https://shop.example/hook", c.signingKey().ID, "payment.*")
 	for _, op := range []struct {
@@ -92,7 +92,7 @@ func TestManagementIsRefusedForTheSameReasonsAsTheRest(t *testing.T) {
 	c.want(404, "POST", webhooksPath+"/x/simulate", obj{})
 }
 
-func TestASigningKeyShowsItsSecretOnlyWhenItIsCreated(t *testing.T) {
+func TestSecretIsReturnedOnlyAtCreation(t *testing.T) {
 	server, c := newPair(t)
 	created := c.want(201, "POST", keysPath, nil, key)
 	id, secret := created.text("signing_key_id"), created.text("signing_key")
@@ -126,7 +126,7 @@ func TestAnAccountHasAtMost50Keys(t *testing.T) {
 	c.signingKey()
 }
 
-func TestAKeyThatAWebhookUsesCannotBeDeleted(t *testing.T) {
+func TestUsedSigningKeyCannotBeDeleted(t *testing.T) {
 	_, c := newPair(t)
 	k, other := c.signingKey(), c.signingKey()
 	id := c.webhook("https://shop.example/hook", k.ID, "payment.*")
@@ -160,7 +160,7 @@ func TestCreateReadUpdateAndDeleteAWebhook(t *testing.T) {
 	equal(t, "what is left", string(c.want(200, "GET", webhooksPath, nil).raw), `{"webhooks":[]}`)
 }
 
-func TestASecondWebhookThatIsIdenticalIsAConflict(t *testing.T) {
+func TestIdenticalWebhookIsAConflict(t *testing.T) {
 	_, c := newPair(t)
 	k, other := c.signingKey(), c.signingKey()
 	first := c.webhook("https://shop.example/hook", k.ID, "payment.*", "identity.*")
@@ -173,7 +173,7 @@ func TestASecondWebhookThatIsIdenticalIsAConflict(t *testing.T) {
 	c.webhook("https://shop.example/hook", k.ID, "payment.*", "identity.*")
 }
 
-func TestAWebhookTellsAllFailingParameters(t *testing.T) {
+func TestWebhookReportsAllFailingParameters(t *testing.T) {
 	_, c := newPair(t)
 	k := c.signingKey()
 	id := c.webhook("https://shop.example/kept", k.ID, "payment.*")
@@ -217,7 +217,7 @@ func TestAWebhookTellsAllFailingParameters(t *testing.T) {
 	equal(t, "simulated wrong", c.want(400, "POST", simulate, obj{"event_type": "payment.*", "event_version": "v1"}).parameters(), "event_type event_version")
 }
 
-func TestAChangeOfAWebhookIsRepeatedByItsKey(t *testing.T) {
+func TestRepeatedWebhookUpdateGetsTheFirstAnswer(t *testing.T) {
 	_, c := newPair(t)
 	k := c.signingKey()
 	created := c.want(201, "POST", webhooksPath, wanted("https://shop.example/hook", k.ID, "payment.*"), key)
@@ -232,7 +232,7 @@ func TestAChangeOfAWebhookIsRepeatedByItsKey(t *testing.T) {
 	equal(t, "which is not executed", c.want(200, "GET", path, nil).text("status"), "ENABLED")
 }
 
-func TestADeliveryIsSignedByTheKeyOfTheMomentOfItsAttempt(t *testing.T) {
+func TestAttemptIsSignedWithThePresentKey(t *testing.T) {
 	server, c := newPair(t)
 	in := newInbox(t)
 	in.answer = 500
@@ -250,7 +250,7 @@ func TestADeliveryIsSignedByTheKeyOfTheMomentOfItsAttempt(t *testing.T) {
 	equal(t, "one event", in.events()[0].text("metadata.event_id"), in.events()[1].text("metadata.event_id"))
 }
 
-func TestAWebhookThatIsNotEnabledGetsNothing(t *testing.T) {
+func TestDisabledWebhookGetsNothing(t *testing.T) {
 	for name, disable := range map[string]func(c client, path string){
 		"disabled":               func(c client, path string) { c.want(200, "PATCH", path, obj{"status": "DISABLED"}) },
 		"in an unheard-of state": func(c client, path string) { c.want(200, "PATCH", path, obj{"status": "PAUSED"}) },
@@ -271,7 +271,7 @@ func TestAWebhookThatIsNotEnabledGetsNothing(t *testing.T) {
 	}
 }
 
-func TestAWebhookThatIsEnabledAgainGetsWhatHappensThen(t *testing.T) {
+func TestReenabledWebhookGetsNewEvents(t *testing.T) {
 	server, c := newPair(t)
 	in := newInbox(t)
 	path := webhooksPath + "/" + c.webhook(in.URL, c.signingKey().ID, "payment.*")
@@ -311,7 +311,7 @@ func TestASimulatedEventIsSignedAndDelivered(t *testing.T) {
 	c.want(409, "POST", webhooksPath+"/"+id+"/simulate", obj{"event_type": "a.b", "event_version": "v2"})
 }
 
-func TestASimulatedEventLooksLikeARealOne(t *testing.T) {
+func TestSimulatedEventHasTheRealForm(t *testing.T) {
 	server, c := newPair(t)
 	in := newInbox(t)
 	id := c.webhook(in.URL, c.signingKey().ID, "payment.*")
@@ -341,7 +341,7 @@ func TestASimulatedEventLooksLikeARealOne(t *testing.T) {
 	}
 }
 
-func TestSubscribeIsAShortFormOverTheSameState(t *testing.T) {
+func TestSubscribeCreatesAnOrdinaryWebhook(t *testing.T) {
 	server, c := newPair(t)
 	in := newInbox(t)
 	k := server.Subscribe(in.URL, "payment.request.state-change.submitted")

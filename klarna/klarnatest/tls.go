@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// WithTLS serves https, with a certificate for loopback of an authority that the server makes for
-// itself. [Server.Client] trusts it. The server speaks HTTP/1.1 and at least TLS 1.2, and asks for
-// a client certificate without insisting on it: the header Klarna-Mtls-Verification-Status of every
-// answer says what it thinks of it, by the machine's clock.
+// WithTLS serves https with a certificate for loopback, issued by the server's own authority.
+// [Server.Client] trusts it. The server supports HTTP/1.1 and at least TLS 1.2. It asks for a
+// client certificate but does not require one: the header Klarna-Mtls-Verification-Status of every
+// answer reports the certificate's validity, by wall-clock time.
 func WithTLS() Option { return func(c *config) { c.tls = true } }
 
-// WithClientCertificates takes client certificates of other authorities for VALID too, beside those
-// that [Server.IssueClientCertificate] makes. It implies [WithTLS].
+// WithClientCertificates makes client certificates of other authorities VALID, as well as those
+// that [Server.IssueClientCertificate] creates. It implies [WithTLS].
 func WithClientCertificates(authorities *x509.CertPool) Option {
 	return func(c *config) { c.tls, c.clientCAs = true, authorities }
 }
@@ -32,10 +32,10 @@ type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	pool        *x509.CertPool
-	others      *x509.CertPool // whose client certificates are good too, nil for none
+	others      *x509.CertPool // authorities of other valid client certificates, nil for none
 }
 
-// newAuthority goes on with the one that a state file kept, while it is good.
+// newAuthority returns the authority that a state file kept, if it is still valid, or a new one.
 func newAuthority(kept *savedAuthority, others *x509.CertPool) (*authority, error) {
 	a := &authority{others: others, pool: x509.NewCertPool()}
 	if kept != nil {
@@ -65,12 +65,13 @@ func newAuthority(kept *savedAuthority, others *x509.CertPool) (*authority, erro
 
 // issue signs a certificate; the first one is the authority's own.
 func (a *authority) issue(template *x509.Certificate) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // the curve of the keys that Klarna issues
+	// Klarna issues keys on this curve.
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("klarnatest: certificate: %w", err)
 	}
 	serial := make([]byte, 16)
-	_, _ = rand.Read(serial) // never fails
+	_, _ = rand.Read(serial) // never returns an error
 	template.SerialNumber = new(big.Int).SetBytes(serial)
 	template.NotBefore = time.Now().Add(-time.Hour)
 	template.NotAfter = time.Now().AddDate(1, 0, 0)
@@ -94,7 +95,8 @@ func (a *authority) issue(template *x509.Certificate) (tls.Certificate, error) {
 func (a *authority) save() *savedAuthority {
 	key, err := x509.MarshalPKCS8PrivateKey(a.key)
 	if err != nil {
-		panic(fmt.Sprintf("klarnatest: encode the authority's key: %v", err)) // which the package made itself
+		// The package created the key.
+		panic(fmt.Sprintf("klarnatest: encode the authority's key: %v", err))
 	}
 	return &savedAuthority{a.certificate.Raw, key}
 }
@@ -133,7 +135,7 @@ func (a *authority) serverConfig() (*tls.Config, error) {
 	}, nil
 }
 
-// verify says what Klarna-Mtls-Verification-Status says of a connection.
+// verify returns the Klarna-Mtls-Verification-Status of a connection.
 func (a *authority) verify(state *tls.ConnectionState) string {
 	if a == nil || state == nil || len(state.PeerCertificates) == 0 {
 		return "NOT_PRESENT"
@@ -144,7 +146,7 @@ func (a *authority) verify(state *tls.ConnectionState) string {
 	}
 	for _, roots := range []*x509.CertPool{a.pool, a.others} {
 		if roots == nil {
-			continue // would be the system's
+			continue // a nil pool would mean the system's authorities
 		}
 		_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
 			Roots:         roots,
@@ -158,8 +160,8 @@ func (a *authority) verify(state *tls.ConnectionState) string {
 	return "INVALID"
 }
 
-// Certificate returns the certificate of the authority that a client must trust, nil without
-// [WithTLS].
+// Certificate returns the certificate of the authority that a client must trust. It returns nil
+// without [WithTLS].
 func (s *Server) Certificate() *x509.Certificate {
 	if s.authority == nil {
 		return nil
@@ -167,8 +169,8 @@ func (s *Server) Certificate() *x509.Certificate {
 	return s.authority.certificate
 }
 
-// IssueClientCertificate makes a certificate with its key, as Klarna issues them for mTLS: the
-// server finds it VALID. It fails without [WithTLS].
+// IssueClientCertificate creates a client certificate with its key, as Klarna issues them for mTLS.
+// The server reports it as VALID. IssueClientCertificate returns an error without [WithTLS].
 func (s *Server) IssueClientCertificate() (tls.Certificate, error) {
 	if s.authority == nil {
 		return tls.Certificate{}, errors.New("klarnatest: a client certificate needs WithTLS")
@@ -180,9 +182,9 @@ func (s *Server) IssueClientCertificate() (tls.Certificate, error) {
 	})
 }
 
-// Client returns a new HTTP client that reaches the server: it trusts its certificate and presents
-// the given ones, or goes without a socket where the server has none. Its connections end with the
-// server.
+// Client returns a new HTTP client that reaches the server, also if the server has no socket. The
+// client trusts the server's certificate and presents the given certificates. Its connections end
+// with the server.
 func (s *Server) Client(certificates ...tls.Certificate) *http.Client {
 	if s.http == nil {
 		return &http.Client{Transport: s.Transport()}

@@ -19,8 +19,8 @@ import (
 
 const mtlsHeader = "Klarna-Mtls-Verification-Status"
 
-// stranger makes a client certificate that signs itself.
-func stranger(t *testing.T, expires time.Time) tls.Certificate {
+// selfSigned returns a self-signed client certificate.
+func selfSigned(t *testing.T, expires time.Time) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,8 +44,8 @@ func stranger(t *testing.T, expires time.Time) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-func TestAClientCertificateIsJudged(t *testing.T) {
-	trusted, expired := stranger(t, time.Now().Add(time.Hour)), stranger(t, time.Now().Add(-time.Hour))
+func TestClientCertificateIsVerified(t *testing.T) {
+	trusted, expired := selfSigned(t, time.Now().Add(time.Hour)), selfSigned(t, time.Now().Add(-time.Hour))
 	authorities := x509.NewCertPool()
 	authorities.AddCert(trusted.Leaf)
 	authorities.AddCert(expired.Leaf)
@@ -63,12 +63,12 @@ func TestAClientCertificateIsJudged(t *testing.T) {
 		certificates []tls.Certificate
 		want         string
 	}{
-		"none":                        {nil, "NOT_PRESENT"},
-		"one the server issued":       {[]tls.Certificate{issued}, "VALID"},
-		"one of a trusted authority":  {[]tls.Certificate{trusted}, "VALID"},
-		"one that expired":            {[]tls.Certificate{expired}, "INVALID"},
-		"one of another server":       {[]tls.Certificate{other}, "INVALID"},
-		"one that nobody ever issued": {[]tls.Certificate{stranger(t, time.Now().Add(time.Hour))}, "INVALID"},
+		"none":                       {nil, "NOT_PRESENT"},
+		"one the server issued":      {[]tls.Certificate{issued}, "VALID"},
+		"one of a trusted authority": {[]tls.Certificate{trusted}, "VALID"},
+		"one that expired":           {[]tls.Certificate{expired}, "INVALID"},
+		"one of another server":      {[]tls.Certificate{other}, "INVALID"},
+		"a self-signed one":          {[]tls.Certificate{selfSigned(t, time.Now().Add(time.Hour))}, "INVALID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := client{t, server, server.Client(tc.certificates...)}
@@ -78,7 +78,7 @@ func TestAClientCertificateIsJudged(t *testing.T) {
 	}
 }
 
-func TestTLSIsTrustedByWhoKnowsTheAuthority(t *testing.T) {
+func TestClientsMustTrustTheAuthority(t *testing.T) {
 	server := klarnatest.NewServer(t, klarnatest.WithTLS())
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
@@ -115,7 +115,7 @@ func TestAClientReachesItsServer(t *testing.T) {
 	}
 }
 
-func TestAServerListensWhereItIsTold(t *testing.T) {
+func TestServerListensOnItsAddress(t *testing.T) {
 	first, err := klarnatest.Start(klarnatest.WithAddr("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// transactionLife is the double's choice: how long an authorization lasts when nothing says so.
+	// transactionLife is the life of an authorization for which no expiry is set. It is the
+	// package's choice.
 	transactionLife = 28 * 24 * time.Hour
-	// An expired transaction can be extended for a week before it closes.
+	// transactionGrace is the time after its expiry in which a transaction can be extended before
+	// it closes.
 	transactionGrace = 7 * 24 * time.Hour
 
 	maxCaptures   = 200
@@ -32,8 +34,8 @@ const (
 	fundingExpired = "EXPIRED"
 )
 
-// transaction is money that was authorized. Its amounts are in minor units of its currency, and
-// captured and released together are never more than amount.
+// transaction is an authorized payment. Its amounts are in minor units of its currency. captured
+// and released together never exceed amount.
 type transaction struct {
 	*account
 	id         string
@@ -47,17 +49,17 @@ type transaction struct {
 	state      string
 	funding    string
 	purchase   json.RawMessage
-	request    string // id of the payment request, which may be forgotten by now; "" when approved without a step-up
+	request    string // id of the payment request, which may be forgotten; "" without a step-up
 	captures   []*capture
 	refunds    []string // ids
 	disputes   []string // ids of chargebacks
 	operations int
 	createdAt  time.Time
 	expiresAt  time.Time
-	overAt     time.Time // since when nothing more is authorized
+	overAt     time.Time // time since which nothing is authorized
 }
 
-// remaining is what is still authorized: neither captured nor released.
+// remaining returns what is still authorized: neither captured nor released.
 func (t *transaction) remaining() int64 { return t.amount - t.captured - t.released }
 
 type transactionBody struct {
@@ -77,7 +79,7 @@ type fundingBody struct {
 	State string `json:"state"`
 }
 
-// summary is t without the customer's data, as events show it.
+// summary returns t without the customer's data, as events contain it.
 func (t *transaction) summary() *transactionBody {
 	b := &transactionBody{
 		ID:        t.id,
@@ -100,8 +102,8 @@ func (t *transaction) body() *transactionBody {
 	return b
 }
 
-// newTransaction takes the money that an approval promises. request is what it finalizes, if
-// anything.
+// newTransaction creates the transaction of an approval. request is the payment request that it
+// finalizes, if any.
 func (s *Server) newTransaction(partner *account, order authorizeOrder, request *paymentRequest) *transaction {
 	now := s.clock.now()
 	t := &transaction{
@@ -137,9 +139,9 @@ func (t *transaction) journalEntry(kind entryKind, amount int64) journalEntry {
 	}
 }
 
-// scheduleEnd lets t expire and then close, unless an extension moves either.
+// scheduleEnd schedules the expiry and the closing of t. An extension moves both.
 func (s *Server) scheduleEnd(t *transaction) {
-	id := t.id // by which it is found again, or not when it was forgotten
+	id := t.id // the transaction may be forgotten by then
 	s.schedule(t.expiresAt, func() {
 		t := s.transactions.byID[id]
 		if t == nil || t.state != transactionAuthorized || t.expiresAt.After(s.clock.now()) {
@@ -169,7 +171,7 @@ type transactionEvent struct {
 	PaymentRequestID string `json:"payment_request_id,omitempty"`
 }
 
-// over tells whether nothing more is authorized.
+// over reports whether nothing is authorized any more.
 func (t *transaction) over() bool {
 	return t.state == transactionCompleted || t.state == transactionClosed
 }
@@ -189,8 +191,8 @@ func (s *Server) moveTransaction(t *transaction, state string) {
 	s.emit(t.account, "payment.transaction.state-change."+eventName(state), t.event(previous))
 }
 
-// moveFunding is the double's choice: money is FUNDED with the first capture and EXPIRED when a
-// transaction expires without one.
+// moveFunding changes the state of the funding: FUNDED with the first capture, EXPIRED when a
+// transaction expires without one. It is the package's choice.
 func (s *Server) moveFunding(t *transaction, state string) {
 	if t.funding != state {
 		t.funding = state
@@ -199,15 +201,15 @@ func (s *Server) moveFunding(t *transaction, state string) {
 	}
 }
 
-// release gives up what is still authorized.
+// release releases what is still authorized.
 func (s *Server) release(t *transaction) {
 	s.note(t.journalEntry(entryReleased, t.remaining()))
 	t.released += t.remaining()
 	s.touch(t)
 }
 
-// refuseOperation says why t may not be changed, which it may while in one of the states, or in any
-// when none is given.
+// refuseOperation refuses a change of t unless t is in one of states. Without states any state is
+// accepted.
 func (t *transaction) refuseOperation(states ...string) *answer {
 	switch {
 	case len(states) > 0 && !slices.Contains(states, t.state):
@@ -266,8 +268,8 @@ func (s *Server) voidTransaction(c *call) answer {
 	return reply(http.StatusOK, t.body())
 }
 
-// extendTransaction lets an authorization last longer by extension_days, by a whole life when there
-// are none, and adds amount to it.
+// extendTransaction extends an authorization by extension_days, or by a whole life if there are
+// none, and adds amount to it.
 func (s *Server) extendTransaction(c *call) answer {
 	t, ok := own(c, s.transactions)
 	if !ok {
@@ -281,7 +283,7 @@ func (s *Server) extendTransaction(c *call) answer {
 	if o.has("extension_days") && days >= 0 && days < 1e6 {
 		expiresAt = latest(now, t.expiresAt).AddDate(0, 0, int(days))
 	}
-	// JSON has no form for a year of five digits.
+	// JSON has no form for a year with five digits.
 	if days >= 1e6 || expiresAt.Year() > 9999 {
 		found.add("extension_days", "is too large")
 	}

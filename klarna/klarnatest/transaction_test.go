@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestAVoidReleasesWhatIsNotCaptured(t *testing.T) {
+func TestVoidReleasesTheUncapturedAmount(t *testing.T) {
 	for name, captured := range map[string]int64{"all of it": 0, "a rest": 300} {
 		t.Run(name, func(t *testing.T) {
 			server, c := newPair(t)
@@ -26,7 +26,7 @@ func TestAVoidReleasesWhatIsNotCaptured(t *testing.T) {
 	}
 }
 
-func TestWhatIsCapturedIsRefundedInAnyState(t *testing.T) {
+func TestCapturesAreRefundableInAnyState(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)
 	taken := c.capture(id, 300)
@@ -38,7 +38,7 @@ func TestWhatIsCapturedIsRefundedInAnyState(t *testing.T) {
 	}
 }
 
-func TestWhatExpiredIsExtendedForAWeekAndThenClosed(t *testing.T) {
+func TestExpiredTransactionIsExtendableForAWeek(t *testing.T) {
 	const day = 24 * time.Hour
 	server, c := newPair(t)
 	inbox := newInbox(t)
@@ -80,7 +80,7 @@ func TestWhatExpiredIsExtendedForAWeekAndThenClosed(t *testing.T) {
 	server.CheckInvariants(t)
 }
 
-func TestAnExtensionTellsAllFailingParameters(t *testing.T) {
+func TestExtensionReportsAllFailingParameters(t *testing.T) {
 	_, c := newPair(t)
 	path := transactionsPath + c.pay(1000) + "/authorize"
 	for name, body := range map[string]obj{
@@ -97,7 +97,7 @@ func TestAnExtensionTellsAllFailingParameters(t *testing.T) {
 	c.want(400, "POST", path, obj{"supplementary_purchase_data": 1})
 }
 
-func TestATransactionIsGivenAnotherReference(t *testing.T) {
+func TestTransactionReferenceIsUpdated(t *testing.T) {
 	server, c := newPair(t)
 	id := c.pay(1000)
 	patched := c.want(200, "PATCH", transactionsPath+id, obj{
@@ -113,7 +113,7 @@ func TestATransactionIsGivenAnotherReference(t *testing.T) {
 	equal(t, "parameters", r.parameters(), "payment_transaction_reference supplementary_purchase_data.line_items")
 }
 
-func TestPersonalDataOfATransactionStaysOutOfItsEvents(t *testing.T) {
+func TestTransactionEventsHoldNoPersonalData(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
@@ -132,11 +132,11 @@ func TestARepeatedVoidGetsTheFirstAnswer(t *testing.T) {
 	equal(t, "again", string(c.want(200, "POST", transactionsPath+id+"/void", nil, key).raw), string(first.raw))
 }
 
-func TestTheWeekBeforeATransactionClosesBeginsAtItsLastEnd(t *testing.T) {
+func TestExtensionDelaysTheClosing(t *testing.T) {
 	const day = 24 * time.Hour
 	server, c := newPair(t)
 	id := c.pay(1000)
-	server.Advance(29 * day) // expired since a day
+	server.Advance(29 * day) // expired a day ago
 	c.want(200, "POST", transactionsPath+id+"/authorize", obj{"extension_days": 1})
 	server.Advance(8*day - time.Second)
 	equal(t, "a week after its first end", server.Transactions()[0].State, "EXPIRED")

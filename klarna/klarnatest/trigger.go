@@ -5,21 +5,21 @@ import (
 	"math/rand/v2"
 )
 
-// WithSeed sets where chance begins for faults with a Probability. The same seed and the same
-// calls, one after the other, meet the same faults. The default is 0.
+// WithSeed sets the seed of faults with a Probability. With the same seed, the same calls in the
+// same order meet the same faults. The default is 0.
 func WithSeed(seed int64) Option { return func(c *config) { c.seed = seed } }
 
-// newRandom makes a source of chance. Requests and webhooks have one each: more of the one does not
-// change the luck of the other.
+// newRandom returns a source of random numbers. Requests and webhooks have a source each, so that
+// the number of requests does not change which webhooks meet a fault.
 func newRandom(seed int64, stream uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(seed), stream)) //nolint:gosec // every seed is as good as its two's complement
+	return rand.New(rand.NewPCG(uint64(seed), stream)) //nolint:gosec // any seed is valid
 }
 
-// trigger says which of the things that fit a scripted fault meet it: the first ones, or those that
-// chance picks.
+// trigger says which of the requests or events that match a scripted fault meet it: the first
+// ones, or a random selection.
 type trigger struct {
-	probability float64 // 0 is certain
-	times       int     // 0 is without end
+	probability float64 // 0 means certain
+	times       int     // 0 means unlimited
 	left        int
 }
 
@@ -33,16 +33,16 @@ func newTrigger(times int, probability float64) trigger {
 	return trigger{probability: probability, times: times, left: times}
 }
 
-func (a *trigger) fires(random *rand.Rand) bool {
-	if a.probability > 0 && random.Float64() >= a.probability {
+func (t *trigger) fires(random *rand.Rand) bool {
+	if t.probability > 0 && random.Float64() >= t.probability {
 		return false
 	}
-	a.left--
+	t.left--
 	return true
 }
 
-// spent tells whether nothing meets the fault any more.
-func (a *trigger) spent() bool { return a.times > 0 && a.left == 0 }
+// spent reports whether the fault can no longer be met.
+func (t *trigger) spent() bool { return t.times > 0 && t.left == 0 }
 
-// owed tells whether a test ends too early that ends now. Chance promises nothing.
-func (a *trigger) owed() bool { return a.probability == 0 }
+// owed reports whether a test that ends now ends too early. A random fault need not be met.
+func (t *trigger) owed() bool { return t.probability == 0 }

@@ -12,21 +12,21 @@ import (
 	"unicode/utf8"
 )
 
-// problem is one parameter that failed, named by its JSON path, its header or its query name.
+// problem is one parameter that failed, named by its JSON path, its header or its query parameter.
 type problem struct {
 	Parameter string `json:"parameter"`
 	Reason    string `json:"reason"`
 }
 
 // problems collects everything wrong with a request, because Klarna reports all failing parameters
-// at once.
+// together.
 type problems []problem
 
-// maxProblems keeps a body with a problem in every byte from holding up the server, and its answer
-// readable. It is the double's choice.
+// maxProblems limits the work for a body with a problem in every byte, and keeps the answer
+// readable. It is the package's choice.
 const maxProblems = 100
 
-// add notes a problem once, although two readers of a member may find it.
+// add notes a problem once, even if two readers of a member find it.
 func (p *problems) add(parameter, format string, args ...any) {
 	if len(*p) >= maxProblems {
 		return
@@ -36,9 +36,9 @@ func (p *problems) add(parameter, format string, args ...any) {
 	}
 }
 
-// object reads the members of a JSON object and notes what is wrong with them. It is used in place
-// of Go structures because encoding/json would take "Amount" for "amount" and let a client's
-// misspelt name pass.
+// object reads the members of a JSON object and notes what is wrong with them. It replaces Go
+// structures because encoding/json would accept "Amount" for "amount" and miss a client's misspelt
+// name.
 type object struct {
 	path    string
 	members map[string]json.RawMessage
@@ -49,7 +49,7 @@ func readObject(raw []byte, found *problems) object {
 	o := object{found: found}
 	if json.Unmarshal(raw, &o.members) != nil || o.members == nil {
 		found.add("body", "must be a JSON object")
-		// Nobody need be told what is missing in it.
+		// Problems in the members of a missing object are not reported.
 		o.members, o.found = map[string]json.RawMessage{}, new(problems)
 	}
 	return o
@@ -62,10 +62,10 @@ func (o object) at(name string) string {
 	return o.path + "." + name
 }
 
-// index names one element of an array.
+// index returns the path of one element of an array.
 func (o object) index(name string, i int) string { return fmt.Sprintf("%s[%d]", o.at(name), i) }
 
-// raw returns the member as received, nil when it is absent or null.
+// raw returns the member as received. It returns nil if the member is absent or null.
 func (o object) raw(name string) json.RawMessage {
 	raw := o.members[name]
 	if bytes.Equal(raw, []byte("null")) {
@@ -74,7 +74,7 @@ func (o object) raw(name string) json.RawMessage {
 	return raw
 }
 
-// wrong tells whether a problem with the member was found, such as that it is missing.
+// wrong reports whether a problem with the member was found, such as that it is missing.
 func (o object) wrong(name string) bool {
 	return slices.ContainsFunc(*o.found, func(p problem) bool { return p.Parameter == o.at(name) })
 }
@@ -89,7 +89,7 @@ func (o object) need(names ...string) {
 	}
 }
 
-// text reads a string of 1 to limit characters, "" when absent.
+// text reads a string of 1 to limit characters. It returns "" if the member is absent.
 func (o object) text(name string, limit int) string {
 	raw := o.raw(name)
 	if raw == nil {
@@ -117,7 +117,7 @@ func (o object) choice(name string, among ...string) string {
 	return s
 }
 
-// texts reads an array of one or more strings, nil when absent.
+// texts reads an array of one or more strings. It returns nil if the member is absent.
 func (o object) texts(name string) []string {
 	raw := o.raw(name)
 	if raw == nil {
@@ -130,7 +130,7 @@ func (o object) texts(name string) []string {
 	return list
 }
 
-// integer reads an int64, 0 when absent.
+// integer reads an int64. It returns 0 if the member is absent.
 func (o object) integer(name string) int64 {
 	raw := o.raw(name)
 	if raw == nil {
@@ -160,7 +160,7 @@ func (o object) currency(name string) string {
 	return s
 }
 
-// object reads a nested object; ok is false when it is absent.
+// object reads a nested object; ok is false if it is absent.
 func (o object) object(name string) (nested object, ok bool) {
 	nested = object{path: o.at(name), found: o.found}
 	raw := o.raw(name)
@@ -195,7 +195,7 @@ var currencies = []string{
 	"AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "HUF", "MXN", "NOK", "NZD", "PLN", "RON", "SEK", "USD",
 }
 
-// checkJSON refuses what encoding/json silently repairs: invalid UTF-8 and duplicate names.
+// checkJSON refuses what encoding/json accepts or repairs: invalid UTF-8 and duplicate names.
 func checkJSON(raw []byte) error {
 	switch {
 	case !utf8.Valid(raw):
@@ -206,7 +206,7 @@ func checkJSON(raw []byte) error {
 	return checkNames(json.NewDecoder(bytes.NewReader(raw)))
 }
 
-// checkNames reads one value of JSON already known to be valid.
+// checkNames reads one JSON value that is known to be valid.
 func checkNames(dec *json.Decoder) error {
 	token, err := dec.Token()
 	if err != nil {

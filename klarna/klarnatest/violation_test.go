@@ -6,9 +6,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The server refuses most violations, so that these journals are of a server whose own logic is
+// The server refuses most violations. These journals are those of a server whose own logic is
 // broken.
-func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
+func TestJournalViolationsAreFound(t *testing.T) {
 	requested := journalEntry{kind: entryRequested, account: "a", request: "r", reference: "p"}
 	approved := journalEntry{kind: entryApproved, account: "a", request: "r", amount: 100, currency: "EUR"}
 	canceled := journalEntry{kind: entryCanceled, account: "a", request: "r"}
@@ -37,11 +37,11 @@ func TestAJournalIsJudgedByWhatHappened(t *testing.T) {
 		"approved after another amount was approved": {
 			journal: journal{requested, but(approved, func(d *journalEntry) { d.amount = 1 }), approved, authorized},
 		},
-		"nobody approved": {
+		"authorized without approval": {
 			journal{requested, authorized},
 			[]string{"transaction t finalizes r, which the customer did not approve"},
 		},
-		"nobody even asked": {
+		"authorized without a request": {
 			journal{authorized},
 			[]string{"transaction t finalizes r, which the customer did not approve"},
 		},

@@ -13,22 +13,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// retryDelays are the waits between the attempts to deliver a webhook. After the last one it is
-// given up.
+// retryDelays are the waits between the attempts to deliver a webhook. After the last attempt the
+// delivery is given up.
 var retryDelays = [...]time.Duration{
 	10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
-// shipment is one event on its way to one subscription. Those that were neither delivered nor given
-// up are the outbox.
+// shipment is the delivery of one event to one subscription. The outbox holds those that were
+// neither delivered nor given up.
 type shipment struct {
-	number       uint64 // in the order of their events
+	number       uint64 // in order of the events
 	subscription *subscription
 	eventID      string
 	eventType    string
 	body         []byte
-	attempt      int       // the last one made
-	due          time.Time // of the next attempt
+	attempt      int       // the last attempt made
+	due          time.Time // time of the next attempt
 }
 
 // Delivery is one attempt to deliver a webhook.
@@ -38,17 +38,18 @@ type Delivery struct {
 	URL       string
 	// Attempt counts from 1.
 	Attempt int
-	// StatusCode is what the receiver answered, 0 when it did not.
+	// StatusCode is the status of the receiver's answer, 0 if there was no answer.
 	StatusCode int
 	// At is the server's time of the attempt, in UTC.
 	At time.Time
-	// Err says why there was no answer.
+	// Err is the reason why there was no answer.
 	Err    error
 	Body   []byte
 	Header http.Header
 }
 
-// matches tells whether an event type is the pattern or, when that ends in "*", begins with it.
+// matches reports whether an event type is the pattern or, if the pattern ends in "*", begins with
+// it.
 func matches(pattern, eventType string) bool {
 	prefix, wild := strings.CutSuffix(pattern, "*")
 	return pattern == eventType || wild && strings.HasPrefix(eventType, prefix)
@@ -70,8 +71,8 @@ type metadata struct {
 	Live               bool      `json:"live"`
 }
 
-// emit sends an event about an account to every enabled webhook that wants it. The caller holds the
-// mutex; deliveries happen elsewhere.
+// emit sends an event about an account to every enabled webhook that subscribes to its type. The
+// caller holds the mutex; deliveries are made by other goroutines.
 func (s *Server) emit(subject *account, eventType string, payload any) {
 	var wanted []*subscription
 	for _, sub := range s.subscriptions.all() {
@@ -101,8 +102,8 @@ func (s *Server) send(subject *account, eventType string, payload any, to ...*su
 			},
 			Payload: payload,
 		})
-		// Indented, so that a receiver that decodes and encodes again before the check of the signature
-		// fails here too.
+		// The payload is indented, so that a receiver that re-encodes it before it checks the
+		// signature fails here too.
 		var indented bytes.Buffer
 		_ = json.Indent(&indented, body, "", " ")
 		s.dispatch(shipment{subscription: sub, eventID: id, eventType: eventType, body: indented.Bytes()}, fault)
@@ -118,13 +119,13 @@ func (s *Server) pack(d shipment, due time.Time) *shipment {
 	return &d
 }
 
-// unpack takes a shipment that was delivered, or never will be, out of the outbox.
+// unpack removes a shipment that was delivered, or never will be, from the outbox.
 func (s *Server) unpack(d *shipment) {
 	delete(s.outbox, d.number)
 	s.drop(d)
 }
 
-// ship makes the next attempt of a delivery, as soon as those before it are done.
+// ship makes the next attempt of a delivery after the attempts that are queued before it.
 func (s *Server) ship(d *shipment) {
 	if s.closed {
 		return
@@ -150,7 +151,7 @@ func (s *Server) drain(sub *subscription) {
 	for sub.queue.Len() > 0 && !s.closed {
 		d := sub.queue.Pop()
 		if !sub.enabled() {
-			s.unpack(d) // a webhook that was disabled or deleted gets nothing, and no retry either
+			s.unpack(d) // a webhook that was disabled or deleted gets no delivery and no retry
 			continue
 		}
 		entry := Delivery{
@@ -171,7 +172,7 @@ func (s *Server) drain(sub *subscription) {
 		entry.StatusCode, entry.Err = s.post(courier, entry)
 		s.mu.Lock()
 		if s.closed && entry.Err != nil {
-			break // Close cut it short, and a server that goes on from the state file makes the attempt
+			break // Close ended the attempt; a server that continues from the state file repeats it
 		}
 		d.attempt++
 		s.deliveryLog.Push(entry)
@@ -186,18 +187,19 @@ func (s *Server) drain(sub *subscription) {
 		s.shipLater(d)
 	}
 	if sub.drains--; sub.drains == 0 {
-		// A kept connection is a goroutine, which must not outlive the deliveries.
+		// A kept connection has a goroutine, which must not outlive the deliveries.
 		sub.client.CloseIdleConnections()
 	}
 }
 
-// newCourier makes the client of one webhook's deliveries, so that a receiver that is slow holds up
-// no other.
-func (s *Server) newCourier() *http.Client {
-	// No proxy of the environment sees a webhook.
+// newDeliveryClient returns the client of one webhook's deliveries. Each webhook has its own, so
+// that a slow receiver delays no other.
+func (s *Server) newDeliveryClient() *http.Client {
+	// The environment's proxy must not see webhooks.
 	var transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: s.parallel}
 	if s.transport != nil {
-		transport = struct{ http.RoundTripper }{s.transport} // whose idle connections are not ours to close
+		// The wrapper hides CloseIdleConnections, because the caller owns the connections.
+		transport = struct{ http.RoundTripper }{s.transport}
 	}
 	return &http.Client{
 		Transport:     transport,

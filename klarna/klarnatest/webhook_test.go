@@ -22,7 +22,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// inbox is a webhook receiver that answers 200, or what the test wants.
+// inbox is a webhook receiver that answers 200, or the status that the test sets.
 type inbox struct {
 	URL    string
 	mu     sync.Mutex
@@ -57,7 +57,7 @@ func (in *inbox) events() []response {
 	return append([]response(nil), in.got...)
 }
 
-// types lists the last parts of the event types received.
+// types lists the last parts of the event types that were received.
 func (in *inbox) types() string {
 	var names []string
 	for _, e := range in.events() {
@@ -127,7 +127,7 @@ func TestAWebhookIsRetriedOnKlarnasSchedule(t *testing.T) {
 			start := server.Now()
 			c.start(100)
 			server.Flush()
-			equal(t, "attempts at once", len(server.Deliveries()), 1)
+			equal(t, "immediate attempts", len(server.Deliveries()), 1)
 			server.Advance(48 * time.Hour)
 
 			var waits []time.Duration
@@ -164,7 +164,7 @@ func TestARetryThatSucceedsIsTheLast(t *testing.T) {
 	equal(t, "attempts", len(server.Deliveries()), 2)
 }
 
-func TestAReceiverThatIsNotThereIsLogged(t *testing.T) {
+func TestUnreachableReceiverIsLogged(t *testing.T) {
 	server, c := newPair(t)
 	server.Subscribe("http://127.0.0.1:1/", "payment.request.state-change.submitted")
 	server.Subscribe("://", "payment.request.state-change.submitted")
@@ -178,7 +178,7 @@ func TestAReceiverThatIsNotThereIsLogged(t *testing.T) {
 	}
 }
 
-func TestAWebhookGetsOnlyWhatItSubscribedTo(t *testing.T) {
+func TestWebhookGetsOnlySubscribedTypes(t *testing.T) {
 	server, c := newPair(t)
 	for pattern, want := range map[string]string{
 		"payment.*":                              "submitted in-progress completed authorized",
@@ -194,7 +194,7 @@ func TestAWebhookGetsOnlyWhatItSubscribedTo(t *testing.T) {
 	server.Flush()
 }
 
-func TestAnUpdateIsAnEvent(t *testing.T) {
+func TestUpdateEmitsAnEvent(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL, "payment.request.updated")
@@ -228,11 +228,12 @@ func TestALostWebhookIsNeverDelivered(t *testing.T) {
 	equal(t, "events", inbox.types(), "submitted in-progress")
 }
 
-func TestALateWebhookComesByTheClock(t *testing.T) {
+func TestLateWebhookFollowsTheServersClock(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
-	server.ScriptWebhook("*.submitted", klarnatest.WebhookFaultLate) // does not fit: a wildcard stands at the end
+	// The pattern does not match: a wildcard must be the last part.
+	server.ScriptWebhook("*.submitted", klarnatest.WebhookFaultLate)
 	server.ClearFaults()
 	server.ScriptWebhooks(
 		klarnatest.WebhookRule{EventType: "payment.request.*", Fault: klarnatest.WebhookFaultLate},
@@ -240,7 +241,7 @@ func TestALateWebhookComesByTheClock(t *testing.T) {
 	)
 	c.token(c.start(1))
 	server.Flush()
-	equal(t, "at once", inbox.types(), "completed")
+	equal(t, "immediately", inbox.types(), "completed")
 	server.Advance(10 * time.Second)
 	equal(t, "after 10 seconds", inbox.types(), "completed in-progress")
 	server.Advance(50 * time.Second)
@@ -248,7 +249,7 @@ func TestALateWebhookComesByTheClock(t *testing.T) {
 	equal(t, "the time of the event", inbox.events()[2].text("metadata.occurred_at"), server.Now().Add(-time.Minute).Format(time.RFC3339))
 }
 
-func TestAReorderedWebhookComesAfterTheNext(t *testing.T) {
+func TestReorderedWebhookFollowsTheNext(t *testing.T) {
 	server, c := newPair(t)
 	inbox, other := newInbox(t), newInbox(t)
 	server.Subscribe(inbox.URL)
@@ -266,7 +267,7 @@ func TestAReorderedWebhookComesAfterTheNext(t *testing.T) {
 	equal(t, "once each", inbox.types(), "in-progress submitted completed submitted")
 }
 
-func TestWebhooksThatAllAreReorderedAreSwappedInPairs(t *testing.T) {
+func TestReorderedWebhooksAreSwappedInPairs(t *testing.T) {
 	server, c := newPair(t)
 	inbox := newInbox(t)
 	server.Subscribe(inbox.URL)
@@ -276,8 +277,8 @@ func TestWebhooksThatAllAreReorderedAreSwappedInPairs(t *testing.T) {
 	equal(t, "events", inbox.types(), "in-progress submitted authorized completed")
 }
 
-func TestChanceOfWebhooksIsTheSameForTheSameSeed(t *testing.T) {
-	luck := func(seed int64) string {
+func TestSameSeedSelectsTheSameWebhooks(t *testing.T) {
+	outcome := func(seed int64) string {
 		server, c := newSocketless(t, klarnatest.WithSeed(seed), klarnatest.WithWebhookTransport(answering(200)))
 		server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
 		server.ScriptWebhooks(
@@ -293,23 +294,23 @@ func TestChanceOfWebhooksIsTheSameForTheSameSeed(t *testing.T) {
 		}
 		return arrived.String()
 	}
-	first := luck(7)
-	equal(t, "the same again", luck(7), first)
-	equal(t, "another seed", luck(8) == first, false)
+	first := outcome(7)
+	equal(t, "the same again", outcome(7), first)
+	equal(t, "another seed", outcome(8) == first, false)
 	equal(t, "twice", strings.Count(first, "2"), 9)
 	if lost := strings.Count(first, "0"); lost < 15 || lost > 45 {
 		t.Errorf("%d of 100 were lost, want about 30", lost)
 	}
 }
 
-// answering is a receiver without a socket.
+// answering returns a receiver without a socket.
 func answering(status int) http.RoundTripper {
 	return roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Body: http.NoBody}, nil
 	})
 }
 
-func TestAReceiverThatHangsHoldsUpNoOther(t *testing.T) {
+func TestHangingReceiverDelaysNoOther(t *testing.T) {
 	server, c := newPair(t)
 	called, release := make(chan struct{}, 100), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -336,7 +337,7 @@ func TestAReceiverThatHangsHoldsUpNoOther(t *testing.T) {
 	equal(t, "deliveries", len(server.Deliveries()), 42)
 }
 
-func TestDeliveriesOfOneWebhookMayRunAtOnce(t *testing.T) {
+func TestDeliveriesOfOneWebhookMayOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		running := 0
@@ -354,15 +355,15 @@ func TestDeliveriesOfOneWebhookMayRunAtOnce(t *testing.T) {
 			c.start(1)
 		}
 		synctest.Wait()
-		equal(t, "deliveries at once", running, 3)
+		equal(t, "concurrent deliveries", running, 3)
 		close(release)
 		server.Flush()
 		equal(t, "deliveries", running, 5)
 	})
 }
 
-// Connections are kept while deliveries follow each other, and not longer.
-func TestAConnectionToAReceiverEndsWithTheDeliveries(t *testing.T) {
+// A connection is kept between consecutive deliveries and closed after the last one.
+func TestReceiverConnectionEndsWithTheDeliveries(t *testing.T) {
 	server, c := newPair(t)
 	opened, closed := 0, 0
 	var mu sync.Mutex
@@ -418,7 +419,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestARunningClockRetriesByItself(t *testing.T) {
+func TestRunningClockRetriesAutomatically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		third := make(chan time.Duration)
@@ -428,7 +429,7 @@ func TestARunningClockRetriesByItself(t *testing.T) {
 				if attempts++; attempts == 3 {
 					third <- time.Since(start)
 				}
-				return nil, errors.New("nobody home")
+				return nil, errors.New("no receiver")
 			})))
 		server.Subscribe("https://shop.example/webhook", "payment.request.state-change.submitted")
 		c.start(100)

@@ -18,7 +18,7 @@ const (
 	// WebhookFaultLate delivers the event WebhookRule.Delay after it happened.
 	WebhookFaultLate
 	// WebhookFaultReorder delivers the event after the next one of the same webhook, or
-	// WebhookRule.Delay after it happened when none came by then.
+	// WebhookRule.Delay after it happened if no other event comes before.
 	WebhookFaultReorder
 )
 
@@ -32,23 +32,25 @@ func (f WebhookFault) String() string {
 	return webhookFaultNames[f]
 }
 
-// WebhookRule lets events go wrong on their way to every webhook that wants them.
+// WebhookRule makes events go wrong on their way to every webhook that subscribes to them.
 type WebhookRule struct {
-	// EventType is the type of the events that meet the fault, or a wildcard as in [Server.Subscribe];
-	// "" is any.
+	// EventType is the type of the events that meet the fault, or a wildcard as in
+	// [Server.Subscribe]; "" matches any.
 	EventType string
 	// Fault is what goes wrong.
 	Fault WebhookFault
 	// Delay is how late WebhookFaultLate and WebhookFaultReorder deliver, on the server's clock. 0
-	// is a minute.
+	// means a minute.
 	Delay time.Duration
-	// Times is how many events meet the fault. 0 is 1, and without end for a rule with a Probability.
+	// Times is the number of events that meet the fault. 0 means 1, or unlimited for a rule with a
+	// Probability.
 	Times int
-	// Probability, above 0 and at most 1, lets chance say which events meet the fault. See [Fault].
+	// Probability, above 0 and at most 1, selects the events that meet the fault at random. See
+	// [Fault].
 	Probability float64
 }
 
-// webhookDelay is that of a rule without one.
+// webhookDelay is the delay of a rule without one.
 const webhookDelay = time.Minute
 
 type scriptedWebhook struct {
@@ -56,22 +58,22 @@ type scriptedWebhook struct {
 	trigger
 }
 
-// ScriptWebhook lets the next event that matches the pattern, a type or a wildcard as in
-// [Server.Subscribe], and that somebody subscribed to meet the fault. One that was not met fails
-// the test.
+// ScriptWebhook makes the next event that matches the pattern and has a subscriber meet the fault.
+// The pattern is an event type or a wildcard as in [Server.Subscribe]. The test fails if the fault
+// was not met.
 func (s *Server) ScriptWebhook(eventTypePattern string, fault WebhookFault) {
 	s.ScriptWebhooks(WebhookRule{EventType: eventTypePattern, Fault: fault})
 }
 
-// ScriptWebhooks lets coming events that somebody subscribed to meet faults, each event the first
-// that fits. A rule without a Probability that was not met as often as scripted fails the test. It
-// panics on a rule that means nothing.
+// ScriptWebhooks makes future events that have a subscriber meet faults. Each event meets the first
+// fault that matches. The test fails if a rule without a Probability was not met as often as
+// scripted. ScriptWebhooks panics on an invalid rule.
 func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, rule := range rules {
 		if rule.Fault < WebhookFaultDuplicate || int(rule.Fault) >= len(webhookFaultNames) {
-			panic(fmt.Sprintf("klarnatest: there is no webhook fault %s", rule.Fault))
+			panic(fmt.Sprintf("klarnatest: unknown webhook fault %s", rule.Fault))
 		}
 		rule.EventType = cmp.Or(rule.EventType, "*")
 		rule.Delay = cmp.Or(rule.Delay, webhookDelay)
@@ -79,8 +81,8 @@ func (s *Server) ScriptWebhooks(rules ...WebhookRule) {
 	}
 }
 
-// WebhookRules returns the rules that events may still meet, in the order of their scripting. Times
-// is what is left of each, 0 without end.
+// WebhookRules returns the rules that events may still meet, in the order of scripting. Times is
+// the number of events that may still meet it, 0 if unlimited.
 func (s *Server) WebhookRules() []WebhookRule {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,10 +95,10 @@ func (s *Server) WebhookRules() []WebhookRule {
 	return list
 }
 
-// meetWebhookFault takes the fault that an event meets. The zero value is none.
+// meetWebhookFault takes the fault that an event meets. It returns the zero value if there is none.
 func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 	for i, w := range s.webhookFaults {
-		if !matches(w.EventType, eventType) || !w.fires(s.webhookDice) {
+		if !matches(w.EventType, eventType) || !w.fires(s.webhookRandom) {
 			continue
 		}
 		if w.spent() {
@@ -107,7 +109,7 @@ func (s *Server) meetWebhookFault(eventType string) WebhookRule {
 	return WebhookRule{}
 }
 
-// dispatch sends a shipment on its way, with the fault in it.
+// dispatch starts the delivery of a shipment, with the fault applied.
 func (s *Server) dispatch(d shipment, fault WebhookRule) {
 	now := s.clock.now()
 	switch fault.Fault {
@@ -117,7 +119,7 @@ func (s *Server) dispatch(d shipment, fault WebhookRule) {
 		s.shipLater(s.pack(d, now.Add(fault.Delay)))
 		return
 	case WebhookFaultReorder:
-		// What comes after a deferred event is itself in the right place: one swap is two events.
+		// An event after a deferred one keeps its place: a swap concerns two events.
 		if d.subscription.deferred == nil {
 			s.overtake(s.pack(d, now.Add(fault.Delay)))
 			return

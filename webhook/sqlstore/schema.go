@@ -6,10 +6,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sqltable"
 )
 
-// steps lead from each version of the schema to the next.
+// steps are the migrations from each version of the schema to the next.
 var steps = []sqltable.Step{{
 	Statements: []string{
-		// until_ms is when the lease ends or, of a completed event, when it was completed.
+		// until_ms is the end of the lease, or the completion of a completed event.
 		`CREATE TABLE {table} (
 			event_id TEXT {as is} NOT NULL PRIMARY KEY,
 			token TEXT {as is} NOT NULL,
@@ -21,12 +21,12 @@ var steps = []sqltable.Step{{
 	Columns: []string{"event_id", "token", "completed", "until_ms"},
 }}
 
-// migration is the number of this package's lock.
-const migration = 6012954214003
+// migrationLock is the number of the lock that this package takes for a migration.
+const migrationLock = 6012954214003
 
-// Migrate creates the table, or brings one of an earlier version of this package to this one's. Any
-// number of replicas may call it, also at once. It refuses a table that needs a later version of
-// this package, and one of this name that is another's.
+// Migrate creates the table, or migrates the table of an earlier version of this package. Several
+// replicas may call it concurrently. It returns an error if the table needs a later version of this
+// package, or if the table of this name belongs to another program.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.table.Migrate(ctx, migration, steps...)
+	return s.table.Migrate(ctx, migrationLock, steps...)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )
 
-// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a
-// driver that misbehaves can show.
+// These tests cover a driver that misbehaves. The tests on real databases are in
+// internal/test/dbtest.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()
@@ -35,22 +35,22 @@ func TestNewRefuses(t *testing.T) {
 		dialect sqlstore.Dialect
 		option  sqlstore.Option
 	}{
-		"no database":                        {nil, sqlstore.DialectSQLite, nil},
-		"no dialect":                         {db, 0, nil},
-		"another dialect":                    {db, 3, nil},
-		"a retention shorter than a day":     {db, sqlstore.DialectSQLite, sqlstore.WithRetention(24*time.Hour - 1)},
-		"an empty table name":                {db, sqlstore.DialectSQLite, sqlstore.WithTable("")},
-		"a table name that is a statement":   {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
-		"a table name with a quote":          {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"`)},
-		"a table name with a placeholder":    {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e{now}`)},
-		"a table name with a parameter":      {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e?1`)},
-		"a table name with a schema":         {db, sqlstore.DialectSQLite, sqlstore.WithTable(`public.e`)},
-		"a table name with a line break":     {db, sqlstore.DialectSQLite, sqlstore.WithTable("e\n")},
-		"a table name in capitals":           {db, sqlstore.DialectSQLite, sqlstore.WithTable("Events")},
-		"a table name in other letters":      {db, sqlstore.DialectSQLite, sqlstore.WithTable("händelser")},
-		"a table name that begins with 1":    {db, sqlstore.DialectSQLite, sqlstore.WithTable("1e")},
-		"a table name that is too long":      {db, sqlstore.DialectSQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
-		"a table name of the database's own": {db, sqlstore.DialectSQLite, sqlstore.WithTable("sqlite_e")},
+		"no database":                       {nil, sqlstore.DialectSQLite, nil},
+		"no dialect":                        {db, 0, nil},
+		"another dialect":                   {db, 3, nil},
+		"a retention shorter than a day":    {db, sqlstore.DialectSQLite, sqlstore.WithRetention(24*time.Hour - 1)},
+		"an empty table name":               {db, sqlstore.DialectSQLite, sqlstore.WithTable("")},
+		"a table name that is a statement":  {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
+		"a table name with a quote":         {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"`)},
+		"a table name with a placeholder":   {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e{now}`)},
+		"a table name with a parameter":     {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e?1`)},
+		"a table name with a schema":        {db, sqlstore.DialectSQLite, sqlstore.WithTable(`public.e`)},
+		"a table name with a line break":    {db, sqlstore.DialectSQLite, sqlstore.WithTable("e\n")},
+		"a table name in capitals":          {db, sqlstore.DialectSQLite, sqlstore.WithTable("Events")},
+		"a table name in other letters":     {db, sqlstore.DialectSQLite, sqlstore.WithTable("händelser")},
+		"a table name that begins with 1":   {db, sqlstore.DialectSQLite, sqlstore.WithTable("1e")},
+		"a table name that is too long":     {db, sqlstore.DialectSQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
+		"a table name that SQLite reserves": {db, sqlstore.DialectSQLite, sqlstore.WithTable("sqlite_e")},
 	} {
 		if s, err := sqlstore.New(tc.db, tc.dialect, tc.option); err == nil || s != nil || !strings.HasPrefix(err.Error(), "webhook/sqlstore: ") {
 			t.Errorf("%s: %v", name, err)
@@ -58,8 +58,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// The clock is the database's: no time of the program's is handed to it.
-func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
+// The clock is that of the database, so no argument is a time of the program.
+func TestStatementsGetNoTimeOfTheProgram(t *testing.T) {
 	var got [][]any
 	s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		var values []any
@@ -92,16 +92,16 @@ func TestAStatementIsHandedTheEventTheTokenAndDurationsAlone(t *testing.T) {
 	}
 }
 
-// A claim is granted to whose token the row holds.
-func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
+// The claim whose token is in the row is granted.
+func TestTheTokenInTheRowDecidesTheClaim(t *testing.T) {
 	for name, tc := range map[string]struct {
-		holder    string // the claim's own token where it is ""
+		holder    string // the token in the row, or "" for the token of the claim
 		completed bool
 		want      webhook.ClaimStatus
 	}{
-		"one's own":                    {"", false, webhook.ClaimStatusGranted},
-		"another's":                    {"another", false, webhook.ClaimStatusInFlight},
-		"nobody's, as it is completed": {"another", true, webhook.ClaimStatusCompleted},
+		"the token of the claim": {"", false, webhook.ClaimStatusGranted},
+		"another token":          {"another", false, webhook.ClaimStatusInFlight},
+		"a completed event":      {"another", true, webhook.ClaimStatusCompleted},
 	} {
 		var token string
 		s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
@@ -118,14 +118,14 @@ func TestTheRowTellsWhoseTheClaimIs(t *testing.T) {
 	}
 }
 
-func TestCompletingWhatIsNotOnesOwnIsALostClaim(t *testing.T) {
+func TestCompleteReportsALostClaim(t *testing.T) {
 	s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return new(fakedb.Answer), nil }}, sqlstore.DialectSQLite)
 	if err := s.Complete(t.Context(), "e", "t"); !errors.Is(err, webhook.ErrLostClaim) {
 		t.Errorf("%v, want ErrLostClaim", err)
 	}
 }
 
-// A driver may quote what it was given. The texts of errors do not.
+// A driver may quote its arguments. The errors of the store do not.
 func TestErrorsHoldNoValues(t *testing.T) {
 	const event, token = "canary-event", "canary-token"
 	broken := errors.New("the connection broke")
@@ -178,21 +178,21 @@ func TestErrorsHoldNoValues(t *testing.T) {
 				}
 			}
 			if strings.Contains(quoted, "{ 2 ") && what == "claim" {
-				// The token of a claim is made up inside: the second of three arguments.
-				made, _, _ := strings.Cut(quoted[strings.Index(quoted, "{ 2 ")+4:], "}")
-				if len(made) != 26 || strings.Contains(err.Error(), made) {
-					t.Errorf("the token %q stands in %v", made, err)
+				// The second of three arguments is the token, which Claim generates.
+				generated, _, _ := strings.Cut(quoted[strings.Index(quoted, "{ 2 ")+4:], "}")
+				if len(generated) != 26 || strings.Contains(err.Error(), generated) {
+					t.Errorf("the error contains the token %q: %v", generated, err)
 				}
 			}
 		})
 	}
 }
 
-func TestAClaimThatADriverAnswersOddlyIsAnError(t *testing.T) {
+func TestClaimReportsAnInvalidAnswer(t *testing.T) {
 	for name, answer := range map[string]*fakedb.Answer{
-		"without a row":           {},
-		"with another type":       {Values: [][]driver.Value{{"t", "neither true nor false"}}},
-		"with nothing in the row": {Values: [][]driver.Value{{nil, nil}}},
+		"no row":          {},
+		"another type":    {Values: [][]driver.Value{{"t", "neither true nor false"}}},
+		"NULL in the row": {Values: [][]driver.Value{{nil, nil}}},
 	} {
 		s := newStore(t, &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) { return answer, nil }}, sqlstore.DialectSQLite)
 		if c, err := s.Claim(t.Context(), "e", time.Minute); err == nil || c.Status != 0 || c.Token == "" {

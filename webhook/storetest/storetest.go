@@ -1,5 +1,5 @@
-// Package storetest checks an implementation of webhook.Store, as testing/slogtest does one of
-// slog.Handler.
+// Package storetest checks implementations of [webhook.Store], as testing/slogtest checks
+// implementations of [log/slog.Handler].
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) webhook.Store { return newStore(t) })
@@ -19,25 +19,26 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Run checks the stores that newStore returns: one for each check, empty or not, because the checks
-// make up ids that no other run uses. It takes about a second more than the store itself, because
-// the end of a lease is waited for, on whatever clock the store goes by.
+// Run checks a [webhook.Store]. It calls newStore once for each check and runs the check as a
+// subtest. The stores may share a database and need not be empty, because each run uses its own
+// ids. Run takes about a second plus the time of the calls, because it waits for the end of leases
+// on the clock of the store.
 func Run(t *testing.T, newStore func(t *testing.T) webhook.Store) {
 	for _, c := range checks {
-		storesuite.Run(t, c.name, patience, newStore, c.check)
+		storesuite.Run(t, c.name, checkTimeout, newStore, c.check)
 	}
 }
 
 const (
-	// long is a lease that does not end during a check, short one whose end is waited for.
-	long  = time.Hour
-	short = 200 * time.Millisecond
-	// rounding is how much earlier a store may end a lease whose clock is a coarse one.
-	rounding = 20 * time.Millisecond
-	// patience ends a check whose store waits for what does not come, such as the end of a lease.
-	patience = 30 * time.Second
-	// crowd is how many claim at once.
-	crowd = 16
+	// longLease does not end during a check. The checks wait for the end of shortLease.
+	longLease  = time.Hour
+	shortLease = 200 * time.Millisecond
+	// clockTolerance is how early a store with a coarse clock may end a lease.
+	clockTolerance = 20 * time.Millisecond
+	// checkTimeout ends a check of a store that hangs, or whose leases do not end.
+	checkTimeout = 30 * time.Second
+	// concurrentClaims is the number of concurrent claims of one event.
+	concurrentClaims = 16
 )
 
 type check struct {
@@ -46,78 +47,78 @@ type check struct {
 }
 
 var checks = []check{
-	{"a claim is granted with a token of its own", func(ctx context.Context, s webhook.Store) error {
-		one, err := granted(ctx, s, storesuite.NewID(), long)
+	{"a claim is granted with a unique token", func(ctx context.Context, s webhook.Store) error {
+		first, err := claim(ctx, s, storesuite.NewID(), longLease)
 		if err != nil {
 			return err
 		}
-		other, err := granted(ctx, s, storesuite.NewID(), long)
+		second, err := claim(ctx, s, storesuite.NewID(), longLease)
 		if err != nil {
 			return err
 		}
-		if one == "" || one == other {
-			return fmt.Errorf("the tokens of two claims are %q and %q", one, other)
+		if first == "" || first == second {
+			return fmt.Errorf("got the tokens %q and %q, want two different ones", first, second)
 		}
 		return nil
 	}},
-	{"of many claims at once one is granted", func(ctx context.Context, s webhook.Store) error {
+	{"one of many concurrent claims is granted", func(ctx context.Context, s webhook.Store) error {
 		for range 20 {
-			if err := oneOfMany(ctx, s, storesuite.NewID()); err != nil {
+			if err := checkOneGranted(ctx, s, storesuite.NewID()); err != nil {
 				return err
 			}
 		}
 		return nil
 	}},
-	{"of many claims at once after a lease has ended one is granted", func(ctx context.Context, s webhook.Store) error {
+	{"one of many concurrent claims is granted after a lease has ended", func(ctx context.Context, s webhook.Store) error {
 		var ids []string
 		for range 5 {
 			id := storesuite.NewID()
-			if _, err := granted(ctx, s, id, short); err != nil {
+			if _, err := claim(ctx, s, id, shortLease); err != nil {
 				return err
 			}
 			ids = append(ids, id)
 		}
-		if err := leaseEnds(ctx, s); err != nil {
+		if err := waitForLeases(ctx, s); err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if err := oneOfMany(ctx, s, id); err != nil {
+			if err := checkOneGranted(ctx, s, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	}},
-	{"an event is in flight until its lease ends, then claimed anew", func(ctx context.Context, s webhook.Store) error {
+	{"an event is in flight until its lease ends, then it can be claimed again", func(ctx context.Context, s webhook.Store) error {
 		id := storesuite.NewID()
 		begin := time.Now()
-		first, err := granted(ctx, s, id, short)
+		first, err := claim(ctx, s, id, shortLease)
 		if err != nil {
 			return err
 		}
-		second, err := eventually(ctx, s, id)
+		second, err := claimWhenFree(ctx, s, id)
 		if err != nil {
 			return err
 		}
-		if after := time.Since(begin); after < short-rounding {
-			return fmt.Errorf("a lease of %v ended after %v", short, after)
+		if after := time.Since(begin); after < shortLease-clockTolerance {
+			return fmt.Errorf("a lease of %v ended after %v", shortLease, after)
 		}
 		if first == second {
-			return errors.New("a new claim has the token of the old one")
+			return errors.New("the new claim has the token of the old claim")
 		}
-		return want(ctx, s, id, webhook.ClaimStatusInFlight)
+		return checkStatus(ctx, s, id, webhook.ClaimStatusInFlight)
 	}},
-	{"a lease is as long as it was asked for", func(ctx context.Context, s webhook.Store) error {
-		ids := map[time.Duration]string{long: storesuite.NewID(), 100 * 365 * 24 * time.Hour: storesuite.NewID(), math.MaxInt64: storesuite.NewID()}
+	{"a lease has the requested duration", func(ctx context.Context, s webhook.Store) error {
+		ids := map[time.Duration]string{longLease: storesuite.NewID(), 100 * 365 * 24 * time.Hour: storesuite.NewID(), math.MaxInt64: storesuite.NewID()}
 		for lease, id := range ids {
-			if _, err := granted(ctx, s, id, lease); err != nil {
+			if _, err := claim(ctx, s, id, lease); err != nil {
 				return err
 			}
 		}
-		if err := leaseEnds(ctx, s); err != nil {
+		if err := waitForLeases(ctx, s); err != nil {
 			return err
 		}
 		for lease, id := range ids {
-			if err := want(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
+			if err := checkStatus(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
 				return fmt.Errorf("a lease of %v: %w", lease, err)
 			}
 		}
@@ -125,89 +126,89 @@ var checks = []check{
 	}},
 	{"a completed event stays completed", func(ctx context.Context, s webhook.Store) error {
 		id := storesuite.NewID()
-		token, err := granted(ctx, s, id, short)
+		token, err := claim(ctx, s, id, shortLease)
 		if err != nil {
 			return err
 		}
 		if err := s.Complete(ctx, id, token); err != nil {
 			return fmt.Errorf("Complete: %w", err)
 		}
-		if err := want(ctx, s, id, webhook.ClaimStatusCompleted); err != nil {
+		if err := checkStatus(ctx, s, id, webhook.ClaimStatusCompleted); err != nil {
 			return err
 		}
 		if err := s.Release(ctx, id, token); err != nil {
 			return fmt.Errorf("Release after Complete: %w", err)
 		}
-		if err := leaseEnds(ctx, s); err != nil {
+		if err := waitForLeases(ctx, s); err != nil {
 			return err
 		}
-		return want(ctx, s, id, webhook.ClaimStatusCompleted)
+		return checkStatus(ctx, s, id, webhook.ClaimStatusCompleted)
 	}},
-	{"a released event can be claimed at once, and its old token is worth nothing", func(ctx context.Context, s webhook.Store) error {
+	{"a released event can be claimed immediately, and its old token is invalid", func(ctx context.Context, s webhook.Store) error {
 		id := storesuite.NewID()
-		old, err := granted(ctx, s, id, long)
+		old, err := claim(ctx, s, id, longLease)
 		if err != nil {
 			return err
 		}
 		if err := s.Release(ctx, id, old); err != nil {
 			return fmt.Errorf("Release: %w", err)
 		}
-		if err := lost(ctx, s, id, old); err != nil {
+		if err := checkLost(ctx, s, id, old); err != nil {
 			return err
 		}
-		current, err := granted(ctx, s, id, long)
+		current, err := claim(ctx, s, id, longLease)
 		if err != nil {
 			return fmt.Errorf("after Release: %w", err)
 		}
-		return outdated(ctx, s, id, old, current)
+		return checkOutdatedToken(ctx, s, id, old, current)
 	}},
-	{"a claim that was taken over completes and releases nothing", func(ctx context.Context, s webhook.Store) error {
+	{"a lost claim completes and releases nothing", func(ctx context.Context, s webhook.Store) error {
 		id := storesuite.NewID()
-		old, err := granted(ctx, s, id, short)
+		old, err := claim(ctx, s, id, shortLease)
 		if err != nil {
 			return err
 		}
-		current, err := eventually(ctx, s, id)
+		current, err := claimWhenFree(ctx, s, id)
 		if err != nil {
 			return err
 		}
-		return outdated(ctx, s, id, old, current)
+		return checkOutdatedToken(ctx, s, id, old, current)
 	}},
-	{"a claim that ended late and was not taken over still completes", func(ctx context.Context, s webhook.Store) error {
+	{"a claim completes after its lease has ended if no other claim was granted", func(ctx context.Context, s webhook.Store) error {
 		id := storesuite.NewID()
-		token, err := granted(ctx, s, id, short)
+		token, err := claim(ctx, s, id, shortLease)
 		if err != nil {
 			return err
 		}
-		if err := leaseEnds(ctx, s); err != nil {
+		if err := waitForLeases(ctx, s); err != nil {
 			return err
 		}
 		if err := s.Complete(ctx, id, token); err != nil {
 			return fmt.Errorf("Complete after the lease: %w", err)
 		}
-		return want(ctx, s, id, webhook.ClaimStatusCompleted)
+		return checkStatus(ctx, s, id, webhook.ClaimStatusCompleted)
 	}},
-	{"what was not claimed is neither completed nor released", func(ctx context.Context, s webhook.Store) error {
+	{"an event without a claim is neither completed nor released", func(ctx context.Context, s webhook.Store) error {
 		id, other := storesuite.NewID(), storesuite.NewID()
-		token, err := granted(ctx, s, other, long)
+		token, err := claim(ctx, s, other, longLease)
 		if err != nil {
 			return err
 		}
-		for _, foreign := range []string{"", token, "no such token"} {
-			if err := lost(ctx, s, id, foreign); err != nil {
+		for _, invalid := range []string{"", token, "no such token"} {
+			if err := checkLost(ctx, s, id, invalid); err != nil {
 				return err
 			}
-			if err := s.Release(ctx, id, foreign); err != nil {
-				return fmt.Errorf("Release of what was not claimed: %w", err)
+			if err := s.Release(ctx, id, invalid); err != nil {
+				return fmt.Errorf("Release of an event without a claim: %w", err)
 			}
 		}
-		if _, err := granted(ctx, s, id, long); err != nil {
+		if _, err := claim(ctx, s, id, longLease); err != nil {
 			return err
 		}
-		if err := lost(ctx, s, id, ""); err != nil {
+		if err := checkLost(ctx, s, id, ""); err != nil {
 			return err
 		}
-		return lost(ctx, s, id, token)
+		return checkLost(ctx, s, id, token)
 	}},
 	{"ids are opaque", func(ctx context.Context, s webhook.Store) error {
 		base := storesuite.NewID()
@@ -220,7 +221,7 @@ var checks = []check{
 		}
 		tokens := make(map[string]string)
 		for _, id := range ids[1:] { // the first two are the same
-			token, err := granted(ctx, s, id, long)
+			token, err := claim(ctx, s, id, longLease)
 			if err != nil {
 				return fmt.Errorf("the id %.80q: %w", id, err)
 			}
@@ -234,46 +235,46 @@ var checks = []check{
 					return fmt.Errorf("the id %.80q: %w", id, err)
 				}
 			}
-			if err := want(ctx, s, id, expected); err != nil {
+			if err := checkStatus(ctx, s, id, expected); err != nil {
 				return fmt.Errorf("the id %.80q: %w", id, err)
 			}
 		}
 		return nil
 	}},
-	{"a context that has ended is an error, and nothing is claimed", func(ctx context.Context, s webhook.Store) error {
+	{"a call returns an error after its context has ended, and claims nothing", func(ctx context.Context, s webhook.Store) error {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
 		id := storesuite.NewID()
-		if c, err := s.Claim(ended, id, long); err == nil {
-			return fmt.Errorf("Claim answers %v", name(c.Status))
+		if c, err := s.Claim(ended, id, longLease); err == nil {
+			return fmt.Errorf("Claim returns %v, want an error", statusName(c.Status))
 		}
-		token, err := granted(ctx, s, id, long)
+		token, err := claim(ctx, s, id, longLease)
 		if err != nil {
 			return err
 		}
 		if s.Release(ended, id, token) == nil {
-			return errors.New("Release answers nil")
+			return errors.New("Release returns nil, want an error")
 		}
 		if s.Complete(ended, id, token) == nil {
-			return errors.New("Complete answers nil")
+			return errors.New("Complete returns nil, want an error")
 		}
-		return want(ctx, s, id, webhook.ClaimStatusInFlight)
+		return checkStatus(ctx, s, id, webhook.ClaimStatusInFlight)
 	}},
 }
 
-// outdated checks that an old token of an event changes nothing, and that the current one still
-// works.
-func outdated(ctx context.Context, s webhook.Store, id, old, current string) error {
-	if err := lost(ctx, s, id, old); err != nil {
+// checkOutdatedToken checks that an old token of an event changes nothing, and that the current
+// token works.
+func checkOutdatedToken(ctx context.Context, s webhook.Store, id, old, current string) error {
+	if err := checkLost(ctx, s, id, old); err != nil {
 		return err
 	}
-	if err := want(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
+	if err := checkStatus(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
 		return fmt.Errorf("after Complete with an outdated token: %w", err)
 	}
 	if err := s.Release(ctx, id, old); err != nil {
 		return fmt.Errorf("Release with an outdated token: %w", err)
 	}
-	if err := want(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
+	if err := checkStatus(ctx, s, id, webhook.ClaimStatusInFlight); err != nil {
 		return fmt.Errorf("after Release with an outdated token: %w", err)
 	}
 	if err := s.Complete(ctx, id, current); err != nil {
@@ -282,14 +283,14 @@ func outdated(ctx context.Context, s webhook.Store, id, old, current string) err
 	if err := s.Release(ctx, id, old); err != nil {
 		return fmt.Errorf("Release with an outdated token: %w", err)
 	}
-	return want(ctx, s, id, webhook.ClaimStatusCompleted)
+	return checkStatus(ctx, s, id, webhook.ClaimStatusCompleted)
 }
 
-// oneOfMany claims from many goroutines at once.
-func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
-	var claims [crowd]webhook.Claim
-	errs := storesuite.Concurrently(crowd, func(i int) (err error) {
-		claims[i], err = s.Claim(ctx, id, long)
+// checkOneGranted claims an event from many goroutines concurrently.
+func checkOneGranted(ctx context.Context, s webhook.Store, id string) error {
+	var claims [concurrentClaims]webhook.Claim
+	errs := storesuite.Concurrently(concurrentClaims, func(i int) (err error) {
+		claims[i], err = s.Claim(ctx, id, longLease)
 		return err
 	})
 	grants := 0
@@ -300,78 +301,81 @@ func oneOfMany(ctx context.Context, s webhook.Store, id string) error {
 		case c.Status == webhook.ClaimStatusGranted:
 			grants++
 		case c.Status != webhook.ClaimStatusInFlight:
-			return fmt.Errorf("a claim is %v", name(c.Status))
+			return fmt.Errorf("a concurrent claim is %v, want granted or in flight", statusName(c.Status))
 		}
 	}
 	if grants != 1 {
-		return fmt.Errorf("of %d claims at once %d were granted", crowd, grants)
+		return fmt.Errorf("%d of %d concurrent claims were granted, want 1", grants, concurrentClaims)
 	}
 	return nil
 }
 
-// leaseEnds returns when every short lease has ended that was granted before: one that is granted
-// after them has.
-func leaseEnds(ctx context.Context, s webhook.Store) error {
+// waitForLeases waits until all short leases that were granted before have ended. It waits for the
+// end of a lease that is granted after them.
+func waitForLeases(ctx context.Context, s webhook.Store) error {
 	id := storesuite.NewID()
-	if _, err := granted(ctx, s, id, short); err != nil {
+	if _, err := claim(ctx, s, id, shortLease); err != nil {
 		return err
 	}
-	_, err := eventually(ctx, s, id)
+	_, err := claimWhenFree(ctx, s, id)
 	return err
 }
 
-// eventually claims, for long, until the claim is granted.
-func eventually(ctx context.Context, s webhook.Store, id string) (token string, err error) {
+// claimWhenFree claims an event until the claim is granted.
+func claimWhenFree(ctx context.Context, s webhook.Store, id string) (token string, err error) {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for {
-		c, err := s.Claim(ctx, id, long)
+		c, err := s.Claim(ctx, id, longLease)
 		switch {
 		case err != nil:
 			return "", fmt.Errorf("waiting for the end of a lease: Claim: %w", err)
 		case c.Status == webhook.ClaimStatusGranted:
 			return c.Token, nil
 		case c.Status != webhook.ClaimStatusInFlight:
-			return "", fmt.Errorf("waiting for the end of a lease: the claim is %v", name(c.Status))
+			return "", fmt.Errorf("waiting for the end of a lease: the claim is %v, want granted or in flight", statusName(c.Status))
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return "", fmt.Errorf("a lease of %v did not end: %w", short, ctx.Err())
+			return "", fmt.Errorf("a lease of %v did not end: %w", shortLease, ctx.Err())
 		}
 	}
 }
 
-func granted(ctx context.Context, s webhook.Store, id string, lease time.Duration) (token string, err error) {
+// claim claims an event. It returns an error unless the claim is granted.
+func claim(ctx context.Context, s webhook.Store, id string, lease time.Duration) (token string, err error) {
 	c, err := s.Claim(ctx, id, lease)
 	if err != nil {
 		return "", fmt.Errorf("Claim: %w", err)
 	}
 	if c.Status != webhook.ClaimStatusGranted {
-		return "", fmt.Errorf("a claim is %v, want granted", name(c.Status))
+		return "", fmt.Errorf("a claim is %v, want granted", statusName(c.Status))
 	}
 	return c.Token, nil
 }
 
-func want(ctx context.Context, s webhook.Store, id string, status webhook.ClaimStatus) error {
-	c, err := s.Claim(ctx, id, long)
+// checkStatus checks the status of a new claim.
+func checkStatus(ctx context.Context, s webhook.Store, id string, status webhook.ClaimStatus) error {
+	c, err := s.Claim(ctx, id, longLease)
 	if err != nil {
 		return fmt.Errorf("Claim: %w", err)
 	}
 	if c.Status != status {
-		return fmt.Errorf("another claim is %v, want %v", name(c.Status), name(status))
+		return fmt.Errorf("a new claim is %v, want %v", statusName(c.Status), statusName(status))
 	}
 	return nil
 }
 
-func lost(ctx context.Context, s webhook.Store, id, token string) error {
+// checkLost checks that Complete refuses the token.
+func checkLost(ctx context.Context, s webhook.Store, id, token string) error {
 	if err := s.Complete(ctx, id, token); !errors.Is(err, webhook.ErrLostClaim) {
-		return fmt.Errorf("Complete with a token that is not the claim's: %v, want ErrLostClaim", err) //nolint:errorlint // it may be nil
+		return fmt.Errorf("Complete with an invalid token: %v, want ErrLostClaim", err) //nolint:errorlint // it may be nil
 	}
 	return nil
 }
 
-func name(s webhook.ClaimStatus) string {
+func statusName(s webhook.ClaimStatus) string {
 	switch s {
 	case webhook.ClaimStatusInFlight:
 		return "in flight"

@@ -19,47 +19,47 @@ func TestMemoryStore(t *testing.T) {
 	Run(t, func(*testing.T) webhook.Store { return webhook.NewMemoryStore() })
 }
 
-func TestTheModelIsRightWithoutAFault(t *testing.T) {
+func TestModelWithoutAFaultConforms(t *testing.T) {
 	t.Parallel()
 	Run(t, func(*testing.T) webhook.Store { return &model{} })
 }
 
-// Each fault must be found by the check that is there for it. Others may find it as well.
+// Each fault must be found by the named check. Other checks may find it, too.
 func TestTheSuiteFindsAStoreThat(t *testing.T) {
 	storefault.Found(t, 2*time.Second, map[string]string{
-		"fails":                                  "a claim is granted with a token of its own",
-		"gives no token":                         "a claim is granted with a token of its own",
-		"gives every claim the same token":       "a claim is granted with a token of its own",
-		"grants every claim":                     "of many claims at once one is granted",
-		"looks before it acts":                   "of many claims at once one is granted",
-		"looks before it takes a claim over":     "of many claims at once after a lease has ended one is granted",
-		"ends leases early":                      "an event is in flight until its lease ends, then claimed anew",
-		"never ends a lease":                     "an event is in flight until its lease ends, then claimed anew",
-		"keeps the token when it grants anew":    "an event is in flight until its lease ends, then claimed anew",
-		"forgets what was completed":             "a completed event stays completed",
-		"forgets it when the lease would end":    "a completed event stays completed",
-		"releases what was completed":            "a completed event stays completed",
-		"does not release":                       "a released event can be claimed at once, and its old token is worth nothing",
-		"lets a released claim complete":         "a released event can be claimed at once, and its old token is worth nothing",
-		"completes whatever the token":           "a claim that was taken over completes and releases nothing",
-		"releases whatever the token":            "a claim that was taken over completes and releases nothing",
-		"does not tell of a lost claim":          "a claim that was taken over completes and releases nothing",
-		"tells of a lost claim in its own words": "a claim that was taken over completes and releases nothing",
-		"drops claims when their lease ends":     "a claim that ended late and was not taken over still completes",
-		"completes what was never claimed":       "what was not claimed is neither completed nor released",
-		"fails to release what is not there":     "what was not claimed is neither completed nor released",
-		"takes upper for lower case":             "ids are opaque",
-		"trims white space":                      "ids are opaque",
-		"cuts ids to 255 bytes":                  "ids are opaque",
-		"cuts ids at a zero byte":                "ids are opaque",
-		"refuses long ids":                       "ids are opaque",
-		"refuses a zero byte":                    "ids are opaque",
-		"does not heed its context":              "a context that has ended is an error, and nothing is claimed",
-		"claims before it heeds its context":     "a context that has ended is an error, and nothing is claimed",
+		"fails":                                     "a claim is granted with a unique token",
+		"gives no token":                            "a claim is granted with a unique token",
+		"gives every claim the same token":          "a claim is granted with a unique token",
+		"grants every claim":                        "one of many concurrent claims is granted",
+		"reads before it claims":                    "one of many concurrent claims is granted",
+		"reads before it claims after a lease":      "one of many concurrent claims is granted after a lease has ended",
+		"ends leases early":                         "an event is in flight until its lease ends, then it can be claimed again",
+		"never ends a lease":                        "an event is in flight until its lease ends, then it can be claimed again",
+		"keeps the token when it grants again":      "an event is in flight until its lease ends, then it can be claimed again",
+		"forgets a completed event":                 "a completed event stays completed",
+		"forgets a completed event after its lease": "a completed event stays completed",
+		"releases a completed event":                "a completed event stays completed",
+		"does not release":                          "a released event can be claimed immediately, and its old token is invalid",
+		"completes a released claim":                "a released event can be claimed immediately, and its old token is invalid",
+		"completes with any token":                  "a lost claim completes and releases nothing",
+		"releases with any token":                   "a lost claim completes and releases nothing",
+		"does not report a lost claim":              "a lost claim completes and releases nothing",
+		"reports a lost claim with another error":   "a lost claim completes and releases nothing",
+		"drops claims when their lease ends":        "a claim completes after its lease has ended if no other claim was granted",
+		"completes an event without a claim":        "an event without a claim is neither completed nor released",
+		"fails to release a missing event":          "an event without a claim is neither completed nor released",
+		"ignores the case of ids":                   "ids are opaque",
+		"trims white space":                         "ids are opaque",
+		"cuts ids to 255 bytes":                     "ids are opaque",
+		"cuts ids at a zero byte":                   "ids are opaque",
+		"refuses long ids":                          "ids are opaque",
+		"refuses a zero byte":                       "ids are opaque",
+		"ignores its context":                       "a call returns an error after its context has ended, and claims nothing",
+		"claims before it checks its context":       "a call returns an error after its context has ended, and claims nothing",
 	}, checkOf, func(fault string) webhook.Store { return &model{fault: fault} })
 }
 
-// checkOf returns the check of a name.
+// checkOf returns the check with this name, or nil.
 func checkOf(name string) func(ctx context.Context, s webhook.Store) error {
 	for _, c := range checks {
 		if c.name == name {
@@ -73,7 +73,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 	t.Parallel()
 	for _, c := range checks {
 		if err := c.check(t.Context(), &model{fault: "fails"}); err == nil {
-			t.Errorf("%s: passes on a store that does nothing", c.name)
+			t.Errorf("%s: passes on a store whose calls all fail", c.name)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
 	})
 }
 
-// model is a Store with at most one fault.
+// model is a correct Store in memory, except for its fault.
 type model struct {
 	fault  string
 	mu     sync.Mutex
@@ -102,7 +102,7 @@ func (m *model) has(fault string) bool { return m.fault == fault }
 
 func (m *model) key(id string) (string, error) {
 	switch {
-	case m.has("takes upper for lower case"):
+	case m.has("ignores the case of ids"):
 		id = strings.ToLower(id)
 	case m.has("trims white space"):
 		id = strings.TrimSpace(id)
@@ -116,7 +116,7 @@ func (m *model) key(id string) (string, error) {
 	return id, nil
 }
 
-// pause gives the others the time to be wrong.
+// pause lets concurrent calls run between a read and a write.
 func (m *model) pause() {
 	m.mu.Unlock()
 	for range 100 {
@@ -126,8 +126,8 @@ func (m *model) pause() {
 }
 
 func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webhook.Claim, error) {
-	late := m.has("claims before it heeds its context")
-	if err := ctx.Err(); err != nil && !late && !m.has("does not heed its context") {
+	late := m.has("claims before it checks its context")
+	if err := ctx.Err(); err != nil && !late && !m.has("ignores its context") {
 		return webhook.Claim{}, err
 	}
 	id, err := m.key(id)
@@ -137,12 +137,12 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, now := m.events[id], time.Now()
-	if m.has("looks before it acts") && r == nil || m.has("looks before it takes a claim over") && r != nil && now.After(r.until) {
+	if m.has("reads before it claims") && r == nil || m.has("reads before it claims after a lease") && r != nil && now.After(r.until) {
 		m.pause()
 	} else {
 		r = m.events[id]
 	}
-	if r != nil && r.completed && (!m.has("forgets it when the lease would end") || now.Before(r.until)) {
+	if r != nil && r.completed && (!m.has("forgets a completed event after its lease") || now.Before(r.until)) {
 		return webhook.Claim{Status: webhook.ClaimStatusCompleted}, nil
 	}
 	if r != nil && (now.Before(r.until) || m.has("never ends a lease")) && !m.has("grants every claim") {
@@ -152,14 +152,14 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 	switch {
 	case m.has("gives no token"):
 		token = ""
-	case m.has("gives every claim the same token"), m.has("keeps the token when it grants anew") && r != nil:
+	case m.has("gives every claim the same token"), m.has("keeps the token when it grants again") && r != nil:
 		token = "the same"
 		if r != nil {
 			token = r.token
 		}
 	}
 	if m.has("ends leases early") {
-		lease = min(lease, 50*time.Millisecond)
+		lease = min(lease, shortLease/4) // well before its end, even on a busy machine
 	}
 	if m.events == nil {
 		m.events = make(map[string]*record)
@@ -172,7 +172,7 @@ func (m *model) Claim(ctx context.Context, id string, lease time.Duration) (webh
 }
 
 func (m *model) Complete(ctx context.Context, id, token string) error {
-	if err := ctx.Err(); err != nil && !m.has("does not heed its context") {
+	if err := ctx.Err(); err != nil && !m.has("ignores its context") {
 		return err
 	}
 	id, err := m.key(id)
@@ -183,20 +183,20 @@ func (m *model) Complete(ctx context.Context, id, token string) error {
 	defer m.mu.Unlock()
 	r := m.events[id]
 	switch {
-	case r == nil && (m.has("completes what was never claimed") || m.has("lets a released claim complete")):
+	case r == nil && (m.has("completes an event without a claim") || m.has("completes a released claim")):
 		return nil
-	case r != nil && !r.completed && m.has("completes whatever the token"):
+	case r != nil && !r.completed && m.has("completes with any token"):
 		r.completed = true
 		return webhook.ErrLostClaim
 	case r == nil, r.completed, r.token != token, m.has("drops claims when their lease ends") && time.Now().After(r.until):
-		if m.has("does not tell of a lost claim") {
+		if m.has("does not report a lost claim") {
 			return nil
 		}
-		if m.has("tells of a lost claim in its own words") {
+		if m.has("reports a lost claim with another error") {
 			return errors.New("lost")
 		}
 		return webhook.ErrLostClaim
-	case m.has("forgets what was completed"):
+	case m.has("forgets a completed event"):
 		delete(m.events, id)
 	default:
 		r.completed = true
@@ -205,7 +205,7 @@ func (m *model) Complete(ctx context.Context, id, token string) error {
 }
 
 func (m *model) Release(ctx context.Context, id, token string) error {
-	if err := ctx.Err(); err != nil && !m.has("does not heed its context") {
+	if err := ctx.Err(); err != nil && !m.has("ignores its context") {
 		return err
 	}
 	id, err := m.key(id)
@@ -216,11 +216,11 @@ func (m *model) Release(ctx context.Context, id, token string) error {
 	defer m.mu.Unlock()
 	r := m.events[id]
 	switch {
-	case r == nil && m.has("fails to release what is not there"):
+	case r == nil && m.has("fails to release a missing event"):
 		return errors.New("no such event")
 	case r == nil, m.has("does not release"):
 		return nil
-	case r.token != token && !m.has("releases whatever the token"), r.completed && !m.has("releases what was completed"):
+	case r.token != token && !m.has("releases with any token"), r.completed && !m.has("releases a completed event"):
 		return nil
 	}
 	delete(m.events, id)

@@ -42,7 +42,7 @@ func rawWebhook() *subscription.Webhook {
 	return &w
 }
 
-// operation is one method, and what it must make of Klarna's API.
+// operation is a method of Client, and the request and answer of its call.
 type operation struct {
 	name      string
 	call      func(context.Context, *subscription.Client, ...klarna.CallOption) (any, error)
@@ -52,7 +52,7 @@ type operation struct {
 	body      string // "" for none
 	status    int
 	answer    string
-	want      any // nil where nothing is returned
+	want      any // nil if the method returns only an error
 }
 
 var allOperations = []operation{
@@ -91,7 +91,7 @@ var allOperations = []operation{
 		201, webhookBody, rawWebhook(),
 	},
 	{
-		"a webhook is created with what else the caller knows", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
+		"a webhook is created with all fields", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.CreateWebhook(ctx, subscription.CreateWebhookParams{
 				URL: "http://127.0.0.1:8080/", EventTypes: []webhook.EventType{"a", "b.*"}, EventVersion: "v3", SigningKeyID: keyID, Status: "DISABLED",
 				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
@@ -119,13 +119,13 @@ var allOperations = []operation{
 		"subscription.webhook.read", "GET", "/v2/notification/webhooks/" + webhookID, "", 200, webhookBody, rawWebhook(),
 	},
 	{
-		"an update sends what it names and nothing else", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
+		"an update sends only the fields that are set", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{SigningKeyID: keyID}, o...)
 		},
 		"subscription.webhook.update", "PATCH", "/v2/notification/webhooks/" + webhookID, `{"signing_key_id":"` + keyID + `"}`, 200, webhookBody, rawWebhook(),
 	},
 	{
-		"an update may name everything", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
+		"an update sends all fields", func(ctx context.Context, c *subscription.Client, o ...klarna.CallOption) (any, error) {
 			return c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{
 				URL: hookURL, EventTypes: []webhook.EventType{"a"}, EventVersion: "v2", SigningKeyID: keyID, Status: subscription.WebhookStatusEnabled,
 				Unknown: klarna.Unknown{"mood": klarna.NewRawJSON(`1`)},
@@ -192,7 +192,7 @@ func TestEachOperationMakesItsCall(t *testing.T) {
 	}
 }
 
-func TestTheSameChangeMadeTwiceIsTwoChanges(t *testing.T) {
+func TestEachChangeHasItsOwnIdempotencyKey(t *testing.T) {
 	for _, op := range allOperations {
 		if op.method != "POST" && op.method != "PATCH" {
 			continue
@@ -213,13 +213,13 @@ func TestTheSameChangeMadeTwiceIsTwoChanges(t *testing.T) {
 				t.Errorf("%d idempotency keys, want 2", len(keys))
 			}
 			if _, err := op.call(t.Context(), c, klarna.WithIdempotencyKey("mine")); err != nil || !keys["mine"] {
-				t.Errorf("the caller's own key is not sent: %v", err)
+				t.Errorf("the key of the caller is not sent: %v", err)
 			}
 		})
 	}
 }
 
-func TestEachOperationPassesKlarnasErrorOn(t *testing.T) {
+func TestEachOperationReturnsKlarnasError(t *testing.T) {
 	for _, op := range allOperations {
 		t.Run(op.name, func(t *testing.T) {
 			c, mock := newMocked(t)
@@ -233,7 +233,7 @@ func TestEachOperationPassesKlarnasErrorOn(t *testing.T) {
 	}
 }
 
-func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
+func TestInvalidInputIsNotSent(t *testing.T) {
 	ctx := t.Context()
 	for _, tc := range []struct {
 		name       string
@@ -252,18 +252,18 @@ func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
 			_, err := c.CreateWebhook(ctx, subscription.CreateWebhookParams{URL: "https://gateway.example:444/", EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID})
 			return err
 		}, []string{"url"}},
-		{"a URL that is none", func(c *subscription.Client) error {
+		{"an invalid URL", func(c *subscription.Client) error {
 			_, err := c.UpdateWebhook(ctx, webhookID, subscription.UpdateWebhookParams{URL: "https://%", EventTypes: []webhook.EventType{""}})
 			return err
 		}, []string{"url", "event_types[0]"}},
 		{"no event to simulate", func(c *subscription.Client) error { return c.SimulateWebhook(ctx, webhookID, "") }, []string{"event_type"}},
 		{"no webhook to read", func(c *subscription.Client) error { _, err := c.GetWebhook(ctx, ""); return err }, []string{"webhook_id"}},
 		{"no key to delete", func(c *subscription.Client) error { return c.DeleteSigningKey(ctx, "") }, []string{"signing_key_id"}},
-		{"nothing wanted", func(c *subscription.Client) error {
+		{"an empty EnsureWebhookParams", func(c *subscription.Client) error {
 			_, err := c.EnsureWebhook(ctx, subscription.EnsureWebhookParams{})
 			return err
 		}, []string{"url", "event_types", "signing_key_id"}},
-		{"two ways to say the key", func(c *subscription.Client) error {
+		{"both a Vault and a SigningKeyID", func(c *subscription.Client) error {
 			_, err := c.EnsureWebhook(ctx, subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID, Vault: new(gateway)})
 			return err
 		}, []string{"signing_key_id"}},
@@ -289,7 +289,7 @@ func TestWhatTheContractProvesWrongIsNotSent(t *testing.T) {
 	}
 }
 
-func TestURLsThatKlarnaTakesAreSent(t *testing.T) {
+func TestValidURLsAreSent(t *testing.T) {
 	for _, url := range []string{hookURL, "https://gateway.example:443/", "https://gateway.example:8443/a?b=c", "http://localhost:80", "http://[::1]:1/"} {
 		c, mock := newMocked(t)
 		mock.RegisterNoResponder(httpmock.NewStringResponder(201, `{"webhook_id":"`+webhookID+`","url":"`+url+`"}`))

@@ -1,8 +1,8 @@
-// Package subscription manages at Klarna what package webhook receives: signing keys and webhooks.
-// Its calls are made for the owner of the credentials, never for a Partner account.
+// Package subscription manages webhooks and signing keys at Klarna. Package webhook receives the
+// deliveries. All calls are made for the owner of the credentials, not for a Partner account.
 //
-// At start-up, bring the webhook to the state that the program needs. Vault is where the program
-// keeps signing keys and where the verifiers of its receivers look for them:
+// At start-up, bring the webhook to the state that the program needs. The [Vault] stores the
+// signing keys, and the verifiers of the receivers read them from it:
 //
 //	subscriptions := subscription.New(client)
 //	result, err := subscriptions.EnsureWebhook(ctx, subscription.EnsureWebhookParams{
@@ -11,21 +11,22 @@
 //		Vault:      vault,
 //	})
 //
-// From time to time, change the signing key; a day later, delete the old one:
+// From time to time, replace the signing key. Delete the old key a day later:
 //
 //	rotation, err := subscriptions.RotateKey(ctx, vault.Publish)
 //	…
 //	err = subscriptions.RetireKey(ctx, rotation.OldKeyIDs[0], rotation.RotatedAt)
 //
-// Klarna shows the secret of a signing key once, in the answer to its creation. It is handed to the
-// vault and nowhere else.
+// Klarna shows the secret of a signing key once, in the answer that creates the key. This package
+// passes the secret to the vault and keeps no copy.
 //
 // # Idempotency keys
 //
-// Every idempotency key here is random. Klarna repeats the first answer to a key for 24 hours
-// without doing anything, so a key derived from the content would turn a webhook that is created,
-// deleted and created again, or a signing key that is set, replaced and set again, into a success
-// that changed nothing. The attempts of one call share its key, as everywhere.
+// Each call that changes something has a random idempotency key. Klarna answers a repeated key with
+// its first answer for 24 hours and changes nothing. A key that is derived from the content would
+// therefore break two sequences: to create, delete and create a webhook again, and to set, replace
+// and set a signing key again. The last call would succeed and change nothing. The attempts of one
+// call share its key.
 package subscription
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

@@ -16,80 +16,84 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Vault is where a program keeps its signing keys and where its receivers find them.
+// Vault stores the signing keys of a program. All replicas and all receivers share it.
 type Vault interface {
-	// SigningKeyIDs returns the ids of all keys that every receiver can verify with, in any order. It
-	// reads the store, not a copy from before.
+	// SigningKeyIDs returns the ids of all keys that every receiver can verify deliveries with, in
+	// any order. It reads the store and not a cache.
 	SigningKeyIDs(ctx context.Context) ([]string, error)
-	// Publish is as type Publish describes. A key that it took is among SigningKeyIDs when it has
-	// returned.
+	// Publish stores a key as the type [Publish] describes. When it has returned nil, SigningKeyIDs
+	// includes the key.
 	Publish(ctx context.Context, key SigningKey) error
 }
 
-// EnsureWebhookParams is a state that a webhook is to be in: with that URL, those event types and
-// version, signed with a key that receivers hold, and enabled.
+// EnsureWebhookParams is the input of [Client.EnsureWebhook]. It describes an enabled webhook whose
+// deliveries are signed with a key that the receivers hold.
 type EnsureWebhookParams struct {
-	// URL is where events are posted: https on port 443 or 8443. It tells the webhook from others.
+	// URL is the URL that Klarna posts events to: https on port 443 or 8443. It identifies the
+	// webhook. Required.
 	URL string
-	// EventTypes are types, or families of types such as payment.request.*, in any order.
+	// EventTypes are event types, or families of event types such as payment.request.*, in any
+	// order. Required.
 	EventTypes []webhook.EventType
-	// EventVersion is v2 where it is "".
+	// EventVersion is the version of the events, v2 by default.
 	EventVersion string
 
-	// Vault and SigningKeyID are two ways to say by which key deliveries are to be signed; one is
-	// needed.
+	// Vault provides the signing key. Either Vault or SigningKeyID is required.
 	//
-	// With a Vault, a webhook keeps its key as long as the vault has that key, so that a start-up
-	// never undoes a rotation. A webhook that needs a key gets the newest one that both the vault and
-	// Klarna have; where they have none in common, as at the very first start, a new key is created
-	// and published first.
+	// A webhook keeps its key as long as the vault has the key, so a restart does not undo a
+	// rotation. Otherwise the webhook gets the newest key that both the vault and Klarna have. If
+	// they have no key in common, as at the first start, a new key is created and published.
 	Vault Vault
-	// SigningKeyID is the one key to sign with. Every receiver must hold it already. A program that
-	// has it from its configuration takes a rotation back when it starts with the old configuration.
+	// SigningKeyID names the signing key. Every receiver must hold it already. If it comes from the
+	// configuration of the program, a start with an old configuration undoes a rotation.
 	SigningKeyID string
 }
 
-// Change is what EnsureWebhook did to the webhook.
+// Change is the change that [Client.EnsureWebhook] made.
 type Change string
 
-// The changes.
+// The changes of [Client.EnsureWebhook].
 const (
 	ChangeCreated   Change = "created"
 	ChangeUpdated   Change = "updated"
 	ChangeUnchanged Change = "unchanged"
 )
 
-// EnsureWebhookResult is the outcome of EnsureWebhook.
+// EnsureWebhookResult is the result of [Client.EnsureWebhook].
 type EnsureWebhookResult struct {
-	// Webhook is the webhook in the wanted state.
+	// Webhook is the webhook in the requested state.
 	Webhook Webhook
 	Change  Change
-	// Others are further webhooks of the same URL, which were left alone: see EnsureWebhook.
+	// Others are the other webhooks with the same URL. EnsureWebhook does not change them.
 	Others []Webhook
 }
 
-// maxRounds is how often EnsureWebhook looks again after another program was faster.
+// maxRounds is the number of attempts after conflicts with other programs.
 const maxRounds = 5
 
-// EnsureWebhook brings the webhook of a URL into the wanted state: it creates one where there is
-// none, changes what differs, enables one that was disabled, or leaves it. It is for the start of a
-// program and may be called by all of its replicas at once: who finds that another was faster (a
-// conflict, a webhook that appeared or vanished meanwhile) reads again and goes on from there. URLs
-// are compared without regard to the case of the host and to a default port.
+// EnsureWebhook brings the webhook of a URL to the state in params. It creates the webhook if it
+// does not exist, updates the fields that differ, and enables a disabled webhook. It ignores the
+// case of the host and a default port when it compares URLs.
 //
-// Where several webhooks have the URL, as when someone made a second one by hand, it takes one of
-// them: the one that is as wanted, else the one that shares most event types, else the one with the
-// smallest id. The others are reported and never changed or deleted, because they may be
-// somebody's; until someone decides, an event may be delivered by each of them.
+// Call it at the start of a program. All replicas may call it concurrently: after a conflict, or if
+// a webhook appears or vanishes meanwhile, EnsureWebhook reads the webhooks again and continues.
 //
-// A new key is created only where EnsureWebhookParams has a Vault that needs one, and is published
-// before anything is signed with it. Replicas that start together for the first time may make one
-// each; all of them are in the vault, and one signs.
+// If several webhooks have the URL, EnsureWebhook uses one of them: the one that is in the
+// requested state, otherwise the one that has most of the event types, otherwise the one with the
+// smallest id. It returns the others in Others. It does not change or delete them, because another
+// program may need them. Klarna delivers an event once for each of these webhooks.
 //
-// Errors are *klarna.Error where Klarna or the validation refused, *KeyLeftError where a new key
-// could neither be published nor deleted again, and otherwise those of the vault. Calling it again
-// is safe after any of them; it finds and uses a key that was published before. It takes no call
-// options, because it makes several calls.
+// EnsureWebhook creates a signing key only if params has a [Vault] and the vault has no key for the
+// webhook. It publishes the key before Klarna signs with it. Replicas that start concurrently for
+// the first time may create one key each. The vault then has all of them, and Klarna signs with
+// one.
+//
+// The error is a [*klarna.Error] if Klarna or the validation refuses, and a [*KeyLeftError] if a
+// new key can neither be published nor deleted. Other errors come from the vault. EnsureWebhook can
+// be called again after any error; it then uses a key that it has published before. It takes no
+// call options, because it makes several calls.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) EnsureWebhook(ctx context.Context, params EnsureWebhookParams) (*EnsureWebhookResult, error) {
 	params.EventVersion = cmp.Or(params.EventVersion, eventVersion)
 	for round := 1; ; round++ {
@@ -101,18 +105,19 @@ func (c *Client) EnsureWebhook(ctx context.Context, params EnsureWebhookParams) 
 		if round == maxRounds {
 			return nil, conflict.error
 		}
-		// The first look is at once: whoever was faster is done. Later ones keep replicas apart that
-		// withdraw at the same time.
+		// The first repetition is immediate, because the other program has finished. The random
+		// pauses of the later ones separate replicas that withdraw their webhooks at the same time.
 		if err := sleep.For(ctx, rand.N(1+time.Duration(round-1)*100*time.Millisecond)); err != nil {
 			return nil, fmt.Errorf("%w: %w", err, conflict.error)
 		}
 	}
 }
 
-// conflictError says that another program was faster; what is there has to be read again.
+// conflictError reports that another program changed the webhooks meanwhile. They must be read
+// again.
 type conflictError struct{ error }
 
-// asConflict marks the errors by which Klarna says that somebody else was faster.
+// asConflict returns err as a conflictError if Klarna reports a conflict or a missing webhook.
 func asConflict(err error) error {
 	if errors.Is(err, klarna.CodeResourceConflict) || errors.Is(err, klarna.CodeResourceNotFound) {
 		return &conflictError{err}
@@ -120,37 +125,37 @@ func asConflict(err error) error {
 	return err
 }
 
-func (c *Client) ensure(ctx context.Context, wanted *EnsureWebhookParams) (*EnsureWebhookResult, error) {
-	all, err := c.webhooks(ctx, wanted.problems, nil)
+func (c *Client) ensure(ctx context.Context, params *EnsureWebhookParams) (*EnsureWebhookResult, error) {
+	all, err := c.webhooks(ctx, params.problems, nil)
 	if err != nil {
 		return nil, err
 	}
-	// The vault is asked after Klarna was: the key of a webhook that another replica has just made is
-	// in it already.
-	var held []string
-	if held, err = wanted.held(ctx); err != nil {
+	// The vault is read after Klarna's list: if another replica has just created a webhook, the
+	// vault already has its key.
+	var allowed []string
+	if allowed, err = params.allowedKeyIDs(ctx); err != nil {
 		return nil, err
 	}
-	mine := ofURL(all, wanted.URL)
-	if len(mine) == 0 {
-		return c.create(ctx, wanted, held)
+	candidates := withURL(all, params.URL)
+	if len(candidates) == 0 {
+		return c.create(ctx, params, allowed)
 	}
-	best := slices.MinFunc(mine, func(a, b Webhook) int {
+	best := slices.MinFunc(candidates, func(a, b Webhook) int {
 		return cmp.Or(
-			cmp.Compare(wanted.differences(&a, held), wanted.differences(&b, held)),
+			cmp.Compare(params.differences(&a, allowed), params.differences(&b, allowed)),
 			cmp.Compare(a.WebhookID, b.WebhookID))
 	})
 	result := &EnsureWebhookResult{
 		Webhook: best,
 		Change:  ChangeUnchanged,
-		Others:  slices.DeleteFunc(mine, func(w Webhook) bool { return w.WebhookID == best.WebhookID }),
+		Others:  slices.DeleteFunc(candidates, func(w Webhook) bool { return w.WebhookID == best.WebhookID }),
 	}
-	if wanted.differences(&best, held) == 0 {
+	if params.differences(&best, allowed) == 0 {
 		return result, nil
 	}
-	update := wanted.update(&best)
-	if !slices.Contains(held, best.SigningKeyID) {
-		if update.SigningKeyID, err = c.chooseKey(ctx, wanted, held); err != nil {
+	update := params.update(&best)
+	if !slices.Contains(allowed, best.SigningKeyID) {
+		if update.SigningKeyID, err = c.chooseKey(ctx, params, allowed); err != nil {
 			return nil, err
 		}
 	}
@@ -162,18 +167,18 @@ func (c *Client) ensure(ctx context.Context, wanted *EnsureWebhookParams) (*Ensu
 	return result, nil
 }
 
-// create makes the webhook and withdraws it when another of the same URL has appeared meanwhile:
-// Klarna refuses a second one only if it is identical, and two replicas may each have made a key of
-// their own. Nothing is lost by withdrawing, as the other one is there.
-func (c *Client) create(ctx context.Context, wanted *EnsureWebhookParams, held []string) (*EnsureWebhookResult, error) {
-	key, err := c.chooseKey(ctx, wanted, held)
+// create creates the webhook, and deletes it again if another webhook with the same URL has
+// appeared meanwhile. Klarna refuses a second webhook only if it is identical, and two replicas may
+// each have created a key. No event is lost, because the other webhook exists.
+func (c *Client) create(ctx context.Context, params *EnsureWebhookParams, allowed []string) (*EnsureWebhookResult, error) {
+	key, err := c.chooseKey(ctx, params, allowed)
 	if err != nil {
 		return nil, err
 	}
 	created, err := c.CreateWebhook(ctx, CreateWebhookParams{
-		URL:          wanted.URL,
-		EventTypes:   wanted.EventTypes,
-		EventVersion: wanted.EventVersion,
+		URL:          params.URL,
+		EventTypes:   params.EventTypes,
+		EventVersion: params.EventVersion,
 		SigningKeyID: key,
 	})
 	if err != nil {
@@ -181,67 +186,69 @@ func (c *Client) create(ctx context.Context, wanted *EnsureWebhookParams, held [
 	}
 	all, err := c.ListWebhooks(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("subscription: the webhook %s is created; look for another of its URL: %w", created.WebhookID, err)
+		return nil, fmt.Errorf("subscription: the webhook %s is created; list the webhooks with its URL: %w", created.WebhookID, err)
 	}
 	isOther := func(w Webhook) bool { return w.WebhookID != created.WebhookID }
-	if !slices.ContainsFunc(ofURL(all, wanted.URL), isOther) {
+	if !slices.ContainsFunc(withURL(all, params.URL), isOther) {
 		return &EnsureWebhookResult{Webhook: *created, Change: ChangeCreated}, nil
 	}
 	if err := c.DeleteWebhook(ctx, created.WebhookID); err != nil && !errors.Is(err, klarna.CodeResourceNotFound) {
-		return nil, fmt.Errorf("subscription: the webhook %s is one too many of its URL: %w", created.WebhookID, err)
+		return nil, fmt.Errorf("subscription: delete the webhook %s, because another one has its URL: %w", created.WebhookID, err)
 	}
-	return nil, &conflictError{errors.New("subscription: other programs create webhooks of the same URL all the time")}
+	return nil, &conflictError{errors.New("subscription: other programs repeatedly create webhooks with the same URL")}
 }
 
-// held are the keys that a webhook may be signed with.
-func (w *EnsureWebhookParams) held(ctx context.Context) ([]string, error) {
+// allowedKeyIDs returns the ids of the keys that the webhook may be signed with.
+func (w *EnsureWebhookParams) allowedKeyIDs(ctx context.Context) ([]string, error) {
 	if w.Vault == nil {
 		return []string{w.SigningKeyID}, nil
 	}
-	held, err := w.Vault.SigningKeyIDs(ctx)
+	ids, err := w.Vault.SigningKeyIDs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("subscription: read the vault: %w", err)
 	}
-	return held, nil
+	return ids, nil
 }
 
-// chooseKey returns a key to sign with from now on, which every receiver holds.
-func (c *Client) chooseKey(ctx context.Context, wanted *EnsureWebhookParams, held []string) (string, error) {
-	if wanted.Vault == nil {
-		return wanted.SigningKeyID, nil
+// chooseKey returns the id of the key that the webhook is to be signed with. Every receiver holds
+// it.
+func (c *Client) chooseKey(ctx context.Context, params *EnsureWebhookParams, allowed []string) (string, error) {
+	if params.Vault == nil {
+		return params.SigningKeyID, nil
 	}
 	keys, err := c.ListSigningKeys(ctx)
 	if err != nil {
 		return "", err
 	}
-	keys = slices.DeleteFunc(keys, func(k SigningKey) bool { return !slices.Contains(held, k.SigningKeyID) })
+	keys = slices.DeleteFunc(keys, func(k SigningKey) bool { return !slices.Contains(allowed, k.SigningKeyID) })
 	if len(keys) > 0 {
 		newest := slices.MaxFunc(keys, func(a, b SigningKey) int {
 			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.SigningKeyID, b.SigningKeyID))
 		})
 		return newest.SigningKeyID, nil
 	}
-	id, err := c.newKey(ctx, wanted.Vault.Publish)
+	id, err := c.newKey(ctx, params.Vault.Publish)
 	if err != nil {
 		return "", err
 	}
-	// A vault that forgets would get a new key at every start, until Klarna refuses the 51st. A key
-	// that it does name, or that may be named, stays: another replica may have chosen it.
-	if held, err = wanted.held(ctx); err != nil {
+	// If the vault does not keep its keys, each start would create a key until Klarna refuses the
+	// 51st. So a key that the vault does not list is deleted. A key that it lists, or may list, is
+	// kept: another replica may have chosen it.
+	if allowed, err = params.allowedKeyIDs(ctx); err != nil {
 		return "", &KeyLeftError{SigningKeyID: id, Published: true, Err: err}
 	}
-	if !slices.Contains(held, id) {
-		return "", c.discard(ctx, id, errors.New("subscription: the vault has taken the key and does not name it among its SigningKeyIDs"))
+	if !slices.Contains(allowed, id) {
+		return "", c.deleteUnused(ctx, id, errors.New("subscription: the vault accepted the key and does not list it in SigningKeyIDs"))
 	}
 	return id, nil
 }
 
-// differences weighs how far a webhook is from what is wanted: 0 where it is as wanted, and less
-// the more event types it shares.
-func (w *EnsureWebhookParams) differences(webhook *Webhook, held []string) int {
+// differences counts the differences between a webhook and the requested state: one for each
+// missing event type, and one for all others.
+func (w *EnsureWebhookParams) differences(webhook *Webhook, allowed []string) int {
 	var n int
 	update := w.update(webhook)
-	if update.EventVersion != "" || update.Status != "" || update.EventTypes != nil || !slices.Contains(held, webhook.SigningKeyID) {
+	if update.EventVersion != "" || update.Status != "" || update.EventTypes != nil || !slices.Contains(allowed, webhook.SigningKeyID) {
 		n++
 	}
 	for _, t := range w.EventTypes {
@@ -252,7 +259,7 @@ func (w *EnsureWebhookParams) differences(webhook *Webhook, held []string) int {
 	return n
 }
 
-// update has what is to be changed, but for the key.
+// update returns the fields to change, except for the signing key.
 func (w *EnsureWebhookParams) update(webhook *Webhook) (update UpdateWebhookParams) {
 	if !sameSet(webhook.EventTypes, w.EventTypes) {
 		update.EventTypes = w.EventTypes
@@ -270,9 +277,9 @@ func (w *EnsureWebhookParams) problems() []klarna.ValidationError {
 	p := target(w.URL, w.EventTypes)
 	switch {
 	case w.Vault == nil && w.SigningKeyID == "":
-		p.Add("signing_key_id", "is required where there is no Vault")
+		p.Add("signing_key_id", "is required without a Vault")
 	case w.Vault != nil && w.SigningKeyID != "":
-		p.Add("signing_key_id", "is for the case without a Vault")
+		p.Add("signing_key_id", "must be empty with a Vault")
 	}
 	return p
 }
@@ -282,7 +289,8 @@ func sameSet(a, b []webhook.EventType) bool {
 		!slices.ContainsFunc(b, func(t webhook.EventType) bool { return !slices.Contains(a, t) })
 }
 
-func ofURL(webhooks []Webhook, url string) []Webhook {
+// withURL returns the webhooks with this URL.
+func withURL(webhooks []Webhook, url string) []Webhook {
 	var list []Webhook
 	for _, w := range webhooks {
 		if canonicalURL(w.URL) == canonicalURL(url) {
@@ -292,7 +300,8 @@ func ofURL(webhooks []Webhook, url string) []Webhook {
 	return list
 }
 
-// canonicalURL makes two ways to write a URL one.
+// canonicalURL returns the same text for URLs that differ in the case of the host or a default
+// port.
 func canonicalURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

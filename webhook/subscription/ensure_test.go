@@ -32,11 +32,11 @@ const (
 	dropKey = "subscription.signing_key.delete"
 )
 
-func wantedFrom(vault subscription.Vault) subscription.EnsureWebhookParams {
+func paramsFrom(vault subscription.Vault) subscription.EnsureWebhookParams {
 	return subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"payment.*", "settlement.*"}, Vault: vault}
 }
 
-// publishedKey makes a key that the gateway holds.
+// publishedKey creates a key that the gateway holds.
 func publishedKey(t *testing.T, c *subscription.Client, g *gateway) string {
 	t.Helper()
 	key := must[*subscription.SigningKey](t)(c.CreateSigningKey(t.Context()))
@@ -46,73 +46,73 @@ func publishedKey(t *testing.T, c *subscription.Client, g *gateway) string {
 	return key.SigningKeyID
 }
 
-func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
+func TestEnsureWebhookMakesOnlyTheNecessaryCalls(t *testing.T) {
 	const types, settled = "payment.*", "settlement.*"
 	for _, tc := range []struct {
 		name string
-		// there are the webhooks at the start. SigningKeyID "old", "new" and "foreign" stand for keys;
-		// the gateway holds the first two.
-		there      []subscription.CreateWebhookParams
-		pinned     string // the SigningKeyID wanted, in place of the vault
+		// existing are the webhooks at the start. Their SigningKeyID is "old", "new" or "foreign".
+		// The gateway holds the old and the new key.
+		existing   []subscription.CreateWebhookParams
+		pinned     string // the requested SigningKeyID, instead of the vault
 		change     subscription.Change
 		operations []string
-		patch      string // what is sent, ids of keys as above
-		key        string // that signs afterwards
+		patch      string // the body that is sent, with the ids of keys as above
+		key        string // the key that signs afterwards
 		others     int
 	}{
 		{
-			name: "none is there", change: subscription.ChangeCreated,
+			name: "no webhook exists", change: subscription.ChangeCreated,
 			operations: []string{listed, keys, created, listed}, key: "new",
 		},
 		{
-			name:   "one of another URL is there",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL + "/other", EventTypes: []webhook.EventType{types}, SigningKeyID: "old"}},
-			change: subscription.ChangeCreated, operations: []string{listed, keys, created, listed}, key: "new",
+			name:     "a webhook with another URL exists",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL + "/other", EventTypes: []webhook.EventType{types}, SigningKeyID: "old"}},
+			change:   subscription.ChangeCreated, operations: []string{listed, keys, created, listed}, key: "new",
 		},
 		{
-			name:   "it is there, its event types in another order",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{settled, types}, SigningKeyID: "new"}},
-			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
+			name:     "its event types have another order",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{settled, types}, SigningKeyID: "new"}},
+			change:   subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
 		},
 		{
-			name:   "it is there, its URL written in another way",
-			there:  []subscription.CreateWebhookParams{{URL: "https://Gateway.Example:443/klarna", EventTypes: []webhook.EventType{settled, types}, SigningKeyID: "new"}},
-			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
+			name:     "its URL is written in another way",
+			existing: []subscription.CreateWebhookParams{{URL: "https://Gateway.Example:443/klarna", EventTypes: []webhook.EventType{settled, types}, SigningKeyID: "new"}},
+			change:   subscription.ChangeUnchanged, operations: []string{listed}, key: "new",
 		},
 		{
-			name:   "it is signed with an older key of the vault, as after a rotation elsewhere",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old"}},
-			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "old",
+			name:     "it is signed with an older key of the vault",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old"}},
+			change:   subscription.ChangeUnchanged, operations: []string{listed}, key: "old",
 		},
 		{
-			name:   "it is signed with a key that no receiver holds",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "foreign"}},
-			change: subscription.ChangeUpdated, operations: []string{listed, keys, updated}, patch: `{"signing_key_id":"new"}`, key: "new",
+			name:     "it is signed with a key that no receiver holds",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "foreign"}},
+			change:   subscription.ChangeUpdated, operations: []string{listed, keys, updated}, patch: `{"signing_key_id":"new"}`, key: "new",
 		},
 		{
-			name:   "it lacks an event type",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types}, SigningKeyID: "new"}},
-			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
+			name:     "it lacks an event type",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types}, SigningKeyID: "new"}},
+			change:   subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
 		},
 		{
-			name:   "it has an event type too many",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled, "a.*"}, SigningKeyID: "new"}},
-			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
+			name:     "it has an additional event type",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled, "a.*"}, SigningKeyID: "new"}},
+			change:   subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new",
 		},
 		{
-			name:   "it is disabled",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "new", Status: "DISABLED"}},
-			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"status":"ENABLED"}`, key: "new",
+			name:     "it is disabled",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "new", Status: "DISABLED"}},
+			change:   subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"status":"ENABLED"}`, key: "new",
 		},
 		{
-			name:   "everything differs",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "foreign", Status: "DISABLED"}},
-			change: subscription.ChangeUpdated, operations: []string{listed, keys, updated},
+			name:     "everything differs",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "foreign", Status: "DISABLED"}},
+			change:   subscription.ChangeUpdated, operations: []string{listed, keys, updated},
 			patch: `{"event_types":["payment.*","settlement.*"],"signing_key_id":"new","status":"ENABLED"}`, key: "new",
 		},
 		{
-			name: "several are there, and one is as wanted",
-			there: []subscription.CreateWebhookParams{
+			name: "several exist, and one is in the requested state",
+			existing: []subscription.CreateWebhookParams{
 				{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old", Status: "DISABLED"},
 				{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "old"},
 				{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "old"},
@@ -120,21 +120,21 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 			change: subscription.ChangeUnchanged, operations: []string{listed}, key: "old", others: 2,
 		},
 		{
-			name: "several are there, and none is as wanted",
-			there: []subscription.CreateWebhookParams{
+			name: "several exist, and none is in the requested state",
+			existing: []subscription.CreateWebhookParams{
 				{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: "old"},
 				{URL: hookURL, EventTypes: []webhook.EventType{settled}, SigningKeyID: "new"},
 			},
 			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"event_types":["payment.*","settlement.*"]}`, key: "new", others: 1,
 		},
 		{
-			name: "none is there and the key is pinned", pinned: "old",
+			name: "no webhook exists and the key is pinned", pinned: "old",
 			change: subscription.ChangeCreated, operations: []string{listed, created, listed}, key: "old",
 		},
 		{
 			name: "it is signed with another key than the pinned one", pinned: "old",
-			there:  []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "new"}},
-			change: subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"signing_key_id":"old"}`, key: "old",
+			existing: []subscription.CreateWebhookParams{{URL: hookURL, EventTypes: []webhook.EventType{types, settled}, SigningKeyID: "new"}},
+			change:   subscription.ChangeUpdated, operations: []string{listed, updated}, patch: `{"signing_key_id":"old"}`, key: "old",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -146,16 +146,16 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 				ids["new"] = publishedKey(t, c, g)
 				double.Advance(time.Second)
 				ids["foreign"] = must[*subscription.SigningKey](t)(c.CreateSigningKey(t.Context())).SigningKeyID
-				for _, params := range tc.there {
+				for _, params := range tc.existing {
 					params.SigningKeyID = ids[params.SigningKeyID]
 					must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), params))
 				}
-				wanted := wantedFrom(g)
+				params := paramsFrom(g)
 				if tc.pinned != "" {
-					wanted.Vault, wanted.SigningKeyID = nil, ids[tc.pinned]
+					params.Vault, params.SigningKeyID = nil, ids[tc.pinned]
 				}
 				before := len(double.Requests())
-				result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wanted))
+				result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), params))
 
 				if diff := cmp.Diff(tc.operations, operations(double, before)); diff != "" {
 					t.Errorf("operations (-want +got):\n%s", diff)
@@ -175,11 +175,11 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 					t.Errorf("key %s, status %s, version %s", now.SigningKeyID, now.Status, now.EventVersion)
 				}
 				slices.Sort(now.EventTypes)
-				if diff := cmp.Diff(wanted.EventTypes, now.EventTypes); diff != "" {
+				if diff := cmp.Diff(params.EventTypes, now.EventTypes); diff != "" {
 					t.Errorf("event types (-want +got):\n%s", diff)
 				}
 
-				again := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wanted))
+				again := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), params))
 				if again.Change != subscription.ChangeUnchanged || again.Webhook.WebhookID != result.Webhook.WebhookID {
 					t.Errorf("a second call: %s %s, first %s", again.Change, again.Webhook.WebhookID, result.Webhook.WebhookID)
 				}
@@ -188,11 +188,11 @@ func TestEnsureWebhookDoesWhatIsMissingAndNoMore(t *testing.T) {
 	}
 }
 
-func TestTheVeryFirstStartMakesAKeyAndPublishesItFirst(t *testing.T) {
+func TestEnsureWebhookPublishesAKeyAtTheFirstStart(t *testing.T) {
 	g := new(gateway)
 	double, c := newDouble(t, g)
 	client := newKlarna(t, double)
-	result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
+	result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), paramsFrom(g)))
 	want := []string{listed, keys, newKey, created, listed}
 	if diff := cmp.Diff(want, operations(double, 0)); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
@@ -203,25 +203,24 @@ func TestTheVeryFirstStartMakesAKeyAndPublishesItFirst(t *testing.T) {
 	if err := c.SimulateWebhook(t.Context(), result.Webhook.WebhookID, "payment.request.state-change.completed"); err != nil {
 		t.Fatal(err)
 	}
-	happen(t, double, client)
+	causeEvent(t, double, client)
 	if refused, byKey := refused(double); refused != 0 || byKey[g.keys[0].ID] != 2 {
 		t.Errorf("%d refused of %v", refused, byKey)
 	}
-	// A vault whose keys Klarna no longer has is as good as an empty one.
+	// A vault whose keys no longer exist at Klarna is treated like an empty one.
 	if err := c.DeleteWebhook(t.Context(), result.Webhook.WebhookID); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.DeleteSigningKey(t.Context(), g.keys[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	result = must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
+	result = must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), paramsFrom(g)))
 	if len(g.keys) != 2 || result.Webhook.SigningKeyID != g.keys[1].ID {
 		t.Errorf("%d keys, signed with %s", len(g.keys), result.Webhook.SigningKeyID)
 	}
 }
 
-// interject lets something happen at Klarna just before, or after, requests of a method to a path's
-// end.
+// interject calls before and after around each request of the method whose path ends with pathEnd.
 func interject(method, pathEnd string, before, after func()) klarna.Option {
 	return klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -238,10 +237,10 @@ func interject(method, pathEnd string, before, after func()) klarna.Option {
 	})
 }
 
-func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
+func TestEnsureWebhookReadsAgainAfterAConflict(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		there  bool // a webhook at the start, which lacks an event type
+		exists bool // a webhook exists at the start, without one of the event types
 		method string
 		before func(t *testing.T, other *subscription.Client, g *gateway)
 		change subscription.Change
@@ -249,31 +248,31 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 		keys   int      // in the vault
 	}{
 		{
-			name: "another replica is through just before the first look", method: http.MethodGet,
+			name: "another replica finishes before the first list", method: http.MethodGet,
 			before: func(t *testing.T, other *subscription.Client, g *gateway) {
-				must[*subscription.EnsureWebhookResult](t)(other.EnsureWebhook(t.Context(), wantedFrom(g)))
+				must[*subscription.EnsureWebhookResult](t)(other.EnsureWebhook(t.Context(), paramsFrom(g)))
 			},
 			change: subscription.ChangeUnchanged, last: []string{created, listed, listed}, keys: 1,
 		},
 		{
 			name: "another replica creates the same webhook first", method: http.MethodPost,
 			before: func(t *testing.T, other *subscription.Client, g *gateway) {
-				must[*subscription.EnsureWebhookResult](t)(other.EnsureWebhook(t.Context(), wantedFrom(g)))
+				must[*subscription.EnsureWebhookResult](t)(other.EnsureWebhook(t.Context(), paramsFrom(g)))
 			},
 			change: subscription.ChangeUnchanged, last: []string{created, listed}, keys: 1,
 		},
 		{
-			name: "another replica creates one with a key of its own first", method: http.MethodPost,
+			name: "another replica creates one with its own key first", method: http.MethodPost,
 			before: func(t *testing.T, other *subscription.Client, g *gateway) {
 				id := publishedKey(t, other, g)
 				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
-					URL: hookURL, EventTypes: wantedFrom(g).EventTypes, SigningKeyID: id,
+					URL: hookURL, EventTypes: paramsFrom(g).EventTypes, SigningKeyID: id,
 				}))
 			},
 			change: subscription.ChangeUnchanged, last: []string{created, listed, deleted, listed}, keys: 2,
 		},
 		{
-			name: "the webhook is deleted before it can be changed", method: http.MethodPatch, there: true,
+			name: "the webhook is deleted before it can be changed", method: http.MethodPatch, exists: true,
 			before: func(t *testing.T, other *subscription.Client, _ *gateway) {
 				for _, w := range must[[]subscription.Webhook](t)(other.ListWebhooks(t.Context())) {
 					if err := other.DeleteWebhook(t.Context(), w.WebhookID); err != nil {
@@ -287,7 +286,7 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			g := new(gateway)
 			double, other := newDouble(t, g)
-			if tc.there {
+			if tc.exists {
 				must[*subscription.Webhook](t)(other.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 					URL: hookURL, EventTypes: []webhook.EventType{"payment.*"}, SigningKeyID: publishedKey(t, other, g),
 				}))
@@ -299,7 +298,7 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 				path = ""
 			}
 			c := newClient(t, double, interject(tc.method, path, act, nil))
-			result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), wantedFrom(g)))
+			result := must[*subscription.EnsureWebhookResult](t)(c.EnsureWebhook(t.Context(), paramsFrom(g)))
 			if result.Change != tc.change || len(result.Others) != 0 {
 				t.Errorf("%s with %d others, want %s", result.Change, len(result.Others), tc.change)
 			}
@@ -317,7 +316,7 @@ func TestWhoeverIsOvertakenReadsAgain(t *testing.T) {
 	}
 }
 
-func TestReplicasThatAllCreateBeforeAnyLooksEndWithOneWebhook(t *testing.T) {
+func TestReplicasThatCreateConcurrentlyKeepOneWebhook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const replicas = 3
 		g := new(gateway)
@@ -331,9 +330,9 @@ func TestReplicasThatAllCreateBeforeAnyLooksEndWithOneWebhook(t *testing.T) {
 			replica := newClient(t, double,
 				interject(http.MethodGet, "webhooks", nil, func() { list.Do(func() { listedAll.Done(); listedAll.Wait() }) }),
 				interject(http.MethodPost, "webhooks", nil, func() { create.Do(func() { createdAll.Done(); createdAll.Wait() }) }))
-			wanted := wantedFrom(vaults{new(gateway), g}) // each makes a key of its own, and so a webhook that differs
+			params := paramsFrom(vaults{new(gateway), g}) // each creates its own key, so the webhooks differ
 			done.Go(func() {
-				result, err := replica.EnsureWebhook(t.Context(), wanted)
+				result, err := replica.EnsureWebhook(t.Context(), params)
 				if err != nil {
 					t.Error(err)
 					return
@@ -346,7 +345,7 @@ func TestReplicasThatAllCreateBeforeAnyLooksEndWithOneWebhook(t *testing.T) {
 			t.Errorf("%d webhooks, want 1", len(left))
 		}
 		if !slices.Contains(operations(double, 0), deleted) {
-			t.Error("the replicas never met")
+			t.Error("no replica deleted its webhook")
 		}
 		slices.Sort(changes)
 		if want := []subscription.Change{subscription.ChangeCreated, subscription.ChangeUnchanged, subscription.ChangeUnchanged}; !slices.Equal(changes, want) {
@@ -355,7 +354,7 @@ func TestReplicasThatAllCreateBeforeAnyLooksEndWithOneWebhook(t *testing.T) {
 	})
 }
 
-// vaults publishes into both vaults, and reads from the first alone until it has a key.
+// vaults publishes to both vaults. It is empty until the first one has a key.
 type vaults [2]*gateway
 
 func (v vaults) SigningKeyIDs(ctx context.Context) ([]string, error) {
@@ -369,7 +368,7 @@ func (v vaults) Publish(ctx context.Context, key subscription.SigningKey) error 
 	return errors.Join(v[0].Publish(ctx, key), v[1].Publish(ctx, key))
 }
 
-func TestReplicasThatStartAtOnceEndWithOneWebhookThatEveryReceiverCanVerify(t *testing.T) {
+func TestReplicasThatStartConcurrentlyShareOneWebhook(t *testing.T) {
 	for i := range 20 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -379,7 +378,7 @@ func TestReplicasThatStartAtOnceEndWithOneWebhookThatEveryReceiverCanVerify(t *t
 				for range 6 {
 					replica := newClient(t, double)
 					all.Go(func() {
-						if _, err := replica.EnsureWebhook(t.Context(), wantedFrom(g)); err != nil {
+						if _, err := replica.EnsureWebhook(t.Context(), paramsFrom(g)); err != nil {
 							t.Error(err)
 						}
 					})
@@ -388,7 +387,7 @@ func TestReplicasThatStartAtOnceEndWithOneWebhookThatEveryReceiverCanVerify(t *t
 				if left := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context())); len(left) != 1 {
 					t.Fatalf("%d webhooks, want 1", len(left))
 				}
-				happen(t, double, newKlarna(t, double))
+				causeEvent(t, double, newKlarna(t, double))
 				if refused, byKey := refused(double); refused != 0 || len(byKey) != 1 {
 					t.Errorf("%d refused of %v", refused, byKey)
 				}
@@ -397,17 +396,17 @@ func TestReplicasThatStartAtOnceEndWithOneWebhookThatEveryReceiverCanVerify(t *t
 	}
 }
 
-func TestEnsureWebhookGivesUpWithKlarnasError(t *testing.T) {
+func TestEnsureWebhookReturnsALastingConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := new(gateway)
 		double, c := newDouble(t, g)
 		publishedKey(t, c, g)
 		double.Script(klarnatest.Fault{Operation: created, StatusCode: 409, Times: 5})
-		_, err := c.EnsureWebhook(t.Context(), wantedFrom(g))
+		_, err := c.EnsureWebhook(t.Context(), paramsFrom(g))
 		if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Code != klarna.CodeResourceConflict || e.Operation != created {
 			t.Errorf("error %v", err)
 		}
-		// Refused rounds wait for others between them; the context ends such a wait.
+		// The context ends the wait between two attempts.
 		double.Script(klarnatest.Fault{Operation: created, StatusCode: 409, Times: 2})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -417,40 +416,40 @@ func TestEnsureWebhookGivesUpWithKlarnasError(t *testing.T) {
 				cancel()
 			}
 		}))
-		_, err = canceling.EnsureWebhook(ctx, wantedFrom(g))
+		_, err = canceling.EnsureWebhook(ctx, paramsFrom(g))
 		if !errors.Is(err, context.Canceled) || seen != 2 {
 			t.Errorf("error %v after %d creations", err, seen)
 		}
 	})
 }
 
-func TestEnsureWebhookPassesEachFailureOn(t *testing.T) {
+func TestEnsureWebhookReturnsEachError(t *testing.T) {
 	broken := errors.New("the vault is sealed")
 	for _, tc := range []struct {
-		name  string
-		fault string // the operation that fails
-		vault *vaultFuncs
-		there bool // a webhook that nobody can verify
-		left  int  // keys at Klarna
+		name   string
+		fault  string // the operation that fails
+		vault  *vaultFuncs
+		exists bool // a webhook exists whose key the vault does not have
+		left   int  // keys at Klarna
 	}{
 		{name: "the list of webhooks", fault: listed},
 		{name: "the list of keys", fault: keys},
-		{name: "the list of keys for an update", fault: keys, there: true, left: 1},
+		{name: "the list of keys for an update", fault: keys, exists: true, left: 1},
 		{name: "the creation of a key", fault: newKey},
 		{name: "the creation of the webhook", fault: created, left: 1},
-		{name: "the update", fault: updated, there: true, left: 2},
+		{name: "the update", fault: updated, exists: true, left: 2},
 		{name: "the vault, read", vault: &vaultFuncs{ids: func(int) ([]string, error) { return nil, broken }}},
 		{name: "the vault, read after it got a key", vault: &vaultFuncs{ids: func(n int) ([]string, error) {
 			if n > 1 {
 				return nil, broken
 			}
 			return nil, nil
-		}}, left: 1}, // it is published, so another replica may have chosen it
+		}}, left: 1}, // the key is published, so another replica may use it
 		{name: "the vault, written", vault: &vaultFuncs{publish: func() error { return broken }}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			double, c := newDouble(t, nil, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
-			if tc.there {
+			if tc.exists {
 				key := must[*subscription.SigningKey](t)(c.CreateSigningKey(t.Context()))
 				must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 					URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: key.SigningKeyID,
@@ -460,7 +459,7 @@ func TestEnsureWebhookPassesEachFailureOn(t *testing.T) {
 				double.Script(klarnatest.Fault{Operation: tc.fault, StatusCode: 503})
 			}
 			vault := stdcmp.Or(tc.vault, new(vaultFuncs))
-			result, err := c.EnsureWebhook(t.Context(), wantedFrom(vault))
+			result, err := c.EnsureWebhook(t.Context(), paramsFrom(vault))
 			if result != nil || err == nil {
 				t.Fatalf("%v, %v", result, err)
 			}
@@ -477,7 +476,7 @@ func TestEnsureWebhookPassesEachFailureOn(t *testing.T) {
 	}
 }
 
-// vaultFuncs is a vault that keeps what it gets, unless it is told otherwise.
+// vaultFuncs is a vault whose methods can be replaced.
 type vaultFuncs struct {
 	gateway
 	reads   int
@@ -499,10 +498,10 @@ func (v *vaultFuncs) Publish(ctx context.Context, key subscription.SigningKey) e
 	return v.gateway.Publish(ctx, key)
 }
 
-func TestAVaultThatForgetsIsFoundAtTheFirstStart(t *testing.T) {
+func TestEnsureWebhookReportsAVaultThatForgets(t *testing.T) {
 	double, c := newDouble(t, nil)
-	_, err := c.EnsureWebhook(t.Context(), wantedFrom(&vaultFuncs{ids: func(int) ([]string, error) { return []string{"another"}, nil }}))
-	if err == nil || !strings.Contains(err.Error(), "does not name it") {
+	_, err := c.EnsureWebhook(t.Context(), paramsFrom(&vaultFuncs{ids: func(int) ([]string, error) { return []string{"another"}, nil }}))
+	if err == nil || !strings.Contains(err.Error(), "does not list it") {
 		t.Errorf("error %v", err)
 	}
 	if diff := cmp.Diff([]string{listed, keys, newKey, dropKey}, operations(double, 0)); diff != "" {
@@ -510,15 +509,15 @@ func TestAVaultThatForgetsIsFoundAtTheFirstStart(t *testing.T) {
 	}
 }
 
-func TestAWebhookThatIsOneTooManyIsNamedWhenItCannotBeWithdrawn(t *testing.T) {
+func TestEnsureWebhookNamesAWebhookThatRemains(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		list   int // the status of the second list
 		delete int
 		want   string
 	}{
-		{"because the list fails", 503, 0, "look for another of its URL"},
-		{"because the deletion fails", 200, 403, "is one too many of its URL"},
+		{"because the list fails", 503, 0, "is created; list the webhooks with its URL"},
+		{"because the deletion fails", 200, 403, "because another one has its URL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, mock := newMocked(t)
@@ -532,7 +531,7 @@ func TestAWebhookThatIsOneTooManyIsNamedWhenItCannotBeWithdrawn(t *testing.T) {
 			mock.RegisterResponder("POST", host+"/v2/notification/webhooks", httpmock.NewStringResponder(201, webhookBody))
 			mock.RegisterResponder("DELETE", host+"/v2/notification/webhooks/"+webhookID, httpmock.NewStringResponder(tc.delete, ``))
 			_, err := c.EnsureWebhook(t.Context(), subscription.EnsureWebhookParams{URL: hookURL, EventTypes: []webhook.EventType{"a"}, SigningKeyID: keyID})
-			if err == nil || !strings.Contains(err.Error(), webhookID+" is") || !strings.Contains(err.Error(), tc.want) {
+			if err == nil || !strings.Contains(err.Error(), webhookID) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v", err)
 			}
 			if _, ok := errors.AsType[*klarna.Error](err); !ok {

@@ -12,12 +12,12 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// An answer is read, or it is an error of unknown outcome and nothing else; no answer panics.
+// checkDecoding checks that an answer is either decoded or an error with an unknown outcome.
 func checkDecoding[T any](t *testing.T, answer *T, err error, raw func(*T) klarna.RawJSON, body string) {
 	t.Helper()
 	switch {
 	case err != nil && (answer != nil || klarna.OutcomeOf(err) != klarna.OutcomeUnknown):
-		t.Fatalf("an answer that cannot be read gave %v and %v", answer, err)
+		t.Fatalf("an answer that cannot be decoded gave %v and %v", answer, err)
 	case err == nil && string(raw(answer).Bytes()) != body:
 		t.Fatal("the body was changed")
 	}
@@ -54,8 +54,7 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// Whatever Klarna lists, EnsureWebhook and RotateKey end, and what they say they did is what they
-// sent.
+// For any list, EnsureWebhook and RotateKey return, and their results agree with their requests.
 func FuzzLists(f *testing.F) {
 	f.Add(`{"webhooks":[`+webhookBody+`]}`, `{"signing_keys":[`+keyBody+`]}`)
 	f.Add(`{"webhooks":[{"webhook_id":"","url":"%"},{"url":"`+hookURL+`"},{"url":"`+hookURL+`"}]}`, `{"signing_keys":null}`)
@@ -87,7 +86,7 @@ func FuzzLists(f *testing.F) {
 		patches = 0
 		rotation, err := c.RotateKey(t.Context(), func(context.Context, subscription.SigningKey) error { published++; return nil })
 		if patches > 0 && published != 1 {
-			t.Error("a webhook was pointed at a key that was not published")
+			t.Error("a webhook was updated with a key that was not published")
 		}
 		if err == nil && (len(rotation.Webhooks) != patches || rotation.RotatedAt.IsZero()) {
 			t.Errorf("%d webhooks, %d updated", len(rotation.Webhooks), patches)

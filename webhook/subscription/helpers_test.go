@@ -29,7 +29,7 @@ const (
 	hookURL    = "https://gateway.example/klarna"
 )
 
-// show lets cmp compare and print what prints no content itself.
+// show makes cmp compare and print types that hide their content.
 var show = cmp.Options{
 	cmp.Transformer("text", func(r klarna.RawJSON) string { return string(r.Bytes()) }),
 	cmp.Transformer("secret", klarna.Secret.Reveal),
@@ -39,8 +39,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// newMocked returns a Client whose calls a mock answers, bound to an account, which must make no
-// difference.
+// newMocked returns a Client whose calls a mock answers. Its klarna.Client is bound to an account,
+// which package subscription ignores.
 func newMocked(t testing.TB) (*subscription.Client, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -52,11 +52,11 @@ func newMocked(t testing.TB) (*subscription.Client, *httpmock.MockTransport) {
 	return subscription.New(client.ForAccount("krn:partner:global:account:test:LWT2XJSE")), mock
 }
 
-// newDouble returns a Klarna without a socket, whose webhooks reach receiver, and a Client of it.
+// newDouble returns a klarnatest server without a socket that delivers to receiver, and its Client.
 func newDouble(t testing.TB, receiver http.Handler, options ...klarna.Option) (*klarnatest.Server, *subscription.Client) {
 	t.Helper()
 	double := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithRunningClock(),
-		klarnatest.WithWebhookTransport(into(receiver)))
+		klarnatest.WithWebhookTransport(transportTo(receiver)))
 	return double, newClient(t, double, options...)
 }
 
@@ -76,11 +76,11 @@ func newKlarna(t testing.TB, double *klarnatest.Server, options ...klarna.Option
 	return client
 }
 
-// into sends requests into a handler without a socket.
-func into(handler http.Handler) http.RoundTripper {
+// transportTo returns a transport that passes requests to a handler without a socket.
+func transportTo(handler http.Handler) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		if handler == nil {
-			return nil, errors.New("nobody is expected to be called")
+			return nil, errors.New("unexpected delivery")
 		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
@@ -88,15 +88,14 @@ func into(handler http.Handler) http.RoundTripper {
 	})
 }
 
-// gateway is a program that receives webhooks: a store of signing keys, and a verifier that is made
-// anew whenever a key is published. It answers 400 to what it cannot verify, as package webhook
-// does.
+// gateway is a program that receives webhooks. It has a store of signing keys, and a new verifier
+// after each published key. Like package webhook, it answers 400 if it cannot verify a delivery.
 type gateway struct {
 	mu       sync.Mutex
 	keys     []webhook.Key
 	verifier atomic.Pointer[webhook.Verifier]
 
-	// fail, if set, is what Publish returns after it has called it.
+	// fail replaces Publish if it is set.
 	fail func(subscription.SigningKey) error
 }
 
@@ -151,9 +150,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// happen makes an event: a payment request is made, which is
+// causeEvent creates a payment request, which causes the event
 // payment.request.state-change.submitted.
-func happen(t testing.TB, double *klarnatest.Server, client *klarna.Client) {
+func causeEvent(t testing.TB, double *klarnatest.Server, client *klarna.Client) {
 	t.Helper()
 	_, err := client.Do(context.Background(), klarna.Call{
 		Operation: "test", Method: http.MethodPost, Route: "payment/requests", Body: map[string]any{"currency": "EUR", "amount": 1},

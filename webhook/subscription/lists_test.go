@@ -14,11 +14,11 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// badList is an answer under 200 that is no list of webhooks or of signing keys. NAME stands for
-// the member that the list is in, ID for the element's id.
+// badList is an answer of status 200 that is not a list of webhooks or signing keys. NAME stands
+// for the member of the list, ID for the member with the id of an element.
 type badList struct{ body, problem string }
 
-// badLists are the answers that are wrong for both lists.
+// badLists are invalid answers for both lists.
 var badLists = map[string]badList{
 	"nothing":                  {``, "it is empty"},
 	"an empty object":          {`{}`, "NAME is missing"},
@@ -27,7 +27,7 @@ var badLists = map[string]badList{
 	"an array of elements":     {`[{"ID":"a","url":"` + hookURL + `","signing_key_id":"b"}]`, "an array"},
 	"a string":                 {`"NAME"`, "a string"},
 	"an error":                 {`{"error_code":"INTERNAL_SERVER_ERROR","error_id":"e"}`, "error with a 2xx status"},
-	"cut":                      {`{"NAME":[`, "it ends too early"},
+	"an incomplete list":       {`{"NAME":[`, "it ends too early"},
 	"a page":                   {`<html></html>`, "invalid JSON"},
 	"a list of null":           {`{"NAME":null}`, "NAME is missing"},
 	"a list that is false":     {`{"NAME":false}`, "NAME is a boolean"},
@@ -42,7 +42,7 @@ var badLists = map[string]badList{
 	"an id of another type":    {`{"NAME":[{"ID":7,"url":"` + hookURL + `","signing_key_id":8}]}`, "NAME[0]."},
 }
 
-// badListsOf returns the bad lists with these names, and those that are bad for webhooks alone.
+// badListsOf returns the bad lists with these names, and those that only webhooks have.
 func badListsOf(name, id string) map[string]badList {
 	replacer := strings.NewReplacer("NAME", name, "ID", id)
 	lists := map[string]badList{}
@@ -65,7 +65,7 @@ func badListsOf(name, id string) map[string]badList {
 	return lists
 }
 
-// writes counts the requests that are no reads, and answers each list.
+// writes answers the lists and counts all other requests.
 func writes(mock *httpmock.MockTransport, webhooks, keys string, header http.Header) *int {
 	n := new(int)
 	list := func(body string) httpmock.Responder {
@@ -84,10 +84,10 @@ func writes(mock *httpmock.MockTransport, webhooks, keys string, header http.Hea
 	return n
 }
 
-// changes are the calls that create or delete upon what a list says.
+// changes are the calls that create or delete something depending on a list.
 var changes = map[string]func(ctx context.Context, c *subscription.Client) error{
 	"EnsureWebhook": func(ctx context.Context, c *subscription.Client) error {
-		_, err := c.EnsureWebhook(ctx, wantedFrom(new(gateway)))
+		_, err := c.EnsureWebhook(ctx, paramsFrom(new(gateway)))
 		return err
 	},
 	"RotateKey": func(ctx context.Context, c *subscription.Client) error {
@@ -99,7 +99,7 @@ var changes = map[string]func(ctx context.Context, c *subscription.Client) error
 	},
 }
 
-func TestNothingChangesUponAListThatIsNone(t *testing.T) {
+func TestAnInvalidListOfWebhooksChangesNothing(t *testing.T) {
 	for what, bad := range badListsOf("webhooks", "webhook_id") {
 		for name, change := range changes {
 			t.Run(name+"/"+what, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestNothingChangesUponAListThatIsNone(t *testing.T) {
 	}
 }
 
-func TestNothingChangesUponKeysThatAreNone(t *testing.T) {
+func TestAnInvalidListOfKeysChangesNothing(t *testing.T) {
 	for what, bad := range badListsOf("signing_keys", "signing_key_id") {
 		for name, webhooks := range map[string]string{"EnsureWebhook": `{"webhooks":[]}`, "RotateKey": `{"webhooks":[` + webhookBody + `]}`} {
 			t.Run(name+"/"+what, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestNothingChangesUponKeysThatAreNone(t *testing.T) {
 	}
 }
 
-func TestNothingChangesUponAForeignList(t *testing.T) {
+func TestAForeignListChangesNothing(t *testing.T) {
 	foreign := http.Header{"Partner-Correlation-Id": {"of another call"}}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestNothingChangesUponAForeignList(t *testing.T) {
 	}
 }
 
-// The same calls do change something upon a list that is one.
-func TestAListThatIsOneIsActedUpon(t *testing.T) {
+// With a valid list, the same calls change something.
+func TestAValidListIsUsed(t *testing.T) {
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			webhooks := `{"webhooks":[` + webhookBody + `]}`
@@ -164,7 +164,7 @@ func TestAListThatIsOneIsActedUpon(t *testing.T) {
 	}
 }
 
-// checkRefused wants an error of unknown outcome that names the problem.
+// checkRefused checks that err has an unknown outcome and names the problem.
 func checkRefused(t *testing.T, err error, problem string) {
 	t.Helper()
 	if klarna.OutcomeOf(err) != klarna.OutcomeUnknown || !strings.Contains(err.Error(), problem) {

@@ -12,58 +12,64 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Rotation is the outcome of RotateKey.
+// Rotation is the result of [Client.RotateKey].
 type Rotation struct {
-	// SigningKeyID is the new key. Its secret went to publish alone.
+	// SigningKeyID names the new key. Only publish received its secret.
 	SigningKeyID string
-	// Webhooks are those that are signed with it now.
+	// Webhooks are the webhooks that are signed with the new key now.
 	Webhooks []Webhook
-	// OldKeyIDs are the keys that signed those webhooks before. They are all still there: retries of
-	// older events may come that are signed with them. RetireKey deletes them when that is over.
+	// OldKeyIDs name the keys that signed these webhooks before. They still exist, because Klarna
+	// may repeat deliveries that are signed with them. [Client.RetireKey] deletes each of them a
+	// day later.
 	OldKeyIDs []string
-	// UnusedKeyIDs are further keys at Klarna that signed no webhook when the rotation began: of
-	// rotations that broke off or are just happening elsewhere, or keys that nobody has retired yet.
-	// RetireKey is safe for them, too.
+	// UnusedKeyIDs name the other keys at Klarna that signed no webhook when the rotation began.
+	// They come from rotations that failed or that run at the same time, or they were replaced and
+	// not yet retired. [Client.RetireKey] is safe for them, too.
 	UnusedKeyIDs []string
-	// RotatedAt is when the last webhook was pointed at the new key, in UTC by this machine's clock.
-	// Keep it for RetireKey.
+	// RotatedAt is the time in UTC at which the last webhook got the new key, by the local clock.
+	// Store it for [Client.RetireKey].
 	RotatedAt time.Time
 }
 
-// RetryTime is how long after the first attempt Klarna may deliver an event again: after 10 s, 2
-// min, 15 min, 3 h, 6 h and 12 h, one after the other.
+// RetryTime is the time between Klarna's first and last attempt to deliver an event. It is the sum
+// of the pauses between the attempts: 10 s, 2 min, 15 min, 3 h, 6 h and 12 h.
 const RetryTime = 10*time.Second + 2*time.Minute + 15*time.Minute + 3*time.Hour + 6*time.Hour + 12*time.Hour
 
-// RetireAfter is how long after a rotation the old key may be deleted: RetryTime and a margin for
-// what the attempts themselves take, for an event that waits for its first one, and for clocks that
-// differ.
+// RetireAfter is the time after a rotation at which the old key may be deleted. It is [RetryTime]
+// and a margin: for the duration of the attempts, for events that wait for their first attempt, and
+// for clocks that differ.
 const RetireAfter = 24 * time.Hour
 
-// The reasons why RetireKey leaves a key alone, to be told by errors.Is.
+// The errors of [Client.RetireKey] for a key that must not be deleted yet. Compare them with
+// errors.Is.
 var (
-	// ErrRetriesPending: a retry that is signed with the key may still come.
-	ErrRetriesPending = errors.New("subscription: a retry that is signed with the key may still come")
-	// ErrKeyInUse: a webhook is still signed with the key.
+	// ErrRetriesPending reports that Klarna may repeat a delivery that is signed with the key.
+	ErrRetriesPending = errors.New("subscription: Klarna may repeat a delivery that is signed with the key")
+	// ErrKeyInUse reports that a webhook is still signed with the key.
 	ErrKeyInUse = errors.New("subscription: a webhook is still signed with the key")
 )
 
-// RotateKey replaces the signing key of webhooks, all of the account's or those named, without a
-// moment in which a receiver would have to refuse a delivery: it creates a new key, hands it to
-// publish, and only when that has returned points the webhooks at it. Name the webhooks where the
-// account has some whose receivers do not get their keys from publish.
+// RotateKey replaces the signing key of webhooks. It creates a new key, passes it to publish, and
+// makes the webhooks use the key after publish has returned, so receivers refuse no delivery. It
+// rotates all webhooks of the account, or only those in webhookIDs. Name the webhooks if the
+// account has other webhooks whose receivers do not get their keys from publish.
 //
-// The old keys are never deleted here: keep them at the receivers, and call RetireKey for each when
-// RetireAfter has passed.
+// RotateKey does not delete the old keys. Keep them at the receivers, and call [Client.RetireKey]
+// for each of them when [RetireAfter] has passed.
 //
-// When publish fails, nothing was pointed at the new key, and it is deleted again; where that
-// fails, too, the error is a *KeyLeftError. When a webhook cannot be pointed, the others still are,
-// and the error is a *KeyLeftError whose key is published: old and new keys are both good then.
-// After any error, and after a crash at any point, calling it again is safe and brings all webhooks
-// to one new key; what a crash may leave is a key that signs nothing, which the next Rotation names
-// among its UnusedKeyIDs.
+// If publish fails, RotateKey deletes the new key. If the deletion fails, too, the error is a
+// [*KeyLeftError]. If the update of a webhook fails, RotateKey still updates the others, and
+// returns a [*KeyLeftError] with Published set: webhooks are then signed with the old keys or the
+// new key.
 //
-// Webhooks that vanish meanwhile are passed over. It takes no call options, because it makes
-// several calls. Further errors are *klarna.Error, or those of publish.
+// RotateKey can be called again after any error and after a crash at any point. It then moves all
+// webhooks to one new key. A crash may leave a key that signs nothing; the next [Rotation] lists it
+// in UnusedKeyIDs.
+//
+// RotateKey skips webhooks that are deleted meanwhile. It takes no call options, because it makes
+// several calls. Other errors are [*klarna.Error] and the errors of publish.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...string) (*Rotation, error) {
 	if publish == nil {
 		return nil, errors.New("subscription: RotateKey needs a publish function")
@@ -72,7 +78,7 @@ func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...s
 	if err != nil {
 		return nil, err
 	}
-	targets, err := choose(all, webhookIDs)
+	targets, err := selectWebhooks(all, webhookIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -80,21 +86,21 @@ func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...s
 	if err != nil {
 		return nil, err
 	}
-	r := &Rotation{UnusedKeyIDs: unused(keys, all)}
+	r := &Rotation{UnusedKeyIDs: unusedKeyIDs(keys, all)}
 	if r.SigningKeyID, err = c.newKey(ctx, publish); err != nil {
 		return nil, err
 	}
 	var failed error
 	for _, w := range targets {
-		pointed, err := c.point(ctx, w.WebhookID, r.SigningKeyID)
+		updated, err := c.setSigningKey(ctx, w.WebhookID, r.SigningKeyID)
 		switch {
 		case errors.Is(err, klarna.CodeResourceNotFound):
 			continue
 		case err != nil:
-			failed = alongside(failed, fmt.Errorf("webhook %s: %w", w.WebhookID, err))
+			failed = joinErrors(failed, fmt.Errorf("webhook %s: %w", w.WebhookID, err))
 			continue
 		}
-		r.Webhooks = append(r.Webhooks, *pointed)
+		r.Webhooks = append(r.Webhooks, *updated)
 		if w.SigningKeyID != "" && !slices.Contains(r.OldKeyIDs, w.SigningKeyID) {
 			r.OldKeyIDs = append(r.OldKeyIDs, w.SigningKeyID)
 		}
@@ -106,8 +112,8 @@ func (c *Client) RotateKey(ctx context.Context, publish Publish, webhookIDs ...s
 	return r, nil
 }
 
-// choose returns the webhooks of these ids, or all.
-func choose(all []Webhook, ids []string) ([]Webhook, error) {
+// selectWebhooks returns the webhooks with these ids, or all of them if ids is empty.
+func selectWebhooks(all []Webhook, ids []string) ([]Webhook, error) {
 	targets := all
 	if len(ids) > 0 {
 		targets = nil
@@ -115,18 +121,18 @@ func choose(all []Webhook, ids []string) ([]Webhook, error) {
 	for _, id := range ids {
 		i := slices.IndexFunc(all, func(w Webhook) bool { return w.WebhookID == id })
 		if i < 0 {
-			return nil, fmt.Errorf("subscription: there is no webhook %q to sign with another key", id)
+			return nil, fmt.Errorf("subscription: rotate the signing key: the webhook %q does not exist", id)
 		}
 		targets = append(targets, all[i])
 	}
 	if len(targets) == 0 {
-		return nil, errors.New("subscription: there is no webhook to sign with another key")
+		return nil, errors.New("subscription: rotate the signing key: the account has no webhook")
 	}
 	return targets, nil
 }
 
-// unused are the keys that sign no webhook.
-func unused(keys []SigningKey, webhooks []Webhook) []string {
+// unusedKeyIDs returns the ids of the keys that sign no webhook.
+func unusedKeyIDs(keys []SigningKey, webhooks []Webhook) []string {
 	var ids []string
 	for _, k := range keys {
 		if !slices.ContainsFunc(webhooks, func(w Webhook) bool { return w.SigningKeyID == k.SigningKeyID }) {
@@ -136,9 +142,9 @@ func unused(keys []SigningKey, webhooks []Webhook) []string {
 	return ids
 }
 
-// point lets a webhook be signed with a key. A conflict is another update of the same moment, which
-// says nothing against this one.
-func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook, err error) {
+// setSigningKey makes Klarna sign the deliveries of a webhook with a key. It repeats the update
+// after a conflict, which comes from a concurrent update.
+func (c *Client) setSigningKey(ctx context.Context, webhookID, keyID string) (w *Webhook, err error) {
 	for round := range maxRounds {
 		if err := sleep.For(ctx, rand.N(1+time.Duration(round)*100*time.Millisecond)); err != nil {
 			return nil, err
@@ -148,7 +154,7 @@ func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook
 		case errors.Is(err, klarna.CodeResourceConflict):
 			continue
 		case err == nil && w.SigningKeyID != "" && w.SigningKeyID != keyID:
-			// Not taken for done: the old key would be retired under the webhook.
+			// If this counted as success, the old key would be retired while it still signs.
 			return nil, fmt.Errorf("it is still signed with %s", w.SigningKeyID)
 		}
 		return w, err
@@ -156,12 +162,16 @@ func (c *Client) point(ctx context.Context, webhookID, keyID string) (w *Webhook
 	return nil, err
 }
 
-// RetireKey deletes a signing key that has signed no webhook since unusedSince, the RotatedAt of
-// the rotation that replaced it. It leaves the key alone and returns ErrRetriesPending while
-// RetireAfter has not passed since then, because a retry of an older event would otherwise be
-// refused, and ErrKeyInUse when a webhook is signed with it after all. A key that is gone already
-// is no error. Take the key from the receivers afterwards, not before. Other errors are
-// *klarna.Error.
+// RetireKey deletes a signing key that has signed no webhook since unusedSince. For a key that a
+// rotation replaced, unusedSince is the RotatedAt of the [Rotation]. Remove the key from the
+// receivers after this call, not before.
+//
+// The error is [ErrRetriesPending] until [RetireAfter] has passed since unusedSince: a receiver may
+// still need the key for a repeated delivery. The error is [ErrKeyInUse] if a webhook is signed
+// with the key. In both cases the key is not deleted. RetireKey returns nil if the key does not
+// exist. Other errors are [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) RetireKey(ctx context.Context, signingKeyID string, unusedSince time.Time) error {
 	if unusedSince.IsZero() {
 		return fmt.Errorf("%w: unusedSince is not set", ErrRetriesPending)

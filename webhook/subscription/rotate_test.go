@@ -22,8 +22,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// newRotated returns a double with n webhooks, all into one gateway and signed with one key that it
-// holds.
+// newRotated returns a klarnatest server with n webhooks. All of them deliver to one gateway, which
+// holds their key.
 func newRotated(t testing.TB, n int, options ...klarna.Option) (*klarnatest.Server, *subscription.Client, *gateway) {
 	t.Helper()
 	g := new(gateway)
@@ -41,7 +41,7 @@ func newRotated(t testing.TB, n int, options ...klarna.Option) (*klarnatest.Serv
 	return double, c, g
 }
 
-// signers are the keys that webhooks are signed with, in the order of the webhooks.
+// signers returns the ids of the keys of all webhooks, in the order of the webhooks.
 func signers(t testing.TB, c *subscription.Client) []string {
 	t.Helper()
 	var ids []string
@@ -51,7 +51,7 @@ func signers(t testing.TB, c *subscription.Client) []string {
 	return ids
 }
 
-func TestRotateKeyPublishesBeforeItPoints(t *testing.T) {
+func TestRotateKeyPublishesBeforeItUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		double, c, g := newRotated(t, 2)
 		old := g.keys[0].ID
@@ -88,7 +88,7 @@ func TestRotateKeyPublishesBeforeItPoints(t *testing.T) {
 	})
 }
 
-func TestRotateKeyPointsTheNamedWebhooksAlone(t *testing.T) {
+func TestRotateKeyUpdatesOnlyTheNamedWebhooks(t *testing.T) {
 	_, c, g := newRotated(t, 3)
 	all := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context()))
 	rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), g.Publish, all[2].WebhookID, all[0].WebhookID))
@@ -97,12 +97,12 @@ func TestRotateKeyPointsTheNamedWebhooksAlone(t *testing.T) {
 	}
 }
 
-func TestRotateKeyStartsNothingWithoutAWebhookOrAPublish(t *testing.T) {
+func TestRotateKeyRefusesInvalidArguments(t *testing.T) {
 	double, c, g := newRotated(t, 1)
 	for name, rotate := range map[string]func() (*subscription.Rotation, error){
-		"a webhook that is not there": func() (*subscription.Rotation, error) { return c.RotateKey(t.Context(), g.Publish, "nowhere") },
-		"an empty id":                 func() (*subscription.Rotation, error) { return c.RotateKey(t.Context(), g.Publish, "") },
-		"nobody to publish to":        func() (*subscription.Rotation, error) { return c.RotateKey(t.Context(), nil) },
+		"a webhook that does not exist": func() (*subscription.Rotation, error) { return c.RotateKey(t.Context(), g.Publish, "nowhere") },
+		"an empty id":                   func() (*subscription.Rotation, error) { return c.RotateKey(t.Context(), g.Publish, "") },
+		"no publish function":           func() (*subscription.Rotation, error) { return c.RotateKey(t.Context(), nil) },
 		"no webhook at all": func() (*subscription.Rotation, error) {
 			_, empty := newDouble(t, nil)
 			return empty.RotateKey(t.Context(), g.Publish)
@@ -115,17 +115,17 @@ func TestRotateKeyStartsNothingWithoutAWebhookOrAPublish(t *testing.T) {
 		})
 	}
 	if slices.Contains(operations(double, 2), newKey) {
-		t.Error("a key was made")
+		t.Error("a key was created")
 	}
 }
 
-func TestAPublishThatFailsLeavesNothing(t *testing.T) {
+func TestRotateKeyDeletesAKeyThatIsNotPublished(t *testing.T) {
 	broken := errors.New("the vault is sealed")
 	for name, fail := range map[string]func(cancel func()) error{
-		"with an error":                   func(func()) error { return broken },
-		"because the context has ended":   func(cancel func()) error { cancel(); return broken },
-		"with a panic":                    func(func()) error { panic(broken) },
-		"with a panic of an ended caller": func(cancel func()) error { cancel(); panic(broken) },
+		"with an error":                            func(func()) error { return broken },
+		"because the context has ended":            func(cancel func()) error { cancel(); return broken },
+		"with a panic":                             func(func()) error { panic(broken) },
+		"with a panic after the context has ended": func(cancel func()) error { cancel(); panic(broken) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			double, c, g := newRotated(t, 2)
@@ -143,7 +143,7 @@ func TestAPublishThatFailsLeavesNothing(t *testing.T) {
 					t.Errorf("%v, %v", rotation, err)
 				}
 				if left, ok := errors.AsType[*subscription.KeyLeftError](err); ok {
-					t.Errorf("a key is said to be left: %v", left)
+					t.Errorf("got a KeyLeftError: %v", left)
 				}
 			}()
 			all := operations(double, 0)
@@ -160,7 +160,7 @@ func TestAPublishThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAKeyThatCannotBeDeletedAgainIsNamed(t *testing.T) {
+func TestRotateKeyNamesAKeyThatRemains(t *testing.T) {
 	broken := errors.New("the vault is sealed")
 	double, c, _ := newRotated(t, 1)
 	double.Script(klarnatest.Fault{Operation: dropKey, StatusCode: 403})
@@ -177,8 +177,7 @@ func TestAKeyThatCannotBeDeletedAgainIsNamed(t *testing.T) {
 	}
 }
 
-// The key stays at Klarna and signs nothing: an answer that does not fit does not say which key it
-// is.
+// The key remains at Klarna and signs nothing. An invalid answer does not identify it.
 func TestAKeyWithoutASecretIsNotPublished(t *testing.T) {
 	for name, tc := range map[string]struct{ created, member string }{
 		"no secret":              {`{"signing_key_id":"` + otherKeyID + `"}`, "signing_key is missing"},
@@ -206,7 +205,7 @@ func TestAKeyWithoutASecretIsNotPublished(t *testing.T) {
 	}
 }
 
-func TestAWebhookThatCannotBePointedKeepsItsOldKeyAndTheNextRotationMovesAll(t *testing.T) {
+func TestRotateKeyContinuesAfterAFailedRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		double, c, g := newRotated(t, 3, klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 		first := g.keys[0].ID
@@ -217,7 +216,7 @@ func TestAWebhookThatCannotBePointedKeepsItsOldKeyAndTheNextRotationMovesAll(t *
 		if rotation != nil || !ok || !left.Published || left.SigningKeyID != second {
 			t.Fatalf("%v, %v", rotation, err)
 		}
-		if text := err.Error(); !strings.Contains(text, "is published and stays") || strings.Contains(text, "\n") {
+		if text := err.Error(); !strings.Contains(text, "is published and remains") || strings.Contains(text, "\n") {
 			t.Errorf("text %q", text)
 		}
 		for _, code := range []klarna.Code{klarna.CodeTemporaryUnavailable, klarna.CodeOperationForbidden} {
@@ -229,7 +228,7 @@ func TestAWebhookThatCannotBePointedKeepsItsOldKeyAndTheNextRotationMovesAll(t *
 			t.Errorf("signed with %v", got)
 		}
 		client := newKlarna(t, double)
-		happen(t, double, client)
+		causeEvent(t, double, client)
 
 		rotation = must[*subscription.Rotation](t)(c.RotateKey(t.Context(), g.Publish))
 		third := g.keys[2].ID
@@ -239,24 +238,23 @@ func TestAWebhookThatCannotBePointedKeepsItsOldKeyAndTheNextRotationMovesAll(t *
 		if !slices.Equal(rotation.OldKeyIDs, []string{first, second}) || len(rotation.UnusedKeyIDs) != 0 {
 			t.Errorf("old %v, unused %v", rotation.OldKeyIDs, rotation.UnusedKeyIDs)
 		}
-		happen(t, double, client)
+		causeEvent(t, double, client)
 		if refused, byKey := refused(double); refused != 0 || byKey[first] != 2 || byKey[second] != 1 || byKey[third] != 3 {
 			t.Errorf("%d refused of %v", refused, byKey)
 		}
 	})
 }
 
-// A crash is a panic out of the client's transport that nobody recovers but the test: nothing after
-// it happens.
-func TestACrashAnywhereAndASecondRotationRefuseNothing(t *testing.T) {
-	const all = 6 // requests of a rotation of two webhooks, and one more for the rotation that does not crash
+// A crash is a panic in the client's transport. Only the test recovers it, so no later code runs.
+func TestACrashDuringARotationRefusesNoDelivery(t *testing.T) {
+	const all = 6 // the five requests of a rotation of two webhooks, and the case without a crash
 	for at := range all {
 		t.Run("after request "+strconv.Itoa(at), func(t *testing.T) {
 			requests, crashed := 0, false
 			crash := klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 				return roundTrip(func(r *http.Request) (*http.Response, error) {
 					if crashed {
-						return nil, errors.New("the program is gone")
+						return nil, errors.New("the program has crashed")
 					}
 					response, err := next.RoundTrip(r)
 					if requests++; requests == at {
@@ -277,9 +275,9 @@ func TestACrashAnywhereAndASecondRotationRefuseNothing(t *testing.T) {
 				}()
 				must[*subscription.Rotation](t)(crashing.RotateKey(t.Context(), g.Publish))
 			}()
-			happen(t, double, client)
+			causeEvent(t, double, client)
 			rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), g.Publish))
-			happen(t, double, client)
+			causeEvent(t, double, client)
 
 			if refused, byKey := refused(double); refused != 0 || byKey[rotation.SigningKeyID] != 2 {
 				t.Errorf("%d refused of %v", refused, byKey)
@@ -287,19 +285,20 @@ func TestACrashAnywhereAndASecondRotationRefuseNothing(t *testing.T) {
 			if got := signers(t, c); !slices.Equal(got, []string{rotation.SigningKeyID, rotation.SigningKeyID}) {
 				t.Errorf("signed with %v", got)
 			}
-			// Every key but the new one is told, so that nothing piles up unseen.
-			told := append(slices.Clone(rotation.OldKeyIDs), rotation.UnusedKeyIDs...)
+			// The rotation lists every key except for the new one, so that all of them can be
+			// deleted.
+			reported := append(slices.Clone(rotation.OldKeyIDs), rotation.UnusedKeyIDs...)
 			want := slices.DeleteFunc(keyIDs(t, c), func(id string) bool { return id == rotation.SigningKeyID })
-			slices.Sort(told)
+			slices.Sort(reported)
 			slices.Sort(want)
-			if !slices.Equal(told, want) || !slices.Contains(told, first) {
-				t.Errorf("told of %v, at Klarna are %v", told, want)
+			if !slices.Equal(reported, want) || !slices.Contains(reported, first) {
+				t.Errorf("got keys %v, want %v", reported, want)
 			}
 		})
 	}
 }
 
-func TestAWebhookThatVanishesMeanwhileIsPassedOver(t *testing.T) {
+func TestRotateKeySkipsADeletedWebhook(t *testing.T) {
 	double, c, g := newRotated(t, 2)
 	gone := must[[]subscription.Webhook](t)(c.ListWebhooks(t.Context()))[0]
 	rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), func(ctx context.Context, key subscription.SigningKey) error {
@@ -310,7 +309,7 @@ func TestAWebhookThatVanishesMeanwhileIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestAConflictOfTheMomentDoesNotEndARotation(t *testing.T) {
+func TestRotateKeyRepeatsAnUpdateAfterAConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		double, c, g := newRotated(t, 1)
 		double.Script(klarnatest.Fault{Operation: updated, StatusCode: 409, Times: 4})
@@ -332,7 +331,7 @@ func TestAConflictOfTheMomentDoesNotEndARotation(t *testing.T) {
 	})
 }
 
-func TestAnAnswerThatKeepsTheOldKeyIsNotTakenForARotation(t *testing.T) {
+func TestRotateKeyChecksTheKeyInTheAnswer(t *testing.T) {
 	c, mock := newMocked(t)
 	mock.RegisterResponder("GET", host+"/v2/notification/webhooks", httpmock.NewStringResponder(200, `{"webhooks":[`+webhookBody+`]}`))
 	mock.RegisterResponder("GET", host+"/v2/notification/signing-keys", httpmock.NewStringResponder(200, `{"signing_keys":[]}`))
@@ -344,7 +343,7 @@ func TestAnAnswerThatKeepsTheOldKeyIsNotTakenForARotation(t *testing.T) {
 	}
 }
 
-func TestRotateKeyPassesTheFailuresBeforePublishOn(t *testing.T) {
+func TestRotateKeyReturnsErrorsBeforePublish(t *testing.T) {
 	for _, operation := range []string{listed, keys, newKey} {
 		t.Run(operation, func(t *testing.T) {
 			double, c, g := newRotated(t, 1)
@@ -357,11 +356,11 @@ func TestRotateKeyPassesTheFailuresBeforePublishOn(t *testing.T) {
 	}
 }
 
-// At every step of a rotation an event happens, and is delivered before the rotation goes on.
-func TestNoDeliveryIsRefusedAtAnyStepOfARotation(t *testing.T) {
+// At each step of a rotation, an event is delivered before the rotation continues.
+func TestNoStepOfARotationRefusesADelivery(t *testing.T) {
 	var double *klarnatest.Server
 	var client *klarna.Client
-	step := func() { happen(t, double, client) }
+	step := func() { causeEvent(t, double, client) }
 	double, c, g := newRotated(t, 3, interject("GET", "", step, step), interject("POST", "", step, step), interject("PATCH", "", step, step))
 	client = newKlarna(t, double)
 	first := g.keys[0].ID
@@ -379,14 +378,13 @@ func TestNoDeliveryIsRefusedAtAnyStepOfARotation(t *testing.T) {
 	}
 }
 
-// Events keep happening on several goroutines, and receivers fail now and then, while keys are
-// rotated by two programs at once.
-func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
+// Two programs rotate keys concurrently, while several goroutines cause events and receivers fail.
+func TestARotationUnderLoadRefusesNoDelivery(t *testing.T) {
 	const webhooks, rotations = 8, 5
 	g := new(gateway)
 	flaky := &flakyReceiver{next: g}
 	flaky.arrived.L = &flaky.mu
-	double := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(into(flaky)))
+	double := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(transportTo(flaky)))
 	c, client := newClient(t, double), newKlarna(t, double)
 	key := must[*subscription.SigningKey](t)(c.CreateSigningKey(t.Context()))
 	if err := g.Publish(t.Context(), *key); err != nil {
@@ -403,13 +401,12 @@ func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
 	for range 3 {
 		events.Go(func() {
 			for load.Err() == nil {
-				happen(t, double, client)
+				causeEvent(t, double, client)
 			}
 		})
 	}
 	for range 2 {
-		// After every webhook that is pointed at a new key, deliveries arrive before the rotation goes
-		// on.
+		// After each update of a webhook, deliveries arrive before the rotation continues.
 		rotating := newClient(t, double, interject(http.MethodPatch, "", nil, func() { flaky.await(2 * webhooks) }))
 		programs.Go(func() {
 			for range rotations {
@@ -431,14 +428,14 @@ func TestNoDeliveryIsRefusedWhileKeysRotateUnderLoad(t *testing.T) {
 		byKey[d.Header.Get("Klarna-Signing-Key-Id")]++
 	}
 	if counts[http.StatusBadRequest] != 0 || counts[http.StatusOK] == 0 || counts[http.StatusServiceUnavailable] == 0 || len(counts) != 2 {
-		t.Errorf("answers %v; a 400 is a delivery that was refused", counts)
+		t.Errorf("answers %v, want 200 and 503; a 400 is a refused delivery", counts)
 	}
 	if len(byKey) < 3 || len(g.keys) != 1+2*rotations {
 		t.Errorf("signed with %d keys of %d", len(byKey), len(g.keys))
 	}
 }
 
-// flakyReceiver verifies each delivery, and answers 503 to every seventh that it could verify.
+// flakyReceiver verifies each delivery. It answers 503 to every seventh one with a valid signature.
 type flakyReceiver struct {
 	next    http.Handler
 	mu      sync.Mutex
@@ -446,7 +443,7 @@ type flakyReceiver struct {
 	seen    int
 }
 
-// await returns when n more deliveries have come.
+// await waits for n more deliveries.
 func (f *flakyReceiver) await(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -478,7 +475,7 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
+func TestRetireKeyWaitsForTheLastRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := new(gateway)
 		down := true
@@ -493,7 +490,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 		must[*subscription.Webhook](t)(c.CreateWebhook(t.Context(), subscription.CreateWebhookParams{
 			URL: hookURL, EventTypes: []webhook.EventType{"payment.request.state-change.submitted"}, SigningKeyID: old,
 		}))
-		happen(t, double, newKlarna(t, double)) // its first attempt is just before the rotation
+		causeEvent(t, double, newKlarna(t, double)) // the first attempt is directly before the rotation
 		rotation := must[*subscription.Rotation](t)(c.RotateKey(t.Context(), g.Publish))
 		down = false
 
@@ -504,7 +501,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 				t.Errorf("%s after the rotation: %v", time.Since(rotation.RotatedAt), err)
 			}
 			if n := len(double.Requests()) - before; n != 0 {
-				t.Errorf("%d requests for a key that has to stay", n)
+				t.Errorf("%d requests for a key that must not be deleted", n)
 			}
 		}
 		if err := c.RetireKey(t.Context(), old, time.Time{}); !errors.Is(err, subscription.ErrRetriesPending) {
@@ -514,7 +511,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 		if err := c.RetireKey(t.Context(), rotation.SigningKeyID, rotation.RotatedAt); !errors.Is(err, subscription.ErrKeyInUse) {
 			t.Errorf("the key that signs: %v", err)
 		}
-		for range 2 { // another replica may have been faster
+		for range 2 { // another replica may have deleted the key
 			if err := c.RetireKey(t.Context(), old, rotation.RotatedAt); err != nil {
 				t.Error(err)
 			}
@@ -525,7 +522,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 		if err := g.remove(old); err != nil {
 			t.Fatal(err)
 		}
-		happen(t, double, newKlarna(t, double))
+		causeEvent(t, double, newKlarna(t, double))
 		var statuses []int
 		for _, d := range double.Deliveries() {
 			statuses = append(statuses, d.StatusCode)
@@ -536,7 +533,7 @@ func TestAKeyIsRetiredWhenItsLastRetryCanNoLongerCome(t *testing.T) {
 	})
 }
 
-func TestRetireKeyPassesKlarnasErrorsOn(t *testing.T) {
+func TestRetireKeyReturnsKlarnasErrors(t *testing.T) {
 	for _, operation := range []string{listed, dropKey} {
 		t.Run(operation, func(t *testing.T) {
 			double, c, g := newRotated(t, 1)
@@ -551,10 +548,10 @@ func TestRetireKeyPassesKlarnasErrorsOn(t *testing.T) {
 }
 
 func TestRetireAfterCoversKlarnasRetries(t *testing.T) {
-	double := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(into(http.HandlerFunc(
+	double := klarnatest.NewServer(t, klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(transportTo(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))))
 	double.Subscribe(hookURL, "payment.request.state-change.submitted")
-	happen(t, double, newKlarna(t, double))
+	causeEvent(t, double, newKlarna(t, double))
 	double.Advance(7 * 24 * time.Hour)
 	deliveries := double.Deliveries()
 	last := deliveries[len(deliveries)-1]
@@ -562,6 +559,6 @@ func TestRetireAfterCoversKlarnasRetries(t *testing.T) {
 		t.Errorf("the last retry came after %s; RetryTime %s, RetireAfter %s", after, subscription.RetryTime, subscription.RetireAfter)
 	}
 	if !bytes.Equal(last.Body, deliveries[0].Body) {
-		t.Error("the last retry is of another event")
+		t.Error("the last retry has another event")
 	}
 }

@@ -13,7 +13,7 @@ func TestEveryWireTypeSurvivesBothEncoders(t *testing.T) {
 	roundtrip.Check(t, new(SigningKey), new(Webhook), new(CreateWebhookParams), new(UpdateWebhookParams))
 }
 
-// object is a wire type, behind its pointer.
+// object is a pointer to a wire type.
 type object interface {
 	encode(w *wire.Writer)
 	decode(r *wire.Reader) bool

@@ -19,7 +19,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// canary is the secret that must never show, also not in hex, in base64 or as a list of bytes.
+// canary is the secret. It must not appear as text, in hex, in base64 or as a list of bytes.
 const canary = "c4n4rysigningkey8d1f"
 
 func shows(text string) bool {
@@ -35,12 +35,12 @@ func shows(text string) bool {
 func TestShowsFindsTheCanary(t *testing.T) {
 	for _, text := range []string{canary, fmt.Sprintf("%X", canary), base64.URLEncoding.EncodeToString([]byte(canary)), fmt.Sprintf("%d", []byte("{"+canary+"}"))} {
 		if !shows(text) {
-			t.Errorf("does not find it in %s", text)
+			t.Errorf("the canary is not found in %s", text)
 		}
 	}
 }
 
-// everyVerb prints a value in every way that fmt, log/slog and encoding/json have.
+// everyVerb prints a value with all verbs of fmt, with log/slog and with encoding/json.
 func everyVerb(v any) string {
 	var b bytes.Buffer
 	for verb := 'A'; verb <= 'z'; verb++ {
@@ -54,7 +54,7 @@ func everyVerb(v any) string {
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("json", "v", v)
 	if err, ok := v.(error); ok {
 		for ; err != nil; err = errors.Unwrap(err) {
-			if _, mine := err.(quoting); mine { // the vault's own error, which is not this library's to print
+			if _, mine := err.(quoting); mine { // the vault's own error contains the secret
 				break
 			}
 			b.WriteString(err.Error())
@@ -63,12 +63,12 @@ func everyVerb(v any) string {
 	return b.String()
 }
 
-// quoting is an error of a vault's client that quotes what it could not write.
+// quoting is an error of a vault's client that quotes the value that it could not write.
 type quoting struct{ what string }
 
 func (q quoting) Error() string { return "cannot write " + q.what }
 
-// TestNoSecretIsPrinted makes Klarna's answers, its errors and a vault's error hold the secret.
+// The secret is in Klarna's answers, in its errors, and in the error of a vault.
 func TestNoSecretIsPrinted(t *testing.T) {
 	const created = `{"signing_key_id":"` + otherKeyID + `","signing_key":"` + canary + `"}`
 	for name, tc := range map[string]struct {
@@ -78,16 +78,16 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		publish  func(subscription.SigningKey) error
 		fails    bool
 	}{
-		"a rotation":                             {created, 200, 204, nil, false},
-		"a vault that quotes the key":            {created, 200, 204, func(k subscription.SigningKey) error { return quoting{k.SigningKey.Reveal()} }, true},
-		"a vault that quotes, and a key left":    {created, 200, 403, func(k subscription.SigningKey) error { return fmt.Errorf("v: %w", quoting{k.SigningKey.Reveal()}) }, true},
-		"a vault that prints the key":            {created, 200, 204, func(k subscription.SigningKey) error { return fmt.Errorf("cannot write %+v", k) }, true},
-		"a webhook that cannot be pointed":       {created, 403, 204, nil, true},
-		"a creation that cannot be read":         {`{"signing_key_id":1,"signing_key":"` + canary + `"}`, 200, 204, nil, true},
-		"a secret that is no string":             {`{"signing_key_id":"x","signing_key":["` + canary + `"]}`, 200, 204, nil, true},
-		"a name twice":                           {`{"signing_key":"` + canary + `","signing_key":"` + canary + `"}`, 200, 204, nil, true},
-		"a creation cut in the middle":           {created[:len(created)-2], 200, 204, nil, true},
-		"a key without an id that must be given": {`{"signing_key":"` + canary + `"}`, 200, 204, func(subscription.SigningKey) error { return errors.New("no") }, true},
+		"a rotation":                                  {created, 200, 204, nil, false},
+		"a vault that quotes the key":                 {created, 200, 204, func(k subscription.SigningKey) error { return quoting{k.SigningKey.Reveal()} }, true},
+		"a vault that quotes, and a key that remains": {created, 200, 403, func(k subscription.SigningKey) error { return fmt.Errorf("v: %w", quoting{k.SigningKey.Reveal()}) }, true},
+		"a vault that prints the key":                 {created, 200, 204, func(k subscription.SigningKey) error { return fmt.Errorf("cannot write %+v", k) }, true},
+		"a webhook that cannot be updated":            {created, 403, 204, nil, true},
+		"a creation that cannot be read":              {`{"signing_key_id":1,"signing_key":"` + canary + `"}`, 200, 204, nil, true},
+		"a secret that is no string":                  {`{"signing_key_id":"x","signing_key":["` + canary + `"]}`, 200, 204, nil, true},
+		"a name twice":                                {`{"signing_key":"` + canary + `","signing_key":"` + canary + `"}`, 200, 204, nil, true},
+		"a creation cut in the middle":                {created[:len(created)-2], 200, 204, nil, true},
+		"a key without an id":                         {`{"signing_key":"` + canary + `"}`, 200, 204, func(subscription.SigningKey) error { return errors.New("no") }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -140,28 +140,28 @@ func TestNoSecretIsPrinted(t *testing.T) {
 					t.Errorf("the error shows the secret: %s", text)
 				}
 				if left, ok := errors.AsType[*subscription.KeyLeftError](rotateErr); ok && shows(everyVerb(*left)) {
-					t.Error("the error's value shows the secret")
+					t.Error("the value of the error shows the secret")
 				}
 			}
 			if shows(log.String()) || log.Len() == 0 {
-				t.Error("the log shows the secret, or nothing")
+				t.Error("the log shows the secret, or is empty")
 			}
 		})
 	}
 }
 
-func TestAnErrorThatWasSilencedIsStillTheVaultsOwn(t *testing.T) {
+func TestTheErrorOfAVaultCanBeUnwrapped(t *testing.T) {
 	_, c, _ := newRotated(t, 1)
 	_, err := c.RotateKey(t.Context(), func(_ context.Context, key subscription.SigningKey) error { return quoting{key.SigningKey.Reveal()} })
 	q, ok := errors.AsType[quoting](err)
-	if !ok || strings.Contains(err.Error(), q.what) || !strings.Contains(err.Error(), "whose text may hold the secret") {
+	if !ok || strings.Contains(err.Error(), q.what) || !strings.Contains(err.Error(), "whose text may contain the secret") {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestAWebhookPrintsNoURL(t *testing.T) {
 	text := everyVerb(subscription.Webhook{WebhookID: webhookID, URL: "https://gateway.example/?token=" + canary, Status: subscription.WebhookStatusEnabled})
-	// encoding/json is a way to store a webhook, not to print one.
+	// encoding/json stores a webhook with its URL.
 	text = strings.ReplaceAll(text, `"url":"https://gateway.example/?token=`+canary, "")
 	if !strings.Contains(text, "subscription.Webhook{"+webhookID+" ENABLED}") {
 		t.Errorf("prints %s", text)

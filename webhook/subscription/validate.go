@@ -22,7 +22,7 @@ func checkURL(p *problem.List, text string) {
 	case u.Scheme != "https":
 		p.Add("url", "is not https")
 	case port != "" && port != "443" && port != "8443":
-		p.Add("url", "is on another port than 443 and 8443")
+		p.Add("url", "is not on port 443 or 8443")
 	}
 }
 
@@ -40,7 +40,7 @@ func (w *CreateWebhookParams) problems() []klarna.ValidationError {
 	return p
 }
 
-// target checks what a webhook cannot be without.
+// target checks the required fields of a webhook.
 func target(url string, eventTypes []webhook.EventType) (p problem.List) {
 	checkURL(&p, url)
 	if len(eventTypes) == 0 {

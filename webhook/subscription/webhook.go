@@ -11,79 +11,82 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Webhook is a URL that Klarna posts events to.
+// Webhook is a subscription at Klarna: a URL and the types of the events that Klarna posts to it.
 type Webhook struct {
 	WebhookID string `json:"webhook_id" wire:"show"`
 	URL       string `json:"url,omitzero"`
-	// EventTypes are types, or families of types such as payment.request.*.
+	// EventTypes are event types, or families of event types such as payment.request.*.
 	EventTypes   []webhook.EventType `json:"event_types,omitzero"`
 	EventVersion string              `json:"event_version,omitzero"`
-	// SigningKeyID names the key that deliveries are signed with.
+	// SigningKeyID names the key that Klarna signs deliveries with.
 	SigningKeyID string `json:"signing_key_id,omitzero"`
-	// Status is WebhookStatusEnabled, or another.
+	// Status is [WebhookStatusEnabled] if Klarna delivers events.
 	Status WebhookStatus `json:"status,omitzero" wire:"show"`
-	// CreatedAt and UpdatedAt are in UTC, and zero where Klarna does not tell.
+	// CreatedAt and UpdatedAt are in UTC. They are zero if the answer has no such time.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 
-	// Unknown are members that this version has no name for.
+	// Unknown holds the members that this version does not know.
 	klarna.Unknown `json:",embed"`
-	// Raw is the body as it came; nil in a webhook of a list.
+	// Raw is the body as it came. It is zero in the answer of ListWebhooks.
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// WebhookStatus says whether events are delivered. Unknown values are kept.
+// WebhookStatus is the status of a [Webhook]. Unknown values are kept.
 type WebhookStatus string
 
-// WebhookStatusEnabled is the status of a webhook that events are delivered to.
+// WebhookStatusEnabled means that Klarna delivers events.
 const WebhookStatusEnabled WebhookStatus = "ENABLED"
 
-// eventVersion is the one version of events that Klarna documents.
+// eventVersion is the only event version that Klarna documents.
 const eventVersion = "v2"
 
-// CreateWebhookParams are what a webhook is created from.
+// CreateWebhookParams is the input of [Client.CreateWebhook].
 type CreateWebhookParams struct {
-	// URL is where events are posted: https on port 443 or 8443. Required. (A test double takes http
-	// on loopback as well.)
+	// URL is the URL that Klarna posts events to: https on port 443 or 8443. Required. For a test
+	// double, http on a loopback host is accepted, too.
 	URL string `json:"url"`
-	// EventTypes are types, or families of types such as payment.request.*. Required.
+	// EventTypes are event types, or families of event types such as payment.request.*. Required.
 	EventTypes []webhook.EventType `json:"event_types"`
-	// EventVersion is v2 where it is "".
+	// EventVersion is the version of the events, v2 by default.
 	EventVersion string `json:"event_version"`
-	// SigningKeyID names the key that deliveries are signed with. Required.
+	// SigningKeyID names the key that Klarna signs deliveries with. Required.
 	SigningKeyID string `json:"signing_key_id"`
-	// Status is WebhookStatusEnabled where it is "".
+	// Status is the status of the webhook, [WebhookStatusEnabled] by default.
 	Status WebhookStatus `json:"status"`
 
-	// Unknown are members that this version has no name for.
+	// Unknown holds members that this version does not know.
 	klarna.Unknown `json:",embed"`
 }
 
-// UpdateWebhookParams changes the members that it has; empty ones stay as they are.
+// UpdateWebhookParams is the input of [Client.UpdateWebhook]. Empty fields are not changed.
 type UpdateWebhookParams struct {
 	URL string `json:"url,omitzero"`
-	// EventTypes replace the present ones.
+	// EventTypes replaces all present event types.
 	EventTypes   []webhook.EventType `json:"event_types,omitzero"`
 	EventVersion string              `json:"event_version,omitzero"`
-	// SigningKeyID is the key that deliveries are signed with from now on. Every receiver must hold it
-	// before, and must hold the present one for another day: see RotateKey, which sees to that.
+	// SigningKeyID names the key that Klarna signs deliveries with from now on. Every receiver must
+	// hold the new key before the update, and keep the old key for a day after it.
+	// [Client.RotateKey] does both in this order.
 	SigningKeyID string        `json:"signing_key_id,omitzero"`
 	Status       WebhookStatus `json:"status,omitzero"`
 
-	// Unknown are members that this version has no name for.
+	// Unknown holds members that this version does not know.
 	klarna.Unknown `json:",embed"`
 }
 
-// webhookList is the answer to a list of webhooks.
+// webhookList is the answer of ListWebhooks.
 type webhookList struct {
 	Webhooks []Webhook `json:"webhooks"`
 
 	klarna.Unknown `json:",embed"`
 }
 
-// CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random: to
-// repeat a call after a crash, use EnsureWebhook. Errors are *klarna.Error, with
-// CodeResourceConflict where there is an identical one already.
+// CreateWebhook creates a webhook (POST notification/webhooks). Its idempotency key is random, so
+// use [Client.EnsureWebhook] if the call may be repeated after a crash. Errors are [*klarna.Error],
+// with [klarna.CodeResourceConflict] if an identical webhook exists.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) CreateWebhook(ctx context.Context, params CreateWebhookParams, options ...klarna.CallOption) (*Webhook, error) {
 	if params.EventVersion == "" {
 		params.EventVersion = eventVersion
@@ -96,13 +99,16 @@ func (c *Client) CreateWebhook(ctx context.Context, params CreateWebhookParams, 
 	return c.webhook(ctx, call, options)
 }
 
-// ListWebhooks lists all webhooks (GET notification/webhooks). Klarna does not divide the list into
-// pages. Errors are *klarna.Error.
+// ListWebhooks lists all webhooks (GET notification/webhooks). Klarna's list has no pages. Errors
+// are [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) ListWebhooks(ctx context.Context, options ...klarna.CallOption) ([]Webhook, error) {
 	return c.webhooks(ctx, nil, options)
 }
 
-// webhooks lists after validate has found nothing wrong with what the list is for.
+// webhooks lists all webhooks if validate finds no problem. EnsureWebhook validates its input with
+// its first call.
 func (c *Client) webhooks(ctx context.Context, validate func() []klarna.ValidationError, options []klarna.CallOption) ([]Webhook, error) {
 	call := newCall(operation.WebhookList)
 	call.Validate = validate
@@ -113,32 +119,41 @@ func (c *Client) webhooks(ctx context.Context, validate func() []klarna.Validati
 	return list.Webhooks, nil
 }
 
-// GetWebhook reads a webhook (GET notification/webhooks/{webhook_id}). Errors are *klarna.Error,
-// with CodeResourceNotFound where there is none of that id.
+// GetWebhook returns a webhook (GET notification/webhooks/{webhook_id}). Errors are
+// [*klarna.Error], with [klarna.CodeResourceNotFound] if the webhook does not exist.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) GetWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) (*Webhook, error) {
 	return c.webhook(ctx, newCall(operation.WebhookRead, webhookID), options)
 }
 
-// UpdateWebhook changes what params name and nothing else (PATCH
-// notification/webhooks/{webhook_id}). Its idempotency key is random, because the same update may
-// be meant twice. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that
-// id.
+// UpdateWebhook changes a webhook (PATCH notification/webhooks/{webhook_id}). It changes only the
+// fields that are set in params. Its idempotency key is random, so that the same update can be made
+// again. Errors are [*klarna.Error], with [klarna.CodeResourceNotFound] if the webhook does not
+// exist.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) UpdateWebhook(ctx context.Context, webhookID string, params UpdateWebhookParams, options ...klarna.CallOption) (*Webhook, error) {
 	call := newCall(operation.WebhookUpdate, webhookID)
 	call.Body, call.Validate = wire.From(&params, (*UpdateWebhookParams).encode), params.problems
 	return c.webhook(ctx, call, options)
 }
 
-// DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). Its signing key
-// stays. Errors are *klarna.Error, with CodeResourceNotFound where there is none of that id.
+// DeleteWebhook deletes a webhook (DELETE notification/webhooks/{webhook_id}). It does not delete
+// the signing key. Errors are [*klarna.Error], with [klarna.CodeResourceNotFound] if the webhook
+// does not exist.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID string, options ...klarna.CallOption) error {
 	_, err := c.send(ctx, newCall(operation.WebhookDelete, webhookID), nil, options)
 	return err
 }
 
-// SimulateWebhook has Klarna post a test event of a type to a webhook, signed as every delivery is
-// (POST notification/webhooks/{webhook_id}/simulate). What the event names need not exist. The
-// idempotency key is random: each call is an event. Errors are *klarna.Error.
+// SimulateWebhook makes Klarna post a signed test event of the given type to a webhook (POST
+// notification/webhooks/{webhook_id}/simulate). The objects that the event names may not
+// exist. The idempotency key is random, so each call sends an event. Errors are [*klarna.Error].
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Client) SimulateWebhook(ctx context.Context, webhookID string, eventType webhook.EventType, options ...klarna.CallOption) error {
 	call := newCall(operation.WebhookSimulate, webhookID)
 	call.Body = map[string]string{"event_type": string(eventType), "event_version": eventVersion}

@@ -51,12 +51,12 @@ func (x *CreateWebhookParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *CreateWebhookParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*CreateWebhookParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x CreateWebhookParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *SigningKey) decode(r *wire.Reader) bool {
@@ -90,23 +90,23 @@ func (x *SigningKey) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *SigningKey) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*SigningKey).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x SigningKey) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x SigningKey) String() string {
 	return redact.Describe("subscription.SigningKey", redact.Show(x.SigningKeyID))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x SigningKey) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x SigningKey) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *UpdateWebhookParams) decode(r *wire.Reader) bool {
@@ -150,12 +150,12 @@ func (x *UpdateWebhookParams) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *UpdateWebhookParams) UnmarshalJSON(text []byte) error {
 	return wire.Unmarshal(text, x, (*UpdateWebhookParams).decode)
 }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x UpdateWebhookParams) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
 func (x *Webhook) decode(r *wire.Reader) bool {
@@ -214,21 +214,21 @@ func (x *Webhook) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
-// UnmarshalJSON reads the object liberally: a member of an unexpected type is kept in Unknown.
+// UnmarshalJSON decodes the object. A member of an unexpected type is kept in Unknown.
 func (x *Webhook) UnmarshalJSON(text []byte) error { return wire.Unmarshal(text, x, (*Webhook).decode) }
 
-// MarshalJSON writes the object with its unknown members, and [redacted] for a secret.
+// MarshalJSON encodes the object with its unknown members, and a secret as [redacted].
 func (x Webhook) MarshalJSON() ([]byte, error) { return wire.Marshal(x.encode) }
 
-// String returns what may be shown of the value.
+// String returns the members that may be shown.
 func (x Webhook) String() string {
 	return redact.Describe("subscription.Webhook", redact.Show(x.WebhookID), redact.Show(x.Status))
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (x Webhook) Format(s fmt.State, _ rune) { redact.Format(s, x.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (x Webhook) LogValue() slog.Value { return slog.StringValue(x.String()) }
 
 func (x *signingKeyList) decode(r *wire.Reader) bool {

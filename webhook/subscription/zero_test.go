@@ -12,7 +12,7 @@ import (
 func TestNewOfNilPanics(t *testing.T) {
 	defer func() {
 		if message := fmt.Sprint(recover()); !strings.Contains(message, "subscription: New: the klarna.Client is nil") {
-			t.Errorf("it panics with %q", message)
+			t.Errorf("got the panic %q", message)
 		}
 	}()
 	subscription.New(nil)

@@ -1,5 +1,5 @@
-// Package answers holds the full documented answer of each operation and the call of the public API
-// that reads it, for tests that change an answer or hand it to another call.
+// Package answers has the full documented answer of each operation and the call of the public API
+// that reads it. It is for tests that change an answer or give it to another call.
 package answers
 
 import (
@@ -13,16 +13,17 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// Call is a call of the public API and the answer to it. Calls with another n are about other
-// objects: n is a part of every id and reference.
+// Call is a call of the public API with its answer. Calls with another n are about other objects:
+// every id and reference contains n.
 type Call struct {
-	// Name says which answer of the operation it is.
+	// Name identifies the answer among those of the operation.
 	Name      string
 	Operation string
-	// Root is the JSON path of what Do returns within the answer, "" for the answer itself.
+	// Root is the JSON path within the answer of the value that Do returns, "" for the whole
+	// answer.
 	Root string
 	Do   func(ctx context.Context, c *klarna.Client, n string, options ...klarna.CallOption) (any, error)
-	// Answer is JSON; "" for an operation whose answer has no body.
+	// Answer returns JSON, or "" for an operation whose answer has no body.
 	Answer func(n string) string
 }
 
@@ -107,7 +108,7 @@ func webhookOf(n string) string {
 "signing_key_id":"` + keyID(n) + `","status":"ENABLED","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z","newer":1}`
 }
 
-// request is the first request of a purchase.
+// request returns the first request of a purchase.
 func request(n string) authorization.AuthorizeParams {
 	return authorization.AuthorizeParams{
 		Currency: "EUR",
@@ -138,14 +139,14 @@ func authorize(name, operation string, answer func(string) string) Call {
 	return Call{Name: name, Operation: operation, Do: do, Answer: answer}
 }
 
-// call is a call of the authorization API about one object.
+// call returns a call of the authorization API about one object.
 func call[T any](name, operation string, do func(c *authorization.Client, ctx context.Context, n string, options ...klarna.CallOption) (*T, error), answer func(string) string) Call {
 	return Call{Name: name, Operation: operation, Answer: answer, Do: func(ctx context.Context, c *klarna.Client, n string, options ...klarna.CallOption) (any, error) {
 		return do(authorization.New(c), ctx, n, options...)
 	}}
 }
 
-// subscribe is a call of the subscription API.
+// subscribe returns a call of the subscription API.
 func subscribe[T any](operation, root string, do func(c *subscription.Client, ctx context.Context, n string, options ...klarna.CallOption) (T, error), answer func(string) string) Call {
 	return Call{Name: operation, Operation: operation, Root: root, Answer: answer, Do: func(ctx context.Context, c *klarna.Client, n string, options ...klarna.CallOption) (any, error) {
 		return do(subscription.New(c), ctx, n, options...)
@@ -162,7 +163,7 @@ type (
 	nothing = struct{}
 )
 
-// Calls are the calls of all operations, with each result that Klarna documents.
+// Calls are the calls of all operations, with each documented result.
 var Calls = []Call{
 	{
 		Name: "a presentation", Operation: operation.Presentation,
@@ -175,7 +176,7 @@ var Calls = []Call{
 		},
 	},
 	authorize("a step-up", operation.Authorize, stepUp),
-	authorize("an approval at once", operation.Authorize, approved),
+	authorize("an immediate approval", operation.Authorize, approved),
 	authorize("a decline", operation.Authorize, declined),
 	authorize("an approval", operation.AuthorizeFinal, approved),
 	authorize("a final decline", operation.AuthorizeFinal, declined),

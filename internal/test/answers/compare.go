@@ -18,7 +18,7 @@ func Differences(root string, want, got any) []string {
 	return r.list
 }
 
-// places are the JSON paths of fields that are no members by themselves.
+// places maps fields that are not members themselves to their JSON paths.
 var places = map[string]string{
 	"Authorization.Result":          "",
 	"Authorization.CustomerToken":   "customer_token_response",
@@ -72,7 +72,7 @@ func (d *differences) Report(result cmp.Result) {
 			at = strings.TrimPrefix(at+"."+s.Key().String(), ".")
 		}
 	}
-	// One of two maps of unknown members is nil.
+	// One of the two maps of unknown members is nil.
 	if last := d.path.Last(); last.Type() == reflect.TypeFor[redact.Unknown]() {
 		x, y := last.Values()
 		for _, m := range []reflect.Value{x, y} {

@@ -6,7 +6,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/operation"
 )
 
-// Leads reports whether the value at path is the member, or an object or a list on the way to it.
+// Leads reports whether the value at path is the member, or an object or a list that contains it.
 func Leads(path, member string) bool {
 	if path == member {
 		return true
@@ -15,7 +15,7 @@ func Leads(path, member string) bool {
 	return ok && (rest[0] == '.' || rest[0] == '[')
 }
 
-// General is a path with [] in the place of each index.
+// General returns a path with [] in place of each index.
 func General(path string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(path, "[") {
@@ -28,7 +28,7 @@ func General(path string) string {
 	return b.String()
 }
 
-// Listed are the members of an operation that may make an error.
+// Listed returns the members of an operation that may cause an error.
 func Listed(o *operation.Operation) []string {
 	var list []string
 	for _, members := range [][]operation.Member{o.Decides, o.Single, o.Excludes, o.Links} {

@@ -44,12 +44,12 @@ func decidesEvent(family, path string) bool {
 func TestEveryFamilyOfEventsHasAnEvent(t *testing.T) {
 	for _, family := range operation.Events {
 		if !slices.ContainsFunc(answers.Events, func(e answers.Event) bool { return e.Family == family.Family }) {
-			t.Errorf("%q has none", family.Family)
+			t.Errorf("%q has no event", family.Family)
 		}
 	}
 }
 
-func TestOneChangedMemberCostsNoEvent(t *testing.T) {
+func TestChangedMemberDoesNotLoseAnEvent(t *testing.T) {
 	verifier := newVerifier(t)
 	var total, parsed, refused, payloads, unread int
 	for _, e := range answers.Events {
@@ -74,11 +74,11 @@ func TestOneChangedMemberCostsNoEvent(t *testing.T) {
 			}
 			parsed++
 			if string(event.Raw.Bytes()) != m.Text {
-				t.Errorf("%s: %s is %s: Raw is another text", e.Family, m.Path, m.Is)
+				t.Errorf("%s: %s is %s: Raw was changed", e.Family, m.Path, m.Is)
 			}
 			for _, at := range answers.Differences("", want, event) {
 				if !belongs(at, &m, nil, nil) && at != "payload" {
-					t.Errorf("%s: %s is %s: %q is another one", e.Family, m.Path, m.Is, at)
+					t.Errorf("%s: %s is %s: %q was changed", e.Family, m.Path, m.Is, at)
 				}
 			}
 			payload, err := e.Payload(event)
@@ -97,7 +97,7 @@ func TestOneChangedMemberCostsNoEvent(t *testing.T) {
 				}
 				for _, at := range answers.Differences("", wantPayload, payload) {
 					if !belongs(at, &m, nil, nil) && m.Path != "payload" {
-						t.Errorf("%s: %s is %s: %q of the payload is another one", e.Family, m.Path, m.Is, at)
+						t.Errorf("%s: %s is %s: %q of the payload was changed", e.Family, m.Path, m.Is, at)
 					}
 				}
 			}
@@ -105,6 +105,6 @@ func TestOneChangedMemberCostsNoEvent(t *testing.T) {
 	}
 	t.Logf("%d events with one changed member: %d were parsed, %d refused by name; %d payloads were read, %d refused by name", total, parsed, refused, payloads, unread)
 	if total < 1000 || refused == 0 || unread == 0 {
-		t.Error("too few")
+		t.Error("too few cases")
 	}
 }

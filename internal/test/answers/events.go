@@ -4,7 +4,7 @@ import "github.com/klarna-go/klarna-go/webhook"
 
 // Event is a full event and the method that reads its payload.
 type Event struct {
-	// Family is that of package operation; "" for one whose payload has no type.
+	// Family is a family of package operation; "" if the payload has no type.
 	Family  string
 	Text    string
 	Payload func(e *webhook.Event) (any, error)
@@ -16,7 +16,7 @@ func eventOf(eventType, payload string) string {
 "payload":` + payload + `,"newer":{"a":[1]}}`
 }
 
-// Events are full events, one of each family.
+// Events has a full event of each family.
 var Events = []Event{
 	{
 		Family: "payment.request.",

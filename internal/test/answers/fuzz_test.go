@@ -13,10 +13,10 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// FuzzAnyBytesAsAnAnswer: whatever bytes answer whichever call, nothing panics, no payment is
-// approved without its id, and no call takes an object of another id.
+// FuzzAnyBytesAsAnAnswer answers each call with arbitrary bytes. Nothing may panic, no payment may
+// be approved without its id, and no call may accept an object with another id.
 func FuzzAnyBytesAsAnAnswer(f *testing.F) {
-	ids := make([]string, len(answers.Calls)) // of the full answers
+	ids := make([]string, len(answers.Calls)) // those of the full answers
 	for index, c := range answers.Calls {
 		f.Add(uint8(index), []byte(c.Answer("1")))
 		f.Add(uint8(index), []byte(c.Answer("2")))
@@ -66,7 +66,7 @@ func FuzzAnyBytesAsAnAnswer(f *testing.F) {
 				}
 			case authorization.TokenIssued:
 				if result.CustomerToken.Secret().IsZero() {
-					t.Fatalf("a token that is none: %q", body)
+					t.Fatalf("an invalid token: %q", body)
 				}
 			}
 			return

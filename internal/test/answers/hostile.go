@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Swap gives the first two calls of each pair each other's answer.
+// Swap gives the first two calls of each pair the answer of the other call.
 type Swap[A any] struct {
 	mu    sync.Mutex
 	pairs map[string]*pair[A]
@@ -23,8 +23,8 @@ type pair[A any] struct {
 	both    chan struct{}
 }
 
-// Answer returns the answer to give to a call of a pair. The first two wait for each other and get
-// each other's answer. Every later one gets its own.
+// Answer returns the answer to a call of a pair. The first two calls wait for each other and get
+// each other's answer. Every later call gets its own.
 func (s *Swap[A]) Answer(ctx context.Context, name string, own A) A {
 	s.mu.Lock()
 	if s.pairs == nil {
@@ -55,7 +55,7 @@ func (s *Swap[A]) Answer(ctx context.Context, name string, own A) A {
 }
 
 // ServeHTTP2 serves HTTP/2 until the test ends, over TLS if secure. It returns the URL and a
-// function that makes a transport of its own.
+// function that creates a transport.
 func ServeHTTP2(t testing.TB, secure bool, handler http.Handler) (url string, transport func() *http.Transport) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)

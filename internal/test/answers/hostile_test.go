@@ -25,8 +25,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// calls yields what a hostile server is asked: so many calls of each group of operations, 60, or
-// ANSWERS_CALLS.
+// calls yields the calls to a hostile server: 60 of each group of operations, or ANSWERS_CALLS.
 func calls(t *testing.T) iter.Seq2[int, string] {
 	t.Helper()
 	total := 60
@@ -55,7 +54,7 @@ func calls(t *testing.T) iter.Seq2[int, string] {
 	}
 }
 
-// share divides the calls among workers.
+// share distributes the calls among workers.
 func share(t *testing.T, each func() func(index int, n string)) {
 	t.Helper()
 	type one struct {
@@ -79,7 +78,7 @@ func share(t *testing.T, each func() func(index int, n string)) {
 	workers.Wait()
 }
 
-// answerTo is the answer to the request with a correlation id, which says which call it is of.
+// answerTo is the answer to the request with a correlation id, which identifies the call.
 type answerTo struct {
 	id   string
 	body string
@@ -94,8 +93,8 @@ func newAnswerTo(id string) answerTo {
 	return answerTo{id, answers.Calls[i].Answer(n)}
 }
 
-// header says whose answer it is: by the echo that Klarna gives, unless the server leaves it out,
-// and by a member of the test's own.
+// header identifies the call of the answer: with Klarna's echo, unless the server omits it, and
+// with a member of the test's own.
 func (a answerTo) header(echo bool) http.Header {
 	h := http.Header{"X-Answer-To": {a.id}}
 	if echo {
@@ -121,10 +120,11 @@ func next(reader *bufio.Reader) (id string, ok bool) {
 	return request.Header.Get("Partner-Correlation-Id"), err == nil
 }
 
-// tally counts what came of calls.
+// tally counts the results of calls.
 type tally struct{ calls, succeeded, failed, foreign atomic.Int64 }
 
-// make makes a call and fails the test if it takes another's answer or shows something of it.
+// make makes a call and fails the test if the call accepts the answer to another call or shows a
+// part of it.
 func (c *tally) make(t *testing.T, ctx context.Context, client *klarna.Client, index int, n string) {
 	t.Helper()
 	c.calls.Add(1)
@@ -137,7 +137,7 @@ func (c *tally) make(t *testing.T, ctx context.Context, client *klarna.Client, i
 		}
 	}
 	if whose := response.Header.Get("X-Answer-To"); whose != "" && whose != id {
-		t.Errorf("%s took the answer to another call: %v", answers.Calls[index].Name, err)
+		t.Errorf("%s accepted the answer to another call: %v", answers.Calls[index].Name, err)
 	}
 	if err == nil {
 		c.succeeded.Add(1)
@@ -145,7 +145,7 @@ func (c *tally) make(t *testing.T, ctx context.Context, client *klarna.Client, i
 	}
 	c.failed.Add(1)
 	if strings.Contains(fmt.Sprintf("%+v %v", err, response.Attempts), "evil") {
-		t.Errorf("%s shows another call's answer: %v", answers.Calls[index].Name, err)
+		t.Errorf("%s shows a part of the answer to another call: %v", answers.Calls[index].Name, err)
 	}
 }
 
@@ -168,9 +168,9 @@ func newTransport(t *testing.T) *http.Transport {
 	return transport
 }
 
-// TestAnAnswerTooManyIsTakenByNobody: what is left over on a connection arrives with the answer
-// before it, or in front of the next one.
-func TestAnAnswerTooManyIsTakenByNobody(t *testing.T) {
+// TestSurplusAnswersAreRejected sends additional answers on a connection, after an answer or before
+// the next one.
+func TestSurplusAnswersAreRejected(t *testing.T) {
 	var connections atomic.Int64
 	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		reader := bufio.NewReader(conn)
@@ -201,7 +201,7 @@ func TestAnAnswerTooManyIsTakenByNobody(t *testing.T) {
 	})
 	count.log(t)
 	if count.foreign.Load() < count.calls.Load()/20 || count.failed.Load() > count.calls.Load()/100 {
-		t.Error("the server did no harm, or too much")
+		t.Error("the server changed no answer, or too many")
 	}
 }
 
@@ -223,11 +223,11 @@ func (c *tally) pairs(t *testing.T, client func() *klarna.Client, choose func(an
 	})
 	c.log(t)
 	if c.foreign.Load() < c.calls.Load()/2 || c.failed.Load() > c.calls.Load()/100 {
-		t.Error("the server did no harm, or too much")
+		t.Error("the server changed no answer, or too many")
 	}
 }
 
-func TestSwappedAnswersAreTakenByNobody(t *testing.T) {
+func TestSwappedAnswersAreRejected(t *testing.T) {
 	for name, test := range map[string]struct {
 		echo   bool
 		choose func(answers.Call) bool
@@ -256,7 +256,7 @@ func TestSwappedAnswersAreTakenByNobody(t *testing.T) {
 	}
 }
 
-func TestSwappedAnswersOfHTTP2AreTakenByNobody(t *testing.T) {
+func TestSwappedHTTP2AnswersAreRejected(t *testing.T) {
 	t.Run("in the clear", func(t *testing.T) { swapHTTP2(t, false) })
 	t.Run("over TLS", func(t *testing.T) { swapHTTP2(t, true) })
 }
@@ -277,13 +277,13 @@ func swapHTTP2(t *testing.T, secure bool) {
 		return !secure || c.Operation == operation.PaymentRequestRead
 	})
 	if _, ok := versions.Load("HTTP/2.0"); !ok {
-		t.Error("HTTP/2 was not spoken")
+		t.Error("HTTP/2 was not used")
 	}
 }
 
-// TestALateAnswerIsTakenByNobody: a call ends before its answer comes, and the next request gets
-// it.
-func TestALateAnswerIsTakenByNobody(t *testing.T) {
+// TestLateAnswersAreRejected ends a call before its answer arrives, so that the next request gets
+// the answer.
+func TestLateAnswersAreRejected(t *testing.T) {
 	received := make(chan struct{})
 	var late atomic.Pointer[answerTo]
 	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
@@ -297,7 +297,7 @@ func TestALateAnswerIsTakenByNobody(t *testing.T) {
 			if strings.HasSuffix(id, "evil") {
 				late.Store(&own)
 				received <- struct{}{}
-				_, _ = io.Copy(io.Discard, reader) // until the caller has gone
+				_, _ = io.Copy(io.Discard, reader) // until the caller closes the connection
 				own.write(conn, true)
 				return
 			}
@@ -327,6 +327,6 @@ func TestALateAnswerIsTakenByNobody(t *testing.T) {
 	}
 	count.log(t)
 	if count.foreign.Load() != count.calls.Load() || count.failed.Load() > 0 {
-		t.Error("the server did no harm, or too much")
+		t.Error("the server changed no answer, or too many")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestMain silences net/http, which logs the beginning of an answer that nobody asked for.
+// TestMain silences net/http, which logs the beginning of an unsolicited answer.
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
 	os.Exit(m.Run())

@@ -10,23 +10,24 @@ import (
 	"strings"
 )
 
-// Mutation is a JSON text that differs from another at one place.
+// Mutation is a JSON text with one changed value.
 type Mutation struct {
-	// Path is where, as in Klarna's validation errors: payment_captures[0].currency.
+	// Path is the path of the value, as in Klarna's validation errors:
+	// payment_captures[0].currency.
 	Path string
-	// Was and Is are what stood there and what stands there now.
+	// Was and Is are the value before and after the change.
 	Was, Is string
 	Text    string
 }
 
-// The things that a value is changed into.
+// The values that replace a value.
 const (
 	Missing  = "missing"
 	Repeated = "repeated"
 	BadByte  = "a string with a bad byte"
 )
 
-// changes are what each value is changed into in turn.
+// changes are the replacements for each value.
 var changes = []struct{ is, text string }{
 	{Missing, ""},
 	{"null", `null`},
@@ -39,11 +40,11 @@ var changes = []struct{ is, text string }{
 	{Repeated, ""},
 }
 
-// value is a JSON value: an object, an array or a text.
+// value is a JSON value: an object, an array or a scalar.
 type value struct {
 	kind    byte // '{', '[' or 0
 	text    string
-	names   []string // of an object's members
+	names   []string // names of the members of an object
 	members []*value
 }
 
@@ -85,7 +86,7 @@ func parse(text string) *value {
 	return v
 }
 
-// write writes v with other text in the place of the values that are changed.
+// write writes v with other text in place of the changed values.
 func (v *value) write(b *bytes.Buffer, changed map[*value]bool, text, is string) {
 	if v.kind == 0 {
 		b.WriteString(v.text)
@@ -134,7 +135,7 @@ func (v *value) mutations(root *value, path string, yield func(Mutation) bool) b
 	})
 }
 
-// walk visits each value below v with its path and name, until visit returns false.
+// walk calls visit for each value below v with its path and name, until visit returns false.
 func (v *value) walk(path string, visit func(at, name string, member *value) bool) bool {
 	for i, member := range v.members {
 		at, name := fmt.Sprintf("%s[%d]", path, i), ""
@@ -149,15 +150,15 @@ func (v *value) walk(path string, visit func(at, name string, member *value) boo
 	return true
 }
 
-// mutation is root with v changed.
+// mutation returns root with v changed.
 func (v *value) mutation(root *value, at, is, text string) Mutation {
 	var b bytes.Buffer
 	root.write(&b, map[*value]bool{v: true}, text, is)
 	return Mutation{Path: at, Was: v.describe(), Is: is, Text: b.String()}
 }
 
-// Spellings yields the texts that say the same as a JSON object in another way: with one number
-// spelled otherwise, with results and states in lower case, and behind a byte order mark.
+// Spellings yields other notations of a JSON object: with one number in another notation, with
+// results and states in lower case, and with a byte order mark.
 func Spellings(text string) iter.Seq[Mutation] {
 	root := parse(text)
 	return func(yield func(Mutation) bool) {
@@ -187,18 +188,18 @@ var inLowerCase = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// Names are the names of the members of a JSON object, at every depth.
+// Names returns the names of the members of a JSON object, at every depth.
 func Names(text string) []string {
 	found := make(map[string]bool)
 	parse(text).walk("", func(_, name string, _ *value) bool {
 		found[name] = true
 		return true
 	})
-	delete(found, "") // of the elements of lists
+	delete(found, "") // the name of list elements
 	return slices.Sorted(maps.Keys(found))
 }
 
-// EveryNamed yields the changes of a JSON text in which all members of a name are changed alike.
+// EveryNamed yields changes of a JSON text that change all members with a name in the same way.
 func EveryNamed(name string) iter.Seq2[string, func(text string) string] {
 	return func(yield func(string, func(string) string) bool) {
 		for _, c := range changes {

@@ -17,7 +17,7 @@ import (
 
 const key = "klarna_test_api_b1946ac92492d2347c6235b4d2611184"
 
-// answering is a transport that gives each request the same body, with the echo that Klarna gives.
+// answering is a transport that answers each request with the same body and Klarna's echo.
 type answering struct{ body string }
 
 func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -48,7 +48,7 @@ func newClient(t testing.TB, transport http.RoundTripper, options ...klarna.Opti
 func TestEveryOperationHasAnAnswer(t *testing.T) {
 	for _, o := range operation.All {
 		if !slices.ContainsFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == o.Name }) {
-			t.Errorf("%s has none", o.Name)
+			t.Errorf("%s has no answer", o.Name)
 		}
 	}
 	for _, c := range answers.Calls {
@@ -77,7 +77,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestOneChangedMemberCostsNothingElse(t *testing.T) {
+func TestChangedMemberChangesNothingElse(t *testing.T) {
 	var total, succeeded, refused, foreign int
 	for _, c := range answers.Calls {
 		if c.Answer("1") == "" {
@@ -121,27 +121,27 @@ func TestOneChangedMemberCostsNothingElse(t *testing.T) {
 					}
 					for _, at := range answers.Differences(c.Root, want, got) {
 						if !belongs(at, &m, want, got) {
-							t.Errorf("%s is %s: %q is another one", m.Path, m.Is, at)
+							t.Errorf("%s is %s: %q was changed", m.Path, m.Is, at)
 						}
 					}
 				}
 			}
 		})
 	}
-	t.Logf("%d answers with one changed member: %d calls succeeded, %d were refused by name, %d answers were another call's", total, succeeded, refused, foreign)
+	t.Logf("%d answers with one changed member: %d calls succeeded, %d were refused by name, %d answers were of another call", total, succeeded, refused, foreign)
 	if total < 5000 || refused == 0 || foreign == 0 {
-		t.Error("too few")
+		t.Error("too few cases")
 	}
 }
 
-// belongs reports whether a difference at a path comes from the change.
+// belongs reports whether the change explains a difference at a path.
 func belongs(at string, m *answers.Mutation, want, got any) bool {
 	changed := m.Path
 	if answers.Leads(changed, at) {
 		return true
 	}
-	// A list fits if all of its elements do, and an object that is kept as raw JSON differs as a
-	// whole.
+	// A list fits only if all of its elements do, and an object that is kept as raw JSON differs as
+	// a whole.
 	for list := changed; strings.HasSuffix(list, "]"); {
 		list = list[:strings.LastIndexByte(list, '[')]
 		if answers.Leads(list, at) {
@@ -151,12 +151,12 @@ func belongs(at string, m *answers.Mutation, want, got any) bool {
 	if isRaw(at) && answers.Leads(at, changed) {
 		return true
 	}
-	// Another result is another outcome.
+	// Another result is another type of answer.
 	_, is := got.(*authorization.Authorization)
 	return is && at == "" && (answers.Leads(changed, "payment_transaction_response.result") || answers.Leads(changed, "customer_token_response.result"))
 }
 
-// isRaw reports whether a member is kept as raw JSON, or has no name in this library.
+// isRaw reports whether a member is kept as raw JSON or is unknown.
 func isRaw(path string) bool {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	return slices.Contains([]string{
@@ -165,7 +165,7 @@ func isRaw(path string) bool {
 	}, name)
 }
 
-// mustFail reports whether a change takes away a member that decides.
+// mustFail reports whether a change removes a member that decides.
 func mustFail(o *operation.Operation, answer string, m *answers.Mutation) bool {
 	if m.Is == m.Was || m.Is == "a string" && m.Was == "a string" {
 		return false
@@ -181,7 +181,7 @@ func mustFail(o *operation.Operation, answer string, m *answers.Mutation) bool {
 	return false
 }
 
-func TestAnswersWithoutContentAreNoSuccess(t *testing.T) {
+func TestAnswersWithoutContentAreErrors(t *testing.T) {
 	for _, c := range answers.Calls {
 		o := operation.Of(c.Operation)
 		for _, body := range []string{"", " ", "null", "{}", "[]", `[{"a":1}]`, `"x"`, "7", `{"data":{}}`, `{"error_code":"NOT_FOUND"}`, `{"error_id":"i"}`, `{"error_id":"i","error_message":"m"}`} {
@@ -197,7 +197,7 @@ func TestAnswersWithoutContentAreNoSuccess(t *testing.T) {
 	}
 }
 
-func TestResultsAndStatesAreReadInAnyCase(t *testing.T) {
+func TestResultsAndStatesIgnoreCase(t *testing.T) {
 	for _, c := range answers.Calls {
 		answer := c.Answer("1")
 		lower := answer
@@ -214,15 +214,16 @@ func TestResultsAndStatesAreReadInAnyCase(t *testing.T) {
 			continue
 		}
 		for _, at := range answers.Differences(c.Root, want, got) {
-			if at != "customer_token_response.result" { // kept as it came
-				t.Errorf("%s: %q is another one", c.Operation, at)
+			if at != "customer_token_response.result" { // kept as received
+				t.Errorf("%s: %q was changed", c.Operation, at)
 			}
 		}
 	}
 }
 
-// A dotless ı is an I in capitals, and not in package operation's comparison.
-func TestAResultThatOnlyLooksKnownIsUnknown(t *testing.T) {
+// Some characters, such as the dotless ı, equal an ASCII letter in upper case but not in package
+// operation's comparison.
+func TestLookalikeResultsAreUnknown(t *testing.T) {
 	for _, result := range []string{"STEP_UP_REQU\u0131RED", "DECL\u0131NED", "APPROVED ", "PENDING"} {
 		for _, c := range answers.Calls {
 			if !strings.HasPrefix(c.Operation, "authorization.authorize") {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestEveryContenderDoesItsJob(t *testing.T) {
+func TestEveryContenderDoesItsTask(t *testing.T) {
 	get, post, err := callContests()
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestEveryContenderDoesItsJob(t *testing.T) {
 	}
 }
 
-func TestAllBodiesHaveOneSize(t *testing.T) {
+func TestAllBodiesHaveTheSameSize(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"event": klarnaEvent(size), "presentation": presentationBody(), "authorization": authorizeBody(),
 		"stripe's event": stripeEvent(size), "stripe's intent": stripeBody(size), "openai's event": openaiEvent(size),
@@ -46,7 +46,7 @@ func TestAllBodiesHaveOneSize(t *testing.T) {
 	}
 }
 
-func TestAContenderThatFailsEndsTheContest(t *testing.T) {
+func TestFailingContenderEndsTheContest(t *testing.T) {
 	broken := errors.New("broken")
 	_, err := hold(contest{title: "c", contenders: []contender{{"works", func() error { return nil }}, {"fails", func() error { return broken }}}}, plan{1, time.Microsecond})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "c: fails") {
@@ -62,7 +62,7 @@ func TestQuantiles(t *testing.T) {
 	}
 }
 
-// measuredAlready is a run of known numbers.
+// measuredAlready returns a run of known numbers.
 func measuredAlready() *measurements {
 	contest := func(title string, times map[string]float64) *result {
 		r := &result{contest: contest{title: title, shape: "a shape"}}
@@ -79,7 +79,7 @@ func measuredAlready() *measurements {
 	}
 }
 
-func TestTargetsAreJudgedByTheirRatios(t *testing.T) {
+func TestTargetsUseRatios(t *testing.T) {
 	type verdict struct {
 		measured string
 		met      bool
@@ -112,7 +112,7 @@ func TestReports(t *testing.T) {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			t.Fatalf("the chart is no XML: %v", err)
+			t.Fatalf("the chart is not XML: %v", err)
 		}
 	}
 	if !strings.Contains(chart.String(), "Receive &lt;one&gt;") || !strings.Contains(chart.String(), "8 µs · 2.00×") {

@@ -24,11 +24,11 @@ import (
 
 var (
 	apiKey = "klarna_test_api_" + strings.Repeat("b1946ac92492d2347c6235b4d2611184", 3)
-	// integrator is sent with every call, encoded once by each client.
+	// integrator is sent with every call. Each client encodes it once.
 	integrator = klarna.IntegrationMetadata{Integrator: klarna.Integrator{Name: "GATEWAY", SessionReference: "session-1", ModuleName: "BENCH", ModuleVersion: "1"}}
 )
 
-// client makes calls in one way.
+// client makes calls with one implementation.
 type client struct {
 	get  func(context.Context) error
 	post func(context.Context) error
@@ -37,7 +37,7 @@ type client struct {
 var errUnread = errors.New("the answer was not read")
 
 // ourClient is klarna-go with its defaults: retries, local validation, derived idempotency keys,
-// the outcome observed.
+// observed outcomes.
 func ourClient(baseURL string, transport http.RoundTripper) (client, error) {
 	c, err := newOurs(baseURL, transport)
 	if err != nil {
@@ -66,7 +66,7 @@ func ourClient(baseURL string, transport http.RoundTripper) (client, error) {
 	}, nil
 }
 
-// newOurs is bound to an account, as an Acquiring Partner's is.
+// newOurs returns a client for one account, as an Acquiring Partner's is.
 func newOurs(baseURL string, transport http.RoundTripper) (*klarna.Client, error) {
 	options := []klarna.Option{klarna.WithBaseURL(baseURL), klarna.WithIntegrationMetadata(integrator)}
 	if transport != nil {
@@ -79,7 +79,7 @@ func newOurs(baseURL string, transport http.RoundTripper) (*klarna.Client, error
 	return c.ForAccount(krnAccount), nil
 }
 
-// handwrittenClient is the baseline, over whatever sends its requests.
+// handwrittenClient is the baseline over any function that sends its requests.
 func handwrittenClient(baseURL string, do func(*http.Request) (*http.Response, error)) (client, error) {
 	metadata, err := json.Marshal(integrator)
 	if err != nil {
@@ -112,8 +112,7 @@ func handwrittenClient(baseURL string, do func(*http.Request) (*http.Response, e
 	}, nil
 }
 
-// retrying sends a hand-written client's requests through go-retryablehttp as its documentation
-// shows.
+// retrying sends a hand-written client's requests with go-retryablehttp as its documentation shows.
 func retrying(transport http.RoundTripper) func(*http.Request) (*http.Response, error) {
 	c := retryablehttp.NewClient()
 	c.Logger = nil
@@ -127,7 +126,7 @@ func retrying(transport http.RoundTripper) func(*http.Request) (*http.Response, 
 	}
 }
 
-// stubbedClients are ours and the hand-written ones over stubs.
+// stubbedClients returns ours and the hand-written clients over stubs.
 func stubbedClients(getBodies, postBodies [][]byte) (map[string]client, error) {
 	const baseURL = stubbedURL
 	clients := make(map[string]client)
@@ -154,8 +153,8 @@ func stubbedClients(getBodies, postBodies [][]byte) (map[string]client, error) {
 	return clients, nil
 }
 
-// azcoreClient is a client on Azure's pipeline, written like those that are generated on it: it
-// decodes into the hand-written structures.
+// azcoreClient is a client on Azure's pipeline, written like the clients that are generated for it.
+// It decodes into the hand-written structures.
 func azcoreClient(baseURL string, transport http.RoundTripper) client {
 	pipeline := runtime.NewPipeline("bench", "v1.0.0", runtime.PipelineOptions{}, &policy.ClientOptions{Transport: &http.Client{Transport: transport}})
 	call := func(ctx context.Context, method, path string, body, answer any) error {
@@ -170,7 +169,7 @@ func azcoreClient(baseURL string, transport http.RoundTripper) client {
 				return err
 			}
 		}
-		response, err := pipeline.Do(request) //nolint:bodyclose // UnmarshalAsJSON does, as on every generated client
+		response, err := pipeline.Do(request) //nolint:bodyclose // UnmarshalAsJSON closes it, as in every generated client
 		if err != nil {
 			return err
 		}
@@ -203,7 +202,7 @@ func azcoreClient(baseURL string, transport http.RoundTripper) client {
 	}
 }
 
-// background gives a call a context with a deadline, as a gateway's handlers have.
+// background gives a call a context with a deadline, as a gateway's handlers do.
 func background(call func(context.Context) error) func() error {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -212,10 +211,10 @@ func background(call func(context.Context) error) func() error {
 	}
 }
 
-// filler is text that makes a peer's request as large as the authorize call.
+// filler returns text that makes a peer's request as large as the authorize call.
 func filler(n int) string { return string(fill("⟨…⟩", n)) }
 
-// callContests are a GET and a POST, without a network.
+// callContests returns the contests of a GET and a POST without a network.
 func callContests() (get, post contest, err error) {
 	clients, err := stubbedClients(variants(presentationBody()), variants(authorizeBody()))
 	if err != nil {
@@ -299,7 +298,7 @@ func read(err error, whole bool) error {
 	return err
 }
 
-// ourAuthorizeBody is the authorize call as it is sent.
+// ourAuthorizeBody returns the body of the authorize call.
 func ourAuthorizeBody() []byte {
 	text, err := json.Marshal(authorizeRequest())
 	if err != nil {

@@ -13,11 +13,12 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// doubleFigures are what klarnatest serves a second, its client in the same process, over loopback.
+// doubleFigures holds the throughput of klarnatest per second, with its client in the same process,
+// over loopback.
 type doubleFigures struct{ throughput []float64 }
 
-// double lets 16 callers authorize against a fresh klarnatest in each round, each call a purchase
-// of its own.
+// double makes 16 callers authorize against a new klarnatest server in each round. Each call is a
+// new purchase.
 func double(p plan) (doubleFigures, error) {
 	var f doubleFigures
 	for range p.rounds {
@@ -70,5 +71,5 @@ func doubleRound(during time.Duration) (float64, error) {
 }
 
 func printDouble(w io.Writer, f doubleFigures) {
-	fmt.Fprintf(w, "\nklarnatest\n\n  %.0f authorize calls a second (spread %.0f%%), client included\n", median(f.throughput), 100*spread(f.throughput))
+	fmt.Fprintf(w, "\nklarnatest\n\n  %.0f authorize calls per second (spread %.0f%%), client included\n", median(f.throughput), 100*spread(f.throughput))
 }

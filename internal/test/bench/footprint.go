@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// footprintFigures are what importing adds to a program on net/http.
+// footprintFigures holds what an import adds to a program on net/http.
 type footprintFigures struct {
 	name  string
 	size  float64 // bytes of the stripped binary
@@ -22,7 +22,7 @@ type footprintFigures struct {
 	start time.Duration
 }
 
-// The programs. Each reaches what a user of the packages would, so that the linker cannot drop it.
+// The programs. Each uses what a user of the packages would use, so that the linker keeps it.
 const (
 	emptyProgram = `package main
 
@@ -168,7 +168,7 @@ func main() {
 `
 )
 
-// footprint builds the programs and starts them.
+// footprint builds and starts the programs.
 func footprint(ctx context.Context, rounds int) (_ []footprintFigures, err error) {
 	root, err := goCommand(ctx, ".", nil, "list", "-m", "-f", "{{.Dir}}", "github.com/klarna-go/klarna-go")
 	if err != nil {
@@ -210,7 +210,7 @@ func footprint(ctx context.Context, rounds int) (_ []footprintFigures, err error
 	for range 20 * rounds {
 		for i := range programs {
 			began := time.Now()
-			if err := exec.CommandContext(ctx, b.binary(i)).Run(); err != nil { //nolint:gosec // it was built here
+			if err := exec.CommandContext(ctx, b.binary(i)).Run(); err != nil { //nolint:gosec // this program built it
 				return nil, err
 			}
 			starts[i] = append(starts[i], float64(time.Since(began)))
@@ -223,13 +223,14 @@ func footprint(ctx context.Context, rounds int) (_ []footprintFigures, err error
 	return figures, nil
 }
 
-// builder builds programs within the root module, whatever the workspace, without writing into it.
+// builder builds programs within the root module, without the workspace and without writing into
+// the module.
 type builder struct{ root, dir string }
 
 func (b *builder) binary(i int) string { return filepath.Join(b.dir, fmt.Sprint("program", i)) }
 
-// otherPackages are blank imports of what the program does not use by itself: all packages of the
-// module that are not for tests.
+// otherPackages returns blank imports of the packages that the program does not use: all packages
+// of the module that are not for tests.
 func (b *builder) otherPackages(ctx context.Context) (string, error) {
 	list, err := goCommand(ctx, b.root, nil, "list", "./...")
 	if err != nil {
@@ -245,7 +246,7 @@ func (b *builder) otherPackages(ctx context.Context) (string, error) {
 	return imports.String(), nil
 }
 
-// prime compiles what the programs need of the standard library into a cache of their own.
+// prime compiles what the programs need of the standard library into a separate cache.
 func (b *builder) prime(ctx context.Context, programs []string) error {
 	var standard []string
 	for i := range programs {
@@ -265,7 +266,7 @@ func (b *builder) prime(ctx context.Context, programs []string) error {
 	return err
 }
 
-// overlay puts the program into the module, for the go command alone.
+// overlay returns an overlay that adds the program to the module for the go command.
 func (b *builder) overlay(program string, i int) (string, error) {
 	source := filepath.Join(b.dir, fmt.Sprint("main", i, ".go"))
 	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
@@ -279,7 +280,7 @@ func (b *builder) overlay(program string, i int) (string, error) {
 	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
-// build compiles what is not of the standard library, and links.
+// build compiles everything but the standard library, and links.
 func (b *builder) build(ctx context.Context, program string, i int) (time.Duration, error) {
 	overlay, err := b.overlay(program, i)
 	if err != nil {
@@ -311,7 +312,7 @@ func goCommand(ctx context.Context, dir string, env []string, args ...string) (s
 }
 
 func printFootprint(w io.Writer, figures []footprintFigures) {
-	fmt.Fprintf(w, "\nWhat importing adds\nPrograms that use the packages, stripped; the build starts with the standard library compiled.\n\n")
+	fmt.Fprintf(w, "\nThe cost of an import\nStripped programs that use the packages. The build starts with the standard library compiled.\n\n")
 	fmt.Fprintf(w, "  %-34s %10s %10s %10s\n", "", "size", "build", "start")
 	for i, f := range figures {
 		if i == 0 {

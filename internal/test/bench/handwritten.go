@@ -18,9 +18,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// handwritten is what a competent engineer writes without a library: net/http, encoding/json and
-// crypto/hmac, the same headers, the same members decoded, error codes read, bodies bounded. It
-// does without retries, logs, redaction, local validation and the question whether a failed call
+// handwritten is what a competent engineer writes without this module: net/http, encoding/json and
+// crypto/hmac, with the same headers, the same decoded members, error codes and limited bodies. It
+// has no retries, logs, redaction or local validation, and does not determine whether a failed call
 // was executed.
 type handwritten struct {
 	do       func(*http.Request) (*http.Response, error)
@@ -60,7 +60,7 @@ func (c *handwritten) presentation(ctx context.Context, currency, locale string,
 	return answer, nil
 }
 
-// hwNamespace makes the idempotency keys.
+// hwNamespace is the namespace of the idempotency keys.
 var hwNamespace = uuid.MustParse("d1c7ea85-12a9-4fd6-9d52-2f5f6d0f3c0e")
 
 func (c *handwritten) authorize(ctx context.Context, request *hwAuthorizeRequest) (*hwAuthorization, error) {
@@ -105,7 +105,7 @@ func (c *handwritten) call(ctx context.Context, method, path, idempotencyKey str
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		failure := &hwError{Status: response.StatusCode}
-		// A body that is not Klarna's leaves the status.
+		// If the body is not Klarna's, the status remains.
 		_ = json.Unmarshal(text, failure)
 		return failure
 	}
@@ -114,7 +114,7 @@ func (c *handwritten) call(ctx context.Context, method, path, idempotencyKey str
 
 var errSignature = errors.New("the signature is wrong")
 
-// hwVerify checks a delivery with the key that it names.
+// hwVerify checks a delivery with the key that its header names.
 func hwVerify(keys map[string]string, header http.Header, body []byte) error {
 	signature, err := hex.DecodeString(header.Get("Klarna-Signature"))
 	if err != nil {
@@ -132,7 +132,7 @@ func hwVerify(keys map[string]string, header http.Header, body []byte) error {
 	return nil
 }
 
-// hwReceive verifies and decodes one.
+// hwReceive verifies and decodes a delivery.
 func hwReceive(keys map[string]string, header http.Header, body []byte) (*hwEvent, error) {
 	if err := hwVerify(keys, header, body); err != nil {
 		return nil, err

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// The wire structures of the hand-written client: what ours decode and encode, for encoding/json.
+// The wire structures of the hand-written client. They have the members that ours decode and
+// encode, for encoding/json.
 
 type hwText struct {
 	Text  string `json:"text"`

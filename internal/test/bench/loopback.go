@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// loopbackFigures are what many callers at once saw over real connections.
+// loopbackFigures holds what concurrent callers measured over real connections.
 type loopbackFigures struct {
 	name       string
-	throughput []float64 // calls a second, a value a round
+	throughput []float64 // calls a second, a value per round
 	p99        []float64 // nanoseconds
 }
 
 const callers = 64
 
-// loopbackClients are ours with its own transport, and a hand-written one with a pool of as many
-// connections.
+// loopbackClients returns ours with its own transport, and a hand-written client with a pool of the
+// same size.
 func loopbackClients(url string) (names []string, clients []client, err error) {
 	mine, err := ourClient(url, nil)
 	if err != nil {
@@ -32,7 +32,7 @@ func loopbackClients(url string) (names []string, clients []client, err error) {
 	return []string{ours, byHand}, []client{mine, theirs}, err
 }
 
-// overLoopback lets 64 callers call as fast as they can, half GETs and half POSTs.
+// overLoopback makes 64 callers call without pauses, half GETs and half POSTs.
 func overLoopback(url string, p plan) ([]loopbackFigures, error) {
 	defer runtime.KeepAlive(ballast)
 	names, clients, err := loopbackClients(url)
@@ -43,7 +43,7 @@ func overLoopback(url string, p plan) ([]loopbackFigures, error) {
 	for i, name := range names {
 		result[i].name = name
 	}
-	for round := range p.rounds + 1 { // the first fills the pools and is not counted
+	for round := range p.rounds + 1 { // the first round fills the pools and is not counted
 		for i := range clients {
 			at := (round + i) % len(clients)
 			throughput, p99, err := crowd(clients[at], 30*p.slice)
@@ -94,14 +94,14 @@ func crowd(c client, during time.Duration) (throughput, p99 float64, err error) 
 	return float64(len(all)) / elapsed.Seconds(), quantile(all, 0.99), nil
 }
 
-// heldFigures are calls that all wait for their answers at once.
+// heldFigures measures calls that wait for their answers at the same time.
 type heldFigures struct {
 	name  string
 	calls int
 	bytes float64 // memory of one call: heap and stacks
 }
 
-// holdMany makes so many calls at once and measures while the server holds all of them back.
+// holdMany makes many concurrent calls and measures while the server delays their answers.
 func holdMany(ctx context.Context, s *server, calls int) ([]heldFigures, error) {
 	names, clients, err := loopbackClients(s.url + "/slow")
 	if err != nil {
@@ -111,7 +111,7 @@ func holdMany(ctx context.Context, s *server, calls int) ([]heldFigures, error) 
 	for i, name := range names {
 		bytes, err := holdCalls(ctx, s, clients[i], calls)
 		if err != nil {
-			return nil, fmt.Errorf("%s, %d calls at once: %w", name, calls, err)
+			return nil, fmt.Errorf("%s, %d concurrent calls: %w", name, calls, err)
 		}
 		result = append(result, heldFigures{name, calls, bytes})
 	}
@@ -162,23 +162,23 @@ func holdCalls(ctx context.Context, s *server, c client, calls int) (float64, er
 	}
 }
 
-// inUse is the memory of live objects and stacks.
+// inUse returns the memory of live objects and stacks.
 func inUse() float64 {
 	runtime.GC()
-	runtime.GC() // what pools kept over the first goes with the second
+	runtime.GC() // the second run frees what pools kept after the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc) + float64(m.StackInuse)
 }
 
 func printLoopback(w io.Writer, figures []loopbackFigures, held []heldFigures) {
-	fmt.Fprintf(w, "\n%d callers over loopback\nThe server is another process on the same machine; no TLS. GETs and POSTs by turns.\n\n", callers)
-	fmt.Fprintf(w, "  %-34s %14s %12s %12s\n", "", "calls a second", "spread", "p99")
+	fmt.Fprintf(w, "\n%d callers over loopback\nThe server is another process on the same machine; no TLS. GETs and POSTs alternate.\n\n", callers)
+	fmt.Fprintf(w, "  %-34s %16s %12s %12s\n", "", "calls per second", "spread", "p99")
 	for i := range figures {
 		f := &figures[i]
-		fmt.Fprintf(w, "  %-34s %14.0f %11.0f%% %12s\n", f.name, median(f.throughput), 100*spread(f.throughput), nanos(median(f.p99)))
+		fmt.Fprintf(w, "  %-34s %16.0f %11.0f%% %12s\n", f.name, median(f.throughput), 100*spread(f.throughput), nanos(median(f.p99)))
 	}
-	fmt.Fprintf(w, "\nCalls held at once\n\n")
+	fmt.Fprintf(w, "\nConcurrent waiting calls\n\n")
 	for _, h := range held {
 		fmt.Fprintf(w, "  %-34s %8d calls %8.1f KB each\n", h.name, h.calls, h.bytes/1024)
 	}

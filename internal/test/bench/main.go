@@ -1,13 +1,13 @@
-// Bench measures this library beside what its users would otherwise use, all in one process and by
-// turns, so that what disturbs the machine disturbs all of them alike: peers' libraries for their
-// own APIs, and a hand-written client.
+// Bench compares this library with the alternatives of its users: libraries of peers for their own
+// APIs, and a hand-written client. All run in one process and in turn, so that other load on the
+// machine affects all of them.
 //
-//	go run ./internal/test/bench                     # everything: the tables, and what became of the targets
+//	go run ./internal/test/bench                     # everything: the tables and the results of the targets
 //	go run ./internal/test/bench -quick              # a few seconds, to see that it runs; its numbers mean nothing
 //	go run ./internal/test/bench -only receive,post  # some parts
 //	go run ./internal/test/bench -markdown docs/performance-table.md -svg docs/performance.svg
 //
-// It judges no time: a machine that others share cannot. Compare ratios, not times.
+// It sets no limits on times, because they depend on the machine. Compare ratios, not times.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// measurements are all that a run measured; nil is what it left out.
+// measurements holds everything that a run measured; parts that were not run are nil.
 type measurements struct {
 	verify, receive, get, post *result
 	wire                       *result
@@ -34,16 +34,16 @@ type measurements struct {
 	purchase                   *purchaseFigures
 }
 
-// part is what can be measured by itself.
+// part is a part that can be measured alone.
 type part struct {
 	name string
 	run  func(context.Context, *measurements, effort) error
 }
 
-// effort is how much to do.
+// effort is the amount of work.
 type effort struct {
 	plan   plan
-	held   int // calls at once
+	held   int // concurrent calls
 	growth int // calls
 	builds int
 }
@@ -129,18 +129,18 @@ func withServer(ctx context.Context, use func(*server) error) error {
 }
 
 func main() {
-	hurry := flag.Bool("quick", false, "take a few seconds; the numbers mean nothing")
-	only := flag.String("only", "", "the parts to measure, with commas: "+strings.Join(partNames(), ","))
+	quickly := flag.Bool("quick", false, "run for a few seconds; the numbers mean nothing")
+	only := flag.String("only", "", "the parts to measure, separated by commas: "+strings.Join(partNames(), ","))
 	markdown := flag.String("markdown", "", "write the tables to this file, such as docs/performance-table.md")
 	svg := flag.String("svg", "", "write the chart to this file, such as docs/performance.svg")
-	serving := flag.Bool("serve", false, "be the server of the loopback part, until standard input ends")
+	serving := flag.Bool("serve", false, "run the server of the loopback part until standard input ends")
 	flag.Parse()
 	if *serving {
 		exitOn(serve())
 		return
 	}
 	e := thorough
-	if *hurry {
+	if *quickly {
 		e = quick
 	}
 	m, err := run(context.Background(), e, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
@@ -153,7 +153,7 @@ func main() {
 func run(ctx context.Context, e effort, only []string) (*measurements, error) {
 	for _, name := range only {
 		if !slices.Contains(partNames(), name) {
-			return nil, fmt.Errorf("there is no part %q, but %s", name, strings.Join(partNames(), ", "))
+			return nil, fmt.Errorf("unknown part %q; the parts are %s", name, strings.Join(partNames(), ", "))
 		}
 	}
 	m := new(measurements)
@@ -177,7 +177,7 @@ func partNames() []string {
 	return names
 }
 
-// contests are those that were held.
+// contests returns the contests that were held.
 func (m *measurements) contests() []*result {
 	return slices.DeleteFunc([]*result{m.verify, m.receive, m.get, m.post}, func(r *result) bool { return r == nil })
 }
@@ -213,7 +213,7 @@ func write(name string, to func(io.Writer)) error {
 	}
 	var b strings.Builder
 	to(&b)
-	return os.WriteFile(name, []byte(b.String()), 0o644) //nolint:gosec // a document that anyone may read
+	return os.WriteFile(name, []byte(b.String()), 0o644) //nolint:gosec // a document that everyone may read
 }
 
 func exitOn(err error) {

@@ -10,46 +10,46 @@ import (
 	"time"
 )
 
-// contender is one way to do what a contest is about.
+// contender is one implementation in a contest.
 type contender struct {
 	name string
 	op   func() error
 }
 
-// contest is the same job done by several contenders, ours first.
+// contest is the same task for several contenders, ours first.
 type contest struct {
 	title string
-	// shape says what is sent and decoded, so that nobody has to guess what is compared.
+	// shape describes what is sent and decoded.
 	shape      string
 	contenders []contender
 }
 
-// ballast is a live heap, as any service has. Without one the collector would run for every few
-// megabytes that are allocated, and be most of what is measured.
+// ballast is a live heap, as any service has. Without it the garbage collector would run after
+// every few megabytes and dominate the results.
 var ballast = make([]byte, 64<<20)
 
-// plan is how long to measure.
+// plan is the duration of a measurement.
 type plan struct {
 	rounds int
 	slice  time.Duration // of one contender in one round
 }
 
-// figures are what was measured of one contender, a value a round.
+// figures holds the measurements of one contender, a value per round.
 type figures struct {
 	name   string
-	nanos  []float64 // an operation
+	nanos  []float64 // per operation
 	allocs []float64
 	bytes  []float64
 }
 
-// result is a contest that was held.
+// result is the result of a contest.
 type result struct {
 	contest contest
 	figures []figures
 }
 
-// hold runs the contenders in turn, round by round, each round beginning with another one, so that
-// what disturbs the machine disturbs all of them.
+// hold runs the contenders in turn, round by round. Each round begins with another contender, so
+// that other load on the machine affects all of them.
 func hold(c contest, p plan) (result, error) {
 	defer runtime.KeepAlive(ballast)
 	r := result{contest: c, figures: make([]figures, len(c.contenders))}
@@ -72,7 +72,7 @@ func hold(c contest, p plan) (result, error) {
 	return r, nil
 }
 
-// calibrate warms the contender up and finds how many operations fill a slice.
+// calibrate warms up the contender and returns how many operations fill a slice.
 func calibrate(op func() error, slice time.Duration) (int, error) {
 	for n := 1; ; n *= 2 {
 		took, err := repeat(op, n)
@@ -86,7 +86,7 @@ func calibrate(op func() error, slice time.Duration) (int, error) {
 }
 
 func (f *figures) measure(op func() error, loops int) error {
-	runtime.GC()                                   // nobody pays for the garbage of the one before
+	runtime.GC()                                   // excludes the previous contender's garbage
 	if _, err := repeat(op, loops/4); err != nil { // pools are empty after a collection
 		return err
 	}
@@ -114,8 +114,8 @@ func repeat(op func() error, n int) (time.Duration, error) {
 	return time.Since(start), nil
 }
 
-// ratio is a's time by b's, of each the fastest tenth of the rounds: what else runs on the machine
-// only ever adds to a time, and seldom as much to both.
+// ratio returns a's time divided by b's, each from the fastest tenth of the rounds. Other load on
+// the machine only adds to a time, and rarely adds the same to both.
 func (r *result) ratio(a, b string) float64 {
 	return quantile(r.of(a).nanos, 0.1) / quantile(r.of(b).nanos, 0.1)
 }
@@ -128,14 +128,14 @@ func (r *result) of(name string) *figures {
 	return &r.figures[i]
 }
 
-// fastest is the name of the fastest of these.
+// fastest returns the name of the fastest of names.
 func (r *result) fastest(names ...string) string {
 	return slices.MinFunc(names, func(a, b string) int {
 		return cmp.Compare(r.ratio(a, ours), r.ratio(b, ours))
 	})
 }
 
-// quantile interpolates.
+// quantile returns a quantile with linear interpolation.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -151,7 +151,7 @@ func quantile(values []float64, q float64) float64 {
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// spread is the distance between the quartiles, as a part of the median.
+// spread returns the distance between the quartiles divided by the median.
 func spread(values []float64) float64 {
 	return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values)
 }
@@ -159,7 +159,7 @@ func spread(values []float64) float64 {
 // print writes the result as a table for a terminal.
 func (r *result) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n%s\n\n", r.contest.title, r.contest.shape)
-	fmt.Fprintf(w, "  %-34s %12s %8s %8s %10s %8s\n", "", "median", "spread", "allocs", "bytes", "by ours")
+	fmt.Fprintf(w, "  %-34s %12s %8s %8s %10s %8s\n", "", "median", "spread", "allocs", "bytes", "ratio")
 	ours := r.figures[0].name
 	for i := range r.figures {
 		f := &r.figures[i]
@@ -168,7 +168,7 @@ func (r *result) print(w io.Writer) {
 	}
 }
 
-// nanos writes a time with three digits that count.
+// nanos formats a time with three significant digits.
 func nanos(n float64) string {
 	switch {
 	case n < 1e3:

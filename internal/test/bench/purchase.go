@@ -16,14 +16,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// purchaseFigures are microseconds a purchase: an authorize call, a read and a final call, bare and
-// by a Coordinator over the memory store.
+// purchaseFigures holds microseconds per purchase, which is an authorize call, a read and a final
+// call: with the client alone, and with a Coordinator over the memory store.
 type purchaseFigures struct{ bare, coordinated []float64 }
 
-// own is what the Coordinator takes beyond the calls.
+// own returns the Coordinator's time beyond the calls.
 func (f *purchaseFigures) own() float64 { return median(f.coordinated) - median(f.bare) }
 
-// purchases lets both take purchases by turns, at a Klarna that answers at once.
+// purchases makes both take purchases in turn, with a Klarna that answers immediately.
 func purchases(ctx context.Context, p plan) (purchaseFigures, error) {
 	var f purchaseFigures
 	var klarnaStub purchaseStub
@@ -42,7 +42,7 @@ func purchases(ctx context.Context, p plan) (purchaseFigures, error) {
 		return request
 	}
 	for range p.rounds {
-		// Anew in each round: a store that grows without end would measure the garbage collector.
+		// Each round has a new store: a growing one would measure the garbage collector.
 		coordinator, err := flow.New(client, flow.NewMemoryStore(), klarna.NewSecret("bench-0123456789abcdef0123456789abcdef"),
 			flow.WithReport(func(context.Context, flow.Transition) error { return nil }), flow.WithLogger(slog.New(slog.DiscardHandler)))
 		if err != nil {
@@ -62,7 +62,7 @@ func purchases(ctx context.Context, p plan) (purchaseFigures, error) {
 	return f, nil
 }
 
-// timed repeats do for a while and returns the nanoseconds of one.
+// timed repeats do for a duration and returns the nanoseconds of one run.
 func timed(during time.Duration, do func() error) (float64, error) {
 	start, n := time.Now(), 0
 	for time.Since(start) < during {
@@ -102,7 +102,7 @@ func purchaseCoordinated(ctx context.Context, coordinator *flow.Coordinator, req
 	return err
 }
 
-// purchaseStub answers the calls of one purchase after the other.
+// purchaseStub answers the calls of successive purchases.
 type purchaseStub struct {
 	number int
 	amount int64

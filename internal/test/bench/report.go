@@ -39,7 +39,7 @@ func (m *measurements) markdown(w io.Writer) {
 		}
 	}
 	if m.loopback != nil {
-		fmt.Fprintf(w, "\n## %d callers over loopback\n\nThe server is another process on the same machine, without TLS. GETs and POSTs alternate.\n\n| | calls a second | spread | p99 |\n|---|---:|---:|---:|\n", callers)
+		fmt.Fprintf(w, "\n## %d callers over loopback\n\nThe server is another process on the same machine, without TLS. GETs and POSTs alternate.\n\n| | calls per second | spread | p99 |\n|---|---:|---:|---:|\n", callers)
 		for i := range m.loopback {
 			f := &m.loopback[i]
 			fmt.Fprintf(w, "| %s | %.0f | %.0f %% | %s |\n", f.name, median(f.throughput), 100*spread(f.throughput), nanos(median(f.p99)))
@@ -68,7 +68,7 @@ func (m *measurements) markdown(w io.Writer) {
 		fmt.Fprintf(w, "\n## flow\n\nA purchase over the memory store takes %.1f µs; without its three calls, %.1f µs.\n", median(m.purchase.coordinated), m.purchase.own())
 	}
 	if m.double != nil {
-		fmt.Fprintf(w, "\n## klarnatest\n\n%.0f authorize calls a second, each for a new purchase, with the client in the same process.\n", median(m.double.throughput))
+		fmt.Fprintf(w, "\n## klarnatest\n\n%.0f authorize calls per second, each for a new purchase, with the client in the same process.\n", median(m.double.throughput))
 	}
 	if m.footprint != nil {
 		fmt.Fprint(w, "\n## What an import adds\n\n"+wrapped("Sizes and times that an import adds to a stripped program on net/http. The standard library is compiled before the build starts.")+"\n\n| | binary | build | start |\n|---|---:|---:|---:|\n")
@@ -104,7 +104,7 @@ func wrapped(text string) string {
 	return b.String()
 }
 
-// peers are the modules that are compared, with the versions that this program was built with.
+// peers returns the compared modules with the versions in this program's build.
 func peers() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -124,11 +124,11 @@ func peers() []string {
 	return list
 }
 
-// svg draws the contests as bars, each by the time of ours.
+// svg draws the contests as bars, relative to our time.
 func (m *measurements) svg(w io.Writer) {
 	const (
 		left, right, bar, gap, width = 250, 110, 18, 6, 900
-		most                         = 4.0 // the bars of slower ones are cut
+		most                         = 4.0 // longer bars are cut
 	)
 	height := 20
 	for _, r := range m.contests() {

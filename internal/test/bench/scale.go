@@ -9,15 +9,15 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// scaleFigures are the costs of one operation at several body sizes.
+// scaleFigures holds the cost of one operation for several body sizes.
 type scaleFigures struct {
 	name  string
 	sizes []int
 	nanos []float64
 }
 
-// bend is how much more a byte costs at the largest size than at the size before it; 1 is a
-// straight line.
+// bend returns the cost of a byte at the largest size divided by that at the previous size; 1 means
+// linear.
 func (s *scaleFigures) bend() float64 {
 	last := len(s.sizes) - 1
 	slope := func(i int) float64 { return (s.nanos[i] - s.nanos[0]) / float64(s.sizes[i]-s.sizes[0]) }
@@ -32,7 +32,7 @@ func scales(p plan) ([]scaleFigures, error) {
 		return nil, err
 	}
 	result := []scaleFigures{
-		{name: "verify and decode a webhook, its payload a long text"}, {name: "get a presentation of many parts"}, {name: "authorize a basket of many lines"},
+		{name: "verify and decode a webhook with a long text"}, {name: "get a presentation of many parts"}, {name: "authorize a basket of many lines"},
 	}
 	for _, n := range sizes {
 		event := klarnaEvent(n)
@@ -69,7 +69,7 @@ func scales(p plan) ([]scaleFigures, error) {
 	return result, nil
 }
 
-// manyParts is a presentation whose message has as many parts as fit into n bytes.
+// manyParts returns a presentation whose message has as many parts as fit into n bytes.
 func manyParts(n int) []byte {
 	const part = `{"type":"LINK","text":"Learn more","url":"https://www.klarna.com/us/payment-methods","context":"INFO"}`
 	text := `{"instruction":"SHOW_KLARNA","payment_option":{"payment_option_id":"S0xBUk5B","message":{"parts":[` + part
@@ -80,7 +80,7 @@ func manyParts(n int) []byte {
 	return fill(text+end, n)
 }
 
-// manyLines is an authorize call with a basket that makes it about n bytes long.
+// manyLines returns an authorize call whose basket makes it about n bytes long.
 func manyLines(n int) (authorization.AuthorizeParams, int) {
 	r := authorizeRequest()
 	length := len(ourAuthorizeBody())
@@ -99,14 +99,14 @@ func manyLines(n int) (authorization.AuthorizeParams, int) {
 	return r, length
 }
 
-// growthFigures compare calls before and after very many others.
+// growthFigures compares calls before and after very many others.
 type growthFigures struct {
 	calls int
-	slope float64 // time of a late call by that of an early one
-	bytes float64 // of memory that each call left behind
+	slope float64 // time of a late call divided by that of an early one
+	bytes float64 // memory that each call left behind
 }
 
-// growth makes many calls with one client and looks for what they leave.
+// growth makes many calls with one client and measures the memory that they leave.
 func growth(calls int, p plan) (growthFigures, error) {
 	c, err := ourClient(stubbedURL, stubbed(variants(authorizeBody())...))
 	if err != nil {
@@ -134,7 +134,7 @@ func growth(calls int, p plan) (growthFigures, error) {
 }
 
 func printScale(w io.Writer, scale []scaleFigures, g growthFigures) {
-	fmt.Fprintf(w, "\nBody sizes\nThe fastest round at each size; the bend is the cost of a byte at the largest size by that at the size before.\n\n")
+	fmt.Fprintf(w, "\nBody sizes\nThe fastest round at each size; the bend is the cost of a byte at the largest size relative to that at the previous size.\n\n")
 	for i := range scale {
 		s := &scale[i]
 		fmt.Fprintf(w, "  %s (bend %.2f)\n   ", s.name, s.bend())
@@ -143,5 +143,5 @@ func printScale(w io.Writer, scale []scaleFigures, g growthFigures) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "\nAfter %d calls\n\n  a call takes %.2f of what it took before; each left %.2f bytes\n", g.calls, g.slope, g.bytes)
+	fmt.Fprintf(w, "\nAfter %d calls\n\n  a call takes %.2f of its time before; each call left %.2f bytes\n", g.calls, g.slope, g.bytes)
 }

@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// server answers the calls of the loopback contests. It is a process of its own, so that the memory
-// of a call is that of the client alone.
+// server answers the calls of the loopback contests. It is a separate process, so that the memory
+// of a call is the client's alone.
 type server struct {
 	url   string
 	stdin io.Closer
 	cmd   *exec.Cmd
 }
 
-// startServer runs this program again, as a server.
+// startServer starts this program again as a server.
 func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *server) stop() error {
 	return s.cmd.Wait()
 }
 
-// held asks how many calls the server holds back.
+// held returns the number of calls that the server delays.
 func (s *server) held(ctx context.Context) (int, error) {
 	text, err := s.ask(ctx, "/held")
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *server) held(ctx context.Context) (int, error) {
 	return strconv.Atoi(text)
 }
 
-// release answers all that are held back.
+// release answers all delayed calls.
 func (s *server) release(ctx context.Context) error {
 	_, err := s.ask(ctx, "/release")
 	return err
@@ -87,8 +87,8 @@ func (s *server) ask(ctx context.Context, path string) (string, error) {
 	return string(text), err
 }
 
-// serve is the server. It ends when its standard input does, and so never outlives the program that
-// started it.
+// serve is the server. It ends when its standard input ends, so that it never outlives the program
+// that started it.
 func serve() error {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -112,7 +112,8 @@ func serve() error {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
-			w.Header()["Partner-Correlation-Id"] = r.Header["Partner-Correlation-Id"] // as Klarna echoes it
+			// Klarna echoes this header.
+			w.Header()["Partner-Correlation-Id"] = r.Header["Partner-Correlation-Id"]
 			_, _ = w.Write(body)
 		}
 	}

@@ -8,14 +8,14 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// The bodies of the contests. All are JSON of the same size; what a peer cannot read as Klarna's is
-// an object of its own API, with about as many members and filled up to that size.
+// The bodies of the contests. All are JSON of the same size. If a peer cannot read Klarna's body,
+// it gets an object of its own API with about as many members, filled up to that size.
 
-// size is that of a delivery of a completed payment request, of a presentation and of an authorize
-// call with a basket of a few lines.
+// size is the size in bytes of a delivery of a completed payment request, of a presentation and of
+// an authorize call with a basket of a few lines.
 const size = 1536
 
-// fill replaces ⟨…⟩ in a body by as much text as makes it n bytes long.
+// fill replaces ⟨…⟩ in a body by text that makes it n bytes long.
 func fill(body string, n int) []byte {
 	before, after, found := strings.Cut(body, "⟨…⟩")
 	missing := n - len(before) - len(after)
@@ -26,8 +26,8 @@ func fill(body string, n int) []byte {
 	return []byte(before + strings.Repeat(text, missing/len(text)+1)[:missing] + after)
 }
 
-// variants are copies of a body that differ in their ids, as the bodies of different purchases do:
-// what a library keeps of one it cannot use for the next.
+// variants returns copies of a body that differ in their ids, as the bodies of different purchases
+// do: a library cannot reuse what it cached for one of them.
 func variants(body []byte) [][]byte {
 	all := make([][]byte, 256)
 	for i := range all {
@@ -36,7 +36,7 @@ func variants(body []byte) [][]byte {
 	return all
 }
 
-// inTurn calls use with one element after the other.
+// inTurn returns a function that calls use with the elements in turn.
 func inTurn[T any](all []T, use func(T) error) func() error {
 	next := 0
 	return func() error {
@@ -50,7 +50,7 @@ const (
 	krnAccount = "krn:partner:global:account:test:LWT2XJSE"
 )
 
-// klarnaEvent is a delivery of Klarna's.
+// klarnaEvent returns a delivery of Klarna's.
 func klarnaEvent(n int) []byte {
 	return fill(`{"metadata":{"event_id":"8f5f2b4e-0b1f-4a53-9d0c-000000000000","event_type":"payment.request.state-change.completed",`+
 		`"event_version":"v2","occurred_at":"2026-01-02T03:04:05.678Z","subject_account_id":"`+krnAccount+`",`+
@@ -65,7 +65,7 @@ func klarnaEvent(n int) []byte {
 		`"postal_code":"60325","city":"Frankfurt am Main","country":"DE"}}}}}`, n)
 }
 
-// presentationBody is Klarna's answer to a presentation call.
+// presentationBody returns Klarna's answer to a presentation call.
 func presentationBody() []byte {
 	return fill(`{"instruction":"SHOW_KLARNA","payment_status":"REQUIRES_CUSTOMER_ACTION","payment_option":{`+
 		`"payment_option_id":"S0xBUk5B000000000000","header":{"text":"Pay with Klarna"},"subheader":{"parts":[`+
@@ -78,7 +78,7 @@ func presentationBody() []byte {
 		`"rectangle_image_url":"https://x.klarnacdn.net/rectangle.png","square_image_url":"https://x.klarnacdn.net/square.png"}}}`, size)
 }
 
-// authorizeBody is Klarna's answer to a first authorize call.
+// authorizeBody returns Klarna's answer to a first authorize call.
 func authorizeBody() []byte {
 	return fill(`{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"`+krnRequest+`",`+
 		`"payment_request_reference":"request-000000000000","amount":11836,"currency":"EUR","state":"SUBMITTED",`+
@@ -88,7 +88,7 @@ func authorizeBody() []byte {
 		`"customer_interaction_config":{"method":"HANDOVER","return_url":"https://shop.example/back?id={klarna.payment_request.id}"}}}`, size)
 }
 
-// authorizeRequest is a first authorize call of about size bytes.
+// authorizeRequest returns a first authorize call of about size bytes.
 func authorizeRequest() authorization.AuthorizeParams {
 	line := func(name, reference string, quantity, unit int64) authorization.LineItem {
 		return authorization.LineItem{

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// stub is a transport without a network: it reads the request's body to its end, as any transport
-// does, and answers with one body after the other. It is for one goroutine.
+// stub is a transport without a network. It reads the request's body to its end, as any transport
+// does, and answers with its bodies in turn. It is for one goroutine.
 type stub struct {
 	bodies [][]byte
 	next   int
@@ -29,8 +29,9 @@ func (s *stub) RoundTrip(request *http.Request) (*http.Response, error) {
 		ProtoMajor: 1,
 		ProtoMinor: 1,
 		Header: http.Header{
-			"Content-Type":                    {"application/json"},
-			"Partner-Correlation-Id":          request.Header["Partner-Correlation-Id"], // as Klarna echoes it
+			"Content-Type": {"application/json"},
+			// Klarna echoes this header.
+			"Partner-Correlation-Id":          request.Header["Partner-Correlation-Id"],
 			"Klarna-Correlation-Id":           {"0c7f44f9-9a0b-4e5a-8f62-6f8b8b0a8c11"},
 			"X-Ratelimit-Limit":               {`40, 40;w=1;name="account",100;w=1;name="psp"`},
 			"X-Ratelimit-Remaining":           {"39"},
@@ -44,13 +45,13 @@ func (s *stub) RoundTrip(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// stubbed is a stub under a *http.Transport, which is what everybody has. It answers plain http to
-// a loopback address.
+// stubbed returns an [http.Transport], the usual type of transport, over a stub. It answers plain
+// http to a loopback address.
 func stubbed(bodies ...[]byte) *http.Transport {
 	transport := new(http.Transport)
 	transport.RegisterProtocol("http", &stub{bodies: bodies})
 	return transport
 }
 
-// stubbedURL is where nobody listens.
+// stubbedURL is an address without a listener.
 const stubbedURL = "http://127.0.0.1:1"

@@ -78,12 +78,12 @@ func (m *measurements) targets() []target {
 		all = append(all, atMost("flow over the memory store: microseconds of its own for each purchase", p.own(), 15, "%.1f"))
 	}
 	if d := m.double; d != nil {
-		all = append(all, atLeast("klarnatest: calls a second", median(d.throughput), 5000, "%.0f"))
+		all = append(all, atLeast("klarnatest: calls per second", median(d.throughput), 5000, "%.0f"))
 	}
 	return all
 }
 
-// pairedRatio is the median over the rounds of a by b.
+// pairedRatio returns the median over the rounds of a divided by b.
 func pairedRatio(a, b []float64) float64 {
 	ratios := make([]float64, len(a))
 	for i := range a {

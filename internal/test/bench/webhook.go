@@ -31,7 +31,7 @@ const (
 	signingKeyID    = "krn:partner:global:notification:signing-key:1"
 )
 
-// Names of contenders that targets speak of.
+// The names of contenders in targets.
 const (
 	ours            = "klarna-go"
 	byHand          = "hand-written"
@@ -46,8 +46,8 @@ const (
 	slackGo         = "slack-go"
 )
 
-// delivered is the header of a delivery as net/http parses it: the signature's among those that
-// every request has.
+// delivered returns the header of a delivery as net/http parses it: the signature's header and
+// those that every request has.
 func delivered(signature map[string]string) http.Header {
 	h := http.Header{}
 	for name, value := range map[string]string{
@@ -61,7 +61,7 @@ func delivered(signature map[string]string) http.Header {
 	return h
 }
 
-// ourVerifier has two keys, as while keys rotate.
+// ourVerifier returns a verifier with two keys, as during a rotation.
 func ourVerifier() (*webhook.Verifier, error) {
 	return webhook.NewVerifier(
 		webhook.Key{ID: "krn:partner:global:notification:signing-key:0", Secret: webhook.NewSecret(otherSigningKey)},
@@ -87,8 +87,7 @@ func ourReceive(v *webhook.Verifier, header http.Header, body []byte) error {
 
 var byHandKeys = map[string]string{"krn:partner:global:notification:signing-key:0": otherSigningKey, signingKeyID: signingKey}
 
-// pooled is the least that a verification can cost: the hash of the bytes with a key whose state is
-// ready.
+// pooled is a lower bound for a verification: the hash of the bytes with a prepared key.
 func pooled(mine []delivery) func() error {
 	type state struct {
 		mac hash.Hash
@@ -116,8 +115,8 @@ func pooled(mine []delivery) func() error {
 	}
 }
 
-// standardHeaders are those of the Standard Webhooks scheme, which OpenAI, Svix and the scheme's
-// own library share.
+// standardHeaders returns the headers of the Standard Webhooks scheme, which OpenAI, Svix and the
+// scheme's own library share.
 func standardHeaders(body []byte) http.Header {
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingKey))
@@ -133,7 +132,7 @@ func hexHMAC(text []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// verifyContest is the signature alone.
+// verifyContest compares the verification of signatures.
 func verifyContest() (contest, error) {
 	body := klarnaEvent(size)
 	v, err := ourVerifier()
@@ -185,10 +184,10 @@ func verifyContest() (contest, error) {
 	}, nil
 }
 
-// receivers are the peers that decode what they have verified.
+// receivers are the peers that also decode what they verify.
 var receivers = []string{stripeGo, openaiGo, goGithub}
 
-// delivery is a body and the header that signs it.
+// delivery is a body with the header that signs it.
 type delivery struct {
 	body   []byte
 	header http.Header
@@ -202,7 +201,7 @@ func deliveries(body []byte, sign func([]byte) http.Header) []delivery {
 	return all
 }
 
-// receiveContest is a signature and a typed payload.
+// receiveContest compares the verification and decoding into a type.
 func receiveContest() (contest, error) {
 	v, err := ourVerifier()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"net/http/httptest"
 )
 
-// The ways of one call, from none to a new connection.
+// The transports of one call, from none to a new connection.
 const (
 	noWire    = "no network"
 	plainWire = "a kept connection"
@@ -15,8 +15,8 @@ const (
 	newWire   = "a new TLS connection"
 )
 
-// wire makes the same GET over no network and over loopback, so that what the network and TLS cost
-// is seen beside what the library does.
+// wire makes the same GET without a network and over loopback, to compare the cost of the network
+// and TLS with that of the library.
 func wire(p plan) (result, error) {
 	body := presentationBody()
 	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -17,13 +17,13 @@ var update = flag.Bool("update", false, "write the tables of docs/secrets.md")
 
 const document = "../../../docs/secrets.md"
 
-// found is where a canary shows: library and place.
+// found is a place where a canary shows: a library and a way to hold the value.
 type found struct{ library, place string }
 
-// shown is what of a subject shows in a place.
+// shown says which canaries of a subject show in a place.
 type shown struct{ secret, person bool }
 
-// result is a subject and what of it shows where.
+// result is a subject with the places in which its canaries show.
 type result struct {
 	subject
 
@@ -35,7 +35,7 @@ var (
 	results []result
 )
 
-// look prints each subject with each library in each place, once for all tests.
+// look prints each subject with each library in each place. All tests share the result.
 func look(t *testing.T) []result {
 	t.Helper()
 	once.Do(func() {
@@ -56,18 +56,18 @@ func look(t *testing.T) []result {
 	return results
 }
 
-// Keys, tokens and what is configured with them show nothing, in any library and any place. A token
-// or a key within another value does not show either.
-func TestNoSecretShowsAnywhere(t *testing.T) {
+// Keys, tokens and values that are configured with them show nothing in any library and place.
+// Neither does a token or a key within another value.
+func TestSecretsNeverShow(t *testing.T) {
 	looked := 0
 	for _, r := range look(t) {
 		if r.group == asItCame {
-			continue // it is encoded as it came, tokens included: the table has it
+			continue // a raw body is encoded as received, tokens included: the table lists it
 		}
 		for at, shown := range r.at {
 			looked++
 			if shown.secret || shown.person && r.group == "" {
-				t.Errorf("%s, %s: %s shows", at.library, at.place, r.name)
+				t.Errorf("%s, %s: %s must not show", at.library, at.place, r.name)
 			}
 		}
 	}
@@ -83,9 +83,9 @@ func TestEachLibraryShowsAPlainText(t *testing.T) {
 	}
 }
 
-// The table lists what shows. A hole that is not on it fails the test, and so does a listed one
-// that is closed.
-func TestTheTableIsWhatShows(t *testing.T) {
+// The table lists what shows. The test fails if something shows that the table does not list, and
+// if the table lists something that does not show.
+func TestTableListsWhatShows(t *testing.T) {
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestTheTableIsWhatShows(t *testing.T) {
 	before, rest, ok := bytes.Cut(text, begin)
 	listed, after, ok2 := bytes.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the tables", document)
+		t.Fatalf("%s has no markers for the tables", document)
 	}
 	if *update {
 		if err := os.WriteFile(document, slices.Concat(before, begin, []byte(tables), end, after), 0o644); err != nil {
@@ -108,8 +108,8 @@ func TestTheTableIsWhatShows(t *testing.T) {
 	}
 }
 
-// tablesOf makes a table for each group: a row for each library, a column for places that are
-// alike.
+// tablesOf returns a table for each group, with a row for each library. Places with equal results
+// share a column.
 func tablesOf(t *testing.T, all []result) string {
 	t.Helper()
 	var b strings.Builder
@@ -130,7 +130,7 @@ func writeTable(t *testing.T, b *strings.Builder, g group, members []result) {
 	t.Helper()
 	fmt.Fprintf(b, "\n### %s\n\n", g)
 	cells := map[found][]string{} // the letters of the members that show
-	there := map[string]int{}     // how many members a place has
+	there := map[string]int{}     // number of members in a place
 	var places []string
 	for i, s := range members {
 		letter := string(rune('a' + i))
@@ -157,7 +157,7 @@ func writeTable(t *testing.T, b *strings.Builder, g group, members []result) {
 			return strings.Join(letters, " ")
 		}
 	}
-	var columns [][]string // of places that are alike
+	var columns [][]string // places with equal results
 	for _, place := range places {
 		i := slices.IndexFunc(columns, func(column []string) bool {
 			return !slices.ContainsFunc(libraries, func(l library) bool { return cell(l.name, column[0]) != cell(l.name, place) })

@@ -1,9 +1,9 @@
-// Package canary looks for secrets and personal data in what printers and encoders make of the
-// library's values: each library, with the value in each place where a program can hold it. It is a
-// module of its own, so that nobody who uses klarna-go inherits those libraries.
+// Package canary searches for secrets and personal data in the output of printers and encoders for
+// the module's values. It tries each library, with the value in each place where a program can hold
+// it. It is a module of its own, so that users of klarna-go do not inherit those libraries.
 //
-// Its tests compare what shows with the table in docs/secrets.md. After a change that is meant,
-// write the table anew:
+// Its tests compare what shows with the table in docs/secrets.md. After an intended change, write a
+// new table:
 //
-//	go test -run TestTheTableIsWhatShows -update .
+//	go test -run TestTableListsWhatShows -update .
 package canary

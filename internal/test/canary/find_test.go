@@ -11,7 +11,7 @@ import (
 // canary is a text that must not show, in each spelling that a printer may give it.
 type canary []string
 
-// window is how many bytes of a canary give it away: a dump breaks its lines elsewhere.
+// window is the number of bytes of a canary that reveal it. It is short because dumps break lines.
 const window = 8
 
 func newCanary(text string) canary {
@@ -36,7 +36,7 @@ func newCanary(text string) canary {
 			}
 		}
 	}
-	for shift := range 3 { // wherever the canary begins in what is encoded
+	for shift := range 3 { // for each alignment of the canary in the encoded text
 		end := shift + (len(text)-shift)/3*3
 		for from := shift; from+12 <= end; from += 12 {
 			c = append(c, base64.StdEncoding.EncodeToString([]byte(text[from:from+12])), base64.URLEncoding.EncodeToString([]byte(text[from:from+12])))
@@ -45,7 +45,7 @@ func newCanary(text string) canary {
 	return c
 }
 
-// in returns the spelling that shows, "" for none.
+// in returns the spelling that shows, or "".
 func (c canary) in(text string) string {
 	for _, spelling := range c {
 		if strings.Contains(text, spelling) {
@@ -55,7 +55,7 @@ func (c canary) in(text string) string {
 	return ""
 }
 
-func TestACanaryIsFoundInEverySpelling(t *testing.T) {
+func TestCanaryIsFoundInEverySpelling(t *testing.T) {
 	const text = "Qz7Kx2Wv9Bn4Lm6Tp8Rd3Hc5"
 	c := newCanary(text)
 	spellings := []string{text, hex.Dump([]byte("abc" + text)), fmt.Sprintf("%q", text), fmt.Sprintf("%+q", text), fmt.Sprintf("%#v", []byte(text)), fmt.Sprintf("%v", []rune(text))}
@@ -73,6 +73,6 @@ func TestACanaryIsFoundInEverySpelling(t *testing.T) {
 		}
 	}
 	if found := c.in("Qz7Kx2W v9Bn4Lm 6Tp8Rd3"); found != "" {
-		t.Errorf("found %q where it is not", found)
+		t.Errorf("found %q in a text without a canary", found)
 	}
 }

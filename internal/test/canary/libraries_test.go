@@ -22,8 +22,8 @@ import (
 // library is a way to print or encode a value.
 type library struct {
 	name string
-	// prints returns everything that it makes of value. zero is a value of the same type that a
-	// comparison shows the difference to.
+	// prints returns the library's complete output for value. zero is a value of the same type to
+	// which a comparison shows the difference.
 	prints func(value, zero any) string
 }
 
@@ -81,7 +81,7 @@ var libraries = []library{
 		var r recorder
 		assert.Equal(&r, zero, value)
 		assert.EqualValues(&r, value, zero)
-		assert.NotEqual(&r, value, value) //nolint:testifylint // to see what its failure prints
+		assert.NotEqual(&r, value, value) //nolint:testifylint // its failure message is the output
 		assert.Nil(&r, value)
 		assert.Empty(&r, value)
 		assert.Zero(&r, value)
@@ -107,11 +107,11 @@ var libraries = []library{
 	}},
 }
 
-// others are the verbs of package fmt, and the letters that are none.
+// others are other verbs of package fmt, and letters that are not verbs.
 const others = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnoqrstuxyz"
 
-// verbs prints a value with verbs of package fmt and every flag. What a verb is not for, fmt prints
-// as an error, around the methods of the value.
+// verbs prints a value with verbs of package fmt and every flag. If a verb does not fit the value,
+// fmt prints an error without calling the value's methods.
 func verbs(value any, list string) string {
 	var b bytes.Buffer
 	for _, verb := range list {
@@ -127,8 +127,8 @@ func logs(logger *slog.Logger, value any) {
 	logger.With("value", value).WithGroup("g").Info("m", slog.Group("h", "value", value))
 }
 
-// guarded returns what print returns, or what it panics with: go-cmp does for fields that it may
-// not see.
+// guarded returns the result of print, or the value of its panic: go-cmp panics for fields that it
+// may not read.
 func guarded(print func() string) (text string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -138,7 +138,7 @@ func guarded(print func() string) (text string) {
 	return print()
 }
 
-// recorder is a test that keeps what it is failed with.
+// recorder is a testing.TB that keeps its failure messages.
 type recorder struct{ bytes.Buffer }
 
 func (r *recorder) Errorf(format string, arguments ...any) { fmt.Fprintf(r, format, arguments...) }

@@ -2,7 +2,7 @@ package canary
 
 import "reflect"
 
-// place is where a program holds a value.
+// place is a way in which a program holds a value.
 type place struct {
 	name string
 	of   any
@@ -25,7 +25,7 @@ type (
 	}
 )
 
-// placesOf are the places of a value. embedded makes a struct that embeds it.
+// placesOf returns the places of a value. embedded returns a struct that embeds it.
 func placesOf[T any](value T, embedded func(T) any) []place {
 	var zero T
 	places := []place{

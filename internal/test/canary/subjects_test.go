@@ -20,8 +20,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/subscription"
 )
 
-// The canaries. The secret is a key or a token, the person is what a customer is known by or a body
-// may hold.
+// The canaries. The secret is a key or a token. The person is something that identifies a customer
+// or is in a body.
 const (
 	secretText = "klarna_test_api_Qz7Kx2Wv9Bn4Lm6Tp8Rd3Hc5"
 	personText = "Jy4Gf6Sw1Vb8Nk3Zt5Xq7Mh2"
@@ -35,10 +35,10 @@ var (
 // subject is a value that holds canaries.
 type subject struct {
 	name string
-	// group is the subject's table; the subjects without one never show anything.
+	// group is the subject's table. Subjects without a group never show anything.
 	group  group
 	places []place
-	// derived are canaries of what was made of the secret and is as good as it.
+	// derived are canaries of a value that was derived from the secret and can replace it.
 	derived canary
 }
 
@@ -83,8 +83,8 @@ const (
 	event    = `{"metadata":{"event_id":"e","event_type":"payment.request.updated","of_tomorrow":"PERSON"},"payload":` + request + `,"of_tomorrow":"PERSON"}`
 )
 
-// subjects are values of every kind of type. Those that answers and deliveries give are made by
-// calls, so that what stays in unexported fields is in them.
+// subjects returns values of every kind of type. Values from answers and deliveries come from
+// calls, so that their unexported fields are set.
 func subjects(t *testing.T) []subject {
 	t.Helper()
 	token, person := klarna.NewSecret(secretText), klarna.NewRawJSON(`{"name":"`+personText+`"}`)

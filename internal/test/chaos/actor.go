@@ -17,19 +17,19 @@ import (
 type actor struct {
 	*purchase
 	world *World
-	// pick returns a replica, and another one next time.
+	// pick returns a replica, another one each time.
 	pick func() Replica
-	// random makes the actor hesitate and repeat itself; without it, everything happens in order.
+	// random makes the actor hesitate and repeat itself. Without it, everything happens in order.
 	random *rand.Rand
-	// tries is how often a client makes a call that fails.
+	// tries is the number of times that a client makes a failing call.
 	tries     int
 	requestID string
 }
 
-// call is a client's.
+// call is a call of a client's.
 type call func(context.Context, Replica) (*flow.Status, error)
 
-// call makes a client's call, and again where it fails.
+// call makes a client's call, and repeats it if it fails.
 func (a *actor) call(ctx context.Context, name string, do call) (status *flow.Status) {
 	for try := range a.tries {
 		if try > 0 {
@@ -39,11 +39,11 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 		var err error
 		status, err = a.impatient(ctx, do)
 		if errors.Is(err, errDead) {
-			// Whatever it said, nobody heard it.
+			// The client did not receive the answer.
 			status = nil
 			continue
 		}
-		a.tell(name, status, err)
+		a.receive(name, status, err)
 		if err == nil || errors.Is(err, flow.ErrRejected) {
 			return status
 		}
@@ -54,8 +54,8 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 	return status
 }
 
-// impatient makes a call once. Some clients leave before they are answered, or before they have
-// asked.
+// impatient makes a call once. Some clients leave before the answer arrives, or before they have
+// sent the call.
 func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 	if a.random != nil && a.random.IntN(8) == 0 {
 		var leave context.CancelFunc
@@ -65,7 +65,7 @@ func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 	return do(ctx, a.pick())
 }
 
-// crowd makes a call, and where there is no order, several at once on several replicas.
+// crowd makes a call; if there is no order, several at the same time on several replicas.
 func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.Status) {
 	var others sync.WaitGroup
 	defer others.Wait()
@@ -76,14 +76,14 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 		others.Go(func() {
 			pause(ctx, a.world.machine(late))
 			if status, err := do(ctx, other); !errors.Is(err, errDead) {
-				a.tell(name, status, err)
+				a.receive(name, status, err)
 			}
 		})
 	}
 	return a.call(ctx, name, do)
 }
 
-// begin begins the purchase. It reports whether the customer knows where to go.
+// begin begins the purchase. It reports whether the customer has a URL to go to.
 func (a *actor) begin(ctx context.Context) bool {
 	from := a.journey.purchase(a.id, a.world.Klarna.PartnerAccountID, a.token)
 	status := a.crowd(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
@@ -104,7 +104,7 @@ func (a *actor) cancel(ctx context.Context) {
 	a.call(ctx, "Cancel", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Cancel(ctx, a.id) })
 }
 
-// wait lets the webhooks that are under way arrive, or some of them.
+// wait waits for some or all of the webhooks that are on their way.
 func (a *actor) wait(ctx context.Context) {
 	if a.random == nil {
 		a.world.Klarna.Flush()
@@ -114,23 +114,23 @@ func (a *actor) wait(ctx context.Context) {
 	pause(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(most)))))
 }
 
-// note changes what is known of the purchase.
+// note changes the known facts of the purchase.
 func (a *actor) note(change func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	change()
 }
 
-// bringToken has the customer approve in the browser before anything begins.
+// bringToken makes the customer approve in the browser before the purchase begins.
 func (a *actor) bringToken() {
 	token := klarna.NewSecret(a.world.Klarna.IssueSessionToken("EUR", amountOf(a.id)))
 	a.note(func() { a.token, a.instant, a.acted = token, true, true })
 }
 
-// noCustomer is for journeys that end before a customer can do anything.
+// noCustomer marks a journey that ends before the customer acts.
 func (a *actor) noCustomer() { a.note(func() { a.acted = true }) }
 
-// act does at Klarna what the customer does. It reports whether that was still possible.
+// act performs the customer's action at Klarna. It reports whether that was still possible.
 func (a *actor) act(do func(paymentRequestID string) (string, error)) bool {
 	_, err := do(a.requestID)
 	if err == nil {
@@ -151,7 +151,7 @@ func (a *actor) approve() bool {
 	case "approve another amount, which is refused":
 		amount += 501
 	}
-	// Noted first: the transaction may be there before the double has returned.
+	// This comes first: the transaction may exist before the call returns.
 	a.note(func() { a.approved = amount })
 	if !a.act(a.world.Klarna.Approve) {
 		a.note(func() { a.approved = 0 })
@@ -160,7 +160,7 @@ func (a *actor) approve() bool {
 	return true
 }
 
-// elsewhere is somebody else's way to Klarna, which nothing befalls.
+// elsewhere returns a client of another program, whose calls do not fail.
 func (a *actor) elsewhere() (*authorization.Client, error) {
 	client, err := klarna.NewClient(a.world.Klarna.APIKey, klarna.WithBaseURL(a.world.Klarna.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: a.world.Klarna.Transport()}))
@@ -196,7 +196,7 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 		return
 	}
 	first := a.journey.purchase(a.id, a.world.Klarna.PartnerAccountID, a.token).Request
-	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of somebody else"
+	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of another program"
 	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
 		a.note(func() { a.foreign = true })
 	}

@@ -12,22 +12,22 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Config is how AtRandom goes.
+// Config configures [AtRandom].
 type Config struct {
-	// Store names the stores in the result; Open returns a replica's. It is called once for each
-	// replica.
+	// Store names the stores in the result. Open returns the store of a replica and is called once
+	// for each replica.
 	Store string
 	Open  func() (flow.Store, error)
-	// Seed repeats all choices. It does not repeat the order in which the replicas' goroutines come to
-	// run, on which some of them act.
+	// Seed makes all random choices repeatable. It does not determine the order in which the
+	// replicas' goroutines run, on which some choices depend.
 	Seed      int64
 	Purchases int
 	Replicas  int
 }
 
-// AtRandom plays journeys chosen at random, all at once, on several replicas, of which each meets
-// failures and dies now and then and is started again. When the customers are done nothing breaks
-// any more, and recovery has to bring everything to its end.
+// AtRandom runs random journeys concurrently on several replicas. Each replica meets failures and
+// sometimes dies and is started again. When the customers are done, nothing fails any more, and
+// recovery has to bring every purchase to a final state.
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -62,13 +62,13 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	stop()
 	running.Wait()
 
-	// Whoever is left, and a store without any history in this process.
+	// A replica that is left, with a store that has no history in this process.
 	last, err := newIncarnation(ctx, world, f.slots[0].store, 4, 0, func(int, string) failure { return none })
 	if err != nil {
 		return nil, err
 	}
 	revive := func() { _, err = last.Recover(ctx) }
-	if err := errors.Join(world.bringToAnEnd(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
+	if err := errors.Join(world.finishAll(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
 		return nil, err
 	}
 	world.Klarna.Flush()
@@ -89,17 +89,17 @@ type fleet struct {
 	calm   atomic.Bool
 }
 
-// slot is where one incarnation follows the other.
+// slot is the place of a replica, in which one incarnation follows another.
 type slot struct {
 	fleet *fleet
 	store flow.Store
-	skew  time.Duration // of the machine's clock
+	skew  time.Duration // of the replica's clock
 	mu    sync.Mutex
 	now   *incarnation
 }
 
-// skewOf is how far the clock of the n-th replica is ahead. No two differ by more than package flow
-// documents, Klarna's included.
+// skewOf returns how far the clock of the n-th replica is ahead. No two clocks, including Klarna's,
+// differ by more than package flow documents.
 func skewOf(n int) time.Duration {
 	return []time.Duration{0, 149 * time.Second, -149 * time.Second, time.Minute}[n%4]
 }
@@ -117,7 +117,7 @@ func (s *slot) start(ctx context.Context) error {
 	return nil
 }
 
-// run is a replica with its recovery loop, under a supervisor that starts it again.
+// run runs a replica with its recovery loop, under a supervisor that starts it again.
 func (s *slot) run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
@@ -127,7 +127,7 @@ func (s *slot) run(ctx context.Context) {
 		<-l.ctx.Done()
 		pause(ctx, time.Duration(s.fleet.random.intN(3000))*time.Millisecond)
 		if err := s.start(ctx); err != nil {
-			panic(err) // its arguments are always the same
+			panic(err) // its arguments are constant
 		}
 	}
 }
@@ -138,7 +138,7 @@ func (s *slot) incarnation() *incarnation {
 	return s.now
 }
 
-// pick returns a replica that lives, if there is one at the moment.
+// pick returns a live replica if there is one.
 func (f *fleet) pick() Replica {
 	first := f.random.intN(len(f.slots))
 	for i := range f.slots {
@@ -149,8 +149,8 @@ func (f *fleet) pick() Replica {
 	return f.slots[first].incarnation()
 }
 
-// randomFailure lets a step in a hundred end the incarnation, and one in twenty go wrong otherwise.
-// Authorize calls meet more of what Klarna may answer.
+// randomFailure ends the incarnation at one step in a hundred, and makes one in twenty fail
+// otherwise. Authorize calls meet more kinds of answers from Klarna.
 func (f *fleet) randomFailure(_ int, op string) failure {
 	if f.calm.Load() {
 		return none
@@ -175,7 +175,7 @@ func (f *fleet) randomFailure(_ int, op string) failure {
 	return none
 }
 
-// latency lets steps overtake each other.
+// latency delays steps, so that they overtake each other.
 func (f *fleet) latency(op string) time.Duration {
 	if isNetwork(op) {
 		return time.Duration(f.random.intN(200)) * time.Millisecond

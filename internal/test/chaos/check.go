@@ -18,21 +18,21 @@ func (p *purchase) wrong(format string, arguments ...any) {
 	p.wrongs = append(p.wrongs, p.id+" ("+p.journey.name+"): "+fmt.Sprintf(format, arguments...))
 }
 
-// reported checks a callback against those before it: one ID is one transition, and none comes
-// before the one that precedes it was confirmed.
+// reported checks a callback against the previous ones: an ID belongs to one transition, and no
+// transition is reported before the preceding one was confirmed.
 func (p *purchase) reported(t flow.Transition) {
 	defer func() { p.reports = append(p.reports, t) }()
 	for _, before := range p.reports {
 		if before.ID == t.ID {
 			if before != t {
-				p.wrong("two transitions have one ID: %s and %s", described(before), described(t))
+				p.wrong("two transitions have the same ID: %s and %s", described(before), described(t))
 			}
 			return
 		}
 	}
 	n := transitionNumber(t)
 	if n > 1 && !p.confirmed[p.id+"#"+strconv.Itoa(n-1)] {
-		p.wrong("%s was reported before the one before it", t)
+		p.wrong("%s was reported before its predecessor", t)
 	}
 }
 
@@ -63,20 +63,20 @@ func (s *World) ledger() ledger {
 	return l
 }
 
-// settled reports that nothing is left to do for a purchase.
+// settled reports whether nothing is left to do for a purchase.
 func settled(ctx context.Context, store flow.Store, id string) (bool, error) {
 	r, err := store.Load(ctx, id)
 	if errors.Is(err, flow.ErrNotFound) {
-		return true, nil // Begin did not come that far
+		return true, nil // Begin did not store it
 	}
 	if r.State == flow.StateUnknown {
-		// Recovery asks Klarna again for a day; what is left to do is to report.
+		// Recovery may read from Klarna for another day, but only reports are left to do.
 		return err == nil && !bytes.Contains(r.Data, []byte(`"unreported":[{`)), err
 	}
 	return err == nil && r.State.Final() && r.DueAt.IsZero(), err
 }
 
-// check compares a purchase with the ledger. reader is any Coordinator of the store.
+// check compares a purchase with the ledger. reader is a Coordinator of the store.
 func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coordinator, l ledger) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +84,7 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 	status, err := reader.GetStatus(ctx, p.id)
 	if errors.Is(err, flow.ErrNotFound) {
 		if len(requests)+len(transactions)+len(p.reports)+len(p.answers) > 0 {
-			p.wrong("Klarna or the shop knows of it, and the store does not")
+			p.wrong("Klarna or a client knows it, but the store does not")
 		}
 		return
 	}
@@ -103,7 +103,7 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 			p.wrong("the store has another payment request, %q", status.PaymentRequestID)
 		}
 	}
-	// Refused credentials end a purchase of which nothing is known at Klarna.
+	// Refused credentials end a purchase of which Klarna knows nothing.
 	p.refused = status.State == flow.StateRejected && strings.EqualFold(status.Reason, "UNAUTHORIZED") && len(requests)+len(transactions) == 0
 	p.checkMoney(status, requests, transactions)
 	p.checkEnd(status, requests)
@@ -111,8 +111,8 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 	p.checkAnswers(status)
 }
 
-// checkMoney: a transaction if the customer approved, and only then, one, of that amount, and the
-// store knows it.
+// checkMoney checks that there is one transaction if the customer approved and none otherwise, that
+// it has the approved amount, and that the store has it.
 func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.PaymentRequest, transactions []klarnatest.Transaction) {
 	if len(transactions) > 1 {
 		p.wrong("%d transactions", len(transactions))
@@ -134,9 +134,9 @@ func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.Payment
 	}
 	switch {
 	case approved && len(transactions) == 0:
-		p.wrong("was approved, and there is no transaction; the store says %s %s", status.State, status.Reason)
+		p.wrong("was approved, but has no transaction; the store says %s %s", status.State, status.Reason)
 	case !approved && len(transactions) > 0:
-		p.wrong("was not approved, and there is a transaction")
+		p.wrong("was not approved, but has a transaction")
 	}
 	if (status.State == flow.StateAuthorized) != (len(transactions) > 0) {
 		p.wrong("has %d transactions, and the store says %s %s", len(transactions), status.State, status.Reason)
@@ -146,12 +146,12 @@ func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.Payment
 			p.wrong("the transaction is %s of %d, and the store says %q of %d", t.PaymentTransactionID, t.Amount, status.PaymentTransactionID, status.Amount)
 		}
 		if p.approved > 0 && t.Amount != p.approved {
-			p.wrong("%d was approved, and %d was taken", p.approved, t.Amount)
+			p.wrong("%d was approved, but the transaction is over %d", p.approved, t.Amount)
 		}
 	}
 }
 
-// checkEnd: nothing is left open, and the end is one that the journey can have.
+// checkEnd checks that nothing is left open, and that the final state is one of the journey's.
 func (p *purchase) checkEnd(status *flow.Status, requests []klarnatest.PaymentRequest) {
 	for _, r := range requests {
 		if r.State == "SUBMITTED" || r.State == "IN_PROGRESS" || r.State == "COMPLETED" && r.PaymentTransactionID == "" {
@@ -176,7 +176,7 @@ func (p *purchase) checkEnd(status *flow.Status, requests []klarnatest.PaymentRe
 	}
 }
 
-// checkReports: an unbroken chain from BEGUN to the state in the store.
+// checkReports checks that the reports are an unbroken chain from BEGUN to the state in the store.
 func (p *purchase) checkReports(status *flow.Status) {
 	seen := map[string]bool{}
 	var chain []flow.Transition
@@ -190,7 +190,7 @@ func (p *purchase) checkReports(status *flow.Status) {
 	state := flow.StateBegun
 	for i, t := range chain {
 		if transitionNumber(t) != i+1 || t.From != state || t.Status.State != t.To {
-			p.wrong("the reports are no chain: %v", chain)
+			p.wrong("the reports are not a chain: %v", chain)
 			return
 		}
 		state = t.To
@@ -200,7 +200,7 @@ func (p *purchase) checkReports(status *flow.Status) {
 	}
 }
 
-// checkAnswers: who was told an end was told this one.
+// checkAnswers checks that every final state in an answer is the one in the store.
 func (p *purchase) checkAnswers(status *flow.Status) {
 	for _, a := range p.answers {
 		if a.status.State != status.State || a.status.PaymentTransactionID != status.PaymentTransactionID || a.status.Amount != status.Amount {
@@ -210,30 +210,30 @@ func (p *purchase) checkAnswers(status *flow.Status) {
 	}
 }
 
-// Result is what a run came to.
+// Result is the result of a run.
 type Result struct {
 	Store     string
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Crashes, Faults and Duplicates are those that happened; a duplicate is a webhook that was
-	// repeated, or a call of a client's.
+	// Crashes, Faults and Duplicates count those that happened. A duplicate is a repeated webhook
+	// or a repeated call of a client.
 	Crashes, Faults, Duplicates int64
 	AuthorizeCalls              int64
 	Transactions                int
-	// Unknown counts the purchases that ended in StateUnknown because somebody else meddled.
+	// Unknown counts the purchases that ended in StateUnknown because another program interfered.
 	Unknown int
 	// Violations are the broken invariants.
 	Violations []string
 }
 
-// String is the result in one line.
+// String returns the result in one line.
 func (r *Result) String() string {
 	return fmt.Sprintf("%s: seed %d: %d purchases on %d replicas, %d crashes, %d faults, %d duplicates; %d authorize calls, %d transactions, %d unknown, %d violations",
 		r.Store, r.Seed, r.Purchases, r.Replicas, r.Crashes, r.Faults, r.Duplicates, r.AuthorizeCalls, r.Transactions, r.Unknown, len(r.Violations))
 }
 
-// add adds another run's counts.
+// add adds the counts of another run.
 func (r *Result) add(other *Result) {
 	r.Purchases += other.Purchases
 	r.Crashes += other.Crashes

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// webhookFate is what becomes of a purchase's webhooks.
+// webhookFate is the fate of a purchase's webhooks.
 type webhookFate int
 
 const (
@@ -20,18 +20,19 @@ const (
 	lost
 )
 
-// courier carries Klarna's webhooks to the replicas.
+// courier delivers Klarna's webhooks to the replicas.
 type courier struct {
 	world *World
 	// pick returns a replica.
 	pick func() http.Handler
-	// fate tells when copies of a webhook arrive beside the webhook itself, and whether that is lost.
+	// fate returns when copies of a webhook arrive in addition to the webhook itself, and whether
+	// the webhook is lost.
 	fate func(*purchase) (copies []time.Duration, isLost bool)
-	// underWay are the copies.
+	// underWay counts the copies.
 	underWay sync.WaitGroup
 }
 
-// inOrder is the fate of webhooks of journeys in order.
+// inOrder is the fate of webhooks in journeys whose steps are in order.
 func inOrder(p *purchase) (copies []time.Duration, isLost bool) {
 	switch p.journey.webhooks {
 	case twice:
@@ -64,7 +65,7 @@ func (m *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 		p = m.world.purchase(event.Payload.PaymentTransactionReference)
 	}
 	if p == nil {
-		return ok(r), nil // somebody else's
+		return ok(r), nil // belongs to another test
 	}
 	copies, isLost := m.fate(p)
 	for _, after := range copies {
@@ -80,7 +81,7 @@ func (m *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 	return m.deliver(r, body)
 }
 
-// deliver hands a webhook to a replica.
+// deliver sends a webhook to a replica.
 func (m *courier) deliver(r *http.Request, body []byte) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -89,7 +90,7 @@ func (m *courier) deliver(r *http.Request, body []byte) (*http.Response, error) 
 	return w.Result(), nil
 }
 
-// drop is deliver for a copy, whose answer nobody waits for.
+// drop delivers a copy and ignores the answer.
 func (m *courier) drop(r *http.Request, body []byte) {
 	if response, err := m.deliver(r.Clone(context.Background()), body); err == nil {
 		_ = response.Body.Close()

@@ -1,18 +1,18 @@
-// Package chaos finds out whether package flow keeps its word when everything around it fails: the
-// replica dies between any two steps, or falls asleep and wakes up late; the store fails with its
-// work done, or not; Klarna's answers are lost, cut, late or errors; webhooks are lost, late, out
-// of order and repeated; clients repeat themselves on other replicas, or go away.
+// Package chaos tests that package flow keeps its guarantees when everything around it fails. The
+// replica dies between any two steps, or pauses and continues late. The store fails before or after
+// it has done its work. Klarna's answers are lost, cut, late or errors. Webhooks are lost, late,
+// out of order and repeated. Clients repeat their calls on other replicas, or leave.
 //
-// A Coordinator has three ways out: its Store, its HTTP transport and its report. Here all three
-// lead through one gate, incarnation.step, which counts them. At a given step, before it or after
-// it, the incarnation ends: from then on every step of it fails and does nothing, so that whatever
-// the code still does has no effect, as with a process that was killed. Then another Coordinator on
+// A Coordinator acts through its Store, its HTTP transport and its report. Here all three pass
+// through one gate, incarnation.step, which counts them. At a given step, before or after it, the
+// incarnation ends. From then on every step of the incarnation fails and does nothing, so that what
+// the code still does has no effect, as in a process that was killed. Then another Coordinator on
 // the same Store takes over.
 //
-// EveryStep goes through all steps of all journeys in turn, AtRandom lets thousands of purchases
-// happen at once. Both end with the same check of the double's ledger against what clients were
-// told, in check.go.
+// [EveryStep] tries all steps of all journeys in turn. [AtRandom] runs thousands of purchases
+// concurrently. Both end with the same check, in check.go, of the ledger of klarnatest against what
+// the world was told.
 //
-// Everything waits in its own time: call it inside a testing/synctest bubble, where a day is a
-// moment.
+// Everything waits on the clock of its goroutine: call it inside a testing/synctest bubble, where a
+// day passes in a moment.
 package chaos

@@ -12,23 +12,22 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Depth is how much EveryStep tries at each step.
+// Depth is how much [EveryStep] tries at each step.
 type Depth int
 
 const (
-	// Gone lets the incarnation end before and after each step, and the client go away with it.
+	// Gone ends the incarnation before and after each step, and the client leaves with it.
 	Gone Depth = iota
-	// Deaths does so also with a client that tries again.
+	// Deaths does the same also with a client that tries again.
 	Deaths
-	// Harms also lets each step fail in every other way.
+	// Harms also makes each step fail in every other way.
 	Harms
-	// Pairs lets the incarnation end at each step, and the next one at each of its own.
+	// Pairs ends the incarnation at each step, and the next incarnation at each of its own steps.
 	Pairs
 )
 
-// EveryStep plays every journey once for every step that it takes, and at that step lets happen
-// what depth says. Then the next incarnation, on the same store, has to bring everything to its
-// end.
+// EveryStep runs every journey once for each of its steps, and applies at that step what depth
+// says. Then the next incarnation, on the same store, has to bring every purchase to a final state.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
 	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
@@ -63,7 +62,7 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 	}
 	for i, op := range undisturbed[0] {
 		if i > 0 && op == "store.claim_due" && undisturbed[0][i-1] == op {
-			continue // recovery that finds nothing is like the time before
+			continue // a recovery that finds nothing is the same as the previous one
 		}
 		for _, death := range []failure{dieBefore, dieAfter} {
 			lives, err := e.run(ctx, j, tries, plannedFailure{i + 1, death})
@@ -96,7 +95,7 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 	return ctx.Err()
 }
 
-// scene is the stage of one run: one incarnation after the other.
+// scene is the environment of one run, in which one incarnation follows another.
 type scene struct {
 	ctx   context.Context //nolint:containedctx // incarnations begin in it
 	world *World
@@ -107,7 +106,7 @@ type scene struct {
 	lives []*incarnation
 }
 
-// ops are the steps of every incarnation.
+// ops returns the steps of every incarnation.
 func (s *scene) ops() (all [][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +116,7 @@ func (s *scene) ops() (all [][]string) {
 	return all
 }
 
-// incarnation returns the present incarnation, after a crash the next one.
+// incarnation returns the present incarnation, or after a crash the next one.
 func (s *scene) incarnation() *incarnation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,13 +131,13 @@ func (s *scene) incarnation() *incarnation {
 		return none
 	})
 	if err != nil {
-		panic(err) // its arguments are always the same
+		panic(err) // its arguments are constant
 	}
 	s.lives = append(s.lives, l)
 	return l
 }
 
-// run plays a journey once, with a failure in each of its first incarnations, and returns the steps
+// run runs a journey once, with a failure in each of its first incarnations, and returns the steps
 // of every incarnation.
 func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plannedFailure) (lives [][]string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -163,7 +162,7 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plann
 	var others sync.WaitGroup
 	played := make(chan struct{})
 	if len(plan) > 0 && plan[0].failure.slow() {
-		// While one incarnation sleeps, another one goes on.
+		// While one incarnation pauses, another one continues.
 		others.Go(func() {
 			for open := true; open; {
 				_, _ = bystander.Recover(ctx)
@@ -180,8 +179,8 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plann
 	courier.underWay.Wait()
 	close(played)
 	others.Wait()
-	revive := func() { _, _ = s.incarnation().Recover(ctx) } // it fails where the incarnation ends
-	if err := world.bringToAnEnd(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
+	revive := func() { _, _ = s.incarnation().Recover(ctx) } // it fails if the incarnation ends
+	if err := world.finishAll(ctx, e.store, revive, func(d time.Duration) { pause(ctx, d) }); err != nil {
 		return nil, err
 	}
 	result, err := world.result(ctx, e.store, bystander.Coordinator)

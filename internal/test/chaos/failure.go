@@ -8,7 +8,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// failure is what befalls one step.
+// failure is a failure at one step.
 type failure int
 
 const (
@@ -16,16 +16,16 @@ const (
 	// dieBefore and dieAfter end the incarnation.
 	dieBefore
 	dieAfter
-	// failBefore makes the step fail without having happened, failAfter after it has: at Klarna, a
-	// connection that is refused and one that is cut.
+	// failBefore makes the step fail before it has an effect, failAfter afterwards. At Klarna this
+	// is a refused and a cut connection.
 	failBefore
 	failAfter
-	// stallBefore and stallAfter let the incarnation sleep through its lease and wake up in a world
-	// that has gone on.
+	// stallBefore and stallAfter pause the incarnation for longer than its lease, while everything
+	// else continues.
 	stallBefore
 	stallAfter
 
-	// The rest is Klarna's side, and the double does it.
+	// The others are failures on Klarna's side, which klarnatest produces.
 	dropBefore
 	truncate
 	longLength
@@ -39,16 +39,17 @@ const (
 	conflict
 	unauthorized
 
-	// These are answered on the way, because the double would give them to whoever calls next.
-	// refuse answers a final call once with a 4xx that has a code; storm answers the same call with
-	// conflicts for minutes; undecided and undecidedAfter answer with a result of PENDING.
+	// These are answered before the call reaches klarnatest, which would apply them to the next
+	// caller. refuse answers a final call once with a 4xx that has a code; storm answers the same
+	// call with conflicts for minutes; undecided and undecidedAfter answer with a result of
+	// PENDING.
 	refuse
 	storm
 	undecided
 	undecidedAfter
 
-	// hold lets Klarna work on the call for longer than the lease; delay and stallAnswer let the
-	// answer, or half of it, take that long.
+	// hold makes Klarna process the call for longer than the lease; delay and stallAnswer delay the
+	// answer, or half of it, for that long.
 	hold
 	delay
 	stallAnswer
@@ -65,10 +66,10 @@ func (h failure) String() string { return failureNames[h] }
 
 func (h failure) deadly() bool { return h == dieBefore || h == dieAfter }
 
-// slow: others go on meanwhile.
+// slow reports whether other steps continue meanwhile.
 func (h failure) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
 
-// failuresOf are those that a step of this kind can meet, none and deaths left out.
+// failures returns those that a step of this kind can meet, except none and deaths.
 func failuresOf(op string) []failure {
 	all := []failure{failBefore, failAfter, stallBefore, stallAfter}
 	if !isNetwork(op) {
@@ -85,16 +86,16 @@ func failuresOf(op string) []failure {
 }
 
 const (
-	// stall is longer than a Coordinator's lease, and shorter than what it takes for a call that
-	// Klarna works on.
+	// stall is longer than a Coordinator's lease, and shorter than its limit for a call that Klarna
+	// is processing.
 	stall = 27 * time.Second
-	// holdFor is shorter than the 59 seconds after which Klarna gives up a call.
+	// holdFor is shorter than the 59 seconds after which Klarna ends a call.
 	holdFor = 41 * time.Second
 )
 
-// fault is the double's part in a failure. It holds calls for that long.
+// fault returns klarnatest's part of a failure. It holds calls for holding.
 func (h failure) fault(operation string, holding time.Duration) (f klarnatest.Fault, ok bool) {
-	f.Operation = atTheDouble(operation)
+	f.Operation = doubleOperation(operation)
 	switch h {
 	case failAfter:
 		f.Kind = klarnatest.FaultDropAfter
@@ -140,7 +141,7 @@ func after(d time.Duration) <-chan struct{} {
 	return passed
 }
 
-// finalOperation is an authorize call that finalizes. The double has one operation for both.
+// finalOperation is an authorize call that finalizes. klarnatest has one operation for both.
 const finalOperation = "authorization.authorize.final"
 
 var networkOperations = []string{
@@ -148,8 +149,8 @@ var networkOperations = []string{
 	"authorization.transaction.read",
 }
 
-// atTheDouble is the double's name of an operation.
-func atTheDouble(op string) string {
+// doubleOperation returns klarnatest's name of an operation.
+func doubleOperation(op string) string {
 	if op == finalOperation {
 		return "authorization.authorize"
 	}

@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,8 +12,8 @@ import (
 	"testing"
 )
 
-// guard is a place in package flow without which money is lost or taken twice, and what takes its
-// place.
+// guard is code in package flow that prevents a lost or duplicated payment, with a replacement that
+// breaks it.
 type guard struct{ name, file, is, becomes string }
 
 var guards = []guard{
@@ -117,8 +118,8 @@ var guards = []guard{
 	},
 }
 
-// recoveryGuards are places without which one thing that hangs holds up others, and the test that
-// notices it.
+// recoveryGuards are code that keeps one hanging operation from delaying others, with the test that
+// fails without it.
 var recoveryGuards = []struct {
 	guard
 	test string
@@ -165,9 +166,9 @@ var recoveryGuards = []struct {
 	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
 }
 
-// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
-// other does.
-func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
+// A test of package flow must fail without each of these guards. The test runs only with
+// CHAOS_GUARDS=1, as the other does.
+func TestRecoveryTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
@@ -175,7 +176,7 @@ func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			output, failed := without(t, g.guard, "^"+g.test)
 			if !failed || strings.Contains(output, "[build failed]") {
-				t.Errorf("nobody noticed:\n%s", output)
+				t.Errorf("no test failed:\n%s", output)
 			}
 		})
 	}
@@ -183,27 +184,31 @@ func TestATestNoticesAMissingGuardOfRecovery(t *testing.T) {
 
 var violations = regexp.MustCompile(`[1-9]\d* violations`)
 
-// Without any of the guards the chaos tests of package flow must fail, or they would show nothing.
-// It builds and runs them once for each, and does so with CHAOS_GUARDS=1 alone.
-func TestChaosIsSeenToNoticeAMissingGuard(t *testing.T) {
+// The chaos tests of package flow must fail without each of the guards; otherwise they would prove
+// nothing. The test builds and runs them once for each guard, and only with CHAOS_GUARDS=1.
+func TestChaosTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
 	for _, g := range guards {
 		t.Run(g.name, func(t *testing.T) {
-			output, failed := without(t, g, "^TestNoC")
-			seen := violations.FindAllString(output, -1)
-			if !failed || len(seen) == 0 {
-				t.Errorf("nobody noticed:\n%s", output)
+			var seen []string
+			for seed := 1; seed <= 5 && len(seen) == 0; seed++ { // some violations depend on the seed
+				output, failed := without(t, g, "^TestNoC", fmt.Sprintf("CHAOS_SEED=%d", seed))
+				if seen = violations.FindAllString(output, -1); failed != (len(seen) > 0) {
+					t.Fatalf("the chaos tests failed for another reason:\n%s", output)
+				}
+			}
+			if len(seen) == 0 {
+				t.Error("no test failed")
 			}
 			t.Log(strings.Join(seen, ", "))
 		})
 	}
 }
 
-// A change of package flow that rewords a guard fails here at once, and not only where the guards are
-// taken away.
-func TestEveryGuardIsWhereItIsTakenAway(t *testing.T) {
+// A change of package flow that rewords a guard fails here, not only in the tests that remove it.
+func TestEveryGuardIsInTheSource(t *testing.T) {
 	for _, g := range recoveryGuards {
 		_, _ = g.source(t)
 	}
@@ -212,7 +217,7 @@ func TestEveryGuardIsWhereItIsTakenAway(t *testing.T) {
 	}
 }
 
-// source returns the file that a guard is in, and its text.
+// source returns the file that contains a guard, and its text.
 func (g guard) source(t *testing.T) (file, text string) {
 	t.Helper()
 	file, err := filepath.Abs(filepath.Join("../../../authorization/flow", g.file))
@@ -224,13 +229,13 @@ func (g guard) source(t *testing.T) (file, text string) {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(content), g.is); n != 1 {
-		t.Errorf("%s: %s has it %d times, want once: write here how it is worded now\n%s", g.name, g.file, n, g.is)
+		t.Errorf("%s: %s has it %d times, want once: update the guard\n%s", g.name, g.file, n, g.is)
 	}
 	return file, string(content)
 }
 
 // without runs tests of package flow without a guard.
-func without(t *testing.T, g guard, tests string) (output string, failed bool) {
+func without(t *testing.T, g guard, tests string, environment ...string) (output string, failed bool) {
 	t.Helper()
 	source, text := g.source(t)
 	if t.Failed() {
@@ -249,7 +254,7 @@ func without(t *testing.T, g guard, tests string) (output string, failed bool) {
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", file, "-vet=off", "-run", tests, "-v", ".")
-	command.Dir = filepath.Dir(source)
+	command.Dir, command.Env = filepath.Dir(source), append(os.Environ(), environment...)
 	printed, err := command.CombinedOutput()
 	_, failed = errors.AsType[*exec.ExitError](err)
 	return string(printed), failed

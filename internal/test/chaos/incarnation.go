@@ -22,32 +22,32 @@ import (
 )
 
 var (
-	errDead   = errors.New("chaos: this life has ended")
+	errDead   = errors.New("chaos: this incarnation has ended")
 	errFailed = errors.New("chaos: this step failed")
 )
 
-// incarnation is one run of a replica, from its start to its crash.
+// incarnation is a replica from its start to its crash.
 type incarnation struct {
 	*flow.Coordinator
 	world    *World
 	next     flow.Store
 	webhooks http.Handler
-	// failureAt returns the failure of the n-th step, from 1; latency, how long a step's way there
-	// takes, and its way back.
+	// failureAt returns the failure of the n-th step, counted from 1. latency returns the duration
+	// of a step's way to its destination, and of the way back.
 	failureAt func(n int, op string) failure
 	latency   func(op string) time.Duration
-	ctx       context.Context //nolint:containedctx // it is the incarnation's
+	ctx       context.Context //nolint:containedctx // the context of the incarnation
 	end       context.CancelFunc
 
 	mu   sync.Mutex
-	ops  []string // the steps begun
+	ops  []string // the steps that were begun
 	dead bool
 }
 
-// sealSecret is the one of all replicas.
+// sealSecret is the secret of all replicas.
 const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
 
-// newIncarnation begins an incarnation whose clock is ahead of the world's by skew.
+// newIncarnation begins an incarnation whose clock is ahead by skew.
 func newIncarnation(ctx context.Context, world *World, store flow.Store, attempts int, skew time.Duration, failureAt func(int, string) failure) (*incarnation, error) {
 	l := &incarnation{world: world, next: store, failureAt: failureAt}
 	l.ctx, l.end = context.WithCancel(ctx)
@@ -73,15 +73,15 @@ func newIncarnation(ctx context.Context, world *World, store flow.Store, attempt
 	return l, err
 }
 
-// abandonAfter is when a replica gives up a purchase whose customer has gone.
+// abandonAfter is the time after which a replica gives up a purchase whose customer has gone.
 const abandonAfter = 30 * time.Minute
 
-// acceptEven is the policy of every replica: what it decides depends on the amount alone.
+// acceptEven is the policy of every replica. It depends only on the amount.
 func acceptEven(_ context.Context, change flow.AmountChange) (bool, error) {
 	return change.Approved%2 == 0, nil
 }
 
-// step is the gate through which everything passes that an incarnation does to the world.
+// step is the gate through which all effects of an incarnation pass.
 func (l *incarnation) step(op string, act func(failure) error) error {
 	l.mu.Lock()
 	if l.dead {
@@ -166,7 +166,7 @@ func (l *incarnation) report(_ context.Context, t flow.Transition) error {
 	return err
 }
 
-// heard is what a client hears: nothing, where the incarnation has ended before it could answer.
+// heard returns the answer that a client receives: none if the incarnation has ended before it.
 func (l *incarnation) heard(status *flow.Status, err error) (*flow.Status, error) {
 	if l.isDead() {
 		return nil, errDead
@@ -189,7 +189,7 @@ func (l *incarnation) Cancel(ctx context.Context, id string) (*flow.Status, erro
 	return l.heard(l.Coordinator.Cancel(ctx, id))
 }
 
-// ServeHTTP takes a webhook.
+// ServeHTTP receives a webhook.
 func (l *incarnation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	l.webhooks.ServeHTTP(answer, r)
@@ -199,28 +199,28 @@ func (l *incarnation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answer.Code)
 }
 
-// network is an incarnation's way to Klarna.
+// network is an incarnation's connection to Klarna.
 type network struct{ incarnation *incarnation }
 
 // RoundTrip implements http.RoundTripper.
 func (n network) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	op := operationOf(r)
 	err = n.incarnation.step(op, func(h failure) error {
-		if atTheDouble(op) == "authorization.authorize" {
+		if doubleOperation(op) == "authorization.authorize" {
 			n.incarnation.world.authorizeCalls.Add(1)
 		}
 		var answered bool
-		if response, answered = n.onTheWay(op, h, r); answered { //nolint:bodyclose // handed on
+		if response, answered = n.onTheWay(op, h, r); answered { //nolint:bodyclose // passed on
 			return nil
 		}
 		if fault, ok := h.fault(op, holdFor); ok {
 			n.incarnation.world.Klarna.Script(fault)
 		}
 		var err error
-		response, err = n.incarnation.world.Klarna.Transport().RoundTrip(r) //nolint:bodyclose // handed on, or closed below
+		response, err = n.incarnation.world.Klarna.Transport().RoundTrip(r) //nolint:bodyclose // passed on, or closed below
 		if err == nil && h == undecidedAfter && response.StatusCode == http.StatusOK {
 			_ = response.Body.Close()
-			response = replied(r, http.StatusOK, pendingBody) //nolint:bodyclose // handed on
+			response = replied(r, http.StatusOK, pendingBody) //nolint:bodyclose // passed on
 		}
 		if err == nil && op == "authorization.payment_request.read" {
 			n.incarnation.hearMeanwhile(r)
@@ -238,7 +238,7 @@ func (n network) RoundTrip(r *http.Request) (response *http.Response, err error)
 
 const pendingBody = `{"payment_transaction_response":{"result":"PENDING"}}`
 
-// onTheWay answers a call before it reaches the double.
+// onTheWay answers a call before it reaches klarnatest.
 func (n network) onTheWay(op string, h failure, r *http.Request) (response *http.Response, answered bool) {
 	key := r.Header.Get("Klarna-Idempotency-Key")
 	switch h {
@@ -250,7 +250,7 @@ func (n network) onTheWay(op string, h failure, r *http.Request) (response *http
 	case undecided:
 		return replied(r, http.StatusOK, pendingBody), true
 	}
-	if atTheDouble(op) == "authorization.authorize" && n.incarnation.world.storms(key) {
+	if doubleOperation(op) == "authorization.authorize" && n.incarnation.world.storms(key) {
 		return replied(r, http.StatusConflict, `{"error_code":"RESOURCE_CONFLICT"}`), true
 	}
 	return nil, false
@@ -266,8 +266,8 @@ func replied(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// hearMeanwhile lets a customer approve right after a purchase that is being canceled was read, and
-// Klarna's event of it arrive, before the call that cancels.
+// hearMeanwhile makes a customer approve just after a purchase that is being canceled was read.
+// Klarna's event of the approval arrives before the call that cancels.
 func (l *incarnation) hearMeanwhile(r *http.Request) {
 	id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	record, err := l.next.FindPaymentRequest(l.ctx, id)
@@ -291,14 +291,15 @@ func (l *incarnation) hearMeanwhile(r *http.Request) {
 		})
 	}
 	if err := heard(); err != nil || l.isDead() {
-		// Nobody acknowledged it, so the cancelation may go on.
+		// No replica acknowledged the event, so the cancelation may continue.
 		p.mu.Lock()
 		p.unheard = true
 		p.mu.Unlock()
 	}
 }
 
-// operationOf names a call as the double does, and a final authorize call as this package does.
+// operationOf returns klarnatest's name of a call, and this package's name of a final authorize
+// call.
 func operationOf(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/payment/authorize"):
@@ -319,7 +320,7 @@ func operationOf(r *http.Request) string {
 	panic(fmt.Sprintf("chaos: a Coordinator makes no such call: %s %s", r.Method, r.URL.Path))
 }
 
-// recordStore is an incarnation's way to its Store.
+// recordStore is an incarnation's connection to its Store.
 type recordStore struct{ incarnation *incarnation }
 
 // Create implements flow.Store.

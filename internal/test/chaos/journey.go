@@ -10,21 +10,21 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// journey is a kind of purchase: what its client and its customer do, and how it then ends.
+// journey is a kind of purchase: what its client and its customer do, and how it may end.
 type journey struct {
 	name string
 	// request changes the usual request.
 	request func(*authorization.AuthorizeParams)
-	// webhooks is what becomes of the webhooks, where there is an order.
+	// webhooks is the fate of the webhooks if they are in order.
 	webhooks webhookFate
 	play     func(ctx context.Context, a *actor)
 	ends     []flow.State
-	// late: the customer comes back when the purchase may be given up already, and may find it
-	// canceled.
+	// late means that the customer comes back when the purchase may already be given up, and may
+	// find it canceled.
 	late bool
 }
 
-// approving is how many of the journeys, the first ones, end with a transaction.
+// approving is the number of journeys, the first ones, that end with a transaction.
 const approving = 5
 
 var journeys = []*journey{
@@ -71,7 +71,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized},
 	},
 	{
-		name: "approve at once with a session token",
+		name: "approve immediately with a session token",
 		play: func(ctx context.Context, a *actor) {
 			a.bringToken()
 			a.begin(ctx)
@@ -223,7 +223,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateCanceled},
 	},
 	{
-		name:     "approve, and somebody else cancels",
+		name:     "approve, and another program cancels",
 		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
@@ -234,7 +234,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized}, // or canceled, if that came first
 	},
 	{
-		name: "approve, come back, and somebody else cancels",
+		name: "approve, come back, and another program cancels",
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
 				a.comeBack(ctx)
@@ -245,7 +245,7 @@ var journeys = []*journey{
 		ends: []flow.State{flow.StateAuthorized}, // or canceled, if finalizing failed at first
 	},
 	{
-		name:     "approve, and somebody else finalizes",
+		name:     "approve, and another program finalizes",
 		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) && a.approve() {
@@ -257,14 +257,14 @@ var journeys = []*journey{
 	},
 }
 
-// amountOf is even, so that the policy accepts it, and another for most purchases.
+// amountOf returns an even amount, which the policy accepts. It differs between most purchases.
 func amountOf(id string) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id))
 	return 1000 + 2*int64(h.Sum32()%50_000)
 }
 
-// purchase is the one of that ID, the same each time.
+// purchase returns the purchase with an ID, the same each time.
 func (j *journey) purchase(id, account string, token klarna.Secret) flow.Purchase {
 	amount := amountOf(id)
 	p := flow.Purchase{

@@ -11,14 +11,14 @@ type lockedRand struct {
 	random *rand.Rand
 }
 
-// intN returns 0 to n-1.
-func (d *lockedRand) intN(n int) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.random.IntN(n)
+// intN returns a number from 0 to n-1.
+func (r *lockedRand) intN(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.random.IntN(n)
 }
 
-// newRandom is a source of its own for each stream.
+// newRandom returns a source for a stream.
 func newRandom(seed int64, stream int) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(seed), uint64(stream))) //nolint:gosec // any bits will do
+	return rand.New(rand.NewPCG(uint64(seed), uint64(stream))) //nolint:gosec // any seed is valid
 }

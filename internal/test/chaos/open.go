@@ -11,8 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// open lets that many customers come, one after the other on average, and returns when they have
-// all gone.
+// open makes customers come one after the other, with an average interval of every, and returns
+// when all of them have gone.
 func (s *World) open(ctx context.Context, seed int64, purchases int, every time.Duration, pick func() Replica) {
 	var customers sync.WaitGroup
 	for i := range purchases {
@@ -22,7 +22,7 @@ func (s *World) open(ctx context.Context, seed int64, purchases int, every time.
 			j = journeys[random.IntN(approving)]
 		}
 		if j.late && s.scale > 1 {
-			j = journeys[0] // the machine's time is too dear
+			j = journeys[0] // wall-clock time is scarce
 		}
 		a := &actor{
 			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), world: s, pick: pick, random: random,
@@ -36,9 +36,8 @@ func (s *World) open(ctx context.Context, seed int64, purchases int, every time.
 	customers.Wait()
 }
 
-// bringToAnEnd lets recovery look again and again, for longer than a purchase can last. pass lets
-// time pass.
-func (s *World) bringToAnEnd(ctx context.Context, store flow.Store, revive func(), pass func(time.Duration)) error {
+// finishAll runs recovery repeatedly, for longer than a purchase can last. pass makes time pass.
+func (s *World) finishAll(ctx context.Context, store flow.Store, revive func(), pass func(time.Duration)) error {
 	open := slices.Collect(maps.Keys(s.purchases))
 	wait := 7 * time.Second
 	for passed := time.Duration(0); passed < 30*time.Hour && ctx.Err() == nil; passed += wait {

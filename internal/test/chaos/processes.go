@@ -19,29 +19,28 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Processes is how KillAtRandom goes.
+// Processes configures [KillAtRandom].
 type Processes struct {
 	Store     string
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Start starts a replica, which calls Serve, and returns its address and what kills it at once, as
-	// a power failure does.
+	// Start starts a replica, which calls [Serve]. It returns the replica's address and a function
+	// that kills the replica as a power failure does.
 	Start func(s Surroundings) (address string, kill func(), err error)
-	// Last is the store, for the one that is left in the end.
+	// Last is the store of the replica that finishes the run.
 	Last flow.Store
 }
 
 const (
-	// scale makes a lease a third of a second, which is still much longer than a call.
+	// scale makes a lease a third of a second long, which is still much longer than a call.
 	scale = 60
-	// arrivals is how much of purchases' time passes between two customers.
+	// arrivals is the average time of the purchases between two customers.
 	arrivals = 1500 * time.Millisecond
 )
 
-// KillAtRandom is AtRandom with replicas that are processes of their own, on a Klarna that they
-// reach over the network. They are killed at any moment and started again. It goes by the machine's
-// time.
+// KillAtRandom is [AtRandom] with replicas that are separate processes and reach Klarna over the
+// network. They are killed at any moment and started again. It runs on wall-clock time.
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -83,7 +82,7 @@ func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	return h.conclude(ctx)
 }
 
-// processGroup are the processes.
+// processGroup is the set of processes.
 type processGroup struct {
 	config Processes
 	world  *World
@@ -95,7 +94,7 @@ type processGroup struct {
 	kills    []func()
 }
 
-// listen answers the replicas: for Klarna, and for clients.
+// listen serves Klarna and the world to the replicas.
 func (h *processGroup) listen(ctx context.Context) (*http.Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -116,10 +115,10 @@ func (h *processGroup) listen(ctx context.Context) (*http.Server, error) {
 	return server, nil
 }
 
-// klarna lets something go wrong with one call of twelve.
+// klarna makes one call of twelve fail.
 func (h *processGroup) klarna(w http.ResponseWriter, r *http.Request) {
 	op := operationOf(r)
-	if atTheDouble(op) == "authorization.authorize" {
+	if doubleOperation(op) == "authorization.authorize" {
 		h.world.authorizeCalls.Add(1)
 	}
 	if h.random.intN(12) == 0 {
@@ -142,20 +141,20 @@ func (h *processGroup) klarna(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// report takes callbacks, of which some fail, with their work done or not.
+// report receives callbacks. Some fail, before or after their effect.
 func (h *processGroup) report(w http.ResponseWriter, r *http.Request) {
 	var t flow.Transition
 	if err := json.NewDecoder(r.Body).Decode(&t); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	luck := h.random.intN(50)
-	if luck == 0 {
+	outcome := h.random.intN(50)
+	if outcome == 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	h.world.Reported(t)
-	if luck == 1 {
+	if outcome == 1 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -211,7 +210,7 @@ func (h *processGroup) betweenKills() time.Duration {
 	return time.Duration(100+h.random.intN(400)) * time.Millisecond
 }
 
-// passTime lets Klarna's time go as fast as the replicas'.
+// passTime makes Klarna's time pass as fast as that of the replicas.
 func (h *processGroup) passTime(ctx context.Context) {
 	for ctx.Err() == nil {
 		h.world.Klarna.Advance(h.around.now().Sub(h.world.Klarna.Now()))
@@ -219,7 +218,7 @@ func (h *processGroup) passTime(ctx context.Context) {
 	}
 }
 
-// fate is that of AtRandom, but that Klarna does not wait for most of the answers.
+// fate is that of [AtRandom], but Klarna does not wait for most of the answers.
 func (h *processGroup) fate(*purchase) (copies []time.Duration, isLost bool) {
 	for h.random.intN(3) == 0 {
 		most := []time.Duration{time.Second, time.Minute, 10 * time.Minute}[h.random.intN(3)]
@@ -228,7 +227,8 @@ func (h *processGroup) fate(*purchase) (copies []time.Duration, isLost bool) {
 	return copies, h.random.intN(3) > 0
 }
 
-// conclude lets one that is left bring everything to an end, and checks it.
+// conclude makes one remaining replica bring every purchase to a final state, and checks the
+// result.
 func (h *processGroup) conclude(ctx context.Context) (*Result, error) {
 	k := h.world.Klarna
 	client, err := klarna.NewClient(k.APIKey, klarna.WithBaseURL(k.URL),
@@ -236,7 +236,7 @@ func (h *processGroup) conclude(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The clock of the replicas, which Klarna's may be a little behind of, went on.
+	// Klarna's clock may be a little behind the clock of the replicas, which has continued.
 	k.Advance(h.around.now().Sub(k.Now()))
 	c, err := flow.New(client, h.config.Last, klarna.NewSecret(sealSecret), flow.WithAmountPolicy(acceptEven), flow.WithAbandonAfter(abandonAfter),
 		flow.WithRecoveryRate(1e6), flow.WithClock(k.Now), flow.WithLogger(slog.New(slog.DiscardHandler)), flow.WithReport(func(_ context.Context, t flow.Transition) error {
@@ -252,7 +252,7 @@ func (h *processGroup) conclude(ctx context.Context) (*Result, error) {
 		_, err := c.Recover(ctx)
 		failed = errors.Join(failed, err)
 	}
-	if err := errors.Join(h.world.bringToAnEnd(ctx, h.config.Last, revive, k.Advance), failed); err != nil {
+	if err := errors.Join(h.world.finishAll(ctx, h.config.Last, revive, k.Advance), failed); err != nil {
 		return nil, err
 	}
 	result, err := h.world.result(ctx, h.config.Last, c)

@@ -18,23 +18,24 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Surroundings are what a replica that is a process of its own is told when it starts.
+// Surroundings are the settings of a replica that is a separate process.
 type Surroundings struct {
 	KlarnaURL, APIKey        string
 	SigningKeyID, SigningKey string
-	// ReportURL takes callbacks.
+	// ReportURL receives callbacks.
 	ReportURL string
-	// Purchases' time was Epoch when the machine's was Start, and goes Scale times faster.
+	// The time of the purchases was Epoch when the wall clock was at Start, and passes Scale times
+	// faster.
 	Epoch, Start time.Time
 	Scale        int64
 }
 
-// now is the purchases' time.
+// now returns the time of the purchases.
 func (s *Surroundings) now() time.Time {
 	return s.Epoch.Add(time.Duration(s.Scale * time.Since(s.Start).Nanoseconds()))
 }
 
-// remoteCall is what a client sends to such a replica, remoteAnswer what it hears.
+// remoteCall is a client's call of such a replica, and remoteAnswer is the answer.
 type remoteCall struct {
 	ID           string                        `json:"id"`
 	Account      string                        `json:"account,omitempty"`
@@ -49,8 +50,8 @@ type remoteAnswer struct {
 	Rejected bool
 }
 
-// Serve runs a replica that is a process of its own. It calls ready with its address, and
-// returns when ctx ends.
+// Serve runs a replica in a process of its own. It calls ready with its address, and returns when
+// ctx ends.
 func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(address string)) error {
 	quiet := slog.New(slog.DiscardHandler)
 	client, err := klarna.NewClient(s.APIKey, klarna.WithBaseURL(s.KlarnaURL), klarna.WithRetries(klarna.RetryPolicy{
@@ -96,7 +97,7 @@ func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(add
 	return nil
 }
 
-// recoverOften is the recovery loop in a time that is faster than the machine's.
+// recoverOften is the recovery loop for a time that passes faster than the wall clock's.
 func recoverOften(ctx context.Context, c *flow.Coordinator) {
 	for ctx.Err() == nil {
 		_, _ = c.Recover(ctx)
@@ -117,7 +118,7 @@ func answering(call func(context.Context, remoteCall) (*flow.Status, error)) htt
 			_, answer.Klarnas = errors.AsType[*klarna.Error](err)
 			answer.Error = err.Error()
 		}
-		_ = json.NewEncoder(w).Encode(answer) // to a client that may have gone
+		_ = json.NewEncoder(w).Encode(answer) // the client may have gone
 	}
 }
 
@@ -146,17 +147,17 @@ func post(ctx context.Context, url string, v any) (*http.Response, error) {
 	return local.Do(r)
 }
 
-// local reaches other processes of this machine. A connection is not kept: its other end may be
-// killed.
+// local reaches other processes of this machine. It keeps no connection, because the other process
+// may be killed.
 var local = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 
-// remote is such a replica as the world reaches it.
+// remote is such a replica as the world sees it.
 type remote struct{ address string }
 
 func (r *remote) call(ctx context.Context, path string, call remoteCall) (*flow.Status, error) {
 	response, err := post(ctx, "http://"+r.address+path, call)
 	if err != nil {
-		return nil, errDead // whatever became of it, nobody heard
+		return nil, errDead // no client received the answer
 	}
 	defer response.Body.Close()
 	var answer remoteAnswer
@@ -189,7 +190,7 @@ func (r *remote) Cancel(ctx context.Context, id string) (*flow.Status, error) {
 	return r.call(ctx, "/cancel", remoteCall{ID: id})
 }
 
-// ServeHTTP hands a webhook on.
+// ServeHTTP passes a webhook on.
 func (r *remote) ServeHTTP(w http.ResponseWriter, incoming *http.Request) {
 	onward, err := http.NewRequestWithContext(incoming.Context(), http.MethodPost, "http://"+r.address+"/webhook", incoming.Body)
 	if err == nil {

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// Size reads how much a test does from the environment: CHAOS_PURCHASES, usual without it, and
-// CHAOS_SEED, a number, or random for one that the test prints; without it, it is always the same.
-// full reports that CHAOS_PURCHASES was given.
+// Size reads the size of a test from the environment. CHAOS_PURCHASES is the number of purchases,
+// usual if it is not set. CHAOS_SEED is a number, or "random" for a seed that the test prints; the
+// default seed is constant. full reports whether CHAOS_PURCHASES is set.
 func Size(usual int) (seed int64, purchases int, full bool, err error) {
 	seed, purchases = 2512, usual
 	if text, ok := os.LookupEnv("CHAOS_PURCHASES"); ok {

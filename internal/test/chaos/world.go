@@ -14,17 +14,17 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Replica is what clients and Klarna reach of a replica.
+// Replica is the interface of a replica for clients and Klarna.
 type Replica interface {
 	Begin(ctx context.Context, p flow.Purchase) (*flow.Status, error)
 	HandleReturn(ctx context.Context, id string) (*flow.Status, error)
 	Cancel(ctx context.Context, id string) (*flow.Status, error)
-	// ServeHTTP takes a webhook.
+	// ServeHTTP receives a webhook.
 	http.Handler
 }
 
-// World is the world outside of the replicas: Klarna, the purchases' clients and customers, and
-// what they were told.
+// World is everything outside of the replicas: Klarna, the clients and customers of the purchases,
+// and what they were told.
 type World struct {
 	Klarna     *klarnatest.Server
 	signingKey webhook.Key
@@ -32,49 +32,51 @@ type World struct {
 
 	mu        sync.Mutex
 	purchases map[string]*purchase
-	// stormy is until when calls with an idempotency key are answered with conflicts. meanwhile are
-	// the purchases, by their payment requests, whose customers approve while they are canceled.
+	// stormy is the time until which calls with an idempotency key are answered with conflicts.
+	// meanwhile maps payment requests to the purchases whose customers approve while they are
+	// canceled.
 	stormy    map[string]time.Time
 	meanwhile map[string]*purchase
 
-	// scale is how many times faster than the machine's time the purchases' goes.
+	// scale is the speed of the purchases' time, relative to the wall clock.
 	scale time.Duration
 
 	crashes, faults, duplicates, authorizeCalls atomic.Int64
 }
 
-// purchase is what is known of one, apart from the replicas' store.
+// purchase is what is known of a purchase, apart from the replicas' store.
 type purchase struct {
 	id      string
 	journey *journey
 
 	mu sync.Mutex
-	// approved is the amount that the customer approved, 0 before; instant, that the first call
-	// brought a session token.
+	// approved is the amount that the customer approved, 0 before. instant means that the first
+	// call brought a session token.
 	approved int64
 	instant  bool
 	token    klarna.Secret
-	// acted: the customer did what the journey has the customer do.
+	// acted means that the customer did what the journey asks for.
 	acted bool
-	// canceled: the client asked for it; foreign: somebody else meddled with the payment request;
-	// unheard: the customer approved while it was canceled, and nobody acknowledged that.
+	// canceled means that the client asked for it, and foreign that another program changed the
+	// payment request. unheard means that the customer approved during the cancelation, and that no
+	// replica acknowledged it.
 	canceled, foreign, unheard bool
-	// refused is found out in the end.
+	// refused is determined at the end.
 	refused bool
-	// reports are the transitions reported, in order, with repeats.
+	// reports are the reported transitions, in order, with repetitions.
 	reports   []flow.Transition
 	confirmed map[string]bool
 	answers   []answer
 	wrongs    []string
 }
 
-// answer is a final status that a client was given.
+// answer is a final status that a client received.
 type answer struct {
 	from   string
 	status flow.Status
 }
 
-// newWorld makes a world whose replicas get Klarna's webhooks through the courier.
+// newWorld opens a world whose replicas receive Klarna's webhooks through the courier.
 func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
 	s := &World{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, courier: courier, scale: 1}
 	var err error
@@ -87,7 +89,7 @@ func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
 	return s, nil
 }
 
-// loseMail lets the double lose, repeat, delay and reorder webhooks.
+// loseMail makes klarnatest lose, repeat, delay and reorder webhooks.
 func (s *World) loseMail() {
 	for _, fault := range []klarnatest.WebhookFault{
 		klarnatest.WebhookFaultLose, klarnatest.WebhookFaultDuplicate, klarnatest.WebhookFaultLate, klarnatest.WebhookFaultReorder,
@@ -96,7 +98,7 @@ func (s *World) loseMail() {
 	}
 }
 
-// stormFor is how long a storm of conflicts lasts. It is longer than any call runs.
+// stormFor is the duration of a storm of conflicts. It is longer than any call.
 const stormFor = 6 * time.Minute
 
 func (s *World) beginStorm(key string) {
@@ -117,7 +119,7 @@ func (s *World) willApproveMeanwhile(paymentRequestID string, p *purchase) {
 	s.meanwhile[paymentRequestID] = p
 }
 
-// approvesMeanwhile returns the purchase whose customer approves now, once; nil for none.
+// approvesMeanwhile returns, once, the purchase whose customer approves now, or nil.
 func (s *World) approvesMeanwhile(paymentRequestID string) *purchase {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +128,7 @@ func (s *World) approvesMeanwhile(paymentRequestID string) *purchase {
 	return p
 }
 
-// add makes a purchase known, before anybody can hear of it.
+// add adds a purchase before any replica learns of it.
 func (s *World) add(id string, j *journey) *purchase {
 	p := &purchase{id: id, journey: j, confirmed: map[string]bool{}}
 	s.mu.Lock()
@@ -141,7 +143,7 @@ func (s *World) purchase(id string) *purchase {
 	return s.purchases[id]
 }
 
-// Reported notes a callback.
+// Reported records a callback.
 func (s *World) Reported(t flow.Transition) {
 	p := s.purchase(t.Status.ID)
 	if p == nil {
@@ -152,7 +154,7 @@ func (s *World) Reported(t flow.Transition) {
 	p.reported(t)
 }
 
-// confirmed notes that the replica learned of the callback's success.
+// confirmed records that the replica learned of the callback's success.
 func (s *World) confirmed(t flow.Transition) {
 	p := s.purchase(t.Status.ID)
 	if p == nil {
@@ -163,12 +165,12 @@ func (s *World) confirmed(t flow.Transition) {
 	p.confirmed[t.ID] = true
 }
 
-// machine is how long the machine takes for d of the purchases' time.
+// machine returns the wall-clock time that corresponds to d of the purchases' time.
 func (s *World) machine(d time.Duration) time.Duration { return d / s.scale }
 
-// tell notes what a client was told. An answer with another error than Klarna's says nothing about
-// the purchase.
-func (p *purchase) tell(from string, status *flow.Status, err error) {
+// receive records an answer to a client. An answer with an error that is not Klarna's says nothing
+// about the purchase.
+func (p *purchase) receive(from string, status *flow.Status, err error) {
 	_, isKlarnas := errors.AsType[*klarna.Error](err)
 	if status == nil || err != nil && !isKlarnas && !errors.Is(err, flow.ErrRejected) {
 		return
@@ -179,6 +181,6 @@ func (p *purchase) tell(from string, status *flow.Status, err error) {
 		p.answers = append(p.answers, answer{from, *status})
 	}
 	if status.State == flow.StateAwaitingCustomer && status.PaymentRequestURL == "" && err == nil {
-		p.wrong("%s says that the customer is awaited, and not where", from)
+		p.wrong("%s says that the customer is awaited, but returns no URL", from)
 	}
 }

@@ -22,25 +22,25 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/sqlstore"
 )
 
-// Klarna delivers an event once and then, until it is answered, six times more.
+// Klarna delivers an event once and, until it is answered, up to six more times.
 const attempts = 1 + 6
 
-// delivery is one of Klarna's, with as many attempts as it needs.
+// delivery is one of Klarna's deliveries, with as many attempts as it needs.
 type delivery struct {
 	event int
-	// unheard is whether the first answer is lost on its way: the receiver's context ends when the
-	// event has been processed.
+	// unheard means that the first answer is lost: the receiver's context ends when the event has
+	// been processed.
 	unheard bool
 }
 
-// plan is what happens to an event: how often its receiver fails before it succeeds, and how.
+// plan is how often the receiver of an event fails before it succeeds, and how.
 type plan struct{ failures, kind int }
 
-// TestEachEventIsProcessedOnce delivers 100,000 times 30,000 events, out of order, many of them at
-// the same moment, to two replicas of a program that share a PostgreSQL. Its receivers fail and
-// panic, answers are lost, and what was not answered 2xx is delivered again. In the end each event
-// must have been processed to success exactly once. With the race detector on, and with -short, it
-// is a tenth of that.
+// TestEachEventIsProcessedOnce makes 100,000 deliveries of 30,000 events to two replicas that share
+// a PostgreSQL database. The deliveries are out of order, and many happen at the same time.
+// Receivers fail and panic, answers are lost, and a delivery that was not answered with 2xx is
+// repeated. Each event must be processed successfully exactly once. With the race detector and with
+// -short the numbers are a tenth of these.
 //
 // DBTEST_SEED repeats a run.
 func TestEachEventIsProcessedOnce(t *testing.T) {
@@ -95,13 +95,13 @@ func TestEachEventIsProcessedOnce(t *testing.T) {
 	if wrong > 0 {
 		t.Errorf("%d of %d events were not processed exactly once", wrong, events)
 	}
-	// Without these the test would show nothing.
+	// Otherwise the test would prove nothing.
 	if run.failed.Load() == 0 || run.panicked.Load() == 0 || run.unheard == 0 || run.answers[http.StatusServiceUnavailable] == 0 {
 		t.Error("no receiver failed, none panicked, no answer was lost, or no duplicate met its event in flight")
 	}
 }
 
-// senders is how many deliveries are under way to each replica.
+// senders is the number of concurrent deliveries to each replica.
 const senders = 12
 
 type run struct {
@@ -128,8 +128,8 @@ func newRun(seed uint64, deliveries, events int) *run {
 			r.plans[i] = plan{failures: 1 + random.IntN(3), kind: random.IntN(4)}
 		}
 	}
-	// Half of the duplicates come right behind another delivery of the event, the others at any time,
-	// before it or after.
+	// Half of the duplicates immediately follow another delivery of the event. The others come at
+	// any time before or after it.
 	type placed struct {
 		delivery
 		at float64
@@ -173,7 +173,7 @@ func (r *run) addReplica(t *testing.T, receive webhook.Receiver) {
 	r.replicas = append(r.replicas, handler)
 }
 
-// leave is the key of the context's value that ends the context.
+// leave is the key of the context value that ends the context.
 type leave struct{}
 
 func (r *run) receive(ctx context.Context, event *webhook.Event) error {
@@ -201,8 +201,8 @@ func (r *run) receive(ctx context.Context, event *webhook.Event) error {
 	return nil
 }
 
-// deliver sends the schedule, and then again what was not answered, six times at most, and returns
-// how many were never answered.
+// deliver sends the schedule, repeats what was not answered up to six times, and returns how many
+// deliveries were never answered.
 func (r *run) deliver(t *testing.T) (lost int) {
 	for attempt := range attempts {
 		if len(r.schedule) == 0 {

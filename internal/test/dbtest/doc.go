@@ -1,3 +1,3 @@
-// Package dbtest gives tests a real database: a file of SQLite's, and a PostgreSQL of their own. It
-// is a module of its own, so that who uses klarna-go does not inherit the drivers.
+// Package dbtest provides real databases for tests: an SQLite file and a PostgreSQL server. It is a
+// module of its own, so that users of klarna-go do not inherit the drivers.
 package dbtest

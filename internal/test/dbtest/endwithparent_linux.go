@@ -2,6 +2,5 @@ package dbtest
 
 import "syscall"
 
-// endWithParent leaves no server behind where the test's process is killed, or ends because it took
-// too long.
+// endWithParent ends the server if the test's process is killed or ends at its time limit.
 func endWithParent(attributes *syscall.SysProcAttr) { attributes.Pdeathsig = syscall.SIGQUIT }

@@ -21,16 +21,16 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 )
 
-// Postgres is a PostgreSQL server of a test's own, on a free port of the loopback interface, with
-// its data in a temporary folder. It keeps nothing safe from a power failure.
+// Postgres is a PostgreSQL server for one test, on a free port of the loopback interface, with its
+// data in a temporary directory. It does not protect the data from a power failure.
 type Postgres struct {
 	port  int
 	admin *sql.DB
 }
 
-// StartPostgres starts a server that stops when the test ends. Where PostgreSQL is not installed,
-// it skips the test, or fails it where the environment says CI=true. Settings are such as
-// "fsync=on", and win over those that it has otherwise.
+// StartPostgres starts a server that stops when the test ends. If PostgreSQL is not installed, it
+// skips the test, or fails it if the environment has CI=true. Settings such as "fsync=on" override
+// the defaults of this package.
 func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	folder, err := binaries()
@@ -38,7 +38,7 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
-		t.Skip("skipped for want of PostgreSQL:", err)
+		t.Skip("PostgreSQL is missing:", err)
 	}
 	account, err := unprivileged()
 	if err != nil {
@@ -63,7 +63,7 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	return nil
 }
 
-// NewDatabase creates an empty database and returns its name, to be opened with Open.
+// NewDatabase creates an empty database and returns its name for [Postgres.Open].
 func (p *Postgres) NewDatabase(t testing.TB) (name string) {
 	t.Helper()
 	name = "test_" + strings.ToLower(rand.Text())
@@ -73,20 +73,20 @@ func (p *Postgres) NewDatabase(t testing.TB) (name string) {
 	return name
 }
 
-// Open opens a database as a replica of a program does: with a pool of its own, which is closed
+// Open opens a database with a pool of its own, as a replica of a program does. The pool is closed
 // when the test ends.
 func (p *Postgres) Open(t testing.TB, database string) *sql.DB {
 	t.Helper()
 	return open(t, "pgx", p.DSN(database))
 }
 
-// DSN is what another process opens a database with, by the driver pgx.
+// DSN returns the data source name with which another process opens a database with the driver pgx.
 func (p *Postgres) DSN(database string) string {
 	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
 }
 
-// binaries finds the folder of initdb and postgres: Debian's, the newest version first, or one of
-// PATH.
+// binaries returns the directory of initdb and postgres: Debian's with the newest version, or one
+// of PATH.
 func binaries() (folder string, err error) {
 	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil {
@@ -107,7 +107,7 @@ func binaries() (folder string, err error) {
 			return f, nil
 		}
 	}
-	return "", errors.New("initdb and postgres are neither under /usr/lib/postgresql nor in PATH")
+	return "", errors.New("initdb and postgres are neither in /usr/lib/postgresql nor in PATH")
 }
 
 func executable(folder, name string) bool {
@@ -115,7 +115,7 @@ func executable(folder, name string) bool {
 	return err == nil
 }
 
-// account is who the server runs as: PostgreSQL refuses to be root.
+// account is the user of the server: PostgreSQL refuses to run as root.
 type account struct{ credential *syscall.Credential }
 
 func unprivileged() (account, error) {
@@ -138,15 +138,16 @@ func unprivileged() (account, error) {
 }
 
 func (a account) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // PostgreSQL's, from where it is installed
-	c.Dir = "/"                                          // the account may not be allowed into the working directory
+	c := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // PostgreSQL's, from its installation
+	// The account may not have access to the working directory.
+	c.Dir = "/"
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: a.credential}
 	endWithParent(c.SysProcAttr)
 	return c
 }
 
-// dataFolder is not the test's TempDir, which only its owner can enter.
+// dataFolder creates a directory outside the test's TempDir, which only its owner can enter.
 func dataFolder(t testing.TB, a account) (string, error) {
 	folder, err := os.MkdirTemp("", "klarna-go-dbtest-") //nolint:usetesting // for the reason above
 	if err != nil {
@@ -169,7 +170,7 @@ func start(t testing.TB, a account, program, data string, settings []string) (*P
 	if err != nil {
 		return nil, err
 	}
-	// Not the test's context, which ends before its cleanups: the server stops after the pools are
+	// The test's context would end before its cleanups. The server must stop after the pools are
 	// closed.
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
 	var output bytes.Buffer
@@ -182,7 +183,8 @@ func start(t testing.TB, a account, program, data string, settings []string) (*P
 	}
 	server := a.command(ctx, program, arguments...)
 	server.Stdout, server.Stderr = &output, &output
-	server.Cancel = func() error { return server.Process.Signal(syscall.SIGQUIT) } // at once, children included
+	// This is an immediate shutdown that includes the children.
+	server.Cancel = func() error { return server.Process.Signal(syscall.SIGQUIT) }
 	server.WaitDelay = 10 * time.Second
 	if err := server.Start(); err != nil {
 		kill()
@@ -208,7 +210,7 @@ func start(t testing.TB, a account, program, data string, settings []string) (*P
 				if err := p.admin.Close(); err != nil {
 					t.Error(err)
 				}
-				_ = stop() // it says that the server was stopped by a signal
+				_ = stop() // it returns an error because a signal stopped the server
 			})
 			return p, nil
 		}

@@ -8,14 +8,14 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// SQLite returns a new database's file name, to be opened with OpenSQLite.
+// SQLite returns the file name of a new database for [OpenSQLite].
 func SQLite(t testing.TB) (file string) {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "test.db")
 }
 
-// OpenSQLite opens a file as a replica of a program does: with a pool of its own, which is closed
-// when the test ends.
+// OpenSQLite opens a file with a pool of its own, as a replica of a program does. The pool is
+// closed when the test ends.
 func OpenSQLite(t testing.TB, file string) *sql.DB {
 	t.Helper()
 	return open(t, "sqlite", "file:"+file+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")

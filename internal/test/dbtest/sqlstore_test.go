@@ -20,7 +20,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook/storetest"
 )
 
-// database is a new, empty database, to be opened by any number of replicas.
+// database is a new, empty database that any number of replicas can open.
 type database struct {
 	dialect sqlstore.Dialect
 	open    func() *sql.DB
@@ -48,19 +48,19 @@ func testStore(t *testing.T, newDatabase func(*testing.T) database) {
 	}{
 		{"store conforms", testStoreConforms},
 		{"two replicas conform", testTwoReplicasConform},
-		{"replicas that start at once migrate once", testReplicasThatStartAtOnceMigrateOnce},
-		{"migrate keeps what is there", testMigrateKeepsWhatIsThere},
-		{"migrate takes a table without versions for version 1", testMigrateTakesATableWithoutVersions},
-		{"migrate refuses what is not its own", testMigrateRefusesWhatIsNotItsOwn},
+		{"replicas that start together migrate once", testConcurrentStartsMigrateOnce},
+		{"migrate keeps the rows", testMigrateKeepsRows},
+		{"migrate accepts a table without versions as version 1", testMigrateAcceptsTableWithoutVersions},
+		{"migrate refuses tables of others", testMigrateRefusesForeignTables},
 		{"migrate without a connection is an error", testMigrateWithoutAConnectionIsAnError},
-		{"tables are apart and any name is one", testTablesAreApartAndAnyNameIsOne},
-		{"without a table every call is an error that holds no value", testWithoutATableEveryCallIsAnErrorThatHoldsNoValue},
-		{"prune deletes what is past its retention", testPruneDeletesWhatIsPastItsRetention},
-		{"prune deletes no claim that is made meanwhile", testPruneDeletesNoClaimThatIsMadeMeanwhile},
+		{"tables are separate and may have any name", testTablesAreSeparate},
+		{"errors without a table hold no values", testErrorsWithoutATableHoldNoValues},
+		{"prune deletes events after the retention", testPruneDeletesAfterTheRetention},
+		{"prune keeps concurrent claims", testPruneKeepsConcurrentClaims},
 		{"retention can be longer", testRetentionCanBeLonger},
-		{"ids that look like a digest are none of anothers", testIDsThatLookLikeADigestAreNoneOfAnothers},
-		{"duplicates of a completed event do not keep it for longer", testDuplicatesDoNotKeep},
-		{"the drivers own error can be reached", testDriversError},
+		{"ids in the form of a digest do not collide", testIDsInDigestFormDoNotCollide},
+		{"duplicates of a completed event do not extend its retention", testDuplicatesDoNotKeep},
+		{"the driver's own error is wrapped", testDriversError},
 		{"a table whose name is a statement is refused", testTableNames},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, newDatabase) })
@@ -110,7 +110,7 @@ func testStoreConforms(t *testing.T, newDatabase func(*testing.T) database) {
 	})
 }
 
-// Of two replicas, each claim goes to another than the one before.
+// Two replicas take turns with each claim.
 func testTwoReplicasConform(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	storetest.Run(t, func(t *testing.T) webhook.Store {
@@ -145,7 +145,7 @@ func (a *alternating) Release(ctx context.Context, id, token string) error {
 	return a.next().Release(ctx, id, token)
 }
 
-func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(*testing.T) database) {
+func testConcurrentStartsMigrateOnce(t *testing.T, newDatabase func(*testing.T) database) {
 	for range 5 {
 		d := newDatabase(t)
 		var replicas sync.WaitGroup
@@ -168,7 +168,7 @@ func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(*test
 	}
 }
 
-func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(*testing.T) database) {
+func testMigrateKeepsRows(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, _ := migrated(t, d)
 	complete(t, s, "an event")
@@ -177,7 +177,7 @@ func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(*testing.T) data
 }
 
 // The statements are those of before the versions.
-func testMigrateTakesATableWithoutVersions(t *testing.T, newDatabase func(*testing.T) database) {
+func testMigrateAcceptsTableWithoutVersions(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, db := newStore(t, d)
 	for _, statement := range []string{
@@ -199,8 +199,8 @@ func testMigrateTakesATableWithoutVersions(t *testing.T, newDatabase func(*testi
 	}
 }
 
-func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(*testing.T) database) {
-	const another = `there is something named "klarna_webhook_events" that is not this store's: there is no table "klarna_webhook_events_schema"`
+func testMigrateRefusesForeignTables(t *testing.T, newDatabase func(*testing.T) database) {
+	const another = `the name "klarna_webhook_events" is taken by something that does not belong to this store: the table "klarna_webhook_events_schema" does not exist`
 	for _, tc := range []struct {
 		name string
 		do   []string
@@ -209,7 +209,7 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(*testing.T
 		{"a table of other columns", []string{`CREATE TABLE klarna_webhook_events (event_id TEXT, token TEXT, completed BOOLEAN, until BIGINT)`}, another},
 		{"a table with a further column", []string{`CREATE TABLE klarna_webhook_events (event_id TEXT, token TEXT, completed BOOLEAN, until_ms BIGINT, shop TEXT)`}, another},
 		{"an index", []string{`CREATE TABLE others (id TEXT)`, `CREATE INDEX klarna_webhook_events ON others (id)`}, another},
-		{"a newer version", []string{`CREATE TABLE klarna_webhook_events (id TEXT)`, `CREATE TABLE klarna_webhook_events_schema (version INTEGER)`, `INSERT INTO klarna_webhook_events_schema VALUES (99)`}, `the table "klarna_webhook_events" needs version 99, and this program knows no more than version 1`},
+		{"a newer version", []string{`CREATE TABLE klarna_webhook_events (id TEXT)`, `CREATE TABLE klarna_webhook_events_schema (version INTEGER)`, `INSERT INTO klarna_webhook_events_schema VALUES (99)`}, `the table "klarna_webhook_events" needs version 99, but this program knows only version 1`},
 	} {
 		s, db := newStore(t, newDatabase(t))
 		for _, statement := range tc.do {
@@ -235,7 +235,7 @@ func testMigrateWithoutAConnectionIsAnError(t *testing.T, newDatabase func(*test
 	}
 }
 
-func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(*testing.T) database) {
+func testTablesAreSeparate(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	one, _ := migrated(t, d, sqlstore.WithTable("order")) // a word of SQL's
 	other, _ := migrated(t, d, sqlstore.WithTable("z"+strings.Repeat("9", 47)))
@@ -243,7 +243,7 @@ func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(*testing.T
 	claim(t, other, "an event", time.Hour, webhook.ClaimStatusGranted)
 }
 
-func testWithoutATableEveryCallIsAnErrorThatHoldsNoValue(t *testing.T, newDatabase func(*testing.T) database) {
+func testErrorsWithoutATableHoldNoValues(t *testing.T, newDatabase func(*testing.T) database) {
 	s, _ := newStore(t, newDatabase(t))
 	_, claimErr := s.Claim(t.Context(), "canary-id", time.Hour)
 	_, pruneErr := s.Prune(t.Context())
@@ -259,7 +259,7 @@ func testWithoutATableEveryCallIsAnErrorThatHoldsNoValue(t *testing.T, newDataba
 	}
 }
 
-// age makes everything in the table older.
+// age makes all rows of the table older.
 func age(t *testing.T, db *sql.DB, by time.Duration) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(`UPDATE klarna_webhook_events SET until_ms = until_ms - %d`, by.Milliseconds())); err != nil {
@@ -267,7 +267,7 @@ func age(t *testing.T, db *sql.DB, by time.Duration) {
 	}
 }
 
-func testPruneDeletesWhatIsPastItsRetention(t *testing.T, newDatabase func(*testing.T) database) {
+func testPruneDeletesAfterTheRetention(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	const many = 2500 // more than two batches
 	for i := range many {
@@ -298,8 +298,9 @@ func testPruneDeletesWhatIsPastItsRetention(t *testing.T, newDatabase func(*test
 	}
 }
 
-// What is old enough to be deleted may be claimed anew at the same moment. Then it must stay.
-func testPruneDeletesNoClaimThatIsMadeMeanwhile(t *testing.T, newDatabase func(*testing.T) database) {
+// An event that is old enough to be deleted may be claimed again at the same time. Then it must
+// remain.
+func testPruneKeepsConcurrentClaims(t *testing.T, newDatabase func(*testing.T) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
 	replica, _ := migrated(t, d)
@@ -406,9 +407,9 @@ func testRetentionCanBeLonger(t *testing.T, newDatabase func(*testing.T) databas
 	}
 }
 
-// The text of an id like Klarna's stands in the table as it is; of others, their digest, which must
-// not be taken for another id's.
-func testIDsThatLookLikeADigestAreNoneOfAnothers(t *testing.T, newDatabase func(*testing.T) database) {
+// An id in Klarna's form is stored as it is. Other ids are stored as their digest, which must not
+// be taken for another id.
+func testIDsInDigestFormDoNotCollide(t *testing.T, newDatabase func(*testing.T) database) {
 	s, db := migrated(t, newDatabase(t))
 	complete(t, s, "Å")
 	complete(t, s, "8f5f2b4e-0b1f-4a53-9d0c-8f3f1f4d2c11")

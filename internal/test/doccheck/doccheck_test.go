@@ -1,5 +1,5 @@
-// Package doccheck tests the documents: what they show compiles, what they link to exists, what
-// they tell to type can be typed.
+// Package doccheck tests the documents: code in them compiles, links lead to files that exist, and
+// commands can be run.
 package doccheck_test
 
 import (
@@ -44,7 +44,7 @@ func walk(t *testing.T, suffix string, visit func(path string, text []byte)) {
 	}
 }
 
-// trimmed is the text without indentation and empty lines, one line a line.
+// trimmed returns the text without indentation and empty lines.
 func trimmed(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -57,9 +57,9 @@ func trimmed(text string) string {
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// A block of Go in a document stands, line for line, in an Example, which go test compiles and
-// runs.
-func TestEveryGoBlockIsPartOfAnExampleThatRuns(t *testing.T) {
+// Each block of Go in a document must be, line for line, a part of an Example that go test compiles
+// and runs.
+func TestGoBlocksArePartsOfExamples(t *testing.T) {
 	var examples []string
 	walk(t, "_test.go", func(path string, text []byte) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ParseComments)
@@ -83,7 +83,7 @@ func TestEveryGoBlockIsPartOfAnExampleThatRuns(t *testing.T) {
 			blocks++
 			block := trimmed(match[1])
 			if n := strings.Count(block, "\n"); n >= 15 {
-				t.Errorf("%s: a block of %d lines is too long to read at a glance:\n%s", path, n, block)
+				t.Errorf("%s: a block of %d lines is too long:\n%s", path, n, block)
 			}
 			if !containedInAny(examples, block) {
 				t.Errorf("%s: no example contains\n%s", path, block)
@@ -106,7 +106,7 @@ func containedInAny(texts []string, part string) bool {
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-func TestEveryRelativeLinkLeadsSomewhere(t *testing.T) {
+func TestRelativeLinksExist(t *testing.T) {
 	for path, text := range documents(t) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {
 			target, _, _ := strings.Cut(match[1], "#")
@@ -114,7 +114,7 @@ func TestEveryRelativeLinkLeadsSomewhere(t *testing.T) {
 				continue
 			}
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), target)); err != nil {
-				t.Errorf("%s: the link %s leads nowhere", path, match[1])
+				t.Errorf("%s: the target of the link %s does not exist", path, match[1])
 			}
 		}
 	}
@@ -122,20 +122,20 @@ func TestEveryRelativeLinkLeadsSomewhere(t *testing.T) {
 
 var command = regexp.MustCompile(`go (?:run|test) (\./[\w/.-]+|\.ci/run)`)
 
-func TestEveryCommandNamesWhatExists(t *testing.T) {
+func TestCommandsInDocumentsExist(t *testing.T) {
 	for path, text := range documents(t) {
 		for _, match := range command.FindAllStringSubmatch(text, -1) {
 			target := strings.TrimSuffix(match[1], "...")
 			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
-				t.Errorf("%s: %q names what is not there", path, match[0])
+				t.Errorf("%s: %q names something that does not exist", path, match[0])
 			}
 		}
 	}
 }
 
-// The program's own package path is the first thing that a newcomer sees; it must not depend on
-// where the repository lies.
-func TestNoDocumentNamesAPathOfAMachine(t *testing.T) {
+// A newcomer sees the program's package path first. It must not depend on the location of the
+// repository.
+func TestDocumentsNameNoLocalPath(t *testing.T) {
 	private := regexp.MustCompile(`(?:^|[\s"'(])/(?:home|root|work|Users|tmp)/`)
 	for path, text := range documents(t) {
 		if at := private.FindString(text); at != "" {

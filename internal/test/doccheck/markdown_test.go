@@ -58,7 +58,7 @@ func TestEachTableIsInOnePiece(t *testing.T) {
 	}
 }
 
-// anchor is the name that a heading has as the target of a link.
+// anchor returns the name of a heading as the target of a link.
 func anchor(heading string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -1,5 +1,5 @@
-// Package fakedb is a database/sql driver that answers as a test says, for what only a driver that
-// misbehaves can show.
+// Package fakedb is a [database/sql] driver whose answers a test sets, for tests that need a driver
+// that fails.
 package fakedb
 
 import (
@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// DB is a database whose statements all do the same.
+// DB is a database whose statements all have the same effect.
 type DB struct {
-	// Statement answers each, as a Query and as an Exec.
+	// Statement answers each statement, as a Query and as an Exec.
 	Statement func(query string, arguments []driver.NamedValue) (*Answer, error)
 	// Begin and Commit are the errors of transactions.
 	Begin, Commit error
 }
 
-// Answer is a statement's, of either kind.
+// Answer is the answer to a Query or an Exec.
 type Answer struct {
 	// Names are the columns, which have no names where it is nil.
 	Names []string
@@ -27,18 +27,23 @@ type Answer struct {
 	Values [][]driver.Value
 	// End is the error after the rows.
 	End error
-	// Affected is how many rows were changed.
+	// Affected is the number of changed rows.
 	Affected int64
-	// Uncounted is the error of asking for Affected.
+	// Counting is called when Affected is read, if it is not nil. Uncounted is the error of reading
+	// Affected.
+	Counting  func()
 	Uncounted error
 
 	width int
 }
 
-// Open returns the database's pool, which is closed when the test ends.
+// Pool returns a pool of connections to the database, for examples.
+func (d *DB) Pool() *sql.DB { return sql.OpenDB(&connector{d}) }
+
+// Open returns a pool of the database, which is closed when the test ends.
 func (d *DB) Open(t testing.TB) *sql.DB {
 	t.Helper()
-	db := sql.OpenDB(&connector{d})
+	db := d.Pool()
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -108,4 +113,9 @@ func (a *Answer) Next(into []driver.Value) error {
 func (a *Answer) LastInsertId() (int64, error) { return 0, nil }
 
 // RowsAffected implements driver.Result.
-func (a *Answer) RowsAffected() (int64, error) { return a.Affected, a.Uncounted }
+func (a *Answer) RowsAffected() (int64, error) {
+	if a.Counting != nil {
+		a.Counting()
+	}
+	return a.Affected, a.Uncounted
+}

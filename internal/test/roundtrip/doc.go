@@ -1,6 +1,6 @@
 // Package roundtrip checks that the wire types of a package survive JSON. A test of the package
-// names its types and calls Check, and CheckSent for those that are sent.
+// lists its types and calls [Check], and [CheckSent] for those that are sent.
 //
-// It must run in the folder of the package, as go test does, because it reads the package's source
-// to make sure that no wire type was forgotten.
+// The test must run in the directory of the package, as go test does, because this package reads
+// the source to find missing wire types.
 package roundtrip

@@ -10,20 +10,20 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Filling says how a value is filled.
+// Filling configures how a value is filled.
 type Filling struct {
-	// Full sets every member. Otherwise a member is set or not at random; one that is required is
+	// Full sets every member. Otherwise optional members are set at random; required members are
 	// always set.
 	Full bool
-	// Secrets sets secrets. Without it they stay zero, and everything else is the same.
+	// Secrets sets secrets. Without it they are zero, and everything else is the same.
 	Secrets bool
 	// Misfits puts values of an unexpected type into Unknown for some members that are not set.
 	Misfits bool
 }
 
-// Fill sets the members of value, a pointer to a wire type, to random ones. The same source gives
-// the same value. Raw JSON is in the form in which it is written, so that it is the same text when
-// it is read again.
+// Fill sets the members of value, which is a pointer to a wire type, to random values. The same
+// source gives the same value. Raw JSON has the form in which it is encoded, so that decoding
+// returns the same text.
 func Fill(random *rand.Rand, value any, filling Filling) {
 	f := filler{random, filling}
 	f.fill(reflect.ValueOf(value).Elem())
@@ -38,7 +38,8 @@ func (f *filler) fill(v reflect.Value) {
 	r := f.random
 	switch value := v.Addr().Interface().(type) {
 	case *time.Time:
-		*value = time.Unix(r.Int64N(250_000_000_000), r.Int64N(1_000_000_000)).UTC() // until the year 9892
+		// The latest year is 9892.
+		*value = time.Unix(r.Int64N(250_000_000_000), r.Int64N(1_000_000_000)).UTC()
 		return
 	case *redact.RawJSON:
 		*value = anyJSON(r)
@@ -113,7 +114,7 @@ func (f *filler) fillStruct(v reflect.Value) {
 	}
 }
 
-// misfit is a value that no member of a type can be read from.
+// misfit returns a value that does not fit any member of a type.
 func misfit(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -154,7 +155,7 @@ func membersOf(t reflect.Type) []member {
 	return append(list, embedded)
 }
 
-// texts are texts that are easily written or read in a wrong way.
+// texts are difficult to encode or decode correctly.
 var texts = []string{
 	"", " ", "a", "krn:payment:eu1:request:6a7f3f6e", `"\/`, "å é e\u0301 €", "\U0001F6D2", "\u2028\u2029", "<&>", "\x00\x1f\x7f\u0080", "\ufeff",
 	"\ufffd", "null", "{}", "1000", "{klarna.payment_request.id}", strings.Repeat("long ", 40),

@@ -20,10 +20,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// values is how many random values of each type are tried.
+// values is the number of random values of each type.
 const values = 60
 
-// codec is an encoder of JSON and its decoder.
+// codec is an encoder and a decoder of JSON.
 type codec struct {
 	name    string
 	marshal func(any) ([]byte, error)
@@ -39,9 +39,9 @@ var codecs = []codec{
 	},
 }
 
-// Check checks the wire types of the package in the current folder. Each of types is a pointer to a
-// zero value. They must be all wire types that the package exports. Of each type, any value comes
-// back unchanged from both encoders, but for its secrets, which are none then.
+// Check checks the wire types of the package in the current directory. types are pointers to zero
+// values of all wire types that the package exports. Every value of a type must come back unchanged
+// from both codecs, except for its secrets, which are dropped.
 func Check(t *testing.T, types ...any) {
 	t.Helper()
 	checkComplete(t, types)
@@ -111,7 +111,7 @@ func checkSurvival(t *testing.T, c codec, before, want any, seed uint64) {
 	}
 }
 
-// checkZero checks that a value with nothing set is written as its required members alone.
+// checkZero checks that a value with nothing set is encoded as its required members.
 func checkZero(t *testing.T, of reflect.Type, c codec) {
 	t.Helper()
 	text, err := c.marshal(reflect.New(of).Interface())
@@ -130,7 +130,7 @@ func checkZero(t *testing.T, of reflect.Type, c codec) {
 	}
 }
 
-// checkZeroThatIsSet checks that what is zero and behind a pointer is written and read.
+// checkZeroThatIsSet checks that a zero value behind a pointer is encoded and decoded.
 func checkZeroThatIsSet(t *testing.T, of reflect.Type, c codec) {
 	t.Helper()
 	before := reflect.New(of)
@@ -179,12 +179,12 @@ func names(t *testing.T, text []byte) []string {
 	return list
 }
 
-// Diff compares wire types: secrets by what they reveal, raw JSON by what it says, and exported
-// fields alone.
+// Diff compares wire types: secrets by their content, raw JSON by its meaning, and only exported
+// fields.
 func Diff(want, got any) string {
 	return cmp.Diff(want, got,
 		cmp.Transformer("secret", func(s redact.Secret) string { return s.Reveal() }),
-		// encoding/json writes < as \u003c, which says the same.
+		// encoding/json writes < as \u003c, which has the same meaning.
 		cmp.Transformer("raw", func(r redact.RawJSON) string { return compact(r.Bytes()) }),
 		cmp.FilterPath(func(p cmp.Path) bool {
 			field, ok := p.Last().(cmp.StructField)
@@ -217,8 +217,9 @@ func checkComplete(t *testing.T, types []any) {
 	}
 }
 
-// Structs returns the names of the structs that the package in the current folder exports, sorted:
-// those to keep, or all where keep is nil. They come from its source, so that none is forgotten.
+// Structs returns the sorted names of the structs that the package in the current directory exports
+// and for which keep returns true. A nil keep keeps all. The names come from the source of the
+// package, so that none is missing.
 func Structs(t *testing.T, keep func(*ast.StructType) bool) []string {
 	t.Helper()
 	entries, err := os.ReadDir(".")

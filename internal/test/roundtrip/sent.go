@@ -15,9 +15,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// CheckSent checks wire types as they are sent, each a pointer to a zero value. encode and decode
-// are the package's own. The bytes are those that the JSON module's encoder makes by reflection
-// from the struct tags, and the value comes back unchanged, secrets included.
+// CheckSent checks wire types as they are sent. Each of types is a pointer to a zero value. encode
+// and decode are the package's own. The bytes must be those that the JSON module's encoder produces
+// by reflection from the struct tags, and the value must come back unchanged, including its
+// secrets.
 func CheckSent(t *testing.T, encode func(value any) ([]byte, error), decode func(text []byte, value any) error, types ...any) {
 	t.Helper()
 	for _, zero := range types {
@@ -48,8 +49,8 @@ func CheckSent(t *testing.T, encode func(value any) ([]byte, error), decode func
 	}
 }
 
-// CheckAnyBytes checks that whatever decode takes can be encoded as JSON, and that what is sent of
-// it is the same text when it is decoded and encoded again. zero is a pointer to the type.
+// CheckAnyBytes checks that every value that decode accepts can be encoded as JSON, and that
+// encoding it for sending is stable. zero is a pointer to the type.
 func CheckAnyBytes(t *testing.T, encode func(value any) ([]byte, error), decode func(text []byte, value any) error, text []byte, zero any) {
 	t.Helper()
 	of := reflect.TypeOf(zero).Elem()
@@ -66,7 +67,7 @@ func CheckAnyBytes(t *testing.T, encode func(value any) ([]byte, error), decode 
 	}
 	sent, err := encode(first)
 	if err != nil {
-		// A member that nobody knows may be what is never sent, such as text that is not UTF-8.
+		// An unknown member may have a value that is never sent, such as text that is not UTF-8.
 		if !strings.Contains(err.Error(), "raw JSON that is not valid") {
 			t.Fatalf("decoded, but not sent: %v\n%s", err, text)
 		}
@@ -81,7 +82,7 @@ func CheckAnyBytes(t *testing.T, encode func(value any) ([]byte, error), decode 
 }
 
 // ByReflection encodes a wire type, behind its pointer, as the JSON module does from the struct
-// tags alone: its methods are not used.
+// tags without the type's methods.
 func ByReflection(value any) ([]byte, error) {
 	v := reflect.ValueOf(value).Elem()
 	return jsonv2.Marshal(withoutMethods(v).Interface(), jsonv2.Deterministic(true), jsonv2.WithMarshalers(jsonv2.JoinMarshalers(
@@ -92,7 +93,7 @@ func ByReflection(value any) ([]byte, error) {
 	)))
 }
 
-// withoutMethods copies a value into types without methods, and with the same fields and tags.
+// withoutMethods copies a value into types without methods and with the same fields and tags.
 func withoutMethods(v reflect.Value) reflect.Value {
 	to := reflect.New(typeWithoutMethods(v.Type())).Elem()
 	copyInto(to, v)

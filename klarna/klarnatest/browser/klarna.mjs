@@ -1,16 +1,17 @@
-// A double of the part of Klarna's browser SDK that a checkout uses: presentation, its components, the payment button and
-// the events. No money moves. Names that Klarna documents are Klarna's; how a component looks, which window the payment
-// opens in and what an event carries beyond its name are the double's own choice.
+// A test double of the part of Klarna's browser SDK that a checkout uses: presentation, its
+// components, the payment button and the events. No money moves. Documented names are Klarna's.
+// This file chooses the look of components, the window in which the payment opens and the content
+// of events.
 //
-// A page's Content-Security-Policy needs this file's origin in script-src and connect-src and nothing unsafe. Its
-// Cross-Origin-Opener-Policy, if it has one, must be same-origin-allow-popups: under same-origin an open window looks
-// closed.
+// A page's Content-Security-Policy needs this file's origin in script-src and connect-src and
+// nothing unsafe. A Cross-Origin-Opener-Policy must be same-origin-allow-popups: under same-origin
+// an open window looks closed.
 
 const home = new URL(import.meta.url).origin;
 const finalStates = new Set(["COMPLETED", "DECLINED", "CANCELED", "EXPIRED"]);
 const pollEvery = 500; // ms
 
-/** Returns what Klarna's SDK gives a page, for use with await and without. */
+/** Returns the object that Klarna's SDK returns. It works with and without await. */
 export function KlarnaSDK({ clientId, products = ["PAYMENT"], partnerAccountId, locale, klarnaNetworkSessionToken } = {}) {
   if (typeof clientId !== "string" || clientId === "") throw new TypeError("KlarnaSDK: clientId is missing");
   const klarna = {};
@@ -24,17 +25,17 @@ export default KlarnaSDK;
 
 function newPayment(config) {
   const listeners = new Map();
-  let asked; // for what the last presentation was
-  let last; // what it said
-  let busy = false; // one payment at a time, whatever the number of buttons
+  let asked; // the parameters of the last presentation
+  let last; // its result
+  let busy = false; // one payment at a time, for all buttons together
 
   function emit(type, detail) {
-    if (type === "error" && !listeners.get(type)?.size) console.error(detail); // nobody else would say it
+    if (type === "error" && !listeners.get(type)?.size) console.error(detail); // no listener reports it
     for (const callback of [...(listeners.get(type) ?? [])]) {
       try {
         callback(detail);
       } catch (error) {
-        reportError(error); // the page's, and no reason to leave the others out
+        reportError(error); // an error of one listener must not skip the others
       }
     }
   }
@@ -46,7 +47,7 @@ function newPayment(config) {
     return paymentOption ? { ...rest, paymentOption: dress(paymentOption, pay) } : rest;
   }
 
-  // What a customer did may have changed what to show.
+  // The payment may have changed the presentation.
   async function presentAgain() {
     const before = JSON.stringify(last);
     const now = await present();
@@ -56,7 +57,7 @@ function newPayment(config) {
   async function pay(paymentOptionId, { initiate, initiationMode }) {
     if (busy) return;
     busy = true;
-    // The window must open within the click, before anything is known, or the browser takes it for a pop-up nobody wants.
+    // The window must open during the click, before the answer is known, or the browser blocks it.
     const popup = initiationMode === "REDIRECT" || smallScreen() ? null : openWindow();
     try {
       const answer = await initiate({ klarnaNetworkSessionToken: config.klarnaNetworkSessionToken, paymentOptionId });
@@ -81,7 +82,8 @@ function newPayment(config) {
     }
   }
 
-  // The page in the window tells the shipping whenever it is shown again; a page's callbacks hear of changes alone.
+  // The page in the window reports the shipping each time it is shown. The shop's callbacks are
+  // called only for changes.
   function shippingChanges() {
     const known = {};
     const changed = (type, about, what) => {
@@ -137,10 +139,10 @@ function openWindow() {
     popup.document.title = "Klarna double";
     popup.document.body.textContent = "One moment, please …";
   }
-  return popup; // null where the browser blocks windows
+  return popup; // null if the browser blocks windows
 }
 
-// find says which payment request the page's server answered with.
+// find returns the payment request in the answer of the page's server.
 async function find(config, answer) {
   if (answer?.paymentRequestUrl) {
     const url = webAddress(answer.paymentRequestUrl);
@@ -150,16 +152,17 @@ async function find(config, answer) {
     const { paymentRequestUrl } = await ask(config, `payment-requests/${encodeURIComponent(answer.paymentRequestId)}`);
     return { id: answer.paymentRequestId, url: webAddress(paymentRequestUrl) };
   }
-  throw new TypeError("initiate resolved to none of paymentRequestUrl, paymentRequestId and returnUrl");
+  throw new TypeError("initiate must resolve to paymentRequestUrl, paymentRequestId or returnUrl");
 }
 
 function webAddress(text) {
   const url = new URL(text, location.href);
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw new TypeError("initiate resolved to an address that is not of the web");
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw new TypeError("initiate must resolve to an http or https address");
   return url;
 }
 
-// customerDone waits until the customer decided, somebody else did, or the window was closed, and asks how things stand.
+// customerDone waits until the payment request reaches a final state or the window is closed, and
+// then reads the state.
 async function customerDone(config, request, popup, shippingChanged) {
   let told = false;
   let wake = () => {};
@@ -180,7 +183,7 @@ async function customerDone(config, request, popup, shippingChanged) {
           return now;
         }
       } catch (error) {
-        if (over) throw error; // before, the next look may succeed
+        if (over) throw error; // otherwise the next read may succeed
       }
       await new Promise((resolve) => {
         wake = resolve;
@@ -192,7 +195,7 @@ async function customerDone(config, request, popup, shippingChanged) {
   }
 }
 
-// ---- What the double answers
+// ---- The server's answers
 
 async function ask(config, path, query = {}, sessionToken) {
   const url = new URL(`/browser/${path}`, home);
@@ -231,7 +234,8 @@ function dress(option, pay) {
   return dressed;
 }
 
-// component is an element of its own with a style of its own, which needs no unsafe-inline in the page's policy.
+// component returns a custom element with its own style, which needs no unsafe-inline in the page's
+// policy.
 function component(name, ...content) {
   const element = document.createElement(`klarna-double-${name}`);
   const root = element.attachShadow({ mode: "open", delegatesFocus: true });
@@ -239,7 +243,7 @@ function component(name, ...content) {
   root.append(...content);
   element.mount = (target) => {
     const place = typeof target === "string" ? document.querySelector(target) : target;
-    if (!place) throw new Error(`Klarna double: there is no ${target} to mount the ${name} on`);
+    if (!place) throw new Error(`Klarna double: cannot mount the ${name}: ${target} does not exist`);
     place.append(element);
     return element;
   };
@@ -286,7 +290,7 @@ function nodes({ text, parts }) {
   });
 }
 
-// icon draws a sign of the double's own, which is nobody's trademark. Without alt it is decoration.
+// icon draws a sign that is no trademark. Without alt it is decorative.
 function icon(alt) {
   const draw = (tag, attributes, ...children) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", tag);

@@ -1,5 +1,6 @@
-// What the purchase page adds when it was opened by the SDK in a window of its own: it tells the page behind what
-// happened and closes. Without JavaScript, and in a window of the customer's, the forms lead back to the shop.
+// This script runs on the purchase page if the SDK opened it in a separate window: it reports the
+// result to the opener and closes the window. Without JavaScript, and in the customer's own window,
+// the forms lead back to the shop.
 "use strict";
 
 const { openerOrigin, paymentRequestId, state, shipping, done } = document.body.dataset;

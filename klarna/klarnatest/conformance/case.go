@@ -2,39 +2,40 @@ package conformance
 
 import "strings"
 
-// Certainty is how sure the source of a case is.
+// Certainty is how reliable the source of a case is.
 type Certainty string
 
 const (
-	// CertaintySure facts are in Klarna's own requests, assertions or texts.
+	// CertaintySure means that the fact is in Klarna's own requests, assertions or documentation.
 	CertaintySure Certainty = "sure"
-	// CertaintyLikely facts were read from published integrations, or from one text out of several.
+	// CertaintyLikely means that the fact comes from published integrations, or from one of several
+	// documents that disagree.
 	CertaintyLikely Certainty = "likely"
-	// CertaintyGap is what no source tells.
+	// CertaintyGap means that no source answers the question.
 	CertaintyGap Certainty = "gap"
 )
 
-// need is what a target must offer for a case to run. Values add up.
+// need is what a target must offer for a case to run. Values are bits that can be combined.
 type need int
 
 const (
-	// needsAccount is an account to act for.
+	// needsAccount requires an account to act for.
 	needsAccount need = 1 << iota
-	// needsUsername is the UUID shown beside the API key.
+	// needsUsername requires the UUID that Klarna shows next to the API key.
 	needsUsername
-	// needsCustomer is somebody who opens a payment request's URL.
+	// needsCustomer requires a customer who opens a payment request's URL.
 	needsCustomer
-	// needsWebhookURL is a URL that webhooks may point to.
+	// needsWebhookURL requires a URL for webhooks.
 	needsWebhookURL
-	// needsReceiver is a receiver under that URL.
+	// needsReceiver requires a receiver under that URL.
 	needsReceiver
-	// needsChanges is the permission to send more than GETs.
+	// needsChanges requires the permission to send requests other than GETs.
 	needsChanges
 )
 
 var needNames = [...]string{"an account", "a username", "a customer", "a webhook URL", "a webhook receiver", "permission for changes"}
 
-// String lists what is needed: "an account, a customer".
+// String lists the needs: "an account, a customer".
 func (n need) String() string {
 	var list []string
 	for i, name := range needNames {
@@ -45,22 +46,22 @@ func (n need) String() string {
 	return strings.Join(list, ", ")
 }
 
-// Case is one sentence about Klarna's server API, and the requests that tell whether it is true.
+// Case is one sentence about Klarna's server API, and the requests that show whether it is true.
 type Case struct {
-	// Name is the sentence. No two cases have the same.
+	// Name is the sentence. It is unique.
 	Name string
-	// Section is the part of the API it is about.
+	// Section is the part of the API that the case is about.
 	Section string
-	// Certainty is how sure the sentence is.
+	// Certainty is how certain the sentence is.
 	Certainty Certainty
 
-	needs   need // beside what steps and fixture say
+	needs   need // in addition to those of steps and fixture
 	fixture *fixture
 	steps   []step
 	cleanup []step
 }
 
-// allNeeds is what a target must offer for the case to run.
+// allNeeds returns what a target must offer for the case to run.
 func (c Case) allNeeds() need {
 	needs := c.needs | needsOf(c.steps)
 	if c.fixture != nil {
@@ -69,36 +70,38 @@ func (c Case) allNeeds() need {
 	return needs
 }
 
-// fixture is what several cases begin with. It is made once a run, when the first of them comes.
+// fixture is a beginning that several cases share. A run builds it once, before the first of them.
 type fixture struct {
 	name    string
 	steps   []step
 	cleanup []step
 }
 
-// step is a request, a customer's visit or a webhook that comes, and what shall be true of it.
+// step is a request, a customer's visit or an expected webhook, with the checks of its result.
 type step struct {
-	// call is the request: "POST payment/requests". See host.url for its path.
+	// call is the request: "POST payment/requests". [host.url] describes its path.
 	call   string
 	header map[string]string
-	// body is JSON (object, list), raw text, or nil for none.
+	// body is JSON (object, list), raw text, or nil for no body.
 	body any
-	// visit lets a customer open the payment request's URL in the variables request and request_url.
+	// visit makes a customer open the payment request's URL from the variables request and
+	// request_url.
 	visit visit
-	// delivery waits for a webhook posted to the path that ends with this text, the nth one, counted
-	// from 0.
+	// delivery waits for the nth webhook posted to the path that ends with this text, counted from
+	// 0.
 	delivery string
 	nth      int
 
-	// poll repeats the call until this holds. A case says nothing when it never does.
+	// poll repeats the call until these checks hold. If they never do, the case is untested.
 	poll checks
-	// given must hold for the case to say anything.
+	// given must hold; otherwise the case is untested.
 	given checks
-	// want is the fact. It fails a sure one.
+	// want is the fact. A sure case is broken if it does not hold.
 	want checks
-	// variants are the ways in which a likely fact or a gap may turn out; the first that holds is it.
+	// turns are the ways in which a likely fact or a gap may turn out. The first that holds is the
+	// result.
 	variants []variant
-	// capture puts members of the body into variables.
+	// capture stores members of the body in variables.
 	capture map[string]string
 }
 
@@ -116,7 +119,7 @@ const (
 type variant struct {
 	name string
 	when checks
-	// show are words of the answer that belong to the report.
+	// show lists words of the answer that belong in the report.
 	show []subject
 }
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Cases returns the whole suite, in the order in which it is played. Cases that share something
-// made at the host, such as an approved purchase, rely on that order: what ends it comes last.
+// Cases returns the whole suite, in the order in which it runs. Cases that share a resource at the
+// host, such as an approved purchase, rely on that order: a case that ends the resource comes last.
 func Cases() []Case {
 	return slices.Concat(
 		credentialCases(),
@@ -50,7 +50,7 @@ const (
 	cancelRequest = "DELETE payment/requests/${request}"
 	voidPayment   = "POST payment/transactions/${transaction}/void"
 
-	// payAmount is what a payment of the suite costs, in minor units.
+	// payAmount is the amount of the suite's payments, in minor units.
 	payAmount = 10_00
 
 	result      = "payment_transaction_response.result"
@@ -60,7 +60,7 @@ const (
 	returnURL = "https://shop.example/back?id={klarna.payment_request.id}&state={klarna.payment_request.state}"
 )
 
-// with returns o with other members; nil takes one away.
+// with returns o with changed members; nil removes a member.
 func with(o object, changes object) object {
 	changed := maps.Clone(o)
 	for name, value := range changes {
@@ -74,7 +74,7 @@ func with(o object, changes object) object {
 
 func handover() object { return object{"method": "HANDOVER", "return_url": returnURL} }
 
-// paymentRequest is the body that creates a payment request.
+// paymentRequest returns the body that creates a payment request.
 func paymentRequest() object {
 	return object{
 		"currency": "${currency}", "amount": payAmount, "payment_request_reference": "${new.request_reference}",
@@ -82,7 +82,7 @@ func paymentRequest() object {
 	}
 }
 
-// purchase is the body of an authorize without a step-up. Its references are the same for all of a
+// purchase returns the body of an authorize without a step-up. Its references are the same within a
 // case.
 func purchase() object {
 	return object{
@@ -97,14 +97,14 @@ func purchase() object {
 	}
 }
 
-// stepUp is the body of a first authorize.
+// stepUp returns the body of a first authorize.
 func stepUp() object { return with(purchase(), object{"step_up_config": stepUpConfig()}) }
 
 func stepUpConfig() object {
 	return object{"payment_request_reference": "${new.request_reference}", "customer_interaction_config": handover()}
 }
 
-// requested creates a payment request that the case is not about.
+// requested creates a payment request as a precondition.
 func requested() step {
 	return step{
 		call: createRequest, body: paymentRequest(), given: checks{success()},
@@ -112,11 +112,11 @@ func requested() step {
 	}
 }
 
-// undone cancels a payment request, as far as there is one and it can be.
+// undone cancels a payment request if it exists and is cancelable.
 func undone() []step { return []step{{call: cancelRequest}} }
 
-// outcomeOf are what a call that may make a payment request or a payment answers with, for
-// undoneAll.
+// outcomeOf captures the ids that undoneAll needs from the answer to a call that may create a
+// payment request or a payment.
 func outcomeOf() map[string]string {
 	return map[string]string{
 		"request": "payment_request.payment_request_id", "transaction": transaction + "payment_transaction_id",
@@ -129,7 +129,7 @@ var errorWords = []subject{{part: theStatus}, member("error_code")}
 
 func refused(code string) checks { return checks{status(400), member("error_code").is(code)} }
 
-// acceptedOrRefused are the turns of a question that a 2xx or a 4xx answers, the expected one
+// acceptedOrRefused returns the turns of a question that a 2xx or a 4xx answers, the expected one
 // first.
 func acceptedOrRefused() []variant {
 	return []variant{
@@ -144,7 +144,7 @@ func refusedOrAccepted() []variant {
 	return turns
 }
 
-// known are the turns of a word that has one of some values, the first being the expected one.
+// known returns the turns of a value that is one of several words, the expected one first.
 func known(s subject, values ...string) []variant {
 	var turns []variant
 	for _, value := range values {
@@ -155,7 +155,7 @@ func known(s subject, values ...string) []variant {
 		variant{name: "another word", when: checks{s.looksLike(upperCase)}, show: []subject{s}})
 }
 
-// thereOrAbsent are the turns of a member that an answer may have.
+// thereOrAbsent returns the turns of a member that an answer may have.
 func thereOrAbsent(s subject) []variant {
 	return []variant{
 		{name: "there", when: checks{s.exists()}},

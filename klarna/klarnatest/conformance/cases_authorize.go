@@ -1,7 +1,7 @@
 package conformance
 
 func authorizeCases() []Case {
-	// first makes an authorize whose outcome is undone.
+	// first makes an authorize call whose effects are undone.
 	first := func(body any, s step) []step {
 		s.call, s.body, s.capture = authorize, body, outcomeOf()
 		return []step{s}
@@ -22,7 +22,7 @@ func authorizeCases() []Case {
 	customer := "payment_request." + interaction
 	cases := []Case{
 		{
-			Name: "an authorize is a 200 with one of three results", Section: authorization, Certainty: CertaintySure,
+			Name: "an authorize answers 200 with one of three results", Section: authorization, Certainty: CertaintySure,
 			steps: first(stepUp(), step{want: checks{status(200), member(result).is("APPROVED", "STEP_UP_REQUIRED", "DECLINED")}}),
 		},
 		{
@@ -30,7 +30,7 @@ func authorizeCases() []Case {
 			steps: first(stepUp(), step{given: checks{status(200)}, variants: known(member(result), "STEP_UP_REQUIRED", "APPROVED", "DECLINED")}),
 		},
 		{
-			Name: "a step-up names the payment request and where the customer goes", Section: authorization, Certainty: CertaintySure,
+			Name: "a step-up has the payment request and the customer's URL", Section: authorization, Certainty: CertaintySure,
 			steps: first(stepUp(), step{given: steppedUp, want: checks{
 				member("payment_request.payment_request_id").looksLike(aText),
 				member("payment_request.payment_request_reference").is("${new.request_reference}"),
@@ -43,14 +43,14 @@ func authorizeCases() []Case {
 			}}),
 		},
 		{
-			Name: "a step-up makes no transaction", Section: authorization, Certainty: CertaintyLikely,
+			Name: "a step-up creates no transaction", Section: authorization, Certainty: CertaintyLikely,
 			steps: first(stepUp(), step{given: steppedUp, variants: []variant{
-				{name: "there is none", when: checks{member(transaction + "payment_transaction_id").isAbsent()}},
-				{name: "there is one", when: checks{member(transaction + "payment_transaction_id").exists()}, show: []subject{member(transaction + "state")}},
+				{name: "no transaction", when: checks{member(transaction + "payment_transaction_id").isAbsent()}},
+				{name: "a transaction", when: checks{member(transaction + "payment_transaction_id").exists()}, show: []subject{member(transaction + "state")}},
 			}}),
 		},
 		{
-			Name: "without a step-up config Klarna approves or declines, and both are a 200", Section: authorization, Certainty: CertaintySure,
+			Name: "without a step-up config Klarna approves or declines, with 200", Section: authorization, Certainty: CertaintySure,
 			steps: first(purchase(), step{want: checks{status(200), member(result).is("APPROVED", "DECLINED")}}),
 		},
 		{
@@ -121,7 +121,7 @@ func authorizeCases() []Case {
 			steps: first(with(stepUp(), object{"interoperability_data": networkData}), step{variants: turnsToStepUp}),
 		},
 		{
-			Name: "whether network data that is an object and no text is refused", Section: sessionToken, Certainty: CertaintyGap,
+			Name: "whether network data that is an object instead of a text is refused", Section: sessionToken, Certainty: CertaintyGap,
 			steps: first(with(stepUp(), object{"klarna_network_data": object{"a": "b"}}), step{variants: turnsToRefusal}),
 		},
 	}
@@ -135,7 +135,7 @@ func authorizeCases() []Case {
 			},
 		})
 		cases = append(cases, Case{
-			Name: "what becomes of an authorize with a token in " + name + " that Klarna did not make", Section: sessionToken, Certainty: CertaintyGap, steps: s,
+			Name: "the result of an authorize with a token in " + name + " that Klarna did not make", Section: sessionToken, Certainty: CertaintyGap, steps: s,
 		})
 	}
 	for i := range cases {
@@ -146,5 +146,5 @@ func authorizeCases() []Case {
 
 const networkData = `{"conformance": [1, 2.50]}`
 
-// sessionTokenHeaders are the names that the header of the session token had, newest first.
+// sessionTokenHeaders are the present and former names of the session token's header, newest first.
 var sessionTokenHeaders = []string{"Klarna-Network-Session-Token", "Klarna-Interoperability-Token", "Klarna-Payment-Token"}

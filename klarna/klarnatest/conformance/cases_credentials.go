@@ -37,7 +37,7 @@ func credentialCases() []Case {
 			steps: []step{{call: present, header: map[string]string{"Authorization": ""}, want: unauthorized}},
 		},
 		{
-			Name: "an account's colons stay raw in the path", Section: credentials, Certainty: CertaintySure, needs: needsAccount,
+			Name: "an account's colons may be raw in the path", Section: credentials, Certainty: CertaintySure, needs: needsAccount,
 			steps: []step{{call: present, want: checks{status(200)}}},
 		},
 		{
@@ -53,15 +53,15 @@ func credentialCases() []Case {
 			steps: []step{{call: "GET /v2/accounts/krn:partner:global:account:test:NOBODY00" + below(present), variants: refusedOrAccepted()}},
 		},
 		{
-			Name: "how an answer tells that there was no client certificate", Section: credentials, Certainty: CertaintyGap,
+			Name: "how an answer reports a missing client certificate", Section: credentials, Certainty: CertaintyGap,
 			steps: []step{{call: present, variants: known(header("Klarna-Mtls-Verification-Status"), "NOT_PRESENT", "VALID", "VALID, VALID", "INVALID")}},
 		},
 		{
-			Name: "how an answer tells what became of the IP address", Section: credentials, Certainty: CertaintyGap,
+			Name: "how an answer reports the check of the IP address", Section: credentials, Certainty: CertaintyGap,
 			steps: []step{{call: present, variants: known(header("Klarna-Ip-Validation-Status"), "ALLOWED", "DENIED", "INVALID")}},
 		},
 	}
 }
 
-// below is the path and the query of a call, with a slash before.
+// below returns the path and the query of a call, with a leading slash.
 func below(call string) string { return "/" + step{call: call}.target() }

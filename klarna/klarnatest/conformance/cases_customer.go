@@ -2,8 +2,8 @@ package conformance
 
 const sessionTokenPath = "state_context.klarna_network_session_token"
 
-// visited are the steps of a customer who approves a payment that authorize, with this body, asked
-// for. They put the session token, the approved amount and the ids into variables.
+// visited returns the steps of a customer who approves a payment that authorize requested with this
+// body. They store the session token, the approved amount and the ids in variables.
 func visited(body object) []step {
 	return []step{
 		{
@@ -20,13 +20,13 @@ func visited(body object) []step {
 	}
 }
 
-// final is the body of the authorize that finalizes what purchase() began.
+// final returns the body of the authorize that finalizes the purchase of purchase().
 func final(changes object) object {
 	transaction := with(object{"amount": "${approved}", "payment_transaction_reference": "${new.transaction_reference}"}, changes)
 	return with(purchase(), object{"request_payment_transaction": transaction})
 }
 
-// finalizing is the final authorize, under one key however often it comes.
+// finalizing returns the final authorize, with the same key each time.
 func finalizing(changes object) step {
 	return step{
 		call: authorize, body: final(changes),
@@ -38,15 +38,15 @@ func finalizing(changes object) step {
 	}
 }
 
-// Each of these fixtures is a visit of the customer, who may be a person: so there are few.
+// Each of these fixtures needs a visit of the customer, who may be a person, so there are few.
 var (
-	// approved is a payment request that a customer completed and nobody finalized.
+	// approved is a payment request that a customer completed and that is not finalized.
 	approved = &fixture{name: "a payment request that the customer approved", steps: visited(stepUp()), cleanup: undoneAll()}
-	// second is another one, for what may end it in more than one way.
+	// second is another one, for cases that may end it in more than one way.
 	second = &fixture{name: "a second payment request that the customer approved", steps: visited(stepUp()), cleanup: undoneAll()}
 	// paid is a transaction, finalized from such a payment request.
 	paid = &fixture{name: "a purchase that is approved", steps: append(visited(stepUp()), finalizing(nil)), cleanup: []step{{call: voidPayment}}}
-	// tokenized is a payment request for a customer token alone.
+	// tokenized is a payment request for a customer token without a payment.
 	tokenized = &fixture{name: "a customer token that the customer approved", steps: tokenVisit(), cleanup: undone()}
 )
 
@@ -66,7 +66,7 @@ func tokenVisit() []step {
 
 func customerCases() []Case {
 	const customerResult = "customer_token_response.result"
-	// again repeats the final authorize with something changed.
+	// again repeats the final authorize with a change.
 	again := func(change func(*step)) step {
 		s := finalizing(nil)
 		s.given, s.capture = nil, nil
@@ -92,15 +92,15 @@ func customerCases() []Case {
 			),
 		},
 		{
-			Name: "whether the session token is there as payment_token, too", Section: sessionToken, Certainty: CertaintyGap, fixture: approved,
+			Name: "whether the session token is also in payment_token", Section: sessionToken, Certainty: CertaintyGap, fixture: approved,
 			steps: completed(thereOrAbsent(member("state_context.payment_token"))...),
 		},
 		{
-			Name: "whether the session token is there as interoperability_token, too", Section: sessionToken, Certainty: CertaintyGap, fixture: approved,
+			Name: "whether the session token is also in interoperability_token", Section: sessionToken, Certainty: CertaintyGap, fixture: approved,
 			steps: completed(thereOrAbsent(member("state_context.interoperability_token"))...),
 		},
 		{
-			Name: "a completed payment request tells who the customer is", Section: requests, Certainty: CertaintyLikely, fixture: approved,
+			Name: "a completed payment request identifies the customer", Section: requests, Certainty: CertaintyLikely, fixture: approved,
 			steps: completed(
 				variant{name: "klarna_customer with customer_profile", when: checks{member("state_context.klarna_customer.customer_profile").isOfKind(anObject)}},
 				variant{name: "klarna_customer in another form", when: checks{member("state_context.klarna_customer").exists()}},
@@ -108,14 +108,14 @@ func customerCases() []Case {
 			),
 		},
 		{
-			Name: "the presentation with the token of an approval tells to authorize", Section: presentation, Certainty: CertaintyLikely, fixture: approved,
+			Name: "the presentation with the token of an approval says to authorize", Section: presentation, Certainty: CertaintyLikely, fixture: approved,
 			steps: []step{{
 				call: present, header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"}, given: checks{status(200)},
 				variants: known(member("payment_status"), "PENDING_PARTNER_AUTHORIZATION", "REQUIRES_CUSTOMER_ACTION"),
 			}},
 		},
 		{
-			Name: "whether a final authorize of another amount than the approved one is refused", Section: authorization, Certainty: CertaintyGap, fixture: second,
+			Name: "whether a final authorize with another amount than the approved one is refused", Section: authorization, Certainty: CertaintyGap, fixture: second,
 			steps: []step{{
 				call: authorize, body: final(object{"amount": payAmount + 1}), header: map[string]string{"Klarna-Network-Session-Token": "${session_token}"},
 				capture: outcomeOf(),
@@ -158,7 +158,7 @@ func customerCases() []Case {
 			})},
 		},
 		{
-			Name: "a transaction tells when it expires", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
+			Name: "a transaction has its expiry", Section: transactions, Certainty: CertaintyLikely, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.given, s.variants = checks{status(200)}, []variant{
 					{name: "an ISO 8601 time", when: checks{member(transaction + "expires_at").looksLike(aTimestamp)}},
@@ -174,7 +174,7 @@ func customerCases() []Case {
 			})},
 		},
 		{
-			Name: "the same token and payload under another key answer the same transaction", Section: sessionToken, Certainty: CertaintySure, fixture: paid,
+			Name: "the same token and payload under another key get the same transaction", Section: sessionToken, Certainty: CertaintySure, fixture: paid,
 			steps: []step{again(func(s *step) {
 				anotherKey(s)
 				s.want = checks{status(200), member(result).is("APPROVED"), member(transaction + "payment_transaction_id").is("${transaction}")}
@@ -197,7 +197,7 @@ func customerCases() []Case {
 	}
 	for _, name := range sessionTokenHeaders[1:] {
 		cases = append(cases, Case{
-			Name: "whether the final authorize takes the token in " + name, Section: sessionToken, Certainty: CertaintyGap, fixture: paid,
+			Name: "whether the final authorize accepts the token in " + name, Section: sessionToken, Certainty: CertaintyGap, fixture: paid,
 			steps: []step{again(func(s *step) {
 				s.header = map[string]string{name: "${session_token}"}
 				s.capture = map[string]string{"request_again": "payment_request.payment_request_id", "second_transaction": transaction + "payment_transaction_id"}
@@ -213,14 +213,14 @@ func customerCases() []Case {
 	}
 	return append(cases,
 		Case{
-			Name: "a customer token alone is asked for without a payment", Section: "customer token", Certainty: CertaintyLikely,
+			Name: "a customer token may be requested without a payment", Section: "customer token", Certainty: CertaintyLikely,
 			steps: []step{{
 				call: authorize, body: with(tokenOnly(), object{"step_up_config": stepUpConfig()}), capture: outcomeOf(),
 				variants: []variant{
-					{name: "customer_token_response tells to step up", when: checks{
+					{name: "customer_token_response requires a step-up", when: checks{
 						member(customerResult).is("STEP_UP_REQUIRED"), member("payment_request.payment_request_id").exists(),
 					}},
-					{name: "payment_transaction_response tells to step up", when: checks{
+					{name: "payment_transaction_response requires a step-up", when: checks{
 						member(result).is("STEP_UP_REQUIRED"), member("payment_request.payment_request_id").exists(),
 					}},
 					{name: "a payment request and no result", when: checks{member("payment_request.payment_request_id").exists()}},

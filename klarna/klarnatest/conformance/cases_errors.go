@@ -30,7 +30,7 @@ func errorCases() []Case {
 			),
 		},
 		{
-			Name: "a parameter that is missing is a VALIDATION_ERROR", Section: failures, Certainty: CertaintySure,
+			Name: "a missing parameter is a VALIDATION_ERROR", Section: failures, Certainty: CertaintySure,
 			steps: failing(member("error_code").is("VALIDATION_ERROR")),
 		},
 		{
@@ -42,7 +42,7 @@ func errorCases() []Case {
 			steps: turned(thereOrAbsent(member("doc_url"))...),
 		},
 		{
-			Name: "the parameters that failed are listed", Section: failures, Certainty: CertaintyLikely,
+			Name: "the failing parameters are listed", Section: failures, Certainty: CertaintyLikely,
 			steps: turned(
 				variant{name: "validation_errors, the reason is a string", when: checks{
 					member("validation_errors.*.parameter").is("currency"), member("validation_errors.*.reason").isOfKind(aString),
@@ -59,7 +59,7 @@ func errorCases() []Case {
 			),
 		},
 		{
-			Name: "a path that is no route is NOT_FOUND", Section: failures, Certainty: CertaintySure,
+			Name: "an unknown path is NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: []step{{call: "GET payment/nowhere", want: checks{status(404), member("error_code").is("NOT_FOUND")}}},
 		},
 		{
@@ -78,23 +78,23 @@ func errorCases() []Case {
 			}}},
 		},
 		{
-			Name: "a payment request that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
+			Name: "an unknown payment request is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("requests/krn:payment:eu1:request:${new.nobodys}"),
 		},
 		{
-			Name: "a transaction that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
+			Name: "an unknown transaction is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("transactions/krn:payment:eu1:transaction:${new.nobodys}"),
 		},
 		{
-			Name: "a capture that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
+			Name: "an unknown capture is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("captures/krn:payment:eu1:capture:${new.nobodys}"),
 		},
 		{
-			Name: "a refund that nobody made is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
+			Name: "an unknown refund is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("refunds/krn:payment:eu1:refund:${new.nobodys}"),
 		},
 		{
-			Name: "a chargeback that never came is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
+			Name: "an unknown chargeback is RESOURCE_NOT_FOUND", Section: failures, Certainty: CertaintySure,
 			steps: unknown("chargebacks/krn:payment:eu1:chargeback:${new.nobodys}"),
 		},
 		{
@@ -105,7 +105,7 @@ func errorCases() []Case {
 			cleanup: undone(),
 		},
 		{
-			Name: "whether a body that is no JSON is refused", Section: failures, Certainty: CertaintyGap,
+			Name: "whether a body that is not JSON is refused", Section: failures, Certainty: CertaintyGap,
 			steps: posted(step{body: raw("{")}), cleanup: undone(),
 		},
 		{

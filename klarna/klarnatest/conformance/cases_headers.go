@@ -18,7 +18,7 @@ func headerCases() []Case {
 	}
 	return []Case{
 		{
-			Name: "every answer tells the rate limit, a refusal too", Section: headers, Certainty: CertaintySure,
+			Name: "every answer has the rate limit, including a refusal", Section: headers, Certainty: CertaintySure,
 			steps: []step{
 				{call: present, given: checks{status(200)}, want: limits},
 				{call: "GET payment/nowhere", given: checks{status(404)}, want: limits},
@@ -59,7 +59,7 @@ func headerCases() []Case {
 			steps: sent(metadata, `{"integrator":{"name":"klarna-go conformance","session_reference":"${hex.session}"}}`, acceptedOrRefused()),
 		},
 		{
-			Name: "whether integration metadata that is no JSON is refused", Section: headers, Certainty: CertaintyGap,
+			Name: "whether integration metadata that is not JSON is refused", Section: headers, Certainty: CertaintyGap,
 			steps: sent(metadata, "{", refusedOrAccepted()),
 		},
 		{
@@ -75,13 +75,13 @@ func headerCases() []Case {
 			steps: []step{{call: authorize, body: tooLarge, given: checks{status(413)}, variants: []variant{
 				{name: "in the usual error body", when: checks{member("error_code").exists()}, show: errorWords},
 				{name: "in other JSON", when: checks{member("").exists()}},
-				{name: "in no JSON", when: checks{member("").isAbsent()}},
+				{name: "not in JSON", when: checks{member("").isAbsent()}},
 			}}},
 		},
 	}
 }
 
-// tooLarge is over 1 MB of what could not be executed either.
+// tooLarge is over 1 MB of text that could not be executed in any case.
 var tooLarge = raw(`"` + strings.Repeat("x", 1<<20) + `"`)
 
 func idempotencyCases() []Case {
@@ -121,7 +121,7 @@ func idempotencyCases() []Case {
 	undoneTwice := append(undone(), step{call: "DELETE payment/requests/${request_again}"})
 	return []Case{
 		{
-			Name: "the same key and body answer the first result", Section: idempotency, Certainty: CertaintySure,
+			Name: "the same key and body get the first result", Section: idempotency, Certainty: CertaintySure,
 			steps: []step{first, same}, cleanup: undoneTwice,
 		},
 		{

@@ -13,7 +13,7 @@ func paymentRequestCases() []Case {
 		s.variants = turns
 		return []step{s}
 	}
-	// after plays a step on a payment request.
+	// after runs steps on a new payment request.
 	after := func(steps ...step) []step { return append([]step{requested()}, steps...) }
 	canceled := step{call: cancelRequest, given: checks{status(200)}}
 	dearer := object{"amount": payAmount + 1}
@@ -22,13 +22,13 @@ func paymentRequestCases() []Case {
 	}
 	cases := []Case{
 		{
-			Name: "creating a payment request is a 201", Section: requests, Certainty: CertaintySure,
+			Name: "creating a payment request answers 201", Section: requests, Certainty: CertaintySure,
 			steps: []step{{
 				call: createRequest, body: paymentRequest(), want: checks{status(201)}, capture: map[string]string{"request": "payment_request_id"},
 			}},
 		},
 		{
-			Name: "a new payment request is SUBMITTED, with what was asked for", Section: requests, Certainty: CertaintySure,
+			Name: "a new payment request is SUBMITTED, with the requested content", Section: requests, Certainty: CertaintySure,
 			steps: created(
 				member("payment_request_id").looksLike(aText),
 				member("payment_request_reference").is("${new.request_reference}"),
@@ -39,7 +39,7 @@ func paymentRequestCases() []Case {
 			),
 		},
 		{
-			Name: "a new payment request tells where the customer goes", Section: requests, Certainty: CertaintySure,
+			Name: "a new payment request has the customer's URL", Section: requests, Certainty: CertaintySure,
 			steps: created(
 				member(interaction+"payment_request_url").looksLike(webAddress),
 				member(interaction+"payment_request_id").is("${request}"),
@@ -68,31 +68,31 @@ func paymentRequestCases() []Case {
 			),
 		},
 		{
-			Name: "a payment request is read as it was made", Section: requests, Certainty: CertaintySure,
+			Name: "a payment request is read as it was created", Section: requests, Certainty: CertaintySure,
 			steps: after(step{call: readRequest, want: checks{
 				status(200), member("payment_request_id").is("${request}"), member("state").is("SUBMITTED"), member("amount").is(payAmount),
 				member("created_at").is("${created_at}"),
 			}}),
 		},
 		{
-			Name: "a PATCH changes what it brings of a payment request", Section: requests, Certainty: CertaintySure,
+			Name: "a PATCH changes only the members that it has", Section: requests, Certainty: CertaintySure,
 			steps: after(step{call: updateRequest, body: dearer, want: checks{
 				status(200), member("amount").is(payAmount + 1), member("currency").is("${currency}"), member("state").is("SUBMITTED"),
 			}}),
 		},
 		{
-			Name: "a payment request that is changed stays so", Section: requests, Certainty: CertaintySure,
+			Name: "a change of a payment request is permanent", Section: requests, Certainty: CertaintySure,
 			steps: after(
 				step{call: updateRequest, body: dearer, given: checks{success()}},
 				step{call: readRequest, want: checks{member("amount").is(payAmount + 1)}},
 			),
 		},
 		{
-			Name: "whether a PUT updates a payment request, too", Section: requests, Certainty: CertaintyGap,
+			Name: "whether a PUT updates a payment request as well", Section: requests, Certainty: CertaintyGap,
 			steps: after(step{call: "PUT payment/requests/${request}", body: with(paymentRequest(), dearer), variants: acceptedOrRefused()}),
 		},
 		{
-			Name: "a cancel is a 200 with the payment request, CANCELED", Section: requests, Certainty: CertaintySure,
+			Name: "a cancel answers 200 with the payment request, CANCELED", Section: requests, Certainty: CertaintySure,
 			steps: after(step{call: cancelRequest, want: checks{
 				status(200), member("payment_request_id").is("${request}"), member("state").is("CANCELED"),
 			}}),
@@ -102,19 +102,19 @@ func paymentRequestCases() []Case {
 			steps: after(step{call: cancelRequest, given: checks{status(200)}, variants: known(member("state_reason"), "PARTNER_CANCELED")}),
 		},
 		{
-			Name: "a cancel tells when it was", Section: requests, Certainty: CertaintyLikely,
+			Name: "a canceled payment request has the time of its cancel", Section: requests, Certainty: CertaintyLikely,
 			steps: after(step{call: cancelRequest, given: checks{status(200)}, variants: thereOrAbsent(member("canceled_at"))}),
 		},
 		{
-			Name: "a change of the state tells the one before", Section: requests, Certainty: CertaintyLikely,
+			Name: "a change of the state names the previous state", Section: requests, Certainty: CertaintyLikely,
 			steps: after(step{call: cancelRequest, given: checks{status(200)}, variants: known(member("previous_state"), "SUBMITTED")}),
 		},
 		{
-			Name: "a payment request that is canceled stays canceled", Section: requests, Certainty: CertaintySure,
+			Name: "a canceled payment request stays canceled", Section: requests, Certainty: CertaintySure,
 			steps: after(canceled, step{call: readRequest, want: checks{status(200), member("state").is("CANCELED")}}),
 		},
 		{
-			Name: "a payment request that is canceled cannot be changed", Section: requests, Certainty: CertaintySure,
+			Name: "a canceled payment request cannot be changed", Section: requests, Certainty: CertaintySure,
 			steps: after(canceled, step{call: updateRequest, body: dearer, want: checks{status(409), member("error_code").is("RESOURCE_CONFLICT")}}),
 		},
 		{

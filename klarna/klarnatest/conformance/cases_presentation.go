@@ -33,11 +33,11 @@ func presentationCases() []Case {
 			}}},
 		},
 		{
-			Name: "the payment status asks for an action of the customer", Section: presentation, Certainty: CertaintyLikely,
+			Name: "the payment status requires an action of the customer", Section: presentation, Certainty: CertaintyLikely,
 			steps: shown(known(member("payment_status"), "REQUIRES_CUSTOMER_ACTION", "PENDING_PARTNER_AUTHORIZATION")),
 		},
 		{
-			Name: "there is a payment option with an id", Section: presentation, Certainty: CertaintyLikely,
+			Name: "the presentation has a payment option with an id", Section: presentation, Certainty: CertaintyLikely,
 			steps: shown([]variant{
 				{name: "a string", when: checks{option.isOfKind(aString)}},
 				{name: "an option without an id", when: checks{member("payment_option").exists()}},
@@ -116,7 +116,7 @@ func presentationCases() []Case {
 			steps: asked(present+"&app_return_url=shop%3A%2F%2Fback", refusedOrAccepted()),
 		},
 		{
-			Name: "what becomes of a presentation with a token that Klarna did not make", Section: sessionToken, Certainty: CertaintyGap,
+			Name: "the result of a presentation with an unknown token", Section: sessionToken, Certainty: CertaintyGap,
 			steps: []step{{
 				call: present, header: map[string]string{"Klarna-Network-Session-Token": "krn:network:us1:test:session-token:${new.made_up}"},
 				variants: acceptedOrRefused(),
@@ -125,7 +125,7 @@ func presentationCases() []Case {
 	}
 	for _, name := range []string{"header", "subheader", "message", "terms"} {
 		cases = append(cases, Case{
-			Name: "in which form of a Text comes the payment option's " + name, Section: presentation, Certainty: CertaintyGap, steps: shown(textual(name)),
+			Name: "in which form of a Text is the payment option's " + name, Section: presentation, Certainty: CertaintyGap, steps: shown(textual(name)),
 		})
 	}
 	return cases

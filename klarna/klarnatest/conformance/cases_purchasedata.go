@@ -1,7 +1,7 @@
 package conformance
 
-// purchaseDataCases ask for every part of supplementary_purchase_data by itself, so that a name
-// that Klarna does not take is found.
+// purchaseDataCases test each part of supplementary_purchase_data separately, so that a name that
+// Klarna does not accept is found.
 func purchaseDataCases() []Case {
 	address := object{"street_address": "Sveavägen 46", "postal_code": "11134", "city": "Stockholm", "country": "SE"}
 	insurances := list{object{"insurance_type": "CANCELATION", "insurance_company_name": "Conformance", "price": 100, "currency": "${currency}"}}
@@ -89,6 +89,6 @@ func purchaseDataCases() []Case {
 	echoed.body = with(paymentRequest(), object{"supplementary_purchase_data": object{"purchase_reference": "${new.purchase_reference}"}})
 	echoed.want = checks{member("supplementary_purchase_data.purchase_reference").is("${new.purchase_reference}")}
 	return append(cases, Case{
-		Name: "a payment request tells the purchase data that it was given", Section: purchaseData, Certainty: CertaintySure, steps: []step{echoed}, cleanup: undone(),
+		Name: "a payment request returns its purchase data", Section: purchaseData, Certainty: CertaintySure, steps: []step{echoed}, cleanup: undone(),
 	})
 }

@@ -1,7 +1,7 @@
 package conformance
 
-// transactionCases share one approved purchase of 10.00, capture 0.50 of it at a time, and void
-// what is left.
+// transactionCases share one approved purchase of 10.00. They capture 0.50 of it at a time, and
+// void the rest.
 func transactionCases() []Case {
 	const part = 50
 	on := func(steps ...step) Case {
@@ -34,7 +34,7 @@ func transactionCases() []Case {
 	refundCapture := refund("POST payment/captures/${payment_capture}/refund", "payment_refund_reference")
 	refundTransaction := refund("POST payment/transactions/${transaction}/refund", "refund_reference")
 	extend := step{call: "POST payment/transactions/${transaction}/authorize", body: object{"extension_days": 7}}
-	voided := step{call: voidPayment} // a second time, as a rule: what it answers then says nothing
+	voided := step{call: voidPayment} // usually a repeated void, whose answer is not checked
 	read := step{call: "GET payment/transactions/${transaction}"}
 
 	want := func(s step, want ...check) step { s.want = want; return s }
@@ -43,12 +43,12 @@ func transactionCases() []Case {
 
 	return []Case{
 		named("a transaction is read by its id", CertaintySure, on(want(read, status(200)))),
-		named("how a transaction that is read tells its id", CertaintyGap, on(turns(given(read, status(200)),
+		named("in which form a transaction has its id", CertaintyGap, on(turns(given(read, status(200)),
 			variant{name: "in payment_transaction_id", when: checks{member("payment_transaction_id").is("${transaction}")}},
 			variant{name: "not in payment_transaction_id", when: checks{status(200)}},
 		))),
-		named("how a transaction that is read tells its state", CertaintyGap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
-		named("how a transaction that is read tells its amount", CertaintyGap, on(turns(given(read, status(200)),
+		named("which state a new transaction has", CertaintyGap, on(turns(given(read, status(200)), known(member("state"), "AUTHORIZED", "COMPLETED")...))),
+		named("in which form a transaction has its amount", CertaintyGap, on(turns(given(read, status(200)),
 			variant{name: "in amount", when: checks{member("amount").is("${approved}")}},
 			variant{name: "in amount, another than the approved one", when: checks{member("amount").exists()}},
 			variant{name: "not in amount", when: checks{member("amount").isAbsent()}},
@@ -57,11 +57,11 @@ func transactionCases() []Case {
 			call: "PATCH payment/transactions/${transaction}", body: object{"payment_transaction_reference": "${new.changed_reference}"}, want: checks{success()},
 		})),
 		named("a capture has an id", CertaintySure, on(want(capture(part), success(), member("payment_capture_id").looksLike(aText)))),
-		named("a capture tells the shipment that it was given", CertaintySure, on(want(shipped,
+		named("a capture returns its shipment", CertaintySure, on(want(shipped,
 			success(), member("supplementary_capture_data.shipments.0.delivery.tracking_number").is("${hex.tracking}"),
 		))),
 		named("a capture is read by its id", CertaintySure, on(captured, step{call: "GET payment/captures/${payment_capture}", want: checks{status(200)}})),
-		named("how a capture that is read tells its id", CertaintyGap, on(captured, step{
+		named("in which form a capture has its id", CertaintyGap, on(captured, step{
 			call: "GET payment/captures/${payment_capture}", given: checks{status(200)}, variants: []variant{
 				{name: "in payment_capture_id", when: checks{member("payment_capture_id").is("${payment_capture}")}},
 				{name: "not in payment_capture_id", when: checks{status(200)}},
@@ -72,7 +72,7 @@ func transactionCases() []Case {
 			variant{name: "in payment_captures, in another form", when: checks{member("payment_captures").exists()}},
 			variant{name: "not in payment_captures", when: checks{member("payment_captures").isAbsent()}},
 		))),
-		named("whether a capture of more than is left is refused", CertaintyGap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
+		named("whether a capture beyond the rest is refused", CertaintyGap, on(turns(capture(payAmount+1), refusedOrAccepted()...))),
 		named("a capture's refund has an id", CertaintySure, on(captured, want(refundCapture, success(), member("payment_refund_id").looksLike(aText)))),
 		named("a refund is read by its id", CertaintySure, on(captured, given(refundCapture, success()), step{
 			call: "GET payment/refunds/${payment_refund}", want: checks{status(200)},
@@ -83,20 +83,20 @@ func transactionCases() []Case {
 			variant{name: "refund_id", when: checks{member("refund_id").exists()}},
 			variant{name: "another name, or none", when: checks{success()}},
 		))),
-		named("whether a refund of more than was captured is refused", CertaintyGap, on(captured, turns(step{
+		named("whether a refund beyond the capture is refused", CertaintyGap, on(captured, turns(step{
 			call: "POST payment/captures/${payment_capture}/refund", body: object{"refund_amount": part + 1, "payment_refund_reference": "${new.refund_reference}"},
 		}, refusedOrAccepted()...))),
 		named("an authorization can be extended by days", CertaintySure, on(want(extend, success()))),
-		named("how an extension tells the new expiry", CertaintyGap, on(turns(given(extend, success()),
+		named("in which form an extension has the new expiry", CertaintyGap, on(turns(given(extend, success()),
 			variant{name: "in expires_at", when: checks{member("expires_at").looksLike(aTimestamp)}},
 			variant{name: "in expires_at, in another form", when: checks{member("expires_at").exists()}},
 			variant{name: "not in expires_at", when: checks{member("expires_at").isAbsent()}},
 		))),
-		named("what is left of an authorization can be voided, without a body", CertaintySure, on(step{call: voidPayment, want: checks{success()}})),
+		named("the rest of an authorization can be voided, without a body", CertaintySure, on(step{call: voidPayment, want: checks{success()}})),
 		named("what state a transaction has after the void", CertaintyGap, on(voided, turns(given(read, status(200)), known(member("state"), "CLOSED", "COMPLETED", "AUTHORIZED")...))),
 		named("whether a capture after the void is refused", CertaintyGap, on(voided, turns(capture(part), refusedOrAccepted()...))),
 		{
-			Name: "a payment that is captured at once has its capture", Section: transactions, Certainty: CertaintyLikely,
+			Name: "a payment that is captured immediately has its capture", Section: transactions, Certainty: CertaintyLikely,
 			steps: append(visited(stepUp()), turns(finalizing(object{"capture": "NOW", "payment_capture_reference": "${new.capture_reference}"}),
 				variant{name: "in payment_captures, with its id", when: checks{member(transaction + "payment_captures.*.payment_capture_id").looksLike(aText)}},
 				variant{name: "in payment_captures, in another form", when: checks{member(transaction + "payment_captures").exists()}},
@@ -105,7 +105,7 @@ func transactionCases() []Case {
 			cleanup: undoneAll(),
 		},
 		{
-			Name: "a capture may release what is left", Section: transactions, Certainty: CertaintyLikely, fixture: second,
+			Name: "a capture may release the rest", Section: transactions, Certainty: CertaintyLikely, fixture: second,
 			steps: []step{finalizing(nil), {
 				call:  "POST payment/transactions/${transaction}/capture",
 				body:  object{"capture_amount": part, "payment_capture_reference": "${new.capture_reference}", "remaining_authorization": "RELEASE"},

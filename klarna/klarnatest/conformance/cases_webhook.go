@@ -12,7 +12,7 @@ const (
 	simulate      = "POST notification/webhooks/${webhook}/simulate"
 )
 
-// keyed creates a signing key that the case is not about.
+// keyed creates a signing key as a precondition.
 func keyed() step {
 	return step{
 		call: createKey, given: checks{success()},
@@ -34,7 +34,7 @@ func signingKeyCases() []Case {
 	}
 	after := func(steps ...step) []step { return append([]step{keyed()}, steps...) }
 	cases := []Case{
-		{Name: "creating a signing key tells its secret", Section: signingKeys, Certainty: CertaintySure, steps: []step{created}},
+		{Name: "creating a signing key returns its secret", Section: signingKeys, Certainty: CertaintySure, steps: []step{created}},
 		{Name: "a signing key's id looks like a KRN", Section: signingKeys, Certainty: CertaintyLikely, steps: []step{form}},
 		{
 			Name: "a signing key is read without its secret", Section: signingKeys, Certainty: CertaintySure,
@@ -47,11 +47,11 @@ func signingKeyCases() []Case {
 			}}),
 		},
 		{
-			Name: "deleting a signing key is a 204", Section: signingKeys, Certainty: CertaintySure,
+			Name: "deleting a signing key answers 204", Section: signingKeys, Certainty: CertaintySure,
 			steps: after(step{call: deleteKey, want: checks{status(204)}}),
 		},
 		{
-			Name: "a signing key that is deleted is not found", Section: signingKeys, Certainty: CertaintySure,
+			Name: "a deleted signing key is not found", Section: signingKeys, Certainty: CertaintySure,
 			steps: after(step{call: deleteKey, given: checks{success()}}, step{call: readKey, want: checks{status(404), member("error_code").is("RESOURCE_NOT_FOUND")}}),
 		},
 	}
@@ -61,7 +61,7 @@ func signingKeyCases() []Case {
 	return cases
 }
 
-// subscription is the body of a webhook at a path of its own.
+// subscription returns the body of a webhook with its own path.
 func subscription(path string, eventTypes ...any) object {
 	return object{
 		"url": "${webhook_url}/" + path, "event_types": eventTypes, "event_version": "v2",
@@ -69,7 +69,7 @@ func subscription(path string, eventTypes ...any) object {
 	}
 }
 
-// subscribed creates a webhook that the case is not about, with a key of its own.
+// subscribed creates a webhook with its own key as a precondition.
 func subscribed(path string, eventTypes ...any) []step {
 	return []step{keyed(), {
 		call: createWebhook, body: subscription(path, eventTypes...), given: checks{success()}, capture: map[string]string{"webhook": "webhook_id"},
@@ -86,9 +86,9 @@ var unsubscribed = []step{
 	{call: deleteWebhook}, {call: "DELETE notification/webhooks/${second_webhook}"}, {call: deleteKey}, {call: cancelRequest},
 }
 
-// told is a webhook that asks for the event of an approval, and the approval.
-var told = &fixture{
-	name:    "an approval that a webhook is told of",
+// notified is a webhook that receives the event of an approval, and the approval.
+var notified = &fixture{
+	name:    "an approval whose event a webhook receives",
 	steps:   append(subscribed(path, completed), requested(), step{visit: approves}),
 	cleanup: unsubscribed,
 }
@@ -98,7 +98,7 @@ func webhookCases() []Case {
 	event := func(eventType string) step {
 		return step{call: simulate, body: object{"event_type": eventType, "event_version": "v2"}, given: checks{success()}}
 	}
-	// arrived simulates an event and waits for it.
+	// arrived simulates an event and waits for its delivery.
 	arrived := func(s step) []step {
 		s.delivery = path
 		return after(event(submitted), s)
@@ -124,20 +124,20 @@ func webhookCases() []Case {
 	}
 	cases := []Case{
 		{
-			Name: "creating a webhook tells its id and what was asked for", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
+			Name: "creating a webhook returns its id and the requested content", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, submitted), step{want: checks{
 				success(), member("webhook_id").looksLike(aText), member("url").is("${webhook_url}/${new.path}"), member("event_types.*").is(submitted),
 				member("signing_key_id").is("${signing_key_id}"), member("status").is("ENABLED"), member("event_version").is("v2"),
 			}}),
 		},
 		{
-			Name: "creating a webhook is a 201", Section: webhooks, Certainty: CertaintyLikely, needs: needsWebhookURL,
+			Name: "creating a webhook answers 201", Section: webhooks, Certainty: CertaintyLikely, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, submitted), step{variants: []variant{
 				{name: "201", when: checks{status(201)}}, {name: "200", when: checks{status(200)}}, {name: "202", when: checks{status(202)}},
 			}}),
 		},
 		{
-			Name: "a webhook may ask for all events of a family", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
+			Name: "a webhook may subscribe to all events of a family", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: createdWith(subscription(path, "payment.request.*"), step{want: checks{success()}}),
 		},
 		{
@@ -172,11 +172,11 @@ func webhookCases() []Case {
 			),
 		},
 		{
-			Name: "deleting a webhook is a 204", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
+			Name: "deleting a webhook answers 204", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(step{call: deleteWebhook, want: checks{status(204)}}),
 		},
 		{
-			Name: "a webhook that is deleted is not found", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
+			Name: "a deleted webhook is not found", Section: webhooks, Certainty: CertaintySure, needs: needsWebhookURL,
 			steps: after(step{call: deleteWebhook, given: checks{success()}}, step{call: readWebhook, want: checks{status(404), member("error_code").is("RESOURCE_NOT_FOUND")}}),
 		},
 		{
@@ -192,7 +192,7 @@ func webhookCases() []Case {
 			steps: after(statusOfSimulation),
 		},
 		{
-			Name: "the signature is the lowercase hex HMAC-SHA256 of the raw body, by the key as it was given", Section: webhooks, Certainty: CertaintySure,
+			Name: "the signature is the lowercase hex HMAC-SHA256 of the raw body, with the key as it was issued", Section: webhooks, Certainty: CertaintySure,
 			steps: arrived(step{want: checks{
 				header("Klarna-Signature").looksLike(lowercaseHex), header("Klarna-Signature").signedBy("${signing_key}"),
 			}}),
@@ -225,7 +225,7 @@ func webhookCases() []Case {
 			}}),
 		},
 		{
-			Name: "a delivery that failed is tried again, as the same event", Section: webhooks, Certainty: CertaintySure,
+			Name: "a failed delivery is retried as the same event", Section: webhooks, Certainty: CertaintySure,
 			steps: append(subscribed("refuse-first/"+path, submitted),
 				event(submitted),
 				step{delivery: path, capture: map[string]string{"event": "metadata.event_id"}},
@@ -233,7 +233,7 @@ func webhookCases() []Case {
 			),
 		},
 		{
-			Name: "a payment request that is made is told to who asked for its events", Section: webhooks, Certainty: CertaintySure,
+			Name: "a new payment request sends its event to subscribers", Section: webhooks, Certainty: CertaintySure,
 			steps: append(subscribed(path, "payment.request.*"), requested(), step{delivery: path, want: checks{
 				member("metadata.event_type").is(submitted),
 				member("payload.payment_request_id").is("${request}"),
@@ -242,13 +242,13 @@ func webhookCases() []Case {
 			}}),
 		},
 		{
-			Name: "the event of an approval tells what was approved", Section: webhookPayload, Certainty: CertaintySure, fixture: told,
+			Name: "the event of an approval has what was approved", Section: webhookPayload, Certainty: CertaintySure, fixture: notified,
 			steps: received(step{want: checks{
 				member("payload.payment_request_id").is("${request}"), member("payload.state").is("COMPLETED"), member("payload.previous_state").is("IN_PROGRESS"),
 			}}),
 		},
 		{
-			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: CertaintyGap, fixture: told,
+			Name: "where the event of an approval has the session token", Section: webhookPayload, Certainty: CertaintyGap, fixture: notified,
 			steps: received(step{variants: []variant{
 				{name: "at the top level of the payload and in state_context", when: checks{
 					member("payload.klarna_network_session_token").exists(), member("payload." + sessionTokenPath).exists(),

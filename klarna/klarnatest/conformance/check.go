@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// check is one thing that an exchange shall have.
+// check is one property that an exchange must have.
 type check struct {
 	of subject
 	is test
 }
 
-// checks hold when each of them does.
+// checks hold if each of them holds.
 type checks []check
 
 // subject is the part of an exchange that a check is about.
@@ -38,14 +38,14 @@ const (
 	theBody
 )
 
-// test is what a subject shall be.
+// test is a property of a subject.
 type test struct {
 	rule   rule
-	values list // for isOneOf, texts are expanded
+	values list // for isOneOf, with variables expanded
 	form   form
 	kind   kind
-	key    string // for signs: the signing key, expanded
-	since  string // for spans: the member it is counted from
+	key    string // for signs: the signing key, with variables expanded
+	since  string // for spans: the member from which it is counted
 	span   time.Duration
 }
 
@@ -69,12 +69,12 @@ func status(codes ...int) check {
 	return check{subject{part: theStatus}, test{rule: isOneOf, values: values}}
 }
 
-// success is any 2xx: which one it is, no caller may rely on.
+// success accepts any 2xx, because no caller may rely on a particular one.
 func success() check { return check{subject{part: theStatus}, test{rule: hasForm, form: anySuccess}} }
 
 func header(name string) subject { return subject{theHeader, http.CanonicalHeaderKey(name)} }
 
-// member is a part of the body, see at for its path.
+// member is a member of the body. [at] describes its path.
 func member(path string) subject { return subject{theBody, path} }
 
 func (s subject) is(values ...any) check  { return check{s, test{rule: isOneOf, values: values}} }
@@ -84,12 +84,12 @@ func (s subject) looksLike(f form) check  { return check{s, test{rule: hasForm, 
 func (s subject) isOfKind(k kind) check   { return check{s, test{rule: hasKind, kind: k}} }
 func (s subject) signedBy(k string) check { return check{s, test{rule: signs, key: k}} }
 
-// spansFrom checks that a time is later than another by d, give or take a minute.
+// spansFrom checks that a time is later than another by d, within a minute.
 func (s subject) spansFrom(since string, d time.Duration) check {
 	return check{s, test{rule: spans, since: since, span: d}}
 }
 
-// values are what x has of the subject. Several come from a path with "*".
+// values returns the subject's values in x. A path with "*" can have several.
 func (s subject) values(x exchange) list {
 	switch s.part {
 	case theStatus:
@@ -103,7 +103,7 @@ func (s subject) values(x exchange) list {
 	return at(x.body, s.name)
 }
 
-// fault says what is wrong with x, "" when nothing is. An error means that the case itself is
+// fault describes what is wrong with x, "" if nothing is. An error means that the case itself is
 // wrong.
 func (c check) fault(x exchange, v vars) (string, error) {
 	found := c.of.values(x)
@@ -117,7 +117,7 @@ func (c check) fault(x exchange, v vars) (string, error) {
 	return c.of.String() + " is " + c.of.seen(found) + ", want " + c.is.String(), nil
 }
 
-// met tells whether one of the values passes the test.
+// met reports whether one of the values passes the test.
 func (t test) met(found list, x exchange, v vars) (bool, error) {
 	switch t.rule {
 	case isThere:
@@ -142,14 +142,15 @@ func (t test) met(found list, x exchange, v vars) (bool, error) {
 	}), nil
 }
 
-// wanted are the values that the test compares with.
+// wanted returns the values with which the test compares.
 func (t test) wanted(x exchange, v vars) (list, error) {
 	switch t.rule {
 	case spans:
 		return at(x.body, t.since), nil
 	case signs:
 		key, err := v.expand(t.key, verbatim)
-		mac := hmac.New(sha256.New, []byte(key)) // the bytes of the key as Klarna gave it, and of the body as it came
+		// The key and the body are used byte by byte, as Klarna sent them.
+		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write(x.raw)
 		return list{hex.EncodeToString(mac.Sum(nil))}, err
 	}
@@ -160,14 +161,15 @@ func (t test) wanted(x exchange, v vars) (list, error) {
 			return nil, err
 		}
 		want = append(want, filled)
-		if n, ok := filled.(int); ok { // an answer's numbers are decoded as they were written
+		if n, ok := filled.(int); ok { // numbers of answers are decoded as json.Number
 			want = append(want, json.Number(strconv.Itoa(n)))
 		}
 	}
 	return want, nil
 }
 
-// tolerance is how far a span may be off: hosts round, and fill in one time after the other.
+// tolerance is the permitted deviation of a span: hosts round times and set them one after the
+// other.
 const tolerance = time.Minute
 
 func (t test) isLater(value any, since list) bool {
@@ -184,7 +186,7 @@ func asTime(value any) (time.Time, bool) {
 	return at, err == nil
 }
 
-// String names the subject in a report.
+// String returns the subject's name in a report.
 func (s subject) String() string {
 	switch {
 	case s.part == theStatus:
@@ -197,23 +199,23 @@ func (s subject) String() string {
 	return s.name
 }
 
-// words are the names of members whose values are words of Klarna's, and neither secrets nor about
-// somebody.
+// words are the names of members whose values are words of Klarna's, and neither secrets nor
+// personal data.
 var words = []string{
 	"error_code", "error_type", "parameter", "result", "result_reason", "state", "previous_state", "state_reason", "instruction",
 	"payment_status", "status", "event_type", "event_version", "live", "method", "currency", "amount", "type",
 }
 
-// wordHeaders are the headers of which the same is true.
+// wordHeaders are the headers whose values are such words.
 var wordHeaders = []string{
 	"Content-Type", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Klarna-Mtls-Verification-Status", "Klarna-Ip-Validation-Status",
 }
 
-// aWord is what words look like. Ids, tokens and keys have colons or are longer.
+// aWord matches the form of words. Ids, tokens and keys have colons or are longer.
 var aWord = regexp.MustCompile(`^[A-Za-z0-9_.,;=/ -]{1,60}$`)
 
-// seen describes values for a report: a word of Klarna's as it is, of anything else no more than
-// its type.
+// seen describes values for a report: a word of Klarna's as it is, and only the type of any other
+// value.
 func (s subject) seen(found list) string {
 	if len(found) == 0 {
 		return "absent"
@@ -231,7 +233,7 @@ func (s subject) seen(found list) string {
 	return string(kindOf(value))
 }
 
-// String says what the test wants.
+// String describes the property.
 func (t test) String() string {
 	switch t.rule {
 	case isThere:
@@ -262,7 +264,7 @@ func (t test) String() string {
 	return strings.Join(list, " or ")
 }
 
-// fault returns the first fault.
+// fault returns the first fault, "" if there is none.
 func (c checks) fault(x exchange, v vars) (string, error) {
 	for _, check := range c {
 		if fault, err := check.fault(x, v); fault != "" || err != nil {

@@ -1,6 +1,6 @@
-// Package conformance asks a server whether it does what Klarna's documentation says, and reports
-// how it turned out: the double of package klarnatest in every test run, Klarna's test environment
-// wherever somebody has a key.
+// Package conformance tests whether a server does what Klarna's documentation says, and reports the
+// results. It runs against a klarnatest server in every test run, and against Klarna's test
+// environment for anyone who has a key.
 //
 //	report, err := conformance.Run(ctx, conformance.Target{
 //		BaseURL: conformance.TestHost, APIKey: apiKey, PartnerAccountID: account,
@@ -10,18 +10,18 @@
 //	}
 //	report.WriteText(os.Stdout)
 //
-// Each case is one sentence about the server API and as sure as its source: a [CertaintySure] fact
-// holds or is broken, a [CertaintyLikely] one turns out as expected or in another way, and a
-// [CertaintyGap] becomes known. Two reports tell the drift between them, see [Diff].
+// Each case is one sentence about the server API. Its certainty is that of its source: a fact with
+// [CertaintySure] holds or is broken, a fact with [CertaintyLikely] turns out as expected or in
+// another way, and a [CertaintyGap] becomes known. [Diff] compares two reports.
 //
-// # What a run does to the host
+// # Effects on the host
 //
-// It makes payment requests and, where [Target.Customer] lets somebody approve them, payments of
-// 10.00 in the test environment, signing keys and webhooks, and at the end cancels, voids and
-// deletes what it made; [Report.Left] lists what it could not. What was captured, and a customer
-// token, stay. It speaks to Klarna's test environment and to loopback only, follows no redirect,
-// and refuses a live key.
+// A run creates payment requests, signing keys and webhooks. If [Target.Customer] makes a customer
+// approve them, it also creates payments of 10.00 in the test environment. At the end it cancels,
+// voids and deletes what it created; [Report.Left] lists what it could not undo. Captures and a
+// customer token remain. A run sends requests only to Klarna's test environment and to loopback,
+// follows no redirect, and refuses a live key.
 //
-// A report holds no key, no token, nothing about a customer, and of what the host answered only
+// A report holds no key, no token and nothing about a customer. Of the host's answers it holds only
 // words such as an error_code.
 package conformance

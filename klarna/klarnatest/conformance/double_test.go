@@ -15,8 +15,8 @@ type throughTransport func(*http.Request) (*http.Response, error)
 
 func (f throughTransport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// newDouble starts a double whose clock the suite moves, and a target that offers everything.
-// Answers and webhooks go through the two functions.
+// newDouble starts a server whose clock the suite moves, and returns a target that offers
+// everything. Answers and webhooks pass through the two functions.
 func newDouble(t testing.TB, answers, webhooks func(http.RoundTripper) http.RoundTripper) (*klarnatest.Server, Target) {
 	receiver := new(Receiver)
 	var posted http.RoundTripper = throughTransport(func(r *http.Request) (*http.Response, error) {
@@ -48,7 +48,7 @@ func newDouble(t testing.TB, answers, webhooks func(http.RoundTripper) http.Roun
 	}
 }
 
-// visitor is a customer who does as told.
+// visitor returns a customer who does what the visit asks for.
 func visitor(server *klarnatest.Server) func(context.Context, Visit) error {
 	return func(_ context.Context, v Visit) error {
 		act := server.Approve
@@ -69,7 +69,7 @@ func run(t testing.TB, target Target, cases ...Case) Report {
 	return report
 }
 
-func TestTheDoubleIsWhatTheDocumentationSays(t *testing.T) {
+func TestKlarnatestPassesTheSuite(t *testing.T) {
 	_, target := newDouble(t, nil, nil)
 	report := run(t, target)
 	for _, r := range report.Results {

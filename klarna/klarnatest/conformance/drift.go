@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// Drift is a case that ended differently in two runs.
+// Drift is a case whose result differs between two runs.
 type Drift struct {
 	Section   string    `json:"section"`
 	Name      string    `json:"name"`
@@ -14,9 +14,9 @@ type Drift struct {
 	After     string    `json:"after"`
 }
 
-// Diff tells what changed at the host from one run to another, in the order of the later one. A
-// case that was skipped in either run, or that one of them does not have, tells nothing about the
-// host and is left out.
+// Diff returns what changed at the host between two runs, in the order of the later one. It omits a
+// case that was skipped in one of them, or that one of them does not have, because such a case says
+// nothing about the host.
 func Diff(before, after Report) []Drift {
 	earlier := map[string]Result{}
 	for _, result := range before.Results {
@@ -33,7 +33,7 @@ func Diff(before, after Report) []Drift {
 	return drifts
 }
 
-// ending is what two runs are compared by. A detail may hold what differs every time.
+// ending is what Diff compares. It excludes the detail, which may differ in each run.
 func (r Result) ending() string {
 	if r.Outcome == "" {
 		return string(r.Verdict)
@@ -41,7 +41,7 @@ func (r Result) ending() string {
 	return r.Outcome
 }
 
-// WriteDrift writes drifts for a person.
+// WriteDrift writes drifts as text.
 func WriteDrift(w io.Writer, drifts []Drift) error {
 	p := &printer{w: w}
 	p.line("Drift: %d", len(drifts))

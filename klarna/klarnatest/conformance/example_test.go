@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest/conformance"
 )
 
-// What needs more than a key, such as a customer, is skipped.
+// Without a customer or a webhook URL the cases that need them are skipped.
 func ExampleRun() {
 	double, err := klarnatest.Start()
 	if err != nil {
@@ -18,7 +18,8 @@ func ExampleRun() {
 	defer double.Close()
 
 	report, err := conformance.Run(context.Background(), conformance.Target{
-		BaseURL: double.URL, APIKey: double.APIKey, PartnerAccountID: double.PartnerAccountID, // or conformance.TestHost, and yours
+		// Or conformance.TestHost, with your own key and account.
+		BaseURL: double.URL, APIKey: double.APIKey, PartnerAccountID: double.PartnerAccountID,
 	})
 	if err != nil {
 		log.Fatal(err) // the target was refused, nothing was sent

@@ -19,7 +19,7 @@ type exchange struct {
 	status int // 0 for a webhook
 	header http.Header
 	raw    []byte
-	body   any // nil where raw is no JSON
+	body   any // nil if raw is not JSON
 }
 
 func newExchange(status int, header http.Header, raw []byte) exchange {
@@ -30,17 +30,17 @@ func newExchange(status int, header http.Header, raw []byte) exchange {
 	return x
 }
 
-// maxAnswer is how much of an answer is read. The largest that Klarna documents, a transaction of
-// 500 operations, is far smaller.
+// maxAnswer is the number of bytes that are read of an answer. The largest that Klarna documents, a
+// transaction of 500 operations, is far smaller.
 const maxAnswer = 4 << 20
 
-// errTransport marks what went wrong between here and the host, which says nothing about a fact.
+// errTransport is a failure of the connection to the host, which says nothing about a fact.
 type errTransport struct{ reason string }
 
 func (e errTransport) Error() string { return e.reason }
 
-// url expands a call's path and query. A path without "/" at its front is below the account, but
-// for notifications, which have none.
+// url expands a call's path and query. A path without a leading "/" is below the account; only
+// notifications have no account.
 func (h *host) url(v vars, target string) (string, error) {
 	path, query, _ := strings.Cut(target, "?")
 	switch {
@@ -63,8 +63,8 @@ func (h *host) url(v vars, target string) (string, error) {
 	return h.origin + path, nil
 }
 
-// request makes a step's request. POST, PATCH and PUT carry an idempotency key that no other
-// request has; a header of the step goes before the usual one, and an empty one takes it away.
+// request creates a step's request. POST, PATCH and PUT have an idempotency key that is unique to
+// the request. A header of the step replaces the usual one, and an empty header removes it.
 func (h *host) request(ctx context.Context, v vars, s step) (*http.Request, error) {
 	method := s.method()
 	address, err := h.url(v, s.target())
@@ -77,7 +77,7 @@ func (h *host) request(ctx context.Context, v vars, s step) (*http.Request, erro
 	}
 	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(payload))
 	if err != nil {
-		return nil, errors.New("the request cannot be made") // the text of err may quote an address
+		return nil, errors.New("the request cannot be made") // err may quote an address
 	}
 	if payload == nil {
 		r.Body = http.NoBody
@@ -103,7 +103,7 @@ func (h *host) request(ctx context.Context, v vars, s step) (*http.Request, erro
 	return r, nil
 }
 
-// payload is the step's body on the wire, nil for none.
+// payload returns the body of the step's request, nil for none.
 func (s step) payload(v vars) ([]byte, error) {
 	switch body := s.body.(type) {
 	case nil:
@@ -120,13 +120,13 @@ func (s step) payload(v vars) ([]byte, error) {
 }
 
 const (
-	// maxRateLimited is how often a request is repeated that came too early.
+	// maxRateLimited is the number of times that a rate-limited request is repeated.
 	maxRateLimited = 3
 	longestReset   = 10 * time.Second
 )
 
-// ask sends a step's request. Only an answer of 429, to a request that was not executed, makes it
-// send again.
+// ask sends a step's request. It repeats the request only after a 429, which means that the request
+// was not executed.
 func (h *host) ask(ctx context.Context, v vars, s step) (exchange, error) {
 	r, err := h.request(ctx, v, s)
 	if err != nil {
@@ -138,7 +138,7 @@ func (h *host) ask(ctx context.Context, v vars, s step) (exchange, error) {
 		case err != nil || x.status != http.StatusTooManyRequests:
 			return x, err
 		case repeated == maxRateLimited:
-			return exchange{}, errTransport{"the rate limit did not let the request pass"}
+			return exchange{}, errTransport{"the rate limit refused the request repeatedly"}
 		}
 		seconds, _ := strconv.Atoi(x.header.Get("X-Ratelimit-Reset"))
 		pause := min(max(time.Duration(seconds)*time.Second, time.Second), longestReset)
@@ -171,8 +171,8 @@ func (h *host) send(r *http.Request) (exchange, error) {
 	return newExchange(answer.StatusCode, answer.Header, raw), nil
 }
 
-// ended tells why there is no answer. The address, which net/http puts into its error, holds ids
-// and stays out.
+// ended describes why there is no answer. The description omits the URL in net/http's error,
+// because it contains ids.
 func ended(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -40,7 +40,7 @@ func FuzzJSONPath(f *testing.F) {
 	})
 }
 
-// A value that a host brought is put where it belongs, whatever it is.
+// FuzzTemplate inserts arbitrary values from a host. A value must stay in its place.
 func FuzzTemplate(f *testing.F) {
 	f.Add("payment/requests/${id}/x", "krn:a:b")
 	f.Add("${id}${id}", "${id}")

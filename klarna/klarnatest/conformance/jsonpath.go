@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// object and list are JSON as cases write it and as answers decode.
+// object and list are JSON values in cases and in decoded answers.
 type (
 	object = map[string]any
 	list   = []any
 )
 
-// readJSON decodes one JSON value and nothing after it. Numbers stay as they were written.
+// readJSON decodes exactly one JSON value. Numbers keep their notation.
 func readJSON(raw []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -30,9 +30,9 @@ func readJSON(raw []byte) (any, error) {
 	return v, nil
 }
 
-// at returns what a dotted path leads to: "validation_errors.0.parameter". A step "*" goes through
-// every element of an array, so that there may be several. The empty path is the value itself. null
-// counts as absent.
+// at returns the values at a dotted path: "validation_errors.0.parameter". A step "*" matches every
+// element of an array, so that there may be several values. The empty path is the value itself.
+// null counts as absent.
 func at(value any, path string) list {
 	found := there(value)
 	if path == "" {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// put returns value with to at the path; absent takes the member away. What is missing on the way
-// is made, and "*" stands for every element.
+// put returns value with to at the path; absent removes the member. Missing parents are created,
+// and "*" matches every element.
 func put(value any, path string, to any) any {
 	if path == "" {
 		return to
@@ -48,17 +48,17 @@ func put(value any, path string, to any) any {
 	return members
 }
 
-// absent is what put takes a member away by.
+// absent makes put remove a member.
 var absent any = struct{ absent bool }{true}
 
-// mutation breaks what one check asserts, in every answer from one on.
+// mutation breaks one check in every answer from the step on.
 type mutation struct {
 	check check
 	from  int
 }
 
-// apply changes an answer, or a webhook that is delivered, so that the check no longer holds. The
-// body is encoded again where it is changed.
+// apply changes an answer or a delivered webhook so that the check no longer holds. It re-encodes a
+// body that it changes.
 func (m mutation) apply(status *int, h http.Header, body []byte) []byte {
 	breakBy := absent
 	if m.check.is.rule == isAbsent {
@@ -86,7 +86,7 @@ func (m mutation) apply(status *int, h http.Header, body []byte) []byte {
 	return body
 }
 
-// through is a transport of answers that the mutation is applied to.
+// through applies the mutation to answers.
 func (m mutation) through(next http.RoundTripper) http.RoundTripper {
 	count := 0
 	return throughTransport(func(r *http.Request) (*http.Response, error) {
@@ -101,7 +101,7 @@ func (m mutation) through(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// onDelivery is a transport of webhooks that the mutation is applied to.
+// onDelivery applies the mutation to webhooks.
 func (m mutation) onDelivery(next http.RoundTripper) http.RoundTripper {
 	count := 0
 	return throughTransport(func(r *http.Request) (*http.Response, error) {
@@ -116,7 +116,7 @@ func (m mutation) onDelivery(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// calls counts the requests that steps send when nothing has to be waited for.
+// calls counts the requests that steps send if they need not wait.
 func calls(steps []step) int {
 	n := 0
 	for _, s := range steps {
@@ -127,7 +127,7 @@ func calls(steps []step) int {
 	return n
 }
 
-// mutate plays a case against a double whose answer to step i is changed.
+// mutate runs a case against a server whose answer to step i is changed.
 func mutate(t *testing.T, c Case, i int, broken check) Result {
 	t.Helper()
 	m := mutation{check: broken}
@@ -144,9 +144,9 @@ func mutate(t *testing.T, c Case, i int, broken check) Result {
 	return run(t, target, c).Results[0]
 }
 
-// Every assertion of every case is taken from the double's answer, one at a time, and the case must
-// notice: this is what shows that it could fail at a real host.
-func TestEveryCaseNoticesWhatItAsserts(t *testing.T) {
+// Each assertion of each case is broken in the server's answers, one at a time, and the case must
+// notice. This shows that the case can fail at a real host.
+func TestEveryAssertionCanFail(t *testing.T) {
 	_, target := newDouble(t, nil, nil)
 	for number, before := range run(t, target).Results {
 		c := Cases()[number]
@@ -190,7 +190,7 @@ var kindSamples = map[kind]any{
 	aString: "text", anObject: object{"x": "y"}, aList: list{"x"}, aNumber: json.Number("7"), aBoolean: true,
 }
 
-// answerThat makes up an answer of which checks hold, and nothing else.
+// answerThat builds a minimal answer for which the checks hold.
 func answerThat(t *testing.T, hold checks, known vars) exchange {
 	t.Helper()
 	x := exchange{header: http.Header{}}
@@ -233,8 +233,8 @@ func answerThat(t *testing.T, hold checks, known vars) exchange {
 	return x
 }
 
-// A way to turn out that another one hides would never be reported.
-func TestEveryWayToTurnOutCanBeReached(t *testing.T) {
+// A turn that an earlier one hides would never be reported.
+func TestEveryTurnIsReachable(t *testing.T) {
 	for _, c := range Cases() {
 		last := c.steps[len(c.steps)-1]
 		for _, want := range last.variants {
@@ -287,7 +287,7 @@ func TestTheSuiteIsWellFormed(t *testing.T) {
 				t.Errorf("%s: step %d may not turn out in several ways", c.Name, i+1)
 			}
 			if kinds := min(len(s.call), 1) + min(len(s.delivery), 1) + min(int(s.visit), 1); kinds != 1 {
-				t.Errorf("%s: step %d is %d things at once", c.Name, i+1, kinds)
+				t.Errorf("%s: step %d has %d kinds, want one", c.Name, i+1, kinds)
 			}
 		}
 		if turns := c.steps[len(c.steps)-1].variants; (c.Certainty == CertaintySure) != (wants > 0) || (c.Certainty == CertaintySure) != (len(turns) == 0) {
@@ -298,8 +298,9 @@ func TestTheSuiteIsWellFormed(t *testing.T) {
 	}
 }
 
-// What a case sends by POST, PATCH or PUT may make something, and what it captures of it is undone.
-func TestWhatIsMadeIsUndone(t *testing.T) {
+// A case that sends a POST, PATCH or PUT may create resources. Those that it captures must be
+// undone.
+func TestCasesUndoWhatTheyCreate(t *testing.T) {
 	server, target := newDouble(t, nil, nil)
 	run(t, target)
 	made := server.PaymentRequests()
@@ -308,7 +309,7 @@ func TestWhatIsMadeIsUndone(t *testing.T) {
 	}
 	for _, p := range made {
 		if p.Amount == 0 {
-			continue // for a customer token alone: it ends when the token is given out
+			continue // for a customer token without a payment: it ends when the token is issued
 		}
 		if p.State == "SUBMITTED" || p.State == "IN_PROGRESS" || p.State == "COMPLETED" && p.PaymentTransactionID == "" {
 			t.Errorf("the payment request %s is left %s", p.Reference, p.State)

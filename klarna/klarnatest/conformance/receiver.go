@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// Receiver is an http.Handler that keeps the webhooks posted to it for the cases that wait for
-// them. It belongs under [Target.WebhookURL]. It answers 200, and 500 to the first post to a path
-// that ends in "/refuse-first/<anything>". The zero value is ready.
+// Receiver is an [http.Handler] that keeps the webhooks posted to it for the cases that wait for
+// them. It must be reachable under [Target.WebhookURL]. It answers 200, and 500 to the first post
+// to a path that ends in "/refuse-first/<anything>". The zero value is ready to use.
 type Receiver struct {
 	mu   sync.Mutex
 	kept []delivered
-	// refused are the paths whose first post was refused.
+	// refused holds the paths whose first post was refused.
 	refused map[string]bool
 }
 
@@ -23,13 +23,13 @@ type delivered struct {
 }
 
 const (
-	// maxKept bounds what somebody who finds the URL can make the receiver hold.
+	// maxKept limits the memory that a stranger who finds the URL can use.
 	maxKept = 200
-	// maxWebhook is the size of the largest body taken.
+	// maxWebhook is the largest accepted body, in bytes.
 	maxWebhook = 1 << 20
 )
 
-// ServeHTTP takes one webhook.
+// ServeHTTP stores one webhook.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
 	if err != nil {
@@ -59,8 +59,8 @@ func (rc *Receiver) keep(r *http.Request, body []byte) (status int) {
 	return http.StatusOK
 }
 
-// nth returns a webhook that was posted to a path with this end, counted from 0 in the order of
-// arrival.
+// nth returns the nth webhook that was posted to a path with this end, counted from 0 in the order
+// of arrival.
 func (rc *Receiver) nth(end string, n int) (exchange, bool) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()

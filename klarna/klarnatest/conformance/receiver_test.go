@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAReceiverKeepsWhatIsPosted(t *testing.T) {
+func TestReceiverKeepsPostedWebhooks(t *testing.T) {
 	rc := new(Receiver)
 	send := func(method, path, body string) int {
 		w := httptest.NewRecorder()

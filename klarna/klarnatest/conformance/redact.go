@@ -5,17 +5,17 @@ import (
 	"unicode"
 )
 
-// maxShown is how many characters of a text from outside a report shows.
+// maxShown is the number of characters that a report shows of a text from the host.
 const maxShown = 300
 
 const (
-	// secretPart is how much of a secret is one, too.
+	// secretPart is the length from which a part of a secret counts as a secret.
 	secretPart = 12
-	// maxCleaned is more than is shown of a text even where it is full of secrets.
+	// maxCleaned suffices for maxShown characters of a text that is full of secrets.
 	maxCleaned = 64 << 10
 )
 
-// clean takes out of a text what the host may have echoed and no report may hold.
+// clean removes secrets that the host may have echoed from a text.
 func (h *host) clean(text string) string {
 	text = text[:min(len(text), maxCleaned)]
 	var b strings.Builder
@@ -31,10 +31,10 @@ func (h *host) clean(text string) string {
 	return printable(b.String())
 }
 
-// secretAt tells how much at the beginning of text is a secret, or a part of one.
+// secretAt returns the length of the secret, or part of one, at the beginning of text.
 func (h *host) secretAt(text string) (n int) {
 	for _, secret := range h.secrets {
-		if len(secret) <= 3 { // hides nothing, and would leave holes everywhere
+		if len(secret) <= 3 { // too short to be a secret, and would match everywhere
 			continue
 		}
 		for m := min(len(secret), secretPart); m <= len(text) && strings.Contains(secret, text[:m]); m++ {
@@ -44,13 +44,13 @@ func (h *host) secretAt(text string) (n int) {
 	return n
 }
 
-// isSecret tells by its name whether a captured variable may be shown to nobody.
+// isSecret reports whether a captured variable is a secret, judged by its name.
 func isSecret(name string) bool {
 	return strings.HasSuffix(name, "token") || name == "signing_key"
 }
 
-// printable cuts a text from outside after maxShown characters and takes out what would move a
-// terminal's cursor.
+// printable cuts a text from the host after maxShown characters and removes control characters,
+// which could move a terminal's cursor.
 func printable(text string) string {
 	var b strings.Builder
 	n := 0

@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// Verdict is how a case ended.
+// Verdict is the result of a case.
 type Verdict string
 
 const (
-	// VerdictHeld is a sure fact that is true of the host.
+	// VerdictHeld means that a sure fact is true of the host.
 	VerdictHeld Verdict = "held"
-	// VerdictBroken is a sure fact that is not.
+	// VerdictBroken means that a sure fact is not true of the host.
 	VerdictBroken Verdict = "broken"
-	// VerdictTurnedOut is a likely fact or a gap whose Outcome is known now.
+	// VerdictTurnedOut means that the Outcome of a likely fact or a gap is known.
 	VerdictTurnedOut Verdict = "turned out"
-	// VerdictUnforeseen is a likely fact or a gap that turned out in none of the ways that the case
-	// knows.
+	// VerdictUnforeseen means that a likely fact or a gap turned out in a way that the case does
+	// not list.
 	VerdictUnforeseen Verdict = "unforeseen"
-	// VerdictUntested is a case that said nothing, because what it begins with failed or the host
+	// VerdictUntested means that a case has no result, because a precondition failed or the host
 	// did not answer.
 	VerdictUntested Verdict = "untested"
-	// VerdictSkipped is a case that needs what the target does not offer.
+	// VerdictSkipped means that a case needs something that the target does not offer.
 	VerdictSkipped Verdict = "skipped"
 )
 
-// Report is what a run found out. Its JSON is stable: the same host gives the same results in the
+// Report is the result of a run. Its JSON is stable: the same host gives the same results in the
 // same order.
 type Report struct {
 	// Host is the name of the host, without port.
 	Host string `json:"host"`
-	// At is when the run began, in UTC.
+	// At is the time at which the run began, in UTC.
 	At      time.Time `json:"at"`
 	Results []Result  `json:"results"`
-	// Left are the calls that should have undone something and did not.
+	// Left lists the calls that should have undone something and failed.
 	Left []string `json:"left,omitempty"`
 }
 
-// Result is how one case ended.
+// Result is the result of one case.
 type Result struct {
 	Section   string    `json:"section"`
 	Name      string    `json:"name"`
@@ -48,13 +48,13 @@ type Result struct {
 	Verdict   Verdict   `json:"verdict"`
 	// Outcome is how a likely fact or a gap turned out.
 	Outcome string `json:"outcome,omitempty"`
-	// Expected is how a likely fact should turn out.
+	// Expected is the expected outcome of a likely fact.
 	Expected string `json:"expected,omitempty"`
-	// Detail says why a case is broken, unforeseen, untested or skipped.
+	// Detail is the reason why a case is broken, unforeseen, untested or skipped.
 	Detail string `json:"detail,omitempty"`
 }
 
-// OK tells whether no sure fact is broken and none could not be tested.
+// OK reports whether every sure fact was tested or skipped and none is broken.
 func (r Report) OK() bool {
 	for _, result := range r.Results {
 		if result.Certainty == CertaintySure && (result.Verdict == VerdictBroken || result.Verdict == VerdictUntested) {
@@ -64,7 +64,7 @@ func (r Report) OK() bool {
 	return true
 }
 
-// WriteJSON writes the report for a machine to keep.
+// WriteJSON writes the report as JSON, which [ReadReport] reads.
 func (r Report) WriteJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
@@ -72,10 +72,11 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// maxReport is how much [ReadReport] reads, a hundred times what a report has.
+// maxReport is the number of bytes that [ReadReport] reads, a hundred times the size of a report.
 const maxReport = 8 << 20
 
-// ReadReport reads what [Report.WriteJSON] wrote, also by an older or a newer suite.
+// ReadReport reads what [Report.WriteJSON] wrote, including reports of an older or a newer suite.
+// It returns an error if the input is not a report.
 func ReadReport(from io.Reader) (Report, error) {
 	raw, err := io.ReadAll(io.LimitReader(from, maxReport+1))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sample is a report with every way in which a case can end.
+// sample is a report with every verdict.
 func sample() Report {
 	return Report{
 		Host: "127.0.0.1", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
@@ -35,15 +35,15 @@ func sample() Report {
 
 const sampleText = `Klarna's documentation, Network API v2, against 127.0.0.1, 2026-01-02 03:04:05 UTC: 12 cases
 
-Sure, and broken: 1
+Sure, broken: 1
   errors             a route
                        step 1 of 1, GET x: the status is 418, want 404
 
-Sure, and could not be tested: 1
+Sure, not tested: 1
   webhook            a signature
                        step 2 of 3, the webhook: waited in vain
 
-Likely, and turned out otherwise: 3
+Likely, turned out differently: 3
   credentials        base64
                        → refused; the status 401; error_code "UNAUTHORIZED"
                        expected: accepted
@@ -54,25 +54,25 @@ Likely, and turned out otherwise: 3
                        the status is 418, error_code absent
                        expected: accepted
 
-Likely, and turned out as expected: 2
+Likely, turned out as expected: 2
   payment request    how long one lives
                        → 3 hours
   payment request    a method
                        → accepted; result "APPROVED"
 
-Gap, and known now: 1
+Gap, known now: 1
   headers            a header of 7 KB
                        → refused; the status 431
 
-Gap, and turned out in no way that was foreseen: 1
+Gap, turned out in an unforeseen way: 1
   headers            a trailer
                        the status is 418, error_code absent
 
-Likely or gap, and could not be tested: 1
+Likely or gap, not tested: 1
   webhook            a payload
                        step 2 of 3, the webhook: waited in vain
 
-Sure, and held: 1
+Sure, held: 1
   errors             a wrong key is refused
 
 Skipped: 1
@@ -91,18 +91,18 @@ func TestTheTextOfAReport(t *testing.T) {
 	if diff := cmp.Diff(sampleText, text.String()); diff != "" {
 		t.Error(diff)
 	}
-	const summary = "1 sure facts held, 1 broken; 5 likely ones and gaps turned out, 2 in no foreseen way; 2 untested, 1 skipped"
+	const summary = "1 sure facts held, 1 broken; 5 likely facts and gaps turned out, 2 in an unforeseen way; 2 untested, 1 skipped"
 	if got := sample().Summary(); got != summary {
 		t.Errorf("%q, want %q", got, summary)
 	}
 }
 
 // Each result is in the text once, whatever its verdict and certainty.
-func TestNoResultIsMissingFromTheText(t *testing.T) {
+func TestTextContainsEveryResult(t *testing.T) {
 	for _, certainty := range []Certainty{CertaintySure, CertaintyLikely, CertaintyGap} {
 		for _, verdict := range []Verdict{VerdictHeld, VerdictBroken, VerdictTurnedOut, VerdictUnforeseen, VerdictUntested, VerdictSkipped} {
 			if certainty == CertaintySure && (verdict == VerdictTurnedOut || verdict == VerdictUnforeseen) || certainty != CertaintySure && (verdict == VerdictHeld || verdict == VerdictBroken) {
-				continue // no case ends so
+				continue // no case has this combination
 			}
 			var text strings.Builder
 			r := Report{Results: []Result{{Name: "the sentence", Certainty: certainty, Verdict: verdict, Outcome: "o"}}}
@@ -113,8 +113,8 @@ func TestNoResultIsMissingFromTheText(t *testing.T) {
 	}
 }
 
-// A report read from a file may have been tampered with; a terminal shows it all the same.
-func TestTheTextOfAReportMovesNoCursor(t *testing.T) {
+// A report that was read from a file may have been tampered with, and a terminal shows it.
+func TestTextContainsNoControlCharacters(t *testing.T) {
 	hostile := "a\x1b[2J\nb\x00" + strings.Repeat("x", 1000)
 	r := Report{Host: hostile, Results: []Result{
 		{Section: hostile, Name: hostile, Certainty: CertaintyLikely, Verdict: VerdictTurnedOut, Outcome: hostile, Expected: hostile + "2", Detail: hostile},
@@ -133,7 +133,7 @@ func TestTheTextOfAReportMovesNoCursor(t *testing.T) {
 	}
 }
 
-func TestAReportIsReadAsItWasWritten(t *testing.T) {
+func TestReportSurvivesARoundTrip(t *testing.T) {
 	var first, second strings.Builder
 	want := sample()
 	if err := want.WriteJSON(&first); err != nil {
@@ -154,7 +154,7 @@ func TestAReportIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoReportIsNotRead(t *testing.T) {
+func TestReadReportRefusesOtherInput(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"nothing":      {"", "unexpected end"},
 		"another JSON": {"{}", "no results"},
@@ -174,7 +174,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-func TestAWriterThatFailsIsAnError(t *testing.T) {
+func TestFailingWriterIsAnError(t *testing.T) {
 	for name, err := range map[string]error{
 		"text":  sample().WriteText(brokenPipe{}),
 		"JSON":  sample().WriteJSON(brokenPipe{}),
@@ -186,7 +186,7 @@ func TestAWriterThatFailsIsAnError(t *testing.T) {
 	}
 }
 
-func TestAReportIsOKUnlessASureFactIsBrokenOrUntested(t *testing.T) {
+func TestReportIsOKIfSureFactsHold(t *testing.T) {
 	for _, tc := range []struct {
 		certainty Certainty
 		verdict   Verdict
@@ -202,7 +202,7 @@ func TestAReportIsOKUnlessASureFactIsBrokenOrUntested(t *testing.T) {
 	}
 }
 
-func TestDriftIsWhatChangedAtTheHost(t *testing.T) {
+func TestDiffReportsChangesAtTheHost(t *testing.T) {
 	result := func(name string, v Verdict, outcome string) Result {
 		return Result{Section: "s", Name: name, Certainty: CertaintyGap, Verdict: v, Outcome: outcome, Detail: fmt.Sprint(time.Now())}
 	}
@@ -238,7 +238,7 @@ func TestDriftIsWhatChangedAtTheHost(t *testing.T) {
 	}
 }
 
-func TestTwoRunsOfTheDoubleAreTheSame(t *testing.T) {
+func TestRunsAreReproducible(t *testing.T) {
 	_, target := newDouble(t, nil, nil)
 	_, other := newDouble(t, nil, nil)
 	first, second := run(t, target), run(t, other)
@@ -251,7 +251,7 @@ func TestTwoRunsOfTheDoubleAreTheSame(t *testing.T) {
 	}
 }
 
-func TestNoVerbPrintsATargetsKey(t *testing.T) {
+func TestTargetsKeyIsNeverPrinted(t *testing.T) {
 	target := Target{BaseURL: "https://u:p4ss@h.example", APIKey: testKey, Username: "u53r"}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "target", target)

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Run plays the cases, or those of [Cases] when none are given, one after the other against the
-// target and reports how each turned out. The report is complete even where the host is down or the
-// context ends: what could not be tested says so. An error means that the target was refused and
-// nothing was sent.
+// Run runs cases, or those of [Cases] if none are given, one after the other against the target and
+// reports the result of each. The report is complete even if the host is down or the context ends:
+// cases that could not be tested are [VerdictUntested]. Run returns an error if the target is
+// refused; nothing was sent then.
 func Run(ctx context.Context, t Target, cases ...Case) (Report, error) {
 	h, err := newHost(t)
 	if err != nil {
@@ -31,34 +31,35 @@ func Run(ctx context.Context, t Target, cases ...Case) (Report, error) {
 	return report, nil
 }
 
-// runner is one run.
+// runner is the state of one run.
 type runner struct {
 	*host
 	fixtures map[*fixture]*standing
 	built    []*fixture // in the order of building
 	left     []string
-	silent   int // cases in a row that got no answer
+	silent   int // number of consecutive cases without an answer
 }
 
-// standing is a fixture that was built, or why it could not be.
+// standing is a fixture that was built, or the reason why it could not be.
 type standing struct {
 	vars vars
 	err  error
 }
 
 const (
-	// giveUpAfter is how many cases in a row may get no answer before the others are not tried.
+	// giveUpAfter is the number of consecutive cases without an answer after which the run stops
+	// trying.
 	giveUpAfter = 3
-	// cleanupTime bounds what is done after the context has ended.
+	// cleanupTime limits the cleaning after the context has ended.
 	cleanupTime = 30 * time.Second
-	// A run that waits looks again soon, and then less and less often.
+	// A run that waits polls with increasing pauses.
 	firstPause   = 200 * time.Millisecond
 	longestPause = 5 * time.Second
 )
 
 var errSilent = errTransport{fmt.Sprintf("not tried: %d cases in a row got no answer", giveUpAfter)}
 
-// untested is why a case says nothing, as opposed to what it says.
+// untested is the reason why a case has no result.
 type untested struct{ reason string }
 
 func (e untested) Error() string { return e.reason }
@@ -84,10 +85,10 @@ func (r *runner) play(ctx context.Context, c Case) Result {
 	return result
 }
 
-// expected is the name of how a likely case should turn out.
+// expected returns the name of the expected outcome of a likely case.
 func (c Case) expected() string { return c.steps[len(c.steps)-1].variants[0].name }
 
-// listen counts the cases that got no answer.
+// listen counts the consecutive cases without an answer.
 func (r *runner) listen(err error) {
 	if _, silent := errors.AsType[errTransport](err); silent {
 		r.silent++
@@ -96,7 +97,7 @@ func (r *runner) listen(err error) {
 	}
 }
 
-// begin returns the variables a case begins with.
+// begin returns the variables with which a case begins.
 func (r *runner) begin(ctx context.Context, c Case) (vars, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -116,12 +117,14 @@ func (r *runner) begin(ctx context.Context, c Case) (vars, error) {
 	err := r.steps(ctx, Case{steps: c.fixture.steps}, s.vars, &none)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", c.fixture.name, err)
-		s.err = untested{err.Error()} // the next case that needs it asks nobody, so that it is no sign of a silent host
+		// Other cases with this fixture send nothing, so they do not count as cases without an
+		// answer.
+		s.err = untested{err.Error()}
 	}
 	return s.vars.clone(), err
 }
 
-// steps plays a case's steps into result. An error says why the case could not be tested.
+// steps runs a case's steps and sets result. It returns an error if the case could not be tested.
 func (r *runner) steps(ctx context.Context, c Case, known vars, result *Result) error {
 	result.Verdict = VerdictHeld
 	for i, s := range c.steps {
@@ -129,7 +132,8 @@ func (r *runner) steps(ctx context.Context, c Case, known vars, result *Result) 
 		if err != nil {
 			return s.at(i, c, err)
 		}
-		r.capture(s, x, known) // before any check, because what a failing one made must be undone too
+		// Captures precede all checks, because the resources of a failing case must be undone too.
+		r.capture(s, x, known)
 		if fault, err := s.given.fault(x, known); fault != "" || err != nil {
 			return s.at(i, c, cannot(fault, err))
 		}
@@ -159,7 +163,7 @@ func cannot(fault string, err error) error {
 	return untested{fault}
 }
 
-// at says where in a case an error is. Paths hold variables and are shown as they are written.
+// at adds the position in the case to an error. Paths are shown with their variables unexpanded.
 func (s step) at(i int, c Case, err error) error {
 	what := s.call
 	switch {
@@ -171,7 +175,7 @@ func (s step) at(i int, c Case, err error) error {
 	return fmt.Errorf("step %d of %d, %s: %w", i+1, len(c.steps), what, err)
 }
 
-// matchVariant finds out how a likely fact or a gap turned out.
+// turn determines how a likely fact or a gap turned out.
 func (r *runner) matchVariant(s step, x exchange, known vars, result *Result) error {
 	for _, turn := range s.variants {
 		fault, err := turn.when.fault(x, known)
@@ -191,7 +195,7 @@ func (r *runner) matchVariant(s step, x exchange, known vars, result *Result) er
 	return nil
 }
 
-// capture puts members of an answer into variables. One that is absent is missed where the variable
+// capture stores members of an answer in variables. An absent member is reported where the variable
 // is used.
 func (r *runner) capture(s step, x exchange, known vars) {
 	for name, path := range s.capture {
@@ -250,7 +254,7 @@ func (r *runner) await(ctx context.Context, known vars, s step) (exchange, error
 
 var errPatience = untested{"waited in vain"}
 
-// until looks again and again, as long as the target's patience lasts.
+// until calls look repeatedly until it succeeds or the target's patience ends.
 func (r *runner) until(ctx context.Context, look func() (bool, error)) error {
 	left := r.Patience
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -268,22 +272,22 @@ func (r *runner) until(ctx context.Context, look func() (bool, error)) error {
 	}
 }
 
-// gone are the answers after which nothing is left: it worked, or there is nothing that could still
-// be undone.
+// gone are the statuses after which nothing is left to undo: the call succeeded, or the resource no
+// longer exists or cannot be undone.
 var gone = map[int]bool{200: true, 201: true, 202: true, 204: true, 403: true, 404: true, 409: true}
 
-// cleanUp undoes what a case made. It does so after the context's end too, and skips what was never
-// made.
+// cleanUp undoes the effects of a case, even after the context's end. It skips what was never
+// created.
 func (r *runner) cleanUp(ctx context.Context, steps []step, known vars) {
 	if r.silent >= giveUpAfter {
-		return // what was made before, nobody can undo now
+		return // the ids were not captured, so nothing can be undone
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer stop()
 	for _, s := range steps {
 		address, err := r.url(known, s.target())
 		if err != nil {
-			continue // a variable that was not captured: there is nothing to undo
+			continue // the variable was not captured: nothing was created
 		}
 		x, err := r.ask(ctx, known, s)
 		switch {
@@ -295,7 +299,7 @@ func (r *runner) cleanUp(ctx context.Context, steps []step, known vars) {
 	}
 }
 
-// tearDown undoes the fixtures, last built first.
+// tearDown undoes the fixtures, in reverse order of building.
 func (r *runner) tearDown(ctx context.Context) {
 	for _, f := range slices.Backward(r.built) {
 		r.cleanUp(ctx, f.cleanup, r.fixtures[f].vars)

@@ -15,10 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// testKey is a key that stands out in a report.
+// testKey is a key that is easy to find in a report.
 const testKey = "klarna_test_api_c4n4ry"
 
-// answering is a target whose host answers every request with what a function makes of it.
+// answering returns a target whose host answers every request with the result of a function.
 func answering(answer func(*http.Request) (status int, body string)) Target {
 	return through(func(r *http.Request) (*http.Response, error) {
 		status, body := answer(r)
@@ -37,39 +37,39 @@ func response(status int, body io.Reader) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(body)}
 }
 
-// fact is a sure case of one request.
+// fact returns a sure case of one request.
 func fact(name string, want ...check) Case {
 	return Case{Section: "test", Name: name, Certainty: CertaintySure, steps: []step{{call: "GET payment/thing", want: want}}}
 }
 
-// question is a gap of one request.
+// question returns a gap of one request.
 func question(name string, turns ...variant) Case {
 	return Case{Section: "test", Name: name, Certainty: CertaintyGap, steps: []step{{call: "GET payment/thing", variants: turns}}}
 }
 
-func TestATargetThatIsNotForTestsIsRefused(t *testing.T) {
+func TestLiveTargetIsRefused(t *testing.T) {
 	sent := false
 	good := answering(func(*http.Request) (int, string) { sent = true; return 200, "{}" })
 	for name, tc := range map[string]struct {
 		change func(*Target)
 		want   string
 	}{
-		"the live host":                   {func(t *Target) { t.BaseURL = "https://api-global.klarna.com" }, "against nothing else"},
-		"another host":                    {func(t *Target) { t.BaseURL = "https://example.com" }, "against nothing else"},
-		"a host that begins alike":        {func(t *Target) { t.BaseURL = TestHost + ".example.com" }, "against nothing else"},
-		"another port":                    {func(t *Target) { t.BaseURL = TestHost + ":8443" }, "against nothing else"},
-		"the test host without TLS":       {func(t *Target) { t.BaseURL = "http://api-global.test.klarna.com" }, "against nothing else"},
-		"a private address":               {func(t *Target) { t.BaseURL = "http://192.168.0.1" }, "against nothing else"},
-		"another scheme":                  {func(t *Target) { t.BaseURL = "ftp://127.0.0.1" }, "against nothing else"},
-		"no host":                         {func(t *Target) { t.BaseURL = "" }, "against nothing else"},
-		"a URL that cannot be read":       {func(t *Target) { t.BaseURL = "https://user:" + testKey + "@host:port" }, "cannot be read"},
-		"a user":                          {func(t *Target) { t.BaseURL = "http://u:p@127.0.0.1" }, "nothing more"},
-		"a path":                          {func(t *Target) { t.BaseURL = "http://127.0.0.1/v2" }, "nothing more"},
-		"no key":                          {func(t *Target) { t.APIKey = "" }, "no API key"},
-		"a live key":                      {func(t *Target) { t.APIKey = "klarna_live_api_c4n4ry" }, "live key"},
-		"a client id":                     {func(t *Target) { t.APIKey = "klarna_test_client_c4n4ry" }, "client id"},
-		"a key with a line break":         {func(t *Target) { t.APIKey = testKey + "\n" }, "characters"},
-		"a receiver that nobody can find": {func(t *Target) { t.Receiver = new(Receiver) }, "webhook URL"},
+		"the live host":                    {func(t *Target) { t.BaseURL = "https://api-global.klarna.com" }, "loopback only"},
+		"another host":                     {func(t *Target) { t.BaseURL = "https://example.com" }, "loopback only"},
+		"a host that begins alike":         {func(t *Target) { t.BaseURL = TestHost + ".example.com" }, "loopback only"},
+		"another port":                     {func(t *Target) { t.BaseURL = TestHost + ":8443" }, "loopback only"},
+		"the test host without TLS":        {func(t *Target) { t.BaseURL = "http://api-global.test.klarna.com" }, "loopback only"},
+		"a private address":                {func(t *Target) { t.BaseURL = "http://192.168.0.1" }, "loopback only"},
+		"another scheme":                   {func(t *Target) { t.BaseURL = "ftp://127.0.0.1" }, "loopback only"},
+		"no host":                          {func(t *Target) { t.BaseURL = "" }, "loopback only"},
+		"a URL that cannot be read":        {func(t *Target) { t.BaseURL = "https://user:" + testKey + "@host:port" }, "cannot be read"},
+		"a user":                           {func(t *Target) { t.BaseURL = "http://u:p@127.0.0.1" }, "a scheme and a host only"},
+		"a path":                           {func(t *Target) { t.BaseURL = "http://127.0.0.1/v2" }, "a scheme and a host only"},
+		"no key":                           {func(t *Target) { t.APIKey = "" }, "API key is missing"},
+		"a live key":                       {func(t *Target) { t.APIKey = "klarna_live_api_c4n4ry" }, "live key"},
+		"a client id":                      {func(t *Target) { t.APIKey = "klarna_test_client_c4n4ry" }, "client id"},
+		"a key with a line break":          {func(t *Target) { t.APIKey = testKey + "\n" }, "characters"},
+		"a receiver without a webhook URL": {func(t *Target) { t.Receiver = new(Receiver) }, "webhook URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := good
@@ -87,7 +87,7 @@ func TestATargetThatIsNotForTestsIsRefused(t *testing.T) {
 	}
 }
 
-func TestLoopbackAndKlarnasTestEnvironmentAreTaken(t *testing.T) {
+func TestTestTargetsAreAccepted(t *testing.T) {
 	for _, base := range []string{TestHost, TestHost + "/", TestHost + ":443", "http://127.0.0.1:8080", "http://[::1]:8080", "https://localhost"} {
 		target := answering(func(*http.Request) (int, string) { return 200, "{}" })
 		target.BaseURL = base
@@ -97,7 +97,7 @@ func TestLoopbackAndKlarnasTestEnvironmentAreTaken(t *testing.T) {
 	}
 }
 
-func TestHowACaseEnds(t *testing.T) {
+func TestVerdictOfACase(t *testing.T) {
 	host := answering(func(r *http.Request) (int, string) {
 		return 200, `{"state":"NEW","amount":1000,"list":[{"id":"a"},{"id":"b"}],"at":"2026-01-02T03:04:05Z","text":"t\u001b[2J","deep":{"x":null}}`
 	})
@@ -146,7 +146,7 @@ func TestHowACaseEnds(t *testing.T) {
 		"as expected":           {likely(variant{name: "yes", when: checks{status(200)}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "yes"}},
 		"likely, and otherwise": {likely(variant{name: "no", when: checks{status(201)}}, variant{name: "yes", when: checks{}}), Result{Verdict: VerdictTurnedOut, Outcome: "yes", Expected: "no"}},
 		"a variable that is not there": {
-			fact("f", member("state").is("${nothing}")), Result{Verdict: VerdictUntested, Detail: "the variable nothing is not known"},
+			fact("f", member("state").is("${nothing}")), Result{Verdict: VerdictUntested, Detail: "the variable nothing is unknown"},
 		},
 		"what needs a customer": {
 			Case{steps: []step{{visit: approves}}}, Result{Verdict: VerdictSkipped, Detail: "needs a customer"},
@@ -168,7 +168,7 @@ func TestHowACaseEnds(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNoJSONIsSaidToBeNone(t *testing.T) {
+func TestBodyThatIsNotJSONIsReported(t *testing.T) {
 	for _, body := range []string{"<html>", "{", `{}{}`, strings.Repeat("[", 100_000)} {
 		host := answering(func(*http.Request) (int, string) { return 200, body })
 		got := run(t, host, fact("f", member("state").exists())).Results[0]
@@ -183,7 +183,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// endless never stops.
+// endless never ends.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -191,7 +191,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestAHostThatDoesNotAnswerLeavesCasesUntested(t *testing.T) {
+func TestSilentHostLeavesCasesUntested(t *testing.T) {
 	refused := errors.New("connection refused, " + testKey)
 	flood := new(endless)
 	for name, tc := range map[string]struct {
@@ -241,7 +241,7 @@ func TestAHostThatDoesNotAnswerLeavesCasesUntested(t *testing.T) {
 	}
 }
 
-func TestOneAnswerEndsTheSilence(t *testing.T) {
+func TestAnAnswerResetsTheSilenceCount(t *testing.T) {
 	sent := 0
 	report := run(t, through(func(*http.Request) (*http.Response, error) {
 		if sent++; sent%3 != 0 {
@@ -258,7 +258,7 @@ func TestOneAnswerEndsTheSilence(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheContextEndsTheRunAndNotTheCleaning(t *testing.T) {
+func TestCleaningContinuesAfterTheContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var deleted []string
 	target := through(func(r *http.Request) (*http.Response, error) {
@@ -287,11 +287,11 @@ func TestTheEndOfTheContextEndsTheRunAndNotTheCleaning(t *testing.T) {
 	}
 }
 
-func TestWhatCouldNotBeUndoneIsListed(t *testing.T) {
+func TestFailedCleanUpsAreListed(t *testing.T) {
 	c := Case{Name: "c", Certainty: CertaintySure, steps: []step{requested()}, cleanup: []step{
 		{call: cancelRequest}, {call: voidPayment}, {call: "DELETE payment/requests/${request_url}"},
 	}}
-	c.steps[0].want = checks{status(200)} // broken: what it made is undone all the same
+	c.steps[0].want = checks{status(200)} // broken: its effects must be undone too
 	for name, tc := range map[string]struct {
 		status int
 		err    error
@@ -322,8 +322,8 @@ func TestWhatCouldNotBeUndoneIsListed(t *testing.T) {
 	}
 }
 
-// What a host puts into ids must not make another request of the next one.
-func TestAHostilesIDStaysInItsPlace(t *testing.T) {
+// Ids from the host must not change the path of the next request.
+func TestHostileIDDoesNotChangeThePath(t *testing.T) {
 	for id, want := range map[string]string{
 		"a/../../b?c#d": "/v2/payment/requests/a%2F..%2F..%2Fb%3Fc%23d",
 		"krn:a:b":       "/v2/payment/requests/krn:a:b",
@@ -358,17 +358,17 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	}
 }
 
-func TestARequestThatCameTooEarlyIsSentAgain(t *testing.T) {
+func TestRateLimitedRequestIsRepeated(t *testing.T) {
 	for name, tc := range map[string]struct {
 		limited int
 		reset   string
 		waits   []time.Duration
 		want    Verdict
 	}{
-		"after the reset":                  {1, "2", []time.Duration{2 * time.Second}, VerdictHeld},
-		"after a second when none is told": {1, "", []time.Duration{time.Second}, VerdictHeld},
-		"not after a reset far away":       {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, VerdictHeld},
-		"three times":                      {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, VerdictUntested},
+		"after the reset":                 {1, "2", []time.Duration{2 * time.Second}, VerdictHeld},
+		"after a second without a header": {1, "", []time.Duration{time.Second}, VerdictHeld},
+		"not after a reset far away":      {2, "86400", []time.Duration{10 * time.Second, 10 * time.Second}, VerdictHeld},
+		"three times":                     {9, "-1", []time.Duration{time.Second, time.Second, time.Second}, VerdictUntested},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var waits []time.Duration
@@ -401,7 +401,7 @@ func TestARequestThatCameTooEarlyIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestWaitingEndsWithThePatience(t *testing.T) {
+func TestWaitingEndsAfterThePatience(t *testing.T) {
 	target := answering(func(*http.Request) (int, string) { return 200, `{"state":"SUBMITTED"}` })
 	target.WebhookURL, target.Receiver = "https://hooks.example", new(Receiver)
 	var waited time.Duration
@@ -424,7 +424,7 @@ func TestWaitingEndsWithThePatience(t *testing.T) {
 	}
 }
 
-func TestWithoutAClockOfItsOwnARunWaitsInRealTime(t *testing.T) {
+func TestRunWaitsInRealTimeByDefault(t *testing.T) {
 	target := answering(func(*http.Request) (int, string) { return 200, "{}" })
 	target.Wait = nil
 	h, err := newHost(target)
@@ -444,16 +444,16 @@ func TestWithoutAClockOfItsOwnARunWaitsInRealTime(t *testing.T) {
 	})
 }
 
-func TestACustomerWhoDoesNotComeLeavesTheCaseUntested(t *testing.T) {
+func TestAbsentCustomerLeavesTheCaseUntested(t *testing.T) {
 	target := answering(func(*http.Request) (int, string) { return 200, "{}" })
-	target.Customer = func(context.Context, Visit) error { return errors.New("nobody is there for " + testKey) }
+	target.Customer = func(context.Context, Visit) error { return errors.New("no customer is there for " + testKey) }
 	r := run(t, target, Case{Name: "c", Certainty: CertaintySure, steps: []step{{visit: approves}}}).Results[0]
-	if want := "step 1 of 1, the customer's visit: nobody is there for [redacted]"; r.Verdict != VerdictUntested || r.Detail != want {
+	if want := "step 1 of 1, the customer's visit: no customer is there for [redacted]"; r.Verdict != VerdictUntested || r.Detail != want {
 		t.Errorf("%s %q, want %q", r.Verdict, r.Detail, want)
 	}
 }
 
-// A target without anything but a key, read only, is asked nothing but GETs.
+// A target with nothing but a key, read only, must receive only GETs.
 func TestAReadOnlyRunSendsOnlyGETs(t *testing.T) {
 	methods := map[string]int{}
 	_, target := newDouble(t, func(next http.RoundTripper) http.RoundTripper {
@@ -474,8 +474,8 @@ func TestAReadOnlyRunSendsOnlyGETs(t *testing.T) {
 	}
 }
 
-// The fixture that many cases share is made once.
-func TestCasesThatShareAPurchaseAreOneVisit(t *testing.T) {
+// A fixture that many cases share is built once.
+func TestSharedFixtureIsBuiltOnce(t *testing.T) {
 	server, target := newDouble(t, nil, nil)
 	visits := 0
 	customer := target.Customer
@@ -500,8 +500,8 @@ func TestCasesThatShareAPurchaseAreOneVisit(t *testing.T) {
 	}
 }
 
-// A host that failed once may be well again for the cases that do not begin with what failed.
-func TestAFixtureThatFailedIsNotBuiltAgain(t *testing.T) {
+// A host that failed once may work for the cases that do not begin with the failing step.
+func TestFailedFixtureIsNotRebuilt(t *testing.T) {
 	sent := 0
 	shared := &fixture{name: "something shared", steps: []step{{call: "GET payment/shared"}}}
 	on := func(name string) Case {
@@ -526,11 +526,11 @@ func TestAFixtureThatFailedIsNotBuiltAgain(t *testing.T) {
 	}
 }
 
-// This host echoes the credentials it was sent and the tokens it gave out, wherever a report reads.
-func TestNoReportHoldsASecret(t *testing.T) {
+// This host echoes the credentials and tokens in every place that a report reads.
+func TestReportsHoldNoSecrets(t *testing.T) {
 	type echo func(r *http.Request, answer *http.Response, secrets string) (body func(any) any)
 	for place, tc := range map[string]struct {
-		trace string // of the echo in the report
+		trace string // the echo's trace in the report
 		echo  echo
 	}{
 		"in headers": {"the header X-Ratelimit-Limit is a string", func(_ *http.Request, answer *http.Response, secrets string) func(any) any {

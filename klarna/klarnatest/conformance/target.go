@@ -21,51 +21,51 @@ import (
 // TestHost is the base URL of Klarna's test environment.
 const TestHost = "https://api-global.test.klarna.com"
 
-// Target is a server, and what a run may use there. A field that is left empty skips the cases that
-// need it. No formatting verb prints the key.
+// Target is a server, with what a run may use there. Cases that need an empty field are skipped. No
+// formatting verb prints the key.
 type Target struct {
-	// BaseURL is TestHost or a URL on loopback, without the version "/v2". Every other host is
+	// BaseURL is [TestHost] or a URL on loopback, without the version "/v2". Every other host is
 	// refused.
 	BaseURL string
 	// APIKey is a test key. A live one is refused.
 	APIKey string `json:"-"`
-	// Username is the UUID that Klarna shows beside the key.
+	// Username is the UUID that Klarna shows next to the key.
 	Username string
-	// PartnerAccountID is the account to act for. Empty acts for the key's own.
+	// PartnerAccountID is the account to act for. If it is empty, the calls name no account.
 	PartnerAccountID string
-	// Currency and Locale are what the account may sell in. Empty is EUR and en-DE.
+	// Currency and Locale are those of the account. The defaults are EUR and en-DE.
 	Currency string
 	Locale   string
-	// Client sends the requests; its redirect policy and cookies are not used. nil is a client with
-	// the environment's proxy.
+	// Client sends the requests. Its redirect policy and cookies are not used. nil means a client
+	// with the environment's proxy.
 	Client *http.Client
-	// Customer lets somebody visit a payment request's URL. It need not wait for them: the run reads
-	// the payment request until its state tells.
+	// Customer makes a customer visit a payment request's URL. It need not wait for the customer:
+	// the run reads the payment request until its state changes.
 	Customer func(ctx context.Context, visit Visit) error
-	// WebhookURL is where the cases point webhooks to, with paths of their own below it. Klarna takes
-	// https on port 443 or 8443.
+	// WebhookURL is the URL below which the cases register webhooks, each with a path of its own.
+	// Klarna accepts https on port 443 or 8443.
 	WebhookURL string
-	// Receiver gets what is posted below WebhookURL.
+	// Receiver receives the webhooks that are posted below WebhookURL.
 	Receiver *Receiver
-	// Patience is how long a run waits for a customer or a webhook. 0 is two minutes.
+	// Patience is how long a run waits for a customer or a webhook. 0 means two minutes.
 	Patience time.Duration
-	// Wait lets time pass. nil waits; a double's clock can be moved instead.
+	// Wait waits for d. nil means real time; a test can move the server's clock instead.
 	Wait func(ctx context.Context, d time.Duration) error
-	// ReadOnly skips every case that sends anything but a GET.
+	// ReadOnly skips every case that sends requests other than GETs.
 	ReadOnly bool
 }
 
-// Visit is what a customer shall do.
+// Visit is what a customer must do.
 type Visit struct {
 	PaymentRequestID string
-	// URL is the customer's, where Klarna's purchase journey begins.
+	// URL is the customer's URL, where Klarna's purchase journey begins.
 	URL string
-	// Deny asks for a customer whom Klarna denies, in its test environment one whose email has
+	// Deny asks for a customer whom Klarna denies: in its test environment one whose email has
 	// "+denied" before the "@". Otherwise the customer approves.
 	Deny bool
 }
 
-// String tells the host and nothing else.
+// String returns the host and nothing else.
 func (t Target) String() string {
 	u, err := url.Parse(t.BaseURL)
 	if err != nil {
@@ -74,36 +74,37 @@ func (t Target) String() string {
 	return "conformance.Target{" + u.Hostname() + "}"
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (t Target) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.String()) }
 
-// LogValue returns what String returns.
+// LogValue returns the result of String.
 func (t Target) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 const (
-	// requestTimeout is longer than Klarna's own 59 seconds, so that its answer is seen and not
-	// hidden.
+	// requestTimeout is longer than Klarna's own 59 seconds, so that Klarna's answer to a time-out
+	// is seen.
 	requestTimeout  = 65 * time.Second
 	defaultPatience = 2 * time.Minute
 )
 
-// host is a target that was checked and may be sent to.
+// host is a target that was checked.
 type host struct {
 	Target
 	name   string // of the host, without port
 	origin string
 	client *http.Client
-	own    *http.Transport // nil when the client is the caller's
-	// known are the variables that every case begins with.
+	own    *http.Transport // nil if the client is the caller's
+	// known holds the variables with which every case begins.
 	known vars
-	// secrets never reach a report.
+	// secrets must not appear in a report.
 	secrets []string
 }
 
 func newHost(t Target) (*host, error) {
 	u, err := url.Parse(t.BaseURL)
 	if err != nil {
-		return nil, errors.New("conformance: the base URL cannot be read") // its text may hold what should not be shown
+		// The error may contain credentials.
+		return nil, errors.New("conformance: the base URL cannot be read")
 	}
 	if err := checkHost(u); err != nil {
 		return nil, fmt.Errorf("conformance: %w", err)
@@ -125,11 +126,10 @@ func newHost(t Target) (*host, error) {
 	return h, nil
 }
 
-// checkHost lets pass Klarna's test environment and this machine: what a run does is not for live
-// money, nor for anyone else.
+// checkHost accepts Klarna's test environment and loopback, because a run must not move live money.
 func checkHost(u *url.URL) error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-		return errors.New("the base URL is a scheme and a host, and nothing more")
+		return errors.New("the base URL must be a scheme and a host only")
 	}
 	name := u.Hostname()
 	ip, err := netip.ParseAddr(name)
@@ -140,19 +140,19 @@ func checkHost(u *url.URL) error {
 	case u.Scheme == "https" && TestHost == "https://"+name && (u.Port() == "" || u.Port() == "443"):
 		return nil
 	}
-	return errors.New("the suite runs against " + TestHost + " and against loopback, and against nothing else")
+	return errors.New("the suite runs against " + TestHost + " and loopback only")
 }
 
 func checkKey(key string) error {
 	switch {
 	case key == "":
-		return errors.New("there is no API key")
+		return errors.New("the API key is missing")
 	case strings.HasPrefix(key, "klarna_live_"):
-		return errors.New("the key is a live key, and the suite moves test money alone")
+		return errors.New("the key is a live key, but the suite needs a test key")
 	case strings.Contains(key, "_client_"):
-		return errors.New("the key is a client id, which no server API takes")
+		return errors.New("the key is a client id, which no server API accepts")
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return errors.New("the key has characters that no API key has")
+		return errors.New("the key has characters that are invalid in an API key")
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (h *host) dial() {
 	h.client = &client
 }
 
-// introduce fills the variables that cases may use from the start.
+// introduce sets the variables that cases may use from the start.
 func (h *host) introduce() {
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	h.known = vars{
@@ -194,14 +194,14 @@ func (h *host) introduce() {
 	}
 }
 
-// hangUp ends the connections of a client that was made for this run.
+// hangUp closes the connections of a client that belongs to this run.
 func (h *host) hangUp() {
 	if h.own != nil {
 		h.own.CloseIdleConnections()
 	}
 }
 
-// has tells what the target offers of what cases need.
+// has returns the needs that the target satisfies.
 func (h *host) has() need {
 	var offered need
 	for need, there := range map[need]bool{

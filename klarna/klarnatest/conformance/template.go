@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// vars are what a case knows: what the target brings, what answers were captured, and what it makes
-// up itself. In a case's texts "${name}" stands for one. A name that begins with "new." is a fresh
-// UUID, and with "hex." one without hyphens, the same for all of a case.
+// vars are the variables of a case: those of the target, those captured from answers, and generated
+// ones. "${name}" in a case's text stands for one. A name that begins with "new." is a fresh UUID,
+// and one with "hex." a UUID without hyphens. Both keep their value within a case.
 type vars map[string]any
 
 func (v vars) text(name string) string {
@@ -30,14 +30,14 @@ func (v vars) value(name string) (any, error) {
 	case strings.HasPrefix(name, "hex."):
 		fresh = strings.ReplaceAll(fresh, "-", "")
 	default:
-		return nil, fmt.Errorf("the variable %s is not known", name)
+		return nil, fmt.Errorf("the variable %s is unknown", name)
 	}
 	v[name] = fresh
 	return fresh, nil
 }
 
-// expand puts values in place of the variables of a text, escaped for where the text goes. A value
-// is not expanded again: the host brought it.
+// expand replaces the variables in a text by their values, escaped for their context. It does not
+// expand a value again, because the host sent it.
 func (v vars) expand(text string, escape func(string) (string, error)) (string, error) {
 	var b strings.Builder
 	for {
@@ -56,7 +56,7 @@ func (v vars) expand(text string, escape func(string) (string, error)) (string, 
 		}
 		s, ok := value.(string)
 		if !ok {
-			return "", fmt.Errorf("the variable %s is not a text", name)
+			return "", fmt.Errorf("the variable %s is not a string", name)
 		}
 		if s, err = escape(s); err != nil {
 			return "", fmt.Errorf("the variable %s: %w", name, err)
@@ -70,16 +70,16 @@ func verbatim(s string) (string, error) { return s, nil }
 
 func inQuery(s string) (string, error) { return url.QueryEscape(s), nil }
 
-// inPath refuses what would make the path another one. Colons stay raw.
+// inPath refuses a value that would change the path. Colons are not escaped.
 func inPath(s string) (string, error) {
 	if s == "" || s == "." || s == ".." {
-		return "", errors.New("is not an id that a path can hold")
+		return "", errors.New("is not an id that fits in a path")
 	}
 	return url.PathEscape(s), nil
 }
 
-// fill expands every text of a JSON value. A text that is one variable and nothing else becomes its
-// value, of whatever type.
+// fill expands every text of a JSON value. A text that consists of one variable becomes the
+// variable's value, of any type.
 func (v vars) fill(value any) (any, error) {
 	switch x := value.(type) {
 	case string:

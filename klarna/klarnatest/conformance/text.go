@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// groups are the parts of a report for a person: what needs a look comes first.
+// groups are the parts of the text of a report. Those that need attention come first.
 var groups = []struct {
 	title string
 	has   func(Result) bool
 }{
-	{"Sure, and broken", func(r Result) bool { return r.Verdict == VerdictBroken }},
-	{"Sure, and could not be tested", func(r Result) bool { return r.Verdict == VerdictUntested && r.Certainty == CertaintySure }},
-	{"Likely, and turned out otherwise", func(r Result) bool {
+	{"Sure, broken", func(r Result) bool { return r.Verdict == VerdictBroken }},
+	{"Sure, not tested", func(r Result) bool { return r.Verdict == VerdictUntested && r.Certainty == CertaintySure }},
+	{"Likely, turned out differently", func(r Result) bool {
 		return r.Certainty == CertaintyLikely && (r.Verdict == VerdictUnforeseen || r.Verdict == VerdictTurnedOut && !r.asExpected())
 	}},
-	{"Likely, and turned out as expected", func(r Result) bool {
+	{"Likely, turned out as expected", func(r Result) bool {
 		return r.Certainty == CertaintyLikely && r.Verdict == VerdictTurnedOut && r.asExpected()
 	}},
-	{"Gap, and known now", func(r Result) bool { return r.Certainty == CertaintyGap && r.Verdict == VerdictTurnedOut }},
-	{"Gap, and turned out in no way that was foreseen", func(r Result) bool { return r.Certainty == CertaintyGap && r.Verdict == VerdictUnforeseen }},
-	{"Likely or gap, and could not be tested", func(r Result) bool { return r.Verdict == VerdictUntested && r.Certainty != CertaintySure }},
-	{"Sure, and held", func(r Result) bool { return r.Verdict == VerdictHeld }},
+	{"Gap, known now", func(r Result) bool { return r.Certainty == CertaintyGap && r.Verdict == VerdictTurnedOut }},
+	{"Gap, turned out in an unforeseen way", func(r Result) bool { return r.Certainty == CertaintyGap && r.Verdict == VerdictUnforeseen }},
+	{"Likely or gap, not tested", func(r Result) bool { return r.Verdict == VerdictUntested && r.Certainty != CertaintySure }},
+	{"Sure, held", func(r Result) bool { return r.Verdict == VerdictHeld }},
 	{"Skipped", func(r Result) bool { return r.Verdict == VerdictSkipped }},
 }
 
-// asExpected tells whether a likely fact turned out as it should. What the answer showed follows
-// after a semicolon.
+// asExpected reports whether a likely fact turned out as expected. Words of the answer follow after
+// a semicolon.
 func (r Result) asExpected() bool {
 	return r.Outcome == r.Expected || strings.HasPrefix(r.Outcome, r.Expected+";")
 }
 
-// WriteText writes the report for a person.
+// WriteText writes the report as text.
 func (r Report) WriteText(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("Klarna's documentation, Network API v2, against %s, %s: %d cases", printable(r.Host), r.At.Format(time.DateTime+" MST"), len(r.Results))
@@ -73,12 +73,12 @@ func (p *printer) result(r Result) {
 	}
 }
 
-// Summary counts in one line: "41 sure facts held, 1 broken, …".
+// Summary returns the counts in one line: "41 sure facts held, 1 broken, …".
 func (r Report) Summary() string {
 	count := map[Verdict]int{}
 	for _, result := range r.Results {
 		count[result.Verdict]++
 	}
-	return fmt.Sprintf("%d sure facts held, %d broken; %d likely ones and gaps turned out, %d in no foreseen way; %d untested, %d skipped",
+	return fmt.Sprintf("%d sure facts held, %d broken; %d likely facts and gaps turned out, %d in an unforeseen way; %d untested, %d skipped",
 		count[VerdictHeld], count[VerdictBroken], count[VerdictTurnedOut], count[VerdictUnforeseen], count[VerdictUntested], count[VerdictSkipped])
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
-// A bubble has its own pools: open opens one within it.
+// open opens a pool inside a bubble, which must not share one with the outside.
 type open func(t *testing.T) *sql.DB
 
-func TestNoChaosOnSQLiteLosesOrRepeatsAPayment(t *testing.T) {
+func TestPaymentsSurviveChaosOnSQLite(t *testing.T) {
 	file := dbtest.SQLite(t)
 	testChaos(t, "SQLite", sqlstore.DialectSQLite, func(t *testing.T) *sql.DB { return bounded(dbtest.OpenSQLite(t, file)) })
 }
 
-func TestNoChaosOnPostgreSQLLosesOrRepeatsAPayment(t *testing.T) {
+func TestPaymentsSurviveChaosOnPostgreSQL(t *testing.T) {
 	server := dbtest.StartPostgres(t)
 	name := server.NewDatabase(t)
 	testChaos(t, "PostgreSQL", sqlstore.DialectPostgreSQL, func(t *testing.T) *sql.DB { return bounded(server.Open(t, name)) })
 }
 
-// Package flow has the same tests of its store in memory, with more of them at once. The race
-// detector, with which SQLite is slow, sees a few purchases at once.
+// Package flow has the same tests with its memory store and more concurrent purchases. With the
+// race detector, which slows SQLite down, the test makes few concurrent purchases.
 func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 	seed, purchases, full, err := chaos.Size(200)
 	if err != nil {
@@ -46,7 +46,7 @@ func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 		}
 		return s, s.Migrate(t.Context())
 	}
-	if !raceEnabled { // nothing happens at once in it, and it would take minutes
+	if !raceEnabled { // it has no concurrency, and would take minutes
 		t.Run("a crash before and after every step", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, err := replica(t)
@@ -61,7 +61,7 @@ func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 			})
 		})
 	}
-	t.Run("everything at once, on four replicas", func(t *testing.T) {
+	t.Run("everything concurrently, on four replicas", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			result, err := chaos.AtRandom(t.Context(), chaos.Config{
 				Store: name, Open: func() (flow.Store, error) { return replica(t) },
@@ -84,7 +84,7 @@ func examine(t *testing.T, r *chaos.Result) {
 		}
 		t.Error(v)
 	}
-	// Without these the test would show nothing.
+	// Otherwise the test would prove nothing.
 	if r.Crashes == 0 || r.Duplicates == 0 || r.Transactions == 0 || r.AuthorizeCalls <= int64(r.Transactions) {
 		t.Error("nothing crashed, or nothing was repeated")
 	}

@@ -17,11 +17,11 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
-// A claim must read as much where a million purchases have ended as where none has, but for what a
-// higher index costs, and Prune no more than it deletes. SQLite tells its plan, PostgreSQL also the
-// pages that it reads; the times are printed. With the race detector on, and with -short, it is a
-// tenth of a million.
-func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) database) {
+// A claim must read as much with a million ended purchases as with none, apart from the height of
+// the index, and Prune must read no more than it deletes. SQLite reports its plan, and PostgreSQL
+// also the number of pages that it reads. The times are printed. With the race detector and with
+// -short the number is a tenth of a million.
+func testClaimWithAMillionEnded(t *testing.T, newDatabase func(testing.TB) database) {
 	million := 1_000_000
 	if raceEnabled || testing.Short() {
 		million /= 10
@@ -38,7 +38,7 @@ func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) databas
 	}
 	before, few := claims(t, s), pages(explained(t, d, db, claim))
 	insertEnded(t, d.dialect, db, million)
-	// As many are not due yet, and another account has a backlog.
+	// The same number is not due yet, and another account has a backlog.
 	insertDue(t, d.dialect, db, million/10, "a", "later", noon.Add(24*time.Hour))
 	insertDue(t, d.dialect, db, million/10, "b", "backlog", noon.Add(-time.Hour))
 	for _, statistics := range []string{"without statistics", "with statistics"} {
@@ -47,21 +47,21 @@ func testAClaimBesideAMillion(t *testing.T, newDatabase func(testing.TB) databas
 		}
 		plan := explained(t, d, db, claim)
 		if many := pages(plan); many > few+200 {
-			t.Errorf("%s, a claim of 10 reads %d pages beside none that has ended, and %d beside %d:\n%s", statistics, few, many, million, plan)
+			t.Errorf("%s, a claim of 10 reads %d pages with no ended purchase, and %d with %d:\n%s", statistics, few, many, million, plan)
 		}
 		findsByLane(t, d, plan)
 	}
 	readsIndexes(t, d, explained(t, d, db, prune), "klarna_purchases_ended", "changed_ms<?")
-	t.Logf("a claim of 10 takes %v beside none that has ended, and %v beside %d; it reads %d pages, and %d", before, claims(t, s), million, few, pages(explained(t, d, db, claim)))
+	t.Logf("a claim of 10 takes %v with no ended purchase, and %v with %d; it reads %d pages, and %d", before, claims(t, s), million, few, pages(explained(t, d, db, claim)))
 }
 
-// findsByLane checks that a claim finds each account's records by the index of lanes, sorts no more
-// than these, and looks them up by their ids, and that PostgreSQL does not compile it.
+// findsByLane checks that a claim finds the records of each account with the index of lanes, sorts
+// only these, and looks them up by their ids, and that PostgreSQL does not compile the statement.
 func findsByLane(t *testing.T, d database, plan string) {
 	t.Helper()
 	want := []string{"klarna_purchases_lanes (lane=? AND account=? AND due_ms<?)", "klarna_purchases_lanes (lane=? AND account>?)", "(id=?)"}
 	if d.dialect == sqlstore.DialectPostgreSQL {
-		plan = strings.ReplaceAll(plan, "a_1.", "a.") // PostgreSQL numbers what has one name
+		plan = strings.ReplaceAll(plan, "a_1.", "a.") // PostgreSQL numbers repeated aliases
 		want = []string{"using klarna_purchases_lanes ", "(lane = a.lane) AND (account = a.account) AND (due_ms <=", "(lane = a.lane) AND (account > a.account)", "(id = ANY"}
 	}
 	for _, part := range want {
@@ -76,7 +76,7 @@ func findsByLane(t *testing.T, d database, plan string) {
 	}
 }
 
-// readsIndexes checks that a plan finds rows by an index, and changes them by the index of ids.
+// readsIndexes checks that a plan finds rows with an index, and changes them with the index of ids.
 func readsIndexes(t *testing.T, d database, plan, index, condition string) {
 	t.Helper()
 	want, never := []string{"USING INDEX " + index + " (" + condition + ")", "(id=?)"}, []string{"SCAN klarna_purchases", "TEMP B-TREE"}
@@ -95,7 +95,7 @@ func readsIndexes(t *testing.T, d database, plan, index, condition string) {
 	}
 }
 
-// claims measures how long a claim takes, at its fastest of many.
+// claims returns the shortest of many measured times of a claim.
 func claims(t *testing.T, s flow.Store) time.Duration {
 	t.Helper()
 	fastest := time.Hour
@@ -110,13 +110,13 @@ func claims(t *testing.T, s flow.Store) time.Duration {
 	return fastest.Round(time.Microsecond)
 }
 
-// statement is what a store asks, and with what.
+// statement is a statement of a store with its arguments.
 type statement struct {
 	text      string
 	arguments []any
 }
 
-// stated returns what a call has a store ask.
+// stated returns the statement that a call executes.
 func stated(t *testing.T, dialect sqlstore.Dialect, call func(*sqlstore.Store) error) (asked statement) {
 	t.Helper()
 	recording := &fakedb.DB{Statement: func(text string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
@@ -136,8 +136,8 @@ func stated(t *testing.T, dialect sqlstore.Dialect, call func(*sqlstore.Store) e
 	return asked
 }
 
-// explained returns a statement's plan, with what it reads on PostgreSQL. What it executes, it
-// takes back.
+// explained returns the plan of a statement, with the pages that it reads on PostgreSQL. It rolls
+// the statement back.
 func explained(t *testing.T, d database, db *sql.DB, s statement) string {
 	t.Helper()
 	explain := "EXPLAIN QUERY PLAN "
@@ -177,17 +177,17 @@ func explained(t *testing.T, d database, db *sql.DB, s statement) string {
 
 var buffers = regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
 
-// pages reads from a plan how many pages a statement reads; SQLite's tells of none. The first that
-// are named are the whole statement's.
+// pages returns the number of pages that a statement reads according to its plan. SQLite's plan has
+// none. The first numbers in the plan are those of the whole statement.
 func pages(plan string) (sum int) {
 	for _, n := range buffers.FindStringSubmatch(plan) {
-		n, _ := strconv.Atoi(n) // the whole match is no number
+		n, _ := strconv.Atoi(n) // the whole match is not a number
 		sum += n
 	}
 	return sum
 }
 
-// insertEnded inserts purchases that have ended.
+// insertEnded inserts purchases in a final state.
 func insertEnded(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int) {
 	t.Helper()
 	numbers := `generate_series(1, %d) AS numbers (n)`
@@ -198,7 +198,7 @@ func insertEnded(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int) {
 		SELECT 'purchase-' || n, 'AUTHORIZED', 4, 1772366400000 + n, '{}' FROM `+numbers, n))
 }
 
-// insertDue inserts purchases of one account that are due a millisecond after the other.
+// insertDue inserts purchases of one account that are due a millisecond apart.
 func insertDue(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int, account, name string, from time.Time) {
 	t.Helper()
 	numbers := `generate_series(1, %d) AS numbers (n)`
@@ -209,8 +209,8 @@ func insertDue(t testing.TB, dialect sqlstore.Dialect, db *sql.DB, n int, accoun
 		SELECT '%s-' || n, '%s', 0, 'AWAITING_CUSTOMER', %d + n, 1, 1772366400000 + n, '{}' FROM `+numbers, name, account, from.UnixMilli(), n))
 }
 
-// BenchmarkStore measures each call beside a hundred thousand purchases that have ended, with 4 KB
-// of Sealed. PostgreSQL and SQLite are set as dbtest sets them: neither waits for the disk.
+// BenchmarkStore measures each call with a hundred thousand ended purchases in the table and 4 KB
+// of Sealed. PostgreSQL and SQLite have the settings of dbtest: neither waits for the disk.
 func BenchmarkStore(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) { benchmarkStore(b, sqliteDatabase(b)) })
 	b.Run("PostgreSQL", func(b *testing.B) { benchmarkStore(b, postgresDatabase(b, dbtest.StartPostgres(b))) })

@@ -15,10 +15,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
-// Recovery over PostgreSQL, end to end: a tenth of the rows are purchases of a hundred accounts
-// whose customers approved and no webhook came, a tenth are not due, and the rest have ended.
-// RECOVERY_ROWS is how many there are, 20 000 by default; docs/performance.md has the numbers of a
-// million.
+// TestRecoveryOfMany tests recovery over PostgreSQL from end to end. A tenth of the rows are
+// purchases of a hundred accounts whose customers approved without a webhook, a tenth are not due,
+// and the rest are in a final state. RECOVERY_ROWS is the number of rows, 20 000 by default;
+// docs/performance.md has the numbers of a million.
 //
 //	RECOVERY_ROWS=1000000 go test -timeout 60m -v -run TestRecoveryOfMany ./flow
 func TestRecoveryOfMany(t *testing.T) {
@@ -37,8 +37,7 @@ func TestRecoveryOfMany(t *testing.T) {
 	d := postgresDatabase(t, server)
 	s, db := migrated(t, d)
 	c := newCoordinator(t, s, prompt{})
-	// One purchase as the coordinator records it is the pattern of all: Data is the same, and Sealed
-	// is of its ID, so each is begun by a call of its own.
+	// Sealed depends on the ID, so recovery can only open purchases that the coordinator has begun.
 	begin := time.Now()
 	beginMany(t, c, due)
 	t.Logf("%d purchases were begun in %v", due, time.Since(begin).Round(time.Millisecond))
@@ -56,7 +55,9 @@ func TestRecoveryOfMany(t *testing.T) {
 	})
 	describe := func(when string) {
 		plan := explained(t, d, db, claim)
-		findsByLane(t, d, plan)
+		if rows >= 20_000 { // PostgreSQL reads a smaller table whole
+			findsByLane(t, d, plan)
+		}
 		last := plan[strings.LastIndex(plan, "Execution Time"):]
 		t.Logf("%s: a claim of 16 reads %d pages, %s; %s", when, pages(plan), strings.TrimSpace(last), sizes(t, db))
 	}
@@ -80,7 +81,7 @@ func TestRecoveryOfMany(t *testing.T) {
 	}
 }
 
-// beginMany begins purchases of a hundred accounts, whose customers have to go to Klarna.
+// beginMany begins purchases of a hundred accounts whose customers must go to Klarna.
 func beginMany(t *testing.T, c *flow.Coordinator, n int) {
 	t.Helper()
 	next := make(chan int)
@@ -107,8 +108,8 @@ func beginMany(t *testing.T, c *flow.Coordinator, n int) {
 	}
 }
 
-// sizes are how large the table and its indexes are, how many rows are dead, and how many updates
-// were HOT.
+// sizes describes the size of the table and its indexes, the number of dead rows, and the number of
+// HOT updates.
 func sizes(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	execute(t, db, `SELECT pg_stat_force_next_flush()`)

@@ -17,7 +17,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
-// replicaVariable makes this program a replica.
+// replicaVariable is the environment variable that makes this program a replica.
 const replicaVariable = "CHAOS_REPLICA"
 
 type replicaProcess struct {
@@ -25,14 +25,15 @@ type replicaProcess struct {
 	Surroundings chaos.Surroundings
 }
 
-// Four processes on one PostgreSQL are killed with SIGKILL at any moment, and started again.
-func TestNoKillLosesOrRepeatsAPayment(t *testing.T) {
+// Four processes on one PostgreSQL database are killed with SIGKILL at any moment and started
+// again.
+func TestPaymentsSurviveKills(t *testing.T) {
 	seed, purchases, full, err := chaos.Size(200)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if full {
-		purchases /= 3 // it goes by the machine's time
+		purchases /= 3 // it runs on wall-clock time
 	}
 	server := dbtest.StartPostgres(t)
 	name := server.NewDatabase(t)
@@ -55,15 +56,15 @@ func TestNoKillLosesOrRepeatsAPayment(t *testing.T) {
 	examine(t, result)
 }
 
-// startReplica starts this program again, as a replica.
+// startReplica starts this program again as a replica.
 func startReplica(ctx context.Context, p replicaProcess) (address string, kill func(), err error) {
-	told, err := json.Marshal(p)
+	settings, err := json.Marshal(p)
 	if err != nil {
 		return "", nil, err
 	}
 	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplicaProcess$", "-test.v")
-	command.Env = append(os.Environ(), replicaVariable+"="+string(told))
-	if _, err := command.StdinPipe(); err != nil { // ends with this process
+	command.Env = append(os.Environ(), replicaVariable+"="+string(settings))
+	if _, err := command.StdinPipe(); err != nil { // it ends with this process
 		return "", nil, err
 	}
 	output, err := command.StdoutPipe()
@@ -88,7 +89,7 @@ func startReplica(ctx context.Context, p replicaProcess) (address string, kill f
 	return "", nil, fmt.Errorf("a replica ended before it was ready: %v", lines.Err())
 }
 
-// TestReplicaProcess is a replica, where this program was started as one.
+// TestReplicaProcess is a replica if this program was started as one.
 func TestReplicaProcess(t *testing.T) {
 	text, ok := os.LookupEnv(replicaVariable)
 	if !ok {

@@ -20,7 +20,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/dbtest"
 )
 
-// database is a new, empty database, to be opened by any number of replicas.
+// database is a new, empty database that any number of replicas can open.
 type database struct {
 	dialect sqlstore.Dialect
 	open    func() *sql.DB
@@ -58,20 +58,20 @@ func testStore(t *testing.T, newDatabase func(testing.TB) database) {
 	}{
 		{"store conforms", testStoreConforms},
 		{"two replicas conform", testTwoReplicasConform},
-		{"replicas of which many die bring every purchase to its end", testReplicasThatDie},
-		{"replicas that start at once migrate once", testReplicasThatStartAtOnceMigrateOnce},
-		{"replicas that start at once bring an older version to the newest", testReplicasMigrateAnOlderVersion},
-		{"a program of the version before works on the migrated table", testAProgramOfTheVersionBefore},
-		{"a migration that fails leaves everything as it was", testAMigrationThatFails},
-		{"migrate keeps what is there", testMigrateKeepsWhatIsThere},
-		{"migrate refuses what is not its own", testMigrateRefusesWhatIsNotItsOwn},
-		{"tables are apart and any name is one", testTablesAreApartAndAnyNameIsOne},
-		{"the table can be read by a person", testTheTableCanBeRead},
-		{"what cannot be an id is not found", testWhatCannotBeAnIDIsNotFound},
-		{"an error holds no value", testAnErrorHoldsNoValue},
-		{"prune deletes what has ended and is past its retention", testPrune},
-		{"prune deletes nothing that changes meanwhile", testPruneDeletesNothingThatChangesMeanwhile},
-		{"a claim costs the same beside a million purchases that have ended", testAClaimBesideAMillion},
+		{"replicas that often die finish every purchase", testReplicasThatDie},
+		{"replicas that start together migrate once", testConcurrentStartsMigrateOnce},
+		{"replicas that start together migrate an older version", testReplicasMigrateAnOlderVersion},
+		{"a program of the previous version works on the migrated table", testProgramOfTheVersionBefore},
+		{"a failed migration changes nothing", testFailedMigration},
+		{"migrate keeps the rows", testMigrateKeepsRows},
+		{"migrate refuses tables of others", testMigrateRefusesForeignTables},
+		{"tables are separate and may have any name", testTablesAreSeparate},
+		{"people can read the table", testTheTableCanBeRead},
+		{"impossible ids are not found", testImpossibleIDsAreNotFound},
+		{"errors hold no values", testErrorsHoldNoValues},
+		{"prune deletes ended purchases after the retention", testPrune},
+		{"prune keeps concurrent changes", testPruneKeepsConcurrentChanges},
+		{"a claim costs the same with a million ended purchases", testClaimWithAMillionEnded},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, newDatabase) })
 	}
@@ -122,7 +122,7 @@ func testStoreConforms(t *testing.T, newDatabase func(testing.TB) database) {
 	})
 }
 
-// Of two replicas, each call goes to another than the one before.
+// Two replicas take turns with each call.
 func testTwoReplicasConform(t *testing.T, newDatabase func(testing.TB) database) {
 	storetest.Run(t, func(t *testing.T) flow.Store {
 		d := newDatabase(t)
@@ -175,14 +175,14 @@ func (a *alternating) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]
 	return a.next().ClaimDue(ctx, params)
 }
 
-// dueIn are the parameters of a claim from the lane in which records are by default.
+// dueIn returns the parameters of a claim from the default lane of records.
 func dueIn(now, until time.Time, limit int) flow.ClaimParams {
 	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
 }
 
-// Four replicas take purchases, each of which has five steps to its end. A third of what they claim
-// they never come back to: it is due again later. In the end each purchase has had each of its
-// steps once, and a claim for each attempt.
+// Four replicas take purchases, each of which has five steps to its final state. They abandon a
+// third of their claims, which are due again later. At the end each purchase must have had each of
+// its steps once, and a claim for each attempt.
 func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 	const purchases, steps = 100, 5
 	d := newDatabase(t)
@@ -217,7 +217,8 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 				case err == nil && step+1 == steps:
 					open.Add(-1)
 				case errors.Is(err, flow.ErrChanged):
-					// The clock has run on, and another claimed it: as if this one had died.
+					// The lease has ended and another replica has claimed the purchase, as if this
+					// one had died.
 					deaths.Add(1)
 				case err != nil:
 					return err
@@ -246,12 +247,12 @@ func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
 		versions += r.Version
 	}
 	if want := purchases + claims.Load() + purchases*steps; versions != want || claims.Load() != purchases*steps+deaths.Load() || deaths.Load() == 0 {
-		t.Errorf("%d versions, want %d; %d claims, of which %d came to nothing", versions, want, claims.Load(), deaths.Load())
+		t.Errorf("%d versions, want %d; %d claims, of which %d were abandoned", versions, want, claims.Load(), deaths.Load())
 	}
-	t.Logf("%d claims, of which %d came to nothing", claims.Load(), deaths.Load())
+	t.Logf("%d claims, of which %d were abandoned", claims.Load(), deaths.Load())
 }
 
-func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(testing.TB) database) {
+func testConcurrentStartsMigrateOnce(t *testing.T, newDatabase func(testing.TB) database) {
 	for range 5 {
 		d := newDatabase(t)
 		var replicas sync.WaitGroup
@@ -274,7 +275,7 @@ func testReplicasThatStartAtOnceMigrateOnce(t *testing.T, newDatabase func(testi
 	}
 }
 
-// The versions of a table that has some.
+// versions are the steps of a table with several versions.
 var versions = []sqltable.Step{
 	{Statements: []string{`CREATE TABLE {table} (id TEXT NOT NULL PRIMARY KEY)`}},
 	{Statements: []string{`ALTER TABLE {table} ADD COLUMN changes INTEGER NOT NULL DEFAULT 0`}},
@@ -326,14 +327,14 @@ func testReplicasMigrateAnOlderVersion(t *testing.T, newDatabase func(testing.TB
 		if older > 0 {
 			execute(t, db, `INSERT INTO things (id) VALUES ('of an older program')`)
 		}
-		if err := table.Migrate(t.Context(), lock, versions[:2]...); err == nil || err.Error() != `a/store: migrate: the table "things" needs version 3, and this program knows no more than version 2` {
+		if err := table.Migrate(t.Context(), lock, versions[:2]...); err == nil || err.Error() != `a/store: migrate: the table "things" needs version 3, but this program knows only version 2` {
 			t.Errorf("to an older version: %v", err)
 		}
 	}
 }
 
-// The statements are those of the first version. Its Migrate refused a version that is not 1.
-func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) database) {
+// The statements are those of the first version. Its Migrate refused a version other than 1.
+func testProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	db := d.open()
 	for _, statement := range []string{
@@ -368,7 +369,7 @@ func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) d
 	if err := newer.Update(t.Context(), moved); err != nil {
 		t.Fatal(err)
 	}
-	// The older one claims what the newer one has updated, and updates it.
+	// The older program claims what the newer one has updated, and updates it.
 	execute(t, db, fmt.Sprintf(`UPDATE klarna_purchases SET was_due_ms = due_ms, due_ms = %d, version = version + 1 WHERE id IN (
 		SELECT id FROM klarna_purchases WHERE due_ms <= %[1]d ORDER BY due_ms LIMIT 10)`, noon.Add(time.Minute).UnixMilli()))
 	execute(t, db, `UPDATE klarna_purchases SET state = 'FINALIZING', data = '{"a":1}', version = version + 1 WHERE version = 4`)
@@ -378,7 +379,7 @@ func testAProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) d
 	}
 }
 
-func testAMigrationThatFails(t *testing.T, newDatabase func(testing.TB) database) {
+func testFailedMigration(t *testing.T, newDatabase func(testing.TB) database) {
 	table, db := newTable(t, newDatabase(t))
 	if err := table.Migrate(t.Context(), lock, versions[:1]...); err != nil {
 		t.Fatal(err)
@@ -396,7 +397,7 @@ func testAMigrationThatFails(t *testing.T, newDatabase func(testing.TB) database
 	}
 }
 
-func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(testing.TB) database) {
+func testMigrateKeepsRows(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, _ := migrated(t, d)
 	create(t, s, flow.Record{ID: "a purchase"})
@@ -406,19 +407,19 @@ func testMigrateKeepsWhatIsThere(t *testing.T, newDatabase func(testing.TB) data
 	}
 }
 
-func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB) database) {
+func testMigrateRefusesForeignTables(t *testing.T, newDatabase func(testing.TB) database) {
 	for _, tc := range []struct {
 		name string
 		do   []string
 		want string
 	}{
-		{"a table", []string{`CREATE TABLE klarna_purchases (id TEXT)`}, `there is something named "klarna_purchases" that is not this store's: there is no table "klarna_purchases_schema"`},
-		{"a view", []string{`CREATE VIEW klarna_purchases AS SELECT 1 AS id`}, `there is something named "klarna_purchases" that is not this store's: there is no table "klarna_purchases_schema"`},
-		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `there is a table "klarna_purchases_schema", and no table "klarna_purchases"`},
-		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" is not this store's, or has no version: `},
-		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" is not this store's, or has no version: `},
-		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" needs version 99, and this program knows no more than version 3`},
-		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, and this program knows no more than version 3`},
+		{"a table", []string{`CREATE TABLE klarna_purchases (id TEXT)`}, `the name "klarna_purchases" is taken by something that does not belong to this store: the table "klarna_purchases_schema" does not exist`},
+		{"a view", []string{`CREATE VIEW klarna_purchases AS SELECT 1 AS id`}, `the name "klarna_purchases" is taken by something that does not belong to this store: the table "klarna_purchases_schema" does not exist`},
+		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" exists, but the table "klarna_purchases" does not`},
+		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" does not belong to this store, or has no version: `},
+		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" does not belong to this store, or has no version: `},
+		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" needs version 99, but this program knows only version 3`},
+		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, but this program knows only version 3`},
 	} {
 		s, db := newStore(t, newDatabase(t))
 		for _, statement := range tc.do {
@@ -432,9 +433,10 @@ func testMigrateRefusesWhatIsNotItsOwn(t *testing.T, newDatabase func(testing.TB
 	}
 }
 
-func testTablesAreApartAndAnyNameIsOne(t *testing.T, newDatabase func(testing.TB) database) {
+func testTablesAreSeparate(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
-	for _, name := range []string{"order", "z" + strings.Repeat("9", 47), "klarna_purchases"} { // the first is a word of SQL's
+	// The first name is a word of SQL.
+	for _, name := range []string{"order", "z" + strings.Repeat("9", 47), "klarna_purchases"} {
 		s, _ := migrated(t, d, sqlstore.WithTable(name))
 		create(t, s, flow.Record{ID: "a purchase", PaymentRequestID: "a payment request"})
 		if again, _ := migrated(t, d, sqlstore.WithTable(name)); again.Create(t.Context(), flow.Record{ID: "a purchase"}) == nil {
@@ -473,7 +475,7 @@ func testTheTableCanBeRead(t *testing.T, newDatabase func(testing.TB) database) 
 	}
 }
 
-func testWhatCannotBeAnIDIsNotFound(t *testing.T, newDatabase func(testing.TB) database) {
+func testImpossibleIDsAreNotFound(t *testing.T, newDatabase func(testing.TB) database) {
 	s, _ := migrated(t, newDatabase(t))
 	create(t, s, flow.Record{ID: "a"})
 	for _, id := range []string{"", "a\x00", "\xff", strings.Repeat("x", 1<<20)} {
@@ -486,8 +488,8 @@ func testWhatCannotBeAnIDIsNotFound(t *testing.T, newDatabase func(testing.TB) d
 	}
 }
 
-// Without a table everything fails; and with one, what PostgreSQL's texts cannot hold.
-func testAnErrorHoldsNoValue(t *testing.T, newDatabase func(testing.TB) database) {
+// Without a table everything fails. With a table, text that PostgreSQL cannot store fails.
+func testErrorsHoldNoValues(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, _ := newStore(t, d)
 	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Data: []byte(`"canary-data"`), Sealed: []byte("canary-sealed")}
@@ -517,7 +519,7 @@ func testAnErrorHoldsNoValue(t *testing.T, newDatabase func(testing.TB) database
 	}
 }
 
-// age makes everything in the table older.
+// age makes all rows of the table older.
 func age(t *testing.T, db *sql.DB, by time.Duration) {
 	t.Helper()
 	execute(t, db, fmt.Sprintf(`UPDATE klarna_purchases SET changed_ms = changed_ms - %d`, by.Milliseconds()))
@@ -563,8 +565,8 @@ func testPrune(t *testing.T, newDatabase func(testing.TB) database) {
 	prune(shorter, 2)
 }
 
-// What is old enough to be deleted may change at the same moment. Then it must stay.
-func testPruneDeletesNothingThatChangesMeanwhile(t *testing.T, newDatabase func(testing.TB) database) {
+// A row that is old enough to be deleted may change at the same time. Then it must remain.
+func testPruneKeepsConcurrentChanges(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	s, db := migrated(t, d)
 	replica, _ := migrated(t, d)

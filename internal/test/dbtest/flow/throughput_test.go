@@ -23,8 +23,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// durable are the settings of a database that waits for the disk, as one that keeps payments has
-// to.
+// durable are the settings of a database that waits for the disk, as a database of payments must.
 var durable = []string{"fsync=on", "synchronous_commit=on", "full_page_writes=on"}
 
 func durableSQLite(b *testing.B) database {
@@ -40,10 +39,10 @@ func durableSQLite(b *testing.B) database {
 	}}
 }
 
-// BenchmarkPurchases takes purchases from Begin over a return to their transaction, with reports,
-// on one, two and four replicas that share a store and have 16 in work each: at a Klarna that
-// answers at once, which shows what the machine can do, and at one that takes 50 ms for each of the
-// three calls. Both databases wait for the disk.
+// BenchmarkPurchases takes purchases from Begin through a return to their transaction, with
+// reports, on one, two and four replicas that share a store and process 16 purchases each at the
+// same time. One Klarna answers immediately, which shows the limit of the machine. The other takes
+// 50 ms for each of the three calls. Both databases wait for the disk.
 //
 //	go test -run '^$' -bench Purchases -benchtime 2000x ./flow
 func BenchmarkPurchases(b *testing.B) {
@@ -154,8 +153,8 @@ func beginOne(ctx context.Context, c *flow.Coordinator, id, account string) erro
 	return nil
 }
 
-// prompt is a Klarna that remembers nothing: the id of a payment request is its reference, and
-// every one is approved.
+// prompt is a Klarna without a memory: the id of a payment request is its reference, and each one
+// is approved.
 type prompt struct{ latency time.Duration }
 
 const promptRequest = `{"payment_request_id":"%s","amount":11800,"currency":"EUR","state_context":{"customer_interaction":{"method":"HANDOVER",` +
@@ -197,8 +196,8 @@ func (p prompt) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// BenchmarkRecovery looks for what is due, where nothing is, beside no purchase that has ended and
-// beside a million.
+// BenchmarkRecovery claims due purchases if there are none, in a table without ended purchases and
+// in one with a million of them.
 //
 //	go test -run '^$' -bench Recovery -benchtime 500x ./flow
 func BenchmarkRecovery(b *testing.B) {

@@ -20,13 +20,13 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// olderCommit is a release whose code named other members and stored no key of the first call.
+// olderCommit is a version whose code named other members and stored no key of the first call.
 const olderCommit = "5f7b1bd8d323b43b2c561cc4a42e0d8f47c4a4f4"
 
-// olderNames gives what the program uses the names that it had at olderCommit.
+// olderNames replaces the names that the program uses by those that they had at olderCommit.
 var olderNames = strings.NewReplacer("authorization.AuthorizeParams", "authorization.Request", "sqlstore.DialectSQLite", "sqlstore.SQLite")
 
-// twoVersionsRequest has members that one of the two versions does not name, or neither does.
+// twoVersionsRequest has members that one or both of the two versions do not name.
 const twoVersionsRequest = `{
 	"currency": "EUR",
 	"acquiring_config": {"settlement_currency": "EUR"},
@@ -36,8 +36,8 @@ const twoVersionsRequest = `{
 	"step_up_config": {"customer_interaction_config": {"method": "HANDOVER", "return_url": "https://shop.example/back"}}
 }`
 
-// Two programs, built from an older commit and from this code, work on one store. It builds both,
-// and does so with TWO_VERSIONS=1 alone.
+// Two programs, built from an older commit and from this code, share one store. The test builds
+// both, and runs only with TWO_VERSIONS=1.
 func TestTwoVersionsShareAStore(t *testing.T) {
 	if os.Getenv("TWO_VERSIONS") == "" {
 		return
@@ -49,7 +49,7 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 		v.wants(newer, "recover", time.Minute, "AUTHORIZED")
 		v.oneTransaction(2)
 	})
-	// The older program cannot open the newer seal. It must not act upon such a purchase.
+	// The older program cannot open the newer seal. It must not change such a purchase.
 	t.Run("the older one leaves what the newer began", func(t *testing.T) {
 		v := newPair(t, "STEP_UP_REQUIRED")
 		v.wants(newer, "begin", 0, "AWAITING_CUSTOMER")
@@ -58,7 +58,7 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 		v.wants(newer, "recover", 4*time.Minute, "AUTHORIZED")
 		v.oneTransaction(0)
 	})
-	t.Run("the older one works beside a migrated schema", func(t *testing.T) {
+	t.Run("the older one works with a migrated schema", func(t *testing.T) {
 		v := newPair(t, "STEP_UP_REQUIRED")
 		if _, err := v.run(newer, "recover", 0); err == nil { // it migrates, and finds no purchase
 			t.Fatal("a purchase exists before it began")
@@ -78,10 +78,10 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 	})
 }
 
-// sent is an authorize call as it came to Klarna.
+// sent is an authorize call as Klarna received it.
 type sent struct{ Key, Body string }
 
-// pair is one store and one Klarna, which hold the calls of both programs.
+// pair is one store and one Klarna, with the calls of both programs.
 type pair struct {
 	*testing.T
 	klarna *klarnatest.Server
@@ -90,7 +90,7 @@ type pair struct {
 
 	mu    sync.Mutex
 	calls []sent
-	// lost is closed when the first call has been executed and its answer is kept back.
+	// lost is closed when the first call has been executed and its answer is withheld.
 	lost chan struct{}
 }
 
@@ -103,7 +103,7 @@ func newPair(t *testing.T, result string) *pair {
 	return v
 }
 
-// ServeHTTP hands a call on to the built-in Klarna.
+// ServeHTTP passes a call on to klarnatest.
 func (v *pair) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -124,7 +124,7 @@ func (v *pair) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer answer.Body.Close()
 	if lost != nil {
 		close(lost)
-		<-r.Context().Done() // until the program was killed
+		<-r.Context().Done() // until the program is killed
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(w.Header(), answer.Header)
@@ -198,7 +198,7 @@ func (v *pair) approves() {
 	}
 }
 
-// oneTransaction checks what Klarna has, and that the first calls, so many, were one and the same.
+// oneTransaction checks that Klarna has one transaction, and that all first calls were the same.
 func (v *pair) oneTransaction(first int) {
 	v.Helper()
 	if n := len(v.klarna.Transactions()); n != 1 {
@@ -222,7 +222,8 @@ func buildNewer(t *testing.T) string {
 	return build(t, "..", "newer")
 }
 
-// buildOlder builds the program from the older commit, which the history of this clone must have.
+// buildOlder builds the program from the older commit, which the history of this clone must
+// contain.
 func buildOlder(t *testing.T) string {
 	t.Helper()
 	tree := t.TempDir()

@@ -1,6 +1,6 @@
 // Command purchaser is a replica for the test of two versions: it makes one call of a Coordinator
-// on a SQLite file and prints the state. The test builds it from an older commit too, so it uses
-// only what that commit has.
+// on an SQLite file and prints the state. The test builds it from an older commit too, so it uses
+// only the API of that commit.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// order is what the test asks for, as JSON in the first argument.
+// order is the test's instruction, as JSON in the first argument.
 type order struct {
 	Do        string // begin or recover
 	File      string
@@ -29,7 +29,7 @@ type order struct {
 	APIKey    string
 	Account   string
 	Request   json.RawMessage
-	// Ahead is how far the clock is ahead, so that a lease is over at once.
+	// Ahead is how far the clock is ahead, so that a lease ends immediately.
 	Ahead time.Duration
 }
 
