@@ -12,14 +12,14 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// gateway is the Acquiring Partner: it takes payments for Partners and calls Klarna for them. What
-// a payment has come to is the coordinator's to know; it survives what the gateway does not.
+// gateway is an Acquiring Partner's server. It takes payments for Partners and calls Klarna. The
+// coordinator keeps the state of the payments in its store, which survives a crash of the gateway.
 type gateway struct {
 	presentations *presentation.Client
 	coordinator   *flow.Coordinator
 	account       string
 	mux           *http.ServeMux
-	// failed is told of calls to Klarna that failed.
+	// failed is called with the error of each call to Klarna that failed.
 	failed func(error)
 }
 
@@ -32,12 +32,12 @@ const (
 	canceled status = "canceled"
 	expired  status = "expired"
 	failed   status = "failed"
-	// unclear: money may have moved, and a person looks into it. The customer must not be asked to pay
-	// again.
+	// unclear means that the customer may have paid, and that a person has to find out. The
+	// customer must not be asked to pay again.
 	unclear status = "unclear"
 )
 
-// statuses are what a Partner is told. A purchase in a state that is not here is pending.
+// statuses maps states of purchases to the status that a Partner gets. Each other state is pending.
 var statuses = map[flow.State]status{
 	flow.StateAuthorized: approved,
 	flow.StateDeclined:   declined,
@@ -47,7 +47,7 @@ var statuses = map[flow.State]status{
 	flow.StateUnknown:    unclear,
 }
 
-// newGateway returns the gateway of a Partner account. Without a verifier it takes no webhooks.
+// newGateway returns the gateway of a Partner account. Without a verifier it receives no webhooks.
 func newGateway(client *klarna.Client, account string, coordinator *flow.Coordinator, verifier *webhook.Verifier, failed func(error)) (*gateway, error) {
 	g := &gateway{
 		presentations: presentation.New(client.ForAccount(account)),
@@ -78,12 +78,12 @@ type methodsRequest struct {
 
 type paymentMethod struct {
 	Type string `json:"type"`
-	// Klarna is Klarna's presentation, handed on as it came.
+	// Klarna is Klarna's presentation, unchanged.
 	Klarna json.RawMessage `json:"klarna,omitempty"`
 }
 
-// paymentMethods answers which payment methods to show. Without an answer from Klarna the others
-// still are.
+// paymentMethods returns the payment methods to show. If Klarna does not answer, it returns the
+// other methods.
 func (g *gateway) paymentMethods(w http.ResponseWriter, r *http.Request) {
 	var in methodsRequest
 	if !readJSON(w, r, &in) {
@@ -103,7 +103,8 @@ func (g *gateway) paymentMethods(w http.ResponseWriter, r *http.Request) {
 }
 
 type paymentRequest struct {
-	// Reference is the Partner's order number. It is what makes a repeated request the same payment.
+	// Reference is the Partner's order number. Requests with the same reference are for the same
+	// payment.
 	Reference       string     `json:"reference"`
 	Amount          int64      `json:"amount"`
 	Currency        string     `json:"currency"`
@@ -120,8 +121,8 @@ type paymentAnswer struct {
 	TransactionID string `json:"payment_transaction_id,omitempty"`
 }
 
-// createPayment begins a payment. Asked again for one reference, after a time-out or a crash, it
-// answers with the same payment, however far that has come.
+// createPayment begins a payment. If it is called again with the same reference, after a time-out
+// or a crash, it returns the same payment in its current state.
 func (g *gateway) createPayment(w http.ResponseWriter, r *http.Request) {
 	var in paymentRequest
 	if !readJSON(w, r, &in) {
@@ -148,7 +149,7 @@ func (g *gateway) createPayment(w http.ResponseWriter, r *http.Request) {
 		},
 	})
 	if errors.Is(err, flow.ErrOtherPurchase) {
-		http.Error(w, "this reference is another payment's", http.StatusConflict)
+		http.Error(w, "this reference belongs to another payment", http.StatusConflict)
 		return
 	}
 	g.answer(w, p, err)
@@ -162,26 +163,26 @@ func lineItems(lines []cartLine) []authorization.LineItem {
 	return items
 }
 
-// readPayment answers how a payment stands. It does not wait for the webhook, which may be late or
-// lost: it asks Klarna.
+// readPayment returns the state of a payment. It reads it from Klarna, because the webhook may be
+// late or lost.
 func (g *gateway) readPayment(w http.ResponseWriter, r *http.Request) {
 	p, err := g.coordinator.HandleReturn(r.Context(), r.PathValue("id"))
 	g.answer(w, p, err)
 }
 
-// cancelPayment gives up what the customer abandoned. A payment that was made by then stays
-// approved.
+// cancelPayment cancels a payment that the customer abandoned. If the customer has already paid,
+// the payment stays approved.
 func (g *gateway) cancelPayment(w http.ResponseWriter, r *http.Request) {
 	p, err := g.coordinator.Cancel(r.Context(), r.PathValue("id"))
 	g.answer(w, p, err)
 }
 
-// answer tells a Partner how a payment stands or, where Klarna could not be asked, that and nothing
-// of why.
+// answer writes the state of a payment. If the call to Klarna failed, it writes an error without
+// the reason.
 func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
 	if errors.Is(err, flow.ErrRejected) {
 		g.failed(err)
-		err = nil // it is how the payment ended, and no repeat mends it
+		err = nil // the payment has ended, and a repeat would fail, too
 	}
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
@@ -200,7 +201,7 @@ func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
 
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(into); err != nil {
-		http.Error(w, "the body is not the JSON that is expected here", http.StatusBadRequest)
+		http.Error(w, "the body is not the expected JSON", http.StatusBadRequest)
 		return false
 	}
 	return true
@@ -208,6 +209,6 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 
 func writeJSON(w http.ResponseWriter, answer any) {
 	w.Header().Set("Content-Type", "application/json")
-	// The status has left; a connection that breaks now is the reader's to notice.
+	// The status has been sent, so an error cannot be reported any more.
 	_ = json.NewEncoder(w).Encode(answer)
 }

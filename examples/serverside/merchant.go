@@ -11,9 +11,9 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// merchant is a Partner's back end. It knows its gateway, and of Klarna only what to show.
+// merchant is a Partner's back end. It calls its gateway, never Klarna.
 type merchant struct {
-	url        string // its own, for customers to come back to
+	url        string // the merchant's own, which customers return to
 	gatewayURL string
 	http       *http.Client
 	mux        *http.ServeMux
@@ -21,10 +21,10 @@ type merchant struct {
 
 	mu      sync.Mutex
 	payment paymentAnswer
-	option  string // Klarna's payment_option_id, as it was shown
+	option  string // the payment_option_id that Klarna's presentation contains
 }
 
-// order is the one cart of this shop.
+// order is the only cart of this shop.
 type order struct {
 	Reference string
 	Currency  string
@@ -35,7 +35,7 @@ type order struct {
 type cartLine struct {
 	Name     string `json:"name"`
 	Quantity int64  `json:"quantity"`
-	// Total is in minor units, tax included. A discount is a negative line.
+	// Total is in minor units, including tax. A discount is negative.
 	Total int64 `json:"total"`
 }
 
@@ -94,7 +94,7 @@ func (m *merchant) checkout(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, methods)
 }
 
-// pay takes the customer's choice of Klarna and sends the customer on.
+// pay begins the payment with Klarna and redirects the customer.
 func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
 	back, err := authorization.ReturnURL(m.url+"/return", authorization.PlaceholderID, authorization.PlaceholderState)
 	if err != nil {
@@ -122,8 +122,8 @@ func (m *merchant) pay(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// returned is where Klarna sends the customer when done or aborted. What the URL says proves
-// nothing: the gateway is asked.
+// returned handles the return of the customer from Klarna, with or without a payment. The
+// parameters of the URL prove nothing, so it reads the payment from the gateway.
 func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -132,8 +132,8 @@ func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if m.payment.Status == pending {
-		// The customer came back without paying and gets to choose again, once what was begun is
-		// canceled: it must not be completed from a forgotten tab.
+		// The customer returned without paying and may choose again. The payment is canceled first,
+		// so that it cannot be completed in another tab.
 		if err := m.askPayment(r.Context(), http.MethodDelete, "/payments/"+m.payment.ID, nil); err != nil {
 			m.sorry(w)
 			return
@@ -142,8 +142,8 @@ func (m *merchant) returned(w http.ResponseWriter, r *http.Request) {
 	m.conclude(w)
 }
 
-// conclude asks for another payment only where this one has surely ended without one: otherwise the
-// customer could pay twice.
+// conclude asks for another payment method only if this payment has certainly ended unpaid.
+// Otherwise the customer could pay twice.
 func (m *merchant) conclude(w http.ResponseWriter) {
 	page := "Your payment is being confirmed. Please do not pay again."
 	switch m.payment.Status {
@@ -155,7 +155,7 @@ func (m *merchant) conclude(w http.ResponseWriter) {
 	writeJSON(w, map[string]any{"page": page, "status": m.payment.Status})
 }
 
-// readOrder is the shop's own view of the order, which the program reports in the end.
+// readOrder returns the order, which the program reports at its end.
 func (m *merchant) readOrder(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -170,9 +170,9 @@ func (m *merchant) sorry(w http.ResponseWriter) {
 	http.Error(w, "We could not reach the payment provider. Please try again.", http.StatusBadGateway)
 }
 
-// askPayment asks the gateway for, or about, the payment.
+// askPayment calls the gateway and keeps the payment that it returns.
 func (m *merchant) askPayment(ctx context.Context, method, path string, question any) error {
-	var answer paymentAnswer // what an earlier one had must not be left in it
+	var answer paymentAnswer // a new one, so that no member of an earlier answer remains
 	if err := m.ask(ctx, method, path, question, &answer); err != nil {
 		return err
 	}

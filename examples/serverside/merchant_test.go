@@ -12,7 +12,7 @@ import (
 )
 
 // Whoever is told to choose another payment method pays with it.
-func TestNobodyIsToldToPayAgainWhoMayHavePaid(t *testing.T) {
+func TestNobodyWhoMayHavePaidPaysAgain(t *testing.T) {
 	for state, again := range map[flow.State]bool{
 		flow.StateBegun: false, flow.StateAwaitingCustomer: false, flow.StateFinalizing: false, flow.StateCanceling: false,
 		flow.StateAuthorized: false, flow.StateUnknown: false, "OF_TOMORROW": false,
@@ -35,7 +35,7 @@ func TestNobodyIsToldToPayAgainWhoMayHavePaid(t *testing.T) {
 	}
 }
 
-func TestACustomerWhoHasPaidIsNotSentToKlarnaAgain(t *testing.T) {
+func TestAPaidCustomerIsNotSentToKlarna(t *testing.T) {
 	answers := []flow.Status{
 		{ID: "pay-order-1", State: flow.StateAwaitingCustomer, PaymentRequestURL: "https://klarna.example/pay"},
 		{ID: "pay-order-1", State: flow.StateAuthorized},

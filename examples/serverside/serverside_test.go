@@ -48,7 +48,7 @@ func program(ctx context.Context, arguments ...string) *exec.Cmd {
 	return command
 }
 
-func TestKilledAtAnyStepItCompletesThePaymentWhenItIsStartedAgain(t *testing.T) {
+func TestAKilledProgramCompletesThePaymentLater(t *testing.T) {
 	whole, err := program(t.Context()).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -72,14 +72,14 @@ func TestKilledAtAnyStepItCompletesThePaymentWhenItIsStartedAgain(t *testing.T) 
 			if last := got[len(got)-1]; !regexp.MustCompile("^payment approved: " + transactionID + "$").MatchString(last) {
 				t.Errorf("last line %q", last)
 			}
-			if want := "Going on with order-"; !strings.Contains(string(printed), want) {
+			if want := "Continuing order-"; !strings.Contains(string(printed), want) {
 				t.Errorf("it did not say %q in\n%s", want, printed)
 			}
 		})
 	}
 }
 
-func TestKilledAfterAnEndWithoutPaymentItSaysSoWhenItIsStartedAgain(t *testing.T) {
+func TestAKilledProgramReportsTheEndLater(t *testing.T) {
 	for scenario, end := range map[string]string{"decline": "declined", "abandon": "canceled"} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()
@@ -207,7 +207,7 @@ func TestJSONIsOneObjectALine(t *testing.T) {
 	}
 }
 
-func TestWhatGoesWrongIsOneClearLineAndExit1(t *testing.T) {
+func TestAnErrorIsOneLineAndExit1(t *testing.T) {
 	double := klarnatest.NewServer(t)
 	good := map[string]string{"KLARNA_API_KEY": double.APIKey, "KLARNA_PARTNER_ACCOUNT_ID": double.PartnerAccountID, "KLARNA_BASE_URL": double.URL}
 	with := func(name, value string) map[string]string {
@@ -221,7 +221,7 @@ func TestWhatGoesWrongIsOneClearLineAndExit1(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{"an unknown scenario", []string{"-scenario", "refund"}, nil, `there is no scenario "refund"; choose one of approve`},
+		{"an unknown scenario", []string{"-scenario", "refund"}, nil, `unknown scenario "refund"; choose one of approve`},
 		{"no key", nil, with("KLARNA_API_KEY", ""), "KLARNA_API_KEY is not set"},
 		{"no account", nil, with("KLARNA_PARTNER_ACCOUNT_ID", ""), "KLARNA_PARTNER_ACCOUNT_ID is not set"},
 		{"a scenario that needs the double", []string{"-scenario", "decline"}, good, "the scenario decline needs the built-in Klarna"},

@@ -15,11 +15,11 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// stage is the three parties, up and running.
+// stage is the running merchant, gateway and customer.
 type stage struct {
 	gateway   *gateway
 	customer  *customer
-	paymentID string // the gateway's, of the one order
+	paymentID string // the gateway's id of the payment
 	servers   []*http.Server
 	stop      context.CancelFunc
 	recovery  sync.WaitGroup
@@ -49,18 +49,18 @@ func (s *stage) serve(ctx context.Context, kept *state, party string, handler fu
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	s.servers = append(s.servers, server)
 	go func() {
-		// It ends with http.ErrServerClosed when close ends it.
+		// Serve returns http.ErrServerClosed after close.
 		_ = server.Serve(listener)
 	}()
 	return url, nil
 }
 
-// setUp starts gateway and merchant around a Klarna that is there already. subscribe, if given, is
-// told the gateway's webhook URL and returns the key that Klarna will sign with.
+// setUp starts the gateway and the merchant. Klarna must be running. If subscribe is not nil, it
+// subscribes the gateway's webhook URL and returns Klarna's signing key.
 func setUp(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string, subscribe func(url string) webhook.Key) (*stage, error) {
 	s := &stage{paymentID: "pay-" + kept.order}
 	options := []klarna.Option{
-		klarna.WithLogger(slog.New(slog.DiscardHandler)), // the journal shows every call
+		klarna.WithLogger(slog.New(slog.DiscardHandler)), // the journal shows each call
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return j.tap().Transport(gatewayParty, klarnaParty, next)
 		}),
@@ -127,7 +127,8 @@ func (s *stage) failed(err error) {
 	}
 }
 
-// cause prefers what went wrong at Klarna to what a party at the other end of the chain saw of it.
+// cause returns the first error of a call to Klarna, if there was one, and otherwise err. The error
+// that reaches the customer says less.
 func (s *stage) cause(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +140,7 @@ func (s *stage) cause(err error) error {
 
 func (s *stage) close() {
 	for _, server := range s.servers {
-		_ = server.Close() // the program is at its end
+		_ = server.Close() // the program ends
 	}
 	s.stop()
 	s.recovery.Wait()

@@ -18,25 +18,25 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// state is what the parties keep: in memory, or in files that outlive the program.
+// state is the state of all parties, in memory or in files.
 type state struct {
-	// purchases and sealSecret are the gateway's.
+	// purchases and sealSecret belong to the gateway.
 	purchases  flow.Store
 	sealSecret klarna.Secret
-	// order is the merchant's order number; resumed, that an earlier run of the program left it
+	// order is the merchant's order number. resumed reports whether an earlier run left the order
 	// unfinished.
 	order   string
 	resumed bool
-	// klarnaFile is where the built-in Klarna keeps its own, "" for nowhere.
+	// klarnaFile is the state file of the built-in Klarna, or "".
 	klarnaFile string
 
-	database    *sql.DB // nil in memory
+	database    *sql.DB // nil if the state is in memory
 	secretsFile string
 	secrets     secrets
 }
 
-// secrets are the gateway's. In production they come from where a program's other secrets do, and
-// do not lie beside what they seal.
+// secrets are the secrets of the gateway. In production, keep them with the program's other
+// secrets, and not next to the data that they seal.
 type secrets struct {
 	Seal         string `json:"seal_secret"`
 	SigningKeyID string `json:"signing_key_id,omitempty"`
@@ -45,7 +45,8 @@ type secrets struct {
 
 func newOrder() string { return "order-" + strings.ToLower(rand.Text()[:8]) }
 
-// openState opens what path holds, or begins it; without a path nothing is kept.
+// openState opens the state in the file at path, or creates it. Without a path, the state is in
+// memory.
 func openState(ctx context.Context, path string) (*state, error) {
 	if path == "" {
 		return &state{purchases: flow.NewMemoryStore(), sealSecret: newSealSecret(), order: newOrder()}, nil
@@ -54,7 +55,7 @@ func openState(ctx context.Context, path string) (*state, error) {
 	if err := s.readSecrets(); err != nil {
 		return nil, err
 	}
-	// full: what was committed survives also the machine's failure.
+	// With synchronous(FULL), committed data also survives a power failure.
 	database, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func (s *state) open(ctx context.Context) error {
 	return err
 }
 
-// finish records that the order came to an end, so that the next run begins another.
+// finish records that the order has ended, so that the next run begins another one.
 func (s *state) finish(ctx context.Context) error {
 	if s.database == nil {
 		return nil
@@ -111,8 +112,8 @@ func (s *state) close() error {
 	return s.database.Close()
 }
 
-// address is where a party listens: where it did in an earlier run, because others know it by that,
-// or on a free port.
+// address returns the address that a party listens on: that of an earlier run, because the other
+// parties have stored it, or a free port.
 func (s *state) address(ctx context.Context, party string) (string, error) {
 	address := "127.0.0.1:0"
 	if s.database == nil {
@@ -133,8 +134,8 @@ func (s *state) keepAddress(ctx context.Context, party, address string) error {
 	return err
 }
 
-// signingKey is the key of the webhook that an earlier run subscribed, or of one that is subscribed
-// now.
+// signingKey returns the signing key of the webhook that an earlier run subscribed. If there was
+// none, it subscribes one.
 func (s *state) signingKey(subscribe func() webhook.Key) (webhook.Key, error) {
 	if s.secrets.SigningKeyID == "" {
 		key := subscribe()
@@ -161,7 +162,7 @@ func (s *state) readSecrets() error {
 	return err
 }
 
-// writeSecrets replaces the file whole or not at all.
+// writeSecrets replaces the file atomically.
 func (s *state) writeSecrets() error {
 	if s.secretsFile == "" {
 		return nil
