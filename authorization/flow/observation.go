@@ -27,8 +27,8 @@ type observed struct {
 	id, reference string
 	amount        *int64
 	currency      string
-	// capture is the capture that a refund gives back, "" for one of the transaction, or where Klarna
-	// does not say.
+	// capture is the capture that a refund gives back, "" for one of the transaction, or where
+	// Klarna does not say.
 	capture string
 }
 
@@ -191,7 +191,8 @@ func (p *purchase) find(o *operation, seen *observation) finding {
 		if o.Reference != "" && seen.transaction.PaymentTransactionReference == o.Reference {
 			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
 		}
-		// Made again it sets the same values, and no later update of the purchase's was made before it.
+		// Made again it sets the same values, and no later update of the purchase's was made before
+		// it.
 		return finding{verdict: verdictAbsent}
 	}
 	return unclear("this version does not know the operation's kind")
@@ -337,8 +338,8 @@ func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Clien
 }
 
 // observedNow records what Klarna shows: operations that it proves, and that something was done
-// elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It returns
-// what differed.
+// elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It
+// returns what differed.
 func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()

@@ -50,8 +50,8 @@ type Difference struct {
 
 // ReconcileParams says what becomes of the differences.
 type ReconcileParams struct {
-	// Adopt makes what was done elsewhere part of the record: captures and refunds become operations
-	// that are done, with Klarna's ids as their ids, and amounts become Klarna's.
+	// Adopt makes what was done elsewhere part of the record: captures and refunds become
+	// operations that are done, with Klarna's ids as their ids, and amounts become Klarna's.
 	Adopt bool
 }
 
@@ -61,8 +61,8 @@ type Reconciliation struct {
 	Status Status
 	// Transaction is Klarna's.
 	Transaction *authorization.PaymentTransaction
-	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it does
-	// not list is not compared.
+	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it
+	// does not list is not compared.
 	CapturesListed bool
 	RefundsListed  bool
 	// Differences are what is not the same. Where Adopted is true, the record has it now.
@@ -166,8 +166,8 @@ func difference(kind DifferenceKind, s observed) Difference {
 	return d
 }
 
-// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose answer
-// is still to come.
+// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose
+// answer is still to come.
 func (p *purchase) knows(kind OperationKind, s observed) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool {
 		if o.Kind != kind {
@@ -264,11 +264,11 @@ type AdoptParams struct {
 }
 
 // Adopt takes a transaction that was not begun here: it reads it from Klarna and records a purchase
-// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done. A
-// repeat returns the purchase.
+// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done.
+// A repeat returns the purchase.
 //
-// The error is ErrOtherPurchase where the ID, the transaction or its reference is another purchase's,
-// a *klarna.Error, or the store's.
+// The error is ErrOtherPurchase where the ID, the transaction or its reference is another
+// purchase's, a *klarna.Error, or the store's.
 func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -348,8 +348,8 @@ type SettleParams struct {
 // Settle ends an operation that is unknown, as a person found out. A read or an event that proves
 // that it was executed still counts afterwards.
 //
-// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where the
-// operation is not unknown; the Operation is there all the same.
+// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where
+// the operation is not unknown; the Operation is there all the same.
 func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string, params SettleParams) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
