@@ -14,6 +14,7 @@ import (
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
+	"github.com/klarna-go/klarna-go/webhook"
 )
 
 // Many purchases with several operations each, on four replicas that crash, with a store and a
@@ -189,6 +190,34 @@ func (w *storm) merchant(id string) {
 				break
 			}
 			<-time.After(time.Duration(w.n(5000)) * time.Millisecond)
+		}
+		w.hears(id)
+	}
+}
+
+// hears lets events of the purchase come, late and twice, and somebody reconcile it.
+func (w *storm) hears(id string) {
+	status, err := w.any().GetStatus(w.Context(), id)
+	if err != nil {
+		return
+	}
+	if w.roll(4) {
+		_, _ = w.any().Reconcile(w.Context(), id, flow.ReconcileParams{Adopt: w.roll(2)})
+	}
+	deliver := func(eventType webhook.EventType, member, other string) {
+		_ = w.any().HandleEvent(w.Context(), &webhook.Event{
+			Metadata: webhook.Metadata{EventID: "event", EventType: eventType},
+			Payload:  webhook.NewRawJSON(fmt.Sprintf(`{"payment_transaction_id":%q,%q:%q}`, status.PaymentTransactionID, member, other)),
+		})
+	}
+	for _, c := range w.klarna.Captures() {
+		if c.PaymentTransactionID == status.PaymentTransactionID && w.roll(2) {
+			deliver(capturedEvent, "payment_capture_id", c.PaymentCaptureID)
+		}
+	}
+	for _, c := range w.klarna.Refunds() {
+		if c.PaymentTransactionID == status.PaymentTransactionID && w.roll(2) {
+			deliver(refundedEvent, "payment_refund_id", c.PaymentRefundID)
 		}
 	}
 }
