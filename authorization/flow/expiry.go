@@ -56,7 +56,7 @@ func extending(k *callbacks, policy func(context.Context, Status) (int, error)) 
 	}
 	return func(ctx context.Context, status Status) (int, error) {
 		days := make(chan int, 1) // a variable would be written to by one that was abandoned
-		err := k.call(ctx, status.ID, func(ctx context.Context) error {
+		err := k.call(ctx, status.PartnerAccountID, status.ID, func(ctx context.Context) error {
 			n, err := policy(ctx, status)
 			days <- n
 			return err
