@@ -23,7 +23,12 @@ import (
 var ErrForeignAnswer = errors.New("the answer belongs to another call")
 
 // evidence says whether parts of an answer confirm or contradict that it belongs to the call.
-type evidence struct{ confirmed, contradicted bool }
+type evidence struct {
+	confirmed, contradicted bool
+	// otherKey reports that the library made the echo, for another idempotency key. An id that many
+	// calls have in common does not outweigh it.
+	otherKey bool
+}
 
 // compare adds a value that was sent and the one in the answer, and reports whether both exist.
 func (e *evidence) compare(sent, answered string) bool {
@@ -55,20 +60,36 @@ func (a *activeCall) echoed(header http.Header) (found evidence) {
 				found.confirmed = true
 			} else if part != "" {
 				found.contradicted = true
+				found.otherKey = found.otherKey || isOfLibrary(plainEcho(part))
 			}
 		}
 	}
 	return found
 }
 
-// isOwnEcho reports whether an echo is the id of this call or of an earlier one with the same
-// idempotency key.
+// isOwnEcho reports whether an echo is the id of this call, or one that the library made for an
+// earlier call with the same idempotency key.
 func (a *activeCall) isOwnEcho(echo string) bool {
 	if strings.EqualFold(echo, a.correlationID) {
 		return true
 	}
-	return a.settings.correlationID == "" && a.idempotencyKey != "" && len(echo) == len(a.correlationID) &&
-		strings.EqualFold(echo[keyPart:], a.correlationID[keyPart:])
+	echo = plainEcho(echo)
+	if !isOfLibrary(echo) {
+		return false
+	}
+	if a.idempotencyKey == "" {
+		return echo == a.correlationID
+	}
+	return echo[keyPart:] == newCorrelationID(a.idempotencyKey)[keyPart:]
+}
+
+// plainEcho returns an echo in the form of the library's ids: a UUID may come back with hyphens, in
+// quotes or in upper case.
+func plainEcho(echo string) string {
+	if len(echo) > len(`"00000000-0000-0000-0000-000000000000"`) {
+		return echo
+	}
+	return strings.ToLower(strings.NewReplacer("-", "", `"`, "").Replace(echo))
 }
 
 // keyPart is the index at which the part of a correlation id begins that all calls with one
@@ -76,15 +97,22 @@ func (a *activeCall) isOwnEcho(echo string) bool {
 const keyPart = 16
 
 // newCorrelationID returns a unique id of 32 hexadecimal digits. Its second half is derived from
-// the idempotency key, or random if there is none.
+// the idempotency key, or random if there is none. The id is a UUID of version 8, which tells it
+// from the usual ids of callers.
 func newCorrelationID(idempotencyKey string) string {
 	id := uuid.New()
+	id[6] = id[6]&0x0f | 0x80 // the version
 	if idempotencyKey != "" {
 		sum := sha256.Sum256([]byte("klarna-go correlation id 1 " + idempotencyKey))
 		copy(id[keyPart/2:], sum[:])
-		id[keyPart/2] = id[keyPart/2]&0x3f | 0x80 // the variant: it stays a UUID
+		id[keyPart/2] = id[keyPart/2]&0x3f | 0x80 // the variant
 	}
 	return hex.EncodeToString(id[:])
+}
+
+// isOfLibrary reports whether newCorrelationID may have made an id.
+func isOfLibrary(id string) bool {
+	return len(id) == 32 && id[12] == '8' && strings.IndexByte("89ab", id[16]) >= 0 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
 // isAnother reports whether an id in an answer differs from the one in the path.
@@ -93,8 +121,8 @@ func (a *activeCall) isAnother(id string) bool {
 }
 
 // mayRepeat reports whether an earlier call may have had the idempotency key. Klarna may answer a
-// repeat with the first answer, whose echo is the earlier call's. The id in the path then confirms
-// an answer that repeats no reference.
-func (a *activeCall) mayRepeat() bool {
-	return a.idempotencyKey != "" && (a.call.Reference != "" || a.settings.idempotencyKey != "")
+// repeat with the first answer, whose echo is the earlier call's. If that call had a correlation id
+// of the caller's, only the id in the path can confirm an answer that repeats no reference.
+func (a *activeCall) mayRepeat(found evidence) bool {
+	return !found.otherKey && a.idempotencyKey != "" && (a.call.Reference != "" || a.settings.idempotencyKey != "")
 }

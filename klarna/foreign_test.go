@@ -219,6 +219,69 @@ func TestTheFirstCallsEchoConfirmsARepeat(t *testing.T) {
 	}
 }
 
+// An id that several calls have in common, such as that of a transaction, does not make the answer
+// of one the answer of another: the echo shows that their keys differ.
+func TestTheIDDoesNotConfirmAnAnswerOfAnotherKey(t *testing.T) {
+	capture := klarna.Call{Operation: "authorization.transaction.capture", IDs: []string{"t-1"}, Reference: "c-1", Body: map[string]any{}}
+	void := klarna.Call{Operation: "authorization.transaction.void", IDs: []string{"t-1"}, Reference: "t-1"}
+	read := klarna.Call{Operation: "authorization.transaction.read", IDs: []string{"t-1"}}
+	for name, tc := range map[string]struct {
+		first, second klarna.Call
+		options       []klarna.CallOption // of the first call
+		later         []klarna.CallOption // of the second
+		foreign       bool
+	}{
+		"a void answered with a capture":            {first: capture, second: void, foreign: true},
+		"a capture answered with a void":            {first: void, second: capture, foreign: true},
+		"a void answered with a read":               {first: read, second: void, foreign: true},
+		"a void with the caller's correlation id":   {first: capture, second: void, later: []klarna.CallOption{klarna.WithCorrelationID("mine")}, foreign: true},
+		"a void again":                              {first: void, second: void},
+		"a void again, with the caller's id":        {first: void, second: void, later: []klarna.CallOption{klarna.WithCorrelationID("mine")}},
+		"a void whose first call had a caller's id": {first: void, second: void, options: []klarna.CallOption{klarna.WithCorrelationID("7d9f9f1e0b7a4a6d9c4b1f2e3d4c5b6a")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var echo string
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				if echo == "" {
+					echo = r.Header.Get("Partner-Correlation-Id")
+				}
+				response := respond(r, 200, `{"payment_transaction_id":"t-1"}`)
+				response.Header.Set("Partner-Correlation-Id", echo)
+				return response, nil
+			}, klarna.WithRetries(once))
+			if _, err := client.Do(t.Context(), tc.first, nil, tc.options...); err != nil {
+				t.Fatal(err)
+			}
+			_, err := client.Do(t.Context(), tc.second, nil, tc.later...)
+			if errors.Is(err, klarna.ErrForeignAnswer) != tc.foreign || !tc.foreign && err != nil {
+				t.Errorf("%v, want foreign %t", err, tc.foreign)
+			}
+		})
+	}
+}
+
+func TestAnEchoMayBeWrittenDifferently(t *testing.T) {
+	for name, rewrite := range map[string]func(id string) string{
+		"upper case": strings.ToUpper,
+		"hyphens": func(id string) string {
+			return id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+		},
+		"quotes": strconv.Quote,
+		"a list": func(id string) string { return "other, " + id + " ," },
+	} {
+		for _, call := range []klarna.Call{authorize(), {Operation: "authorization.payment_request.read", IDs: []string{"p-1"}}} {
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				response := respond(r, 200, `{"payment_request_id":"p-1"}`)
+				response.Header.Set("Partner-Correlation-Id", rewrite(r.Header.Get("Partner-Correlation-Id")))
+				return response, nil
+			}, klarna.WithRetries(once))
+			if _, err := client.Do(t.Context(), call, nil); err != nil {
+				t.Errorf("%s in %s: %v", name, call.Operation, err)
+			}
+		}
+	}
+}
+
 func TestACorrelationIDMayHaveCommas(t *testing.T) {
 	client := newClient(t, "https://klarna.example", over(func(r *http.Request) (*http.Response, error) {
 		answer := httptest.NewRecorder()
