@@ -11,11 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/test/answers"
 	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -216,6 +218,28 @@ func TestTheFirstCallsEchoConfirmsARepeat(t *testing.T) {
 				t.Error("two calls have one correlation id")
 			}
 		})
+	}
+}
+
+// An answer that cannot be read may name another object or another reference before it breaks off.
+func TestABrokenAnswerMayBeForeign(t *testing.T) {
+	read := answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == "authorization.payment_request.read" })]
+	authorize := answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == "authorization.authorize" })]
+	for _, call := range []answers.Call{read, authorize} {
+		for _, n := range []string{"1", "2"} {
+			body := call.Answer(n)
+			for name, broken := range map[string]string{"cut": body[:len(body)-1], "garbage behind it": body + "x", "an answer behind it": body + call.Answer("1")} {
+				client := stubbed(t, func(r *http.Request) (*http.Response, error) { return respond(r, 200, broken), nil }, klarna.WithRetries(once))
+				var response klarna.Response
+				_, err := call.Do(t.Context(), client, "1", klarna.WithResponse(&response))
+				if errors.Is(err, klarna.ErrForeignAnswer) != (n == "2") || klarna.OutcomeOf(err) != klarna.OutcomeUnknown || err == nil {
+					t.Errorf("%s, %s: %v", call.Operation, name, err)
+				}
+				if kept := response.Body.Bytes(); (len(kept) > 0) != (n == "1") {
+					t.Errorf("%s, %s: %d bytes are kept", call.Operation, name, len(kept))
+				}
+			}
+		}
 	}
 }
 
