@@ -232,7 +232,7 @@ func (a *activeCall) judge(status int, header http.Header, body []byte) error {
 			}
 		}
 	}
-	found.confirmed = found.confirmed || id != "" && !referred && a.mayRepeat(found)
+	found.confirmed = found.confirmed || id != "" && !referred && a.mayRepeat()
 	if err := found.foreign(); err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (a *activeCall) judgeAny(o *operation.Operation, found evidence, body []byt
 		if a.isAnother(id) {
 			return ErrForeignAnswer
 		}
-		found.confirmed = found.confirmed || id != "" && a.mayRepeat(found)
+		found.confirmed = found.confirmed || id != "" && a.mayRepeat()
 	}
 	if err := found.foreign(); err != nil {
 		return err

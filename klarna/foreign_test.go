@@ -3,6 +3,7 @@ package klarna_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -277,6 +278,52 @@ func TestTheIDDoesNotConfirmAnAnswerOfAnotherKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := client.Do(t.Context(), tc.second, nil, tc.later...)
+			if errors.Is(err, klarna.ErrForeignAnswer) != tc.foreign || !tc.foreign && err != nil {
+				t.Errorf("%v, want foreign %t", err, tc.foreign)
+			}
+		})
+	}
+}
+
+// Two merchants number their orders alike, and a merchant changes an order. The references are then
+// the same, and only the echo tells the answers apart.
+func TestAReferenceDoesNotConfirmAnAnswerOfAnotherCall(t *testing.T) {
+	n := func(operation string) answers.Call {
+		return answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == operation })]
+	}
+	for _, tc := range []struct {
+		name          string
+		call          answers.Call
+		account       string
+		options, also []klarna.CallOption // of both calls, and of the second
+		foreign       bool
+	}{
+		{name: "a repeat", call: n("authorization.authorize")},
+		{name: "another account", call: n("authorization.authorize"), account: "krn:2", foreign: true},
+		{name: "another account's final call", call: n("authorization.authorize.final"), account: "krn:2", foreign: true},
+		{name: "another account's capture", call: n("authorization.transaction.capture"), account: "krn:2", foreign: true},
+		{name: "another account's payment request", call: n("authorization.payment_request.create"), account: "krn:2", foreign: true},
+		{name: "another key", call: n("authorization.payment_request.create"), also: []klarna.CallOption{klarna.WithIdempotencyKey("k")}, foreign: true},
+		{name: "another key for the same session token", call: n("authorization.authorize.final"), also: []klarna.CallOption{klarna.WithIdempotencyKey("k")}},
+		{
+			name: "another session token for the same key", call: n("authorization.authorize"),
+			options: []klarna.CallOption{klarna.WithIdempotencyKey("k")}, also: []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret("newer"))},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var echo string
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				if echo == "" {
+					echo = r.Header.Get("Partner-Correlation-Id")
+				}
+				response := respond(r, 200, tc.call.Answer("1"))
+				response.Header.Set("Partner-Correlation-Id", echo)
+				return response, nil
+			}, klarna.WithRetries(once))
+			if _, err := tc.call.Do(t.Context(), client.ForAccount("krn:1"), "1", tc.options...); err != nil {
+				t.Fatal(err)
+			}
+			_, err := tc.call.Do(t.Context(), client.ForAccount(cmp.Or(tc.account, "krn:1")), "1", append(slices.Clip(tc.options), tc.also...)...)
 			if errors.Is(err, klarna.ErrForeignAnswer) != tc.foreign || !tc.foreign && err != nil {
 				t.Errorf("%v, want foreign %t", err, tc.foreign)
 			}
