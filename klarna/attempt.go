@@ -160,7 +160,7 @@ func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.
 			p := &a.answer.problem.problems[i]
 			p.Parameter = a.withoutSecrets(p.Parameter)
 		}
-		attempt.Code = Code(a.scrub(a.answer.problem.code))
+		attempt.Code = Code(a.scrub(string(readCode(a.answer.problem.code))))
 		attempt.ErrorID = a.scrub(a.answer.problem.id)
 	}
 	return nil
