@@ -235,6 +235,8 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 		"a code of another type":               {`{"error_code":404,"error_id":"i"}`, fields{ID: "i"}},
 		"members nobody knows":                 {`{"error_code":"NOT_FOUND","trace":{"a":[1]}}`, fields{Code: "NOT_FOUND"}},
 		"a code nobody knows":                  {`{"error_code":"SOMETHING_NEW"}`, fields{Code: "SOMETHING_NEW"}},
+		"a code in small letters":              {`{"error_code":"not_Found"}`, fields{Code: "NOT_FOUND"}},
+		"another code in small letters":        {`{"error_code":"something_new"}`, fields{Code: "something_new"}},
 		"names that differ in case do not fit": {`{"Error_Code":"NOT_FOUND"}`, fields{}},
 		"a list with one element that is none": {
 			`{"validation_errors":["x",{"parameter":"a","reason":"r"},null,7]}`,

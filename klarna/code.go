@@ -1,7 +1,10 @@
 package klarna
 
+import "strings"
+
 // Code is Klarna's error_code. It is an error itself, so that errors.Is compares an [*Error] with
-// it. Codes that are not listed here are kept as they came, unless they quote the request.
+// it. A code that is listed here may come in another case. Other codes are kept as they came, unless
+// they quote the request.
 type Code string
 
 // The codes of Klarna's documentation.
@@ -36,6 +39,15 @@ func isDocumented(c Code) bool {
 	default:
 		return false
 	}
+}
+
+// readCode returns the code that a text says. A documented one may be in another case, as a state
+// or a result may.
+func readCode(text string) Code {
+	if code := Code(strings.ToUpper(text)); isDocumented(code) {
+		return code
+	}
+	return Code(text)
 }
 
 func (c Code) canonical() Code {
