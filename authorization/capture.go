@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
-	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -65,13 +64,12 @@ type PaymentCapture struct {
 // idempotency key is derived from the capture's reference and the content. Errors are
 // [*klarna.Error]: CodeOperationForbidden beyond 200 captures or 500 operations.
 //
+// To repeat it safely, store the whole request, with one reference for each capture, before the
+// first call: Klarna executes the same reference with other content again.
+//
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, params CaptureTransactionParams, options ...klarna.CallOption) (*PaymentCapture, error) {
-	call := klarna.Call{Operation: operation.TransactionCapture, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&params, (*CaptureTransactionParams).encode)
-	call.Reference = params.PaymentCaptureReference
-	call.Validate = amountAndReference("capture_amount", params.CaptureAmount, "payment_capture_reference", params.PaymentCaptureReference)
-	return do[PaymentCapture](ctx, c, call, options)
+	return do[PaymentCapture](ctx, c, captureCall(paymentTransactionID, &params), options)
 }
 
 // GetCapture reads a capture (GET payment/captures/{payment_capture_id}). The error is a

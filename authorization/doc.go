@@ -46,6 +46,8 @@
 //     your record of the calls and the payment.transaction webhooks before you give up the order.
 //   - If the outcome of [Client.CancelPaymentRequest] is unknown, or the call fails with a
 //     conflict, read the state of the payment request.
+//   - If the outcome of a capture, a refund, a void or an extension is unknown, repeat the stored
+//     call within 24 hours. Package flow makes these calls as operations of a purchase.
 //
 // A repeat that ends with refused credentials or a rate limit (401, 403, 429) does not settle
 // whether the earlier call was executed.

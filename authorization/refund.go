@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/klarna-go/klarna-go/internal/operation"
-	"github.com/klarna-go/klarna-go/internal/wire"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -67,28 +66,23 @@ type PaymentRefund struct {
 // refund's reference and the content. Errors are [*klarna.Error]: CodeOperationForbidden beyond 200
 // refunds or 500 operations.
 //
+// To repeat it safely, store the whole request, with one reference for each refund, before the first
+// call: Klarna executes the same reference with other content again.
+//
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, params RefundTransactionParams, options ...klarna.CallOption) (*PaymentRefund, error) {
-	call := klarna.Call{Operation: operation.TransactionRefund, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&params, (*RefundTransactionParams).encode)
-	call.Reference = params.RefundReference
-	call.Validate = amountAndReference("refund_amount", params.RefundAmount, "refund_reference", params.RefundReference)
-	return do[PaymentRefund](ctx, c, call, options)
+	return do[PaymentRefund](ctx, c, refundTransactionCall(paymentTransactionID, &params), options)
 }
 
 // RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The
-// idempotency key is derived from the refund's reference and the content. Errors are
-// [*klarna.Error].
+// idempotency key is derived from the refund's reference and the content. Errors are [*klarna.Error].
+//
+// To repeat it safely, store the whole request, with one reference for each refund, before the first
+// call: Klarna executes the same reference with other content again.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*PaymentRefund, error) {
-	return do[PaymentRefund](ctx, c, klarna.Call{
-		Operation: operation.CaptureRefund,
-		IDs:       []string{paymentCaptureID},
-		Body:      wire.From(&params, (*RefundCaptureParams).encode),
-		Reference: params.PaymentRefundReference,
-		Validate:  amountAndReference("refund_amount", params.RefundAmount, "payment_refund_reference", params.PaymentRefundReference),
-	}, options)
+	return do[PaymentRefund](ctx, c, refundCaptureCall(paymentCaptureID, &params), options)
 }
 
 // GetRefund reads a refund (GET payment/refunds/{payment_refund_id}). The error is a

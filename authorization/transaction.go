@@ -108,24 +108,22 @@ type UpdateTransactionParams struct {
 
 // UpdateTransaction changes a payment transaction (PATCH
 // payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
-// update may be meant twice: to repeat one after a crash, give [klarna.WithIdempotencyKey]. Errors
-// are [*klarna.Error].
+// update may be meant twice. Errors are [*klarna.Error].
+//
+// To repeat it safely, store the whole request with a key of its own before the first call, and give
+// [klarna.WithIdempotencyKey], or store what [Client.PrepareUpdateTransaction] returns.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
-	call := klarna.Call{Operation: operation.TransactionUpdate, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&params, (*UpdateTransactionParams).encode)
-	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		p.optionalReference("payment_transaction_reference", params.PaymentTransactionReference)
-		return p.List
-	}
-	return do[PaymentTransaction](ctx, c, call, options)
+	return do[PaymentTransaction](ctx, c, updateTransactionCall(paymentTransactionID, &params), options)
 }
 
 // VoidTransaction releases what is authorized and not captured (POST
 // payment/transactions/{payment_transaction_id}/void). The idempotency key is derived from the
-// transaction, so repeating it is safe. Errors are [*klarna.Error].
+// transaction. Errors are [*klarna.Error].
+//
+// To repeat it safely, make the same call within 24 hours; after that read the transaction's state
+// first.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) VoidTransaction(ctx context.Context, paymentTransactionID string, options ...klarna.CallOption) (*PaymentTransaction, error) {
@@ -151,24 +149,15 @@ type ExtendTransactionParams struct {
 
 // ExtendTransaction extends an authorization (POST
 // payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension no reference
-// of the caller's, so its idempotency key is random: to repeat one after a crash without extending
-// twice, give [klarna.WithIdempotencyKey]. Errors are [*klarna.Error].
+// of the caller's, so its idempotency key is random. Errors are [*klarna.Error].
+//
+// To repeat it safely, store the whole request with a key of its own before the first call, and give
+// [klarna.WithIdempotencyKey], or store what [Client.PrepareExtendTransaction] returns: another key extends
+// twice.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
-	call := klarna.Call{Operation: operation.TransactionExtend, IDs: []string{paymentTransactionID}}
-	call.Body = wire.From(&params, (*ExtendTransactionParams).encode)
-	call.Validate = func() []klarna.ValidationError {
-		var p problems
-		if params.ExtensionDays < 0 {
-			p.Add("extension_days", "is negative")
-		}
-		if params.Amount != nil {
-			p.Amount("amount", *params.Amount)
-		}
-		return p.List
-	}
-	return do[PaymentTransaction](ctx, c, call, options)
+	return do[PaymentTransaction](ctx, c, extendCall(paymentTransactionID, &params), options)
 }
 
 // answer is a pointer to a type that an answer is decoded into.

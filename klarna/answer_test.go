@@ -235,6 +235,8 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 		"a code of another type":                 {`{"error_code":404,"error_id":"i"}`, fields{ID: "i"}},
 		"unknown members":                        {`{"error_code":"NOT_FOUND","trace":{"a":[1]}}`, fields{Code: "NOT_FOUND"}},
 		"an unknown code":                        {`{"error_code":"SOMETHING_NEW"}`, fields{Code: "SOMETHING_NEW"}},
+		"a code in lower case":                   {`{"error_code":"not_Found"}`, fields{Code: "NOT_FOUND"}},
+		"another code in lower case":             {`{"error_code":"something_new"}`, fields{Code: "something_new"}},
 		"names that differ in case are not read": {`{"Error_Code":"NOT_FOUND"}`, fields{}},
 		"a list with an invalid element": {
 			`{"validation_errors":["x",{"parameter":"a","reason":"r"},null,7]}`,

@@ -161,7 +161,7 @@ func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.
 			p := &a.answer.problem.problems[i]
 			p.Parameter = a.withoutSecrets(p.Parameter)
 		}
-		attempt.Code = Code(a.scrub(a.answer.problem.code))
+		attempt.Code = Code(a.scrub(string(readCode(a.answer.problem.code))))
 		attempt.ErrorID = a.scrub(a.answer.problem.id)
 	}
 	return nil
@@ -217,24 +217,23 @@ func (a *activeCall) check(status int, header http.Header, body []byte) error {
 		return a.checkAny(o, found, body)
 	}
 	misfits, err := destination.Decode(body)
-	if err == nil {
-		var id string
-		if o.ID != "" {
-			id = wire.TextAt(destination.Value, o.ID)
-		}
-		if a.hasOtherID(id) {
-			return ErrForeignAnswer
-		}
-		compared := false
-		if sent, ok := a.call.Body.(wire.Encoder); ok {
-			for _, r := range o.References {
-				if found.compare(wire.TextAt(sent.Value, r.Sent), wire.TextAt(destination.Value, r.Answered)) {
-					compared = true
-				}
+	// Evidence that was read before an error counts, too.
+	var id string
+	if o.ID != "" {
+		id = wire.TextAt(destination.Value, o.ID)
+	}
+	if a.hasOtherID(id) {
+		return ErrForeignAnswer
+	}
+	compared := false
+	if sent, ok := a.call.Body.(wire.Encoder); ok {
+		for _, r := range o.References {
+			if found.compare(wire.TextAt(sent.Value, r.Sent), wire.TextAt(destination.Value, r.Answered)) {
+				compared = true
 			}
 		}
-		found.confirmed = found.confirmed || id != "" && !compared && a.mayRepeat()
 	}
+	found.confirmed = found.confirmed || id != "" && !compared && a.mayRepeat()
 	if err := found.foreign(); err != nil {
 		return err
 	}
@@ -288,10 +287,11 @@ func textIn(body []byte, member string) (text string) {
 
 // notAnError returns an error for an error body with a 2xx status.
 func notAnError(body []byte) error {
-	if !bytes.Contains(body, []byte(`"error_`)) {
+	// Most answers need not be parsed again. A name may be escaped.
+	if !bytes.Contains(body, []byte(`error`)) && !bytes.Contains(body, []byte(`\u`)) {
 		return nil
 	}
-	if e := parseErrorBody(body); e.code != "" || e.id != "" || e.kind != "" || e.message != "" {
+	if e := parseErrorBody(body); e.code != "" || e.id != "" || e.kind != "" || e.message != "" || len(e.problems) > 0 {
 		return &unusableError{"it is an error with a 2xx status"}
 	}
 	return nil

@@ -238,7 +238,7 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 	}
 	a.correlationID = s.correlationID
 	if a.correlationID == "" {
-		a.correlationID = newCorrelationID(a.idempotencyKey)
+		a.correlationID = a.newCorrelationID()
 	}
 	return nil
 }

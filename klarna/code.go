@@ -1,7 +1,10 @@
 package klarna
 
+import "strings"
+
 // Code is Klarna's error_code. It implements error, so that errors.Is compares an [*Error] with it.
-// A code that is not listed here is kept as it came, unless it quotes the request.
+// A code that is listed here may come in another case. Another code is kept as it came, unless it
+// quotes the request.
 type Code string
 
 // The codes of Klarna's documentation.
@@ -36,6 +39,15 @@ func isDocumented(c Code) bool {
 	default:
 		return false
 	}
+}
+
+// readCode returns the code that a text says. A documented one may be in another case, as a state
+// or a result may.
+func readCode(text string) Code {
+	if code := Code(strings.ToUpper(text)); isDocumented(code) {
+		return code
+	}
+	return Code(text)
 }
 
 func (c Code) canonical() Code {

@@ -3,6 +3,7 @@ package klarna_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,11 +12,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/klarna-go/klarna-go/internal/test/answers"
 	"github.com/klarna-go/klarna-go/internal/test/rawserver"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -215,6 +218,137 @@ func TestTheEchoOfTheFirstCallConfirmsARepeat(t *testing.T) {
 				t.Error("two calls have the same correlation id")
 			}
 		})
+	}
+}
+
+// An answer that cannot be read may name another object or another reference before it breaks off.
+func TestABrokenAnswerMayBeForeign(t *testing.T) {
+	read := answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == "authorization.payment_request.read" })]
+	authorize := answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == "authorization.authorize" })]
+	for _, call := range []answers.Call{read, authorize} {
+		for _, n := range []string{"1", "2"} {
+			body := call.Answer(n)
+			for name, broken := range map[string]string{"cut": body[:len(body)-1], "garbage behind it": body + "x", "an answer behind it": body + call.Answer("1")} {
+				client := stubbed(t, func(r *http.Request) (*http.Response, error) { return respond(r, 200, broken), nil }, klarna.WithRetries(once))
+				var response klarna.Response
+				_, err := call.Do(t.Context(), client, "1", klarna.WithResponse(&response))
+				if errors.Is(err, klarna.ErrForeignAnswer) != (n == "2") || klarna.OutcomeOf(err) != klarna.OutcomeUnknown || err == nil {
+					t.Errorf("%s, %s: %v", call.Operation, name, err)
+				}
+				if kept := response.Body.Bytes(); (len(kept) > 0) != (n == "1") {
+					t.Errorf("%s, %s: %d bytes are kept", call.Operation, name, len(kept))
+				}
+			}
+		}
+	}
+}
+
+// An id that several calls have in common, such as that of a transaction, does not make the answer
+// of one the answer of another: the echo shows that their keys differ.
+func TestTheIDDoesNotConfirmAnAnswerOfAnotherKey(t *testing.T) {
+	capture := klarna.Call{Operation: "authorization.transaction.capture", IDs: []string{"t-1"}, Reference: "c-1", Body: map[string]any{}}
+	void := klarna.Call{Operation: "authorization.transaction.void", IDs: []string{"t-1"}, Reference: "t-1"}
+	read := klarna.Call{Operation: "authorization.transaction.read", IDs: []string{"t-1"}}
+	for name, tc := range map[string]struct {
+		first, second klarna.Call
+		options       []klarna.CallOption // of the first call
+		later         []klarna.CallOption // of the second
+		foreign       bool
+	}{
+		"a void answered with a capture":            {first: capture, second: void, foreign: true},
+		"a capture answered with a void":            {first: void, second: capture, foreign: true},
+		"a void answered with a read":               {first: read, second: void, foreign: true},
+		"a void with the caller's correlation id":   {first: capture, second: void, later: []klarna.CallOption{klarna.WithCorrelationID("mine")}, foreign: true},
+		"a void again":                              {first: void, second: void},
+		"a void again, with the caller's id":        {first: void, second: void, later: []klarna.CallOption{klarna.WithCorrelationID("mine")}},
+		"a void whose first call had a caller's id": {first: void, second: void, options: []klarna.CallOption{klarna.WithCorrelationID("7d9f9f1e0b7a4a6d9c4b1f2e3d4c5b6a")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var echo string
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				if echo == "" {
+					echo = r.Header.Get("Partner-Correlation-Id")
+				}
+				response := respond(r, 200, `{"payment_transaction_id":"t-1"}`)
+				response.Header.Set("Partner-Correlation-Id", echo)
+				return response, nil
+			}, klarna.WithRetries(once))
+			if _, err := client.Do(t.Context(), tc.first, nil, tc.options...); err != nil {
+				t.Fatal(err)
+			}
+			_, err := client.Do(t.Context(), tc.second, nil, tc.later...)
+			if errors.Is(err, klarna.ErrForeignAnswer) != tc.foreign || !tc.foreign && err != nil {
+				t.Errorf("%v, want foreign %t", err, tc.foreign)
+			}
+		})
+	}
+}
+
+// Two merchants number their orders alike, and a merchant changes an order. The references are then
+// the same, and only the echo tells the answers apart.
+func TestAReferenceDoesNotConfirmAnAnswerOfAnotherCall(t *testing.T) {
+	n := func(operation string) answers.Call {
+		return answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == operation })]
+	}
+	for _, tc := range []struct {
+		name          string
+		call          answers.Call
+		account       string
+		options, also []klarna.CallOption // of both calls, and of the second
+		foreign       bool
+	}{
+		{name: "a repeat", call: n("authorization.authorize")},
+		{name: "another account", call: n("authorization.authorize"), account: "krn:2", foreign: true},
+		{name: "another account's final call", call: n("authorization.authorize.final"), account: "krn:2", foreign: true},
+		{name: "another account's capture", call: n("authorization.transaction.capture"), account: "krn:2", foreign: true},
+		{name: "another account's payment request", call: n("authorization.payment_request.create"), account: "krn:2", foreign: true},
+		{name: "another key", call: n("authorization.payment_request.create"), also: []klarna.CallOption{klarna.WithIdempotencyKey("k")}, foreign: true},
+		{name: "another key for the same session token", call: n("authorization.authorize.final"), also: []klarna.CallOption{klarna.WithIdempotencyKey("k")}},
+		{
+			name: "another session token for the same key", call: n("authorization.authorize"),
+			options: []klarna.CallOption{klarna.WithIdempotencyKey("k")}, also: []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret("newer"))},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var echo string
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				if echo == "" {
+					echo = r.Header.Get("Partner-Correlation-Id")
+				}
+				response := respond(r, 200, tc.call.Answer("1"))
+				response.Header.Set("Partner-Correlation-Id", echo)
+				return response, nil
+			}, klarna.WithRetries(once))
+			if _, err := tc.call.Do(t.Context(), client.ForAccount("krn:1"), "1", tc.options...); err != nil {
+				t.Fatal(err)
+			}
+			_, err := tc.call.Do(t.Context(), client.ForAccount(cmp.Or(tc.account, "krn:1")), "1", append(slices.Clip(tc.options), tc.also...)...)
+			if errors.Is(err, klarna.ErrForeignAnswer) != tc.foreign || !tc.foreign && err != nil {
+				t.Errorf("%v, want foreign %t", err, tc.foreign)
+			}
+		})
+	}
+}
+
+func TestAnEchoMayBeWrittenDifferently(t *testing.T) {
+	for name, rewrite := range map[string]func(id string) string{
+		"upper case": strings.ToUpper,
+		"hyphens": func(id string) string {
+			return id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+		},
+		"quotes": strconv.Quote,
+		"a list": func(id string) string { return "other, " + id + " ," },
+	} {
+		for _, call := range []klarna.Call{authorize(), {Operation: "authorization.payment_request.read", IDs: []string{"p-1"}}} {
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				response := respond(r, 200, `{"payment_request_id":"p-1"}`)
+				response.Header.Set("Partner-Correlation-Id", rewrite(r.Header.Get("Partner-Correlation-Id")))
+				return response, nil
+			}, klarna.WithRetries(once))
+			if _, err := client.Do(t.Context(), call, nil); err != nil {
+				t.Errorf("%s in %s: %v", name, call.Operation, err)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package klarna
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
@@ -12,6 +14,17 @@ type Prepared struct {
 	Body RawJSON
 	// IdempotencyKey is the idempotency key. It is "" if the call has none.
 	IdempotencyKey string
+}
+
+// Format writes the size of the body and the key, whatever the verb. The body may contain personal
+// data.
+func (p Prepared) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
+
+// LogValue returns what Format writes.
+func (p Prepared) LogValue() slog.Value { return slog.StringValue(p.describe()) }
+
+func (p *Prepared) describe() string {
+	return "klarna.Prepared{" + p.Body.String() + ", " + printable(p.IdempotencyKey) + "}"
 }
 
 // Prepare checks and encodes a call as [Client.Do] does, and sends nothing. Store the result before

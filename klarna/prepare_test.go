@@ -1,7 +1,11 @@
 package klarna_test
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/klarna"
@@ -22,6 +26,18 @@ func TestACallWithoutRetriesIsAttemptedOnce(t *testing.T) {
 	}
 	if n := len(server.Requests()); n != 1 {
 		t.Errorf("%d attempts, want 1", n)
+	}
+}
+
+func TestAPreparedCallDoesNotShowItsBody(t *testing.T) {
+	prepared := klarna.Prepared{Body: klarna.NewRawJSON(`{"name":"Ada"}`), IdempotencyKey: "key-1"}
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("m", "prepared", prepared)
+	const want = "klarna.Prepared{[14 bytes of JSON], key-1}"
+	for _, got := range []string{logged.String(), fmt.Sprintf("%v", prepared), fmt.Sprintf("%+v", &prepared), fmt.Sprintf("%#v", prepared), fmt.Sprintf("%d", prepared)} {
+		if !strings.Contains(got, want) || strings.Contains(got, "Ada") {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

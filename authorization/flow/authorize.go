@@ -127,6 +127,7 @@ func (c *Coordinator) recordTransaction(ctx context.Context, p *purchase, result
 		if p.PaymentRequestID == "" {
 			p.PaymentRequestID = t.PaymentTransactionID // which no two records share, either
 		}
+		c.follow(p, t)
 	}
 	var err error
 	if t.Amount != 0 && t.Amount != amount || isOtherCurrency(t.Currency, p.Currency) {
@@ -248,6 +249,9 @@ func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchas
 			LeaseUntil:  now.Add(lease),
 			MayHaveRun:  true,
 			Credentials: client.KeyFingerprint(),
+
+			CaptureNow:       request.RequestPaymentTransaction.Capture == authorization.CaptureTimingNow,
+			CaptureReference: request.RequestPaymentTransaction.PaymentCaptureReference,
 		},
 		held: true,
 	}

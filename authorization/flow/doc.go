@@ -1,5 +1,6 @@
 // Package flow takes a purchase from its first authorize call to exactly one confirmed payment
-// transaction, or to none, whatever crashes, repeats or arrives late.
+// transaction, or to none, whatever crashes, repeats or arrives late. The captures, refunds and
+// voids that follow are executed once by the same means.
 //
 //	coordinator, err := flow.New(client, store, sealSecret, flow.WithReport(report))
 //	…
@@ -53,6 +54,23 @@
 // all that a transaction exists, it counts; one of another amount leads to UNKNOWN. A purchase that
 // was REJECTED at once may be begun again with a corrected request.
 //
+// # After the approval
+//
+// [Coordinator.Capture], [Coordinator.Refund], [Coordinator.Void], [Coordinator.Extend] and
+// [Coordinator.UpdateTransaction] are operations of an authorized purchase. Each has an id of the
+// caller's, is recorded before it is sent, and is executed once or not at all:
+//
+//	PENDING ──→ DONE, REFUSED, UNKNOWN
+//	UNKNOWN ──→ DONE, REFUSED
+//	REFUSED ──→ DONE
+//
+// A repeat under the same id returns the same operation; with other content it is
+// [ErrOtherOperation]. What is beyond the authorized or captured amount is [ErrImpossible]. The
+// operations of a purchase are made one after the other. A refusal ends one only while no earlier
+// call is in doubt; when Klarna may have forgotten the key, the transaction decides.
+// [Coordinator.Reconcile] compares it with the record, and [Coordinator.Adopt] takes a transaction
+// that was not begun here.
+//
 // # Errors of calls
 //
 // An error that says not sent is repeated. One of unknown outcome is asked again, with the same
@@ -71,7 +89,7 @@
 // customer that can be read. What a repeat of an authorize call needs and Klarna would not say
 // again, the bodies of the calls and the session token of the first, is there encrypted: the token
 // until the first call is answered, the bodies until the purchase ends, and in StateUnknown for a
-// day at most. Nothing is done upon a record that is not what was stored: see [ErrDamaged]. See
+// day at most. The call of an operation is there encrypted until the operation ends. Nothing is done upon a record that is not what was stored: see [ErrDamaged]. See
 // [New] and [Coordinator.Check].
 //
 // Amounts are in minor units. They are int64, because every purchase has one.

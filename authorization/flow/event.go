@@ -17,7 +17,9 @@ import (
 //
 // An event of a transaction settles its purchase, whatever was thought before: HandleEvent reads
 // the transaction from Klarna, and a purchase that ended otherwise becomes StateAuthorized. It
-// finds the purchase by the payment request, or by the transaction's reference.
+// finds the purchase by the payment request, or by the transaction's reference. One of the
+// transaction of an authorized purchase settles an operation that it proves, and shows what somebody
+// else did to the transaction: see [Coordinator.Reconcile].
 //
 // Events of other kinds, and of payment requests that are no purchase's, are none of its business:
 // it returns nil. A payment request that the customer completed, and that the store does not know,
@@ -52,6 +54,9 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 		return nil
 	}
 	var unread error
+	if facts.transactionID != "" && facts.transactionID == p.Transaction && p.State == StateAuthorized {
+		return c.happened(ctx, p, facts)
+	}
 	if facts.transactionID != "" {
 		var done bool
 		if done, unread = c.confirm(ctx, p, facts.transactionID); done {
@@ -74,6 +79,10 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 // eventFacts are what an event says.
 type eventFacts struct {
 	paymentRequestID, transactionID, reference, account string
+	// captureID and refundID are those that an event of a transaction names.
+	captureID, refundID string
+	// authorized: an event says that the transaction is.
+	authorized bool
 	// ended: the customer has acted; completed: and has approved; busy: the customer is at Klarna.
 	ended, completed, busy bool
 }
@@ -107,6 +116,8 @@ func readEvent(event *webhook.Event) (*eventFacts, error) {
 		return &eventFacts{
 			paymentRequestID: payload.PaymentRequestID, transactionID: payload.PaymentTransactionID,
 			reference: payload.PaymentTransactionReference, account: event.Metadata.SubjectAccountID,
+			captureID: payload.PaymentCaptureID, refundID: payload.PaymentRefundID,
+			authorized: event.Metadata.EventType == webhook.EventTypePaymentTransactionAuthorized,
 		}, nil
 	}
 	return nil, nil //nolint:nilnil // it says nothing
@@ -122,6 +133,12 @@ func (c *Coordinator) findPurchase(ctx context.Context, s *eventFacts) (*purchas
 	}
 	if s.paymentRequestID != "" {
 		if p, err := found(c.store.FindPaymentRequest(ctx, s.paymentRequestID)); !errors.Is(err, ErrNotFound) {
+			return p, err
+		}
+	}
+	if s.transactionID != "" {
+		// One that was paid at once, or adopted, is found by its transaction.
+		if p, err := found(c.store.FindPaymentRequest(ctx, s.transactionID)); !errors.Is(err, ErrNotFound) {
 			return p, err
 		}
 	}

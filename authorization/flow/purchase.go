@@ -64,6 +64,8 @@ type Status struct {
 	// PaymentRequestURL is where to send the customer. It is there only in StateAwaitingCustomer, and
 	// only from Begin and HandleReturn. It is the customer's alone, and is printed by no verb.
 	PaymentRequestURL string
+	// Amounts are there in StateAuthorized.
+	Amounts Amounts
 	// BegunAt and UpdatedAt are in UTC.
 	BegunAt   time.Time
 	UpdatedAt time.Time

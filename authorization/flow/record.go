@@ -84,6 +84,29 @@ type content struct {
 	Moves      int    `json:"moves,omitzero"`
 	Unreported []move `json:"unreported,omitzero"`
 
+	// CaptureNow: the first call asks for an automatic capture, under CaptureReference.
+	CaptureNow       bool   `json:"capture_now,omitzero"`
+	CaptureReference string `json:"payment_capture_reference,omitzero"`
+	// Operations are what follows the approval, in the order in which they are made.
+	Operations []operation `json:"operations,omitzero"`
+	// UnreportedOperations are what the caller has not confirmed of them, in order.
+	UnreportedOperations []operationMove `json:"unreported_operations,omitzero"`
+	// Authorized is the transaction's amount where it is not Approved any more, Lapsed what was still
+	// authorized when it ended.
+	Authorized *int64 `json:"authorized_amount,omitzero"`
+	Lapsed     int64  `json:"lapsed_amount,omitzero"`
+	// TransactionExpiresAt is when the authorization ends, as Klarna last said.
+	TransactionExpiresAt time.Time `json:"transaction_expires_at,omitzero"`
+	// Differs: something happened to the transaction that is no operation here.
+	Differs bool `json:"differs,omitzero"`
+	// LookAt is when recovery reads the transaction, WatchAt when it looks whether it expires; zero for
+	// never. NoticedFor is the end of the authorization whose coming was reported.
+	LookAt     time.Time `json:"look_at,omitzero"`
+	WatchAt    time.Time `json:"watch_at,omitzero"`
+	NoticedFor time.Time `json:"noticed_for,omitzero"`
+	// Expired: it was reported that the authorization has expired.
+	Expired bool `json:"expired,omitzero"`
+
 	// Unknown is what a newer version wrote.
 	Unknown klarna.Unknown `json:",embed"`
 }
@@ -180,6 +203,10 @@ func (p *purchase) lane() Lane {
 		return LaneEnding
 	case p.resolvable():
 		return LaneWaiting
+	case p.State == StateAuthorized && p.pendingOperation() != nil:
+		return LaneOperations
+	case p.State.ended() && len(p.Unreported)+len(p.UnreportedOperations) == 0 && p.isOpen():
+		return LaneWatching
 	case p.State.ended():
 		return LaneReports
 	default:
@@ -198,6 +225,7 @@ func (p *purchase) status() *Status {
 		PaymentRequestID:     p.PaymentRequestID,
 		PaymentTransactionID: p.Transaction,
 		Reason:               p.Reason,
+		Amounts:              p.amounts(),
 		BegunAt:              p.BegunAt,
 		UpdatedAt:            p.UpdatedAt,
 	}
@@ -245,9 +273,13 @@ func (p *purchase) resolvable() bool {
 // keyEnds is when Klarna may forget the final call's idempotency key.
 func (p *purchase) keyEnds() time.Time { return p.FinalizeBy.Add(idempotent - finalizeWithin) }
 
-// nextLook is when recovery looks at a purchase that has ended: never, or, while Klarna can still
-// say what became of it, after as long as it has been so, and at least once an hour.
+// nextLook is when recovery looks at a purchase that has ended: never, or when its operations ask
+// for it, or, while Klarna can still say what became of it, after as long as it has been so, and at
+// least once an hour.
 func (p *purchase) nextLook(now time.Time) time.Time {
+	if p.State == StateAuthorized {
+		return p.nextOperation()
+	}
 	if !p.resolvable() {
 		return time.Time{}
 	}

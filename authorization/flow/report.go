@@ -7,22 +7,28 @@ import (
 	"time"
 )
 
-// Transition is one change of a purchase's state.
+// Transition is one change of a purchase's state, the end of one of its operations, or a notice.
 type Transition struct {
 	// ID is the same each time that this transition is reported, and no other's.
 	ID string
 	// At is when it became durable, in UTC.
-	At       time.Time
+	At time.Time
+	// From and To are the states of the purchase; both are "" for an operation and for a notice, so
+	// that what is done upon StateAuthorized is done once.
 	From, To State
-	// Status is how the purchase stood then; its State is To.
+	// Status is how the purchase stood then. Its Amounts are those of the moment of the report.
 	Status Status
+	// Operation is the operation that has ended, as it stood then; nil for anything else.
+	Operation *Operation
+	// Notice is what is reported beside changes; "" for a change.
+	Notice Notice
 }
 
 // deliver reports what is unreported. What fails is left to recovery, and is no failure of the step
 // that was made.
 func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
-	switch idle := len(p.Unreported) == 0; {
-	case idle && (!p.State.ended() || p.DueAt.IsZero() || p.resolvable()):
+	switch idle := len(p.Unreported)+len(p.UnreportedOperations) == 0; {
+	case idle && (!p.State.ended() || p.DueAt.IsZero() || p.resolvable() || p.isOpen()):
 		return // and what has ended and is due all the same is not to be due any more
 	case !idle && c.report == nil:
 		return
@@ -30,37 +36,74 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	reported, err := 0, error(nil)
-	for _, m := range p.Unreported {
-		if err = c.report(ctx, p.transition(m)); err != nil {
+	for _, t := range p.transitions() {
+		if err = c.report(ctx, t.Transition); err != nil {
 			break
 		}
-		reported = m.Number
+		reported = t.number
 	}
 	if err != nil {
 		c.logger.WarnContext(ctx, "klarna flow: a report failed and will be repeated", "purchase", p.ID, "error", err)
 	}
 	failed := err != nil
 	err = c.change(ctx, p, func() bool {
-		before, due := len(p.Unreported), p.DueAt
+		before, due := len(p.Unreported)+len(p.UnreportedOperations), p.DueAt
 		for len(p.Unreported) > 0 && p.Unreported[0].Number <= reported {
 			p.Unreported = p.Unreported[1:]
 		}
+		for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {
+			p.UnreportedOperations = p.UnreportedOperations[1:]
+		}
+		left := len(p.Unreported) + len(p.UnreportedOperations)
 		switch now := c.time(); {
-		case failed && len(p.Unreported) > 0:
+		case failed && left > 0:
 			if !p.State.ended() && !p.DueAt.IsZero() {
 				break // with the next step: a report must not have the purchase looked at sooner
 			}
 			p.Tries++
-			p.DueAt = now.Add(c.backoff(p.Tries))
+			p.DueAt = earliest(now.Add(c.backoff(p.Tries)), p.nextLook(now))
 			return true
-		case p.State.ended() && len(p.Unreported) == 0:
+		case p.State.ended() && left == 0:
 			p.DueAt, p.Tries = p.nextLook(now), 0
 		}
-		return len(p.Unreported) != before || !p.DueAt.Equal(due)
+		return left != before || !p.DueAt.Equal(due)
 	})
 	if err != nil {
 		c.logger.WarnContext(ctx, "klarna flow: a report is not recorded and will be repeated", "purchase", p.ID, "error", err)
 	}
+}
+
+// numbered is a transition with its number.
+type numbered struct {
+	Transition
+	number int
+}
+
+// transitions are what is unreported, in order: operations follow the approval, which is the last
+// change of state.
+func (p *purchase) transitions() []numbered {
+	var list []numbered
+	for _, m := range p.Unreported {
+		list = append(list, numbered{p.transition(m), m.Number})
+	}
+	for _, m := range p.UnreportedOperations {
+		list = append(list, numbered{p.operationTransition(m), m.Number})
+	}
+	return list
+}
+
+func (p *purchase) operationTransition(m operationMove) Transition {
+	s := *p.status()
+	s.UpdatedAt, s.PaymentRequestURL = m.At, ""
+	t := Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, Status: s, Notice: m.Notice}
+	if o := p.public(p.operation(m.Operation)); o != nil {
+		if o.State != m.State {
+			o.Evidence, o.SettledBy, o.Parameters = "", "", ""
+		}
+		o.State, o.Reason, o.UpdatedAt, o.PaymentCaptureID, o.PaymentRefundID = m.State, m.Reason, m.At, m.PaymentCaptureID, m.PaymentRefundID
+		t.Operation = o
+	}
+	return t
 }
 
 func (p *purchase) transition(m move) Transition {
@@ -69,6 +112,9 @@ func (p *purchase) transition(m move) Transition {
 	if m.To != StateAuthorized && m.Reason != reasonOtherAmount {
 		s.PaymentTransactionID = ""
 	}
+	if m.To != StateAuthorized {
+		s.Amounts = Amounts{}
+	}
 	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {
 		s.Amount = p.Amount // nothing was approved yet
 	}
@@ -76,4 +122,12 @@ func (p *purchase) transition(m move) Transition {
 }
 
 // String names the transition.
-func (t Transition) String() string { return fmt.Sprintf("%s: %s to %s", t.ID, t.From, t.To) }
+func (t Transition) String() string {
+	switch {
+	case t.Operation != nil:
+		return fmt.Sprintf("%s: operation %s is %s", t.ID, t.Operation.ID, t.Operation.State)
+	case t.Notice != "":
+		return fmt.Sprintf("%s: %s", t.ID, t.Notice)
+	}
+	return fmt.Sprintf("%s: %s to %s", t.ID, t.From, t.To)
+}

@@ -34,11 +34,12 @@ func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
 		return b
 	}
 	later := s.klarna.Now()
+	authorized := stood(flow.StateAuthorized, later, status.PaymentTransactionID)
+	authorized.Amounts = flow.Amounts{Authorized: 118_00, Remaining: 118_00, Exact: true}
 	want := []flow.Transition{
 		{ID: "order-1#1", At: begun, From: flow.StateBegun, To: flow.StateAwaitingCustomer, Status: stood(flow.StateAwaitingCustomer, begun, "")},
 		{ID: "order-1#2", At: later, From: flow.StateAwaitingCustomer, To: flow.StateFinalizing, Status: stood(flow.StateFinalizing, later, "")},
-		{ID: "order-1#3", At: later, From: flow.StateFinalizing, To: flow.StateAuthorized,
-			Status: stood(flow.StateAuthorized, later, status.PaymentTransactionID)},
+		{ID: "order-1#3", At: later, From: flow.StateFinalizing, To: flow.StateAuthorized, Status: authorized},
 	}
 	if diff := cmp.Diff(want, s.told.all()); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)

@@ -315,7 +315,7 @@ func (t *told) path(id string) string {
 	var states []string
 	known := map[string]bool{}
 	for _, transition := range t.all() {
-		if transition.Status.ID != id || known[transition.ID] {
+		if transition.Status.ID != id || known[transition.ID] || transition.To == "" {
 			continue
 		}
 		known[transition.ID] = true
@@ -544,4 +544,10 @@ func (s *scene) unsealed(id string) string {
 		s.Fatal(err)
 	}
 	return text
+}
+
+// readAll is the body of an answer.
+func readAll(answer *http.Response) (string, error) {
+	text, err := io.ReadAll(answer.Body)
+	return string(text), errors.Join(err, answer.Body.Close())
 }

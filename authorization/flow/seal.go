@@ -53,6 +53,8 @@ type sealed struct {
 	// before the first of the final calls.
 	FinalBody   string `json:"final_body,omitzero"`
 	FinalAmount int64  `json:"final_amount,omitzero"`
+	// Operations are the calls of the operations that have not ended.
+	Operations []sealedOperation `json:"operations,omitzero"`
 
 	// Request is the first call's body in a seal of the first form, whose key is derived from it.
 	Request klarna.RawJSON `json:"request,omitzero"`

@@ -65,12 +65,12 @@ type Record struct {
 	DamagedAt time.Time
 	// Version counts the record's changes, from 1.
 	Version int64
-	// Data is the purchase, in JSON, a few hundred bytes. It holds no token and nothing of the
-	// customer.
+	// Data is the purchase, in JSON, a few hundred bytes, and as much for each operation, of which
+	// Klarna allows 500. It holds no token and nothing of the customer.
 	Data []byte
-	// Sealed is what a repeat of an authorize call needs, encrypted: at most a few hundred kilobytes,
-	// usually a few. It is empty once the purchase has ended, and in StateUnknown once Klarna can no
-	// longer be asked.
+	// Sealed is what a repeat of a call needs, encrypted: at most a few hundred kilobytes, usually a
+	// few. It is empty once the purchase has ended and no operation is pending, and in StateUnknown
+	// once Klarna can no longer be asked.
 	Sealed []byte
 }
 
@@ -95,6 +95,12 @@ const (
 	LaneEnding Lane = 11
 	// LaneReports holds purchases that have ended and of which a report is to be repeated.
 	LaneReports Lane = 12
+	// LaneOperations holds purchases with an operation that is pending. It comes before LaneWaiting:
+	// money in doubt matters more than whether a customer has acted.
+	LaneOperations Lane = 13
+	// LaneWatching holds authorized purchases whose transaction is to be read: because an operation is
+	// unknown, or because the authorization is about to expire.
+	LaneWatching Lane = 14
 )
 
 // ClaimParams says which records ClaimDue takes.

@@ -58,6 +58,30 @@ func (x *content) member(r *wire.Reader, name []byte) bool {
 		return r.Once(21) && wire.ReadInt(&x.Moves, r)
 	case "unreported":
 		return r.Once(22) && wire.ReadList(&x.Unreported, r, (*move).decode)
+	case "capture_now":
+		return r.Once(23) && wire.ReadBool(&x.CaptureNow, r)
+	case "payment_capture_reference":
+		return r.Once(24) && wire.ReadText(&x.CaptureReference, r)
+	case "operations":
+		return r.Once(25) && wire.ReadList(&x.Operations, r, (*operation).decode)
+	case "unreported_operations":
+		return r.Once(26) && wire.ReadList(&x.UnreportedOperations, r, (*operationMove).decode)
+	case "authorized_amount":
+		return r.Once(27) && wire.ReadPointer(&x.Authorized, r, wire.ReadInt)
+	case "lapsed_amount":
+		return r.Once(28) && wire.ReadInt(&x.Lapsed, r)
+	case "transaction_expires_at":
+		return r.Once(29) && wire.ReadTime(&x.TransactionExpiresAt, r)
+	case "differs":
+		return r.Once(30) && wire.ReadBool(&x.Differs, r)
+	case "look_at":
+		return r.Once(31) && wire.ReadTime(&x.LookAt, r)
+	case "watch_at":
+		return r.Once(32) && wire.ReadTime(&x.WatchAt, r)
+	case "noticed_for":
+		return r.Once(33) && wire.ReadTime(&x.NoticedFor, r)
+	case "expired":
+		return r.Once(34) && wire.ReadBool(&x.Expired, r)
 	default:
 		return r.Other()
 	}
@@ -134,6 +158,42 @@ func (x *content) encode(w *wire.Writer) {
 	if x.Unreported != nil && w.Member(x.Unknown, "unreported", false) {
 		wire.WriteList(&x.Unreported, w, (*move).encode)
 	}
+	if x.CaptureNow && w.Member(x.Unknown, "capture_now", false) {
+		wire.WriteBool(&x.CaptureNow, w)
+	}
+	if x.CaptureReference != "" && w.Member(x.Unknown, "payment_capture_reference", false) {
+		wire.WriteText(&x.CaptureReference, w)
+	}
+	if x.Operations != nil && w.Member(x.Unknown, "operations", false) {
+		wire.WriteList(&x.Operations, w, (*operation).encode)
+	}
+	if x.UnreportedOperations != nil && w.Member(x.Unknown, "unreported_operations", false) {
+		wire.WriteList(&x.UnreportedOperations, w, (*operationMove).encode)
+	}
+	if x.Authorized != nil && w.Member(x.Unknown, "authorized_amount", false) {
+		wire.WriteInt(x.Authorized, w)
+	}
+	if x.Lapsed != 0 && w.Member(x.Unknown, "lapsed_amount", false) {
+		wire.WriteInt(&x.Lapsed, w)
+	}
+	if !x.TransactionExpiresAt.IsZero() && w.Member(x.Unknown, "transaction_expires_at", false) {
+		wire.WriteTime(&x.TransactionExpiresAt, w)
+	}
+	if x.Differs && w.Member(x.Unknown, "differs", false) {
+		wire.WriteBool(&x.Differs, w)
+	}
+	if !x.LookAt.IsZero() && w.Member(x.Unknown, "look_at", false) {
+		wire.WriteTime(&x.LookAt, w)
+	}
+	if !x.WatchAt.IsZero() && w.Member(x.Unknown, "watch_at", false) {
+		wire.WriteTime(&x.WatchAt, w)
+	}
+	if !x.NoticedFor.IsZero() && w.Member(x.Unknown, "noticed_for", false) {
+		wire.WriteTime(&x.NoticedFor, w)
+	}
+	if x.Expired && w.Member(x.Unknown, "expired", false) {
+		wire.WriteBool(&x.Expired, w)
+	}
 	w.End(x.Unknown)
 }
 
@@ -176,6 +236,213 @@ func (x *move) encode(w *wire.Writer) {
 	w.End(x.Unknown)
 }
 
+func (x *operation) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*operation).member)
+}
+
+func (x *operation) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "id":
+		return r.Once(0) && wire.ReadText(&x.ID, r)
+	case "kind":
+		return r.Once(1) && wire.ReadEnum(&x.Kind, r, []OperationKind{OperationKindCapture, OperationKindExtension, OperationKindRefund, OperationKindUpdate, OperationKindVoid})
+	case "state":
+		return r.Once(2) && wire.ReadEnum(&x.State, r, []OperationState{OperationStateDone, OperationStatePending, OperationStateRefused, OperationStateUnknown})
+	case "amount":
+		return r.Once(3) && wire.ReadInt(&x.Amount, r)
+	case "extension_days":
+		return r.Once(4) && wire.ReadInt(&x.Days, r)
+	case "release_remaining":
+		return r.Once(5) && wire.ReadBool(&x.Release, r)
+	case "released_amount":
+		return r.Once(6) && wire.ReadInt(&x.Released, r)
+	case "reference":
+		return r.Once(7) && wire.ReadText(&x.Reference, r)
+	case "capture_id":
+		return r.Once(8) && wire.ReadText(&x.Capture, r)
+	case "payment_capture_id":
+		return r.Once(9) && wire.ReadText(&x.PaymentCaptureID, r)
+	case "payment_refund_id":
+		return r.Once(10) && wire.ReadText(&x.PaymentRefundID, r)
+	case "digest":
+		return r.Once(11) && wire.ReadText(&x.Digest, r)
+	case "keys":
+		return r.Once(12) && wire.ReadInt(&x.Keys, r)
+	case "key_at":
+		return r.Once(13) && wire.ReadTime(&x.KeyAt, r)
+	case "doubt_at":
+		return r.Once(14) && wire.ReadTime(&x.DoubtAt, r)
+	case "conflicted":
+		return r.Once(15) && wire.ReadBool(&x.Conflicted, r)
+	case "tries":
+		return r.Once(16) && wire.ReadInt(&x.Tries, r)
+	case "next_at":
+		return r.Once(17) && wire.ReadTime(&x.NextAt, r)
+	case "amount_before":
+		return r.Once(18) && wire.ReadInt(&x.AmountBefore, r)
+	case "expires_before":
+		return r.Once(19) && wire.ReadTime(&x.ExpiresBefore, r)
+	case "reason":
+		return r.Once(20) && wire.ReadText(&x.Reason, r)
+	case "refused_parameters":
+		return r.Once(21) && wire.ReadText(&x.Parameters, r)
+	case "evidence":
+		return r.Once(22) && wire.ReadText(&x.Evidence, r)
+	case "outside":
+		return r.Once(23) && wire.ReadBool(&x.Outside, r)
+	case "settled_by":
+		return r.Once(24) && wire.ReadText(&x.SettledBy, r)
+	case "begun_at":
+		return r.Once(25) && wire.ReadTime(&x.BegunAt, r)
+	case "updated_at":
+		return r.Once(26) && wire.ReadTime(&x.UpdatedAt, r)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *operation) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "id", x.ID == "") {
+		wire.WriteText(&x.ID, w)
+	}
+	if w.Member(x.Unknown, "kind", x.Kind == "") {
+		wire.WriteText(&x.Kind, w)
+	}
+	if w.Member(x.Unknown, "state", x.State == "") {
+		wire.WriteText(&x.State, w)
+	}
+	if x.Amount != 0 && w.Member(x.Unknown, "amount", false) {
+		wire.WriteInt(&x.Amount, w)
+	}
+	if x.Days != 0 && w.Member(x.Unknown, "extension_days", false) {
+		wire.WriteInt(&x.Days, w)
+	}
+	if x.Release && w.Member(x.Unknown, "release_remaining", false) {
+		wire.WriteBool(&x.Release, w)
+	}
+	if x.Released != 0 && w.Member(x.Unknown, "released_amount", false) {
+		wire.WriteInt(&x.Released, w)
+	}
+	if x.Reference != "" && w.Member(x.Unknown, "reference", false) {
+		wire.WriteText(&x.Reference, w)
+	}
+	if x.Capture != "" && w.Member(x.Unknown, "capture_id", false) {
+		wire.WriteText(&x.Capture, w)
+	}
+	if x.PaymentCaptureID != "" && w.Member(x.Unknown, "payment_capture_id", false) {
+		wire.WriteText(&x.PaymentCaptureID, w)
+	}
+	if x.PaymentRefundID != "" && w.Member(x.Unknown, "payment_refund_id", false) {
+		wire.WriteText(&x.PaymentRefundID, w)
+	}
+	if x.Digest != "" && w.Member(x.Unknown, "digest", false) {
+		wire.WriteText(&x.Digest, w)
+	}
+	if x.Keys != 0 && w.Member(x.Unknown, "keys", false) {
+		wire.WriteInt(&x.Keys, w)
+	}
+	if !x.KeyAt.IsZero() && w.Member(x.Unknown, "key_at", false) {
+		wire.WriteTime(&x.KeyAt, w)
+	}
+	if !x.DoubtAt.IsZero() && w.Member(x.Unknown, "doubt_at", false) {
+		wire.WriteTime(&x.DoubtAt, w)
+	}
+	if x.Conflicted && w.Member(x.Unknown, "conflicted", false) {
+		wire.WriteBool(&x.Conflicted, w)
+	}
+	if x.Tries != 0 && w.Member(x.Unknown, "tries", false) {
+		wire.WriteInt(&x.Tries, w)
+	}
+	if !x.NextAt.IsZero() && w.Member(x.Unknown, "next_at", false) {
+		wire.WriteTime(&x.NextAt, w)
+	}
+	if x.AmountBefore != 0 && w.Member(x.Unknown, "amount_before", false) {
+		wire.WriteInt(&x.AmountBefore, w)
+	}
+	if !x.ExpiresBefore.IsZero() && w.Member(x.Unknown, "expires_before", false) {
+		wire.WriteTime(&x.ExpiresBefore, w)
+	}
+	if x.Reason != "" && w.Member(x.Unknown, "reason", false) {
+		wire.WriteText(&x.Reason, w)
+	}
+	if x.Parameters != "" && w.Member(x.Unknown, "refused_parameters", false) {
+		wire.WriteText(&x.Parameters, w)
+	}
+	if x.Evidence != "" && w.Member(x.Unknown, "evidence", false) {
+		wire.WriteText(&x.Evidence, w)
+	}
+	if x.Outside && w.Member(x.Unknown, "outside", false) {
+		wire.WriteBool(&x.Outside, w)
+	}
+	if x.SettledBy != "" && w.Member(x.Unknown, "settled_by", false) {
+		wire.WriteText(&x.SettledBy, w)
+	}
+	if !x.BegunAt.IsZero() && w.Member(x.Unknown, "begun_at", false) {
+		wire.WriteTime(&x.BegunAt, w)
+	}
+	if !x.UpdatedAt.IsZero() && w.Member(x.Unknown, "updated_at", false) {
+		wire.WriteTime(&x.UpdatedAt, w)
+	}
+	w.End(x.Unknown)
+}
+
+func (x *operationMove) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*operationMove).member)
+}
+
+func (x *operationMove) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "number":
+		return r.Once(0) && wire.ReadInt(&x.Number, r)
+	case "at":
+		return r.Once(1) && wire.ReadTime(&x.At, r)
+	case "operation":
+		return r.Once(2) && wire.ReadText(&x.Operation, r)
+	case "state":
+		return r.Once(3) && wire.ReadEnum(&x.State, r, []OperationState{OperationStateDone, OperationStatePending, OperationStateRefused, OperationStateUnknown})
+	case "reason":
+		return r.Once(4) && wire.ReadText(&x.Reason, r)
+	case "payment_capture_id":
+		return r.Once(5) && wire.ReadText(&x.PaymentCaptureID, r)
+	case "payment_refund_id":
+		return r.Once(6) && wire.ReadText(&x.PaymentRefundID, r)
+	case "notice":
+		return r.Once(7) && wire.ReadEnum(&x.Notice, r, []Notice{NoticeDiffers, NoticeExpired, NoticeExpiring})
+	default:
+		return r.Other()
+	}
+}
+
+func (x *operationMove) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "number", x.Number == 0) {
+		wire.WriteInt(&x.Number, w)
+	}
+	if w.Member(x.Unknown, "at", x.At.IsZero()) {
+		wire.WriteTime(&x.At, w)
+	}
+	if x.Operation != "" && w.Member(x.Unknown, "operation", false) {
+		wire.WriteText(&x.Operation, w)
+	}
+	if x.State != "" && w.Member(x.Unknown, "state", false) {
+		wire.WriteText(&x.State, w)
+	}
+	if x.Reason != "" && w.Member(x.Unknown, "reason", false) {
+		wire.WriteText(&x.Reason, w)
+	}
+	if x.PaymentCaptureID != "" && w.Member(x.Unknown, "payment_capture_id", false) {
+		wire.WriteText(&x.PaymentCaptureID, w)
+	}
+	if x.PaymentRefundID != "" && w.Member(x.Unknown, "payment_refund_id", false) {
+		wire.WriteText(&x.PaymentRefundID, w)
+	}
+	if x.Notice != "" && w.Member(x.Unknown, "notice", false) {
+		wire.WriteText(&x.Notice, w)
+	}
+	w.End(x.Unknown)
+}
+
 func (x *sealed) decode(r *wire.Reader) bool {
 	return wire.ReadObject(x, r, &x.Unknown, (*sealed).member)
 }
@@ -192,8 +459,10 @@ func (x *sealed) member(r *wire.Reader, name []byte) bool {
 		return r.Once(3) && wire.ReadText(&x.FinalBody, r)
 	case "final_amount":
 		return r.Once(4) && wire.ReadInt(&x.FinalAmount, r)
+	case "operations":
+		return r.Once(5) && wire.ReadList(&x.Operations, r, (*sealedOperation).decode)
 	case "request":
-		return r.Once(5) && wire.ReadRaw(&x.Request, r)
+		return r.Once(6) && wire.ReadRaw(&x.Request, r)
 	default:
 		return r.Other()
 	}
@@ -216,8 +485,72 @@ func (x *sealed) encode(w *wire.Writer) {
 	if x.FinalAmount != 0 && w.Member(x.Unknown, "final_amount", false) {
 		wire.WriteInt(&x.FinalAmount, w)
 	}
+	if x.Operations != nil && w.Member(x.Unknown, "operations", false) {
+		wire.WriteList(&x.Operations, w, (*sealedOperation).encode)
+	}
 	if !x.Request.IsZero() && w.Member(x.Unknown, "request", false) {
 		wire.WriteRaw(&x.Request, w)
+	}
+	w.End(x.Unknown)
+}
+
+func (x *sealedOperation) decode(r *wire.Reader) bool {
+	return wire.ReadObject(x, r, &x.Unknown, (*sealedOperation).member)
+}
+
+func (x *sealedOperation) member(r *wire.Reader, name []byte) bool {
+	switch string(name) {
+	case "id":
+		return r.Once(0) && wire.ReadText(&x.ID, r)
+	case "kind":
+		return r.Once(1) && wire.ReadEnum(&x.Kind, r, []OperationKind{OperationKindCapture, OperationKindExtension, OperationKindRefund, OperationKindUpdate, OperationKindVoid})
+	case "payment_transaction_id":
+		return r.Once(2) && wire.ReadText(&x.Transaction, r)
+	case "amount":
+		return r.Once(3) && wire.ReadInt(&x.Amount, r)
+	case "capture_id":
+		return r.Once(4) && wire.ReadText(&x.Capture, r)
+	case "payment_capture_id":
+		return r.Once(5) && wire.ReadText(&x.PaymentCaptureID, r)
+	case "reference":
+		return r.Once(6) && wire.ReadText(&x.Reference, r)
+	case "body":
+		return r.Once(7) && wire.ReadText(&x.Body, r)
+	case "idempotency_key":
+		return r.Once(8) && wire.ReadText(&x.Key, r)
+	default:
+		return r.Other()
+	}
+}
+
+func (x *sealedOperation) encode(w *wire.Writer) {
+	w.Begin()
+	if w.Member(x.Unknown, "id", x.ID == "") {
+		wire.WriteText(&x.ID, w)
+	}
+	if w.Member(x.Unknown, "kind", x.Kind == "") {
+		wire.WriteText(&x.Kind, w)
+	}
+	if w.Member(x.Unknown, "payment_transaction_id", x.Transaction == "") {
+		wire.WriteText(&x.Transaction, w)
+	}
+	if x.Amount != 0 && w.Member(x.Unknown, "amount", false) {
+		wire.WriteInt(&x.Amount, w)
+	}
+	if x.Capture != "" && w.Member(x.Unknown, "capture_id", false) {
+		wire.WriteText(&x.Capture, w)
+	}
+	if x.PaymentCaptureID != "" && w.Member(x.Unknown, "payment_capture_id", false) {
+		wire.WriteText(&x.PaymentCaptureID, w)
+	}
+	if x.Reference != "" && w.Member(x.Unknown, "reference", false) {
+		wire.WriteText(&x.Reference, w)
+	}
+	if x.Body != "" && w.Member(x.Unknown, "body", false) {
+		wire.WriteText(&x.Body, w)
+	}
+	if w.Member(x.Unknown, "idempotency_key", x.Key == "") {
+		wire.WriteText(&x.Key, w)
 	}
 	w.End(x.Unknown)
 }

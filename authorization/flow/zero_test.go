@@ -26,8 +26,14 @@ func TestZeroCoordinatorReturnsErrors(t *testing.T) {
 		_, status := c.GetStatus(ctx, "p")
 		_, damaged := c.ListDamaged(ctx, "", 1)
 		_, recovered := c.Recover(ctx)
+		_, capture := c.Capture(ctx, "p", flow.CaptureParams{ID: "op", Amount: 1})
+		_, listed := c.ListOperations(ctx, "p")
+		_, reconciled := c.Reconcile(ctx, "p", flow.ReconcileParams{})
+		_, adopted := c.Adopt(ctx, flow.AdoptParams{})
+		_, settled := c.Settle(ctx, "p", "op", flow.SettleParams{})
 		for method, err := range map[string]error{
 			"Begin": begun, "Cancel": canceled, "HandleReturn": returned, "GetStatus": status, "ListDamaged": damaged, "Recover": recovered,
+			"Capture": capture, "ListOperations": listed, "Reconcile": reconciled, "Adopt": adopted, "Settle": settled,
 			"Check": c.Check(ctx), "HandleEvent": c.HandleEvent(ctx, new(webhook.Event)),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "not made by New") {

@@ -513,7 +513,7 @@ func TestAPersonMovesTheTime(t *testing.T) {
 	c.authorize(server.APIKey, "order-1")
 	before := server.Now()
 	for form, says := range map[string]string{
-		"by=3h": "The clock advanced by 3h0m0s.", "custom=90m": "The time moved by 1h30m0s.", "by=-1h": "duration above 0", "custom=soon": "forward",
+		"by=3h": "The clock advanced by 3h0m0s.", "custom=90m": "The clock advanced by 1h30m0s.", "by=-1h": "duration above 0", "custom=soon": "duration above 0",
 		"by=": "duration above 0", "custom=999999h": "at most 20 years",
 	} {
 		values, err := url.ParseQuery(form)

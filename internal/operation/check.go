@@ -25,9 +25,12 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 	}
 	for i := range misfits {
 		for _, m := range o.Single {
-			for path := range strings.SplitSeq(m.Path, Or) {
-				if misfits[i].Repeated && leadsTo(misfits[i].Path, path) {
-					problems = append(problems, misfitProblem(&misfits[i]))
+			if !misfits[i].Repeated {
+				break
+			}
+			for path := range strings.SplitSeq(m.used(answer), Or) {
+				if problem := misfitProblem(&misfits[i]); leadsTo(misfits[i].Path, path) && !slices.Contains(problems, problem) {
+					problems = append(problems, problem)
 				}
 			}
 		}
@@ -51,7 +54,7 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 func CheckApproval(request any, misfits []wire.Misfit) error {
 	problems := membersProblems(nil, Approval, request, misfits)
 	for _, m := range Approval {
-		problems = replacedProblems(problems, m.Path, request)
+		problems = replacedProblems(problems, m.used(request), request)
 	}
 	return asError(problems)
 }
@@ -100,6 +103,17 @@ func (m *Member) problem(answer any, misfits []wire.Misfit) string {
 		return strings.Join(unfit, " and ")
 	}
 	return first
+}
+
+// used returns the first alternative that is present, which is the one that is used. If none is, it
+// returns all of them.
+func (m *Member) used(answer any) string {
+	for path := range strings.SplitSeq(m.Path, Or) {
+		if isThere(answer, path) {
+			return path
+		}
+	}
+	return m.Path
 }
 
 func pathProblem(path string, optional bool, answer any, misfits []wire.Misfit) (problem string, isMisfit bool) {

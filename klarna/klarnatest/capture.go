@@ -59,7 +59,7 @@ func (s *Server) capture(t *transaction, draft capture) *capture {
 	s.captures.add(draft.id, &draft)
 	s.touch(t, &draft)
 	taken := t.journalEntry(entryCaptured, draft.amount)
-	taken.capture = draft.id
+	taken.capture, taken.reference = draft.id, draft.reference
 	s.note(taken)
 	s.emit(t.account, "payment.transaction.captured", draft.body())
 	s.moveFunding(t, fundingFunded)

@@ -14,9 +14,11 @@ import (
 //   - a payment request finalized twice, after its cancel, or under another reference than its
 //     first authorize had
 //   - a capture beyond what is authorized, or a refund beyond what is captured
+//   - two captures of a transaction with one payment_capture_reference, or two refunds with one
+//     reference
 //
-// The server itself refuses most of these. It does not refuse two purchases with one reference,
-// because Klarna does not promise to refuse them.
+// The server itself refuses most of these. It does not refuse two purchases, captures or refunds with
+// one reference, because Klarna does not promise to refuse them.
 func (s *Server) CheckInvariants(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()
@@ -36,9 +38,16 @@ type audit struct {
 	transactions map[string]*auditedTransaction
 	captures     map[string]*auditedCapture
 	purchases    map[purchaseKey]string
+	parts        map[partKey]bool
 }
 
 type purchaseKey struct{ account, reference string }
+
+// partKey is a capture or a refund of a transaction by its reference.
+type partKey struct {
+	kind                   entryKind
+	transaction, reference string
+}
 
 type auditedRequest struct {
 	reference   string
@@ -60,6 +69,7 @@ func (j journal) violations() []string {
 		transactions: map[string]*auditedTransaction{},
 		captures:     map[string]*auditedCapture{},
 		purchases:    map[purchaseKey]string{},
+		parts:        map[partKey]bool{},
 	}
 	for _, d := range j {
 		a.read(d)
@@ -136,6 +146,14 @@ func (a *audit) authorized(d journalEntry) {
 // moved subtracts from what is authorized, and adds up what is captured and refunded.
 func (a *audit) moved(d journalEntry) {
 	t := a.transaction(d)
+	if d.kind != entryReleased && d.reference != "" {
+		key := partKey{d.kind, d.transaction, d.reference}
+		if a.parts[key] {
+			what := map[entryKind]string{entryCaptured: "captures", entryRefunded: "refunds"}[d.kind]
+			a.report("transaction %s has two %s of the reference %q", d.transaction, what, d.reference)
+		}
+		a.parts[key] = true
+	}
 	switch d.kind {
 	case entryCaptured:
 		t.captured += d.amount

@@ -12,9 +12,10 @@ type journalEntry struct {
 	at   time.Time
 	// account, request, transaction and capture are ids, "" if the entry has none.
 	account, request, transaction, capture string
-	reference                              string // the caller's payment_transaction_reference
-	amount                                 int64
-	currency                               string
+	// reference is the caller's payment_transaction_reference, or that of the capture or refund.
+	reference string
+	amount    int64
+	currency  string
 }
 
 type entryKind int

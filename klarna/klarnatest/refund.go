@@ -98,6 +98,7 @@ func (s *Server) refund(c *call, draft refund, referenceName string, limit int64
 	s.refunds.add(draft.id, &draft)
 	t.refunds = append(t.refunds, draft.id)
 	given := t.journalEntry(entryRefunded, draft.amount)
+	given.reference = draft.reference
 	if draft.capture != nil {
 		given.capture = draft.capture.id
 	}

@@ -70,7 +70,7 @@ type transactionBody struct {
 	State     string             `json:"state"`
 	ExpiresAt time.Time          `json:"expires_at"`
 	Funding   fundingBody        `json:"payment_funding"`
-	Captures  []captureReference `json:"payment_captures,omitempty"`
+	Captures  []captureReference `json:"payment_captures"` // all of them, also where there is none: the double's choice
 	Purchase  json.RawMessage    `json:"supplementary_purchase_data,omitempty"`
 }
 
@@ -89,6 +89,7 @@ func (t *transaction) summary() *transactionBody {
 		State:     t.state,
 		ExpiresAt: t.expiresAt,
 		Funding:   fundingBody{Type: "GUARANTEED", State: t.funding},
+		Captures:  []captureReference{},
 	}
 	for _, c := range t.captures {
 		b.Captures = append(b.Captures, captureReference{c.id, c.reference})

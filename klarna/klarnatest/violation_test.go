@@ -34,6 +34,17 @@ func TestJournalViolationsAreFound(t *testing.T) {
 				refunded("", 40), of(entryReleased, 50),
 			},
 		},
+		"two captures of one reference": {
+			journal{direct, but(captured("c", 60), func(d *journalEntry) { d.reference = "q" }), but(captured("d", 40), func(d *journalEntry) { d.reference = "q" })},
+			[]string{`transaction t has two captures of the reference "q"`},
+		},
+		"two refunds of one reference": {
+			journal{direct, captured("c", 100), but(refunded("c", 60), func(d *journalEntry) { d.reference = "q" }), but(refunded("", 40), func(d *journalEntry) { d.reference = "q" })},
+			[]string{`transaction t has two refunds of the reference "q"`},
+		},
+		"a capture and a refund of one reference": {
+			journal: journal{direct, but(captured("c", 60), func(d *journalEntry) { d.reference = "q" }), but(refunded("c", 60), func(d *journalEntry) { d.reference = "q" })},
+		},
 		"approved after another amount was approved": {
 			journal: journal{requested, but(approved, func(d *journalEntry) { d.amount = 1 }), approved, authorized},
 		},

@@ -478,6 +478,39 @@ var checks = []check{
 		_, err = claim(ctx, s, noon, noon.Add(time.Hour), 10, ended)
 		return err
 	}},
+	{"what has ended can become due again, in a lane of its own", func(ctx context.Context, s flow.Store) error {
+		r, err := created(ctx, s, flow.Record{State: flow.StateAuthorized})
+		if err != nil {
+			return err
+		}
+		// Operations make the data grow and shrink again, and seal their calls for a while.
+		for n := range 3 {
+			r.DueAt, r.Lane = noon, flow.LaneOperations
+			r.Data, r.Sealed = bytes.Repeat([]byte("1"), 250_000*n+1), bytes.Repeat([]byte{0, 255}, 100_000)
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			params := dueIn(noon, noon.Add(time.Minute), 10)
+			if _, err := claimed(ctx, s, params); err != nil {
+				return fmt.Errorf("from another lane: %w", err)
+			}
+			params.Lanes = []flow.Lane{flow.LaneOperations}
+			list, err := claimed(ctx, s, params, r)
+			if err != nil {
+				return err
+			}
+			r = list[0]
+			r.DueAt, r.Lane, r.Sealed, r.Data = time.Time{}, flow.LaneReports, nil, []byte("1")
+			if r, err = updated(ctx, s, r); err != nil {
+				return err
+			}
+			params.Now = noon.Add(time.Hour)
+			if _, err := claimed(ctx, s, params); err != nil {
+				return fmt.Errorf("when nothing is pending: %w", err)
+			}
+		}
+		return nil
+	}},
 	{"what is due is claimed, with its due time moved and the next version", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{
 			PaymentRequestID: storesuite.NewID(), State: flow.StateFinalizing, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte{0, 1, 2, 255},

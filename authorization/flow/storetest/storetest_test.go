@@ -70,6 +70,7 @@ func TestTheSuiteFindsAStoreThat(t *testing.T) {
 		"claims what has no due time":                 "a record without a due time is never claimed",
 		"leaves what has ended among the due":         "a record without a due time is never claimed",
 		"indexes the due at creation only":            "a record without a due time is never claimed",
+		"claims nothing that has ended":               "what has ended can become due again, in a lane of its own",
 		"claims without moving the due time":          "what is due is claimed, with its due time moved and the next version",
 		"claims without a next version":               "what is due is claimed, with its due time moved and the next version",
 		"returns claims as they were":                 "what is due is claimed, with its due time moved and the next version",
@@ -492,6 +493,9 @@ func (m *model) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	var due []*flow.Record
 	for _, r := range m.records {
 		if (!slices.Contains(params.Lanes, r.Lane) && !m.has("claims from every lane")) || (slices.Contains(params.ExceptAccounts, r.PartnerAccountID) && !m.has("leaves no account out")) {
+			continue
+		}
+		if m.has("claims nothing that has ended") && r.State.Final() {
 			continue
 		}
 		if !r.DueAt.After(now) && (!r.DueAt.IsZero() || m.has("claims what has no due time")) {

@@ -71,6 +71,7 @@ func testStore(t *testing.T, newDatabase func(testing.TB) database) {
 		{"errors hold no values", testErrorsHoldNoValues},
 		{"prune deletes ended purchases after the retention", testPrune},
 		{"prune keeps concurrent changes", testPruneKeepsConcurrentChanges},
+		{"operations of two replicas are made once", testOperations},
 		{"a claim costs the same with a million ended purchases", testClaimWithAMillionEnded},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, newDatabase) })

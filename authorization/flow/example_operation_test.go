@@ -1,0 +1,55 @@
+package flow_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// An order is shipped in two parcels. One comes back, and the rest is released.
+func ExampleCoordinator_Capture() {
+	ctx := context.Background()
+	double, coordinator := newExample()
+	defer double.Close()
+	order := flow.Purchase{ID: "order-1", PartnerAccountID: double.PartnerAccountID, Request: shoes()}
+	order.SessionToken = klarna.NewSecret(double.IssueSessionToken("EUR", 118_00))
+	if _, err := coordinator.Begin(ctx, order); err != nil {
+		log.Fatal(err)
+	}
+
+	operation, err := coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
+	if operation == nil {
+		log.Fatal(err) // nothing was recorded
+	}
+	switch operation.State {
+	case flow.OperationStateDone:
+		fmt.Println("captured", operation.Amount)
+	case flow.OperationStatePending:
+		fmt.Println("recovery goes on, and the report says what became of it")
+	case flow.OperationStateRefused:
+		fmt.Println("not captured:", operation.Reason)
+	case flow.OperationStateUnknown:
+		fmt.Println("for a person:", operation.Evidence)
+	}
+
+	if _, err = coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-2", Amount: 50_00}); err != nil {
+		log.Fatal(err)
+	}
+	if _, err = coordinator.Refund(ctx, "order-1", flow.RefundParams{ID: "return-1", CaptureID: "parcel-1", Amount: 40_00}); err != nil {
+		log.Fatal(err)
+	}
+	if _, err = coordinator.Void(ctx, "order-1", flow.VoidParams{ID: "rest"}); err != nil {
+		log.Fatal(err)
+	}
+	status, err := coordinator.GetStatus(ctx, "order-1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%+v\n", status.Amounts)
+	// Output:
+	// captured 4000
+	// {Authorized:11800 Captured:9000 Refunded:4000 Voided:2800 Lapsed:0 Remaining:0 Exact:true}
+}

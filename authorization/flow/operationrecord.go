@@ -1,0 +1,292 @@
+package flow
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/klarna-go/klarna-go/klarna"
+)
+
+// operation is an operation as a record's Data holds it. Its bytes are sealed beside the record
+// until it ends.
+type operation struct {
+	ID    string         `json:"id"`
+	Kind  OperationKind  `json:"kind"`
+	State OperationState `json:"state"`
+	// Amount is what is captured or refunded, or what an extension asks for.
+	Amount int64 `json:"amount,omitzero"`
+	// Days is what an extension asks for.
+	Days int `json:"extension_days,omitzero"`
+	// Release: a capture releases what is then left. Released is what it released, or what a void
+	// did.
+	Release   bool   `json:"release_remaining,omitzero"`
+	Released  int64  `json:"released_amount,omitzero"`
+	Reference string `json:"reference,omitzero"`
+	// Capture is the capture operation that a refund names.
+	Capture          string `json:"capture_id,omitzero"`
+	PaymentCaptureID string `json:"payment_capture_id,omitzero"`
+	PaymentRefundID  string `json:"payment_refund_id,omitzero"`
+	// Digest tells the content from another.
+	Digest string `json:"digest,omitzero"`
+	// Keys counts the idempotency keys that were made, KeyAt is when the present one was first
+	// sent, DoubtAt when the last call was sent of which it is not known that it did nothing; zero
+	// for none. Both are recorded before the call leaves.
+	Keys    int       `json:"keys,omitzero"`
+	KeyAt   time.Time `json:"key_at,omitzero"`
+	DoubtAt time.Time `json:"doubt_at,omitzero"`
+	// Conflicted: a call was answered with a conflict.
+	Conflicted bool `json:"conflicted,omitzero"`
+	// Tries counts failures in a row, NextAt is when recovery tries again.
+	Tries  int       `json:"tries,omitzero"`
+	NextAt time.Time `json:"next_at,omitzero"`
+	// AmountBefore and ExpiresBefore are the transaction's before an extension was sent.
+	AmountBefore  int64     `json:"amount_before,omitzero"`
+	ExpiresBefore time.Time `json:"expires_before,omitzero"`
+
+	Reason     string `json:"reason,omitzero"`
+	Parameters string `json:"refused_parameters,omitzero"`
+	Evidence   string `json:"evidence,omitzero"`
+	Outside    bool   `json:"outside,omitzero"`
+	SettledBy  string `json:"settled_by,omitzero"`
+
+	BegunAt   time.Time `json:"begun_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+
+	// Unknown is what a newer version wrote.
+	Unknown klarna.Unknown `json:",embed"`
+}
+
+// sealedOperation is an operation's call, byte for byte. It says itself what it does and to what,
+// so that it is not sent upon a record that says otherwise.
+type sealedOperation struct {
+	ID          string        `json:"id"`
+	Kind        OperationKind `json:"kind"`
+	Transaction string        `json:"payment_transaction_id"`
+	Amount      int64         `json:"amount,omitzero"`
+	Capture     string        `json:"capture_id,omitzero"`
+	// PaymentCaptureID is that of a refund which names a capture of Klarna's.
+	PaymentCaptureID string `json:"payment_capture_id,omitzero"`
+	Reference        string `json:"reference,omitzero"`
+	Body             string `json:"body,omitzero"`
+	Key              string `json:"idempotency_key"`
+
+	Unknown klarna.Unknown `json:",embed"`
+}
+
+// operationMove is one change of an operation's state, or a notice, that is to be reported.
+type operationMove struct {
+	// Number counts the purchase's transitions and these together.
+	Number           int            `json:"number"`
+	At               time.Time      `json:"at"`
+	Operation        string         `json:"operation,omitzero"`
+	State            OperationState `json:"state,omitzero"`
+	Reason           string         `json:"reason,omitzero"`
+	PaymentCaptureID string         `json:"payment_capture_id,omitzero"`
+	PaymentRefundID  string         `json:"payment_refund_id,omitzero"`
+	Notice           Notice         `json:"notice,omitzero"`
+
+	Unknown klarna.Unknown `json:",embed"`
+}
+
+// operation returns the operation of an id, nil for none. It is valid until the record is read
+// again.
+func (p *purchase) operation(id string) *operation {
+	for i := range p.Operations {
+		if p.Operations[i].ID == id {
+			return &p.Operations[i]
+		}
+	}
+	return nil
+}
+
+// pendingOperation is the one that is to be made next, nil for none: they are made one after the
+// other.
+func (p *purchase) pendingOperation() *operation {
+	for i := range p.Operations {
+		if p.Operations[i].State == OperationStatePending {
+			return &p.Operations[i]
+		}
+	}
+	return nil
+}
+
+// is reports whether an operation is of a kind and in a state.
+func (o *operation) is(kind OperationKind, state OperationState) bool {
+	return o.Kind == kind && o.State == state
+}
+
+// automatic reports that the operation is the automatic capture, which is not called for.
+func (o *operation) automatic() bool { return o.ID == AutomaticCaptureID }
+
+// addOperation appends an operation, and leaves the stored list as it is.
+func (p *purchase) addOperation(o operation) { p.Operations = append(slices.Clip(p.Operations), o) }
+
+// public returns the operation as a caller sees it.
+func (p *purchase) public(o *operation) *Operation {
+	if o == nil {
+		return nil
+	}
+	public := &Operation{
+		ID: o.ID, Kind: o.Kind, State: o.State, Amount: o.Amount, Currency: p.Currency, Reference: o.Reference,
+		CaptureID: o.Capture, PaymentCaptureID: o.PaymentCaptureID, PaymentRefundID: o.PaymentRefundID,
+		Reason: o.Reason, Parameters: o.Parameters, Evidence: o.Evidence, Outside: o.Outside, SettledBy: o.SettledBy,
+		BegunAt: o.BegunAt, UpdatedAt: o.UpdatedAt,
+	}
+	if o.Kind == OperationKindVoid {
+		public.Amount = o.Released
+	}
+	return public
+}
+
+// finish ends an operation, or changes how it has ended. Its call is forgotten by the caller.
+func (p *purchase) finish(o *operation, to OperationState, reason string, now time.Time, reporting bool) {
+	o.State, o.Reason, o.UpdatedAt = to, reason, now
+	o.Tries, o.NextAt, o.DoubtAt, o.Conflicted = 0, time.Time{}, time.Time{}, false
+	if to != OperationStateUnknown {
+		o.Evidence = ""
+	}
+	if to == OperationStateDone {
+		o.Parameters = ""
+		switch {
+		case o.Kind == OperationKindVoid, o.Kind == OperationKindCapture && o.Release:
+			o.Released = 0
+			o.Released = p.amounts().Remaining
+		}
+	}
+	p.UpdatedAt = now
+	p.Moves++
+	if reporting {
+		p.UnreportedOperations = append(slices.Clip(p.UnreportedOperations), operationMove{
+			Number: p.Moves, At: now, Operation: o.ID, State: to, Reason: reason,
+			PaymentCaptureID: o.PaymentCaptureID, PaymentRefundID: o.PaymentRefundID,
+		})
+	}
+}
+
+// notify has a notice reported.
+func (p *purchase) notify(n Notice, now time.Time, reporting bool) {
+	p.Moves++
+	if reporting {
+		p.UnreportedOperations = append(slices.Clip(p.UnreportedOperations), operationMove{Number: p.Moves, At: now, Notice: n})
+	}
+}
+
+// authorized is what the customer approved, extensions included.
+func (p *purchase) authorized() int64 {
+	switch {
+	case p.Authorized != nil:
+		return *p.Authorized
+	case p.Approved != nil:
+		return *p.Approved
+	}
+	return p.Amount
+}
+
+// amounts adds up the operations that are done.
+func (p *purchase) amounts() Amounts {
+	if p.State != StateAuthorized {
+		return Amounts{}
+	}
+	a := Amounts{Authorized: p.authorized(), Lapsed: p.Lapsed, Exact: !p.Differs}
+	for i := range p.Operations {
+		o := &p.Operations[i]
+		switch {
+		case o.State == OperationStatePending, o.State == OperationStateUnknown:
+			a.Exact = false
+		case o.is(OperationKindCapture, OperationStateDone):
+			a.Captured = plus(a.Captured, o.Amount)
+			a.Voided = plus(a.Voided, o.Released)
+		case o.is(OperationKindRefund, OperationStateDone):
+			a.Refunded = plus(a.Refunded, o.Amount)
+		case o.is(OperationKindVoid, OperationStateDone):
+			a.Voided = plus(a.Voided, o.Released)
+		}
+	}
+	// What was released while a capture was in doubt is counted anew when that is known.
+	a.Voided = min(a.Voided, max(a.Authorized-a.Captured, 0))
+	a.Remaining = max(a.Authorized-plus(plus(a.Captured, a.Voided), a.Lapsed), 0)
+	return a
+}
+
+// plus adds amounts that are not negative.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+// inDoubt reports whether an operation's call may have been executed.
+func (o *operation) inDoubt() bool { return !o.DoubtAt.IsZero() }
+
+// isOpen reports whether recovery has something to do with a purchase that is authorized.
+func (p *purchase) isOpen() bool {
+	return p.State == StateAuthorized && !p.nextOperation().IsZero()
+}
+
+// nextOperation is when recovery looks at an authorized purchase again because of what follows the
+// approval; zero for never.
+func (p *purchase) nextOperation() time.Time {
+	at := earliest(p.LookAt, p.WatchAt)
+	if o := p.pendingOperation(); o != nil {
+		next := o.NextAt
+		if next.IsZero() {
+			next = o.BegunAt.Add(lease)
+		}
+		if p.LeaseUntil.After(next) {
+			next = p.LeaseUntil
+		}
+		at = earliest(at, next)
+	}
+	return at
+}
+
+// dueAfter is when recovery looks at a purchase that has ended, for whatever reason.
+func (p *purchase) dueAfter(now time.Time) time.Time {
+	at := p.nextLook(now)
+	if len(p.Unreported)+len(p.UnreportedOperations) > 0 {
+		at = earliest(at, now.Add(lease))
+	}
+	return at
+}
+
+// earliest is the earlier of two times, of which a zero one is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// operationKeys makes the idempotency keys of operations. It must never change.
+var operationKeys = uuid.MustParse("c7a1e9c4-0f0f-4f5e-8f4e-6f4b9d1a7c55")
+
+// operationKey is a UUIDv5 of what makes a call the call that it is. number counts the keys of the
+// operation. A caller who repeats an operation that a store has lost makes the same key.
+func operationKey(p *purchase, o *operation, body string, number int) string {
+	var material []byte
+	for _, part := range []string{p.Account, p.Transaction, p.ID, o.ID, string(o.Kind), o.Capture, o.PaymentCaptureID, body, strconv.Itoa(number)} {
+		material = binary.BigEndian.AppendUint64(material, uint64(len(part)))
+		material = append(material, part...)
+	}
+	return uuid.NewSHA1(operationKeys, material).String()
+}
+
+// operationReference is the reference at Klarna of an operation that was given none: the two ids
+// where they fit, and a digest of them otherwise.
+func operationReference(purchaseID, id string) string {
+	text := purchaseID + "/" + id
+	if len(text) <= 255 && !slices.ContainsFunc([]byte(text), func(c byte) bool { return c < ' ' || c > '~' }) {
+		return text
+	}
+	material := binary.BigEndian.AppendUint64(nil, uint64(len(purchaseID)))
+	sum := sha256.Sum256(append(append(material, purchaseID...), id...))
+	return "operation-" + hex.EncodeToString(sum[:16])
+}

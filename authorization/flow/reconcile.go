@@ -1,0 +1,455 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization"
+	"github.com/klarna-go/klarna-go/internal/redact"
+	"github.com/klarna-go/klarna-go/internal/sleep"
+)
+
+// DifferenceKind says how Klarna's transaction differs from the record.
+type DifferenceKind string
+
+// The kinds of differences.
+const (
+	// DifferenceKindCapture: a capture at Klarna is no operation here.
+	DifferenceKindCapture DifferenceKind = "CAPTURE"
+	// DifferenceKindRefund: a refund at Klarna is no operation here.
+	DifferenceKindRefund DifferenceKind = "REFUND"
+	// DifferenceKindCaptureMissing: Klarna does not list the capture of an operation that is done.
+	DifferenceKindCaptureMissing DifferenceKind = "CAPTURE_MISSING"
+	// DifferenceKindAuthorizedAmount: Klarna's transaction is over another amount.
+	DifferenceKindAuthorizedAmount DifferenceKind = "AUTHORIZED_AMOUNT"
+	// DifferenceKindReleased: Klarna's transaction has nothing authorized left, and the record has.
+	DifferenceKindReleased DifferenceKind = "RELEASED"
+)
+
+// Difference is one difference between Klarna's transaction and the record.
+type Difference struct {
+	Kind DifferenceKind
+	// OperationID is the operation that Klarna does not list.
+	OperationID string
+	// PaymentCaptureID, PaymentRefundID and Reference are those of what Klarna shows.
+	PaymentCaptureID string
+	PaymentRefundID  string
+	Reference        string
+	// Klarna and Recorded are amounts in minor units. Klarna is 0 where it shows none.
+	Klarna   int64
+	Recorded int64
+}
+
+// ReconcileParams says what becomes of the differences.
+type ReconcileParams struct {
+	// Adopt makes what was done elsewhere part of the record: captures and refunds become
+	// operations that are done, with Klarna's ids as their ids, and amounts become Klarna's.
+	Adopt bool
+}
+
+// Reconciliation is a comparison of Klarna's transaction with the record.
+type Reconciliation struct {
+	// Status is how the purchase stands afterwards.
+	Status Status
+	// Transaction is Klarna's.
+	Transaction *authorization.PaymentTransaction
+	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it
+	// does not list is not compared.
+	CapturesListed bool
+	RefundsListed  bool
+	// Differences are what is not the same. Where Adopted is true, the record has it now.
+	Differences []Difference
+	Adopted     bool
+}
+
+// String returns the purchase's id and the number of differences.
+func (r Reconciliation) String() string {
+	return fmt.Sprintf("flow.Reconciliation{%s %d differences}", r.Status.ID, len(r.Differences))
+}
+
+// GoString returns what String does.
+func (r Reconciliation) GoString() string { return r.String() }
+
+// Format writes what String returns, whatever the verb.
+func (r Reconciliation) Format(f fmt.State, _ rune) { redact.Format(f, r.String()) }
+
+// LogValue returns what String does.
+func (r Reconciliation) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// Reconcile reads a purchase's transaction from Klarna and compares it with the record. Operations
+// that the transaction settles are settled: one that is pending or unknown and whose reference is
+// there is done; one that is unknown and surely absent is refused. Everything else that differs is
+// returned, and, with Adopt, becomes part of the record.
+//
+// The error is ErrNotFound for a purchase that does not exist, ErrImpossible for one that is not
+// authorized, a *klarna.Error, or the store's.
+func (c *Coordinator) Reconcile(ctx context.Context, id string, params ReconcileParams) (*Reconciliation, error) {
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
+	p, err := c.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if p.State != StateAuthorized {
+		return nil, fmt.Errorf("%w: the purchase is %s and has no transaction", ErrImpossible, p.State)
+	}
+	api, err := c.api(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	seen, differences, err := c.compared(ctx, p, api, eventFacts{}, params.Adopt)
+	if err != nil {
+		return nil, err
+	}
+	c.deliver(ctx, p)
+	return &Reconciliation{
+		Status: *p.status(), Transaction: seen.transaction, CapturesListed: seen.capturesListed, RefundsListed: seen.refundsListed,
+		Differences: differences, Adopted: params.Adopt,
+	}, nil
+}
+
+// compare returns what differs between Klarna's transaction and the record.
+func (p *purchase) compare(seen *observation, now time.Time) (list []Difference) {
+	for _, s := range seen.captures {
+		if !p.knows(OperationKindCapture, s) {
+			list = append(list, difference(DifferenceKindCapture, s))
+		}
+	}
+	for _, s := range seen.refunds {
+		if !p.knows(OperationKindRefund, s) {
+			list = append(list, difference(DifferenceKindRefund, s))
+		}
+	}
+	if seen.capturesListed {
+		for i := range p.Operations {
+			if o := &p.Operations[i]; o.is(OperationKindCapture, OperationStateDone) && o.PaymentCaptureID != "" && !has(seen.captures, o.PaymentCaptureID) {
+				list = append(list, Difference{
+					Kind: DifferenceKindCaptureMissing, OperationID: o.ID, PaymentCaptureID: o.PaymentCaptureID, Reference: o.Reference, Recorded: o.Amount,
+				})
+			}
+		}
+	}
+	if amount := seen.transaction.Amount; amount > 0 && amount != p.authorized() && !p.isPending(OperationKindExtension) {
+		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized()})
+	}
+	if p.released(seen, now) {
+		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining})
+	}
+	return list
+}
+
+func difference(kind DifferenceKind, s observed) Difference {
+	d := Difference{Kind: kind, Reference: s.reference, PaymentCaptureID: s.id}
+	if kind == DifferenceKindRefund {
+		d.PaymentCaptureID, d.PaymentRefundID = s.capture, s.id
+	}
+	if s.amount != nil {
+		d.Klarna = *s.amount
+	}
+	return d
+}
+
+// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose
+// answer is still to come.
+func (p *purchase) knows(kind OperationKind, s observed) bool {
+	return slices.ContainsFunc(p.Operations, func(o operation) bool {
+		if o.Kind != kind {
+			return false
+		}
+		id := o.PaymentCaptureID
+		if kind == OperationKindRefund {
+			id = o.PaymentRefundID
+		}
+		return id == s.id || o.State == OperationStateDone && id == "" && (o.Reference == s.reference || s.reference == "") ||
+			(o.State == OperationStatePending || o.State == OperationStateUnknown) && (s.reference == "" || s.reference == o.Reference)
+	})
+}
+
+func (p *purchase) isPending(kind OperationKind) bool {
+	return slices.ContainsFunc(p.Operations, func(o operation) bool { return o.is(kind, OperationStatePending) })
+}
+
+// released reports that somebody else released what the record has as authorized.
+func (p *purchase) released(seen *observation, now time.Time) bool {
+	return seen.state() == authorization.PaymentTransactionStateCompleted && p.amounts().Remaining > 0 && p.isSettled() && !seen.lapsed(now)
+}
+
+// isSettled reports that no operation is pending or unknown.
+func (p *purchase) isSettled() bool {
+	return !slices.ContainsFunc(p.Operations, func(o operation) bool {
+		return o.State == OperationStatePending || o.State == OperationStateUnknown
+	})
+}
+
+// heedDifferences takes down that something was done elsewhere, or makes it part of the record.
+func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *observation, differences []Difference, adopt bool) {
+	now := c.time()
+	if !adopt {
+		if len(differences) > 0 && !p.Differs {
+			p.Differs = true
+			p.notify(NoticeDiffers, now, c.report != nil)
+			c.logger.WarnContext(ctx, "klarna flow: something was done to a transaction that is no operation of the purchase",
+				"purchase", p.ID, "payment_transaction_id", p.Transaction, "differences", len(differences))
+		}
+		return
+	}
+	exact := true
+	for _, d := range differences {
+		outside := operation{
+			State: OperationStateDone, Outside: true, Amount: d.Klarna, Reference: d.Reference,
+			PaymentCaptureID: d.PaymentCaptureID, PaymentRefundID: d.PaymentRefundID, BegunAt: now, UpdatedAt: now,
+		}
+		switch d.Kind {
+		case DifferenceKindCapture:
+			outside.ID, outside.Kind = d.PaymentCaptureID, OperationKindCapture
+		case DifferenceKindRefund:
+			outside.ID, outside.Kind = d.PaymentRefundID, OperationKindRefund
+		case DifferenceKindAuthorizedAmount:
+			p.Authorized = &d.Klarna
+			continue
+		case DifferenceKindReleased:
+			continue // when the captures are there
+		case DifferenceKindCaptureMissing:
+			exact = false
+			continue
+		}
+		exact = exact && d.Klarna > 0
+		if p.operation(outside.ID) == nil {
+			p.addOperation(outside)
+		}
+	}
+	if p.released(seen, now) {
+		p.addOperation(operation{
+			ID: outsideVoid(p), Kind: OperationKindVoid, State: OperationStateDone, Outside: true,
+			Released: p.amounts().Remaining, BegunAt: now, UpdatedAt: now,
+		})
+	}
+	p.Differs = !exact
+}
+
+// outsideVoid is the id of a void that was made elsewhere.
+func outsideVoid(p *purchase) string {
+	for n := 1; ; n++ {
+		if id := "outside-void-" + strconv.Itoa(n); p.operation(id) == nil {
+			return id
+		}
+	}
+}
+
+// AdoptParams names a transaction that was not begun here.
+type AdoptParams struct {
+	// ID is the purchase's from now on, as Purchase.ID.
+	ID string
+	// PartnerAccountID is the account, as Purchase.PartnerAccountID.
+	PartnerAccountID string
+	// PaymentTransactionID is Klarna's.
+	PaymentTransactionID string
+}
+
+// Adopt takes a transaction that was not begun here: it reads it from Klarna and records a purchase
+// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done.
+// A repeat returns the purchase.
+//
+// The error is ErrOtherPurchase where the ID, the transaction or its reference is another
+// purchase's, a *klarna.Error, or the store's.
+func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, error) {
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case !plainID(params.ID):
+		return nil, errors.New("flow: the purchase's ID must have 1 to 255 bytes of UTF-8 without control characters")
+	case params.PaymentTransactionID == "":
+		return nil, errors.New("flow: a PaymentTransactionID is required")
+	}
+	client, err := c.clientFor(ctx, params.PartnerAccountID)
+	if err != nil {
+		return nil, err
+	}
+	now := c.time()
+	p := &purchase{
+		Record: Record{ID: params.ID, PaymentRequestID: params.PaymentTransactionID, State: StateAuthorized, Version: 1},
+		content: content{
+			Account: params.PartnerAccountID, Transaction: params.PaymentTransactionID, BegunAt: now, UpdatedAt: now,
+			Credentials: client.KeyFingerprint(),
+		},
+	}
+	seen, err := c.observe(ctx, authorization.New(client), p, eventFacts{})
+	if err != nil {
+		return nil, err
+	}
+	t := seen.transaction
+	switch {
+	case t.PaymentTransactionID != params.PaymentTransactionID:
+		return nil, errors.New("flow: Klarna answered with another transaction")
+	case t.Amount <= 0 || t.Currency == "":
+		return nil, errors.New("flow: the transaction shows no amount or no currency")
+	}
+	p.Amount, p.Currency, p.Approved = t.Amount, t.Currency, &t.Amount
+	p.content.Reference = orElse(t.PaymentTransactionReference, params.ID)
+	p.Record.Reference = referenceKey(p.Account, p.content.Reference)
+	p.TransactionExpiresAt = t.ExpiresAt.UTC()
+	c.heedDifferences(ctx, p, seen, p.compare(seen, now), true)
+	if !seen.capturesListed {
+		p.Differs = true // there may be captures
+	}
+	c.lapse(p, seen, now)
+	c.watchExpiry(p, now)
+	p.UnreportedOperations = nil // they were before
+	p.DueAt = p.dueAfter(now)
+	r, err := p.encoded()
+	if err != nil {
+		return nil, err
+	}
+	p.Record, p.stored = r, r
+	err = c.store.Create(ctx, r)
+	if errors.Is(err, ErrExists) {
+		known, err := c.load(ctx, params.ID)
+		switch {
+		case err == nil && known.Transaction == params.PaymentTransactionID && known.Account == params.PartnerAccountID:
+			return known.status(), nil
+		case err == nil || errors.Is(err, ErrNotFound):
+			return nil, fmt.Errorf("%w, or of this transaction", ErrOtherPurchase)
+		}
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("flow: create: %w", err)
+	}
+	return p.status(), nil
+}
+
+// SettleParams is a person's decision about an operation that is unknown.
+type SettleParams struct {
+	// State is OperationStateDone or OperationStateRefused.
+	State OperationState
+	// Reason and Actor say why and who. They are recorded and reported; both are required.
+	Reason string
+	Actor  string
+}
+
+// Settle ends an operation that is unknown, as a person found out. A read or an event that proves
+// that it was executed still counts afterwards.
+//
+// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where
+// the operation is not unknown; the Operation is there all the same.
+func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string, params SettleParams) (*Operation, error) {
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case params.State != OperationStateDone && params.State != OperationStateRefused:
+		return nil, fmt.Errorf("%w: it is settled as done or as refused", ErrInvalidOperation)
+	case !plainID(params.Reason) || !plainID(params.Actor):
+		return nil, fmt.Errorf("%w: a reason and an actor of up to 255 bytes are required", ErrInvalidOperation)
+	}
+	p, err := c.load(ctx, purchaseID)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	err = c.change(ctx, p, func() bool {
+		o := p.operation(operationID)
+		switch failed = nil; {
+		case o == nil:
+			failed = fmt.Errorf("%w: the purchase has no operation %s", ErrNotFound, strconv.Quote(operationID))
+		case o.State == params.State && o.SettledBy == params.Actor:
+			return false // a repeat
+		case o.State != OperationStateUnknown:
+			failed = fmt.Errorf("%w: it is %s", ErrImpossible, o.State)
+		}
+		if failed != nil {
+			return false
+		}
+		evidence := o.Evidence
+		p.finish(o, params.State, params.Reason, c.time(), c.report != nil)
+		o.Evidence, o.SettledBy = evidence, params.Actor
+		p.LookAt = p.nextUnknown(c.time())
+		failed = c.afterEnd(p, o, false)
+		return failed == nil
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return p.public(p.operation(operationID)), err
+	}
+	c.deliver(ctx, p)
+	return p.public(p.operation(operationID)), nil
+}
+
+// happened is for an event of an authorized purchase's transaction. What an operation here made is
+// known already.
+func (c *Coordinator) happened(ctx context.Context, p *purchase, s *eventFacts) error {
+	known := s.authorized || s.captureID != "" && p.hasDone(s.captureID) || s.refundID != "" && p.hasDone(s.refundID)
+	if known || s.captureID == "" && s.refundID == "" && p.pendingOperation() == nil && p.amounts().Remaining == 0 && p.amounts().Exact {
+		c.deliver(ctx, p)
+		return nil
+	}
+	err := c.look(ctx, p, *s)
+	c.deliver(ctx, p)
+	return err
+}
+
+// recordAutomaticCapture records the capture that the authorize call asked for, or that its answer
+// shows.
+func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.PaymentTransaction, now time.Time) {
+	if p.operation(AutomaticCaptureID) != nil || !p.CaptureNow && len(t.PaymentCaptures) == 0 {
+		return
+	}
+	p.addOperation(operation{
+		ID: AutomaticCaptureID, Kind: OperationKindCapture, State: OperationStatePending, Amount: p.authorized(),
+		Reference: p.CaptureReference, DoubtAt: now, KeyAt: now, NextAt: now.Add(lease), BegunAt: now, UpdatedAt: now,
+	})
+	o := p.operation(AutomaticCaptureID)
+	if answer := p.automaticCapture(o, t); answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
+		p.LookAt = now.Add(sleep.Jitter(unknownSoon))
+	}
+}
+
+// automaticCapture is what a transaction says of its automatic capture, nil where it says nothing.
+func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransaction) *executed {
+	for i := range t.PaymentCaptures {
+		capture := &t.PaymentCaptures[i]
+		if capture.PaymentCaptureID == "" || o.Reference != "" && capture.PaymentCaptureReference != "" && capture.PaymentCaptureReference != o.Reference || p.hasDone(capture.PaymentCaptureID) {
+			continue
+		}
+		return &executed{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}
+	}
+	return nil
+}
+
+var errNotCaptured = errors.New("flow: the transaction does not show its automatic capture yet")
+
+// findAutomaticCapture looks for the capture that Klarna makes by itself.
+func (c *Coordinator) findAutomaticCapture(ctx context.Context, p *purchase, api *authorization.Client, o *operation) error {
+	turn := turnOf(p, o)
+	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
+	if err == nil {
+		if answer := p.automaticCapture(o, t); answer != nil {
+			return c.endOperation(ctx, p, o.ID, nil, ending{to: OperationStateDone, answer: answer})
+		}
+		err = errNotCaptured
+	}
+	if c.time().After(o.BegunAt.Add(idempotent)) {
+		return c.endOperation(ctx, p, o.ID, &turn, ending{
+			to: OperationStateUnknown, reason: reasonNoAnswer, evidence: "the transaction does not show its automatic capture",
+		})
+	}
+	return c.putOff(ctx, p, o.ID, turn, err)
+}
+
+// follow takes down what follows a purchase's approval.
+func (c *Coordinator) follow(p *purchase, t *authorization.PaymentTransaction) {
+	if p.State != StateAuthorized {
+		return
+	}
+	now := c.time()
+	p.TransactionExpiresAt = t.ExpiresAt.UTC()
+	c.recordAutomaticCapture(p, t, now)
+	c.watchExpiry(p, now)
+	p.DueAt = p.dueAfter(now)
+}

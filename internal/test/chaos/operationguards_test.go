@@ -1,0 +1,106 @@
+package chaos_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// operationGuards are places without which an operation after the approval is lost, repeated or
+// taken for what it is not, and the test of package flow that notices it.
+var operationGuards = []struct {
+	guard
+	test string
+}{
+	{guard{
+		"a refusal ends nothing while an earlier call is in doubt", "operationstep.go",
+		"case refused && turn.doubt.IsZero():", "case refused:",
+	}, "TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt"},
+	{guard{
+		"a refusal of an earlier turn ends nothing", "operationstep.go",
+		"(turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended", "true; !ended",
+	}, "TestARefusalOfAnEarlierTurnEndsNothing"},
+	{guard{
+		"a conflict is no refusal", "operationstep.go",
+		"http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly", "http.StatusRequestTimeout, http.StatusTooEarly",
+	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	{guard{
+		"an answer without a code is no refusal", "operationstep.go",
+		"e.Outcome == klarna.OutcomeUnknown || e.Code == \"\" {", "e.Outcome == klarna.OutcomeUnknown {",
+	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	{guard{
+		"a key is not used when Klarna may have forgotten it", "operationstep.go",
+		"now.After(o.KeyAt.Add(idempotent))", "false",
+	}, "TestARepeatAfterTwentyFiveHoursLooksForTheReference"},
+	{guard{
+		"the doubt is recorded before the call leaves", "operationstep.go",
+		"	o.DoubtAt = now\n", "",
+	}, "TestACallThatACrashCutOffIsInDoubt"},
+	{guard{
+		"the key is the one that was stored", "operationstep.go",
+		"klarna.WithIdempotencyKey(call.Key))", "klarna.WithIdempotencyKey(operationKey(p, o, c.now().String(), 1)))",
+	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	{guard{
+		"no single answer proves that an operation is absent", "operationstep.go",
+		"	again, err := c.observe(ctx, api, p, eventFacts{})\n	if err != nil {\n		return found, err\n	}\n	return p.find(o, again), nil",
+		"	return found, nil",
+	}, "TestOneChangedLookUpRepeatsNoOperation"},
+	{guard{
+		"a list that is not there proves nothing", "observation.go",
+		"	case !listed:\n", "	case false:\n",
+	}, "TestATransactionThatListsNothingProvesNothing"},
+	{guard{
+		"an id with other content is refused", "operationcall.go",
+		"	if same || err != nil {\n		return err\n	}", "	if same || !same {\n		return err\n	}",
+	}, "TestAnIDWithOtherContentIsRefusedBeforeAnythingIsSent"},
+	{guard{
+		"a reference names one operation", "operationcall.go",
+		"o.Kind == d.Kind && o.Reference == d.Reference {", "false && o == nil {",
+	}, "TestTwoEqualPartialRefundsAreTwo"},
+	{guard{
+		"what is beyond the authorized amount is refused", "operationcall.go",
+		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"it captures", "if false {\n			return fmt.Sprintf(\"it captures",
+	}, "TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp"},
+	{guard{
+		"what seems impossible is looked up", "operationcall.go",
+		"			if !looked {", "			if looked {",
+	}, "TestWhatSeemsImpossibleIsLookedUp"},
+	{guard{
+		"a purchase is due while an operation is pending", "operationrecord.go",
+		"		at = earliest(at, next)\n", "",
+	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	{guard{
+		"a report of an operation is kept until it succeeds", "report.go",
+		"for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {", "for len(p.UnreportedOperations) > 0 {",
+	}, "TestReportsOfOperationsAreRepeatedInOrder"},
+	{guard{
+		"a read that is older than the record is no difference", "observation.go",
+		"stale = p.Version != version", "stale = false",
+	}, "TestAReadThatIsOlderThanTheRecordIsNoDifference"},
+	{guard{
+		"what is sent is what was sealed", "operationcall.go",
+		"	if call.Kind != o.Kind ||", "	if call.Kind == \"\" &&",
+	}, "TestADamagedCallIsNotSent"},
+}
+
+// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
+// others do.
+func TestATestNoticesAMissingGuardOfOperations(t *testing.T) {
+	if os.Getenv("CHAOS_GUARDS") == "" {
+		t.Skip("CHAOS_GUARDS is not set")
+	}
+	for _, g := range operationGuards {
+		t.Run(g.name, func(t *testing.T) {
+			output, failed := without(t, g.guard, "^"+g.test+"$")
+			if !failed || strings.Contains(output, "[build failed]") {
+				t.Errorf("nobody noticed:\n%s", output)
+			}
+		})
+	}
+}
+
+func TestEveryGuardOfOperationsIsWhereItIsTakenAway(t *testing.T) {
+	for _, g := range operationGuards {
+		_, _ = g.source(t)
+	}
+}
