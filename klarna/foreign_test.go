@@ -245,7 +245,7 @@ func TestABrokenAnswerMayBeForeign(t *testing.T) {
 
 // An id that several calls have in common, such as that of a transaction, does not make the answer
 // of one the answer of another: the echo shows that their keys differ.
-func TestTheIDDoesNotConfirmAnAnswerOfAnotherKey(t *testing.T) {
+func TestTheIDDoesNotConfirmAnotherKeysAnswer(t *testing.T) {
 	capture := klarna.Call{Operation: "authorization.transaction.capture", IDs: []string{"t-1"}, Reference: "c-1", Body: map[string]any{}}
 	void := klarna.Call{Operation: "authorization.transaction.void", IDs: []string{"t-1"}, Reference: "t-1"}
 	read := klarna.Call{Operation: "authorization.transaction.read", IDs: []string{"t-1"}}
@@ -285,8 +285,8 @@ func TestTheIDDoesNotConfirmAnAnswerOfAnotherKey(t *testing.T) {
 }
 
 // Two merchants number their orders alike, and a merchant changes an order. The references are then
-// the same, and only the echo tells the answers apart.
-func TestAReferenceDoesNotConfirmAnAnswerOfAnotherCall(t *testing.T) {
+// the same, and only the echo differs between the answers.
+func TestAReferenceDoesNotConfirmAnotherCallsAnswer(t *testing.T) {
 	n := func(operation string) answers.Call {
 		return answers.Calls[slices.IndexFunc(answers.Calls, func(c answers.Call) bool { return c.Operation == operation })]
 	}

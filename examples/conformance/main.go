@@ -2,7 +2,7 @@
 // report.
 //
 //	go run ./examples/conformance                        test the built-in Klarna
-//	go run ./examples/conformance -run 'signing key'     run the cases whose section or name matches
+//	go run ./examples/conformance -run 'signing key'     run the cases that match
 //	go run ./examples/conformance -json now.json         write the report to a file
 //	go run ./examples/conformance -baseline before.json  print the changes since an older report
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// Whoever is told to choose another payment method pays with it.
+// A customer who may choose another payment method pays with it.
 func TestNobodyWhoMayHavePaidPaysAgain(t *testing.T) {
 	for state, again := range map[flow.State]bool{
 		flow.StateBegun: false, flow.StateAwaitingCustomer: false, flow.StateFinalizing: false, flow.StateCanceling: false,

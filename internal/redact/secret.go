@@ -9,7 +9,7 @@ import (
 
 // Secret is a string that must not be shown: an API key, a signing key, a session or customer
 // token. Every formatting verb, slog, JSON and text show [redacted]. Only [Secret.Reveal] returns
-// the string. The zero value means that there is no secret.
+// the string. The zero value holds no secret.
 //
 // A function holds the string, because printers do not look into functions: neither fmt in an
 // unexported field, where it cannot call methods, nor a printer that follows pointers. For the same
