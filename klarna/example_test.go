@@ -224,7 +224,8 @@ func ExampleWithIdempotencyKey() {
 		}
 		return created.ID
 	}
-	fmt.Println(create() == create())
+	first, again := create(), create()
+	fmt.Println(first == again)
 	// Output: true
 }
 
@@ -344,7 +345,7 @@ func ExampleError() {
 	// Output: wrong state, or another call is in progress
 }
 
-// errors.As gives access to Klarna's answer.
+// errors.AsType, like errors.As, returns the [*klarna.Error] with Klarna's answer.
 func ExampleError_as() {
 	server, err := klarnatest.Start()
 	if err != nil {
@@ -360,8 +361,7 @@ func ExampleError_as() {
 		Operation: "shop.payment_request.create", Method: http.MethodPost, Route: "payment/requests",
 		Reference: "order-1", Body: map[string]any{"amount": 1999}, // without a currency
 	}, nil)
-	var failed *klarna.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*klarna.Error](err); ok {
 		fmt.Println(failed.StatusCode, failed.Code)
 		for _, v := range failed.ValidationErrors {
 			fmt.Println(v.Parameter)
