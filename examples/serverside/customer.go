@@ -41,8 +41,8 @@ func (c *customer) comeBack(ctx context.Context, returnURL string) error {
 }
 
 // order reads what the merchant knows of the order.
-func (c *customer) order(ctx context.Context) (paymentAnswer, error) {
-	var answer paymentAnswer
+func (c *customer) order(ctx context.Context) (orderAnswer, error) {
+	var answer orderAnswer
 	response, err := c.visit(ctx, http.MethodGet, c.merchant+"/order", nil)
 	if err != nil {
 		return answer, err

@@ -75,6 +75,7 @@ func (j *journal) begin(from, to, call, with string) *step {
 	s := &step{Number: j.begun, From: from, To: to, Call: call, With: with, journal: j, start: time.Now()}
 	j.open = append(j.open, s)
 	if j.begun == j.kill {
+		j.printOpen("killed")
 		die()
 	}
 	return s
@@ -85,7 +86,7 @@ func (j *journal) tap() tap.Begin {
 	return func(from, to, call, with string) func(string) { return j.begin(from, to, call, with).end }
 }
 
-// die ends the program as a crash does: nothing is flushed, closed or told.
+// die ends the program as a crash does: nothing is flushed or closed.
 func die() {
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
@@ -113,13 +114,19 @@ func (s *step) end(result string) {
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.printOpen("no answer")
+	j.closed = true
+}
+
+// printOpen prints the steps that began, with result for those that have not ended.
+func (j *journal) printOpen(result string) {
 	for _, s := range j.open {
 		if !s.ended {
-			s.Result = "no answer"
+			s.Result = result
 		}
 		j.print(s)
 	}
-	j.open, j.closed = nil, true
+	j.open = nil
 }
 
 // say prints a line for the person at the terminal.
@@ -161,9 +168,12 @@ func (j *journal) line(v any) {
 	fmt.Fprintln(j.out, string(text))
 }
 
-// text is the step in a line, set in by who calls.
+// abbreviations shorten what stands in a line.
+var abbreviations = strings.NewReplacer("…/payment/", "…/", ".state-change.", "…")
+
+// text is the step in a line, indented by its caller.
 func (s *step) text() string {
-	indent := map[string]string{merchantParty: "  ", gatewayParty: "    "}[s.From]
-	asked := strings.TrimSpace(s.Call + "  " + s.With)
-	return fmt.Sprintf("%3d  %-21s %-48s %-29s %6.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
+	indent := map[string]string{merchantParty: " ", gatewayParty: "  "}[s.From]
+	asked := abbreviations.Replace(strings.TrimSpace(s.Call + "  " + s.With))
+	return fmt.Sprintf("%2d %-20s %-44s %-22s %5.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
 }

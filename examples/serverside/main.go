@@ -1,16 +1,22 @@
 // Serverside plays the server-side-only journey of a Klarna payment: a merchant's back end, an
 // Acquiring Partner's gateway and Klarna, three HTTP servers on loopback, with a simulated
-// customer.
+// customer. After the approval the merchant ships two parcels, which are two captures, takes one
+// back, which is a refund, and releases the rest. Klarna's answer to the second capture is lost.
 //
 //	go run ./examples/serverside                    the customer approves
-//	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, duplicate-webhook, lost-webhook
+//	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, lost-webhook,
+//	                                                duplicate-webhook; they end with the payment
 //	go run ./examples/serverside -json              the steps as JSON lines
-//	go run ./examples/serverside -state FILE        what the parties know is kept in FILE: killed at any step and started again, the
-//	                                                program completes the payment; -kill 11 kills it at step 11
+//	go run ./examples/serverside -state FILE        what the parties know is kept in FILE
+//	go run ./examples/serverside -kill 19           the program is killed at step 19
+//
+// Killed at any step and started again with the same FILE, the program completes the payment and
+// its operations, each executed once.
 //
 // With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway
 // talks to Klarna's test host instead of the built-in Klarna, prints the URL for you to open, and
-// polls, since no webhook reaches it. KLARNA_BASE_URL replaces the host.
+// polls, since no webhook reaches it. After you approve, it captures, refunds and voids test money.
+// KLARNA_BASE_URL replaces the host.
 //
 // gateway.go and merchant.go are written to be copied; the other files are the stage around them.
 package main

@@ -27,6 +27,8 @@ type state struct {
 	// unfinished.
 	order   string
 	resumed bool
+	// notifications are those that the merchant got of this order.
+	notifications []notification
 	// klarnaFile is where the built-in Klarna keeps its own, "" for nowhere.
 	klarnaFile string
 
@@ -77,6 +79,8 @@ func (s *state) open(ctx context.Context) error {
 	s.purchases = purchases
 	for _, table := range []string{
 		`CREATE TABLE IF NOT EXISTS merchant_orders (reference TEXT NOT NULL PRIMARY KEY, done BOOLEAN NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS merchant_notifications (
+			id TEXT NOT NULL PRIMARY KEY, reference TEXT NOT NULL, content BLOB NOT NULL)`,
 		`CREATE TABLE IF NOT EXISTS parties (name TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL)`,
 	} {
 		if _, err := s.database.ExecContext(ctx, table); err != nil {
@@ -86,7 +90,7 @@ func (s *state) open(ctx context.Context) error {
 	switch err := s.database.QueryRowContext(ctx, `SELECT reference FROM merchant_orders WHERE NOT done`).Scan(&s.order); {
 	case err == nil:
 		s.resumed = true
-		return nil
+		return s.readNotifications(ctx)
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
@@ -109,6 +113,41 @@ func (s *state) close() error {
 		return nil
 	}
 	return s.database.Close()
+}
+
+// keepNotification stores a notification that the merchant got.
+func (s *state) keepNotification(ctx context.Context, n notification) error {
+	if s.database == nil {
+		return nil
+	}
+	content, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	_, err = s.database.ExecContext(ctx,
+		`INSERT INTO merchant_notifications (id, reference, content) VALUES (?, ?, ?)`, n.ID, s.order, content)
+	return err
+}
+
+func (s *state) readNotifications(ctx context.Context) error {
+	rows, err := s.database.QueryContext(ctx,
+		`SELECT content FROM merchant_notifications WHERE reference = ? ORDER BY rowid`, s.order)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var content []byte
+		var n notification
+		if err := rows.Scan(&content); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(content, &n); err != nil {
+			return err
+		}
+		s.notifications = append(s.notifications, n)
+	}
+	return rows.Err()
 }
 
 // address is where a party listens: where it did in an earlier run, because others know it by that,
