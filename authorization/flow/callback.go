@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 const (
@@ -15,22 +17,27 @@ const (
 	// may take to heed the end of its context.
 	callbackPatience = 10 * time.Second
 	heedGrace        = time.Second
-	// callbacksMost and claimsMost bound how many callbacks of a kind, and claims, may hang.
-	callbacksMost = 64
-	claimsMost    = 4
+	// callbacksMost bounds how many callbacks of a kind may hang for one account, and callbacksInAll
+	// for all; claimsMost, how many claims.
+	callbacksMost  = 64
+	callbacksInAll = 1024
+	claimsMost     = 4
 )
 
 // callbacks are the calls of one kind of function that a caller gave and that may hang, ignore its
 // context or panic.
 type callbacks struct {
 	what string
-	// key is the name of what the calls are for: a purchase, which has one at a time.
-	key    string
-	most   int
-	logger *slog.Logger
+	// key is the name of what the calls are for: a purchase, an account or a claim.
+	key string
+	// most bounds how many may hang of one account, inAll of all.
+	most, inAll int
+	logger      *slog.Logger
 
-	mu   sync.Mutex
-	hang map[string]bool // by what they are for
+	mu sync.Mutex
+	// hang counts those that hang by what they are for, accounts by their accounts.
+	hang, accounts map[string]int
+	abandonedNow   int
 }
 
 var (
@@ -42,25 +49,27 @@ var (
 // call calls f, for ten seconds at most. If f then goes on, it is abandoned: its result counts no
 // more, and while it has not returned it is not called for the same purchase again. A panic becomes
 // an error; its value may hold anything and is not logged.
-func (k *callbacks) call(ctx context.Context, id string, f func(context.Context) error) error {
-	if err := k.refused(id); err != nil {
+func (k *callbacks) call(ctx context.Context, account, id string, f func(context.Context) error) error {
+	if err := k.refused(account, id); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
 	returned := make(chan error, 1)
-	left := make(chan struct{})
+	left := make(chan bool, 1)
 	go func() {
 		defer cancel()
 		// A callback that ends its goroutine, as a test's FailNow does, has failed, too.
 		err := fmt.Errorf("%w (%s, runtime.Goexit)", errPanicked, k.what)
 		defer func() {
 			returned <- err
-			<-left
-			k.returned(ctx, id)
+			if abandoned := <-left; abandoned {
+				k.returned(ctx, account, id)
+			}
 		}()
 		err = k.safely(ctx, id, f)
 	}()
-	defer close(left)
+	abandoned := false
+	defer func() { left <- abandoned }()
 	select {
 	case err := <-returned:
 		return err
@@ -73,24 +82,32 @@ func (k *callbacks) call(ctx context.Context, id string, f func(context.Context)
 		return err
 	case <-grace.C:
 	}
-	k.mu.Lock()
-	k.hang[id] = true
-	n := len(k.hang)
-	k.mu.Unlock()
+	abandoned = true
+	n := k.gone(account, id)
 	k.logger.ErrorContext(ctx, "klarna flow: a callback ignores the end of its context and was abandoned", "callback", k.what, k.key, id, "abandoned", n)
 	return fmt.Errorf("flow: the %s did not return: %w", k.what, ctx.Err())
 }
 
-func (k *callbacks) refused(id string) error {
+func (k *callbacks) refused(account, id string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.hang[id]:
+	case k.hang[id] > 0:
 		return fmt.Errorf("%w (%s of %s %s)", errHangs, k.what, k.key, strconv.Quote(id))
-	case len(k.hang) >= k.most:
+	case k.accounts[account] >= k.most, k.abandonedNow >= k.inAll:
 		return fmt.Errorf("%w (%s)", errAllHang, k.what)
 	}
 	return nil
+}
+
+// gone records that a callback was abandoned, and returns the number of abandoned callbacks.
+func (k *callbacks) gone(account, id string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.hang[id]++
+	k.accounts[account]++
+	k.abandonedNow++
+	return k.abandonedNow
 }
 
 func (k *callbacks) safely(ctx context.Context, id string, f func(context.Context) error) (err error) {
@@ -103,25 +120,31 @@ func (k *callbacks) safely(ctx context.Context, id string, f func(context.Contex
 	return f(ctx)
 }
 
-// returned takes down that a callback has returned after all.
-func (k *callbacks) returned(ctx context.Context, id string) {
+// returned records that an abandoned callback has returned.
+func (k *callbacks) returned(ctx context.Context, account, id string) {
 	k.mu.Lock()
-	late := k.hang[id]
-	delete(k.hang, id)
+	k.abandonedNow--
+	less(k.hang, id)
+	less(k.accounts, account)
 	k.mu.Unlock()
-	if late {
-		k.logger.WarnContext(ctx, "klarna flow: a callback that was abandoned has returned", "callback", k.what, k.key, id)
+	k.logger.WarnContext(ctx, "klarna flow: a callback that was abandoned has returned", "callback", k.what, k.key, id)
+}
+
+// less decrements a count.
+func less(counts map[string]int, of string) {
+	if counts[of]--; counts[of] == 0 {
+		delete(counts, of)
 	}
 }
 
 func (k *callbacks) abandoned() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.hang)
+	return k.abandonedNow
 }
 
-func newCallbacks(what, key string, most int, logger *slog.Logger) *callbacks {
-	return &callbacks{what: what, key: key, most: most, logger: logger, hang: map[string]bool{}}
+func newCallbacks(what, key string, most, inAll int, logger *slog.Logger) *callbacks {
+	return &callbacks{what: what, key: key, most: most, inAll: inAll, logger: logger, hang: map[string]int{}, accounts: map[string]int{}}
 }
 
 // reporting is report as a callback that may hang; nil where there is none.
@@ -130,15 +153,15 @@ func reporting(k *callbacks, report func(context.Context, Transition) error) fun
 		return nil
 	}
 	return func(ctx context.Context, t Transition) error {
-		return k.call(ctx, t.Status.ID, func(ctx context.Context) error { return report(ctx, t) })
+		return k.call(ctx, t.Status.PartnerAccountID, t.Status.ID, func(ctx context.Context) error { return report(ctx, t) })
 	}
 }
 
 // deciding is policy as a callback that may hang.
 func deciding(k *callbacks, policy AmountPolicy) AmountPolicy {
 	return func(ctx context.Context, change AmountChange) (bool, error) {
-		accepted := make(chan bool, 1) // a variable would be written to by one that was abandoned
-		err := k.call(ctx, change.Status.ID, func(ctx context.Context) error {
+		accepted := make(chan bool, 1) // an abandoned call would write to a variable
+		err := k.call(ctx, change.Status.PartnerAccountID, change.Status.ID, func(ctx context.Context) error {
 			accept, err := policy(ctx, change)
 			accepted <- accept
 			return err
@@ -147,6 +170,25 @@ func deciding(k *callbacks, policy AmountPolicy) AmountPolicy {
 			return false, err
 		}
 		return <-accepted, nil
+	}
+}
+
+// findingClients returns the function of WithClients as a callback that may hang, or nil if get is nil.
+func findingClients(k *callbacks, get func(context.Context, string) (*klarna.Client, error)) func(context.Context, string) (*klarna.Client, error) {
+	if get == nil {
+		return nil
+	}
+	return func(ctx context.Context, account string) (*klarna.Client, error) {
+		found := make(chan *klarna.Client, 1) // an abandoned call would write to a variable
+		err := k.call(ctx, account, account, func(ctx context.Context) error {
+			client, err := get(ctx, account)
+			found <- client
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return <-found, nil
 	}
 }
 

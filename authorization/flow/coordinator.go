@@ -38,7 +38,7 @@ type Coordinator struct {
 	// money and reports are recovery's worker pools.
 	money, reports           *workerPool
 	policyCalls, reportCalls *callbacks
-	claimCalls               *callbacks
+	clientCalls, claimCalls  *callbacks
 	claims                   atomic.Int64
 	health                   heartbeat
 
@@ -64,9 +64,9 @@ func WithOlderSealSecrets(secrets ...klarna.Secret) Option {
 // Transition.ID. It is called in the course of Begin, HandleEvent and the others, so it should take
 // no longer than a write to a database, and heed its context, which ends after ten seconds. One
 // that ignores it is abandoned: the call goes on without it, and while it has not returned, nothing
-// more is reported of that purchase in this process, and nothing at all while 64 have not returned.
-// A panic counts as an error. Give report to every replica: what one without it changes is not
-// reported.
+// more is reported of that purchase in this process, nothing of its account while 64 of that have
+// not returned, and nothing at all while 1024 have not. A panic counts as an error. Give report to
+// every replica: what one without it changes is not reported.
 func WithReport(report func(context.Context, Transition) error) Option {
 	return func(c *Coordinator) { c.report = report }
 }
@@ -97,7 +97,9 @@ func WithRecoveryRate(perSecond float64) Option {
 // WithClients has the client of each call returned by get, for a platform whose merchants have
 // credentials of their own. partnerAccountID is the purchase's; the client is bound to it with
 // ForAccount unless it is "". New's client may be nil then. get is called often, so it should keep
-// its clients. Its error counts as a call that was not made.
+// its clients. Its error counts as a call that was not made. It has ten seconds; one that ignores
+// the end of its context, or panics, is treated as WithReport treats a report, and not called for
+// the same account until it returns.
 func WithClients(get func(ctx context.Context, partnerAccountID string) (*klarna.Client, error)) Option {
 	return func(c *Coordinator) { c.clients = get }
 }
@@ -159,11 +161,13 @@ func New(client *klarna.Client, store Store, sealSecret klarna.Secret, options .
 		return nil, err
 	}
 	c.given, c.store = store, timeoutStore{store}
-	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, c.logger)
-	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, c.logger)
-	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, c.logger)
+	c.policyCalls = newCallbacks("amount policy", "purchase", callbacksMost, callbacksInAll, c.logger)
+	c.reportCalls = newCallbacks("report", "purchase", callbacksMost, callbacksInAll, c.logger)
+	c.clientCalls = newCallbacks("function of WithClients", "account", callbacksMost, callbacksInAll, c.logger)
+	c.claimCalls = newCallbacks("claim of what is due", "claim", claimsMost, claimsMost, c.logger)
 	c.accept, c.report = deciding(c.policyCalls, c.accept), reporting(c.reportCalls, c.report)
 	c.extend = extending(c.policyCalls, c.extend)
+	c.clients = findingClients(c.clientCalls, c.clients)
 	c.money = newWorkerPool(c, moneyLanes, newScheduler(c.perSecond, moneySlots, false), c.recoverPurchase)
 	c.reports = newWorkerPool(c, reportLanes, newScheduler(math.Inf(1), reportSlots, true), c.reportOn)
 	return c, nil

@@ -61,13 +61,6 @@ func (c *Coordinator) Check(ctx context.Context) error {
 	return nil
 }
 
-// checkSoon is Check with a deadline.
-func (c *Coordinator) checkSoon(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
-	defer cancel()
-	return c.Check(ctx)
-}
-
 // settle brings a setting to what next makes of it.
 func (c *Coordinator) settle(ctx context.Context, store Guarded, name string, next func(now string) (string, error)) error {
 	for range 10 {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,6 +140,240 @@ func TestRunReturnsThoughAStepIgnoresItsContext(t *testing.T) {
 		}
 		<-time.After(time.Minute + 5*time.Second)
 		stopsInTime(t, stop)
+	})
+}
+
+// What was abandoned goes on when recovery has ended, and then has something to report.
+func TestAStepThatWasAbandonedEndsAfterRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		r := s.replica(flow.WithRecoveryRate(60))
+		s.approvedOf(r, s.klarna.PartnerAccountID, "order", 3)
+		silent := newStall()
+		defer silent.end()
+		r.writes(func(operation string, _ flow.Record, do func() error) error {
+			err := do()
+			if operation == "Update" {
+				<-silent.release
+			}
+			return err
+		})
+		<-time.After(time.Minute)
+		if _, err := r.Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if h := r.Health(); h.Abandoned != 3 {
+			t.Fatalf("%+v, want three abandoned", h)
+		}
+		silent.end()
+		<-time.After(time.Minute)
+		if h := r.Health(); h.Abandoned != 0 || h.Steps != 0 {
+			t.Errorf("%+v after all have returned", h)
+		}
+		s.recovers(r)
+		if n := s.authorized("order", 3); n != 3 {
+			t.Errorf("%d of 3 are authorized", n)
+		}
+	})
+}
+
+// A store whose writes of one purchase fail in whatever way holds up that purchase, and recovery
+// ends in time.
+func TestAStoreThatFailsOnePurchaseHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]func() error{
+		"by a panic":                  func() error { panic(email) },
+		"by the end of its goroutine": func() error { runtime.Goexit(); return nil },
+		"by silence":                  func() error { <-time.After(10 * time.Second); return context.DeadlineExceeded },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "order", 100)
+				s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "failing", 100)
+				r := s.replica(flow.WithRecoveryRate(60))
+				r.writes(func(operation string, record flow.Record, do func() error) error {
+					if operation == "Update" && strings.HasPrefix(record.ID, "failing") {
+						return fails()
+					}
+					return do()
+				})
+				stop := runs(t, r)
+				<-time.After(3 * time.Minute)
+				if n := s.authorized("order", 100); n != 100 {
+					t.Errorf("%d of 100 are authorized after three minutes", n)
+				}
+				r.writes(nil)
+				<-time.After(3 * time.Minute)
+				if n := s.authorized("failing", 100); n != 100 {
+					t.Errorf("%d of 100 are authorized when the store is well again", n)
+				}
+				stopsInTime(t, stop)
+				if strings.Contains(s.log.String(), email) {
+					t.Error("the log has what was panicked with")
+				}
+			})
+		})
+	}
+}
+
+func TestAReportThatFailsInAnyWayIsRepeated(t *testing.T) {
+	for name, fails := range map[string]func(){
+		"by a panic":                  func() { panic(email) },
+		"by the end of its goroutine": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				r := s.replica(flow.WithRecoveryRate(60))
+				s.told.failing(func(flow.Transition) error { fails(); return nil })
+				s.approve(s.stepUp(r, orderID).PaymentRequestID)
+				status, err := r.HandleReturn(t.Context(), orderID)
+				s.wants(status, err, flow.StateAuthorized)
+				stop := runs(t, r)
+				<-time.After(2 * time.Minute)
+				s.told.failing(nil)
+				<-time.After(2 * time.Minute)
+				stop()
+				s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
+				if record := s.record(orderID); !record.DueAt.IsZero() {
+					t.Errorf("it is still due at %v", record.DueAt)
+				}
+			})
+		})
+	}
+}
+
+// One account has all that is due, and no more of its steps at once than an account may have.
+func TestABacklogOfOneAccountIsFinishedInOneGo(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	for name, recovers := range map[string]func(*replica, *testing.T){
+		"by Recover": func(r *replica, t *testing.T) {
+			if looked, err := r.Recover(t.Context()); looked < n || err != nil {
+				t.Errorf("recovery looked at %d of %d, %v", looked, n, err)
+			}
+		},
+		"by Run": func(r *replica, t *testing.T) {
+			stop := runs(t, r)
+			<-time.After(n * time.Second / 30)
+			stop()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "order", n)
+				<-time.After(2 * time.Minute)
+				r := s.replica(flow.WithRecoveryRate(1000))
+				r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+					<-time.After(400 * time.Millisecond)
+					return pass(request)
+				})
+				recovers(r, t)
+				if paid := s.authorized("order", n); paid != n {
+					t.Errorf("%d of %d are authorized", paid, n)
+				}
+			})
+		})
+	}
+}
+
+// A platform's function that hangs, panics or ends its goroutine fails the calls of its account, in
+// time, and no other's.
+func TestAFunctionOfClientsThatFailsHoldsUpItsOwnAccount(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]func(context.Context, *stall) error{
+		"it hangs and heeds its context":   func(ctx context.Context, _ *stall) error { <-ctx.Done(); return ctx.Err() },
+		"it hangs and ignores its context": func(_ context.Context, silent *stall) error { return silent.hang() },
+		"it panics":                        func(context.Context, *stall) error { panic(email) },
+		"it ends its goroutine":            func(context.Context, *stall) error { runtime.Goexit(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				silent := newStall()
+				defer silent.end()
+				account := s.klarna.AddAccount()
+				s.approvedOf(s.replica(), account, "troubled", 100)
+				s.approvedOf(s.replica(), s.klarna.PartnerAccountID, "order", 100)
+				var well atomic.Bool
+				r := s.replica()
+				client := r.client(klarna.RetryPolicy{MaxAttempts: 1})
+				r = s.replica(flow.WithRecoveryRate(60), flow.WithClients(func(ctx context.Context, of string) (*klarna.Client, error) {
+					if of == account && !well.Load() {
+						return nil, fails(ctx, silent)
+					}
+					return client, nil
+				}))
+				stop := runs(t, r)
+				<-time.After(3 * time.Minute)
+				if n := s.authorized("order", 100); n != 100 {
+					t.Errorf("of the other account %d of 100 are authorized after three minutes", n)
+				}
+				order := s.order("order-of-the-troubled")
+				order.PartnerAccountID = account
+				began := time.Now()
+				if status, err := r.Begin(context.Background(), order); status != nil || err == nil || time.Since(began) > 15*time.Second {
+					t.Errorf("%v, %v after %v", status, err, time.Since(began))
+				}
+				well.Store(true)
+				silent.end()
+				<-time.After(5 * time.Minute)
+				if n := s.authorized("troubled", 100); n != 100 {
+					t.Errorf("%d of 100 are authorized after the trouble", n)
+				}
+				if h := r.Health(); h.Abandoned != 0 {
+					t.Errorf("%+v", h)
+				}
+				stop()
+				if strings.Contains(s.log.String(), email) {
+					t.Error("the log has what was panicked with")
+				}
+			})
+		})
+	}
+}
+
+// However many of one account's callbacks hang, those of another are called.
+func TestHangingCallbacksOfAnAccountRefuseNoOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		silent := newStall()
+		defer silent.end()
+		account := s.klarna.AddAccount()
+		begins := s.replica(flow.WithReport(nil))
+		approvesAnotherAmount := func(account, name string) {
+			for i := range 100 {
+				order := s.order(fmt.Sprint(name, "-", i))
+				order.PartnerAccountID = account
+				status, err := begins.Begin(t.Context(), order)
+				s.wants(status, err, flow.StateAwaitingCustomer)
+				if err := s.klarna.ChangeAmount(status.PaymentRequestID, 123_00); err != nil {
+					t.Fatal(err)
+				}
+				s.approve(status.PaymentRequestID)
+			}
+		}
+		approvesAnotherAmount(account, "hanging")
+		r := s.replica(flow.WithRecoveryRate(60), flow.WithAmountPolicy(func(_ context.Context, change flow.AmountChange) (bool, error) {
+			if change.Status.PartnerAccountID == account {
+				return false, silent.hang()
+			}
+			return true, nil
+		}))
+		stop := runs(t, r)
+		<-time.After(3 * time.Minute)
+		approvesAnotherAmount(s.klarna.PartnerAccountID, "order")
+		<-time.After(3 * time.Minute)
+		if n := s.authorized("order", 100); n != 100 {
+			t.Errorf("of the other account %d of 100 are authorized after three minutes", n)
+		}
+		if h := r.Health(); h.Abandoned < 64 {
+			t.Errorf("%+v, want 64 abandoned at least", h)
+		}
+		stop()
 	})
 }
 

@@ -58,7 +58,7 @@ func (c *Coordinator) Health() Health {
 		h.Abandoned += k.lost
 		k.mu.Unlock()
 	}
-	for _, k := range []*callbacks{c.reportCalls, c.policyCalls, c.claimCalls} {
+	for _, k := range []*callbacks{c.reportCalls, c.policyCalls, c.clientCalls, c.claimCalls} {
 		h.Abandoned += k.abandoned()
 	}
 	return h

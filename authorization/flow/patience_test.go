@@ -126,6 +126,62 @@ func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
 	}
 }
 
+// One replica has Klarna's clock, the other one is as far from it as clocks may be. Whichever of
+// them repeats the call, it does so in the last minute, too.
+func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
+	t.Parallel()
+	const skew = 5*time.Minute - time.Second
+	for name, tc := range map[string]struct {
+		answer network
+		skews  []time.Duration
+	}{
+		"a clock ahead":                        {answering(409, conflictBody), []time.Duration{0, skew}},
+		"a clock behind":                       {answering(409, conflictBody), []time.Duration{0, -skew}},
+		"all clocks ahead":                     {answering(409, conflictBody), []time.Duration{skew, skew}},
+		"all clocks behind":                    {answering(409, conflictBody), []time.Duration{-skew, -skew}},
+		"clocks on both sides":                 {answering(409, conflictBody), []time.Duration{skew / 2, -skew / 2}},
+		"refusals, and a clock ahead":          {answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`), []time.Duration{0, skew}},
+		"a rate limit, and a clock ahead":      {answering(429, `{"error_code":"RATE_LIMITED"}`), []time.Duration{0, skew}},
+		"an outage, and all clocks ahead":      {unreachable, []time.Duration{skew, skew}},
+		"technical errors, and clocks behind":  {answering(500, `{"error_code":"INTERNAL_ERROR"}`), []time.Duration{-skew, -skew}},
+		"undecided results and a clock behind": {answering(200, unknownResult), []time.Duration{0, -skew}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 { // pauses are jittered
+				synctest.Test(t, func(t *testing.T) {
+					s := running(t)
+					// Since its approval 59 minutes have passed without an answer that helps.
+					first := s.replica()
+					s.approve(s.stepUp(first, orderID).PaymentRequestID)
+					approvedAt := time.Now()
+					var stops []func()
+					for _, skew := range tc.skews {
+						r := s.replica(flow.WithClock(func() time.Time { return time.Now().Add(skew) }), flow.WithRecoveryRate(60))
+						r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+							if time.Since(approvedAt) < 59*time.Minute {
+								return finals(tc.answer)(request, pass)
+							}
+							return pass(request)
+						})
+						stops = append(stops, runs(t, r))
+					}
+					<-time.After(65 * time.Minute)
+					s.stands(orderID, flow.StateAuthorized, "")
+					s.paid(118_00)
+					for _, transaction := range s.klarna.Transactions() {
+						if took := transaction.CreatedAt.Sub(approvedAt); took >= time.Hour {
+							t.Errorf("it was finalized %v after the approval", took)
+						}
+					}
+					for _, stop := range stops {
+						stop()
+					}
+				})
+			}
+		})
+	}
+}
+
 func TestConflictsAroundARestartGiveNoApprovalUp(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

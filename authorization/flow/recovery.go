@@ -94,7 +94,10 @@ type recoveryRun struct {
 	mu    sync.Mutex
 	open  int
 	ended bool
-	idle  chan struct{}
+	// idle is closed once the run has ended and no step is open. An abandoned step may still
+	// open another.
+	idle   chan struct{}
+	closed bool
 }
 
 func newRecoveryRun(ctx context.Context) *recoveryRun {
@@ -123,7 +126,14 @@ func (s *recoveryRun) begun() {
 func (s *recoveryRun) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open--; s.open == 0 && s.ended {
+	s.open--
+	s.rest()
+}
+
+// rest is called with the lock held.
+func (s *recoveryRun) rest() {
+	if s.open == 0 && s.ended && !s.closed {
+		s.closed = true
 		close(s.idle)
 	}
 }
@@ -132,9 +142,7 @@ func (s *recoveryRun) done() {
 func (s *recoveryRun) end() {
 	s.mu.Lock()
 	s.ended = true
-	if s.open == 0 {
-		close(s.idle)
-	}
+	s.rest()
 	s.mu.Unlock()
 	select {
 	case <-s.idle:
@@ -164,7 +172,7 @@ func newWorkerPool(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler
 
 // work goes on with every purchase until none is due, and does not wait for the last ones.
 func (k *workerPool) work(ctx context.Context, s *recoveryRun) (purchases int, err error) {
-	if err := k.c.checkSoon(ctx); err != nil {
+	if err := k.check(ctx); err != nil {
 		return 0, err
 	}
 	for {
@@ -189,10 +197,27 @@ func (k *workerPool) work(ctx context.Context, s *recoveryRun) (purchases int, e
 		switch {
 		case err != nil:
 			return purchases, fmt.Errorf("flow: claim: %w", err)
-		case len(list) == 0:
+		case len(list) > 0:
+		case !r.busy || !k.waitForAStep(ctx):
 			return purchases, nil
 		}
 	}
+}
+
+// check is Check with a deadline, also for a store that ignores the end of its context.
+func (k *workerPool) check(ctx context.Context) error {
+	if k.c.checked.Load() {
+		return nil
+	}
+	return k.c.claimCalls.call(ctx, "", strconv.FormatInt(k.c.claims.Add(1), 10), k.c.Check)
+}
+
+// waitForAStep waits until a step returns its slot, so that its account can have another one. It
+// reports whether a step did: a slow step does, unless too many are slow.
+func (k *workerPool) waitForAStep(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, slowAfter+time.Second)
+	defer cancel()
+	return k.wait(ctx, 0) == nil
 }
 
 // wait waits for a pause to be over, or, where there is none, for a slot.
@@ -215,7 +240,7 @@ func (k *workerPool) claim(ctx context.Context, r claimRequest) ([]Claimed, erro
 	params := r.params(now, k.lanes(now))
 	var list []Claimed
 	returned := make(chan []Claimed, 1) // a variable would be written to by a claim that was abandoned
-	err := k.c.claimCalls.call(ctx, strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {
+	err := k.c.claimCalls.call(ctx, "", strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {
 		list, err := k.c.store.ClaimDue(ctx, params)
 		returned <- list
 		return err
@@ -325,19 +350,22 @@ func (k *workerPool) run(s *recoveryRun, r Record) {
 		k.c.logger.ErrorContext(ctx, "klarna flow: a step of recovery ignores the end of its context and was abandoned", "purchase", r.ID)
 	})
 	defer givenUp.Stop()
-	learned := k.step(ctx, s, r)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ended = true
-	delete(k.at, r.ID)
-	k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
-	k.next()
-	k.freed()
-	if abandoned {
-		k.lost--
-	} else {
-		s.done()
-	}
+	var learned limits
+	defer func() { // also where the store ends the goroutine
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		ended = true
+		delete(k.at, r.ID)
+		k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
+		k.next()
+		k.freed()
+		if abandoned {
+			k.lost--
+		} else {
+			s.done()
+		}
+	}()
+	learned = k.step(ctx, s, r)
 }
 
 // freed wakes the loop.

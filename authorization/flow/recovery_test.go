@@ -322,6 +322,52 @@ func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
+// The store has claimed, and its answer was lost: what it claimed waits for the end of the lease and
+// no longer, and a webhook waits for nothing.
+func TestAClaimWhoseAnswerWasLostDelaysNothingForLong(t *testing.T) {
+	for name, tc := range map[string]struct {
+		webhook bool
+		within  time.Duration
+	}{
+		"a webhook comes": {true, 0},
+		"none comes":      {false, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := running(t)
+				r := s.replica(flow.WithRecoveryRate(60))
+				id := s.stepUp(r, orderID).PaymentRequestID
+				s.approve(id)
+				<-time.After(time.Minute)
+				var well atomic.Bool
+				r.claims = func(ctx context.Context) error {
+					if well.Load() {
+						return nil
+					}
+					_, err := s.memory.ClaimDue(ctx, flow.ClaimParams{
+						Now: time.Now(), Until: time.Now().Add(20 * time.Second), Limit: 10, Lanes: []flow.Lane{flow.LaneBusy, flow.LaneWaiting},
+					})
+					return errors.Join(err, errors.New("the answer was lost"))
+				}
+				stop := runs(t, r)
+				<-time.After(10 * time.Minute)
+				if state := s.record(orderID).State; state != flow.StateAwaitingCustomer {
+					t.Fatalf("it is %s: no claim was lost", state)
+				}
+				well.Store(true)
+				if tc.webhook {
+					if err := r.HandleEvent(t.Context(), completed(id)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				<-time.After(tc.within)
+				s.stands(orderID, flow.StateAuthorized, "")
+				stop()
+			})
+		})
+	}
+}
+
 func TestRecoverEndsWithItsContext(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

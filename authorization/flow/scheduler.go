@@ -65,6 +65,8 @@ type accountState struct {
 type claimRequest struct {
 	limit, perAccount int
 	except            []string
+	// busy: one of these accounts has as many steps as it may have, and may have more of them soon.
+	busy bool
 	// backwards: the lanes in reverse, so that what is least urgent is not forgotten.
 	backwards bool
 }
@@ -114,9 +116,12 @@ func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 	share := s.share()
 	r.perAccount = max(share/2, 1)
 	for name, a := range s.accounts {
-		if a.pausedUntil.After(now) || a.slow >= slowMost || a.running >= min(share, int(a.window)) {
+		switch {
+		case a.pausedUntil.After(now), a.slow >= slowMost:
 			r.except = append(r.except, name)
-		} else {
+		case a.running >= min(share, int(a.window)):
+			r.except, r.busy = append(r.except, name), true
+		default:
 			s.forget(name, a, now)
 		}
 	}
@@ -222,11 +227,12 @@ func (s *scheduler) paused(now time.Time) (n int) {
 }
 
 // moneyLanes are the lanes of what is not only to be reported, the most urgent first: of what was
-// approved, what has the least time left.
+// approved, what has the least time left. Before it comes what has none left by this clock, which
+// may be ahead.
 func moneyLanes(now time.Time) []Lane {
 	lanes := make([]Lane, 0, int(LaneReports))
 	for i := range approvedLanes {
-		lanes = append(lanes, approvedLane(now.Add(Lane(i).tenMinutes())))
+		lanes = append(lanes, approvedLane(now.Add(Lane(i).tenMinutes()-tenMinutes)))
 	}
 	return append(lanes, LaneBusy, LaneBegun, LaneOperations, LaneWaiting, LaneEnding, LaneWatching)
 }
@@ -257,7 +263,12 @@ func retryWithin(now time.Time, lane Lane) time.Duration {
 		return time.Minute
 	}
 	ahead := (lane - approvedLane(now) + LaneBusy) % LaneBusy
+	if ahead == LaneBusy-1 {
+		ahead = 0 // no lane is that far ahead: the time is over by this clock, which may be ahead
+	}
 	return min(max(ahead.tenMinutes()/30, mostUrgent), time.Minute)
 }
 
-func (l Lane) tenMinutes() time.Duration { return time.Duration(l) * 10 * time.Minute }
+const tenMinutes = 10 * time.Minute
+
+func (l Lane) tenMinutes() time.Duration { return time.Duration(l) * tenMinutes }

@@ -58,13 +58,14 @@ func TestTheRateFollowsTheBacklog(t *testing.T) {
 	}
 }
 
-// A claim lists the lanes of approved purchases by the time that is left, at every time of the day.
+// A claim lists the lanes of approved purchases by the time that is left, at every time of the day,
+// and before them what has none left by a clock that is ahead.
 func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 	for minute := range 3 * 60 {
 		now := noon.Add(time.Duration(minute) * time.Minute)
 		lanes := moneyLanes(now)
 		last := 0
-		for left := time.Duration(0); left <= finalizeWithin; left += time.Minute {
+		for left := -clockSkew; left <= finalizeWithin; left += time.Minute {
 			place := slices.Index(lanes, approvedLane(now.Add(left)))
 			if place < last || place >= approvedLanes {
 				t.Fatalf("at %v what has %v left is in place %d, after place %d", now, left, place, last)
@@ -80,7 +81,7 @@ func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 func TestThePauseShrinksWithTheTimeLeft(t *testing.T) {
 	for _, tc := range []struct{ left, want time.Duration }{
 		{time.Hour, time.Minute}, {40 * time.Minute, time.Minute}, {20 * time.Minute, 40 * time.Second},
-		{10 * time.Minute, 20 * time.Second}, {9 * time.Minute, mostUrgent}, {0, mostUrgent},
+		{10 * time.Minute, 20 * time.Second}, {9 * time.Minute, mostUrgent}, {0, mostUrgent}, {-299 * time.Second, mostUrgent},
 	} {
 		if got := retryWithin(noon, approvedLane(noon.Add(tc.left))); got != tc.want {
 			t.Errorf("with %v left the longest pause is %v, want %v", tc.left, got, tc.want)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna"
@@ -188,6 +190,41 @@ func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
 		s.paid()
 		status, err = r.HandleReturn(t.Context(), orderID)
 		s.wants(status, err, flow.StateAuthorized)
+	})
+}
+
+// unguarded is a store without settings, so that nobody notices a wrong secret at start.
+type unguarded struct{ flow.Store }
+
+func TestAReplicaWithAnotherSecretGivesNoApprovalUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := running(t)
+		const n = 50
+		var replicas []*replica
+		for _, secret := range []string{nextSecret, sealSecret} {
+			r := s.replica()
+			var err error
+			if r.Coordinator, err = flow.New(r.client(klarna.RetryPolicy{MaxAttempts: 1}), unguarded{r.store()}, klarna.NewSecret(secret),
+				flow.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil)))); err != nil {
+				t.Fatal(err)
+			}
+			replicas = append(replicas, r)
+		}
+		wrong, right := replicas[0], replicas[1]
+		s.approvedOf(right, s.klarna.PartnerAccountID, "order", n)
+		s.approvedOf(wrong, s.klarna.PartnerAccountID, "begun-by-the-other", n)
+		stopWrong := runs(t, wrong)
+		<-time.After(10 * time.Minute)
+		stopRight := runs(t, right)
+		<-time.After(30 * time.Minute)
+		stopWrong()
+		stopRight()
+		for _, name := range []string{"order", "begun-by-the-other"} {
+			if paid := s.authorized(name, n); paid != n {
+				t.Errorf("%s: %d of %d are authorized", name, paid, n)
+			}
+		}
 	})
 }
 

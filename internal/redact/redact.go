@@ -46,7 +46,7 @@ func Show[T ~string](text T) string {
 	return string(text)
 }
 
-// ShowIntPointer returns the printable form of a number, "" for nil.
+// ShowIntPointer returns the printable form of a number, or "" for nil.
 func ShowIntPointer[T ~int | ~int64](n *T) string {
 	if n == nil {
 		return ""

@@ -18,8 +18,9 @@ import (
 // each, so one account's backlog is not read. candidates are the first records of each account, in
 // the order in which accounts take turns.
 //
-// PostgreSQL locks the candidates in that order until it has enough and skips what others have
-// locked. It has four times as many candidates as it needs, because others may have locked the
+// PostgreSQL numbers the first records of an account, and not all that are due, of which it would
+// read every row. It locks the candidates in their order until it has enough and skips what others
+// have locked. It has four times as many candidates as it needs, because others may have locked the
 // first ones. It makes an array of the ids once and looks them up; it may plan IN so that it
 // chooses again and again. It expects ten lanes of an array and a hundred of a function that returns
 // a set, and with a hundred the plan costs enough to be compiled at each claim, which takes fifty
@@ -33,8 +34,9 @@ var claims = map[Dialect]string{
 			FROM accounts a WHERE a.account IS NOT NULL
 		), candidates AS (
 			SELECT a.place, c.turn, c.due_ms, c.id FROM accounts a CROSS JOIN LATERAL (
-				SELECT id, due_ms, row_number() OVER (ORDER BY due_ms) AS turn FROM {table}
-				WHERE lane = a.lane AND account = a.account AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5
+				SELECT id, due_ms, row_number() OVER (ORDER BY due_ms) AS turn FROM (
+					SELECT id, due_ms FROM {table} WHERE lane = a.lane AND account = a.account AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5
+				) AS first
 			) AS c
 			WHERE a.account IS NOT NULL AND a.account NOT IN (SELECT jsonb_array_elements_text(CAST(?6 AS jsonb)))
 			ORDER BY a.place, c.turn, c.due_ms LIMIT 4 * CAST(?4 AS bigint)

@@ -62,7 +62,12 @@ func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 		ctx, leave = context.WithTimeout(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
 		defer leave()
 	}
-	return do(ctx, a.pick())
+	began := time.Now()
+	status, err := do(ctx, a.pick())
+	if took := time.Since(began); a.world.answersWithin > 0 && took > a.world.answersWithin {
+		a.note(func() { a.wrong("a client waited %v for its answer", took) })
+	}
+	return status, err
 }
 
 // crowd makes a call; if there is no order, several at the same time on several replicas.
@@ -85,7 +90,7 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 
 // begin begins the purchase. It reports whether the customer has a URL to go to.
 func (a *actor) begin(ctx context.Context) bool {
-	from := a.journey.purchase(a.id, a.world.Klarna.PartnerAccountID, a.token)
+	from := a.journey.purchase(a.id, a.account, a.token)
 	status := a.crowd(ctx, "Begin", func(ctx context.Context, r Replica) (*flow.Status, error) { return r.Begin(ctx, from) })
 	if status == nil || status.PaymentRequestURL == "" {
 		return false
@@ -123,8 +128,13 @@ func (a *actor) note(change func()) {
 
 // bringToken makes the customer approve in the browser before the purchase begins.
 func (a *actor) bringToken() {
-	token := klarna.NewSecret(a.world.Klarna.IssueSessionToken("EUR", amountOf(a.id)))
-	a.note(func() { a.token, a.instant, a.acted = token, true, true })
+	token, err := a.world.Klarna.IssueSessionTokenFor(a.account, "EUR", amountOf(a.id))
+	a.note(func() {
+		a.token, a.instant, a.acted = klarna.NewSecret(token), true, true
+		if err != nil {
+			a.wrong("%v", err)
+		}
+	})
 }
 
 // noCustomer marks a journey that ends before the customer acts.
@@ -152,7 +162,7 @@ func (a *actor) approve() bool {
 		amount += 501
 	}
 	// This comes first: the transaction may exist before the call returns.
-	a.note(func() { a.approved = amount })
+	a.note(func() { a.approved, a.approvedAt = amount, time.Now() })
 	if !a.act(a.world.Klarna.Approve) {
 		a.note(func() { a.approved = 0 })
 		return false
@@ -167,7 +177,7 @@ func (a *actor) elsewhere() (*authorization.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return authorization.New(client.ForAccount(a.world.Klarna.PartnerAccountID)), nil
+	return authorization.New(client.ForAccount(a.account)), nil
 }
 
 func (a *actor) cancelElsewhere(ctx context.Context) {
@@ -195,7 +205,7 @@ func (a *actor) finalizeElsewhere(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	first := a.journey.purchase(a.id, a.world.Klarna.PartnerAccountID, a.token).Request
+	first := a.journey.purchase(a.id, a.account, a.token).Request
 	first.RequestPaymentTransaction.PaymentTransactionReference = a.id + " of another program"
 	if _, err := other.Finalize(ctx, first, approval); mayHaveRun(err) {
 		a.note(func() { a.foreign = true })

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -25,9 +24,10 @@ type Config struct {
 	Replicas  int
 }
 
-// AtRandom runs random journeys concurrently on several replicas. Each replica meets failures and
-// sometimes dies and is started again. When the customers are done, nothing fails any more, and
-// recovery has to bring every purchase to a final state.
+// AtRandom runs random journeys of several accounts concurrently on several replicas. Each replica
+// meets failures, is sometimes stopped for a while, and sometimes dies and is started again. When
+// the customers are done, nothing fails any more, and recovery has to bring every purchase to a
+// final state.
 func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -39,13 +39,17 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	}
 	defer world.Klarna.Close()
 	world.loseMail()
+	for range 2 {
+		world.accounts = append(world.accounts, world.Klarna.AddAccount())
+	}
+	world.stormFor = func() time.Duration { return []time.Duration{stormFor, 4 * stormFor}[f.random.intN(2)] }
 	f.world = world
 	for range config.Replicas {
 		store, err := config.Open()
 		if err != nil {
 			return nil, err
 		}
-		f.slots = append(f.slots, &slot{fleet: f, store: store, skew: skewOf(len(f.slots))})
+		f.slots = append(f.slots, &slot{fleet: f, store: store, skew: skewOf(int(config.Seed%3), len(f.slots))})
 	}
 	var running sync.WaitGroup
 	serving, stop := context.WithCancel(ctx)
@@ -63,12 +67,11 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	running.Wait()
 
 	// A replica that is left, with a store that has no history in this process.
-	last, err := newIncarnation(ctx, world, f.slots[0].store, 4, 0, func(int, string) failure { return none })
+	last, err := newIncarnation(ctx, world, f.slots[0].store, nature{attempts: 4})
 	if err != nil {
 		return nil, err
 	}
-	revive := func() { _, err = last.Recover(ctx) }
-	if err := errors.Join(world.finishAll(ctx, last.next, revive, func(d time.Duration) { pause(ctx, d) }), err); err != nil {
+	if err := last.conclude(ctx); err != nil {
 		return nil, err
 	}
 	world.Klarna.Flush()
@@ -98,19 +101,25 @@ type slot struct {
 	now   *incarnation
 }
 
-// skewOf returns how far the clock of the n-th replica is ahead. No two clocks, including Klarna's,
-// differ by more than package flow documents.
-func skewOf(n int) time.Duration {
-	return []time.Duration{0, 149 * time.Second, -149 * time.Second, time.Minute}[n%4]
+// skews are sets of durations by which the clocks of replicas are ahead of Klarna's. No two clocks,
+// including Klarna's, differ by more than package flow documents.
+var skews = [3][4]time.Duration{
+	{0, 149 * time.Second, -149 * time.Second, time.Minute},
+	{299 * time.Second, 0, 150 * time.Second, 299 * time.Second},
+	{-299 * time.Second, 0, -150 * time.Second, -299 * time.Second},
 }
+
+// skewOf returns the skew of the n-th replica in a set.
+func skewOf(set, n int) time.Duration { return skews[set%len(skews)][n%len(skews[0])] }
 
 func (s *slot) start(ctx context.Context) error {
 	attempts := 1 + 2*s.fleet.random.intN(2)
-	l, err := newIncarnation(ctx, s.fleet.world, s.store, attempts, s.skew, s.fleet.randomFailure)
+	l, err := newIncarnation(ctx, s.fleet.world, s.store, nature{attempts: attempts, skew: s.skew, platform: true, failureAt: s.fleet.randomFailure})
 	if err != nil {
 		return err
 	}
 	l.latency = s.fleet.latency
+	l.stops = s.fleet.stops
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = l
@@ -149,8 +158,14 @@ func (f *fleet) pick() Replica {
 	return f.slots[first].incarnation()
 }
 
-// randomFailure ends the incarnation at one step in a hundred, and makes one in twenty fail
-// otherwise. Authorize calls meet more kinds of answers from Klarna.
+// stops returns how long a replica is stopped: longer than a lease, and sometimes longer than any
+// deadline.
+func (f *fleet) stops() time.Duration {
+	return []time.Duration{25 * time.Second, stopFor, 12 * time.Minute}[f.random.intN(3)]
+}
+
+// randomFailure ends the incarnation at one step in a hundred, stops it at one in six thousand, and
+// makes one in twenty fail otherwise. Authorize calls meet more kinds of answers from Klarna.
 func (f *fleet) randomFailure(_ int, op string) failure {
 	if f.calm.Load() {
 		return none
@@ -158,6 +173,9 @@ func (f *fleet) randomFailure(_ int, op string) failure {
 	most := 200
 	if op == "store.claim_due" {
 		most *= 10 // there are many that find nothing
+	}
+	if f.random.intN(30*most) == 0 {
+		return []failure{stopBefore, stopAfter}[f.random.intN(2)]
 	}
 	switch n := f.random.intN(most); {
 	case n == 0:

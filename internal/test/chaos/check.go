@@ -103,8 +103,10 @@ func (p *purchase) check(ctx context.Context, store flow.Store, reader *flow.Coo
 			p.wrong("the store has another payment request, %q", status.PaymentRequestID)
 		}
 	}
-	// Refused credentials end a purchase of which Klarna knows nothing.
-	p.refused = status.State == flow.StateRejected && strings.EqualFold(status.Reason, "UNAUTHORIZED") && len(requests)+len(transactions) == 0
+	// Klarna knows nothing of a purchase that ended with refused credentials, or whose first call
+	// was never sent.
+	p.refused = status.State == flow.StateRejected && len(requests)+len(transactions) == 0 &&
+		(strings.EqualFold(status.Reason, "UNAUTHORIZED") || status.Reason == "NOT_SENT")
 	p.checkMoney(status, requests, transactions)
 	p.checkEnd(status, requests)
 	p.checkReports(status)
@@ -144,6 +146,9 @@ func (p *purchase) checkMoney(status *flow.Status, requests []klarnatest.Payment
 	for _, t := range transactions {
 		if t.PaymentTransactionID != status.PaymentTransactionID || t.Amount != status.Amount {
 			p.wrong("the transaction is %s of %d, and the store says %q of %d", t.PaymentTransactionID, t.Amount, status.PaymentTransactionID, status.Amount)
+		}
+		if took := t.CreatedAt.Sub(p.approvedAt); p.promptly > 0 && took > p.promptly {
+			p.wrong("was finalized %v after it was approved", took)
 		}
 		if p.approved > 0 && t.Amount != p.approved {
 			p.wrong("%d was approved, but the transaction is over %d", p.approved, t.Amount)

@@ -78,23 +78,29 @@ func (m *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 	if isLost {
 		return ok(r), nil
 	}
-	return m.deliver(r, body)
+	// Klarna does not wait for a replica that is stopped.
+	answers := make(chan *http.Response, 1)
+	m.underWay.Go(func() { answers <- m.deliver(r, body) }) //nolint:bodyclose // passed on
+	select {
+	case response := <-answers:
+		return response, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
 // deliver sends a webhook to a replica.
-func (m *courier) deliver(r *http.Request, body []byte) (*http.Response, error) {
+func (m *courier) deliver(r *http.Request, body []byte) *http.Response {
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	w := httptest.NewRecorder()
 	m.pick().ServeHTTP(w, r)
-	return w.Result(), nil
+	return w.Result()
 }
 
 // drop delivers a copy and ignores the answer.
 func (m *courier) drop(r *http.Request, body []byte) {
-	if response, err := m.deliver(r.Clone(context.Background()), body); err == nil {
-		_ = response.Body.Close()
-	}
+	_ = m.deliver(r.Clone(context.Background()), body).Body.Close()
 }
 
 func ok(r *http.Request) *http.Response {

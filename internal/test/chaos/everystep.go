@@ -86,7 +86,7 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 		if depth != Harms {
 			continue
 		}
-		for _, h := range failuresOf(op) {
+		for _, h := range append(failuresOf(op), stopBefore, stopAfter) {
 			if _, err := e.run(ctx, j, tries, plannedFailure{i + 1, h}); err != nil {
 				return err
 			}
@@ -101,6 +101,7 @@ type scene struct {
 	world *World
 	store flow.Store
 	plan  []plannedFailure
+	skews int
 
 	mu    sync.Mutex
 	lives []*incarnation
@@ -124,12 +125,12 @@ func (s *scene) incarnation() *incarnation {
 		return s.lives[n-1]
 	}
 	n := len(s.lives)
-	l, err := newIncarnation(s.ctx, s.world, s.store, 1, skewOf(n+1), func(step int, _ string) failure {
+	l, err := newIncarnation(s.ctx, s.world, s.store, nature{attempts: 1, skew: skewOf(s.skews, n+1), failureAt: func(step int, _ string) failure {
 		if n < len(s.plan) && s.plan[n].step == step {
 			return s.plan[n].failure
 		}
 		return none
-	})
+	}})
 	if err != nil {
 		panic(err) // its arguments are constant
 	}
@@ -148,14 +149,14 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plann
 		return nil, err
 	}
 	defer world.Klarna.Close()
-	s := &scene{ctx: ctx, world: world, store: e.store, plan: plan}
+	s := &scene{ctx: ctx, world: world, store: e.store, plan: plan, skews: e.runs}
 	courier.pick = func() http.Handler { return s.incarnation() }
 	e.runs++
 	a := &actor{
-		purchase: world.add(fmt.Sprintf("purchase-%d", e.runs), j),
+		purchase: world.add(fmt.Sprintf("purchase-%d", e.runs), j, world.Klarna.PartnerAccountID),
 		world:    world, pick: func() Replica { return s.incarnation() }, tries: tries,
 	}
-	bystander, err := newIncarnation(ctx, world, e.store, 1, 0, func(int, string) failure { return none })
+	bystander, err := newIncarnation(ctx, world, e.store, nature{attempts: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -47,19 +47,39 @@ const (
 	storm
 	undecided
 	undecidedAfter
+	// limited answers any call with a 429 without a reset time, later with a 503 with Retry-After.
+	limited
+	later
 
 	// hold makes Klarna process the call for longer than the lease; delay and stallAnswer delay the
 	// answer, or half of it, for that long.
 	hold
 	delay
 	stallAnswer
+
+	// silentBefore and silentAfter withhold the answer, as a connection to a lost host does. The
+	// step ends with its context, before or after its effect.
+	silentBefore
+	silentAfter
+	// deafBefore and deafAfter make the step take minutes and ignore the end of its context. Its
+	// effect happens at the end, or at the beginning.
+	deafBefore
+	deafAfter
+	// stopBefore and stopAfter stop the whole incarnation, as SIGSTOP does, for longer than its
+	// leases. Then it continues.
+	stopBefore
+	stopAfter
+	// panics makes a callback panic, and leaves makes it end its goroutine.
+	panics
+	leaves
 )
 
 var failureNames = [...]string{
 	"none", "death before", "death after", "failure before", "failure after", "stall before", "stall after",
 	"drop before", "truncated answer", "too little content", "too much content", "HTML", "HTML after", "500", "503", "503 after", "429", "409", "401",
-	"4xx with a code", "conflicts for minutes", "PENDING", "PENDING after",
+	"4xx with a code", "conflicts for minutes", "PENDING", "PENDING after", "429 without a reset", "503 with Retry-After",
 	"hold", "delay", "stalled answer",
+	"silence before", "silence after", "deafness before", "deafness after", "stop before", "stop after", "panic", "runtime.Goexit",
 }
 
 func (h failure) String() string { return failureNames[h] }
@@ -69,11 +89,15 @@ func (h failure) deadly() bool { return h == dieBefore || h == dieAfter }
 // slow reports whether other steps continue meanwhile.
 func (h failure) slow() bool { return h == stallBefore || h == stallAfter || h >= hold }
 
-// failures returns those that a step of this kind can meet, except none and deaths.
+// failuresOf returns the failures that a step of this kind can meet. Deaths are not among them, nor
+// stops, which concern a whole incarnation.
 func failuresOf(op string) []failure {
-	all := []failure{failBefore, failAfter, stallBefore, stallAfter}
-	if !isNetwork(op) {
-		return all
+	all := []failure{failBefore, failAfter, stallBefore, stallAfter, silentBefore, silentAfter}
+	switch {
+	case isCallback(op):
+		return append(all, deafBefore, deafAfter, panics, leaves)
+	case !isNetwork(op):
+		return append(all, deafBefore, deafAfter)
 	}
 	if op == finalOperation {
 		all = append(all, refuse)
@@ -82,7 +106,7 @@ func failuresOf(op string) []failure {
 		all = append(all, storm, undecided, undecidedAfter)
 	}
 	return append(all, dropBefore, truncate, longLength, shortLength, html, htmlAfter, internalError, unavailable, unavailableAfter, rateLimited, conflict,
-		unauthorized, hold, delay, stallAnswer)
+		unauthorized, limited, later, hold, delay, stallAnswer)
 }
 
 const (
@@ -91,6 +115,12 @@ const (
 	stall = 27 * time.Second
 	// holdFor is shorter than the 59 seconds after which Klarna ends a call.
 	holdFor = 41 * time.Second
+	// silentFor bounds a silence that no context ends.
+	silentFor = 2 * time.Hour
+	// deafFor is longer than recovery waits for anything.
+	deafFor = 20 * time.Minute
+	// stopFor is longer than a lease and than any call.
+	stopFor = 90 * time.Second
 )
 
 // fault returns klarnatest's part of a failure. It holds calls for holding.
@@ -158,3 +188,6 @@ func doubleOperation(op string) string {
 }
 
 func isNetwork(op string) bool { return slices.Contains(networkOperations, op) }
+
+// isCallback reports whether a step is a function that the program gave to the Coordinator.
+func isCallback(op string) bool { return op == "report" || op == "policy" || op == "clients" }

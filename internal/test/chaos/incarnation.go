@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -31,37 +33,63 @@ type incarnation struct {
 	*flow.Coordinator
 	world    *World
 	next     flow.Store
+	is       nature
 	webhooks http.Handler
 	// failureAt returns the failure of the n-th step, counted from 1. latency returns the duration
 	// of a step's way to its destination, and of the way back.
 	failureAt func(n int, op string) failure
 	latency   func(op string) time.Duration
-	ctx       context.Context //nolint:containedctx // the context of the incarnation
-	end       context.CancelFunc
+	// stops returns how long the incarnation is stopped.
+	stops func() time.Duration
+	ctx   context.Context //nolint:containedctx // the context of the incarnation
+	end   context.CancelFunc
 
-	mu   sync.Mutex
-	ops  []string // the steps that were begun
-	dead bool
+	mu      sync.Mutex
+	ops     []string // the steps that were begun
+	dead    bool
+	stopped time.Time // the end of the stop
 }
 
 // sealSecret is the secret of all replicas.
 const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
 
-// newIncarnation begins an incarnation whose clock is ahead by skew.
-func newIncarnation(ctx context.Context, world *World, store flow.Store, attempts int, skew time.Duration, failureAt func(int, string) failure) (*incarnation, error) {
-	l := &incarnation{world: world, next: store, failureAt: failureAt}
+// nature describes an incarnation.
+type nature struct {
+	// attempts is how often it makes a call to Klarna. skew is how far its clock is ahead.
+	attempts int
+	skew     time.Duration
+	// platform means that it looks up the client of each account.
+	platform bool
+	// failureAt returns the failure of the n-th step. Nil means no failures.
+	failureAt func(n int, op string) failure
+	// trouble returns the failure of a step that is made for an account. Nil means no failures.
+	trouble func(op, account string) failure
+}
+
+// newIncarnation begins an incarnation.
+func newIncarnation(ctx context.Context, world *World, store flow.Store, is nature) (*incarnation, error) {
+	l := &incarnation{world: world, next: store, is: is, failureAt: is.failureAt, stops: func() time.Duration { return stopFor }}
+	if l.failureAt == nil {
+		l.failureAt = func(int, string) failure { return none }
+	}
 	l.ctx, l.end = context.WithCancel(ctx)
 	client, err := klarna.NewClient(world.Klarna.APIKey,
 		klarna.WithBaseURL(world.Klarna.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: network{l}}),
-		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: attempts}))
+		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: is.attempts}))
 	if err != nil {
 		return nil, err
 	}
+	var clients flow.Option
+	if is.platform {
+		clients = flow.WithClients(func(ctx context.Context, account string) (*klarna.Client, error) {
+			return client, l.step(ctx, "clients", account, func(context.Context, failure) error { return nil })
+		})
+	}
 	quiet := slog.New(slog.DiscardHandler)
 	l.Coordinator, err = flow.New(client, recordStore{l}, klarna.NewSecret(sealSecret), flow.WithLogger(quiet),
-		flow.WithReport(l.report), flow.WithAmountPolicy(acceptEven), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
-		flow.WithClock(func() time.Time { return time.Now().Add(skew) }))
+		flow.WithReport(l.report), flow.WithAmountPolicy(l.policy), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
+		flow.WithClock(func() time.Time { return time.Now().Add(is.skew) }), clients)
 	if err != nil {
 		return nil, err
 	}
@@ -81,19 +109,41 @@ func acceptEven(_ context.Context, change flow.AmountChange) (bool, error) {
 	return change.Approved%2 == 0, nil
 }
 
-// step is the gate through which all effects of an incarnation pass.
-func (l *incarnation) step(op string, act func(failure) error) error {
+// step is the gate through which all effects of an incarnation pass. account is the account that
+// the step is made for, or "" if it is not known.
+func (l *incarnation) step(ctx context.Context, op, account string, act func(context.Context, failure) error) error {
+	l.awake()
 	l.mu.Lock()
 	if l.dead {
 		l.mu.Unlock()
 		return errDead
 	}
 	l.ops = append(l.ops, op)
-	h := l.failureAt(len(l.ops), op)
+	h := none
+	if l.is.trouble != nil {
+		h = l.is.trouble(op, account)
+	}
+	if h == none {
+		h = l.failureAt(len(l.ops), op)
+	}
 	l.mu.Unlock()
+	if !isCallback(op) && (h == panics || h == leaves) {
+		h = failAfter // the order of the steps differs from the plan
+	}
 	if h != none && !h.deadly() {
 		l.world.faults.Add(1)
 	}
+	if err := l.before(ctx, op, h); err != nil {
+		return err
+	}
+	l.travel(op)
+	err := act(ctx, h)
+	l.travel(op)
+	return l.after(ctx, h, err)
+}
+
+// before applies the part of a failure that precedes the step.
+func (l *incarnation) before(ctx context.Context, op string, h failure) error {
 	switch h {
 	case dieBefore:
 		l.die()
@@ -105,10 +155,21 @@ func (l *incarnation) step(op string, act func(failure) error) error {
 		return errFailed
 	case stallBefore:
 		pause(context.WithoutCancel(l.ctx), stall)
+	case silentBefore:
+		return l.silence(ctx)
+	case deafBefore:
+		pause(context.WithoutCancel(l.ctx), deafFor)
+	case stopBefore:
+		l.stop()
+		if isNetwork(op) {
+			return ctx.Err() // a call after its deadline is not sent
+		}
 	}
-	l.travel(op)
-	err := act(h)
-	l.travel(op)
+	return nil
+}
+
+// after applies the part of a failure that follows the step.
+func (l *incarnation) after(ctx context.Context, h failure, err error) error {
 	switch h {
 	case dieAfter:
 		l.die()
@@ -118,11 +179,49 @@ func (l *incarnation) step(op string, act func(failure) error) error {
 		}
 	case stallAfter:
 		pause(context.WithoutCancel(l.ctx), stall)
+	case silentAfter:
+		err = l.silence(ctx)
+	case deafAfter:
+		pause(context.WithoutCancel(l.ctx), deafFor)
+	case stopAfter:
+		l.stop()
+	case panics:
+		panic("chaos")
+	case leaves:
+		runtime.Goexit()
 	}
+	l.awake()
 	if l.isDead() {
 		return errDead
 	}
 	return err
+}
+
+// silence lasts until ctx ends, or for hours if the Coordinator has set no deadline.
+func (l *incarnation) silence(ctx context.Context) error {
+	pause(ctx, silentFor)
+	return cmp.Or(ctx.Err(), errFailed)
+}
+
+// stop stops the incarnation, and returns when it continues.
+func (l *incarnation) stop() {
+	l.mu.Lock()
+	l.stopped = time.Now().Add(l.stops())
+	l.mu.Unlock()
+	l.awake()
+}
+
+// awake waits until the incarnation is not stopped.
+func (l *incarnation) awake() {
+	for {
+		l.mu.Lock()
+		left := time.Until(l.stopped)
+		l.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		pause(context.WithoutCancel(l.ctx), left)
+	}
 }
 
 func (l *incarnation) travel(op string) {
@@ -155,8 +254,8 @@ func (l *incarnation) stepsTaken() []string {
 }
 
 // report is the callback of an incarnation's Coordinator.
-func (l *incarnation) report(_ context.Context, t flow.Transition) error {
-	err := l.step("report", func(failure) error {
+func (l *incarnation) report(ctx context.Context, t flow.Transition) error {
+	err := l.step(ctx, "report", t.Status.PartnerAccountID, func(context.Context, failure) error {
 		l.world.Reported(t)
 		return nil
 	})
@@ -164,6 +263,15 @@ func (l *incarnation) report(_ context.Context, t flow.Transition) error {
 		l.world.confirmed(t)
 	}
 	return err
+}
+
+// policy is the amount policy of an incarnation's Coordinator.
+func (l *incarnation) policy(ctx context.Context, change flow.AmountChange) (accept bool, err error) {
+	err = l.step(ctx, "policy", change.Status.PartnerAccountID, func(ctx context.Context, _ failure) (err error) {
+		accept, err = acceptEven(ctx, change)
+		return err
+	})
+	return accept, err
 }
 
 // heard returns the answer that a client receives: none if the incarnation has ended before it.
@@ -205,7 +313,7 @@ type network struct{ incarnation *incarnation }
 // RoundTrip implements http.RoundTripper.
 func (n network) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	op := operationOf(r)
-	err = n.incarnation.step(op, func(h failure) error {
+	err = n.incarnation.step(r.Context(), op, accountOf(r), func(_ context.Context, h failure) error {
 		if doubleOperation(op) == "authorization.authorize" {
 			n.incarnation.world.authorizeCalls.Add(1)
 		}
@@ -249,6 +357,12 @@ func (n network) onTheWay(op string, h failure, r *http.Request) (response *http
 		return replied(r, refusals[len(r.URL.Path)%len(refusals)], `{"error_code":"VALIDATION_ERROR"}`), true
 	case undecided:
 		return replied(r, http.StatusOK, pendingBody), true
+	case limited:
+		return replied(r, http.StatusTooManyRequests, `{"error_code":"RATE_LIMITED"}`), true
+	case later:
+		response = replied(r, http.StatusServiceUnavailable, `{"error_code":"TEMPORARY_UNAVAILABLE"}`)
+		response.Header.Set("Retry-After", "30")
+		return response, true
 	}
 	if doubleOperation(op) == "authorization.authorize" && n.incarnation.world.storms(key) {
 		return replied(r, http.StatusConflict, `{"error_code":"RESOURCE_CONFLICT"}`), true
@@ -298,6 +412,13 @@ func (l *incarnation) hearMeanwhile(r *http.Request) {
 	}
 }
 
+// accountOf returns the account that a call is made for.
+func accountOf(r *http.Request) string {
+	_, after, _ := strings.Cut(r.URL.Path, "/accounts/")
+	account, _, _ := strings.Cut(after, "/")
+	return account
+}
+
 // operationOf returns klarnatest's name of a call, and this package's name of a final authorize
 // call.
 func operationOf(r *http.Request) string {
@@ -323,14 +444,24 @@ func operationOf(r *http.Request) string {
 // recordStore is an incarnation's connection to its Store.
 type recordStore struct{ incarnation *incarnation }
 
+// step is a step of the incarnation. A late one takes effect anyway, because the database has it.
+func (s recordStore) step(ctx context.Context, op string, act func(context.Context) error) error {
+	return s.incarnation.step(ctx, op, "", func(ctx context.Context, h failure) error {
+		if h == deafBefore {
+			ctx = context.WithoutCancel(ctx)
+		}
+		return act(ctx)
+	})
+}
+
 // Create implements flow.Store.
 func (s recordStore) Create(ctx context.Context, r flow.Record) error {
-	return s.incarnation.step("store.create", func(failure) error { return s.incarnation.next.Create(ctx, r) })
+	return s.step(ctx, "store.create", func(ctx context.Context) error { return s.incarnation.next.Create(ctx, r) })
 }
 
 // Load implements flow.Store.
 func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err error) {
-	err = s.incarnation.step("store.load", func(failure) (err error) {
+	err = s.step(ctx, "store.load", func(ctx context.Context) (err error) {
 		r, err = s.incarnation.next.Load(ctx, id)
 		return err
 	})
@@ -339,7 +470,7 @@ func (s recordStore) Load(ctx context.Context, id string) (r flow.Record, err er
 
 // FindPaymentRequest implements flow.Store.
 func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.Record, err error) {
-	err = s.incarnation.step("store.find_payment_request", func(failure) (err error) {
+	err = s.step(ctx, "store.find_payment_request", func(ctx context.Context) (err error) {
 		r, err = s.incarnation.next.FindPaymentRequest(ctx, id)
 		return err
 	})
@@ -348,7 +479,7 @@ func (s recordStore) FindPaymentRequest(ctx context.Context, id string) (r flow.
 
 // FindReference implements flow.Store.
 func (s recordStore) FindReference(ctx context.Context, reference string) (r flow.Record, err error) {
-	err = s.incarnation.step("store.find_reference", func(failure) (err error) {
+	err = s.step(ctx, "store.find_reference", func(ctx context.Context) (err error) {
 		r, err = s.incarnation.next.FindReference(ctx, reference)
 		return err
 	})
@@ -357,12 +488,12 @@ func (s recordStore) FindReference(ctx context.Context, reference string) (r flo
 
 // Update implements flow.Store.
 func (s recordStore) Update(ctx context.Context, r flow.Record) error {
-	return s.incarnation.step("store.update", func(failure) error { return s.incarnation.next.Update(ctx, r) })
+	return s.step(ctx, "store.update", func(ctx context.Context) error { return s.incarnation.next.Update(ctx, r) })
 }
 
 // ClaimDue implements flow.Store.
 func (s recordStore) ClaimDue(ctx context.Context, params flow.ClaimParams) (list []flow.Claimed, err error) {
-	err = s.incarnation.step("store.claim_due", func(failure) (err error) {
+	err = s.step(ctx, "store.claim_due", func(ctx context.Context) (err error) {
 		list, err = s.incarnation.next.ClaimDue(ctx, params)
 		return err
 	})

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,7 @@ func (s *World) open(ctx context.Context, seed int64, purchases int, every time.
 			j = journeys[0] // wall-clock time is scarce
 		}
 		a := &actor{
-			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j), world: s, pick: pick, random: random,
+			purchase: s.add(fmt.Sprintf("order-%d-%d", seed, i), j, s.accounts[random.IntN(len(s.accounts))]), world: s, pick: pick, random: random,
 			tries: 1 + 9*random.IntN(2),
 		}
 		customers.Go(func() {
@@ -59,4 +60,18 @@ func (s *World) finishAll(ctx context.Context, store flow.Store, revive func(), 
 		wait = min(wait*4/3, 10*time.Minute)
 	}
 	return ctx.Err()
+}
+
+// conclude makes an incarnation bring every purchase to a final state, twice: after the first time,
+// calls that still hang in other incarnations return.
+func (l *incarnation) conclude(ctx context.Context) error {
+	for range 2 {
+		var failed error
+		revive := func() { _, failed = l.Recover(ctx) }
+		if err := errors.Join(l.world.finishAll(ctx, l.next, revive, func(d time.Duration) { pause(ctx, d) }), failed); err != nil {
+			return err
+		}
+		pause(ctx, deafFor+stopFor)
+	}
+	return nil
 }

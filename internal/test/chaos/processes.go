@@ -25,11 +25,20 @@ type Processes struct {
 	Seed      int64
 	Purchases int
 	Replicas  int
-	// Start starts a replica, which calls [Serve]. It returns the replica's address and a function
-	// that kills the replica as a power failure does.
-	Start func(s Surroundings) (address string, kill func(), err error)
+	// Start starts a replica, which calls [Serve].
+	Start func(s Surroundings) (*Process, error)
+	// Silence makes one of the connections to the store stop answering, if one exists. Nil does
+	// nothing.
+	Silence func()
 	// Last is the store of the replica that finishes the run.
 	Last flow.Store
+}
+
+// Process is a replica in a process of its own.
+type Process struct {
+	Address string
+	// Kill ends it immediately, as a power failure does. Stop suspends it, and Continue resumes it.
+	Kill, Stop, Continue func()
 }
 
 const (
@@ -40,7 +49,9 @@ const (
 )
 
 // KillAtRandom is [AtRandom] with replicas that are separate processes and reach Klarna over the
-// network. They are killed at any moment and started again. It runs on wall-clock time.
+// network. They are killed at any moment and started again, or stopped for longer than a lease and
+// continued. Connections to the store stop answering, and clocks differ. It runs on wall-clock
+// time.
 func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -89,9 +100,9 @@ type processGroup struct {
 	random lockedRand
 	around Surroundings
 
-	mu       sync.Mutex
-	replicas []*remote
-	kills    []func()
+	mu        sync.Mutex
+	replicas  []*remote
+	processes []*Process
 }
 
 // listen serves Klarna and the world to the replicas.
@@ -141,11 +152,15 @@ func (h *processGroup) klarna(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// report receives callbacks. Some fail, before or after their effect.
+// report receives callbacks. Some fail, before or after their effect, and some are not answered.
 func (h *processGroup) report(w http.ResponseWriter, r *http.Request) {
 	var t flow.Transition
 	if err := json.NewDecoder(r.Body).Decode(&t); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if h.random.intN(500) == 0 {
+		<-r.Context().Done()
 		return
 	}
 	outcome := h.random.intN(50)
@@ -163,16 +178,18 @@ func (h *processGroup) report(w http.ResponseWriter, r *http.Request) {
 
 // start starts the i-th replica, or starts it again.
 func (h *processGroup) start(i int) error {
-	address, kill, err := h.config.Start(h.around)
+	around := h.around
+	around.Skew = skewOf(int(h.config.Seed%3), i)
+	p, err := h.config.Start(around)
 	if err != nil {
 		return fmt.Errorf("chaos: start a replica: %w", err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if i == len(h.replicas) {
-		h.replicas, h.kills = append(h.replicas, nil), append(h.kills, nil)
+		h.replicas, h.processes = append(h.replicas, nil), append(h.processes, nil)
 	}
-	h.replicas[i], h.kills[i] = &remote{address}, kill
+	h.replicas[i], h.processes[i] = &remote{p.Address}, p
 	return nil
 }
 
@@ -185,19 +202,37 @@ func (h *processGroup) pick() *remote {
 func (h *processGroup) killAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, kill := range h.kills {
-		kill()
+	for _, p := range h.processes {
+		p.Kill()
 	}
-	h.kills = nil
+	h.processes = nil
 }
 
 func (h *processGroup) killAtRandom(ctx context.Context) error {
+	var stopped sync.WaitGroup
+	defer stopped.Wait()
 	for pause(ctx, h.betweenKills()); ctx.Err() == nil; pause(ctx, h.betweenKills()) {
 		i := h.random.intN(len(h.replicas))
 		h.mu.Lock()
-		kill := h.kills[i]
+		p := h.processes[i]
 		h.mu.Unlock()
-		kill()
+		switch h.random.intN(6) {
+		case 0:
+			h.world.faults.Add(1)
+			stopped.Go(func() {
+				p.Stop()
+				pause(ctx, h.world.machine(stopFor))
+				p.Continue()
+			})
+			continue
+		case 1:
+			if h.config.Silence != nil {
+				h.config.Silence()
+				h.world.faults.Add(1)
+			}
+			continue
+		}
+		p.Kill()
 		h.world.crashes.Add(1)
 		if err := h.start(i); err != nil {
 			return err

@@ -28,11 +28,13 @@ type Surroundings struct {
 	// faster.
 	Epoch, Start time.Time
 	Scale        int64
+	// Skew is how far the replica's clock is ahead of the purchases' time.
+	Skew time.Duration
 }
 
-// now returns the time of the purchases.
+// now returns the time of the purchases by the replica's clock.
 func (s *Surroundings) now() time.Time {
-	return s.Epoch.Add(time.Duration(s.Scale * time.Since(s.Start).Nanoseconds()))
+	return s.Epoch.Add(time.Duration(s.Scale*time.Since(s.Start).Nanoseconds()) + s.Skew)
 }
 
 // remoteCall is a client's call of such a replica, and remoteAnswer is the answer.

@@ -27,6 +27,7 @@ type Replica interface {
 // and what they were told.
 type World struct {
 	Klarna     *klarnatest.Server
+	accounts   []string
 	signingKey webhook.Key
 	courier    *courier
 
@@ -36,18 +37,21 @@ type World struct {
 	// meanwhile maps payment requests to the purchases whose customers approve while they are
 	// canceled.
 	stormy    map[string]time.Time
+	stormFor  func() time.Duration
 	meanwhile map[string]*purchase
 
 	// scale is the speed of the purchases' time, relative to the wall clock.
 	scale time.Duration
+	// answersWithin bounds a client's call; 0 means no bound.
+	answersWithin time.Duration
 
 	crashes, faults, duplicates, authorizeCalls atomic.Int64
 }
 
 // purchase is what is known of a purchase, apart from the replicas' store.
 type purchase struct {
-	id      string
-	journey *journey
+	id, account string
+	journey     *journey
 
 	mu sync.Mutex
 	// approved is the amount that the customer approved, 0 before. instant means that the first
@@ -55,6 +59,10 @@ type purchase struct {
 	approved int64
 	instant  bool
 	token    klarna.Secret
+	// approvedAt is the time of the approval. promptly is the time within which there must be a
+	// transaction after it; 0 means any time.
+	approvedAt time.Time
+	promptly   time.Duration
 	// acted means that the customer did what the journey asks for.
 	acted bool
 	// canceled means that the client asked for it, and foreign that another program changed the
@@ -78,11 +86,12 @@ type answer struct {
 
 // newWorld opens a world whose replicas receive Klarna's webhooks through the courier.
 func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
-	s := &World{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, courier: courier, scale: 1}
+	s := &World{purchases: map[string]*purchase{}, stormy: map[string]time.Time{}, meanwhile: map[string]*purchase{}, courier: courier, scale: 1, stormFor: func() time.Duration { return stormFor }}
 	var err error
 	if s.Klarna, err = klarnatest.Start(append(options, klarnatest.WithWebhookTransport(courier))...); err != nil {
 		return nil, err
 	}
+	s.accounts = []string{s.Klarna.PartnerAccountID}
 	key := s.Klarna.Subscribe("https://shop.example/klarna/webhook", "payment.*")
 	s.signingKey = webhook.Key{ID: key.ID, Secret: klarna.NewSecret(key.Secret)}
 	courier.world = s
@@ -104,7 +113,9 @@ const stormFor = 6 * time.Minute
 func (s *World) beginStorm(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stormy[key] = time.Now().Add(stormFor)
+	if s.stormy[key].IsZero() { // once for each call, so that it ends in time
+		s.stormy[key] = time.Now().Add(s.stormFor())
+	}
 }
 
 func (s *World) storms(key string) bool {
@@ -129,8 +140,8 @@ func (s *World) approvesMeanwhile(paymentRequestID string) *purchase {
 }
 
 // add adds a purchase before any replica learns of it.
-func (s *World) add(id string, j *journey) *purchase {
-	p := &purchase{id: id, journey: j, confirmed: map[string]bool{}}
+func (s *World) add(id string, j *journey, account string) *purchase {
+	p := &purchase{id: id, account: account, journey: j, confirmed: map[string]bool{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.purchases[id] = p

@@ -80,9 +80,15 @@ func (p *Postgres) Open(t testing.TB, database string) *sql.DB {
 	return open(t, "pgx", p.DSN(database))
 }
 
+// Port returns the server's port on the loopback interface.
+func (p *Postgres) Port() int { return p.port }
+
 // DSN returns the data source name with which another process opens a database with the driver pgx.
-func (p *Postgres) DSN(database string) string {
-	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
+func (p *Postgres) DSN(database string) string { return DSN(p.port, database) }
+
+// DSN returns the data source name of a database at a port, which may be that of a proxy.
+func DSN(port int, database string) string {
+	return fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable", port, database)
 }
 
 // binaries returns the directory of initdb and postgres: Debian's with the newest version, or one

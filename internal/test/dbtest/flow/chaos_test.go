@@ -73,9 +73,24 @@ func testChaos(t *testing.T, name string, dialect sqlstore.Dialect, open open) {
 			examine(t, result)
 		})
 	})
+	t.Run("accounts in trouble, and silent connections", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			result, err := chaos.InTrouble(t.Context(), chaos.Config{
+				Store: name, Open: func() (flow.Store, error) { return replica(t) },
+				Seed: seed, Purchases: min(purchases, 300), Replicas: 2, // most of its time is spent in waiting
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			report(t, result)
+			if result.Faults == 0 || result.Transactions*2 < result.Purchases {
+				t.Error("nothing failed, or too little was paid")
+			}
+		})
+	})
 }
 
-func examine(t *testing.T, r *chaos.Result) {
+func report(t *testing.T, r *chaos.Result) {
 	t.Helper()
 	t.Log(r)
 	for i, v := range r.Violations {
@@ -84,6 +99,11 @@ func examine(t *testing.T, r *chaos.Result) {
 		}
 		t.Error(v)
 	}
+}
+
+func examine(t *testing.T, r *chaos.Result) {
+	t.Helper()
+	report(t, r)
 	// Otherwise the test would prove nothing.
 	if r.Crashes == 0 || r.Duplicates == 0 || r.Transactions == 0 || r.AuthorizeCalls <= int64(r.Transactions) {
 		t.Error("nothing crashed, or nothing was repeated")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization/flow/sqlstore"
@@ -26,7 +27,8 @@ type replicaProcess struct {
 }
 
 // Four processes on one PostgreSQL database are killed with SIGKILL at any moment and started
-// again.
+// again, or stopped with SIGSTOP and continued. Sometimes one of their connections to it stops
+// answering.
 func TestPaymentsSurviveKills(t *testing.T) {
 	seed, purchases, full, err := chaos.Size(200)
 	if err != nil {
@@ -44,49 +46,59 @@ func TestPaymentsSurviveKills(t *testing.T) {
 	if err := last.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	proxy := startProxy(t, server.Port())
 	result, err := chaos.KillAtRandom(t.Context(), chaos.Processes{
 		Store: "PostgreSQL, processes", Seed: seed, Purchases: purchases, Replicas: 4, Last: last,
-		Start: func(s chaos.Surroundings) (address string, kill func(), err error) {
-			return startReplica(t.Context(), replicaProcess{server.DSN(name), s})
+		Start: func(s chaos.Surroundings) (*chaos.Process, error) {
+			return startReplica(t.Context(), replicaProcess{dbtest.DSN(proxy.port, name), s})
 		},
+		Silence: proxy.silenceOne,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	examine(t, result)
+	if n := proxy.silences.Load(); n == 0 {
+		t.Error("no connection fell silent")
+	}
 }
 
 // startReplica starts this program again as a replica.
-func startReplica(ctx context.Context, p replicaProcess) (address string, kill func(), err error) {
+func startReplica(ctx context.Context, p replicaProcess) (*chaos.Process, error) {
 	settings, err := json.Marshal(p)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplicaProcess$", "-test.v")
 	command.Env = append(os.Environ(), replicaVariable+"="+string(settings))
 	if _, err := command.StdinPipe(); err != nil { // it ends with this process
-		return "", nil, err
+		return nil, err
 	}
 	output, err := command.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	kill = func() {
-		_ = command.Process.Kill() // SIGKILL
-		_ = command.Wait()
+	replica := &chaos.Process{
+		Kill: func() {
+			_ = command.Process.Kill() // SIGKILL
+			_ = command.Wait()
+		},
+		Stop:     func() { _ = command.Process.Signal(syscall.SIGSTOP) },
+		Continue: func() { _ = command.Process.Signal(syscall.SIGCONT) },
 	}
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		if address, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
-			return address, kill, nil
+			replica.Address = address
+			return replica, nil
 		}
 	}
-	kill()
-	return "", nil, fmt.Errorf("a replica ended before it was ready: %v", lines.Err())
+	replica.Kill()
+	return nil, fmt.Errorf("a replica ended before it was ready: %v", lines.Err())
 }
 
 // TestReplicaProcess is a replica if this program was started as one.

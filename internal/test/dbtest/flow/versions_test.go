@@ -20,13 +20,16 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// olderCommit is a version whose code named other members and stored no key of the first call.
-const olderCommit = "5f7b1bd8d323b43b2c561cc4a42e0d8f47c4a4f4"
+// olderCommit is the first version whose records and seals every later version must work with. It
+// is built with its own program, so that later renames do not concern it.
+const olderCommit = "cad03c1f5d44bf91d17a9a5f06558933c20c9b7d"
 
-// olderNames replaces the names that the program uses by those that they had at olderCommit.
-var olderNames = strings.NewReplacer("authorization.AuthorizeParams", "authorization.Request", "sqlstore.DialectSQLite", "sqlstore.SQLite")
+// unnamed is removed from the source of the older version, so that only the newer one names
+// settlement_currency.
+const unnamed = `	// SettlementCurrency is the ISO 4217 code of the currency that Klarna settles in.
+	SettlementCurrency string ` + "`json:\"settlement_currency,omitzero\"`\n"
 
-// twoVersionsRequest has members that one or both of the two versions do not name.
+// twoVersionsRequest has a member that only the newer version names, and one that neither does.
 const twoVersionsRequest = `{
 	"currency": "EUR",
 	"acquiring_config": {"settlement_currency": "EUR"},
@@ -43,21 +46,54 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 		return
 	}
 	older, newer := buildOlder(t), buildNewer(t)
-	t.Run("the newer one finishes what the older began", func(t *testing.T) {
-		v := newPair(t, "APPROVED")
-		v.dieInTheFirstCall(older)
-		v.wants(newer, "recover", time.Minute, "AUTHORIZED")
-		v.oneTransaction(2)
-	})
-	// The older program cannot open the newer seal. It must not change such a purchase.
-	t.Run("the older one leaves what the newer began", func(t *testing.T) {
-		v := newPair(t, "STEP_UP_REQUIRED")
-		v.wants(newer, "begin", 0, "AWAITING_CUSTOMER")
-		v.approves()
-		v.wants(older, "recover", 3*time.Minute, "AWAITING_CUSTOMER")
-		v.wants(newer, "recover", 4*time.Minute, "AUTHORIZED")
-		v.oneTransaction(0)
-	})
+	for _, way := range []struct{ name, begins, finishes string }{
+		{"the newer one finishes what the older began", older, newer},
+		{"the older one finishes what the newer began", newer, older},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Run("after a first call whose answer was lost", func(t *testing.T) {
+				v := newPair(t, "APPROVED")
+				v.diesInACall(way.begins, "begin", 0)
+				v.wants(way.finishes, "recover", time.Minute, "AUTHORIZED")
+				v.wants(way.begins, "recover", time.Minute, "AUTHORIZED")
+				v.oneTransaction([]int{0, 0})
+			})
+			t.Run("after an approval", func(t *testing.T) {
+				v := newPair(t, "STEP_UP_REQUIRED")
+				v.wants(way.begins, "begin", 0, "AWAITING_CUSTOMER")
+				v.approves()
+				v.wants(way.finishes, "recover", 3*time.Minute, "AUTHORIZED")
+				v.wants(way.begins, "recover", 3*time.Minute, "AUTHORIZED")
+				v.oneTransaction([]int{0, 1})
+			})
+			t.Run("after a final call whose answer was lost", func(t *testing.T) {
+				v := newPair(t, "STEP_UP_REQUIRED")
+				v.wants(way.begins, "begin", 0, "AWAITING_CUSTOMER")
+				v.approves()
+				v.diesInACall(way.begins, "recover", 2*time.Minute)
+				v.wants(way.finishes, "recover", 4*time.Minute, "AUTHORIZED")
+				v.wants(way.begins, "recover", 4*time.Minute, "AUTHORIZED")
+				v.oneTransaction([]int{0, 1, 1})
+			})
+			t.Run("after both began it", func(t *testing.T) {
+				v := newPair(t, "STEP_UP_REQUIRED")
+				v.wants(way.begins, "begin", 0, "AWAITING_CUSTOMER")
+				v.wants(way.finishes, "begin", 0, "AWAITING_CUSTOMER")
+				v.approves()
+				var both sync.WaitGroup
+				for _, program := range []string{way.begins, way.finishes} {
+					both.Go(func() {
+						if _, err := v.run(program, "recover", 3*time.Minute); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				both.Wait()
+				v.wants(way.begins, "recover", 4*time.Minute, "AUTHORIZED")
+				v.oneTransaction(nil)
+			})
+		})
+	}
 	t.Run("the older one works with a migrated schema", func(t *testing.T) {
 		v := newPair(t, "STEP_UP_REQUIRED")
 		if _, err := v.run(newer, "recover", 0); err == nil { // it migrates, and finds no purchase
@@ -67,14 +103,7 @@ func TestTwoVersionsShareAStore(t *testing.T) {
 		v.approves()
 		v.wants(older, "recover", 3*time.Minute, "AUTHORIZED")
 		v.wants(newer, "recover", 0, "AUTHORIZED")
-		v.oneTransaction(0)
-	})
-	t.Run("the newer one finalizes what the older began", func(t *testing.T) {
-		v := newPair(t, "STEP_UP_REQUIRED")
-		v.wants(older, "begin", 0, "AWAITING_CUSTOMER")
-		v.approves()
-		v.wants(newer, "recover", 3*time.Minute, "AUTHORIZED")
-		v.oneTransaction(0)
+		v.oneTransaction([]int{0, 1})
 	})
 }
 
@@ -90,7 +119,7 @@ type pair struct {
 
 	mu    sync.Mutex
 	calls []sent
-	// lost is closed when the first call has been executed and its answer is withheld.
+	// lost is closed when the next call has been executed and its answer is withheld.
 	lost chan struct{}
 }
 
@@ -110,11 +139,11 @@ func (v *pair) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	var lost chan struct{}
 	v.mu.Lock()
-	lost := v.lost
 	if strings.HasSuffix(r.URL.Path, "/payment/authorize") {
 		v.calls = append(v.calls, sent{r.Header.Get("Klarna-Idempotency-Key"), string(body)})
-		v.lost = nil
+		lost, v.lost = v.lost, nil
 	}
 	v.mu.Unlock()
 	answer, err := v.klarna.Transport().RoundTrip(r)
@@ -164,12 +193,14 @@ func (v *pair) wants(program, do string, ahead time.Duration, state string) {
 	}
 }
 
-// dieInTheFirstCall begins the purchase and kills the program when Klarna has executed its call.
-func (v *pair) dieInTheFirstCall(program string) {
+// diesInACall kills the program when Klarna has executed its authorize call.
+func (v *pair) diesInACall(program, do string, ahead time.Duration) {
 	v.Helper()
 	lost := make(chan struct{})
+	v.mu.Lock()
 	v.lost = lost
-	command := v.command(program, "begin", 0)
+	v.mu.Unlock()
+	command := v.command(program, do, ahead)
 	var printed bytes.Buffer
 	command.Stdout, command.Stderr = &printed, &printed
 	if err := command.Start(); err != nil {
@@ -198,20 +229,35 @@ func (v *pair) approves() {
 	}
 }
 
-// oneTransaction checks that Klarna has one transaction, and that all first calls were the same.
-func (v *pair) oneTransaction(first int) {
+// oneTransaction checks that Klarna has one transaction. calls says which authorize calls are the
+// same: 0 is the first call, 1 the final one. All calls must have the members of the request.
+func (v *pair) oneTransaction(calls []int) {
 	v.Helper()
 	if n := len(v.klarna.Transactions()); n != 1 {
 		v.Errorf("Klarna has %d transactions", n)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if first > 0 && len(v.calls) != first {
-		v.Fatalf("%d calls, want %d", len(v.calls), first)
+	for i, call := range v.calls {
+		for _, member := range []string{`"settlement_currency":"EUR"`, `"of_tomorrow":{`} {
+			if !strings.Contains(call.Body, member) {
+				v.Errorf("call %d lacks %s: %s", i, member, call.Body)
+			}
+		}
 	}
-	for i := 1; i < first; i++ {
-		if v.calls[i] != v.calls[0] {
-			v.Errorf("the first call is\n%+v\nand was repeated as\n%+v", v.calls[0], v.calls[i])
+	if calls == nil {
+		return
+	}
+	if len(v.calls) != len(calls) {
+		v.Fatalf("%d calls, want %d", len(v.calls), len(calls))
+	}
+	var which [2]*sent
+	for i, call := range calls {
+		switch first := which[call]; {
+		case first == nil:
+			which[call] = &v.calls[i]
+		case *first != v.calls[i]:
+			v.Errorf("the call was\n%+v\nand was repeated as\n%+v", *first, v.calls[i])
 		}
 	}
 }
@@ -239,29 +285,35 @@ func buildOlder(t *testing.T) string {
 	if printed, err := exec.CommandContext(t.Context(), "tar", "-xf", archive, "-C", tree).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, printed)
 	}
-	module := filepath.Join(tree, "internal", "dbtest")
-	source, err := os.ReadFile("../purchaser/main.go")
+	source := filepath.Join(tree, "authorization", "request.go")
+	text, err := os.ReadFile(source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(module, "purchaser"), 0o750); err != nil {
+	if n := bytes.Count(text, []byte(unnamed)); n != 1 {
+		t.Fatalf("the older version names the member %d times", n)
+	}
+	if err := os.WriteFile(source, bytes.Replace(text, []byte(unnamed), nil, 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source = []byte(olderNames.Replace(string(source)))
-	if err := os.WriteFile(filepath.Join(module, "purchaser", "main.go"), source, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return build(t, module, "older")
+	in(t, tree, "generate", "./authorization")
+	return build(t, filepath.Join(tree, "internal", "dbtest"), "older")
 }
 
 func build(t *testing.T, module, name string) (program string) {
 	t.Helper()
 	program = filepath.Join(t.TempDir(), name)
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./purchaser")
+	in(t, module, "build", "-o", program, "./purchaser")
+	return program
+}
+
+// in runs the go command in a module.
+func in(t *testing.T, module string, arguments ...string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", arguments...)
 	command.Dir = module
 	command.Env = append(os.Environ(), "GOWORK=off")
 	if printed, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, printed)
 	}
-	return program
 }

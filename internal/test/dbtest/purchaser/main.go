@@ -1,6 +1,6 @@
 // Command purchaser is a replica for the test of two versions: it makes one call of a Coordinator
-// on an SQLite file and prints the state. The test builds it from an older commit too, so it uses
-// only the API of that commit.
+// on an SQLite file and prints the state. The test also builds the program of an older commit, so
+// the argument and the output must stay the same.
 package main
 
 import (
