@@ -40,9 +40,9 @@ func (c *customer) comeBack(ctx context.Context, returnURL string) error {
 	return err
 }
 
-// order reads the order from the merchant.
-func (c *customer) order(ctx context.Context) (paymentAnswer, error) {
-	var answer paymentAnswer
+// order reads what the merchant knows of the order.
+func (c *customer) order(ctx context.Context) (orderAnswer, error) {
+	var answer orderAnswer
 	response, err := c.visit(ctx, http.MethodGet, c.merchant+"/order", nil)
 	if err != nil {
 		return answer, err

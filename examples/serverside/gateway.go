@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -12,8 +15,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// gateway is an Acquiring Partner's server. It takes payments for Partners and calls Klarna. The
-// coordinator keeps the state of the payments in its store, which survives a crash of the gateway.
+// gateway is the Acquiring Partner: it takes payments for Partners and calls Klarna for them. The
+// coordinator keeps the payments, also when the gateway crashes.
 type gateway struct {
 	presentations *presentation.Client
 	coordinator   *flow.Coordinator
@@ -32,12 +35,15 @@ const (
 	canceled status = "canceled"
 	expired  status = "expired"
 	failed   status = "failed"
-	// unclear means that the customer may have paid, and that a person has to find out. The
-	// customer must not be asked to pay again.
+	// unclear: money may have moved, and a person looks into it. The customer must not be asked to
+	// pay again.
 	unclear status = "unclear"
+	// done and refused are statuses of operations.
+	done    status = "done"
+	refused status = "refused"
 )
 
-// statuses maps states of purchases to the status that a Partner gets. Each other state is pending.
+// statuses are a payment's, as the Partner sees them. A purchase in another state is pending.
 var statuses = map[flow.State]status{
 	flow.StateAuthorized: approved,
 	flow.StateDeclined:   declined,
@@ -47,8 +53,17 @@ var statuses = map[flow.State]status{
 	flow.StateUnknown:    unclear,
 }
 
-// newGateway returns the gateway of a Partner account. Without a verifier it receives no webhooks.
-func newGateway(client *klarna.Client, account string, coordinator *flow.Coordinator, verifier *webhook.Verifier, failed func(error)) (*gateway, error) {
+// operationStatuses are an operation's, as the Partner sees them. Any other state is pending.
+var operationStatuses = map[flow.OperationState]status{
+	flow.OperationStateDone:    done,
+	flow.OperationStateRefused: refused,
+	flow.OperationStateUnknown: unclear,
+}
+
+// newGateway returns the gateway of a Partner account. Without a verifier it takes no webhooks.
+func newGateway(
+	client *klarna.Client, account string, coordinator *flow.Coordinator, verifier *webhook.Verifier, failed func(error),
+) (*gateway, error) {
 	g := &gateway{
 		presentations: presentation.New(client.ForAccount(account)),
 		coordinator:   coordinator,
@@ -60,6 +75,9 @@ func newGateway(client *klarna.Client, account string, coordinator *flow.Coordin
 	g.mux.HandleFunc("POST /payments", g.createPayment)
 	g.mux.HandleFunc("GET /payments/{id}", g.readPayment)
 	g.mux.HandleFunc("DELETE /payments/{id}", g.cancelPayment)
+	g.mux.HandleFunc("POST /payments/{id}/captures", g.capture)
+	g.mux.HandleFunc("POST /payments/{id}/refunds", g.refund)
+	g.mux.HandleFunc("POST /payments/{id}/voids", g.void)
 	if verifier != nil {
 		webhooks, err := webhook.NewHandler(verifier, coordinator.HandleEvent)
 		if err != nil {
@@ -103,8 +121,7 @@ func (g *gateway) paymentMethods(w http.ResponseWriter, r *http.Request) {
 }
 
 type paymentRequest struct {
-	// Reference is the Partner's order number. Requests with the same reference are for the same
-	// payment.
+	// Reference is the Partner's order number. It makes a repeated request the same payment.
 	Reference       string     `json:"reference"`
 	Amount          int64      `json:"amount"`
 	Currency        string     `json:"currency"`
@@ -177,12 +194,11 @@ func (g *gateway) cancelPayment(w http.ResponseWriter, r *http.Request) {
 	g.answer(w, p, err)
 }
 
-// answer writes the state of a payment. If the call to Klarna failed, it writes an error without
-// the reason.
+// answer writes how a payment stands. If Klarna could not be asked, it says so and not why.
 func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
 	if errors.Is(err, flow.ErrRejected) {
 		g.failed(err)
-		err = nil // the payment has ended, and a repeat would fail, too
+		err = nil // it is how the payment ended, and a repeat does not change it
 	}
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
@@ -196,6 +212,135 @@ func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
 			answer.Status = s
 		}
 		writeJSON(w, answer)
+	}
+}
+
+type operationRequest struct {
+	// ID is the Partner's, of a parcel or a return. It makes a repeated request the same operation.
+	ID     string     `json:"operation_id"`
+	Amount int64      `json:"amount,omitempty"`
+	Lines  []cartLine `json:"lines,omitempty"`
+	// Capture is the ID of the capture that a refund gives back.
+	Capture string `json:"capture_id,omitempty"`
+}
+
+type operationAnswer struct {
+	ID     string             `json:"operation_id"`
+	Kind   flow.OperationKind `json:"kind"`
+	Amount int64              `json:"amount"`
+	Status status             `json:"status"`
+	// Reason is Klarna's code where the operation is refused.
+	Reason string `json:"reason,omitempty"`
+}
+
+// capture takes the money for a parcel that is shipped.
+func (g *gateway) capture(w http.ResponseWriter, r *http.Request) {
+	var in operationRequest
+	if !readJSON(w, r, &in) {
+		return
+	}
+	o, err := g.coordinator.Capture(r.Context(), r.PathValue("id"), flow.CaptureParams{
+		ID: in.ID, Amount: in.Amount,
+		SupplementaryCaptureData: &authorization.SupplementaryCaptureData{LineItems: lineItems(in.Lines)},
+	})
+	g.answerOperation(w, o, err)
+}
+
+// refund gives back the money of a capture, or a part of it.
+func (g *gateway) refund(w http.ResponseWriter, r *http.Request) {
+	var in operationRequest
+	if !readJSON(w, r, &in) {
+		return
+	}
+	o, err := g.coordinator.Refund(r.Context(), r.PathValue("id"), flow.RefundParams{
+		ID: in.ID, CaptureID: in.Capture, Amount: in.Amount,
+	})
+	g.answerOperation(w, o, err)
+}
+
+// void releases what is authorized and not captured.
+func (g *gateway) void(w http.ResponseWriter, r *http.Request) {
+	var in operationRequest
+	if !readJSON(w, r, &in) {
+		return
+	}
+	o, err := g.coordinator.Void(r.Context(), r.PathValue("id"), flow.VoidParams{ID: in.ID})
+	g.answerOperation(w, o, err)
+}
+
+// answerOperation writes how an operation stands. One that is recorded is answered also if the call
+// to Klarna failed: it is pending, recovery repeats the call, and a notification has the result.
+func (g *gateway) answerOperation(w http.ResponseWriter, o *flow.Operation, err error) {
+	if err != nil {
+		g.failed(err)
+	}
+	switch {
+	case o != nil:
+		writeJSON(w, operationOf(o))
+	case errors.Is(err, flow.ErrNotFound):
+		http.Error(w, "no such payment", http.StatusNotFound)
+	case errors.Is(err, flow.ErrInvalidOperation):
+		http.Error(w, "the operation is invalid", http.StatusBadRequest)
+	case errors.Is(err, flow.ErrOtherOperation), errors.Is(err, flow.ErrImpossible):
+		http.Error(w, "the payment does not allow this operation", http.StatusConflict)
+	default:
+		http.Error(w, "the operation could not be recorded; repeat it", http.StatusBadGateway)
+	}
+}
+
+func operationOf(o *flow.Operation) *operationAnswer {
+	answer := &operationAnswer{ID: o.ID, Kind: o.Kind, Amount: o.Amount, Status: pending, Reason: o.Reason}
+	if s, ok := operationStatuses[o.State]; ok {
+		answer.Status = s
+	}
+	return answer
+}
+
+// notification informs the Partner of the result of a payment, or of one of its operations.
+type notification struct {
+	// ID is the same each time that this notification is sent.
+	ID        string           `json:"notification_id"`
+	PaymentID string           `json:"payment_id"`
+	Status    status           `json:"status,omitempty"`
+	Operation *operationAnswer `json:"operation,omitempty"`
+}
+
+// reportTo returns the coordinator's report: it passes results on with notify. If that fails, the
+// coordinator repeats the report.
+func reportTo(notify func(context.Context, notification) error) func(context.Context, flow.Transition) error {
+	return func(ctx context.Context, t flow.Transition) error {
+		n := notification{ID: t.ID, PaymentID: t.Status.ID, Status: statuses[t.To]}
+		if t.Operation != nil {
+			n.Operation = operationOf(t.Operation)
+		}
+		if n.Status == "" && n.Operation == nil {
+			return nil // the payment has no result yet
+		}
+		return notify(ctx, n)
+	}
+}
+
+// notifyAt returns a function that posts notifications to a Partner's URL.
+func notifyAt(client *http.Client, url string) func(context.Context, notification) error {
+	return func(ctx context.Context, n notification) error {
+		body, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Content-Type", "application/json")
+		response, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("the Partner answered %s", response.Status)
+		}
+		return nil
 	}
 }
 

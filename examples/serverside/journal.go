@@ -76,6 +76,7 @@ func (j *journal) begin(from, to, call, with string) *step {
 	s := &step{Number: j.begun, From: from, To: to, Call: call, With: with, journal: j, start: time.Now()}
 	j.open = append(j.open, s)
 	if j.begun == j.kill {
+		j.printOpen("killed")
 		die()
 	}
 	return s
@@ -114,13 +115,19 @@ func (s *step) end(result string) {
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.printOpen("no answer")
+	j.closed = true
+}
+
+// printOpen prints the steps that began, with result for those that have not ended.
+func (j *journal) printOpen(result string) {
 	for _, s := range j.open {
 		if !s.ended {
-			s.Result = "no answer"
+			s.Result = result
 		}
 		j.print(s)
 	}
-	j.open, j.closed = nil, true
+	j.open = nil
 }
 
 // say prints a line for the person at the terminal.
@@ -162,9 +169,12 @@ func (j *journal) line(v any) {
 	fmt.Fprintln(j.out, string(text))
 }
 
-// text returns the step as a line, indented by the calling party.
+// abbreviations shorten what stands in a line.
+var abbreviations = strings.NewReplacer("…/payment/", "…/", ".state-change.", "…")
+
+// text is the step in a line, indented by its caller.
 func (s *step) text() string {
-	indent := map[string]string{merchantParty: "  ", gatewayParty: "    "}[s.From]
-	asked := strings.TrimSpace(s.Call + "  " + s.With)
-	return fmt.Sprintf("%3d  %-21s %-48s %-29s %6.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
+	indent := map[string]string{merchantParty: " ", gatewayParty: "  "}[s.From]
+	asked := abbreviations.Replace(strings.TrimSpace(s.Call + "  " + s.With))
+	return fmt.Sprintf("%2d %-20s %-44s %-22s %5.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
 }

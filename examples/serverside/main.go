@@ -1,15 +1,22 @@
-// Serverside runs the server-side-only journey of a Klarna payment. It starts three HTTP servers on
-// loopback, a merchant's back end, an Acquiring Partner's gateway and the built-in Klarna, and
-// simulates a customer.
+// Serverside plays the server-side-only journey of a Klarna payment: a merchant's back end, an
+// Acquiring Partner's gateway and Klarna, three HTTP servers on loopback, with a simulated
+// customer. After the approval the merchant ships two parcels, which are two captures, takes one
+// back, which is a refund, and releases the rest. Klarna's answer to the second capture is lost.
 //
 //	go run ./examples/serverside                    the customer approves
-//	go run ./examples/serverside -scenario decline  another scenario; -help lists them
-//	go run ./examples/serverside -json              print the steps as JSON lines
-//	go run ./examples/serverside -state FILE        keep the state of all parties in FILE
-//	go run ./examples/serverside -state FILE -kill 11
+//	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, lost-webhook,
+//	                                                duplicate-webhook; they end with the payment
+//	go run ./examples/serverside -json              the steps as JSON lines
+//	go run ./examples/serverside -state FILE        what the parties know is kept in FILE
+//	go run ./examples/serverside -kill 19           the program is killed at step 19
 //
-// The last command kills the program at step 11. Started again with the same file, it completes the
-// payment.
+// Killed at any step and started again with the same FILE, the program completes the payment and
+// its operations, each executed once.
+//
+// With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway
+// talks to Klarna's test host instead of the built-in Klarna, prints the URL for you to open, and
+// polls, since no webhook reaches it. After you approve, it captures, refunds and voids test money.
+// KLARNA_BASE_URL replaces the host.
 //
 // With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment, the gateway
 // calls Klarna's test host instead of the built-in Klarna. The program then prints the URL for you

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -21,7 +22,13 @@ type merchant struct {
 
 	mu      sync.Mutex
 	payment paymentAnswer
-	option  string // the payment_option_id that Klarna's presentation contains
+	option  string // Klarna's payment_option_id, as it was shown
+
+	// book guards the notifications. A handler that waits for the gateway does not hold it, because
+	// the gateway may notify before it answers.
+	book          sync.Mutex
+	notifications []notification
+	keep          func(context.Context, notification) error
 }
 
 // order is the only cart of this shop.
@@ -39,29 +46,38 @@ type cartLine struct {
 	Total int64 `json:"total"`
 }
 
-func (o *order) amount() int64 {
+func (o *order) amount() int64 { return total(o.Lines) }
+
+func total(lines []cartLine) int64 {
 	var sum int64
-	for _, l := range o.Lines {
+	for _, l := range lines {
 		sum += l.Total
 	}
 	return sum
 }
 
-func newMerchant(url, gatewayURL string, client *http.Client, reference string) *merchant {
+// newMerchant returns the merchant of one order. notifications are those that were kept before, and
+// keep stores another one.
+func newMerchant(
+	url, gatewayURL string, client *http.Client, reference string,
+	notifications []notification, keep func(context.Context, notification) error,
+) *merchant {
 	m := &merchant{url: url, gatewayURL: gatewayURL, http: client, mux: http.NewServeMux(), order: order{
 		Reference: reference,
 		Currency:  "EUR",
 		Locale:    "en-DE",
 		Lines: []cartLine{
-			{Name: "Espresso cups", Quantity: 2, Total: 109_00},
-			{Name: "Spring discount", Quantity: 1, Total: -10_00},
-			{Name: "Shipping", Quantity: 1, Total: 19_00},
+			{Name: "Espresso cups", Quantity: 2, Total: 45_00},
+			{Name: "Spring discount", Quantity: 1, Total: -5_00},
+			{Name: "Milk jug", Quantity: 1, Total: 50_00},
+			{Name: "Sugar bowl", Quantity: 1, Total: 28_00},
 		},
-	}}
+	}, notifications: notifications, keep: keep}
 	m.mux.HandleFunc("GET /checkout", m.checkout)
 	m.mux.HandleFunc("POST /checkout", m.pay)
 	m.mux.HandleFunc("GET /return", m.returned)
 	m.mux.HandleFunc("GET /order", m.readOrder)
+	m.mux.HandleFunc("POST /notifications", m.notified)
 	return m
 }
 
@@ -155,7 +171,68 @@ func (m *merchant) conclude(w http.ResponseWriter) {
 	writeJSON(w, map[string]any{"page": page, "status": m.payment.Status})
 }
 
-// readOrder returns the order, which the program reports at its end.
+// fulfill ships the order in two parcels, takes one back and releases the rest. The IDs are fixed
+// before the first request, so that after a crash fulfill repeats the same operations.
+func (m *merchant) fulfill(ctx context.Context) error {
+	cups, jug := m.order.Lines[:2], m.order.Lines[2:3] // the sugar bowl is sold out
+	for _, operation := range []struct {
+		path    string
+		request operationRequest
+	}{
+		{"captures", operationRequest{ID: "parcel-1", Amount: total(cups), Lines: cups}},
+		{"captures", operationRequest{ID: "parcel-2", Amount: total(jug), Lines: jug}},
+		{"refunds", operationRequest{ID: "return-1", Amount: total(cups), Capture: "parcel-1"}},
+		{"voids", operationRequest{ID: "sold-out"}},
+	} {
+		if err := m.operate(ctx, operation.path, operation.request); err != nil {
+			return fmt.Errorf("%s: %w", operation.request.ID, err)
+		}
+	}
+	return nil
+}
+
+// operate requests an operation. One that is pending is no failure: its result is notified.
+func (m *merchant) operate(ctx context.Context, path string, request operationRequest) error {
+	m.mu.Lock()
+	id := m.payment.ID
+	m.mu.Unlock()
+	var answer operationAnswer
+	err := m.ask(ctx, http.MethodPost, "/payments/"+id+"/"+path, request, &answer)
+	switch {
+	case err != nil:
+		return err
+	case answer.Status == refused || answer.Status == unclear:
+		return fmt.Errorf("it is %s: %s", answer.Status, answer.Reason)
+	}
+	return nil
+}
+
+// notified takes a notification once. The gateway repeats each until the answer is 204.
+func (m *merchant) notified(w http.ResponseWriter, r *http.Request) {
+	var n notification
+	if !readJSON(w, r, &n) {
+		return
+	}
+	m.book.Lock()
+	defer m.book.Unlock()
+	if !slices.ContainsFunc(m.notifications, func(known notification) bool { return known.ID == n.ID }) {
+		if err := m.keep(r.Context(), n); err != nil {
+			http.Error(w, "not kept", http.StatusInternalServerError)
+			return
+		}
+		m.notifications = append(m.notifications, n)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// orderAnswer is the shop's own view of the order.
+type orderAnswer struct {
+	paymentAnswer
+	// Operations are those whose result the gateway notified, in their order.
+	Operations []operationAnswer `json:"operations,omitempty"`
+}
+
+// readOrder answers how the order stands: its payment, and what happened to its money since.
 func (m *merchant) readOrder(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -163,7 +240,26 @@ func (m *merchant) readOrder(w http.ResponseWriter, r *http.Request) {
 		m.sorry(w)
 		return
 	}
-	writeJSON(w, m.payment)
+	writeJSON(w, orderAnswer{m.payment, m.operations()})
+}
+
+// operations returns the last result of each operation.
+func (m *merchant) operations() []operationAnswer {
+	m.book.Lock()
+	defer m.book.Unlock()
+	var list []operationAnswer
+	for _, n := range m.notifications {
+		if n.Operation == nil {
+			continue
+		}
+		i := slices.IndexFunc(list, func(o operationAnswer) bool { return o.ID == n.Operation.ID })
+		if i < 0 {
+			list = append(list, *n.Operation)
+		} else {
+			list[i] = *n.Operation
+		}
+	}
+	return list
 }
 
 func (m *merchant) sorry(w http.ResponseWriter) {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/examples/internal/tap"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 	"github.com/klarna-go/klarna-go/webhook"
@@ -82,6 +84,10 @@ func (s *scene) endedBefore(ctx context.Context) (ending, error) {
 
 func approve(ctx context.Context, s *scene) (ending, error) {
 	if err := s.payAtKlarna(ctx); err != nil {
+		return ending{}, err
+	}
+	s.loseAnAnswer()
+	if err := s.fulfill(ctx); err != nil {
 		return ending{}, err
 	}
 	return s.paid(ctx, "payment approved", "")
@@ -204,6 +210,53 @@ func (s *scene) atKlarna(does string, act func() (string, error)) (string, error
 	return back, nil
 }
 
+// loseAnAnswer makes Klarna execute the second capture without an answer, unless an earlier run
+// made both captures.
+func (s *scene) loseAnAnswer() {
+	if made := len(s.captures()); made < 2 {
+		s.klarna.Script(klarnatest.Fault{
+			Operation: "authorization.transaction.capture", Skip: 1 - made, Kind: klarnatest.FaultDropAfter,
+		})
+	}
+}
+
+// captures and refunds are those of the order.
+func (s *scene) captures() []klarnatest.Capture {
+	return slices.DeleteFunc(s.klarna.Captures(), func(c klarnatest.Capture) bool { return !s.mine(c.Reference) })
+}
+
+func (s *scene) refunds() []klarnatest.Refund {
+	return slices.DeleteFunc(s.klarna.Refunds(), func(r klarnatest.Refund) bool { return !s.mine(r.Reference) })
+}
+
+// mine reports whether the reference belongs to an operation of the order's payment.
+func (s *scene) mine(reference string) bool { return strings.HasPrefix(reference, s.paymentID+"/") }
+
+// compare compares the results that the merchant knows with Klarna's ledger: each operation is
+// done, and was executed exactly once.
+func (s *scene) compare(order orderAnswer) error {
+	var known, executed []string
+	for _, o := range order.Operations {
+		known = append(known, fmt.Sprintf("%s %s %d %s", o.Kind, o.ID, o.Amount, o.Status))
+	}
+	add := func(kind flow.OperationKind, id string, amount int64) {
+		executed = append(executed, fmt.Sprintf("%s %s %d %s", kind, id, amount, done))
+	}
+	for _, c := range s.captures() {
+		add(flow.OperationKindCapture, strings.TrimPrefix(c.Reference, s.paymentID+"/"), c.Amount)
+	}
+	for _, r := range s.refunds() {
+		add(flow.OperationKindRefund, strings.TrimPrefix(r.Reference, s.paymentID+"/"), r.Amount)
+	}
+	if t := s.transactions()[0]; t.VoidedAmount > 0 {
+		add(flow.OperationKindVoid, "sold-out", t.VoidedAmount)
+	}
+	if !slices.Equal(known, executed) {
+		return fmt.Errorf("the merchant's order has %q, and Klarna's ledger %q", known, executed)
+	}
+	return nil
+}
+
 func (s *scene) delivered(eventType webhook.EventType) int {
 	n := 0
 	for _, d := range s.klarna.Deliveries() {
@@ -214,8 +267,7 @@ func (s *scene) delivered(eventType webhook.EventType) int {
 	return n
 }
 
-// paid returns the ending of a scenario with a payment. It returns an error if the merchant's order
-// and Klarna's ledger do not agree.
+// paid ends a scenario with a payment. It compares the merchant's order with Klarna's ledger.
 func (s *scene) paid(ctx context.Context, outcome, detail string) (ending, error) {
 	order, err := s.customer.order(ctx)
 	if err != nil {
@@ -224,6 +276,9 @@ func (s *scene) paid(ctx context.Context, outcome, detail string) (ending, error
 	transactions := s.transactions()
 	if order.Status != approved || len(transactions) != 1 || transactions[0].PaymentTransactionID != order.TransactionID {
 		return ending{}, fmt.Errorf("the merchant says %s, and Klarna has %d transactions", order.Status, len(transactions))
+	}
+	if err := s.compare(order); err != nil {
+		return ending{}, err
 	}
 	return ending{Outcome: outcome, PaymentTransactionID: order.TransactionID, Detail: detail}, nil
 }

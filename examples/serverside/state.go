@@ -27,7 +27,9 @@ type state struct {
 	// unfinished.
 	order   string
 	resumed bool
-	// klarnaFile is the state file of the built-in Klarna, or "".
+	// notifications are those that the merchant got of this order.
+	notifications []notification
+	// klarnaFile is where the built-in Klarna keeps its own, "" for nowhere.
 	klarnaFile string
 
 	database    *sql.DB // nil if the state is in memory
@@ -78,6 +80,8 @@ func (s *state) open(ctx context.Context) error {
 	s.purchases = purchases
 	for _, table := range []string{
 		`CREATE TABLE IF NOT EXISTS merchant_orders (reference TEXT NOT NULL PRIMARY KEY, done BOOLEAN NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS merchant_notifications (
+			id TEXT NOT NULL PRIMARY KEY, reference TEXT NOT NULL, content BLOB NOT NULL)`,
 		`CREATE TABLE IF NOT EXISTS parties (name TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL)`,
 	} {
 		if _, err := s.database.ExecContext(ctx, table); err != nil {
@@ -87,7 +91,7 @@ func (s *state) open(ctx context.Context) error {
 	switch err := s.database.QueryRowContext(ctx, `SELECT reference FROM merchant_orders WHERE NOT done`).Scan(&s.order); {
 	case err == nil:
 		s.resumed = true
-		return nil
+		return s.readNotifications(ctx)
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
@@ -112,8 +116,43 @@ func (s *state) close() error {
 	return s.database.Close()
 }
 
-// address returns the address that a party listens on: that of an earlier run, because the other
-// parties have stored it, or a free port.
+// keepNotification stores a notification that the merchant got.
+func (s *state) keepNotification(ctx context.Context, n notification) error {
+	if s.database == nil {
+		return nil
+	}
+	content, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	_, err = s.database.ExecContext(ctx,
+		`INSERT INTO merchant_notifications (id, reference, content) VALUES (?, ?, ?)`, n.ID, s.order, content)
+	return err
+}
+
+func (s *state) readNotifications(ctx context.Context) error {
+	rows, err := s.database.QueryContext(ctx,
+		`SELECT content FROM merchant_notifications WHERE reference = ? ORDER BY rowid`, s.order)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var content []byte
+		var n notification
+		if err := rows.Scan(&content); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(content, &n); err != nil {
+			return err
+		}
+		s.notifications = append(s.notifications, n)
+	}
+	return rows.Err()
+}
+
+// address is where a party listens: where it did in an earlier run, because others know it by that,
+// or on a free port.
 func (s *state) address(ctx context.Context, party string) (string, error) {
 	address := "127.0.0.1:0"
 	if s.database == nil {

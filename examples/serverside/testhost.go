@@ -43,6 +43,9 @@ func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, acco
 	if p.State != flow.StateAuthorized {
 		return ending{Outcome: "payment " + string(statuses[p.State])}, nil
 	}
+	if err := s.fulfill(ctx); err != nil {
+		return ending{}, s.cause(err)
+	}
 	return ending{Outcome: "payment approved", PaymentTransactionID: p.PaymentTransactionID}, nil
 }
 

@@ -104,7 +104,7 @@ func call(r *http.Request) string {
 
 // short shortens an id to its last characters.
 func short(id string) string {
-	if len(id) <= 20 {
+	if len(id) <= 16 {
 		return id
 	}
 	return "…" + id[len(id)-8:]
@@ -129,6 +129,9 @@ func facts(body []byte, query func(string) string) string {
 	}
 	add(money(m.number("request_payment_transaction", "amount"), m.text("currency")), money(m.number("amount"), m.text("currency")),
 		money(query("amount"), query("currency")))
+	add(decimal(m.number("capture_amount")), decimal(m.number("refund_amount")))
+	add(m.text("operation_id"), m.text("operation", "operation_id"))
+	add(m.text("operation", "status"), m.text("status"))
 	add(query("intents[]"))
 	add(query("payment_request_state"))
 	return strings.Join(list, ", ")
@@ -205,11 +208,20 @@ func (m members) number(path ...string) string {
 	return n.String()
 }
 
-// money formats an amount in minor units of a currency with two decimals.
+// money writes minor units of a currency.
 func money(minor, currency string) string {
-	n, err := strconv.ParseInt(minor, 10, 64)
-	if err != nil || currency == "" {
+	amount := decimal(minor)
+	if amount == "" || currency == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s %d.%02d", currency, n/100, n%100)
+	return currency + " " + amount
+}
+
+// decimal writes minor units with two decimals, which is what this shop's currency has.
+func decimal(minor string) string {
+	n, err := strconv.ParseInt(minor, 10, 64)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d.%02d", n/100, n%100)
 }
