@@ -23,17 +23,8 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 			problems = replacedProblems(problems, m.Path, answer)
 		}
 	}
-	for i := range misfits {
-		for _, m := range o.Single {
-			if !misfits[i].Repeated {
-				break
-			}
-			for path := range strings.SplitSeq(m.used(answer), Or) {
-				if problem := misfitProblem(&misfits[i]); leadsTo(misfits[i].Path, path) && !slices.Contains(problems, problem) {
-					problems = append(problems, problem)
-				}
-			}
-		}
+	if len(misfits) > 0 {
+		problems = o.repeatedProblems(problems, answer, misfits)
 	}
 	for _, m := range o.Excludes {
 		if m.When.holds(answer) && isPresent(answer, m.Path, misfits) {
@@ -47,6 +38,27 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 		}
 	}
 	return asError(problems)
+}
+
+// repeatedProblems appends the members of Single that are repeated.
+func (o *Operation) repeatedProblems(problems []string, answer any, misfits []wire.Misfit) []string {
+	for i := range o.Single {
+		used := o.Single[i].used(answer)
+		for j := range misfits {
+			if !misfits[j].Repeated {
+				continue
+			}
+			for path := range strings.SplitSeq(used, Or) {
+				if !leadsTo(misfits[j].Path, path) {
+					continue
+				}
+				if problem := misfitProblem(&misfits[j]); !slices.Contains(problems, problem) {
+					problems = append(problems, problem)
+				}
+			}
+		}
+	}
+	return problems
 }
 
 // CheckApproval checks a completed payment request, which is a pointer to a wire type. It returns
