@@ -313,17 +313,38 @@ func (c *Coordinator) readTransaction(ctx context.Context, p *purchase, also eve
 	if err != nil {
 		return err
 	}
-	seen, err := c.observe(ctx, api, p, also)
-	if err != nil {
-		return err
-	}
-	again, err := c.observeAgain(ctx, api, p, seen)
-	if err != nil {
-		return err
-	}
-	_, err = c.recordObservation(ctx, p, seen, again, false)
+	_, _, err = c.compareWithKlarna(ctx, p, api, also, false)
 	return err
 }
+
+// compareWithKlarna reads the transaction and records what it shows. If the record changes
+// meanwhile, it repeats both, because the transaction may be older than the record. It returns the
+// last observation and the differences.
+func (c *Coordinator) compareWithKlarna(ctx context.Context, p *purchase, api *authorization.Client, also eventFacts, adopt bool) (*observation, []Difference, error) {
+	for tries := 1; ; tries++ {
+		version := p.Version
+		seen, err := c.observe(ctx, api, p, also)
+		if err != nil {
+			return nil, nil, err
+		}
+		again, err := c.observeAgain(ctx, api, p, seen)
+		if err != nil {
+			return nil, nil, err
+		}
+		differences, stale, err := c.recordObservation(ctx, p, seen, again, version, adopt)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !stale:
+			return seen, differences, nil
+		case tries == comparisons:
+			return nil, nil, fmt.Errorf("flow: compare purchase %s: %w", strconv.Quote(p.ID), ErrChanged)
+		}
+	}
+}
+
+// comparisons is how often compareWithKlarna repeats if the record keeps changing.
+const comparisons = 5
 
 // observeAgain reads the transaction a second time if the first read seems to prove that an
 // operation was not executed. A single answer is not sufficient proof. It returns nil if there is
@@ -339,14 +360,19 @@ func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Clien
 
 // recordObservation records what Klarna shows: operations whose result it proves, and changes that
 // were made elsewhere. If adopt is true, the changes become part of the record. again confirms that
-// operations are absent. recordObservation returns the differences.
-func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
+// operations are absent. version is the version of the record before the transaction was read. If
+// the record has changed since, recordObservation records only operations that are done, and
+// returns stale. It returns the differences.
+func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, again *observation, version int64, adopt bool) (differences []Difference, stale bool, err error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	var differences []Difference
 	var settled map[string]OperationState
 	var failed error
-	err := c.change(ctx, p, func() bool {
+	err = c.change(ctx, p, func() bool {
+		stale = p.Version != version
+		if stale {
+			again = nil
+		}
 		before, due := p.text(), p.DueAt
 		settled = map[string]OperationState{}
 		for i := range p.Operations {
@@ -358,6 +384,9 @@ func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, 
 					return false
 				}
 			}
+		}
+		if stale {
+			return len(settled) > 0
 		}
 		if at := seen.transaction.ExpiresAt; !at.IsZero() {
 			p.TransactionExpiresAt = at.UTC()
@@ -378,12 +407,12 @@ func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, 
 		err = failed
 	}
 	if err != nil {
-		return differences, err
+		return differences, stale, err
 	}
 	for id, was := range settled {
 		c.logOperation(ctx, p, id, was)
 	}
-	return differences, nil
+	return differences, stale, nil
 }
 
 // settleFromTransaction ends an operation if Klarna's transaction proves its result. It reports

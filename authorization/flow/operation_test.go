@@ -354,8 +354,8 @@ func TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt(t *testing.T) {
 	}
 }
 
-// An earlier call had no answer, Klarna refuses every repeat, and that goes on for longer than a call
-// can run: the transaction decides.
+// An earlier call had no answer, Klarna refuses every repeat, and that goes on for longer than a
+// call can run: the transaction decides.
 func TestARefusalAfterADoubtIsDecidedByTheTransaction(t *testing.T) {
 	for _, tc := range operationCases {
 		for _, done := range []bool{true, false} {

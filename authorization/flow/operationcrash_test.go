@@ -20,7 +20,8 @@ var errDisk = errors.New("the disk failed")
 // stepHarm is what happens at a step of a replica's.
 type stepHarm struct {
 	name string
-	// after: the step is done before it fails. dies: nothing that the replica does later has an effect.
+	// after: the step is done before it fails. dies: nothing that the replica does later has an
+	// effect.
 	after, dies bool
 }
 
@@ -163,8 +164,8 @@ func noCrashOfSeveralOperations(t *testing.T) {
 				break
 			}
 			runs++
-			// Recovery crashes at a step of its own, then another one goes on, and the merchant repeats
-			// everything.
+			// Recovery crashes at a step of its own, then another one goes on, and the merchant
+			// repeats everything.
 			weak := s.replica()
 			weak.harmed(1+runs%7, h)
 			for range 3 {

@@ -100,7 +100,8 @@ func TestAnOperationOutlivesARotationOfTheSealSecret(t *testing.T) {
 	s.klarna.CheckInvariants(t)
 }
 
-// A store that lost the operation in a fail-over, and a caller who repeats it: Klarna knows the key.
+// A store that lost the operation in a fail-over, and a caller who repeats it: Klarna knows the
+// key.
 func TestAnOperationThatTheStoreLostIsTheSameCall(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

@@ -44,9 +44,6 @@ type Difference struct {
 	// if Klarna shows no amount.
 	Klarna   int64
 	Recorded int64
-
-	// certain reports whether Klarna shows an amount.
-	certain bool
 }
 
 // ReconcileParams are the parameters of [Coordinator.Reconcile].
@@ -110,15 +107,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	seen, err := c.observe(ctx, api, p, eventFacts{})
-	if err != nil {
-		return nil, err
-	}
-	again, err := c.observeAgain(ctx, api, p, seen)
-	if err != nil {
-		return nil, err
-	}
-	differences, err := c.recordObservation(ctx, p, seen, again, params.Adopt)
+	seen, differences, err := c.compareWithKlarna(ctx, p, api, eventFacts{}, params.Adopt)
 	if err != nil {
 		return nil, err
 	}
@@ -151,10 +140,10 @@ func (p *purchase) compare(seen *observation, now time.Time) (list []Difference)
 		}
 	}
 	if amount := seen.transaction.Amount; amount > 0 && amount != p.authorized() && !p.isPending(OperationKindExtension) {
-		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized(), certain: true})
+		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized()})
 	}
 	if p.released(seen, now) {
-		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining, certain: true})
+		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining})
 	}
 	return list
 }
@@ -165,7 +154,7 @@ func difference(kind DifferenceKind, s observed) Difference {
 		d.PaymentCaptureID, d.PaymentRefundID = s.capture, s.id
 	}
 	if s.amount != nil {
-		d.Klarna, d.certain = *s.amount, true
+		d.Klarna = *s.amount
 	}
 	return d
 }
@@ -235,7 +224,7 @@ func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *
 			exact = false
 			continue
 		}
-		exact = exact && d.certain
+		exact = exact && d.Klarna > 0
 		if p.operation(outside.ID) == nil {
 			p.addOperation(outside)
 		}

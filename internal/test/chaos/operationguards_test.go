@@ -74,6 +74,10 @@ var operationGuards = []struct {
 		"for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {", "for len(p.UnreportedOperations) > 0 {",
 	}, "TestReportsOfOperationsAreRepeatedInOrder"},
 	{guard{
+		"a read that is older than the record is no difference", "observation.go",
+		"stale = p.Version != version", "stale = false",
+	}, "TestAReadThatIsOlderThanTheRecordIsNoDifference"},
+	{guard{
 		"what is sent is what was sealed", "operationcall.go",
 		"	if call.Kind != o.Kind ||", "	if call.Kind == \"\" &&",
 	}, "TestADamagedCallIsNotSent"},
