@@ -300,9 +300,9 @@ const patience = lease + 5*time.Second
 // Begin returns an error and no Status if the Purchase is incomplete or local validation refuses
 // the request. Nothing was recorded then: correct the request and begin again with the same ID.
 //
-// The error is [ErrRejected] if Klarna refused the request. Nothing was executed, so the purchase
-// can be begun again with the same ID and a corrected request. A repeat of the refused request
-// returns ErrRejected again.
+// The error is [ErrRejected] if Klarna refused the request. Begin returns the Status as well.
+// Nothing was executed, so the purchase can be begun again with the same ID and a corrected
+// request. A repeat of the refused request returns ErrRejected again.
 //
 // The error is [ErrOtherPurchase] if another purchase has the ID or the reference, and [ErrDamaged]
 // or [ErrOthersStore] if the store cannot be used.
