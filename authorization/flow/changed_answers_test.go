@@ -80,7 +80,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// checkMoney holds the ledger against the purchases: one transaction for each one that was approved.
+// checkMoney holds the ledger against the purchases: one transaction for each one that was
+// approved.
 func (w *world) checkMoney() {
 	transactions := make(map[string]int)
 	for _, transaction := range w.klarna.Transactions() {
@@ -139,7 +140,8 @@ func (w *world) meets(change change) {
 	})
 }
 
-// answerName is the name of the documented answer that one of the built-in Klarna is, "" for another.
+// answerName is the name of the documented answer that one of the built-in Klarna is, "" for
+// another.
 func answerName(request *http.Request, answer []byte, final bool) string {
 	state := textOf(answer, "state")
 	switch {

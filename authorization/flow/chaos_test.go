@@ -12,9 +12,9 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/chaos"
 )
 
-// A crash before and after every step of every journey; with CHAOS_PURCHASES also with a client that
-// tries again, and every other harm at each step, and with CHAOS_PAIRS two crashes, at every two
-// steps: that takes minutes.
+// A crash before and after every step of every journey; with CHAOS_PURCHASES also with a client
+// that tries again, and every other harm at each step, and with CHAOS_PAIRS two crashes, at every
+// two steps: that takes minutes.
 func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	_, _, full, err := chaos.Size(0)

@@ -322,8 +322,8 @@ func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-// The store has claimed, and its answer was lost: what it claimed waits for the end of the lease and
-// no longer, and a webhook waits for nothing.
+// The store has claimed, and its answer was lost: what it claimed waits for the end of the lease
+// and no longer, and a webhook waits for nothing.
 func TestAClaimWhoseAnswerWasLostDelaysNothingForLong(t *testing.T) {
 	for name, tc := range map[string]struct {
 		webhook bool

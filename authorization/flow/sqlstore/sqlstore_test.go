@@ -157,7 +157,7 @@ func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
 }
 
 // A database returns what it changed in an order of its own.
-func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
+func TestClaimsAreOrderedByWhenTheyWereDue(t *testing.T) {
 	s := newStore(t, answering(func() (*fakedb.Answer, error) {
 		a := new(fakedb.Answer)
 		for _, id := range []string{"c", "a", "d", "b"} {
@@ -197,7 +197,7 @@ func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 	}
 }
 
-// A driver may quote what it was given. The texts of errors do not.
+// A driver may quote what it was given. Error messages do not.
 func TestErrorsHoldNoValues(t *testing.T) {
 	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Reference: "canary-reference", Data: []byte(`"canary-id and canary-data"`), Sealed: []byte("canary-sealed")}
 	db := &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {

@@ -99,7 +99,7 @@ func TestATestNoticesAMissingGuardOfOperations(t *testing.T) {
 	}
 }
 
-func TestEveryGuardOfOperationsIsWhereItIsTakenAway(t *testing.T) {
+func TestEveryGuardOfOperationsIsInTheSource(t *testing.T) {
 	for _, g := range operationGuards {
 		_, _ = g.source(t)
 	}

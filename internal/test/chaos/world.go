@@ -24,7 +24,7 @@ type Replica interface {
 }
 
 // World is everything outside of the replicas: Klarna, the clients and customers of the purchases,
-// and what they were told.
+// and what they learned.
 type World struct {
 	Klarna     *klarnatest.Server
 	accounts   []string
