@@ -15,7 +15,7 @@ import (
 
 // The cases here are answers of Klarna's that no text of it speaks of.
 
-func TestAnApprovalThatNeverBecomesUsableComesToAnEnd(t *testing.T) {
+func TestAnUnusableApprovalEndsThePurchase(t *testing.T) {
 	for _, updated := range []string{"", `,"updated_at":"2999-01-01T00:00:00Z"`} {
 		s := newScene(t)
 		r := s.replica()
@@ -29,7 +29,7 @@ func TestAnApprovalThatNeverBecomesUsableComesToAnEnd(t *testing.T) {
 }
 
 // Neither is it paid, nor is it not.
-func TestATransactionOfAnotherAmountIsForAPersonToLookInto(t *testing.T) {
+func TestATransactionOfAnotherAmountIsUnknown(t *testing.T) {
 	for name, tc := range map[string]struct {
 		atOnce      bool
 		transaction string
@@ -68,7 +68,7 @@ func TestATransactionOfAnotherAmountIsForAPersonToLookInto(t *testing.T) {
 }
 
 // What Klarna does not say is not another.
-func TestATransactionThatDoesNotSayItsAmountIsPaid(t *testing.T) {
+func TestATransactionWithoutAnAmountCountsAsPaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -77,7 +77,7 @@ func TestATransactionThatDoesNotSayItsAmountIsPaid(t *testing.T) {
 	s.wants(status, err, flow.StateAuthorized)
 }
 
-func TestASecondTransactionIsForAPersonToLookInto(t *testing.T) {
+func TestASecondTransactionIsLogged(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	approved(s, slow)
@@ -97,7 +97,7 @@ func TestASecondTransactionIsForAPersonToLookInto(t *testing.T) {
 	}
 }
 
-func TestACancelationThatIsAnsweredWithAnOpenPaymentRequestIsRepeated(t *testing.T) {
+func TestACancelationThatChangesNothingIsRepeated(t *testing.T) {
 	for _, state := range []string{"SUBMITTED", "IN_PROGRESS", "COMPLETED", "CANCELING"} {
 		t.Run(state, func(t *testing.T) {
 			s := newScene(t)
@@ -117,7 +117,7 @@ func TestACancelationThatIsAnsweredWithAnOpenPaymentRequestIsRepeated(t *testing
 	}
 }
 
-func TestACustomerWhoWasGivenMoreTimeIsNotTakenForGone(t *testing.T) {
+func TestACustomerWithMoreTimeIsNotAbandoned(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -134,7 +134,7 @@ func TestACustomerWhoWasGivenMoreTimeIsNotTakenForGone(t *testing.T) {
 }
 
 // Klarna's refusals are in JSON.
-func TestAPageOfAProxysDoesNotLetACustomerGoWhoHasApproved(t *testing.T) {
+func TestAProxysPageLosesNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -262,7 +262,7 @@ func (s *scene) renewing() network {
 	}
 }
 
-func TestASessionTokenThatIsRenewedMakesNoSecondAttempt(t *testing.T) {
+func TestARenewedSessionTokenMakesNoSecondAttempt(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)

@@ -18,7 +18,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestAPurchaseThatKlarnaStepsUpWaitsForItsCustomer(t *testing.T) {
+func TestASteppedUpPurchaseWaitsForItsCustomer(t *testing.T) {
 	s := newScene(t)
 	status, err := s.replica().Begin(t.Context(), s.order(orderID))
 	if err != nil {
@@ -40,7 +40,7 @@ func TestAPurchaseThatKlarnaStepsUpWaitsForItsCustomer(t *testing.T) {
 	}
 }
 
-func TestReferencesThatThePurchaseLacksAreItsID(t *testing.T) {
+func TestMissingReferencesDefaultToThePurchaseID(t *testing.T) {
 	s := newScene(t)
 	given := s.order("order-2")
 	given.Request.RequestPaymentTransaction.PaymentTransactionReference = "transaction-2"
@@ -69,7 +69,7 @@ func TestReferencesThatThePurchaseLacksAreItsID(t *testing.T) {
 	}
 }
 
-func TestAPartnerWithCredentialsOfItsOwnNeedsNoAccount(t *testing.T) {
+func TestAPartnerWithItsOwnCredentialsNeedsNoAccount(t *testing.T) {
 	s := newScene(t)
 	order := s.order(orderID)
 	order.PartnerAccountID = ""
@@ -82,7 +82,7 @@ func TestAPartnerWithCredentialsOfItsOwnNeedsNoAccount(t *testing.T) {
 
 const unknownResult = `{"payment_transaction_response":{"result":"PENDING_REVIEW","result_reason":"OF_TOMORROW"}}`
 
-func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
+func TestEveryFirstAnswerIsRecordedAndReturnedAgain(t *testing.T) {
 	badRequest := func(code string) string { return `{"error_id":"e","error_code":"` + code + `","error_message":"m"}` }
 	for _, tc := range []struct {
 		name   string
@@ -155,7 +155,7 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 	}
 }
 
-func TestAPurchaseThatLacksSomethingIsNotRecorded(t *testing.T) {
+func TestAnInvalidPurchaseIsNotRecorded(t *testing.T) {
 	for name, change := range map[string]func(*flow.Purchase){
 		"no ID":                         func(p *flow.Purchase) { p.ID = "" },
 		"an ID that is too long":        func(p *flow.Purchase) { p.ID = strings.Repeat("é", 128) },
@@ -188,7 +188,7 @@ func TestAPurchaseThatLacksSomethingIsNotRecorded(t *testing.T) {
 	s.wants(status, err, flow.StateAwaitingCustomer)
 }
 
-func TestARepeatGetsTheSamePurchaseHoweverFarItHasCome(t *testing.T) {
+func TestARepeatReturnsTheSamePurchaseInAnyState(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.stepUp(r, orderID)
@@ -212,7 +212,7 @@ func TestARepeatGetsTheSamePurchaseHoweverFarItHasCome(t *testing.T) {
 	}
 }
 
-func TestARepeatMayDifferInWhatMakesNoOtherPurchase(t *testing.T) {
+func TestARepeatMayDifferInMinorDetails(t *testing.T) {
 	s := newScene(t)
 	first := s.stepUp(s.replica(), orderID)
 	order := s.order(orderID)
@@ -227,7 +227,7 @@ func TestARepeatMayDifferInWhatMakesNoOtherPurchase(t *testing.T) {
 	}
 }
 
-func TestAnIDIsOnePurchases(t *testing.T) {
+func TestAnIDBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -261,7 +261,7 @@ func TestAnIDIsOnePurchases(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestOfTwoReplicasThatBeginAtOnceOneCalls(t *testing.T) {
+func TestTwoReplicasBeginningTogetherMakeOneCall(t *testing.T) {
 	s := newScene(t)
 	release := make(chan struct{})
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultHold, Release: release})
@@ -295,7 +295,7 @@ func TestOfTwoReplicasThatBeginAtOnceOneCalls(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 }
 
-func TestAFirstCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
+func TestAnUnknownFirstCallIsRepeatedUnchanged(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		fault    klarnatest.Fault
@@ -344,7 +344,7 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 	}
 }
 
-func TestAFirstCallThatWasApprovedAndNotHeardOfIsOneTransaction(t *testing.T) {
+func TestALostFirstApprovalIsOneTransaction(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
 	order := s.browserOrder(orderID)
@@ -358,7 +358,7 @@ func TestAFirstCallThatWasApprovedAndNotHeardOfIsOneTransaction(t *testing.T) {
 }
 
 // A crash is everything that the process does from then on having no effect.
-func TestACrashWhileAPurchaseBeginsIsMadeGoodByRecovery(t *testing.T) {
+func TestRecoveryRepairsACrashDuringBegin(t *testing.T) {
 	for name, crash := range map[string]func(r *replica){
 		"after it was recorded and before the call": func(r *replica) {
 			r.meets(func(request *http.Request, _ roundTrip) (*http.Response, error) { r.die(); return nil, errDead })
@@ -402,7 +402,7 @@ func TestACrashWhileAPurchaseBeginsIsMadeGoodByRecovery(t *testing.T) {
 	}
 }
 
-func TestARepeatDuringTheCallOfOneThatDiedWaitsAndIsToldThatThereIsNoAnswerYet(t *testing.T) {
+func TestARepeatWaitsForTheCallOfACrashedReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -423,7 +423,7 @@ func TestARepeatDuringTheCallOfOneThatDiedWaitsAndIsToldThatThereIsNoAnswerYet(t
 	})
 }
 
-func TestACallerWhoWaitsForAnotherMayLeave(t *testing.T) {
+func TestAWaitingCallerMayLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -438,7 +438,7 @@ func TestACallerWhoWaitsForAnotherMayLeave(t *testing.T) {
 	})
 }
 
-func TestWhatACallerWhoLeftWasNotToldIsRecordedAllTheSame(t *testing.T) {
+func TestAnAnswerIsRecordedAfterTheCallerLeft(t *testing.T) {
 	t.Run("the call was answered", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -486,7 +486,7 @@ func TestWhatACallerWhoLeftWasNotToldIsRecordedAllTheSame(t *testing.T) {
 	})
 }
 
-func TestAFirstCallThatCannotBeSentIsRepeatedForAQuarterOfAnHour(t *testing.T) {
+func TestAnUnsentFirstCallIsRepeatedFor15Minutes(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(unreachable)
@@ -508,7 +508,7 @@ func TestAFirstCallThatCannotBeSentIsRepeatedForAQuarterOfAnHour(t *testing.T) {
 	}
 }
 
-func TestAFirstCallThatCouldNotBeSentIsSentWhenItCan(t *testing.T) {
+func TestAnUnsentFirstCallIsSentAfterAnOutage(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(unreachable)
@@ -520,7 +520,7 @@ func TestAFirstCallThatCouldNotBeSentIsSentWhenItCan(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestAFirstCallOfUnknownOutcomeIsRepeatedForAsLongAsKlarnaKnowsIt(t *testing.T) {
+func TestAnUnknownFirstCallIsRepeatedFor23Hours(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
@@ -542,7 +542,7 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedForAsLongAsKlarnaKnowsIt(t *testing
 }
 
 // Without anybody to report to, the log is all there is.
-func TestAnEndOfUnknownOutcomeIsLoggedOnceAlsoWithoutReports(t *testing.T) {
+func TestAnUnknownOutcomeIsLoggedOnceWithoutReports(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(nil))
 	r.meets(answering(200, unknownResult))
@@ -556,7 +556,7 @@ func TestAnEndOfUnknownOutcomeIsLoggedOnceAlsoWithoutReports(t *testing.T) {
 	}
 }
 
-func TestARefusalThatDoesNotSettleAnEarlierCallDoesNotEndThePurchase(t *testing.T) {
+func TestARefusalLeavesAnUnknownEarlierCallOpen(t *testing.T) {
 	for name, fault := range map[string]klarnatest.Fault{
 		"refused credentials": {StatusCode: 401},
 		"forbidden":           {StatusCode: 403},
@@ -614,7 +614,7 @@ func TestARefusalAfterACrashDoesNotEndThePurchase(t *testing.T) {
 	}
 }
 
-func TestARequestThatKlarnaRefusesForWhatItIsCanNeverHaveRun(t *testing.T) {
+func TestAnInvalidRequestCanNeverHaveRun(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(
 		klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore},
@@ -630,7 +630,7 @@ func TestARequestThatKlarnaRefusesForWhatItIsCanNeverHaveRun(t *testing.T) {
 
 // The client's own retries are one call: what its last attempt was told does not settle what an
 // earlier one did.
-func TestARefusalAtTheEndOfTheClientsRetriesDoesNotEndThePurchase(t *testing.T) {
+func TestARefusalAfterClientRetriesKeepsThePurchaseOpen(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(
 		klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter},
@@ -689,7 +689,7 @@ func TestAConflictThatLastsEndsThePurchase(t *testing.T) {
 	}
 }
 
-func TestConflictsThatAreNotInARowDoNotLast(t *testing.T) {
+func TestInterruptedConflictsDoNotEndAPurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	conflict := true
@@ -708,7 +708,7 @@ func TestConflictsThatAreNotInARowDoNotLast(t *testing.T) {
 
 // One replica's call takes long while another gives up waiting for it: what the first one learns is
 // not undone.
-func TestAnEndThatCameTooLateEndsNothing(t *testing.T) {
+func TestALateFailureEndsNothing(t *testing.T) {
 	s := newScene(t)
 	slow, impatient := s.replica(), s.replica()
 	held, release, begun := make(chan struct{}), make(chan struct{}), make(chan *flow.Status, 1)
@@ -742,7 +742,7 @@ func TestAnEndThatCameTooLateEndsNothing(t *testing.T) {
 }
 
 // A slow call's refusal says nothing of the call that another replica made meanwhile.
-func TestARefusalThatCameTooLateEndsNothing(t *testing.T) {
+func TestALateRefusalEndsNothing(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -785,7 +785,7 @@ func TestASessionTokenIsSentAndThenForgotten(t *testing.T) {
 	}
 }
 
-func TestStoreErrorsOfBeginAreTheCallers(t *testing.T) {
+func TestBeginReturnsStoreErrors(t *testing.T) {
 	broken := errors.New("the disk is full")
 	for _, tc := range []struct{ name, operation string }{
 		{"nothing is recorded", "Create"},
@@ -814,7 +814,7 @@ func TestStoreErrorsOfBeginAreTheCallers(t *testing.T) {
 	}
 }
 
-func TestACreateThatFailedAndWasDoneIsGoneOnWith(t *testing.T) {
+func TestBeginContinuesAfterALostCreateAnswer(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.writes(func(operation string, _ flow.Record, do func() error) error {

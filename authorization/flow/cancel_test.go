@@ -14,14 +14,14 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-func TestAPurchaseThatIsNotThereCannotBeCanceled(t *testing.T) {
+func TestAMissingPurchaseCannotBeCanceled(t *testing.T) {
 	s := newScene(t)
 	if status, err := s.replica().Cancel(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
 		t.Errorf("%v, %v", status, err)
 	}
 }
 
-func TestAPurchaseThatWaitsForItsCustomerIsCanceled(t *testing.T) {
+func TestAWaitingPurchaseIsCanceled(t *testing.T) {
 	for name, customer := range map[string]func(s *scene, id string) error{
 		"who has not come": func(*scene, string) error { return nil },
 		"who is at Klarna": func(s *scene, id string) error { return s.klarna.Open(id) },
@@ -57,7 +57,7 @@ func TestAPurchaseThatWaitsForItsCustomerIsCanceled(t *testing.T) {
 	}
 }
 
-func TestAPurchaseThatEndedOtherwiseIsNotCanceled(t *testing.T) {
+func TestAnEndedPurchaseIsNotCanceled(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -81,7 +81,7 @@ func TestAPurchaseThatEndedOtherwiseIsNotCanceled(t *testing.T) {
 	}
 }
 
-func TestAPaymentThatWasMadeIsNotCanceled(t *testing.T) {
+func TestAPaidPurchaseIsNotCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -97,7 +97,7 @@ func TestAPaymentThatWasMadeIsNotCanceled(t *testing.T) {
 	}
 }
 
-func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
+func TestAPurchaseIsCanceledBeforeItsFirstAnswer(t *testing.T) {
 	t.Run("and nothing can have run", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -202,7 +202,7 @@ func TestACancelationThatFailedIsRepeated(t *testing.T) {
 	}
 }
 
-func TestACrashInTheMiddleOfACancelationIsMadeGood(t *testing.T) {
+func TestRecoveryRepairsACrashDuringACancelation(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -217,7 +217,7 @@ func TestACrashInTheMiddleOfACancelationIsMadeGood(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 }
 
-func TestACrashBeforeACancelationBeginsIsMadeGoodAtOnce(t *testing.T) {
+func TestRecoveryRepairsACrashBeforeACancelation(t *testing.T) {
 	t.Run("of what waits for its customer", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -241,7 +241,7 @@ func TestACrashBeforeACancelationBeginsIsMadeGoodAtOnce(t *testing.T) {
 	})
 }
 
-func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
+func TestAFailingCancelationEndsAfterTheExpiry(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -257,7 +257,7 @@ func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing
 
 // Klarna cancels what is completed until it is finalized. If it goes on refusing, somebody else has
 // taken the money.
-func TestWhatSomebodyElseFinalizedIsNotCalledCanceled(t *testing.T) {
+func TestAForeignFinalizationIsNotCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -297,7 +297,7 @@ func TestAnAbandonedPurchaseIsCanceled(t *testing.T) {
 	}
 }
 
-func TestACustomerWhoComesBackInTheLastMomentIsNotSentAway(t *testing.T) {
+func TestACustomerWhoComesBackIsNotCanceled(t *testing.T) {
 	s := newScene(t)
 	abandoned(s, func(id string, _ *replica) {
 		if err := s.klarna.Open(id); err != nil {
@@ -314,14 +314,14 @@ func TestACustomerWhoComesBackInTheLastMomentIsNotSentAway(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 }
 
-func TestACustomerWhoApprovesInTheLastMomentHasPaid(t *testing.T) {
+func TestALastMomentApprovalIsPaid(t *testing.T) {
 	s := newScene(t)
 	abandoned(s, func(id string, _ *replica) { s.approve(id) })
 	s.stands(orderID, flow.StateAuthorized, "")
 	s.paid(118_00)
 }
 
-func TestACustomerWhoApprovesBetweenTheLastReadAndTheCancelationHasNotPaid(t *testing.T) {
+func TestAnApprovalDuringTheCancelationIsNotPaid(t *testing.T) {
 	s := newScene(t)
 	abandoned(s, func(id string, r *replica) {
 		r.meetsOnce(http.MethodDelete, func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -335,7 +335,7 @@ func TestACustomerWhoApprovesBetweenTheLastReadAndTheCancelationHasNotPaid(t *te
 
 // What the caller cancels stays canceled, though the customer who was thought to have gone comes
 // back.
-func TestACallersCancelationOutdoesAnAbandonment(t *testing.T) {
+func TestACallersCancelationWinsOverAnAbandonment(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()
 	abandoned(s, func(id string, _ *replica) {
@@ -351,7 +351,7 @@ func TestACallersCancelationOutdoesAnAbandonment(t *testing.T) {
 	}
 }
 
-func TestACallersCancelationOutdoesAnAbandonmentThatIsUnderWay(t *testing.T) {
+func TestACallersCancelationWinsOverARunningAbandonment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		other := s.replica()
@@ -373,7 +373,7 @@ func TestACallersCancelationOutdoesAnAbandonmentThatIsUnderWay(t *testing.T) {
 	})
 }
 
-func TestACancelsStoreErrorIsTheCallers(t *testing.T) {
+func TestCancelReturnsStoreErrors(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -386,7 +386,7 @@ func TestACancelsStoreErrorIsTheCallers(t *testing.T) {
 }
 
 // The window in which a customer who comes back is canceled is one request, right after a read.
-func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
+func TestChangesDuringACancelationAreRespected(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string)
 		hears    func(s *scene, r *replica, id string) error
@@ -446,7 +446,7 @@ func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
 	}
 }
 
-func TestTheCallThatCancelsIsNotRetriedWithoutAnotherRead(t *testing.T) {
+func TestTheCancelCallIsRetriedAfterARead(t *testing.T) {
 	s := newScene(t)
 	r := s.replicaOf(klarna.RetryPolicy{MaxAttempts: 5, MinWait: time.Microsecond, MaxWait: time.Microsecond}, flow.WithAbandonAfter(30*time.Minute))
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -468,7 +468,7 @@ func TestTheCallThatCancelsIsNotRetriedWithoutAnotherRead(t *testing.T) {
 }
 
 // One that hangs at Klarna is not waited for.
-func TestAnApprovalDuringACancelationThatHangsIsFinalizedAtOnce(t *testing.T) {
+func TestAnApprovalDuringAHangingCancelationIsFinalized(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()
 	abandoned(s, func(id string, r *replica) {

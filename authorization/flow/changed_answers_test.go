@@ -363,7 +363,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 	})
 }
 
-func TestOneChangedAnswerCancelsAllTheSame(t *testing.T) {
+func TestOneChangedAnswerPreventsNoCancelation(t *testing.T) {
 	for _, answer := range []string{openRequest, canceledRequest} {
 		t.Run(answer, func(t *testing.T) {
 			each(t, answer, func(w *world, c *oddAnswer) {
@@ -423,7 +423,7 @@ func decidingNames(among []string) map[string]bool {
 	return names
 }
 
-func TestAMemberThatIsAlwaysChangedCostsNothing(t *testing.T) {
+func TestAMemberThatAlwaysDiffersLosesNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		among []string
 		// unsettled are changes that say what Klarna may say: another amount or payment request.

@@ -15,7 +15,7 @@ import (
 // A crash before and after every step of every journey; with CHAOS_PURCHASES also with a client that
 // tries again, and every other harm at each step, and with CHAOS_PAIRS two crashes, at every two
 // steps: that takes minutes.
-func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
+func TestNoCrashLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	_, _, full, err := chaos.Size(0)
 	if err != nil {
@@ -102,7 +102,7 @@ func report(t *testing.T, r *chaos.Result) {
 }
 
 // A store that does not keep its word shows, or the tests above would show nothing.
-func TestChaosIsSeenToNoticeABrokenStore(t *testing.T) {
+func TestChaosDetectsABrokenStore(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name  string

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestNewRefusesInvalidArguments(t *testing.T) {
 	s := newScene(t)
 	client := s.replica().client(klarna.RetryPolicy{})
 	secret := klarna.NewSecret(sealSecret)
@@ -49,7 +49,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestAStateOfALaterVersionIsTakenAsAnEnd(t *testing.T) {
+func TestAnUnknownStateIsFinal(t *testing.T) {
 	for state, final := range map[flow.State]bool{
 		flow.StateBegun: false, flow.StateAwaitingCustomer: false, flow.StateFinalizing: false, flow.StateCanceling: false,
 		flow.StateAuthorized: true, flow.StateDeclined: true, flow.StateCanceled: true, flow.StateExpired: true,

@@ -20,7 +20,7 @@ func (s *scene) damage(id string, change func(*flow.Record)) {
 	}
 }
 
-func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
+func TestADamagedRecordCausesNoCalls(t *testing.T) {
 	for name, change := range map[string]func(s *scene) func(*flow.Record){
 		"an empty object": func(*scene) func(*flow.Record) { return func(r *flow.Record) { r.Data = []byte(`{}`) } },
 		"null":            func(*scene) func(*flow.Record) { return func(r *flow.Record) { r.Data = []byte(`null`) } },
@@ -90,7 +90,7 @@ func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
 
 func second(_ *flow.Status, err error) error { return err }
 
-func TestWhatIsSealedInADamagedRecordGoesAfterADay(t *testing.T) {
+func TestADamagedRecordsSealIsRemovedAfterADay(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -109,7 +109,7 @@ func TestWhatIsSealedInADamagedRecordGoesAfterADay(t *testing.T) {
 	}
 }
 
-func TestAStoreIsItsSealSecretsAndItsEnvironments(t *testing.T) {
+func TestAStoreBelongsToItsSecretAndEnvironment(t *testing.T) {
 	const third = "of-another-program-0123456789abcdef-0123456789"
 	s := newScene(t)
 	begins := func(r *replica) error { return r.Check(t.Context()) }

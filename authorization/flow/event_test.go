@@ -73,7 +73,7 @@ func TestAWebhookThatMetAnOutageIsDeliveredAgain(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestTheCustomersEndAtKlarnaEndsThePurchase(t *testing.T) {
+func TestAFinalStateAtKlarnaEndsThePurchase(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -99,7 +99,7 @@ func TestTheCustomersEndAtKlarnaEndsThePurchase(t *testing.T) {
 }
 
 // Webhook, return, repeat and recovery race on four replicas.
-func TestOfManyWhoRaceOneFinalizesAndAllLearnTheSame(t *testing.T) {
+func TestConcurrentCallsFinalizeOnceAndAgree(t *testing.T) {
 	for range 5 {
 		s := newScene(t)
 		replicas := []*replica{s.replica(), s.replica(), s.replica(), s.replica()}
@@ -144,7 +144,7 @@ func TestOfManyWhoRaceOneFinalizesAndAllLearnTheSame(t *testing.T) {
 	}
 }
 
-func TestACancelationRacesWithTheFinalCallAndOneOfThemHappens(t *testing.T) {
+func TestEitherACancelationOrAFinalCallWins(t *testing.T) {
 	for range 20 {
 		s := newScene(t)
 		a, b := s.replica(), s.replica()
@@ -168,7 +168,7 @@ func TestACancelationRacesWithTheFinalCallAndOneOfThemHappens(t *testing.T) {
 	}
 }
 
-func TestEventsInAnyOrderAndNumberLeadToTheSameEnd(t *testing.T) {
+func TestEventsInAnyOrderLeadToOneState(t *testing.T) {
 	kinds := []struct {
 		eventType webhook.EventType
 		state     string
@@ -216,7 +216,7 @@ func TestALateEventChangesNothingAndCostsNoCall(t *testing.T) {
 	}
 }
 
-func TestEventsOfACustomerWhoIsBusyCostNoCall(t *testing.T) {
+func TestEventsOfABusyCustomerCostNoCall(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -244,7 +244,7 @@ func TestTheTypeOfAnEventDecides(t *testing.T) {
 	}
 }
 
-func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
+func TestEventsOfNoPurchaseAreAcknowledged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -273,7 +273,7 @@ func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 	}
 }
 
-func TestAnEventThatCannotBeReadIsAnError(t *testing.T) {
+func TestAnUnreadableEventIsAnError(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	for _, eventType := range []webhook.EventType{webhook.EventTypePaymentRequestCompleted, webhook.EventTypePaymentTransactionAuthorized} {
@@ -286,7 +286,7 @@ func TestAnEventThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnEventOfATransactionWakesThePurchaseUp(t *testing.T) {
+func TestATransactionEventAdvancesThePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := approved(s, r)
@@ -299,7 +299,7 @@ func TestAnEventOfATransactionWakesThePurchaseUp(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAnEventThatIsAheadOfTheReadIsFollowedUpSoon(t *testing.T) {
+func TestAnEventBeforeTheReadIsFollowedUp(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -316,7 +316,7 @@ func TestAnEventThatIsAheadOfTheReadIsFollowedUpSoon(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnEventThatIsAheadOfTheRecordIsLeftToRecovery(t *testing.T) {
+func TestAnEventBeforeTheRecordIsLeftToRecovery(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error {
@@ -333,7 +333,7 @@ func TestAnEventThatIsAheadOfTheRecordIsLeftToRecovery(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnEventsErrorsAreReturnedForKlarnaToDeliverAgain(t *testing.T) {
+func TestEventErrorsAreReturnedForRedelivery(t *testing.T) {
 	down := errors.New("the database is down")
 	for name, operation := range map[string]string{"the purchase cannot be found": "FindPaymentRequest", "the purchase cannot be changed": "Update"} {
 		t.Run(name, func(t *testing.T) {

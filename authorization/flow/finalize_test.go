@@ -32,7 +32,7 @@ func (s *scene) fails(r *replica) error {
 	return err
 }
 
-func TestAFinalCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
+func TestAnUnknownFinalCallIsRepeatedUnchanged(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		fault klarnatest.Fault
@@ -71,7 +71,7 @@ func TestAFinalCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 	}
 }
 
-func TestACrashWhileAPurchaseIsFinalizedIsMadeGoodByRecovery(t *testing.T) {
+func TestRecoveryRepairsACrashDuringFinalization(t *testing.T) {
 	for name, crash := range map[string]func(r *replica){
 		"before the call": func(r *replica) {
 			r.meetsOnce(http.MethodPost, func(*http.Request, roundTrip) (*http.Response, error) { r.die(); return nil, errDead })
@@ -106,7 +106,7 @@ func TestACrashWhileAPurchaseIsFinalizedIsMadeGoodByRecovery(t *testing.T) {
 	}
 }
 
-func TestAFinalCallThatRunsElsewhereIsWaitedFor(t *testing.T) {
+func TestAFinalCallOnAnotherReplicaIsAwaited(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	approved(s, slow)
@@ -144,7 +144,7 @@ func TestAFinalCallThatRunsElsewhereIsWaitedFor(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
+func TestACancelationByAnotherProgramIsRespected(t *testing.T) {
 	cancel := func(s *scene, id string) {
 		s.Helper()
 		if _, err := s.byHand().CancelPaymentRequest(s.Context(), id); err != nil {
@@ -225,7 +225,7 @@ func (s *scene) finalizesByHand() {
 	}
 }
 
-func TestWhatSomebodyElseFinalizedIsNotCalledUnpaid(t *testing.T) {
+func TestAForeignFinalizationIsNotUnpaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -243,7 +243,7 @@ func TestWhatSomebodyElseFinalizedIsNotCalledUnpaid(t *testing.T) {
 	}
 }
 
-func TestWhatWasNotFinalizedWithinKlarnas60MinutesEndsUnpaid(t *testing.T) {
+func TestAPurchaseNotFinalizedIn60MinutesEndsUnpaid(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		outage func(s *scene, r *replica) // since the customer approved
@@ -332,7 +332,7 @@ func (s *scene) withoutToken(request *http.Request, pass roundTrip) (*http.Respo
 	return answering(200, body)(request, pass)
 }
 
-func TestAFinalCallOfUnknownOutcomeThatKlarnaNeverTellsOfEndsUnknown(t *testing.T) {
+func TestAnUnresolvedFinalCallEndsUnknown(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -345,7 +345,7 @@ func TestAFinalCallOfUnknownOutcomeThatKlarnaNeverTellsOfEndsUnknown(t *testing.
 	s.stands(orderID, flow.StateUnknown, "NO_ANSWER")
 }
 
-func TestAFinalCallOfUnknownOutcomeIsToldOfHoursLater(t *testing.T) {
+func TestAnUnknownFinalCallIsResolvedHoursLater(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -359,7 +359,7 @@ func TestAFinalCallOfUnknownOutcomeIsToldOfHoursLater(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestRefusedCredentialsAreMendedAndTheApprovalIsNotLost(t *testing.T) {
+func TestCorrectedCredentialsFinalizeTheApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -376,7 +376,7 @@ func TestRefusedCredentialsAreMendedAndTheApprovalIsNotLost(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestARefusalAfterAFinalCallThatMayHaveRunLetsNobodyGo(t *testing.T) {
+func TestARefusalAfterAnUnknownFinalCallEndsNothing(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 429} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			s := newScene(t)
@@ -395,7 +395,7 @@ func TestARefusalAfterAFinalCallThatMayHaveRunLetsNobodyGo(t *testing.T) {
 	}
 }
 
-func TestARefusalAfterACrashLetsNobodyGo(t *testing.T) {
+func TestAFinalRefusalAfterACrashEndsNothing(t *testing.T) {
 	for name, before := range map[string]func(s *scene){
 		"of the final call": func(*scene) {},
 		"of its repeat, where the first was not sent": func(s *scene) {
@@ -428,7 +428,7 @@ func TestARefusalAfterACrashLetsNobodyGo(t *testing.T) {
 }
 
 // A read that is refused says nothing of the final call.
-func TestAReadThatIsRefusedLetsNobodyGo(t *testing.T) {
+func TestARefusedReadEndsNothing(t *testing.T) {
 	for _, status := range []int{400, 401, 404, 429} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			s := newScene(t)
@@ -445,7 +445,7 @@ func TestAReadThatIsRefusedLetsNobodyGo(t *testing.T) {
 	}
 }
 
-func TestTheAnswersOfAFinalCallThatAreNoApproval(t *testing.T) {
+func TestFinalAnswersThatAreNoApproval(t *testing.T) {
 	for _, tc := range []struct {
 		name, answer string
 		state        flow.State
@@ -468,7 +468,7 @@ func TestTheAnswersOfAFinalCallThatAreNoApproval(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatContradictsItselfIsAskedForAgain(t *testing.T) {
+func TestAContradictoryAnswerIsRequestedAgain(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -532,7 +532,7 @@ func TestAPaymentRequestThatChangesWhileItIsFinalized(t *testing.T) {
 }
 
 // An approval that comes after all outdoes what was thought before.
-func TestAnApprovalThatComesAfterTheEndCounts(t *testing.T) {
+func TestAnApprovalAfterTheEndCounts(t *testing.T) {
 	s := newScene(t)
 	slow, impatient := s.replica(), s.replica()
 	approved(s, slow)

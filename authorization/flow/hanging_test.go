@@ -68,7 +68,7 @@ func stopsInTime(t *testing.T, stop func()) {
 	}
 }
 
-func TestAStoreThatDoesNotAnswerAClaimIsAskedAgain(t *testing.T) {
+func TestAnUnansweredClaimIsRepeated(t *testing.T) {
 	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestRunReturnsThoughAStepIgnoresItsContext(t *testing.T) {
 }
 
 // What was abandoned goes on when recovery has ended, and then has something to report.
-func TestAStepThatWasAbandonedEndsAfterRecovery(t *testing.T) {
+func TestAnAbandonedStepMayEndAfterRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		r := s.replica(flow.WithRecoveryRate(60))
@@ -179,7 +179,7 @@ func TestAStepThatWasAbandonedEndsAfterRecovery(t *testing.T) {
 
 // A store whose writes of one purchase fail in whatever way holds up that purchase, and recovery
 // ends in time.
-func TestAStoreThatFailsOnePurchaseHoldsUpNoOther(t *testing.T) {
+func TestAStoreFailureOfOnePurchaseDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func() error{
 		"by a panic":                  func() error { panic(email) },
@@ -245,7 +245,7 @@ func TestAReportThatFailsInAnyWayIsRepeated(t *testing.T) {
 }
 
 // One account has all that is due, and no more of its steps at once than an account may have.
-func TestABacklogOfOneAccountIsFinishedInOneGo(t *testing.T) {
+func TestAnAccountsBacklogIsFinishedInOneRun(t *testing.T) {
 	t.Parallel()
 	const n = 300
 	for name, recovers := range map[string]func(*replica, *testing.T){
@@ -281,7 +281,7 @@ func TestABacklogOfOneAccountIsFinishedInOneGo(t *testing.T) {
 
 // A platform's function that hangs, panics or ends its goroutine fails the calls of its account, in
 // time, and no other's.
-func TestAFunctionOfClientsThatFailsHoldsUpItsOwnAccount(t *testing.T) {
+func TestAFailingClientFunctionDelaysOnlyItsAccount(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(context.Context, *stall) error{
 		"it hangs and heeds its context":   func(ctx context.Context, _ *stall) error { <-ctx.Done(); return ctx.Err() },
@@ -336,7 +336,7 @@ func TestAFunctionOfClientsThatFailsHoldsUpItsOwnAccount(t *testing.T) {
 }
 
 // However many of one account's callbacks hang, those of another are called.
-func TestHangingCallbacksOfAnAccountRefuseNoOthers(t *testing.T) {
+func TestHangingCallbacksDelayNoOtherAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -377,7 +377,7 @@ func TestHangingCallbacksOfAnAccountRefuseNoOthers(t *testing.T) {
 	})
 }
 
-func TestALoopThatIsLateSaysSo(t *testing.T) {
+func TestALateLoopIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		r := s.replica(flow.WithRecoveryRate(60))
@@ -397,7 +397,7 @@ func TestALoopThatIsLateSaysSo(t *testing.T) {
 	})
 }
 
-func TestALoopThatIsBehindSaysSo(t *testing.T) {
+func TestALoopThatFallsBehindIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		s.many(s.replica(), 300)
@@ -416,7 +416,7 @@ func TestALoopThatIsBehindSaysSo(t *testing.T) {
 }
 
 // A callback that hangs holds its own purchase up, and only that.
-func TestACallbackThatHangsHoldsUpItsOwnPurchase(t *testing.T) {
+func TestACallbackThatHangsDelaysOnlyItsPurchase(t *testing.T) {
 	t.Parallel()
 	const hanging, others = 20, 100
 	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
@@ -646,7 +646,7 @@ func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 }
 
 // What has the least time left is finalized first, whatever was due first.
-func TestWhatWasApprovedIsFinalizedByTheTimeLeft(t *testing.T) {
+func TestApprovalsAreFinalizedByTheTimeLeft(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	var ids []string
@@ -694,7 +694,7 @@ func (s *scene) claimed(r *replica) (ids []string) {
 
 // A webhook says that the customer has finished, and Klarna cannot be asked: that purchase comes
 // before those whose customer was never seen.
-func TestACustomerWhoWasSeenComesBeforeThoseWhoWereNot(t *testing.T) {
+func TestASeenCustomerIsClaimedFirst(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.many(r, 3)

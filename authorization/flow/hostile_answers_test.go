@@ -219,7 +219,7 @@ func atOnce(t *testing.T) func(string, func(context.Context) (*flow.Status, erro
 	}
 }
 
-func TestAnAnswerTooManyPaysNoOtherPurchase(t *testing.T) {
+func TestASurplusAnswerPaysNoOtherPurchase(t *testing.T) {
 	h := newHostile(t)
 	var connections atomic.Int64
 	var last atomic.Pointer[given]

@@ -44,7 +44,7 @@ func transactionEvent(paymentRequestID, transactionID string) *webhook.Event {
 	}
 }
 
-func TestAnotherAmountIsRecordedUponAnUnknownOutcome(t *testing.T) {
+func TestAnotherAmountIsRecordedWithAnUnknownOutcome(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
@@ -82,7 +82,7 @@ func TestASecondTransactionLeavesAnAuthorizedPurchase(t *testing.T) {
 	}
 }
 
-func TestAClosedPaymentRequestThatNamesATransaction(t *testing.T) {
+func TestAClosedRequestWithATransactionIsAuthorized(t *testing.T) {
 	for _, state := range []string{"EXPIRED", "CANCELED", "DECLINED"} {
 		t.Run(state, func(t *testing.T) {
 			s := newScene(t)
@@ -141,7 +141,7 @@ func TestACurrencyMayBeWrittenInLowerCase(t *testing.T) {
 	s.wants(status, err, flow.StateAuthorized)
 }
 
-func TestAnUnreadableTransactionHoldsUpNoApproval(t *testing.T) {
+func TestAnUnreadableTransactionDelaysNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID

@@ -196,7 +196,7 @@ func (tc *operationCase) isDone(s *scene) {
 	s.klarna.CheckInvariants(s)
 }
 
-func TestAnOperationIsExecutedOnceWhateverHappensToItsCall(t *testing.T) {
+func TestAnOperationIsExecutedOnceDespiteFaults(t *testing.T) {
 	faults := map[string]klarnatest.Fault{
 		"cut before":             {Kind: klarnatest.FaultDropBefore},
 		"cut after":              {Kind: klarnatest.FaultDropAfter},
@@ -263,7 +263,7 @@ func (tc *operationCase) meets(t *testing.T, fault klarnatest.Fault) {
 }
 
 // Half of the answer comes, and then nothing until the caller gives up.
-func TestAnOperationWhoseAnswerStallsIsAskedAgain(t *testing.T) {
+func TestAnOperationWhoseAnswerStallsIsRepeated(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestAnOperationWhoseAnswerStallsIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestEachRepeatOfAnOperationIsTheSameCall(t *testing.T) {
+func TestRepeatsOfAnOperationAreTheSameCall(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -335,7 +335,7 @@ func TestARefusalEndsAnOperation(t *testing.T) {
 }
 
 // That rule is the one that goes wrong by hand.
-func TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt(t *testing.T) {
+func TestARefusalDuringADoubtEndsNoOperation(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -411,7 +411,7 @@ func TestAnOperationThatCannotBeSentWaits(t *testing.T) {
 }
 
 // The key is over: Klarna would execute a repeat again.
-func TestARepeatAfterTwentyFiveHoursLooksForTheReference(t *testing.T) {
+func TestARepeatAfter25HoursLooksForTheReference(t *testing.T) {
 	for _, tc := range operationCases {
 		for _, done := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, executed: %v", tc.name, done), func(t *testing.T) {
@@ -503,7 +503,7 @@ func changedAnswer(request *http.Request, pass roundTrip, change func(string) st
 }
 
 // The first trap: the same reference with other content is executed again by Klarna.
-func TestAnIDWithOtherContentIsRefusedBeforeAnythingIsSent(t *testing.T) {
+func TestAnIDWithOtherContentIsNeverSent(t *testing.T) {
 	lines := func(names ...string) *authorization.SupplementaryRefundData {
 		data := new(authorization.SupplementaryRefundData)
 		for _, name := range names {
@@ -596,7 +596,7 @@ func TestTwoEqualPartialRefundsAreTwo(t *testing.T) {
 	s.klarna.CheckInvariants(t)
 }
 
-func TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp(t *testing.T) {
+func TestAnImpossibleOperationIsRefusedLocally(t *testing.T) {
 	type step struct {
 		name string
 		do   func(ctx context.Context, r *replica) (*flow.Operation, error)
@@ -668,7 +668,7 @@ func TestAPurchaseWithoutATransactionHasNoOperations(t *testing.T) {
 	}
 }
 
-func TestParametersThatLackSomethingUseNoIDUp(t *testing.T) {
+func TestInvalidParametersUseUpNoID(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -705,7 +705,7 @@ func TestParametersThatLackSomethingUseNoIDUp(t *testing.T) {
 }
 
 // A merchant who ships in two parcels while Klarna cannot be reached.
-func TestOperationsOfAPurchaseAreMadeInTheirOrder(t *testing.T) {
+func TestOperationsOfAPurchaseAreMadeInOrder(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -764,7 +764,7 @@ func TestARefundOfARefusedCaptureIsRefused(t *testing.T) {
 }
 
 // Somebody completed the transaction: waiting a conflict out would be waiting for ever.
-func TestAConflictThatTheTransactionExplainsEndsAnOperation(t *testing.T) {
+func TestAnExplainedConflictEndsAnOperation(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -776,7 +776,7 @@ func TestAConflictThatTheTransactionExplainsEndsAnOperation(t *testing.T) {
 }
 
 // One that it does not explain is waited out for as long as the key lives, and no longer.
-func TestAConflictIsNotWaitedOutForEver(t *testing.T) {
+func TestAConflictIsRetriedWhileItsKeyLives(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -796,7 +796,7 @@ func TestAConflictIsNotWaitedOutForEver(t *testing.T) {
 }
 
 // Credentials that Klarna refuses for a week end it, because nothing can have run.
-func TestAnOperationThatIsNeverTakenIsGivenUpAfterAWeek(t *testing.T) {
+func TestAnUnacceptedOperationEndsAfterAWeek(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -852,7 +852,7 @@ func TestAnAutomaticCaptureIsAnOperation(t *testing.T) {
 }
 
 // The answer to the authorize call shows no capture yet.
-func TestAnAutomaticCaptureIsLookedFor(t *testing.T) {
+func TestALateAutomaticCaptureIsFound(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	order := s.browserOrder(orderID)
@@ -876,7 +876,7 @@ func TestAnAutomaticCaptureIsLookedFor(t *testing.T) {
 	}
 }
 
-func TestAnAnswerOfAnotherAmountIsForAPerson(t *testing.T) {
+func TestAnAnswerWithAnotherAmountIsUnknown(t *testing.T) {
 	for _, tc := range operationCases[:4] {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -907,7 +907,7 @@ func TestAnAnswerOfAnotherAmountIsForAPerson(t *testing.T) {
 	}
 }
 
-func TestAPersonSettlesWhatIsUnknown(t *testing.T) {
+func TestAPersonSettlesAnUnknownOperation(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	tc := operationCases[2]
@@ -1051,7 +1051,7 @@ func TestADamagedCallIsNotSent(t *testing.T) {
 	}
 }
 
-func TestOperationsPrintNothingOfTheCustomer(t *testing.T) {
+func TestOperationsPrintNoCustomerData(t *testing.T) {
 	s := newScene(t)
 	data := personal()
 	for _, value := range []any{

@@ -72,7 +72,7 @@ func (r *replica) harmed(n int, h stepHarm) func() []string {
 }
 
 // A crash, or a failure, before and after each step of each operation.
-func TestNoCrashAtAnyStepLosesOrRepeatsAnOperation(t *testing.T) {
+func TestNoCrashLosesOrRepeatsAnOperation(t *testing.T) {
 	synctest.Test(t, noCrashOfAnOperation)
 }
 
@@ -124,7 +124,7 @@ func noCrashOfAnOperation(t *testing.T) {
 }
 
 // A crash at each step of a merchant's whole life with a purchase, and recovery that crashes, too.
-func TestNoCrashAtAnyStepLosesOrRepeatsOneOfSeveralOperations(t *testing.T) {
+func TestNoCrashLosesOrRepeatsSeveralOperations(t *testing.T) {
 	synctest.Test(t, noCrashOfSeveralOperations)
 }
 
@@ -198,7 +198,7 @@ func noCrashOfSeveralOperations(t *testing.T) {
 }
 
 // The process dies before it learns the answer, and everything is down for a day.
-func TestACallThatACrashCutOffIsInDoubt(t *testing.T) {
+func TestACallCutOffByACrashIsInDoubt(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -230,7 +230,7 @@ func TestACallThatACrashCutOffIsInDoubt(t *testing.T) {
 
 // A slow replica is answered with a refusal after another has made the call: that may have been
 // executed.
-func TestARefusalOfAnEarlierTurnEndsNothing(t *testing.T) {
+func TestARefusalUnderAnEarlierLeaseEndsNothing(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)

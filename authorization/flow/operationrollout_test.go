@@ -13,7 +13,7 @@ import (
 
 // The cases here are those of operations while releases or seal secrets change.
 
-func TestWhatANewerVersionWroteOfAnOperationIsKept(t *testing.T) {
+func TestOperationDataOfANewerVersionIsKept(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -101,7 +101,7 @@ func TestAnOperationOutlivesARotationOfTheSealSecret(t *testing.T) {
 }
 
 // A store that lost the operation in a fail-over, and a caller who repeats it: Klarna knows the key.
-func TestAnOperationThatTheStoreLostIsTheSameCall(t *testing.T) {
+func TestALostOperationIsRepeatedUnchanged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -122,7 +122,7 @@ func TestAnOperationThatTheStoreLostIsTheSameCall(t *testing.T) {
 	}
 }
 
-func TestAReferenceIsDerivedOfBothIDs(t *testing.T) {
+func TestAReferenceIsDerivedFromBothIDs(t *testing.T) {
 	long := strings.Repeat("o", 255)
 	for _, tc := range []struct{ id, want string }{
 		{"parcel-1", "order-1/parcel-1"},

@@ -8,7 +8,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-func TestAReportThatFailsWhereAnotherReplicasSucceededLeavesNothingToDo(t *testing.T) {
+func TestASuccessOnAnotherReplicaLeavesNoReportDue(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()
 	r := s.replica(flow.WithReport(func(ctx context.Context, transition flow.Transition) error {

@@ -18,7 +18,7 @@ import (
 // The cases here are those of a replica that is slow or loses its store in the middle of a step,
 // while another goes on.
 
-func TestTwoReplicasThatHearTheSameStepUpRecordItOnce(t *testing.T) {
+func TestTwoReplicasRecordAStepUpOnce(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -35,7 +35,7 @@ func TestTwoReplicasThatHearTheSameStepUpRecordItOnce(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 }
 
-func TestAFailureThatCameTooLateChangesNothing(t *testing.T) {
+func TestALateFailureChangesNothing(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	var before flow.Record
@@ -53,7 +53,7 @@ func TestAFailureThatCameTooLateChangesNothing(t *testing.T) {
 }
 
 // The lease of the one who is slow is over; that of the other is not touched.
-func TestAFailureThatCameTooLateLeavesTheOthersCallAlone(t *testing.T) {
+func TestALateFailureKeepsAnotherReplicasLease(t *testing.T) {
 	s := newScene(t)
 	slow, other, third := s.replica(), s.replica(), s.replica()
 	release, done := make(chan struct{}), make(chan struct{})
@@ -92,7 +92,7 @@ func TestAFailureThatCameTooLateLeavesTheOthersCallAlone(t *testing.T) {
 	}
 }
 
-func TestARefusalOfTheFinalCallThatCameTooLateLetsNobodyGo(t *testing.T) {
+func TestALateFinalRefusalLosesNoPayment(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	approved(s, slow)
@@ -110,7 +110,7 @@ func TestARefusalOfTheFinalCallThatCameTooLateLetsNobodyGo(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestARecoveryThatIsOvertakenDoesNotPutThePurchaseOff(t *testing.T) {
+func TestAnOvertakenRecoveryDoesNotDelayThePurchase(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -129,7 +129,7 @@ func TestARecoveryThatIsOvertakenDoesNotPutThePurchaseOff(t *testing.T) {
 	}
 }
 
-func TestAStoreThatIsLostInTheMiddleOfAStep(t *testing.T) {
+func TestAStoreThatFailsDuringAStep(t *testing.T) {
 	down := errors.New("the database is down")
 	for _, tc := range []struct {
 		name    string
@@ -172,7 +172,7 @@ func TestAStoreThatIsLostInTheMiddleOfAStep(t *testing.T) {
 	}
 }
 
-func TestAStoreThatIsLostWhileItIsReadAnew(t *testing.T) {
+func TestAStoreThatFailsDuringAReload(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	down := errors.New("the database is down")
@@ -193,7 +193,7 @@ func TestAStoreThatIsLostWhileItIsReadAnew(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
+func TestAReportThatCannotBeRecordedIsLogged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.told.failing(func(flow.Transition) error {
@@ -208,7 +208,7 @@ func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
 
 // Two purchases of one reference are one at Klarna. Records of older releases have no reference
 // here.
-func TestAPaymentRequestIsOnePurchases(t *testing.T) {
+func TestAPaymentRequestBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.order(orderID)
@@ -241,7 +241,7 @@ func (s *scene) forgetsReference(id string) {
 	}
 }
 
-func TestATransactionIsOnePurchases(t *testing.T) {
+func TestATransactionBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.browserOrder(orderID)
@@ -261,7 +261,7 @@ func TestATransactionIsOnePurchases(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAPaymentRequestThatDoesNotSayWhenItWasApproved(t *testing.T) {
+func TestAPaymentRequestWithoutATimeOfApproval(t *testing.T) {
 	for name, updated := range map[string]string{"nothing": "", "a time of tomorrow": `,"updated_at":"2999-01-01T00:00:00Z"`} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -281,7 +281,7 @@ func TestAPaymentRequestThatDoesNotSayWhenItWasApproved(t *testing.T) {
 	}
 }
 
-func TestAMissingPurchaseIsToldFromABrokenStore(t *testing.T) {
+func TestAStoreErrorIsNotErrNotFound(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	down := errors.New("down")
@@ -321,7 +321,7 @@ func (l *lagging) catchUp() {
 	l.copy = nil
 }
 
-func TestAStoreThatLagsBehindIsNotAskedAllTheTime(t *testing.T) {
+func TestALaggingStoreIsReadWithABackOff(t *testing.T) {
 	for name, call := range map[string]func(context.Context, *flow.Coordinator) (*flow.Status, error){
 		"by a return": func(ctx context.Context, c *flow.Coordinator) (*flow.Status, error) {
 			return c.HandleReturn(ctx, orderID)

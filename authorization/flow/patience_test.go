@@ -30,7 +30,7 @@ func finals(answer network) network {
 
 const conflictBody = `{"error_code":"RESOURCE_CONFLICT"}`
 
-func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
+func TestNoAnswerLosesAnApprovalWithin60Minutes(t *testing.T) {
 	for name, answer := range map[string]network{
 		"a conflict":            answering(409, conflictBody),
 		"a validation error":    answering(400, `{"error_code":"VALIDATION_ERROR"}`),
@@ -67,7 +67,7 @@ func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
 	}
 }
 
-func TestAnApprovalThatKlarnaRefusesForAnHourEndsWithWhatWasSeen(t *testing.T) {
+func TestAnApprovalRefusedForAnHourEnds(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer network
 		within time.Duration
@@ -95,7 +95,7 @@ func TestAnApprovalThatKlarnaRefusesForAnHourEndsWithWhatWasSeen(t *testing.T) {
 
 // The first replica's clock says when a conflict began, the second's, four minutes ahead, how late
 // it is.
-func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
+func TestDifferentClocksLoseNoApproval(t *testing.T) {
 	for _, skew := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
 		s := newScene(t)
 		r := s.replica()
@@ -128,7 +128,7 @@ func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
 
 // One replica has Klarna's clock, the other one is as far from it as clocks may be. Whichever of
 // them repeats the call, it does so in the last minute, too.
-func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
+func TestConflictsUntilTheLastMinuteLoseNoApproval(t *testing.T) {
 	t.Parallel()
 	const skew = 5*time.Minute - time.Second
 	for name, tc := range map[string]struct {
@@ -182,7 +182,7 @@ func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
 	}
 }
 
-func TestConflictsAroundARestartGiveNoApprovalUp(t *testing.T) {
+func TestConflictsAroundARestartLoseNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -198,7 +198,7 @@ func TestConflictsAroundARestartGiveNoApprovalUp(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAnApprovalThatExpiredAfterAKillBeforeTheCallIsKnownToBeUnpaid(t *testing.T) {
+func TestAnExpiredApprovalWithoutACallIsUnpaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -228,7 +228,7 @@ func lostApproval(s *scene) *replica {
 	return r
 }
 
-func TestAnUnknownOutcomeIsResolvedByItself(t *testing.T) {
+func TestAnUnknownOutcomeIsResolvedAutomatically(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	r.meets(nil)
@@ -240,7 +240,7 @@ func TestAnUnknownOutcomeIsResolvedByItself(t *testing.T) {
 	}
 }
 
-func TestWhatIsSealedOfAnUnknownOutcomeGoesWhenKlarnaCanNoLongerBeAsked(t *testing.T) {
+func TestAnUnknownOutcomesSealIsRemovedInTime(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	s.pass(r, 23*time.Hour, 20*time.Minute)
@@ -263,7 +263,7 @@ func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
 }
 
 // Klarna still answers the repeat with a conflict.
-func TestAnEventOfATransactionSettlesWhatIsBeingFinalized(t *testing.T) {
+func TestATransactionEventSettlesAFinalizingPurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := approved(s, r)
@@ -277,7 +277,7 @@ func TestAnEventOfATransactionSettlesWhatIsBeingFinalized(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 }
 
-func TestAnEventOfATransactionCorrectsEveryWrongEnd(t *testing.T) {
+func TestATransactionEventCorrectsEveryWrongFinalState(t *testing.T) {
 	for _, by := range []string{"payment request", "reference"} {
 		for _, state := range []flow.State{flow.StateUnknown, flow.StateExpired, flow.StateCanceled, flow.StateRejected, flow.StateDeclined} {
 			t.Run(string(state)+" by "+by, func(t *testing.T) {
@@ -310,7 +310,7 @@ func TestAnEventOfATransactionCorrectsEveryWrongEnd(t *testing.T) {
 }
 
 // What an event says is confirmed by a read.
-func TestAnEventOfATransactionThatKlarnaDoesNotKnowChangesNothing(t *testing.T) {
+func TestAnEventOfAnUnknownTransactionChangesNothing(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	for name, payload := range map[string]string{
@@ -339,7 +339,7 @@ func TestATransactionOfAnotherPurchaseSettlesNothing(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestAPaymentRequestThatNamesItsTransactionResolvesAnUnknownOutcome(t *testing.T) {
+func TestANamedTransactionResolvesAnUnknownOutcome(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	transaction := s.klarna.Transactions()[0].PaymentTransactionID
@@ -357,7 +357,7 @@ func TestAPaymentRequestThatNamesItsTransactionResolvesAnUnknownOutcome(t *testi
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnApprovalOfAnUnknownPaymentRequestIsLogged(t *testing.T) {
+func TestAnApprovalOfAnUnknownRequestIsLogged(t *testing.T) {
 	s := newScene(t)
 	foreign := completed("krn:payment:eu1:request:lost")
 	if err := s.replica().HandleEvent(t.Context(), foreign); err != nil {
@@ -371,7 +371,7 @@ func TestAnApprovalOfAnUnknownPaymentRequestIsLogged(t *testing.T) {
 	}
 }
 
-func TestAnUndecidedResultOfTheFirstCallIsAskedForAgain(t *testing.T) {
+func TestAnUndecidedFirstResultIsRequestedAgain(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(answering(200, unknownResult))
@@ -388,7 +388,7 @@ func TestAnUndecidedResultOfTheFirstCallIsAskedForAgain(t *testing.T) {
 }
 
 // Two Coordinators whose keys are those of different merchants share a table.
-func TestCredentialsThatAreNotThePurchasesEndNothing(t *testing.T) {
+func TestAnotherMerchantsCredentialsEndNoPurchase(t *testing.T) {
 	s := newScene(t)
 	mine, other := s.replica(), s.replica()
 	for _, status := range []int{401, 403, 404} {
@@ -440,7 +440,7 @@ func (s *scene) withKey(r *replica, key string) *flow.Coordinator {
 	return c
 }
 
-func TestAPlatformsMerchantsHaveCredentialsOfTheirOwn(t *testing.T) {
+func TestAPlatformsMerchantsHaveTheirOwnCredentials(t *testing.T) {
 	s := newScene(t)
 	var asked []string
 	r := s.replica()
@@ -494,7 +494,7 @@ func TestARefusedPurchaseIsBegunAgainWithACorrectedRequest(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAReferenceIsOnePurchasesOfAnAccount(t *testing.T) {
+func TestAReferenceBelongsToOnePurchaseOfAnAccount(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.order(orderID)

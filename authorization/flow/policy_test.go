@@ -28,7 +28,7 @@ func changed(s *scene, r *replica, amount int64) *flow.Status {
 	return status
 }
 
-func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
+func TestOnlyChosenShippingMayChangeTheAmount(t *testing.T) {
 	for _, tc := range []struct {
 		name, shipping string
 		approved       int64
@@ -71,7 +71,7 @@ func withShipping(request *http.Request, pass roundTrip) (*http.Response, error)
 	return answering(200, strings.Replace(body, `"state_context":{`, `"state_context":{"shipping":{"shipping_reference":"express"},`, 1))(request, pass)
 }
 
-func TestTheShippingThatTheCustomerChoseIsPaidFor(t *testing.T) {
+func TestShippingChosenByTheCustomerIsPaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	changed(s, r, 125_00)
@@ -97,7 +97,7 @@ func TestAnotherAmountWithoutShippingIsCanceledAtKlarna(t *testing.T) {
 	s.paid()
 }
 
-func TestThePolicyIsToldWhatItDecidesAbout(t *testing.T) {
+func TestThePolicyReceivesTheAmountChange(t *testing.T) {
 	s := newScene(t)
 	var asked []flow.AmountChange
 	r := s.replica(flow.WithAmountPolicy(func(_ context.Context, change flow.AmountChange) (bool, error) {
@@ -120,7 +120,7 @@ func TestThePolicyIsToldWhatItDecidesAbout(t *testing.T) {
 	s.paid(100_00)
 }
 
-func TestThePolicyIsNotAskedAboutTheAmountThatWasBegun(t *testing.T) {
+func TestThePolicyIsNotAskedAboutTheSameAmount(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) {
 		t.Error("asked")
@@ -154,7 +154,7 @@ func TestAPolicyThatFailsIsAskedAgain(t *testing.T) {
 	s.paid(125_00)
 }
 
-func TestAPolicyThatFailsForLongerThanKlarnaWaitsLeavesThePurchaseUnpaid(t *testing.T) {
+func TestAPolicyThatKeepsFailingLeavesThePurchaseUnpaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) { return false, errors.New("down") }))
 	changed(s, r, 125_00)
@@ -164,7 +164,7 @@ func TestAPolicyThatFailsForLongerThanKlarnaWaitsLeavesThePurchaseUnpaid(t *test
 	s.paid()
 }
 
-func TestAPolicyThatPanicsIsRecoverysToRepeat(t *testing.T) {
+func TestRecoveryRepeatsAPolicyThatPanicked(t *testing.T) {
 	s := newScene(t)
 	panics := true
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) {
@@ -182,7 +182,7 @@ func TestAPolicyThatPanicsIsRecoverysToRepeat(t *testing.T) {
 }
 
 // Of two answers of the policy the first that is recorded counts, on all replicas.
-func TestAnAmountThatWasDecidedAboutStaysDecided(t *testing.T) {
+func TestTheFirstRecordedPolicyDecisionIsKept(t *testing.T) {
 	s := newScene(t)
 	refusing, accepting := s.replica(), s.replica(flow.WithAmountPolicy(acceptAll))
 	changed(s, refusing, 125_00)

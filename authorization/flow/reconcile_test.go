@@ -38,7 +38,7 @@ func captureMember(id string) string { return fmt.Sprintf(`,"payment_capture_id"
 func refundMember(id string) string  { return fmt.Sprintf(`,"payment_refund_id":%q`, id) }
 
 // Somebody captures and refunds in Klarna's portal.
-func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
+func TestOperationsMadeElsewhereAreAdopted(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -111,7 +111,7 @@ func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
 }
 
 // Nobody has heard of the capture: what the record thinks impossible is looked up first.
-func TestWhatSeemsImpossibleIsLookedUp(t *testing.T) {
+func TestAnApparentlyImpossibleOperationIsLookedUp(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -150,7 +150,7 @@ func TestAVoidElsewhereIsAdopted(t *testing.T) {
 }
 
 // A capture is made elsewhere while one of ours has no answer. After a day both are told apart.
-func TestACaptureElsewhereIsNotTakenForOurs(t *testing.T) {
+func TestACaptureMadeElsewhereIsNotTakenForOurs(t *testing.T) {
 	for _, done := range []bool{true, false} {
 		for _, event := range []bool{true, false} {
 			t.Run(fmt.Sprintf("executed: %v, event: %v", done, event), func(t *testing.T) {
@@ -237,7 +237,7 @@ func (s *scene) happened(call string) *webhook.Event {
 }
 
 // Unknown for a day, and then an event comes late: it is settled, whatever was thought.
-func TestALateEventSettlesWhatIsUnknownOrWasRefused(t *testing.T) {
+func TestALateEventSettlesUnknownAndRefusedOperations(t *testing.T) {
 	for _, state := range []flow.OperationState{flow.OperationStateUnknown, flow.OperationStateRefused} {
 		t.Run(string(state), func(t *testing.T) {
 			s := newScene(t)
@@ -269,7 +269,7 @@ func TestALateEventSettlesWhatIsUnknownOrWasRefused(t *testing.T) {
 }
 
 // The events of our own operations cost no read.
-func TestAnEventOfWhatIsKnownIsNoReasonToAsk(t *testing.T) {
+func TestEventsOfOwnOperationsCostNoRead(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -291,7 +291,7 @@ func TestAnEventOfWhatIsKnownIsNoReasonToAsk(t *testing.T) {
 }
 
 // A running gateway moves over.
-func TestATransactionThatWasNotBegunHereIsAdopted(t *testing.T) {
+func TestAForeignTransactionIsAdopted(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -507,7 +507,7 @@ func TestATransactionThatListsNothingProvesNothing(t *testing.T) {
 }
 
 // A void comes while a capture is unknown, and the capture turns out to have been executed.
-func TestWhatWasReleasedIsCountedAnewWhenACaptureTurnsUp(t *testing.T) {
+func TestALateCaptureCorrectsTheReleasedAmount(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)

@@ -36,7 +36,7 @@ func (s *scene) reads() map[string]int {
 	return n
 }
 
-func TestRecoveryFinalizesWhatNoWebhookTold(t *testing.T) {
+func TestRecoveryFinalizesWithoutAWebhook(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -54,7 +54,7 @@ func TestRecoveryFinalizesWhatNoWebhookTold(t *testing.T) {
 	}
 }
 
-func TestRecoveryClosesWhatEndedAtKlarna(t *testing.T) {
+func TestRecoveryClosesPurchasesThatEndedAtKlarna(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -80,7 +80,7 @@ func TestRecoveryClosesWhatEndedAtKlarna(t *testing.T) {
 	}
 }
 
-func TestRecoveryCancelsWhatWasAbandonedBeforeItExpires(t *testing.T) {
+func TestRecoveryCancelsAbandonedPurchasesBeforeTheyExpire(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -126,7 +126,7 @@ func TestACustomerWhoIsAtKlarnaIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAPaymentRequestThatStaysOpenAfterItsExpiryIsCanceled(t *testing.T) {
+func TestAnOverduePaymentRequestIsCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -147,7 +147,7 @@ func TestAPaymentRequestThatStaysOpenAfterItsExpiryIsCanceled(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "ABANDONED")
 }
 
-func TestAPaymentRequestThatDoesNotSayWhenItExpires(t *testing.T) {
+func TestAPaymentRequestWithoutAnExpiry(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	answer := `{"payment_request_id":"request-1","state":"SUBMITTED"}`
@@ -167,7 +167,7 @@ func TestAPaymentRequestThatDoesNotSayWhenItExpires(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "ABANDONED")
 }
 
-func TestAPurchaseThatKlarnaCannotBeAskedAboutEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
+func TestAPurchaseEndsThoughKlarnaIsUnreachable(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -202,7 +202,7 @@ func TestTwoReplicasShareTheWork(t *testing.T) {
 	}
 }
 
-func TestPurchasesThatBeganAtOnceAreNotLookedAtAtOnce(t *testing.T) {
+func TestRecoverySpreadsPurchasesThatBeganTogether(t *testing.T) {
 	s := newScene(t)
 	s.many(s.replica(), 100)
 	seconds := map[int64]int{}
@@ -233,7 +233,7 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 	}
 }
 
-func TestAPurchaseIsNotLookedAtBeforeItsTime(t *testing.T) {
+func TestAPurchaseIsNotClaimedBeforeItIsDue(t *testing.T) {
 	s := newScene(t)
 	// Nanoseconds, as Klarna's times may have: what is due in a whole millisecond would be due too
 	// early, and due again at once.
@@ -253,7 +253,7 @@ func TestAPurchaseIsNotLookedAtBeforeItsTime(t *testing.T) {
 	t.Fatal("it was never given up")
 }
 
-func TestADamagedRecordDoesNotKeepRecoveryFromTheOthers(t *testing.T) {
+func TestADamagedRecordDoesNotStopRecovery(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.many(r, 3)
@@ -280,7 +280,7 @@ func TestADamagedRecordDoesNotKeepRecoveryFromTheOthers(t *testing.T) {
 	}
 }
 
-func TestARefusedPurchaseIsNotSaidToBeTriedAgain(t *testing.T) {
+func TestTheLogAnnouncesNoRetryOfARefusal(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meetsOnce(http.MethodPost, unreachable)
@@ -305,7 +305,7 @@ func TestRecoverReturnsTheStoresError(t *testing.T) {
 	}
 }
 
-func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
+func TestRecoverProcessesClaimsReturnedWithAnError(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -324,7 +324,7 @@ func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
 
 // The store has claimed, and its answer was lost: what it claimed waits for the end of the lease and
 // no longer, and a webhook waits for nothing.
-func TestAClaimWhoseAnswerWasLostDelaysNothingForLong(t *testing.T) {
+func TestALostClaimAnswerDelaysPurchasesBriefly(t *testing.T) {
 	for name, tc := range map[string]struct {
 		webhook bool
 		within  time.Duration
@@ -401,7 +401,7 @@ func runs(t *testing.T, r *replica) (stop func()) {
 	}
 }
 
-func TestRunGoesOnByItself(t *testing.T) {
+func TestRunProcessesPurchasesAutomatically(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -460,7 +460,7 @@ func TestRunSpreadsItsCalls(t *testing.T) {
 }
 
 // What waits for its turn must not be taken for abandoned by its replica.
-func TestALowRateDoublesNoWork(t *testing.T) {
+func TestALowRateRepeatsNoWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		s.many(s.replica(), 60)
@@ -482,7 +482,7 @@ func TestALowRateDoublesNoWork(t *testing.T) {
 	})
 }
 
-func TestRunPausesWhenKlarnaWantsNoMoreCalls(t *testing.T) {
+func TestRunPausesWhenKlarnaLimitsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		s.many(s.replica(), 2)
@@ -537,7 +537,7 @@ func TestRunSurvivesAStoreThatIsDown(t *testing.T) {
 	})
 }
 
-func TestRunStopsWhenWhatItHadBegunIsDone(t *testing.T) {
+func TestRunStopsAfterItsCurrentSteps(t *testing.T) {
 	for name, tc := range map[string]struct {
 		takes, stops time.Duration
 		want         flow.State
@@ -574,7 +574,7 @@ func TestRunStopsWhenWhatItHadBegunIsDone(t *testing.T) {
 	}
 }
 
-func TestRunStopsAtOnceWhenItRests(t *testing.T) {
+func TestRunStopsImmediatelyWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := runs(t, running(t).replica())
 		<-time.After(time.Hour)
@@ -604,7 +604,7 @@ func TestRunUnderTheClientsOwnRetriesFinalizesOnce(t *testing.T) {
 
 // Each end of its lease would give it another worker, until there are none for the others; and who
 // waits for it to be done has none for them either.
-func TestAPurchaseThatHangsHoldsOneWorkerAndNobodyUp(t *testing.T) {
+func TestAHangingPurchaseOccupiesOneWorker(t *testing.T) {
 	for name, hang := range map[string]func(s *scene, r *replica, id string, hold func(context.Context) error){
 		"at Klarna": func(_ *scene, r *replica, id string, hold func(context.Context) error) {
 			r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {

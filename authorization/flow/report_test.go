@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
+func TestTransitionsAreReportedInOrderWithUniqueIDs(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	status := s.stepUp(r, orderID)
@@ -49,7 +49,7 @@ func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestWhoeverReportsFindsTheTransitionDurable(t *testing.T) {
+func TestATransitionIsStoredBeforeItIsReported(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	var wrong []string
@@ -91,7 +91,7 @@ func TestWhoeverReportsFindsTheTransitionDurable(t *testing.T) {
 }
 
 // What failed may have been done all the same.
-func TestATransitionWhoseStoringFailedAndWasDoneIsReported(t *testing.T) {
+func TestATransitionStoredDespiteAnErrorIsReported(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
@@ -149,7 +149,7 @@ func ids(transitions []flow.Transition) []string {
 	return list
 }
 
-func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
+func TestALateReportShowsTheStatusOfItsTransition(t *testing.T) {
 	s := newScene(t)
 	s.told.failing(func(flow.Transition) error { return errors.New("down") })
 	r := s.replica(flow.WithAmountPolicy(acceptAll))
@@ -174,7 +174,7 @@ func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
 	}
 }
 
-func TestATransitionIsReportedAlsoWhenItsReplicaDiesBeforeItIs(t *testing.T) {
+func TestACrashBeforeAReportLosesNoTransition(t *testing.T) {
 	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
 		t.Run(string(state), func(t *testing.T) {
 			s := newScene(t)
@@ -198,7 +198,7 @@ func TestATransitionIsReportedAlsoWhenItsReplicaDiesBeforeItIs(t *testing.T) {
 	}
 }
 
-func TestAReportThatSucceededAndWasNotNotedIsRepeatedWithTheSameID(t *testing.T) {
+func TestAnUnrecordedReportIsRepeatedUnchanged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.told.failing(func(flow.Transition) error { r.die(); return nil })
@@ -215,7 +215,7 @@ func TestAReportThatSucceededAndWasNotNotedIsRepeatedWithTheSameID(t *testing.T)
 	}
 }
 
-func TestAReportThatPanicsIsRecoverysToRepeat(t *testing.T) {
+func TestRecoveryRepeatsAReportThatPanicked(t *testing.T) {
 	s := newScene(t)
 	s.told.failing(func(flow.Transition) error { return errors.New("down") })
 	r := s.replica()
@@ -235,7 +235,7 @@ func TestAReportThatPanicsIsRecoverysToRepeat(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 }
 
-func TestWithoutAReportNothingIsKeptToBeReported(t *testing.T) {
+func TestWithoutAReportFunctionNothingIsKept(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(nil))
 	status := s.stepUp(r, orderID)
@@ -250,7 +250,7 @@ func TestWithoutAReportNothingIsKeptToBeReported(t *testing.T) {
 	}
 }
 
-func TestAReportIsMadeThoughTheCallerHasLeft(t *testing.T) {
+func TestAReportIsMadeAfterTheCallerLeft(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(func(ctx context.Context, transition flow.Transition) error {
 		return errors.Join(ctx.Err(), s.told.report(ctx, transition))
@@ -266,7 +266,7 @@ func TestAReportIsMadeThoughTheCallerHasLeft(t *testing.T) {
 }
 
 // Otherwise recovery would look at it for ever.
-func TestAReportThatFailedWhileAnotherSucceededLeavesNothingToDo(t *testing.T) {
+func TestAConcurrentReportSuccessLeavesNothingDue(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
@@ -285,7 +285,7 @@ func TestAReportThatFailedWhileAnotherSucceededLeavesNothingToDo(t *testing.T) {
 	}
 }
 
-func TestAPurchaseThatHasEndedAndIsDueAllTheSameIsLookedAtOnce(t *testing.T) {
+func TestADueEndedPurchaseIsClaimedOnce(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {

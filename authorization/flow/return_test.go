@@ -15,7 +15,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestACustomerWhoReturnsIsToldWhatKlarnaSays(t *testing.T) {
+func TestAReturnReportsKlarnasState(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -51,7 +51,7 @@ func TestACustomerWhoReturnsIsToldWhatKlarnaSays(t *testing.T) {
 	}
 }
 
-func TestAReturnOfAPurchaseThatIsNotThere(t *testing.T) {
+func TestAReturnOfAMissingPurchaseIsErrNotFound(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	if status, err := r.HandleReturn(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
@@ -62,7 +62,7 @@ func TestAReturnOfAPurchaseThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestStatusTellsWhatIsStoredAndAsksNobody(t *testing.T) {
+func TestGetStatusReturnsTheStoredStateWithoutCalls(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.stepUp(r, orderID)
@@ -77,7 +77,7 @@ func TestStatusTellsWhatIsStoredAndAsksNobody(t *testing.T) {
 	}
 }
 
-func TestAReturnDuringAnOutageSaysHowThePurchaseStood(t *testing.T) {
+func TestAReturnDuringAnOutageReturnsTheStoredStatus(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -91,7 +91,7 @@ func TestAReturnDuringAnOutageSaysHowThePurchaseStood(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAReturnWaitsForWhoeverIsAtThePurchase(t *testing.T) {
+func TestAReturnWaitsForAReplicaThatFinalizes(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	id := approved(s, r)
@@ -124,7 +124,7 @@ func TestAReturnWaitsForWhoeverIsAtThePurchase(t *testing.T) {
 	}
 }
 
-func TestAReturnDoesNotWaitForeverForWhoeverIsAtThePurchase(t *testing.T) {
+func TestAReturnWaitsForAnotherReplicaBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -145,7 +145,7 @@ func TestAReturnDoesNotWaitForeverForWhoeverIsAtThePurchase(t *testing.T) {
 	})
 }
 
-func TestAReturnGoesOnWithAPurchaseWhoseBeginningWasInterrupted(t *testing.T) {
+func TestAReturnFinishesAnInterruptedBegin(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meetsOnce(http.MethodPost, unreachable)
@@ -156,7 +156,7 @@ func TestAReturnGoesOnWithAPurchaseWhoseBeginningWasInterrupted(t *testing.T) {
 }
 
 // What Klarna says of the expiry later is what counts.
-func TestAPaymentRequestWhoseExpiryMovesIsFollowed(t *testing.T) {
+func TestAChangedExpiryIsFollowed(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	status := s.stepUp(r, orderID)

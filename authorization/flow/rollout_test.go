@@ -15,7 +15,7 @@ import (
 // The cases here are those of a replica that works on one store with others of a newer version,
 // which is being rolled out.
 
-func TestWhatANewerVersionWroteIsKept(t *testing.T) {
+func TestDataOfANewerVersionIsKept(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.told.failing(func(flow.Transition) error { return errors.New("down") })

@@ -63,7 +63,7 @@ func journeys(s *scene) (tokens []string) {
 	return tokens
 }
 
-func TestNothingThatKlarnaOrTheCustomerToldCanBeReadWhereItIsStored(t *testing.T) {
+func TestStoreAndLogHoldNoReadableSecrets(t *testing.T) {
 	s := newScene(t)
 	tokens := journeys(s)
 	for _, request := range s.klarna.PaymentRequests() {
@@ -94,7 +94,7 @@ func TestNothingThatKlarnaOrTheCustomerToldCanBeReadWhereItIsStored(t *testing.T
 	}
 }
 
-func TestWhatEndedKeepsNoSeal(t *testing.T) {
+func TestAnEndedPurchaseKeepsNoSeal(t *testing.T) {
 	s := newScene(t)
 	journeys(s)
 	ends := map[flow.State]bool{}
@@ -196,7 +196,7 @@ func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
 // unguarded is a store without settings, so that nobody notices a wrong secret at start.
 type unguarded struct{ flow.Store }
 
-func TestAReplicaWithAnotherSecretGivesNoApprovalUp(t *testing.T) {
+func TestAReplicaWithAnotherSecretLosesNoApproval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -228,7 +228,7 @@ func TestAReplicaWithAnotherSecretGivesNoApprovalUp(t *testing.T) {
 	})
 }
 
-func TestASealIsOnePurchases(t *testing.T) {
+func TestASealBelongsToOnePurchase(t *testing.T) {
 	for name, damage := range map[string]func(sealed, other []byte) []byte{
 		"another's": func(_, other []byte) []byte { return other },
 		"a changed byte": func(sealed, _ []byte) []byte {

@@ -33,7 +33,7 @@ func prints(value any) string {
 	return text.String()
 }
 
-func TestNothingOfThePackagesPrintsWhatItMustNot(t *testing.T) {
+func TestValuesPrintNoSecrets(t *testing.T) {
 	s := newScene(t)
 	var change flow.AmountChange
 	r := s.replica(flow.WithAmountPolicy(func(_ context.Context, c flow.AmountChange) (bool, error) { change = c; return true, nil }))
@@ -78,7 +78,7 @@ func TestNothingOfThePackagesPrintsWhatItMustNot(t *testing.T) {
 }
 
 // A type that joins the package has to be thought of above.
-func TestTheTypesThatHoldSecretsRedactThemselves(t *testing.T) {
+func TestTypesWithSecretsRedactThemselves(t *testing.T) {
 	for _, value := range []any{flow.Status{}, flow.Purchase{}, flow.AmountChange{}} {
 		if _, ok := value.(fmt.Formatter); !ok {
 			t.Errorf("%T is no Formatter", value)

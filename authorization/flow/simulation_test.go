@@ -320,7 +320,7 @@ func fullSize() bool { return os.Getenv("SIMULATE") == "full" && !raceEnabled }
 
 // With the default settings one replica finds what was approved in time among 110 000 open
 // purchases.
-func TestALostWebhookIsMadeUpForInTime(t *testing.T) {
+func TestRecoveryReplacesALostWebhookInTime(t *testing.T) {
 	open, perSecond := 110_000, float64(defaultRate)
 	if !fullSize() {
 		open, perSecond = open/10, perSecond/10

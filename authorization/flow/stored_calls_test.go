@@ -82,7 +82,7 @@ func twiceIfOtherwise(t *testing.T, row recordedRow, transactions *int) network 
 	}
 }
 
-func TestANewerReleaseRepeatsTheFirstCallOfAnOlderOneByteForByte(t *testing.T) {
+func TestANewerReleaseRepeatsAnOlderFirstCallUnchanged(t *testing.T) {
 	s, r, row := recorded(t, "begun")
 	var transactions int
 	r.meets(twiceIfOtherwise(t, row, &transactions))
@@ -93,7 +93,7 @@ func TestANewerReleaseRepeatsTheFirstCallOfAnOlderOneByteForByte(t *testing.T) {
 	}
 }
 
-func TestANewerReleaseFinalizesWhatAnOlderOneBegan(t *testing.T) {
+func TestANewerReleaseFinalizesAnOlderPurchase(t *testing.T) {
 	s, r, _ := recorded(t, "awaiting")
 	var body string
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -116,7 +116,7 @@ func TestANewerReleaseFinalizesWhatAnOlderOneBegan(t *testing.T) {
 
 // What a caller gives encodes differently in another release: the bytes that were stored are sent
 // all the same, of the first call and of the final one.
-func TestWhatIsSentAgainIsWhatWasStored(t *testing.T) {
+func TestRepeatedCallsAreTheStoredBytes(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})

@@ -16,7 +16,7 @@ func value(text string) func() (*fakedb.Answer, error) {
 	}
 }
 
-func TestASettingIsWhatTheDatabaseAnswers(t *testing.T) {
+func TestSettingReturnsTheStoredValue(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		db   *fakedb.DB
@@ -36,7 +36,7 @@ func TestASettingIsWhatTheDatabaseAnswers(t *testing.T) {
 	}
 }
 
-func TestASettingChangesFromWhatItWas(t *testing.T) {
+func TestChangeSettingComparesTheFormerValue(t *testing.T) {
 	for _, tc := range []struct {
 		name, from string
 		db         *fakedb.DB
@@ -66,7 +66,7 @@ func TestASettingChangesFromWhatItWas(t *testing.T) {
 	}
 }
 
-func TestDamagedRecordsAreListedInTheirOrder(t *testing.T) {
+func TestDamagedRecordsAreListedInOrder(t *testing.T) {
 	s := newStore(t, answering(func() (*fakedb.Answer, error) {
 		first, _ := row("a")()
 		second, _ := row("b")()

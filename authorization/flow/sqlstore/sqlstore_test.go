@@ -81,7 +81,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
+func TestStatementsReceiveTheCallsArguments(t *testing.T) {
 	var got [][]any
 	s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		var values []any
@@ -123,7 +123,7 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 	}
 }
 
-func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
+func TestCallsReturnTheDatabasesErrors(t *testing.T) {
 	create := func(s *sqlstore.Store) error { return s.Create(t.Context(), flow.Record{ID: "a"}) }
 	load := func(s *sqlstore.Store) error { _, err := s.Load(t.Context(), "a"); return err }
 	update := func(s *sqlstore.Store) error { return s.Update(t.Context(), flow.Record{ID: "a", Version: 7}) }
@@ -157,7 +157,7 @@ func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
 }
 
 // A database returns what it changed in an order of its own.
-func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
+func TestClaimsAreInTheOrderOfDueTimes(t *testing.T) {
 	s := newStore(t, answering(func() (*fakedb.Answer, error) {
 		a := new(fakedb.Answer)
 		for _, id := range []string{"c", "a", "d", "b"} {
@@ -229,7 +229,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 	}
 }
 
-func TestMigrateTellsWhatFailed(t *testing.T) {
+func TestMigrateReportsTheFailedStep(t *testing.T) {
 	s := newStore(t, answering(broken), sqlstore.DialectPostgreSQL)
 	if err := s.Migrate(t.Context()); !errors.Is(err, errBroken) || !strings.HasPrefix(err.Error(), "flow/sqlstore: migrate: ") {
 		t.Errorf("%v, want %v", err, errBroken)

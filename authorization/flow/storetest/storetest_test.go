@@ -21,7 +21,7 @@ func TestMemoryStore(t *testing.T) {
 	Run(t, func(*testing.T) flow.Store { return flow.NewMemoryStore() })
 }
 
-func TestTheModelIsRightWithoutAFault(t *testing.T) {
+func TestTheModelWithoutAFaultConforms(t *testing.T) {
 	Run(t, func(*testing.T) flow.Store { return &model{} })
 }
 

@@ -162,23 +162,23 @@ var recoveryGuards = []struct {
 	{guard{
 		"a result found under an earlier lease ends nothing", "save.go",
 		"(to == StateAuthorized || p.leaseID() == found)", "(to == StateAuthorized || p.leaseID() == found || true)",
-	}, "TestARefusalThatCameTooLateEndsNothing"},
+	}, "TestALateRefusalEndsNothing"},
 	{guard{
 		"a replica that was overtaken before the call that cancels does not cancel", "cancel.go",
 		"	case now.leaseID() != p.leaseID():\n", "	case now == nil:\n",
-	}, "TestWhatIsHeardDuringACancelationIsHeeded"},
+	}, "TestChangesDuringACancelationAreRespected"},
 	{guard{
 		"callbacks that hang are counted by account", "callback.go",
 		"case k.accounts[account] >= k.most, k.abandonedNow >= k.inAll:", "case k.abandonedNow >= k.most:",
-	}, "TestHangingCallbacksOfAnAccountRefuseNoOthers"},
+	}, "TestHangingCallbacksDelayNoOtherAccount"},
 	{guard{
 		"a claim that finds every account busy is repeated", "recovery.go",
 		"case !r.busy || !k.waitForAStep(ctx):", "default:",
-	}, "TestABacklogOfOneAccountIsFinishedInOneGo"},
+	}, "TestAnAccountsBacklogIsFinishedInOneRun"},
 	{guard{
 		"a step that was abandoned may end after recovery", "recovery.go",
 		"if s.open == 0 && s.ended && !s.closed {", "if s.open == 0 && s.ended {",
-	}, "TestAStepThatWasAbandonedEndsAfterRecovery"},
+	}, "TestAnAbandonedStepMayEndAfterRecovery"},
 	{guard{
 		"a slow step gives its slot back", "scheduler.go",
 		"if s.patient || s.slow >= lingering {", "if true {",

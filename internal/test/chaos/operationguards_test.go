@@ -15,31 +15,31 @@ var operationGuards = []struct {
 	{guard{
 		"a refusal ends nothing while an earlier call is in doubt", "operationstep.go",
 		"case refused && turn.doubt.IsZero():", "case refused:",
-	}, "TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt"},
+	}, "TestARefusalDuringADoubtEndsNoOperation"},
 	{guard{
 		"a refusal of an earlier turn ends nothing", "operationstep.go",
 		"(turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended", "true; !ended",
-	}, "TestARefusalOfAnEarlierTurnEndsNothing"},
+	}, "TestARefusalUnderAnEarlierLeaseEndsNothing"},
 	{guard{
 		"a conflict is no refusal", "operationstep.go",
 		"http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly", "http.StatusRequestTimeout, http.StatusTooEarly",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
 		"an answer without a code is no refusal", "operationstep.go",
 		"e.Outcome == klarna.OutcomeUnknown || e.Code == \"\" {", "e.Outcome == klarna.OutcomeUnknown {",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
 		"a key is not used when Klarna may have forgotten it", "operationstep.go",
 		"now.After(o.KeyAt.Add(idempotent))", "false",
-	}, "TestARepeatAfterTwentyFiveHoursLooksForTheReference"},
+	}, "TestARepeatAfter25HoursLooksForTheReference"},
 	{guard{
 		"the doubt is recorded before the call leaves", "operationstep.go",
 		"	o.DoubtAt = now\n", "",
-	}, "TestACallThatACrashCutOffIsInDoubt"},
+	}, "TestACallCutOffByACrashIsInDoubt"},
 	{guard{
 		"the key is the one that was stored", "operationstep.go",
 		"klarna.WithIdempotencyKey(call.Key))", "klarna.WithIdempotencyKey(operationKey(p, o, c.now().String(), 1)))",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
 		"no single answer proves that an operation is absent", "operationstep.go",
 		"	again, err := c.observe(ctx, api, p, eventFacts{})\n	if err != nil {\n		return found, err\n	}\n	return p.find(o, again), nil",
@@ -52,7 +52,7 @@ var operationGuards = []struct {
 	{guard{
 		"an id with other content is refused", "operationcall.go",
 		"	if same || err != nil {\n		return err\n	}", "	if same || !same {\n		return err\n	}",
-	}, "TestAnIDWithOtherContentIsRefusedBeforeAnythingIsSent"},
+	}, "TestAnIDWithOtherContentIsNeverSent"},
 	{guard{
 		"a reference names one operation", "operationcall.go",
 		"o.Kind == d.Kind && o.Reference == d.Reference {", "false && o == nil {",
@@ -60,15 +60,15 @@ var operationGuards = []struct {
 	{guard{
 		"what is beyond the authorized amount is refused", "operationcall.go",
 		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"it captures", "if false {\n			return fmt.Sprintf(\"it captures",
-	}, "TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp"},
+	}, "TestAnImpossibleOperationIsRefusedLocally"},
 	{guard{
 		"what seems impossible is looked up", "operationcall.go",
 		"			if !looked {", "			if looked {",
-	}, "TestWhatSeemsImpossibleIsLookedUp"},
+	}, "TestAnApparentlyImpossibleOperationIsLookedUp"},
 	{guard{
 		"a purchase is due while an operation is pending", "operationrecord.go",
 		"		at = earliest(at, next)\n", "",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
 		"a report of an operation is kept until it succeeds", "report.go",
 		"for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {", "for len(p.UnreportedOperations) > 0 {",
@@ -81,7 +81,7 @@ var operationGuards = []struct {
 
 // Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
 // others do.
-func TestATestNoticesAMissingGuardOfOperations(t *testing.T) {
+func TestOperationTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
@@ -95,7 +95,7 @@ func TestATestNoticesAMissingGuardOfOperations(t *testing.T) {
 	}
 }
 
-func TestEveryGuardOfOperationsIsWhereItIsTakenAway(t *testing.T) {
+func TestEveryOperationGuardIsInTheSource(t *testing.T) {
 	for _, g := range operationGuards {
 		_, _ = g.source(t)
 	}
