@@ -13,7 +13,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are answers of Klarna's that no text of it speaks of.
+// This file tests answers that Klarna's documentation does not describe.
 
 func TestAnUnusableApprovalEndsThePurchase(t *testing.T) {
 	for _, updated := range []string{"", `,"updated_at":"2999-01-01T00:00:00Z"`} {
@@ -28,16 +28,16 @@ func TestAnUnusableApprovalEndsThePurchase(t *testing.T) {
 	}
 }
 
-// Neither is it paid, nor is it not.
+// Such a purchase counts neither as paid nor as unpaid.
 func TestATransactionOfAnotherAmountIsUnknown(t *testing.T) {
 	for name, tc := range map[string]struct {
 		atOnce      bool
 		transaction string
 	}{
-		"less":             {false, `"amount":100,"currency":"EUR"`},
-		"more":             {false, `"amount":11801,"currency":"EUR"`},
-		"another currency": {false, `"amount":11800,"currency":"SEK"`},
-		"less, at once":    {true, `"amount":100,"currency":"EUR"`},
+		"less":              {false, `"amount":100,"currency":"EUR"`},
+		"more":              {false, `"amount":11801,"currency":"EUR"`},
+		"another currency":  {false, `"amount":11800,"currency":"SEK"`},
+		"less, immediately": {true, `"amount":100,"currency":"EUR"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -67,7 +67,7 @@ func TestATransactionOfAnotherAmountIsUnknown(t *testing.T) {
 	}
 }
 
-// What Klarna does not say is not another.
+// A missing amount is not another amount.
 func TestATransactionWithoutAnAmountCountsAsPaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -124,16 +124,16 @@ func TestACustomerWithMoreTimeIsNotAbandoned(t *testing.T) {
 	expires := s.klarna.Now().Add(30 * time.Hour).Format(time.RFC3339)
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method == http.MethodDelete {
-			t.Error("it is canceled")
+			t.Error("the purchase is canceled")
 		}
 		return answering(200, `{"payment_request_id":"`+id+`","state":"SUBMITTED","amount":11800,"expires_at":"`+expires+`"}`)(request, pass)
 	})
-	s.klarna.Advance(20 * time.Hour) // nobody was there
+	s.klarna.Advance(20 * time.Hour) // no replica was running
 	s.recovers(r)
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-// Klarna's refusals are in JSON.
+// Klarna's refusals are JSON; a page of a proxy is not a refusal.
 func TestAProxysPageLosesNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -161,7 +161,7 @@ func TestKlarnasOwnClockDoesNotMatter(t *testing.T) {
 	}
 }
 
-// misread changes the next read of a payment request.
+// misread changes the answer to the next read of a payment request.
 func misread(old, text string) network {
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		answer, err := pass(request)
@@ -189,7 +189,7 @@ func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
 		}
 		s.stands(orderID, flow.StateAwaitingCustomer, "")
 		if s.calls(cancelCall) > 0 {
-			t.Error("it is canceled at Klarna")
+			t.Error("the payment request is canceled at Klarna")
 		}
 		s.pass(r, 2*time.Second, 2*time.Second)
 		s.stands(orderID, flow.StateAuthorized, "")
@@ -197,7 +197,7 @@ func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
 	}
 }
 
-// keysOf are the idempotency keys of the final calls, in order.
+// keysOf returns the idempotency keys of the final calls, in order.
 func (s *scene) keysOf() (keys []string) {
 	for _, request := range s.klarna.Requests() {
 		if request.Operation == authorizeCall && request.Header.Get("Klarna-Network-Session-Token") != "" {
@@ -222,7 +222,7 @@ func TestASessionTokenThatWasMisreadLosesNothing(t *testing.T) {
 	}
 }
 
-// Nobody knows whether the first one has run.
+// The first call may have run.
 func TestAKeyOfUnknownOutcomeIsNeverReplaced(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -239,8 +239,8 @@ func TestAKeyOfUnknownOutcomeIsNeverReplaced(t *testing.T) {
 	}
 }
 
-// renewing has every read tell another session token than the one before, all of which Klarna
-// takes.
+// renewing makes every read return a session token of its own. Klarna accepts all of
+// them.
 func (s *scene) renewing() network {
 	reads := 0
 	renewed := regexp.MustCompile(`"(krn:network:[^"]*)"`)
@@ -285,7 +285,7 @@ func TestARenewedSessionTokenMakesNoSecondAttempt(t *testing.T) {
 	}
 }
 
-// Had the refused calls been those of before, the refusal would say that none of them has run.
+// If the refused calls repeated the earlier ones, the refusal would prove that none of them has run.
 func TestAConflictOverARenewedSessionTokenSettlesNothing(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

@@ -17,7 +17,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The documented answers of package answers that a purchase meets.
+// The names of the documented answers in package answers that a purchase receives.
 const (
 	approvalAtOnce    = "an immediate approval"
 	stepUpAnswer      = "a step-up"
@@ -31,18 +31,18 @@ const (
 	documentedPayment = "krn:payment:eu1:transaction:1"
 )
 
-// operations are the operations of the answers; events have none.
+// operations maps the answers to their operations. Events have none.
 var operations = map[string]string{
 	approvalAtOnce: operation.Authorize, stepUpAnswer: operation.Authorize, finalApproval: operation.AuthorizeFinal,
 	openRequest: operation.PaymentRequestRead, completedRequest: operation.PaymentRequestRead,
 	canceledRequest: operation.PaymentRequestCancel,
 }
 
-// documented is a full answer or event as Klarna documents it.
+// documented returns a full answer or event as Klarna documents it.
 func documented(name string) string {
 	switch name {
 	case requestEvent:
-		// Nothing is paid when the customer has only approved.
+		// An approval alone pays nothing.
 		return strings.Replace(answers.Events[0].Text, `"payment_transaction_id":"`+documentedPayment+`",`, "", 1)
 	case paymentEvent:
 		return answers.Events[1].Text
@@ -51,7 +51,7 @@ func documented(name string) string {
 	return answers.Calls[i].Answer("1")
 }
 
-// mutations are the changes of a documented answer in one place, and its other spellings.
+// mutations returns a documented answer with one change at a time, and in its other spellings.
 func mutations(name string) []answers.Mutation {
 	text := documented(name)
 	return append(slices.Collect(answers.Mutations(text)), slices.Collect(answers.Spellings(text))...)
@@ -80,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// checkMoney holds the ledger against the purchases: one transaction for each one that was approved.
+// checkMoney compares the ledger with the purchases: each approved one has one transaction.
 func (w *world) checkMoney() {
 	transactions := make(map[string]int)
 	for _, transaction := range w.klarna.Transactions() {
@@ -104,7 +104,7 @@ func (w *world) checkMoney() {
 	w.Logf("%d purchases, %d transactions: %s", len(w.paid), len(transactions), strings.Join(counts, ", "))
 }
 
-// change is what is done to the documented text of an answer, by the name of the answer.
+// change returns the changed text of a documented answer, given the name of the answer.
 type change func(name, text string) string
 
 // once changes the first answer of a name.
@@ -118,7 +118,7 @@ func once(name, to string) change {
 	}
 }
 
-// meets lets the built-in Klarna give its answers in the documented form, with a change.
+// meets makes klarnatest give its answers in the documented form, with a change.
 func (w *world) meets(change change) {
 	final := false
 	w.replica.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -139,7 +139,7 @@ func (w *world) meets(change change) {
 	})
 }
 
-// answerName is the name of the documented answer that one of the built-in Klarna is, "" for another.
+// answerName returns the name of the documented answer that an answer of klarnatest has, or "".
 func answerName(request *http.Request, answer []byte, final bool) string {
 	state := textOf(answer, "state")
 	switch {
@@ -157,7 +157,7 @@ func answerName(request *http.Request, answer []byte, final bool) string {
 	return map[string]string{"SUBMITTED": openRequest, "COMPLETED": completedRequest}[state]
 }
 
-// withIDs puts what an answer of the built-in Klarna says in the place of what is documented.
+// withIDs replaces the documented values with those of an answer of klarnatest.
 func withIDs(text string, own []byte) string {
 	var pairs []string
 	for documented, member := range map[string]string{
@@ -172,14 +172,14 @@ func withIDs(text string, own []byte) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// textOf is the text of the first member of a name, "" for none.
+// textOf returns the text of the first member with a name, or "".
 func textOf(answer []byte, name string) string {
 	_, rest, _ := bytes.Cut(answer, []byte(`"`+name+`":"`))
 	text, _, _ := bytes.Cut(rest, []byte(`"`))
 	return string(text)
 }
 
-// next lets recovery look at a purchase when it is due.
+// next runs recovery when a purchase is due.
 func (w *world) next(id string) {
 	w.Helper()
 	if due := w.record(id).DueAt; due.After(w.klarna.Now()) {
@@ -188,10 +188,10 @@ func (w *world) next(id string) {
 	w.recovers(w.replica)
 }
 
-// state is the state of a purchase.
+// state returns the state of a purchase.
 func (w *world) state(id string) flow.State { return w.record(id).State }
 
-// oddAnswer is a changed answer and the purchase that meets it.
+// oddAnswer is a changed answer and the purchase that receives it.
 type oddAnswer struct {
 	answers.Mutation
 	answer, id string
@@ -199,7 +199,7 @@ type oddAnswer struct {
 
 func (c *oddAnswer) String() string { return fmt.Sprintf("%s: %s is %s", c.answer, c.Path, c.Is) }
 
-// decides reports whether the change may keep a purchase until the next look.
+// decides reports whether the change may delay a purchase until recovery processes it.
 func (c *oddAnswer) decides() bool {
 	members := []string{"payload.payment_request_id", "payload.payment_transaction_id", "metadata.event_id", "metadata.event_type"}
 	if o := operation.Of(operations[c.answer]); o != nil {
@@ -214,30 +214,30 @@ func (c *oddAnswer) decides() bool {
 	return slices.ContainsFunc(members, func(m string) bool { return answers.Leads(path, m) || answers.Leads(m, path) })
 }
 
-// isOtherText reports whether the change makes another text of a member.
+// isOtherText reports whether the change gives a member another text.
 func (c *oddAnswer) isOtherText(paths ...string) bool {
 	return (c.Is == "a string" || c.Is == answers.BadByte) && slices.Contains(paths, c.Path)
 }
 
 const payment = "payment_transaction_response.payment_transaction."
 
-// isOtherID reports whether the change names another transaction, which nothing gives away.
+// isOtherID reports whether the change names another transaction, which cannot be detected.
 func (c *oddAnswer) isOtherID() bool {
 	return c.isOtherText(payment+"payment_transaction_id") && c.Is == "a string"
 }
 
-// isOtherAmount reports whether the change makes the transaction one of another amount.
+// isOtherAmount reports whether the change gives the transaction another amount.
 func (c *oddAnswer) isOtherAmount() bool {
 	return c.Path == payment+"amount" && c.Is == "a number" || c.Path == payment+"currency" && c.Is == "a string"
 }
 
-// settles checks that a purchase is paid, at once or at its next look.
+// settles checks that a purchase is paid, immediately or when recovery processes it next.
 func (w *world) settles(c *oddAnswer) {
 	w.Helper()
 	w.paid[c.id] = true
 	switch {
 	case c.isOtherAmount():
-		// Klarna says that the money is of another amount. The event of the transaction says which.
+		// The answer has another amount. The event of the transaction has the right one.
 		w.counts["of another amount"]++
 		w.stands(c.id, flow.StateUnknown, "OTHER_AMOUNT")
 		w.hears(paymentEvent, documented(paymentEvent), c.id)
@@ -259,7 +259,7 @@ func (w *world) settles(c *oddAnswer) {
 	}
 }
 
-// transactionOf is the newest transaction with a reference.
+// transactionOf returns the ID of the newest transaction with a reference.
 func (w *world) transactionOf(reference string) string {
 	all := w.klarna.Transactions()
 	for i := range all {
@@ -270,7 +270,7 @@ func (w *world) transactionOf(reference string) string {
 	return ""
 }
 
-// hears delivers an event about a purchase and reports whether it was taken.
+// hears delivers an event about a purchase and reports whether it was acknowledged.
 func (w *world) hears(name, text, id string) (taken bool) {
 	w.Helper()
 	own := fmt.Sprintf(`{"payment_request_id":%q,"payment_transaction_id":%q,"payment_transaction_reference":%q}`,
@@ -283,7 +283,7 @@ func (w *world) hears(name, text, id string) (taken bool) {
 	return w.replica.HandleEvent(w.Context(), e) == nil
 }
 
-// each has a purchase of its own meet each change of an answer, once.
+// each makes one purchase for each change of an answer, which receives the changed answer once.
 func each(t *testing.T, answer string, meet func(w *world, c *oddAnswer)) {
 	t.Helper()
 	t.Parallel()
@@ -325,7 +325,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 			all := w.klarna.PaymentRequests()
 			w.approve(all[len(all)-1].PaymentRequestID)
 			if c.isOtherText("payment_request.payment_request_id") && c.Is == "a string" {
-				// Nobody can find what the customer approved. It is not paid.
+				// The approval cannot be found, so the purchase is not paid.
 				w.counts["not found again"]++
 				w.paid[c.id] = false
 				return
@@ -409,7 +409,7 @@ func TestOneChangedEventLosesNoPurchase(t *testing.T) {
 	})
 }
 
-// decidingNames are the names of the members that answers of a purchase depend on.
+// decidingNames returns the names of the members that decide the result of a purchase.
 func decidingNames(among []string) map[string]bool {
 	names := make(map[string]bool)
 	for _, answer := range among {
@@ -426,11 +426,11 @@ func decidingNames(among []string) map[string]bool {
 func TestAMemberThatAlwaysDiffersLosesNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		among []string
-		// unsettled are changes that say what Klarna may say: another amount or payment request.
+		// unsettled lists changes that are valid answers: another amount or payment request.
 		unsettled []string
 		pay       func(w *world, id string, change change)
 	}{
-		"approved at once": {[]string{approvalAtOnce}, []string{
+		"approved immediately": {[]string{approvalAtOnce}, []string{
 			"amount a number", "currency a string", "currency " + answers.BadByte,
 		}, func(w *world, id string, _ change) {
 			_, _ = w.replica.Begin(w.Context(), w.browserOrder(id))

@@ -30,10 +30,10 @@ func TestNewRefusesInvalidArguments(t *testing.T) {
 			return flow.New(client, s.memory, secret, flow.WithAbandonAfter(-1))
 		},
 		"no rate": func() (*flow.Coordinator, error) { return flow.New(client, s.memory, secret, flow.WithRecoveryRate(0)) },
-		"a rate that is none": func() (*flow.Coordinator, error) {
+		"a rate that is not a number": func() (*flow.Coordinator, error) {
 			return flow.New(client, s.memory, secret, flow.WithRecoveryRate(math.NaN()))
 		},
-		"a rate that is negative": func() (*flow.Coordinator, error) {
+		"a negative rate": func() (*flow.Coordinator, error) {
 			return flow.New(client, s.memory, secret, flow.WithRecoveryRate(-1))
 		},
 	} {
@@ -45,7 +45,7 @@ func TestNewRefusesInvalidArguments(t *testing.T) {
 		})
 	}
 	if _, err := flow.New(client, s.memory, secret, nil, flow.WithLogger(nil)); err != nil {
-		t.Errorf("an option that is nil: %v", err)
+		t.Errorf("a nil option: %v", err)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// receiver is the shop's endpoint without a socket.
+// receiver is the shop's webhook endpoint as a transport.
 type receiver struct{ handler http.Handler }
 
 func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -25,7 +25,7 @@ func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// subscribed is a scene whose webhooks are delivered to r.
+// subscribed returns a scene whose webhooks are delivered to r.
 func subscribed(t *testing.T) (*scene, *replica) {
 	t.Helper()
 	endpoint := new(receiver)
@@ -98,14 +98,14 @@ func TestAFinalStateAtKlarnaEndsThePurchase(t *testing.T) {
 	}
 }
 
-// Webhook, return, repeat and recovery race on four replicas.
+// A webhook, a return, a repeat and recovery run concurrently on four replicas.
 func TestConcurrentCallsFinalizeOnceAndAgree(t *testing.T) {
 	for range 5 {
 		s := newScene(t)
 		replicas := []*replica{s.replica(), s.replica(), s.replica(), s.replica()}
 		id := s.stepUp(replicas[0], orderID).PaymentRequestID
 		s.approve(id)
-		s.klarna.Advance(time.Minute) // it is due
+		s.klarna.Advance(time.Minute) // the purchase is due
 		statuses, failures := make([]*flow.Status, 100), make([]error, 100)
 		var group sync.WaitGroup
 		start := make(chan struct{})
@@ -130,10 +130,10 @@ func TestConcurrentCallsFinalizeOnceAndAgree(t *testing.T) {
 		transaction := s.klarna.Transactions()[0].PaymentTransactionID
 		for i, status := range statuses {
 			if failures[i] != nil {
-				t.Errorf("%d failed: %v", i, failures[i])
+				t.Errorf("call %d failed: %v", i, failures[i])
 			}
 			if status != nil && (status.State != flow.StateAuthorized || status.PaymentTransactionID != transaction) {
-				t.Errorf("%d learned %s %s", i, status.State, status.PaymentTransactionID)
+				t.Errorf("call %d returned %s %s", i, status.State, status.PaymentTransactionID)
 			}
 		}
 		s.paid(118_00)
@@ -160,10 +160,10 @@ func TestEitherACancelationOrAFinalCallWins(t *testing.T) {
 		case flow.StateCanceled:
 			s.paid()
 			if at != "CANCELED" {
-				t.Errorf("at Klarna it is %s", at)
+				t.Errorf("at Klarna the payment request is %s", at)
 			}
 		default:
-			t.Errorf("it is %v", status)
+			t.Errorf("the status is %v", status)
 		}
 	}
 }
@@ -174,7 +174,7 @@ func TestEventsInAnyOrderLeadToOneState(t *testing.T) {
 		state     string
 	}{
 		{webhook.EventTypePaymentRequestSubmitted, "SUBMITTED"}, {webhook.EventTypePaymentRequestInProgress, "IN_PROGRESS"},
-		{webhook.EventTypePaymentRequestCompleted, "COMPLETED"}, {webhook.EventTypePaymentRequestCanceled, "CANCELED"}, // of which the last is somebody's lie
+		{webhook.EventTypePaymentRequestCompleted, "COMPLETED"}, {webhook.EventTypePaymentRequestCanceled, "CANCELED"}, // the last one is false
 		{webhook.EventTypePaymentRequestExpired, "EXPIRED"}, {webhook.EventTypePaymentRequestUpdated, ""},
 	}
 	orders := [][]int{{0, 1, 2, 3, 4, 5}, {5, 4, 3, 2, 1, 0}, {2, 2, 2, 0, 3}, {3, 2}, {4, 2, 4}, {1, 0, 2}}
@@ -251,17 +251,17 @@ func TestEventsOfNoPurchaseAreAcknowledged(t *testing.T) {
 	calls := len(s.klarna.Requests())
 	r.writes(func(operation string, record flow.Record, do func() error) error {
 		if operation == "FindPaymentRequest" && record.PaymentRequestID == "" {
-			t.Error("the store is asked for the payment request of purchases that have none")
+			t.Error("the store is asked for an empty payment request id")
 		}
 		return do()
 	})
 	for name, foreign := range map[string]*webhook.Event{
 		"none":                                nil,
-		"of another's payment request":        completed("krn:payment:eu1:request:another"),
-		"of another's transaction":            event(webhook.EventTypePaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
+		"of a foreign payment request":        completed("krn:payment:eu1:request:another"),
+		"of a foreign transaction":            event(webhook.EventTypePaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
 		"of a transaction without a request":  event(webhook.EventTypePaymentTransactionCaptured, "", ""),
 		"of a dispute":                        event(webhook.EventTypePaymentDisputeClosed, s.status(orderID).PaymentRequestID, ""),
-		"of a kind of tomorrow":               event("payment.tomorrow", s.status(orderID).PaymentRequestID, ""),
+		"of an unknown type":                  event("payment.tomorrow", s.status(orderID).PaymentRequestID, ""),
 		"a payload that only disputes decode": {Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentDisputeClosed}, Payload: webhook.NewRawJSON("[]")},
 	} {
 		if err := r.HandleEvent(t.Context(), foreign); err != nil {
@@ -310,7 +310,7 @@ func TestAnEventBeforeTheReadIsFollowedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
-	s.approve(id) // Klarna's read comes to know it
+	s.approve(id) // now a read shows it
 	s.klarna.Advance(5 * time.Second)
 	s.recovers(r)
 	s.stands(orderID, flow.StateAuthorized, "")

@@ -19,7 +19,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// stall is something that never returns until the test lets it.
+// stall blocks its callers until the test releases them.
 type stall struct {
 	release chan struct{}
 	once    sync.Once
@@ -27,7 +27,7 @@ type stall struct {
 
 func newStall() *stall { return &stall{release: make(chan struct{})} }
 
-// hang ignores every context.
+// hang blocks, without regard to any context.
 func (s *stall) hang() error {
 	<-s.release
 	return errors.New("it hung")
@@ -35,7 +35,7 @@ func (s *stall) hang() error {
 
 func (s *stall) end() { s.once.Do(func() { close(s.release) }) }
 
-// approvedOf begins purchases of an account whose customers approve, and no webhook comes.
+// approvedOf begins purchases of an account. Their customers approve, and no webhook arrives.
 func (s *scene) approvedOf(r *replica, account, name string, n int) {
 	s.Helper()
 	for i := range n {
@@ -47,7 +47,7 @@ func (s *scene) approvedOf(r *replica, account, name string, n int) {
 	}
 }
 
-// authorized counts the purchases of a name that are paid.
+// authorized counts the paid purchases with a name.
 func (s *scene) authorized(name string, n int) (paid int) {
 	s.Helper()
 	for i := range n {
@@ -58,7 +58,7 @@ func (s *scene) authorized(name string, n int) (paid int) {
 	return paid
 }
 
-// stopsInTime ends recovery and checks how long that takes.
+// stopsInTime stops recovery and checks how long that takes.
 func stopsInTime(t *testing.T, stop func()) {
 	t.Helper()
 	begin := time.Now()
@@ -82,7 +82,7 @@ func TestAnUnansweredClaimIsRepeated(t *testing.T) {
 				r.claims = func(ctx context.Context) error {
 					mu.Lock()
 					claims++
-					first := claims <= 2 // one of each pool
+					first := claims <= 2 // one for each pool
 					mu.Unlock()
 					switch {
 					case !first:
@@ -143,7 +143,7 @@ func TestRunReturnsThoughAStepIgnoresItsContext(t *testing.T) {
 	})
 }
 
-// What was abandoned goes on when recovery has ended, and then has something to report.
+// An abandoned step continues after recovery has ended, and then has a transition to report.
 func TestAnAbandonedStepMayEndAfterRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -177,8 +177,8 @@ func TestAnAbandonedStepMayEndAfterRecovery(t *testing.T) {
 	})
 }
 
-// A store whose writes of one purchase fail in whatever way holds up that purchase, and recovery
-// ends in time.
+// A store whose writes of one purchase fail in any way delays only that purchase, and recovery ends
+// in time.
 func TestAStoreFailureOfOnePurchaseDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func() error{
@@ -206,11 +206,11 @@ func TestAStoreFailureOfOnePurchaseDelaysNoOther(t *testing.T) {
 				r.writes(nil)
 				<-time.After(3 * time.Minute)
 				if n := s.authorized("failing", 100); n != 100 {
-					t.Errorf("%d of 100 are authorized when the store is well again", n)
+					t.Errorf("%d of 100 are authorized after the store has recovered", n)
 				}
 				stopsInTime(t, stop)
 				if strings.Contains(s.log.String(), email) {
-					t.Error("the log has what was panicked with")
+					t.Error("the log has the value of the panic")
 				}
 			})
 		})
@@ -237,21 +237,21 @@ func TestAReportThatFailsInAnyWayIsRepeated(t *testing.T) {
 				stop()
 				s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 				if record := s.record(orderID); !record.DueAt.IsZero() {
-					t.Errorf("it is still due at %v", record.DueAt)
+					t.Errorf("the purchase is still due at %v", record.DueAt)
 				}
 			})
 		})
 	}
 }
 
-// One account has all that is due, and no more of its steps at once than an account may have.
+// All due purchases belong to one account, which never runs more steps than its limit.
 func TestAnAccountsBacklogIsFinishedInOneRun(t *testing.T) {
 	t.Parallel()
 	const n = 300
 	for name, recovers := range map[string]func(*replica, *testing.T){
 		"by Recover": func(r *replica, t *testing.T) {
 			if looked, err := r.Recover(t.Context()); looked < n || err != nil {
-				t.Errorf("recovery looked at %d of %d, %v", looked, n, err)
+				t.Errorf("recovery processed %d of %d, %v", looked, n, err)
 			}
 		},
 		"by Run": func(r *replica, t *testing.T) {
@@ -279,12 +279,12 @@ func TestAnAccountsBacklogIsFinishedInOneRun(t *testing.T) {
 	}
 }
 
-// A platform's function that hangs, panics or ends its goroutine fails the calls of its account, in
-// time, and no other's.
+// A platform's client function that hangs, panics or ends its goroutine makes only the calls of its
+// account fail, and in time.
 func TestAFailingClientFunctionDelaysOnlyItsAccount(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(context.Context, *stall) error{
-		"it hangs and heeds its context":   func(ctx context.Context, _ *stall) error { <-ctx.Done(); return ctx.Err() },
+		"it hangs and obeys its context":   func(ctx context.Context, _ *stall) error { <-ctx.Done(); return ctx.Err() },
 		"it hangs and ignores its context": func(_ context.Context, silent *stall) error { return silent.hang() },
 		"it panics":                        func(context.Context, *stall) error { panic(email) },
 		"it ends its goroutine":            func(context.Context, *stall) error { runtime.Goexit(); return nil },
@@ -328,14 +328,14 @@ func TestAFailingClientFunctionDelaysOnlyItsAccount(t *testing.T) {
 				}
 				stop()
 				if strings.Contains(s.log.String(), email) {
-					t.Error("the log has what was panicked with")
+					t.Error("the log has the value of the panic")
 				}
 			})
 		})
 	}
 }
 
-// However many of one account's callbacks hang, those of another are called.
+// The callbacks of an account are called even if many of another account's hang.
 func TestHangingCallbacksDelayNoOtherAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -388,7 +388,7 @@ func TestALateLoopIsLogged(t *testing.T) {
 		stop := runs(t, r)
 		<-time.After(10 * time.Minute)
 		if n := strings.Count(s.log.String(), "recovery is late"); n < 8 || n > 11 {
-			t.Errorf("in ten minutes the log says %d times that recovery is late, want once a minute", n)
+			t.Errorf("the log reports %d times in ten minutes that recovery is late, want once a minute", n)
 		}
 		if h := r.Health(); !h.LastRound.IsZero() {
 			t.Errorf("%+v", h)
@@ -415,7 +415,7 @@ func TestALoopThatFallsBehindIsLogged(t *testing.T) {
 	})
 }
 
-// A callback that hangs holds its own purchase up, and only that.
+// A callback that hangs delays its own purchase, and no other.
 func TestACallbackThatHangsDelaysOnlyItsPurchase(t *testing.T) {
 	t.Parallel()
 	const hanging, others = 20, 100
@@ -514,7 +514,7 @@ func TestACallbackThatPanicsIsRepeatedWithABackOff(t *testing.T) {
 	})
 }
 
-// An account whose calls hang, or that Klarna limits, is paused alone.
+// Only the account whose calls hang, or that Klarna limits, is paused.
 func TestAnAccountInTroubleDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	const each = 150
@@ -563,7 +563,7 @@ func TestAnAccountInTroubleDelaysNoOther(t *testing.T) {
 	}
 }
 
-// Callers cannot wait, recovery can: it leaves the last fifth of a quota to them.
+// Recovery can wait and callers cannot, so it leaves them the last fifth of a quota.
 func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -593,17 +593,17 @@ func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
 			t.Errorf("%d were read", n)
 		}
 		for _, n := range calls {
-			if n > 17+16 { // those that were under way
+			if n > 17+16 { // including those in flight
 				t.Errorf("%d calls in a second of 20", n)
 			}
 		}
 		if len(calls) < 4 {
-			t.Errorf("all were made in %d seconds", len(calls))
+			t.Errorf("all calls were made in %d seconds", len(calls))
 		}
 	})
 }
 
-// An order system that hangs delays no money.
+// An order system that hangs delays no payment.
 func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 	t.Parallel()
 	const reports, approved = 1_400, 120
@@ -632,20 +632,20 @@ func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 		if n := s.authorized("order", approved); n != approved {
 			t.Errorf("%d of %d are authorized after two minutes", n, approved)
 		}
-		// How many are running at one moment depends on where their ten seconds stand.
+		// The number that is running at one moment depends on when each began.
 		most := 0
 		for range 120 {
 			<-time.After(100 * time.Millisecond)
 			most = max(most, r.Health().Reports)
 		}
 		if most < 8 || most > 16 {
-			t.Errorf("%d reports at once, want 8 to 16", most)
+			t.Errorf("%d concurrent reports, want 8 to 16", most)
 		}
 		stopsInTime(t, stop)
 	})
 }
 
-// What has the least time left is finalized first, whatever was due first.
+// The approval with the least time left is finalized first, regardless of what was due first.
 func TestApprovalsAreFinalizedByTheTimeLeft(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -679,7 +679,7 @@ func TestApprovalsAreFinalizedByTheTimeLeft(t *testing.T) {
 	}
 }
 
-// claimed returns the ids of what one recovery claims, in its order.
+// claimed returns the ids of the purchases that one recovery claims, in order.
 func (s *scene) claimed(r *replica) (ids []string) {
 	s.Helper()
 	r.took = func(list []flow.Claimed) {
@@ -692,7 +692,7 @@ func (s *scene) claimed(r *replica) (ids []string) {
 	return ids
 }
 
-// A webhook says that the customer has finished, and Klarna cannot be asked: that purchase comes
+// A webhook reports that the customer has finished, and Klarna cannot be reached. That purchase comes
 // before those whose customer was never seen.
 func TestASeenCustomerIsClaimedFirst(t *testing.T) {
 	s := newScene(t)
@@ -706,7 +706,7 @@ func TestASeenCustomerIsClaimedFirst(t *testing.T) {
 	s.recovers(r)
 	r.meets(unreachable)
 	if err := r.HandleEvent(t.Context(), completed(third)); err == nil {
-		t.Fatal("the event is said to be processed")
+		t.Fatal("the event was acknowledged")
 	}
 	s.klarna.Advance(time.Hour)
 	got := s.claimed(r)
@@ -715,7 +715,7 @@ func TestASeenCustomerIsClaimedFirst(t *testing.T) {
 	}
 }
 
-// Klarna's limit for the credentials is met by each account, and costs each no more than its pause.
+// Each account meets Klarna's limit for the credentials, and is delayed no longer than its pause.
 func TestARateLimitIsNotMultiplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -732,7 +732,7 @@ func TestARateLimitIsNotMultiplied(t *testing.T) {
 	})
 }
 
-// A purchase that has ended waits among the reports, where no worker of money claims it.
+// An ended purchase waits in the lane of reports, which no worker for payments claims from.
 func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -743,23 +743,23 @@ func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateDeclined)
 	if record := s.record(orderID); record.Lane != flow.LaneReports || record.DueAt.IsZero() {
-		t.Errorf("it is in lane %d and due at %v, want lane %d", record.Lane, record.DueAt, flow.LaneReports)
+		t.Errorf("the purchase is in lane %d and due at %v, want lane %d", record.Lane, record.DueAt, flow.LaneReports)
 	}
 }
 
-// An event of an approval counts, though Klarna cannot be asked: that purchase goes with those that
-// are to be finalized, and is tried again within twenty seconds when its time is nearly over.
+// An event of an approval counts even if Klarna cannot be reached. The purchase joins those that are
+// to be finalized, and is tried again within twenty seconds when its time is nearly over.
 func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
 	r.meets(unreachable)
 	if err := r.HandleEvent(t.Context(), completed(id)); err == nil {
-		t.Fatal("the event is said to be processed")
+		t.Fatal("the event was acknowledged")
 	}
 	lane := s.record(orderID).Lane
 	if lane >= flow.LaneBusy {
-		t.Fatalf("it is in lane %d, want one of what was approved", lane)
+		t.Fatalf("the purchase is in lane %d, want a lane of approved purchases", lane)
 	}
 	for range 55 {
 		s.klarna.Advance(time.Minute)
@@ -767,6 +767,6 @@ func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	}
 	record := s.record(orderID)
 	if pause := record.DueAt.Sub(s.klarna.Now()); record.Lane != lane || pause > 20*time.Second+time.Millisecond {
-		t.Errorf("after 55 minutes it is in lane %d and due in %v, want lane %d and 20s at most", record.Lane, pause, lane)
+		t.Errorf("after 55 minutes the purchase is in lane %d and due in %v, want lane %d and 20s at most", record.Lane, pause, lane)
 	}
 }
