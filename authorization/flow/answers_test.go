@@ -54,10 +54,10 @@ func TestATransactionOfAnotherAmountIsUnknown(t *testing.T) {
 				status, err = r.HandleReturn(t.Context(), orderID)
 			}
 			s.wants(status, err, flow.StateUnknown)
-			all := s.told.all()
+			all := s.reported.all()
 			for _, p := range []flow.Status{*status, *s.status(orderID), all[len(all)-1].Status} {
 				if p.Reason != "OTHER_AMOUNT" || p.PaymentTransactionID != "transaction-1" || p.Amount != 118_00 {
-					t.Errorf("%v because of %q, with transaction %q over %d", p, p.Reason, p.PaymentTransactionID, p.Amount)
+					t.Errorf("%v with reason %q, with transaction %q over %d", p, p.Reason, p.PaymentTransactionID, p.Amount)
 				}
 			}
 			if !strings.Contains(s.log.String(), `"level":"ERROR"`) || !strings.Contains(s.log.String(), "transaction-1") {

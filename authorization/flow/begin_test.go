@@ -129,7 +129,7 @@ func TestEveryFirstAnswerIsRecordedAndReturnedAgain(t *testing.T) {
 				t.Errorf("the error is %v, want %v in its chain", err, tc.code)
 			}
 			if first.State != tc.state || first.Reason != tc.reason {
-				t.Fatalf("%s because of %q, want %s because of %q", first.State, first.Reason, tc.state, tc.reason)
+				t.Fatalf("%s with reason %q, want %s with reason %q", first.State, first.Reason, tc.state, tc.reason)
 			}
 			calls := s.calls(authorizeCall)
 			again, err := s.replica().Begin(t.Context(), order)
@@ -380,7 +380,7 @@ func TestRecoveryRepairsACrashDuringBegin(t *testing.T) {
 			s := newScene(t)
 			r, other := s.replica(), s.replica()
 			crash(r)
-			if _, err := r.Begin(t.Context(), s.order(orderID)); err == nil && s.told.path(orderID) != "" {
+			if _, err := r.Begin(t.Context(), s.order(orderID)); err == nil && s.reported.path(orderID) != "" {
 				t.Fatal("the replica did not crash")
 			}
 			if n := s.recovers(other); n != 0 {

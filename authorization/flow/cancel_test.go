@@ -274,7 +274,7 @@ func TestAForeignFinalizationIsNotCanceled(t *testing.T) {
 	}
 }
 
-// abandoned begins a purchase and lets recovery find that its customer has gone. meanwhile runs
+// abandoned begins a purchase and makes recovery find that its customer has gone. meanwhile runs
 // after that was recorded and before Klarna is read once more.
 func abandoned(s *scene, meanwhile func(id string, r *replica)) {
 	s.Helper()

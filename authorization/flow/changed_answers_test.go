@@ -57,8 +57,8 @@ func mutations(name string) []answers.Mutation {
 	return append(slices.Collect(answers.Mutations(text)), slices.Collect(answers.Spellings(text))...)
 }
 
-// world is a scene in which purchases go by one after the other, each with its own changed answer.
-type world struct {
+// answerChanges is a scene for a sequence of purchases, each of which receives its own changed answer.
+type answerChanges struct {
 	*scene
 	replica  *replica
 	verifier *webhook.Verifier
@@ -68,20 +68,20 @@ type world struct {
 
 var signingKey = webhook.NewSecret("c2VjcmV0LWtleQ==")
 
-func newWorld(t *testing.T) *world {
+func newAnswerChanges(t *testing.T) *answerChanges {
 	t.Helper()
 	verifier, err := webhook.NewVerifier(webhook.Key{Secret: signingKey})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newScene(t)
-	w := &world{scene: s, replica: s.replica(), verifier: verifier, counts: make(map[string]int), paid: make(map[string]bool)}
+	w := &answerChanges{scene: s, replica: s.replica(), verifier: verifier, counts: make(map[string]int), paid: make(map[string]bool)}
 	t.Cleanup(w.checkMoney)
 	return w
 }
 
 // checkMoney compares the ledger with the purchases: each approved one has one transaction.
-func (w *world) checkMoney() {
+func (w *answerChanges) checkMoney() {
 	transactions := make(map[string]int)
 	for _, transaction := range w.klarna.Transactions() {
 		transactions[transaction.Reference]++
@@ -119,7 +119,7 @@ func once(name, to string) change {
 }
 
 // meets makes klarnatest give its answers in the documented form, with a change.
-func (w *world) meets(change change) {
+func (w *answerChanges) meets(change change) {
 	final := false
 	w.replica.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		answer, err := pass(request)
@@ -180,7 +180,7 @@ func textOf(answer []byte, name string) string {
 }
 
 // next runs recovery when a purchase is due.
-func (w *world) next(id string) {
+func (w *answerChanges) next(id string) {
 	w.Helper()
 	if due := w.record(id).DueAt; due.After(w.klarna.Now()) {
 		w.klarna.Advance(due.Sub(w.klarna.Now()))
@@ -189,7 +189,7 @@ func (w *world) next(id string) {
 }
 
 // state returns the state of a purchase.
-func (w *world) state(id string) flow.State { return w.record(id).State }
+func (w *answerChanges) state(id string) flow.State { return w.record(id).State }
 
 // oddAnswer is a changed answer and the purchase that receives it.
 type oddAnswer struct {
@@ -232,7 +232,7 @@ func (c *oddAnswer) isOtherAmount() bool {
 }
 
 // settles checks that a purchase is paid, immediately or when recovery processes it next.
-func (w *world) settles(c *oddAnswer) {
+func (w *answerChanges) settles(c *oddAnswer) {
 	w.Helper()
 	w.paid[c.id] = true
 	switch {
@@ -242,17 +242,17 @@ func (w *world) settles(c *oddAnswer) {
 		w.stands(c.id, flow.StateUnknown, "OTHER_AMOUNT")
 		w.hears(paymentEvent, documented(paymentEvent), c.id)
 	case w.state(c.id) == flow.StateAuthorized:
-		w.counts["at once"]++
+		w.counts["immediately"]++
 	default:
-		w.counts["at the next look"]++
+		w.counts["at the next step"]++
 		if !c.decides() {
-			w.Errorf("%v costs the next look: %s", c, w.state(c.id))
+			w.Errorf("%v needs another step: %s", c, w.state(c.id))
 		}
 		w.next(c.id)
 	}
 	status := w.status(c.id)
 	if status.State != flow.StateAuthorized {
-		w.Errorf("%v ends %s because of %q", c, status.State, status.Reason)
+		w.Errorf("%v ends %s with reason %q", c, status.State, status.Reason)
 	}
 	if real := w.transactionOf(c.id); status.PaymentTransactionID != real && !c.isOtherID() {
 		w.Errorf("%v has transaction %q, not %q", c, status.PaymentTransactionID, real)
@@ -260,7 +260,7 @@ func (w *world) settles(c *oddAnswer) {
 }
 
 // transactionOf returns the ID of the newest transaction with a reference.
-func (w *world) transactionOf(reference string) string {
+func (w *answerChanges) transactionOf(reference string) string {
 	all := w.klarna.Transactions()
 	for i := range all {
 		if transaction := all[len(all)-1-i]; transaction.Reference == reference {
@@ -271,7 +271,7 @@ func (w *world) transactionOf(reference string) string {
 }
 
 // hears delivers an event about a purchase and reports whether it was acknowledged.
-func (w *world) hears(name, text, id string) (taken bool) {
+func (w *answerChanges) hears(name, text, id string) (taken bool) {
 	w.Helper()
 	own := fmt.Sprintf(`{"payment_request_id":%q,"payment_transaction_id":%q,"payment_transaction_reference":%q}`,
 		w.record(id).PaymentRequestID, w.transactionOf(id), id)
@@ -284,10 +284,10 @@ func (w *world) hears(name, text, id string) (taken bool) {
 }
 
 // each makes one purchase for each change of an answer, which receives the changed answer once.
-func each(t *testing.T, answer string, meet func(w *world, c *oddAnswer)) {
+func each(t *testing.T, answer string, meet func(w *answerChanges, c *oddAnswer)) {
 	t.Helper()
 	t.Parallel()
-	w := newWorld(t)
+	w := newAnswerChanges(t)
 	for i, m := range mutations(answer) {
 		meet(w, &oddAnswer{m, answer, fmt.Sprintf("order-%d", i)})
 	}
@@ -297,27 +297,27 @@ func each(t *testing.T, answer string, meet func(w *world, c *oddAnswer)) {
 }
 
 // pays begins a purchase whose customer approves it.
-func (w *world) pays(id string) {
+func (w *answerChanges) pays(id string) {
 	w.Helper()
 	w.approve(w.stepUp(w.replica, id).PaymentRequestID)
 }
 
 func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 	t.Run("the first call is approved", func(t *testing.T) {
-		each(t, approvalAtOnce, func(w *world, c *oddAnswer) {
+		each(t, approvalAtOnce, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			_, _ = w.replica.Begin(w.Context(), w.browserOrder(c.id))
 			w.settles(c)
 		})
 	})
 	t.Run("the first call asks for a step-up", func(t *testing.T) {
-		each(t, stepUpAnswer, func(w *world, c *oddAnswer) {
+		each(t, stepUpAnswer, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			_, _ = w.replica.Begin(w.Context(), w.order(c.id))
 			if w.state(c.id) == flow.StateBegun {
 				w.counts["stepped up at the next look"]++
 				if !c.decides() {
-					w.Errorf("%v costs the next look", c)
+					w.Errorf("%v needs another step", c)
 				}
 				w.next(c.id)
 			}
@@ -335,7 +335,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run("the read finds an approval", func(t *testing.T) {
-		each(t, completedRequest, func(w *world, c *oddAnswer) {
+		each(t, completedRequest, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			w.pays(c.id)
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -343,7 +343,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run("the read finds no customer", func(t *testing.T) {
-		each(t, openRequest, func(w *world, c *oddAnswer) {
+		each(t, openRequest, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			id := w.stepUp(w.replica, c.id).PaymentRequestID
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -354,7 +354,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run("the final call is approved", func(t *testing.T) {
-		each(t, finalApproval, func(w *world, c *oddAnswer) {
+		each(t, finalApproval, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			w.pays(c.id)
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -366,17 +366,17 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 func TestOneChangedAnswerPreventsNoCancelation(t *testing.T) {
 	for _, answer := range []string{openRequest, canceledRequest} {
 		t.Run(answer, func(t *testing.T) {
-			each(t, answer, func(w *world, c *oddAnswer) {
+			each(t, answer, func(w *answerChanges, c *oddAnswer) {
 				w.meets(once(c.answer, c.Text))
 				w.stepUp(w.replica, c.id)
 				w.paid[c.id] = false
 				_, _ = w.replica.Cancel(w.Context(), c.id)
 				if w.state(c.id) == flow.StateCanceled {
-					w.counts["at once"]++
+					w.counts["immediately"]++
 				} else {
-					w.counts["at the next look"]++
+					w.counts["at the next step"]++
 					if !c.decides() {
-						w.Errorf("%v costs the next look", c)
+						w.Errorf("%v needs another step", c)
 					}
 					w.next(c.id)
 				}
@@ -388,7 +388,7 @@ func TestOneChangedAnswerPreventsNoCancelation(t *testing.T) {
 
 func TestOneChangedEventLosesNoPurchase(t *testing.T) {
 	t.Run(requestEvent, func(t *testing.T) {
-		each(t, requestEvent, func(w *world, c *oddAnswer) {
+		each(t, requestEvent, func(w *answerChanges, c *oddAnswer) {
 			w.pays(c.id)
 			if !w.hears(c.answer, c.Text, c.id) {
 				w.counts["to be delivered again"]++
@@ -397,7 +397,7 @@ func TestOneChangedEventLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run(paymentEvent, func(t *testing.T) {
-		each(t, paymentEvent, func(w *world, c *oddAnswer) {
+		each(t, paymentEvent, func(w *answerChanges, c *oddAnswer) {
 			w.pays(c.id)
 			w.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -428,16 +428,16 @@ func TestAMemberThatAlwaysDiffersLosesNothing(t *testing.T) {
 		among []string
 		// unsettled lists changes that are valid answers: another amount or payment request.
 		unsettled []string
-		pay       func(w *world, id string, change change)
+		pay       func(w *answerChanges, id string, change change)
 	}{
 		"approved immediately": {[]string{approvalAtOnce}, []string{
 			"amount a number", "currency a string", "currency " + answers.BadByte,
-		}, func(w *world, id string, _ change) {
+		}, func(w *answerChanges, id string, _ change) {
 			_, _ = w.replica.Begin(w.Context(), w.browserOrder(id))
 		}},
 		"approved after a step-up": {[]string{stepUpAnswer, completedRequest, finalApproval, requestEvent}, []string{
 			"amount a number", "currency a string", "payment_request_id a string",
-		}, func(w *world, id string, change change) {
+		}, func(w *answerChanges, id string, change change) {
 			_, _ = w.replica.Begin(w.Context(), w.order(id))
 			all := w.klarna.PaymentRequests()
 			w.approve(all[len(all)-1].PaymentRequestID)
@@ -446,7 +446,7 @@ func TestAMemberThatAlwaysDiffersLosesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newAnswerChanges(t)
 			names := make(map[string]bool)
 			for _, answer := range test.among {
 				for _, name := range answers.Names(documented(answer)) {
@@ -463,7 +463,7 @@ func TestAMemberThatAlwaysDiffersLosesNothing(t *testing.T) {
 					test.pay(w, id, change)
 					switch state := w.state(id); {
 					case state == flow.StateAuthorized:
-						w.counts["paid at once"]++
+						w.counts["paid immediately"]++
 						w.paid[id] = true
 					case decides[name]:
 						w.meets(func(_, text string) string { return text })

@@ -66,7 +66,7 @@ func TestOneChangedAnswerLosesNoOperation(t *testing.T) {
 					unknown++
 					s.klarna.CheckInvariants(t)
 				case o.State != flow.OperationStateDone:
-					t.Errorf("%s is %s: %v because of %q (%s)", m.Path, m.Is, o, o.Reason, o.Evidence)
+					t.Errorf("%s is %s: %v with reason %q (%s)", m.Path, m.Is, o, o.Reason, o.Evidence)
 				}
 				if a, real := s.status(orderID).Amounts, s.transaction(); a.Exact && (a.Authorized != real.Amount || a.Captured != real.CapturedAmount || a.Voided != real.VoidedAmount) {
 					t.Errorf("%s is %s: the record has %+v, and Klarna %+v", m.Path, m.Is, a, real)
@@ -126,7 +126,7 @@ func TestOneChangedLookUpRepeatsNoOperation(t *testing.T) {
 							wrong = true
 						}
 						if wrong {
-							t.Errorf("%s is %s: %v because of %q (%s), executed %d times", m.Path, m.Is, o, o.Reason, o.Evidence, times)
+							t.Errorf("%s is %s: %v with reason %q (%s), executed %d times", m.Path, m.Is, o, o.Reason, o.Evidence, times)
 						}
 						s.klarna.CheckInvariants(t)
 					}

@@ -70,7 +70,7 @@ func TestADamagedRecordCausesNoCalls(t *testing.T) {
 				t.Errorf("the state is %s", state)
 			}
 			if log := s.log.String(); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, orderID) {
-				t.Errorf("the log says %s", log)
+				t.Errorf("the log is %s", log)
 			}
 			list, err := r.ListDamaged(t.Context(), "", 10)
 			if err != nil || len(list) != 1 || list[0].ID != orderID || list[0].GivenUp {

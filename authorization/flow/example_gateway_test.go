@@ -15,7 +15,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The smallest gateway: what is begun, the webhook, the customer's return and the recovery loop.
+// The smallest gateway: a purchase, the webhook, the customer's return and the recovery loop.
 func Example_gateway() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {
@@ -79,7 +79,7 @@ func Example_gateway() {
 	purchase := flow.Purchase{ID: "order-1", PartnerAccountID: partnerAccountID, Request: first}
 	status, err := coordinator.Begin(ctx, purchase)
 	if err != nil {
-		log.Fatal(err) // not the end: repeat Begin, or Cancel
+		log.Fatal(err) // not final: repeat Begin, or Cancel
 	}
 	switch status.State {
 	case flow.StateAwaitingCustomer:
@@ -93,7 +93,7 @@ func Example_gateway() {
 	if _, err := double.Approve(status.PaymentRequestID); err != nil { // the customer, at Klarna
 		log.Fatal(err)
 	}
-	double.Flush() // the webhook has come
+	double.Flush() // the webhook has arrived
 
 	status, err = coordinator.HandleReturn(ctx, "order-1") // the customer is back
 	if err != nil {

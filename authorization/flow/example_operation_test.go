@@ -28,7 +28,7 @@ func ExampleCoordinator_Capture() {
 	case flow.OperationStateDone:
 		fmt.Println("captured", operation.Amount)
 	case flow.OperationStatePending:
-		fmt.Println("recovery goes on, and the report says what became of it")
+		fmt.Println("recovery repeats the call, and a report has the result")
 	case flow.OperationStateRefused:
 		fmt.Println("not captured:", operation.Reason)
 	case flow.OperationStateUnknown:

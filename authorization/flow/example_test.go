@@ -43,8 +43,8 @@ func newExample(options ...flow.Option) (*klarnatest.Server, *flow.Coordinator) 
 	return double, coordinator
 }
 
-// A purchase from its beginning to the transaction: the webhook finalizes it, the customer's return
-// learns of it, and recovery would have, had either been lost.
+// A purchase from its beginning to the transaction. The webhook finalizes it, and the customer's
+// return reads the result. If the webhook or the return is lost, recovery finalizes the purchase.
 func Example() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {
@@ -57,7 +57,7 @@ func Example() {
 	}
 
 	report := func(_ context.Context, t flow.Transition) error {
-		fmt.Println(t) // mark the order, once a Transition.ID
+		fmt.Println(t) // mark the order, once for each Transition.ID
 		return nil
 	}
 	coordinator, err := flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(sealSecret), flow.WithReport(report))
@@ -171,11 +171,11 @@ func ExampleCoordinator_Cancel() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(status.State == flow.StateCanceled) // in any other state: too late, or not yet
+	fmt.Println(status.State == flow.StateCanceled) // in another state it is too late, or too early
 	// Output: true
 }
 
-// A shop that lets Klarna's page change the amount, but not by more than its dearest shipping.
+// A shop accepts another amount if the customer adds at most its most expensive shipping.
 func ExampleWithAmountPolicy() {
 	policy := func(_ context.Context, change flow.AmountChange) (bool, error) {
 		return change.Approved >= change.Begun && change.Approved <= change.Begun+9_90, nil

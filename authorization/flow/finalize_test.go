@@ -217,7 +217,7 @@ func (s *scene) byHand() *authorization.Client {
 func (s *scene) finalizesByHand() {
 	s.Helper()
 	order := s.order(orderID).Request
-	order.RequestPaymentTransaction.PaymentTransactionReference = "somebody-elses"
+	order.RequestPaymentTransaction.PaymentTransactionReference = "another-programs"
 	order.StepUpConfig = nil
 	token := klarna.NewSecret(s.klarna.PaymentRequests()[0].SessionToken)
 	if _, err := s.byHand().Authorize(s.Context(), order, klarna.WithSessionToken(token)); err != nil {
@@ -517,7 +517,7 @@ func TestAPaymentRequestThatChangesWhileItIsFinalized(t *testing.T) {
 			r.meets(s.seenAs(tc.state, tc.amount))
 			status, err := r.HandleReturn(t.Context(), orderID)
 			if status.State != tc.want || tc.want.Final() && (err != nil || status.Reason != "OF_KLARNA") || !tc.want.Final() && err == nil {
-				t.Fatalf("%v because of %q, %v", status, status.Reason, err)
+				t.Fatalf("%v with reason %q, %v", status, status.Reason, err)
 			}
 			s.paid()
 			if tc.want.Final() {

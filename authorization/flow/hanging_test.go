@@ -69,7 +69,7 @@ func stopsInTime(t *testing.T, stop func()) {
 }
 
 func TestAnUnansweredClaimIsRepeated(t *testing.T) {
-	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
+	for name, heeds := range map[string]bool{"and obeys its context": true, "and ignores its context": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := running(t)
@@ -226,13 +226,13 @@ func TestAReportThatFailsInAnyWayIsRepeated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := running(t)
 				r := s.replica(flow.WithRecoveryRate(60))
-				s.told.failing(func(flow.Transition) error { fails(); return nil })
+				s.reported.failing(func(flow.Transition) error { fails(); return nil })
 				s.approve(s.stepUp(r, orderID).PaymentRequestID)
 				status, err := r.HandleReturn(t.Context(), orderID)
 				s.wants(status, err, flow.StateAuthorized)
 				stop := runs(t, r)
 				<-time.After(2 * time.Minute)
-				s.told.failing(nil)
+				s.reported.failing(nil)
 				<-time.After(2 * time.Minute)
 				stop()
 				s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
@@ -406,7 +406,7 @@ func TestALoopThatFallsBehindIsLogged(t *testing.T) {
 		stop := runs(t, r)
 		<-time.After(2 * time.Minute)
 		if log := s.log.String(); !strings.Contains(log, "recovery is behind") || strings.Contains(log, "recovery is late") {
-			t.Errorf("the log says %s", log)
+			t.Errorf("the log is %s", log)
 		}
 		if h := r.Health(); h.OldestDue.IsZero() || time.Since(h.OldestDue) < 5*time.Minute {
 			t.Errorf("%+v", h)
@@ -419,7 +419,7 @@ func TestALoopThatFallsBehindIsLogged(t *testing.T) {
 func TestACallbackThatHangsDelaysOnlyItsPurchase(t *testing.T) {
 	t.Parallel()
 	const hanging, others = 20, 100
-	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
+	for name, heeds := range map[string]bool{"and obeys its context": true, "and ignores its context": false} {
 		for _, callback := range []string{"a policy", "a report"} {
 			t.Run(callback+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -475,7 +475,7 @@ func TestACallbackThatHangsDelaysOnlyItsPurchase(t *testing.T) {
 						t.Errorf("%+v, want %d abandoned", h, want)
 					}
 					if log := s.log.String(); strings.Contains(log, "was abandoned") == heeds {
-						t.Errorf("the log says %s", log)
+						t.Errorf("the log is %s", log)
 					}
 					stopsInTime(t, stop)
 					silent.end()
@@ -496,20 +496,20 @@ func TestACallbackThatPanicsIsRepeatedWithABackOff(t *testing.T) {
 		if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
 			t.Fatal(err)
 		}
-		before := len(s.told.all())
-		s.told.failing(func(flow.Transition) error { panic(email) })
+		before := len(s.reported.all())
+		s.reported.failing(func(flow.Transition) error { panic(email) })
 		stop := runs(t, r)
 		<-time.After(11 * time.Minute)
-		tries := len(s.told.all()) - before
+		tries := len(s.reported.all()) - before
 		if tries < 8 || tries > 25 {
 			t.Errorf("%d tries in ten minutes, want them to back off to a minute", tries)
 		}
-		s.told.failing(nil)
+		s.reported.failing(nil)
 		<-time.After(2 * time.Minute)
 		s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateDeclined)
 		stop()
 		if log := s.log.String(); !strings.Contains(log, "panicked") || strings.Contains(log, email) {
-			t.Errorf("the log says %s", log)
+			t.Errorf("the log is %s", log)
 		}
 	})
 }
@@ -612,7 +612,7 @@ func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 		silent := newStall()
 		defer silent.end()
 		begins := s.replica()
-		s.told.failing(func(flow.Transition) error { return errors.New("down") })
+		s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 		for i := range reports {
 			status := s.stepUp(begins, fmt.Sprint("ended-", i))
 			if _, err := s.klarna.Decline(status.PaymentRequestID); err != nil {
@@ -736,7 +736,7 @@ func TestARateLimitIsNotMultiplied(t *testing.T) {
 func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
 		t.Fatal(err)
 	}

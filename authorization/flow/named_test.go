@@ -11,8 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// naming has reads of the payment request say a state and a transaction, and reads of transactions
-// be answered by transaction, or by Klarna where that is nil.
+// naming makes reads of the payment request return a state and a transaction. transaction answers
+// reads of transactions; if it is nil, klarnatest does.
 func (s *scene) naming(state, transactionID string, transaction network) network {
 	id := s.klarna.PaymentRequests()[0].PaymentRequestID
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -95,7 +95,7 @@ func TestAClosedRequestWithATransactionIsAuthorized(t *testing.T) {
 	}
 }
 
-// Money may have moved: the purchase is not CANCELED or EXPIRED.
+// Money may have moved, so the purchase is neither CANCELED nor EXPIRED.
 func TestANamedTransactionThatCannotBeReadIsUnknown(t *testing.T) {
 	for name, tc := range map[string]struct {
 		state  string
@@ -147,7 +147,7 @@ func TestAnUnreadableTransactionDelaysNoApproval(t *testing.T) {
 	id := s.stepUp(r, orderID).PaymentRequestID
 	s.approve(id)
 	if err := r.HandleEvent(t.Context(), transactionEvent(id, "krn:nowhere")); err == nil {
-		t.Error("the event is acknowledged, though its transaction was not read")
+		t.Error("the event was acknowledged although its transaction was not read")
 	}
 	s.stands(orderID, flow.StateAuthorized, "")
 }

@@ -13,12 +13,12 @@ func TestASuccessOnAnotherReplicaLeavesNoReportDue(t *testing.T) {
 	other := s.replica()
 	r := s.replica(flow.WithReport(func(ctx context.Context, transition flow.Transition) error {
 		if transition.To != flow.StateAuthorized {
-			return s.told.report(ctx, transition)
+			return s.reported.report(ctx, transition)
 		}
 		if _, err := other.HandleReturn(ctx, orderID); err != nil {
 			t.Error(err)
 		}
-		return errors.New("told already, and not heard")
+		return errors.New("already reported by the other replica")
 	}))
 	status := s.stepUp(r, orderID)
 	s.approve(status.PaymentRequestID)
@@ -29,6 +29,6 @@ func TestASuccessOnAnotherReplicaLeavesNoReportDue(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !record.DueAt.IsZero() {
-		t.Errorf("recovery is to look at it at %v, for ever", record.DueAt)
+		t.Errorf("the purchase is due at %v, want no due time", record.DueAt)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The cases here are those in which an approval must not be given up while Klarna's 60 minutes run.
+// This file tests that no approval is given up during Klarna's 60 minutes.
 
-// finals has final and first authorize calls answered so, and passes on everything else.
+// finals answers authorize calls with answer, and passes on all other calls.
 func finals(answer network) network {
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method == http.MethodPost {
@@ -42,12 +42,12 @@ func TestNoAnswerLosesAnApprovalWithin60Minutes(t *testing.T) {
 		"a technical error":     answering(500, `{"error_code":"INTERNAL_ERROR"}`),
 		"an undecided result":   answering(200, unknownResult),
 		"another step-up":       answering(200, `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"another","state":"SUBMITTED"}}`),
-		"an unasked-for token":  answering(200, `{"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`),
-		"a page of a proxy's":   answering(404, `<html>`),
+		"an unrequested token":  answering(200, `{"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`),
+		"a page of a proxy":     answering(404, `<html>`),
 		"an unreachable Klarna": unreachable,
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // a rate limit pauses recovery in the machine's time
+			synctest.Test(t, func(t *testing.T) { // a rate limit pauses recovery in wall-clock time
 				s := newScene(t)
 				r := s.replica()
 				approved(s, r)
@@ -74,11 +74,11 @@ func TestAnApprovalRefusedForAnHourEnds(t *testing.T) {
 		state  flow.State
 		reason string
 	}{
-		"a refusal":            {answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`), 70 * time.Minute, flow.StateRejected, "RESOURCE_NOT_FOUND"},
-		"refused credentials":  {answering(401, `{"error_code":"UNAUTHORIZED"}`), 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
-		"an undecided result":  {answering(200, unknownResult), 24 * time.Hour, flow.StateUnknown, "PENDING_REVIEW"},
-		"conflicts":            {answering(409, conflictBody), 72 * time.Minute, flow.StateUnknown, "RESOURCE_CONFLICT"},
-		"an unreachable place": {unreachable, 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
+		"a refusal":             {answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`), 70 * time.Minute, flow.StateRejected, "RESOURCE_NOT_FOUND"},
+		"refused credentials":   {answering(401, `{"error_code":"UNAUTHORIZED"}`), 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
+		"an undecided result":   {answering(200, unknownResult), 24 * time.Hour, flow.StateUnknown, "PENDING_REVIEW"},
+		"conflicts":             {answering(409, conflictBody), 72 * time.Minute, flow.StateUnknown, "RESOURCE_CONFLICT"},
+		"an unreachable Klarna": {unreachable, 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -93,15 +93,15 @@ func TestAnApprovalRefusedForAnHourEnds(t *testing.T) {
 	}
 }
 
-// The first replica's clock says when a conflict began, the second's, four minutes ahead, how late
-// it is.
+// The first replica's clock determines when a conflict began. The second replica's clock, which is
+// four minutes ahead, determines how much time is left.
 func TestDifferentClocksLoseNoApproval(t *testing.T) {
 	for _, skew := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
 		s := newScene(t)
 		r := s.replica()
 		skewed := s.replica(flow.WithClock(func() time.Time { return s.klarna.Now().Add(skew) }))
 		approved(s, r)
-		// The call is cut, and Klarna still works on it.
+		// The call is interrupted, and Klarna still processes it.
 		r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
 			_, _ = pass(request)
 			return nil, errors.New("cut")
@@ -126,8 +126,8 @@ func TestDifferentClocksLoseNoApproval(t *testing.T) {
 	}
 }
 
-// One replica has Klarna's clock, the other one is as far from it as clocks may be. Whichever of
-// them repeats the call, it does so in the last minute, too.
+// One replica has Klarna's clock, and the other one differs by as much as is allowed. Each of them
+// repeats the call in the last minute, too.
 func TestConflictsUntilTheLastMinuteLoseNoApproval(t *testing.T) {
 	t.Parallel()
 	const skew = 5*time.Minute - time.Second
@@ -150,7 +150,7 @@ func TestConflictsUntilTheLastMinuteLoseNoApproval(t *testing.T) {
 			for range 2 { // pauses are jittered
 				synctest.Test(t, func(t *testing.T) {
 					s := running(t)
-					// Since its approval 59 minutes have passed without an answer that helps.
+					// For 59 minutes after the approval no answer has settled the call.
 					first := s.replica()
 					s.approve(s.stepUp(first, orderID).PaymentRequestID)
 					approvedAt := time.Now()
@@ -170,7 +170,7 @@ func TestConflictsUntilTheLastMinuteLoseNoApproval(t *testing.T) {
 					s.paid(118_00)
 					for _, transaction := range s.klarna.Transactions() {
 						if took := transaction.CreatedAt.Sub(approvedAt); took >= time.Hour {
-							t.Errorf("it was finalized %v after the approval", took)
+							t.Errorf("the purchase was finalized %v after the approval", took)
 						}
 					}
 					for _, stop := range stops {
@@ -188,7 +188,7 @@ func TestConflictsAroundARestartLoseNoApproval(t *testing.T) {
 	approved(s, r)
 	r.meetsOnce(http.MethodPost, answering(409, conflictBody))
 	_ = s.fails(r)
-	s.klarna.Advance(10 * time.Minute) // nobody runs
+	s.klarna.Advance(10 * time.Minute) // no replica is running
 	again := s.replica()
 	again.meetsOnce(http.MethodPost, answering(409, conflictBody))
 	s.recovers(again)
@@ -211,7 +211,7 @@ func TestAnExpiredApprovalWithoutACallIsUnpaid(t *testing.T) {
 	s.stands(orderID, flow.StateExpired, "OF_KLARNA")
 }
 
-// lostApproval is a purchase that was paid, and ended UNKNOWN because its answers were lost.
+// lostApproval makes a purchase that was paid but ended UNKNOWN because its answers were lost.
 func lostApproval(s *scene) *replica {
 	s.Helper()
 	r := s.replica()
@@ -250,7 +250,7 @@ func TestAnUnknownOutcomesSealIsRemovedInTime(t *testing.T) {
 	}
 }
 
-// transactionEvent is Klarna's event of the only transaction there.
+// transactionEvent returns Klarna's event of the only transaction.
 func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
 	s.Helper()
 	transaction := s.klarna.Transactions()[0]
@@ -309,7 +309,7 @@ func TestATransactionEventCorrectsEveryWrongFinalState(t *testing.T) {
 	}
 }
 
-// What an event says is confirmed by a read.
+// The content of an event is confirmed by a read.
 func TestAnEventOfAnUnknownTransactionChangesNothing(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
@@ -320,7 +320,7 @@ func TestAnEventOfAnUnknownTransactionChangesNothing(t *testing.T) {
 			Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentTransactionAuthorized}, Payload: webhook.NewRawJSON(payload),
 		})
 		if err == nil {
-			t.Errorf("%s: it is acknowledged", name)
+			t.Errorf("%s: the event was acknowledged", name)
 		}
 	}
 	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
@@ -346,7 +346,7 @@ func TestANamedTransactionResolvesAnUnknownOutcome(t *testing.T) {
 	id := s.status(orderID).PaymentRequestID
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method == http.MethodPost {
-			t.Error("a final call")
+			t.Error("a final call was made")
 		}
 		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/requests/") {
 			return answering(200, `{"payment_request_id":"`+id+`","state":"COMPLETED","amount":11800,"payment_transaction_id":"`+transaction+`"}`)(request, pass)
@@ -364,10 +364,10 @@ func TestAnApprovalOfAnUnknownRequestIsLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if log := s.log.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "request:lost") {
-		t.Errorf("the log says %s", log)
+		t.Errorf("the log is %s", log)
 	}
 	if err := s.replica(flow.WithExclusiveWebhook()).HandleEvent(t.Context(), foreign); !errors.Is(err, flow.ErrNotFound) {
-		t.Errorf("%v, want an error for Klarna to deliver again", err)
+		t.Errorf("got %v, want an error, so that Klarna delivers the event again", err)
 	}
 }
 
@@ -387,7 +387,7 @@ func TestAnUndecidedFirstResultIsRequestedAgain(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-// Two Coordinators whose keys are those of different merchants share a table.
+// Two Coordinators with the API keys of different merchants share a table.
 func TestAnotherMerchantsCredentialsEndNoPurchase(t *testing.T) {
 	s := newScene(t)
 	mine, other := s.replica(), s.replica()
@@ -417,12 +417,12 @@ func TestAnotherMerchantsCredentialsEndNoPurchase(t *testing.T) {
 		s.stands(id, flow.StateAwaitingCustomer, "")
 		s.pass(mine, time.Hour, 10*time.Minute)
 		if state := s.status(id).State; !state.Final() {
-			t.Errorf("its own Coordinator leaves it %s", state)
+			t.Errorf("the merchant's own Coordinator leaves the purchase %s", state)
 		}
 	}
 }
 
-// withKey is a Coordinator with another API key on the network of r.
+// withKey returns a Coordinator with another API key on the network of r.
 func (s *scene) withKey(r *replica, key string) *flow.Coordinator {
 	s.Helper()
 	client, err := klarna.NewClient(key, klarna.WithBaseURL(s.klarna.URL), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}),
@@ -467,7 +467,7 @@ func TestAPlatformsMerchantsHaveTheirOwnCredentials(t *testing.T) {
 		t.Errorf("%v, %v, asked for %q", status, err, asked)
 	}
 	if _, err := flow.New(nil, r.store(), klarna.NewSecret(sealSecret)); err == nil {
-		t.Error("a Coordinator without any client")
+		t.Error("New accepts a Coordinator without a client")
 	}
 }
 

@@ -44,7 +44,7 @@ func TestOnlyChosenShippingMayChangeTheAmount(t *testing.T) {
 		{"an address alone", `{"address":{"city":"Stockholm"},"recipient":{"email":"a@b.example"}}`, 125_00, false},
 		{"an option without a choice", `{"shipping_option":{},"shipping_reference":" "}`, 125_00, false},
 		{"a list in a list", `[[{"shipping_reference":"express"}]]`, 125_00, false},
-		{"what is no JSON", `{"shipping_reference"`, 125_00, false},
+		{"invalid JSON", `{"shipping_reference"`, 125_00, false},
 		{"less than was begun", `{"shipping_reference":"express"}`, 1, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestOnlyChosenShippingMayChangeTheAmount(t *testing.T) {
 	}
 }
 
-// withShipping has every read of a payment request say that the customer chose the shipping.
+// withShipping makes every read of a payment request show that the customer chose the shipping.
 func withShipping(request *http.Request, pass roundTrip) (*http.Response, error) {
 	if request.Method != http.MethodGet {
 		return pass(request)
@@ -108,7 +108,7 @@ func TestThePolicyReceivesTheAmountChange(t *testing.T) {
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAuthorized)
 	if len(asked) != 1 {
-		t.Fatalf("asked %d times", len(asked))
+		t.Fatalf("the policy was asked %d times", len(asked))
 	}
 	want := *begun
 	if diff := cmp.Diff(want, asked[0].Status); diff != "" {
@@ -123,7 +123,7 @@ func TestThePolicyReceivesTheAmountChange(t *testing.T) {
 func TestThePolicyIsNotAskedAboutTheSameAmount(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) {
-		t.Error("asked")
+		t.Error("the policy was asked")
 		return false, nil
 	}))
 	s.approve(s.stepUp(r, orderID).PaymentRequestID)
@@ -181,7 +181,7 @@ func TestRecoveryRepeatsAPolicyThatPanicked(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-// Of two answers of the policy the first that is recorded counts, on all replicas.
+// If the policy gives two answers, the one that is recorded first counts on all replicas.
 func TestTheFirstRecordedPolicyDecisionIsKept(t *testing.T) {
 	s := newScene(t)
 	refusing, accepting := s.replica(), s.replica(flow.WithAmountPolicy(acceptAll))

@@ -87,7 +87,7 @@ func TestAReturnDuringAnOutageReturnsTheStoredStatus(t *testing.T) {
 		t.Fatalf("%v, %v", status, err)
 	}
 	s.klarna.Advance(time.Second)
-	s.recovers(r) // which does not wait for the next webhook
+	s.recovers(r) // without another webhook
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
@@ -106,7 +106,7 @@ func TestAReturnWaitsForAReplicaThatFinalizes(t *testing.T) {
 	<-held
 	waits := false
 	other.writes(func(operation string, _ flow.Record, do func() error) error {
-		if operation == "Load" && waits { // for the second time: it has seen that somebody is at it
+		if operation == "Load" && waits { // the second Load, after it has found the other replica's lease
 			other.writes(nil)
 			close(release)
 		}
@@ -135,7 +135,7 @@ func TestAReturnWaitsForAnotherReplicaBriefly(t *testing.T) {
 		status, err := s.replica().HandleReturn(t.Context(), orderID)
 		s.wants(status, err, flow.StateFinalizing)
 		if waited := time.Since(start); waited < 20*time.Second || waited > 30*time.Second {
-			t.Errorf("it waited %v", waited)
+			t.Errorf("HandleReturn waited %v", waited)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -155,7 +155,7 @@ func TestAReturnFinishesAnInterruptedBegin(t *testing.T) {
 	s.wants(status, err, flow.StateAwaitingCustomer)
 }
 
-// What Klarna says of the expiry later is what counts.
+// The latest expiry that Klarna returned counts.
 func TestAChangedExpiryIsFollowed(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -169,7 +169,7 @@ func TestAChangedExpiryIsFollowed(t *testing.T) {
 	})
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAwaitingCustomer)
-	r.meets(unreachable) // in which time it would be given up
+	r.meets(unreachable) // for longer than the first expiry
 	s.pass(r, 19*time.Hour, 10*time.Minute)
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 	r.meets(nil)

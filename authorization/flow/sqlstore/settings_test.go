@@ -45,7 +45,7 @@ func TestChangeSettingComparesTheFormerValue(t *testing.T) {
 		{"a new one", "", answering(changed), nil},
 		{"a new one that exists", "", answering(nothing), flow.ErrChanged},
 		{"a known one", "a", answering(changed), nil},
-		{"one that was changed meanwhile", "a", answering(nothing), flow.ErrChanged},
+		{"one that was changed in the meantime", "a", answering(nothing), flow.ErrChanged},
 		{"a failure", "a", answering(broken), errBroken},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestChangeSettingComparesTheFormerValue(t *testing.T) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
 			if compared := arguments == 3; compared != (tc.from != "") {
-				t.Errorf("%d arguments, so that the former value counts: %t", arguments, compared)
+				t.Errorf("%d arguments, the former value is compared: %t", arguments, compared)
 			}
 		})
 	}
