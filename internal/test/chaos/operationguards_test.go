@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// operationGuards are places without which an operation after the approval is lost, repeated or
-// taken for what it is not, and the test of package flow that notices it.
+// operationGuards are code that prevents an operation after the approval from being lost, repeated
+// or recorded with a wrong result, with the test of package flow that fails without it.
 var operationGuards = []struct {
 	guard
 	test string
@@ -17,19 +17,19 @@ var operationGuards = []struct {
 		"case refused && turn.doubt.IsZero():", "case refused:",
 	}, "TestARefusalDuringADoubtEndsNoOperation"},
 	{guard{
-		"a refusal of an earlier turn ends nothing", "operationstep.go",
+		"a refusal under an earlier lease ends nothing", "operationstep.go",
 		"(turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended", "true; !ended",
 	}, "TestARefusalUnderAnEarlierLeaseEndsNothing"},
 	{guard{
-		"a conflict is no refusal", "operationstep.go",
+		"a conflict is not a refusal", "operationstep.go",
 		"http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly", "http.StatusRequestTimeout, http.StatusTooEarly",
 	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
-		"an answer without a code is no refusal", "operationstep.go",
+		"an answer without a code is not a refusal", "operationstep.go",
 		"e.Outcome == klarna.OutcomeUnknown || e.Code == \"\" {", "e.Outcome == klarna.OutcomeUnknown {",
 	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
-		"a key is not used when Klarna may have forgotten it", "operationstep.go",
+		"a key is not used when it may have expired", "operationstep.go",
 		"now.After(o.KeyAt.Add(idempotent))", "false",
 	}, "TestARepeatAfter25HoursLooksForTheReference"},
 	{guard{
@@ -37,7 +37,7 @@ var operationGuards = []struct {
 		"	o.DoubtAt = now\n", "",
 	}, "TestACallCutOffByACrashIsInDoubt"},
 	{guard{
-		"the key is the one that was stored", "operationstep.go",
+		"the stored key is used", "operationstep.go",
 		"klarna.WithIdempotencyKey(call.Key))", "klarna.WithIdempotencyKey(operationKey(p, o, c.now().String(), 1)))",
 	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
@@ -46,7 +46,7 @@ var operationGuards = []struct {
 		"	return found, nil",
 	}, "TestOneChangedLookUpRepeatsNoOperation"},
 	{guard{
-		"a list that is not there proves nothing", "observation.go",
+		"a missing list proves nothing", "observation.go",
 		"	case !listed:\n", "	case false:\n",
 	}, "TestATransactionThatListsNothingProvesNothing"},
 	{guard{
@@ -58,11 +58,11 @@ var operationGuards = []struct {
 		"o.Kind == d.Kind && o.Reference == d.Reference {", "false && o == nil {",
 	}, "TestTwoEqualPartialRefundsAreTwo"},
 	{guard{
-		"what is beyond the authorized amount is refused", "operationcall.go",
+		"more than the authorized amount is refused", "operationcall.go",
 		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"it captures", "if false {\n			return fmt.Sprintf(\"it captures",
 	}, "TestAnImpossibleOperationIsRefusedLocally"},
 	{guard{
-		"what seems impossible is looked up", "operationcall.go",
+		"an apparently impossible operation is looked up", "operationcall.go",
 		"			if !looked {", "			if looked {",
 	}, "TestAnApparentlyImpossibleOperationIsLookedUp"},
 	{guard{
@@ -74,13 +74,13 @@ var operationGuards = []struct {
 		"for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {", "for len(p.UnreportedOperations) > 0 {",
 	}, "TestReportsOfOperationsAreRepeatedInOrder"},
 	{guard{
-		"what is sent is what was sealed", "operationcall.go",
+		"the sealed call is sent", "operationcall.go",
 		"	if call.Kind != o.Kind ||", "	if call.Kind == \"\" &&",
 	}, "TestADamagedCallIsNotSent"},
 }
 
-// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
-// others do.
+// A test of package flow must fail without each of these guards. The test runs only with
+// CHAOS_GUARDS=1, like the others.
 func TestOperationTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
@@ -89,7 +89,7 @@ func TestOperationTestsDetectMissingGuards(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			output, failed := without(t, g.guard, "^"+g.test+"$")
 			if !failed || strings.Contains(output, "[build failed]") {
-				t.Errorf("nobody noticed:\n%s", output)
+				t.Errorf("no test failed:\n%s", output)
 			}
 		})
 	}
@@ -98,5 +98,6 @@ func TestOperationTestsDetectMissingGuards(t *testing.T) {
 func TestEveryOperationGuardIsInTheSource(t *testing.T) {
 	for _, g := range operationGuards {
 		_, _ = g.source(t)
+		hasTest(t, g.test)
 	}
 }
