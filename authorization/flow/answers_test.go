@@ -285,7 +285,8 @@ func TestARenewedSessionTokenMakesNoSecondAttempt(t *testing.T) {
 	}
 }
 
-// If the refused calls repeated the earlier ones, the refusal would prove that none of them has run.
+// If the refused calls repeated the earlier ones, the refusal would prove that none of them has
+// run.
 func TestAConflictOverARenewedSessionTokenSettlesNothing(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

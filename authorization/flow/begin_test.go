@@ -508,7 +508,7 @@ func TestAnUnsentFirstCallIsRepeatedFor15Minutes(t *testing.T) {
 	}
 }
 
-func TestAnUnsentFirstCallIsSentAfterAnOutage(t *testing.T) {
+func TestAnUnsentFirstCallIsSentLater(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(unreachable)

@@ -57,7 +57,8 @@ func mutations(name string) []answers.Mutation {
 	return append(slices.Collect(answers.Mutations(text)), slices.Collect(answers.Spellings(text))...)
 }
 
-// answerChanges is a scene for a sequence of purchases, each of which receives its own changed answer.
+// answerChanges is a scene for a sequence of purchases, each of which receives its own changed
+// answer.
 type answerChanges struct {
 	*scene
 	replica  *replica

@@ -83,8 +83,8 @@ func TestOneChangedAnswerLosesNoOperation(t *testing.T) {
 	}
 }
 
-// Each member of each answer from which recovery determines the result after a day is changed in each
-// way. No such answer makes an operation execute twice, or a missing one count as done.
+// Each member of each answer from which recovery determines the result after a day is changed in
+// each way. No such answer makes an operation execute twice, or a missing one count as done.
 func TestOneChangedLookUpRepeatsNoOperation(t *testing.T) {
 	t.Parallel()
 	for _, tc := range operationCases {

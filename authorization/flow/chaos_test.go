@@ -13,8 +13,8 @@ import (
 )
 
 // The replica crashes before and after every step of every journey. With CHAOS_PURCHASES the client
-// also tries again, and each step also fails in every other way. With CHAOS_PAIRS the replica crashes
-// at every two steps, which takes minutes.
+// also tries again, and each step also fails in every other way. With CHAOS_PAIRS the replica
+// crashes at every two steps, which takes minutes.
 func TestNoCrashLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	_, _, full, err := chaos.Size(0)
@@ -37,8 +37,8 @@ func TestNoCrashLosesOrRepeatsAPayment(t *testing.T) {
 	})
 }
 
-// All failures happen at the same time, on four replicas. CHAOS_PURCHASES is the number of purchases,
-// and CHAOS_SEED the seed of the failures.
+// All failures happen at the same time, on four replicas. CHAOS_PURCHASES is the number of
+// purchases, and CHAOS_SEED the seed of the failures.
 func TestNoChaosLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	seed, purchases, _, err := chaos.Size(500)

@@ -316,7 +316,7 @@ func TestAnEventBeforeTheReadIsFollowedUp(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnEventBeforeTheRecordIsLeftToRecovery(t *testing.T) {
+func TestRecoveryProcessesAnEventBeforeTheRecord(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error {

@@ -692,8 +692,8 @@ func (s *scene) claimed(r *replica) (ids []string) {
 	return ids
 }
 
-// A webhook reports that the customer has finished, and Klarna cannot be reached. That purchase comes
-// before those whose customer was never seen.
+// A webhook reports that the customer has finished, and Klarna cannot be reached. That purchase
+// comes before those whose customer was never seen.
 func TestASeenCustomerIsClaimedFirst(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -747,8 +747,8 @@ func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
 	}
 }
 
-// An event of an approval counts even if Klarna cannot be reached. The purchase joins those that are
-// to be finalized, and is tried again within twenty seconds when its time is nearly over.
+// An event of an approval counts even if Klarna cannot be reached. The purchase joins those that
+// are to be finalized, and is tried again within twenty seconds when its time is nearly over.
 func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

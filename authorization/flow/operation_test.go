@@ -354,8 +354,8 @@ func TestARefusalDuringADoubtEndsNoOperation(t *testing.T) {
 	}
 }
 
-// An earlier call had no answer, and Klarna refuses every repeat for longer than a call can run. Then
-// the transaction decides.
+// An earlier call had no answer, and Klarna refuses every repeat for longer than a call can run.
+// Then the transaction decides.
 func TestARefusalAfterADoubtIsDecidedByTheTransaction(t *testing.T) {
 	for _, tc := range operationCases {
 		for _, done := range []bool{true, false} {

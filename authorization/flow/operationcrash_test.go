@@ -164,8 +164,8 @@ func noCrashOfSeveralOperations(t *testing.T) {
 				break
 			}
 			runs++
-			// Recovery crashes at one of its own steps. Then another replica continues, and the merchant
-			// repeats everything.
+			// Recovery crashes at one of its own steps. Then another replica continues, and the
+			// merchant repeats everything.
 			weak := s.replica()
 			weak.harmed(1+runs%7, h)
 			for range 3 {

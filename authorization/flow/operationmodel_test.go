@@ -42,7 +42,8 @@ func (m *model) capture(id string, amount int64, release bool) bool {
 	return true
 }
 
-// refund refunds an amount of one capture, or from the oldest on, and reports whether enough is left.
+// refund refunds an amount of one capture, or from the oldest on, and reports whether enough is
+// left.
 func (m *model) refund(of *modelCapture, amount int64) bool {
 	from := m.captures
 	if of != nil {
@@ -73,8 +74,8 @@ func (m *model) void() bool {
 	return true
 }
 
-// Partial captures, refunds and voids in random order, with repeats, changed repeats and faults, are
-// compared with a model. OPERATIONS_STEPS is the number of steps, and OPERATIONS_SEED the seed.
+// Partial captures, refunds and voids in random order, with repeats, changed repeats and faults,
+// are compared with a model. OPERATIONS_STEPS is the number of steps, and OPERATIONS_SEED the seed.
 func TestOperationsInEveryOrderFollowTheModel(t *testing.T) {
 	steps, seed := 3000, uint64(16)
 	if text := os.Getenv("OPERATIONS_STEPS"); text != "" {

@@ -206,8 +206,8 @@ func TestAReportThatCannotBeRecordedIsLogged(t *testing.T) {
 	}
 }
 
-// Klarna takes two purchases with one reference for one. Records of older releases have no reference
-// in the store.
+// Klarna takes two purchases with one reference for one. Records of older releases have no
+// reference in the store.
 func TestAPaymentRequestBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

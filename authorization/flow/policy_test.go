@@ -120,7 +120,7 @@ func TestThePolicyReceivesTheAmountChange(t *testing.T) {
 	s.paid(100_00)
 }
 
-func TestThePolicyIsNotAskedAboutTheSameAmount(t *testing.T) {
+func TestThePolicyIsNotAskedWithoutAChange(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) {
 		t.Error("the policy was asked")

@@ -235,8 +235,8 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 
 func TestAPurchaseIsNotClaimedBeforeItIsDue(t *testing.T) {
 	s := newScene(t)
-	// Klarna's times may have nanoseconds. A due time rounded down to a millisecond would be too early,
-	// and the purchase would be due again immediately.
+	// Klarna's times may have nanoseconds. A due time rounded down to a millisecond would be too
+	// early, and the purchase would be due again immediately.
 	r := s.replica(flow.WithAbandonAfter(time.Minute), flow.WithClock(func() time.Time { return s.klarna.Now().Add(1500 * time.Microsecond) }))
 	s.stepUp(r, orderID)
 	for range 200 {
@@ -602,8 +602,8 @@ func TestRunUnderTheClientsOwnRetriesFinalizesOnce(t *testing.T) {
 	})
 }
 
-// Without a limit each end of its lease would occupy another worker, until none is left for the other
-// purchases. A recovery that waited for it would not process them either.
+// Without a limit each end of its lease would occupy another worker, until none is left for the
+// other purchases. A recovery that waited for it would not process them either.
 func TestAHangingPurchaseOccupiesOneWorker(t *testing.T) {
 	for name, hang := range map[string]func(s *scene, r *replica, id string, hold func(context.Context) error){
 		"at Klarna": func(_ *scene, r *replica, id string, hold func(context.Context) error) {

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// The simulations in this file run recovery's own scheduler and the memory store on a clock that jumps
-// from event to event. Klarna, customers and webhooks are simple models. Nothing depends on wall-clock
-// time, so a seed gives the same numbers each time.
+// The simulations in this file run recovery's own scheduler and the memory store on a clock that
+// jumps from event to event. Klarna, customers and webhooks are simple models. Nothing depends on
+// wall-clock time, so a seed gives the same numbers each time.
 
 // simulation has the replicas, the purchases and the clock.
 type simulation struct {
@@ -28,8 +28,8 @@ type simulation struct {
 	buyers   map[string]*buyer
 	replicas []*simulated
 
-	// down reports whether Klarna cannot be reached, mute whether it sends no webhooks, and troubled
-	// whether an account's calls hang.
+	// down reports whether Klarna cannot be reached, mute whether it sends no webhooks, and
+	// troubled whether an account's calls hang.
 	down, mute func(time.Time) bool
 	troubled   func(account string) bool
 	ended      func(*buyer)
@@ -169,8 +169,8 @@ func (w *simulation) round(r *simulated) {
 	w.after(5*time.Millisecond, func() { w.round(r) })
 }
 
-// step continues a purchase. Two calls to Klarna take about a fifth of a second, and a call that hangs
-// takes half a minute.
+// step continues a purchase. Two calls to Klarna take about a fifth of a second, and a call that
+// hangs takes half a minute.
 func (w *simulation) step(r *simulated, b *buyer) {
 	w.looks++
 	r.plan.begun(b.account)

@@ -16,9 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// recordedRow is a row that an older release stored, with the call that it made. That release did not
-// name settlement_currency, which its caller sent as an unknown member. So it is the last member of
-// the body; this release encodes it before others.
+// recordedRow is a row that an older release stored, with the call that it made. That release did
+// not name settlement_currency, which its caller sent as an unknown member. So it is the last
+// member of the body; this release encodes it before others.
 type recordedRow struct {
 	ID, PaymentRequestID string
 	State                flow.State
@@ -53,8 +53,8 @@ func recorded(t *testing.T, name string) (*scene, *replica, recordedRow) {
 	return s, r, row
 }
 
-// twiceIfOtherwise is a Klarna that approved the older release's call. It gives the same answer to the
-// same call, and makes a second transaction for any other call.
+// twiceIfOtherwise is a Klarna that approved the older release's call. It gives the same answer to
+// the same call, and makes a second transaction for any other call.
 func twiceIfOtherwise(t *testing.T, row recordedRow, transactions *int) network {
 	*transactions = 1
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -114,8 +114,8 @@ func TestANewerReleaseFinalizesAnOlderPurchase(t *testing.T) {
 	}
 }
 
-// Another release may encode the caller's request differently. The first and the final call are sent
-// with the stored bytes anyway.
+// Another release may encode the caller's request differently. The first and the final call are
+// sent with the stored bytes anyway.
 func TestRepeatedCallsAreTheStoredBytes(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

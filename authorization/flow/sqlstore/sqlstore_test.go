@@ -29,7 +29,8 @@ func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...
 	return s
 }
 
-// answering returns a database that answers one statement after another, and repeats the last answer.
+// answering returns a database that answers one statement after another, and repeats the last
+// answer.
 func answering(answers ...func() (*fakedb.Answer, error)) *fakedb.DB {
 	return &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) {
 		answer := answers[0]
@@ -197,7 +198,7 @@ func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 	}
 }
 
-// A driver's error may quote arguments. The texts of the Store's errors do not.
+// A driver's error may quote arguments. The Store's errors do not.
 func TestErrorsHoldNoValues(t *testing.T) {
 	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Reference: "canary-reference", Data: []byte(`"canary-id and canary-data"`), Sealed: []byte("canary-sealed")}
 	db := &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
