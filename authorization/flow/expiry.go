@@ -18,11 +18,11 @@ const (
 	// NoticeExpiring: the authorization is about to expire with something uncaptured. See
 	// [WithExpiryNotice].
 	NoticeExpiring Notice = "EXPIRING"
-	// NoticeExpired: the authorization has expired, or was closed, with something uncaptured. Klarna
-	// lets one that has expired be extended for seven days.
+	// NoticeExpired: the authorization has expired, or was closed, with something uncaptured.
+	// Klarna lets one that has expired be extended for seven days.
 	NoticeExpired Notice = "EXPIRED"
-	// NoticeDiffers: something was done to the transaction that is no operation of the purchase. See
-	// [Coordinator.Reconcile].
+	// NoticeDiffers: something was done to the transaction that is no operation of the purchase.
+	// See [Coordinator.Reconcile].
 	NoticeDiffers Notice = "DIFFERS"
 )
 
@@ -42,9 +42,9 @@ func WithExpiryNotice(ahead time.Duration) Option {
 }
 
 // WithExtensionPolicy asks policy by how many days to extend an authorization that is about to
-// expire, when WithExpiryNotice reports it. 0 does not extend it; an error asks again an hour later.
-// The extension is an operation whose id is "extension-until-" and the former end. policy has ten
-// seconds and is treated as WithReport treats a report.
+// expire, when WithExpiryNotice reports it. 0 does not extend it; an error asks again an hour
+// later. The extension is an operation whose id is "extension-until-" and the former end. policy
+// has ten seconds and is treated as WithReport treats a report.
 func WithExtensionPolicy(policy func(ctx context.Context, status Status) (days int, err error)) Option {
 	return func(c *Coordinator) { c.extend = policy }
 }

@@ -63,17 +63,17 @@ func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 
 // Load implements Store.
 func (s *MemoryStore) Load(ctx context.Context, id string) (Record, error) {
-	return s.find(ctx, s.records, id)
+	return s.find(ctx, &s.records, id)
 }
 
 // FindPaymentRequest implements Store.
 func (s *MemoryStore) FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error) {
-	return s.find(ctx, s.byRequest, paymentRequestID)
+	return s.find(ctx, &s.byRequest, paymentRequestID)
 }
 
 // FindReference implements Store.
 func (s *MemoryStore) FindReference(ctx context.Context, reference string) (Record, error) {
-	return s.find(ctx, s.byRef, reference)
+	return s.find(ctx, &s.byRef, reference)
 }
 
 // Setting implements Guarded.
@@ -117,13 +117,14 @@ func (s *MemoryStore) ListDamaged(ctx context.Context, after string, limit int) 
 	return list, nil
 }
 
-func (s *MemoryStore) find(ctx context.Context, index map[string]*memoryRecord, key string) (Record, error) {
+// find reads index with the lock held: the first record or setting makes the map.
+func (s *MemoryStore) find(ctx context.Context, index *map[string]*memoryRecord, key string) (Record, error) {
 	if err := ctx.Err(); err != nil {
 		return Record{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stored := index[key]
+	stored := (*index)[key]
 	if stored == nil {
 		return Record{}, ErrNotFound
 	}

@@ -27,8 +27,8 @@ type observed struct {
 	id, reference string
 	amount        *int64
 	currency      string
-	// capture is the capture that a refund gives back, "" for one of the transaction, or where Klarna
-	// does not say.
+	// capture is the capture that a refund gives back, "" for one of the transaction, or where
+	// Klarna does not say.
 	capture string
 }
 
@@ -191,7 +191,8 @@ func (p *purchase) find(o *operation, seen *observation) finding {
 		if o.Reference != "" && seen.transaction.PaymentTransactionReference == o.Reference {
 			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
 		}
-		// Made again it sets the same values, and no later update of the purchase's was made before it.
+		// Made again it sets the same values, and no later update of the purchase's was made before
+		// it.
 		return finding{verdict: verdictAbsent}
 	}
 	return unclear("this version does not know the operation's kind")
@@ -313,17 +314,38 @@ func (c *Coordinator) look(ctx context.Context, p *purchase, also eventFacts) er
 	if err != nil {
 		return err
 	}
-	seen, err := c.observe(ctx, api, p, also)
-	if err != nil {
-		return err
-	}
-	again, err := c.observeAgain(ctx, api, p, seen)
-	if err != nil {
-		return err
-	}
-	_, err = c.observedNow(ctx, p, seen, again, false)
+	_, _, err = c.compared(ctx, p, api, also, false)
 	return err
 }
+
+// compared reads the transaction and records what it shows. Where the record changes meanwhile, it
+// does so again, because what it read may be older than what is recorded now. It returns what was
+// read last, and what differed.
+func (c *Coordinator) compared(ctx context.Context, p *purchase, api *authorization.Client, also eventFacts, adopt bool) (*observation, []Difference, error) {
+	for tries := 1; ; tries++ {
+		version := p.Version
+		seen, err := c.observe(ctx, api, p, also)
+		if err != nil {
+			return nil, nil, err
+		}
+		again, err := c.observeAgain(ctx, api, p, seen)
+		if err != nil {
+			return nil, nil, err
+		}
+		differences, stale, err := c.observedNow(ctx, p, seen, again, version, adopt)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !stale:
+			return seen, differences, nil
+		case tries == comparisons:
+			return nil, nil, fmt.Errorf("flow: compare purchase %s: %w", strconv.Quote(p.ID), ErrChanged)
+		}
+	}
+}
+
+// comparisons is how often a transaction is compared with a record that changes meanwhile.
+const comparisons = 5
 
 // observeAgain reads the transaction a second time where the first seems to prove that an operation
 // was not executed: no single answer counts for that.
@@ -337,15 +359,19 @@ func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Clien
 }
 
 // observedNow records what Klarna shows: operations that it proves, and that something was done
-// elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It returns
-// what differed.
-func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
+// elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. version
+// is the record's of before the transaction was read: a later record is only told what was
+// executed. It returns what differed.
+func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, version int64, adopt bool) (differences []Difference, stale bool, err error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	var differences []Difference
 	var settled map[string]OperationState
 	var failed error
-	err := c.change(ctx, p, func() bool {
+	err = c.change(ctx, p, func() bool {
+		stale = p.Version != version
+		if stale {
+			again = nil
+		}
 		before, due := p.text(), p.DueAt
 		settled = map[string]OperationState{}
 		for i := range p.Operations {
@@ -357,6 +383,9 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 					return false
 				}
 			}
+		}
+		if stale {
+			return len(settled) > 0
 		}
 		if at := seen.transaction.ExpiresAt; !at.IsZero() {
 			p.TransactionExpiresAt = at.UTC()
@@ -377,12 +406,12 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 		err = failed
 	}
 	if err != nil {
-		return differences, err
+		return differences, stale, err
 	}
 	for id, was := range settled {
 		c.logOperation(ctx, p, id, was)
 	}
-	return differences, nil
+	return differences, stale, nil
 }
 
 // settleBy ends an operation that Klarna's transaction settles.

@@ -45,21 +45,21 @@ const (
 	// OperationStateRefused: not executed, and never will be. Operation.Reason says why.
 	OperationStateRefused OperationState = "REFUSED"
 	// OperationStateUnknown: it may have been executed, and what Klarna shows proves neither.
-	// Operation.Evidence says what was seen. Recovery reads the transaction now and then; what proves
-	// either settles it, and a person can, with [Coordinator.Settle].
+	// Operation.Evidence says what was seen. Recovery reads the transaction now and then; what
+	// proves either settles it, and a person can, with [Coordinator.Settle].
 	OperationStateUnknown OperationState = "UNKNOWN"
 )
 
 // Operation is what happens to a purchase's transaction after the approval.
 type Operation struct {
-	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureTimingNow has
-	// [AutomaticCaptureID]. One that was adopted has Klarna's id of it.
+	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureTimingNow
+	// has [AutomaticCaptureID]. One that was adopted has Klarna's id of it.
 	ID   string
 	Kind OperationKind
 	// State is what to switch over.
 	State OperationState
-	// Amount is in minor units of Currency: what is captured or refunded, what an extension adds, or
-	// what a void released.
+	// Amount is in minor units of Currency: what is captured or refunded, what an extension adds,
+	// or what a void released.
 	Amount   int64
 	Currency string
 	// Reference is the one at Klarna; "" for a void and an extension, which have none.
@@ -71,8 +71,8 @@ type Operation struct {
 	PaymentCaptureID string
 	// PaymentRefundID is Klarna's id of a refund that is done, where the answer had one.
 	PaymentRefundID string
-	// Reason is Klarna's error code, or the Coordinator's word in capitals; "" for one that is done.
-	// While an operation is pending it is the last answer that decided nothing.
+	// Reason is Klarna's error code, or the Coordinator's word in capitals; "" for one that is
+	// done. While an operation is pending it is the last answer that decided nothing.
 	Reason string
 	// Parameters are the parameters that Klarna refused, by their paths.
 	Parameters string
@@ -107,13 +107,14 @@ const AutomaticCaptureID = "authorize"
 
 // CaptureParams captures a purchase's transaction, or a part of it.
 type CaptureParams struct {
-	// ID names the operation, for each repeat of it: 1 to 255 bytes without control characters, unique
-	// among the purchase's operations. A second parcel is another operation, with another ID.
+	// ID names the operation, for each repeat of it: 1 to 255 bytes without control characters,
+	// unique among the purchase's operations. A second parcel is another operation, with another
+	// ID.
 	ID string
 	// Amount is in minor units of the purchase's currency, at least 1.
 	Amount int64
-	// Reference is the payment_capture_reference. Where it is "", it is derived from the purchase's ID
-	// and this one. No two captures of a purchase share one.
+	// Reference is the payment_capture_reference. Where it is "", it is derived from the purchase's
+	// ID and this one. No two captures of a purchase share one.
 	Reference string
 	// ReleaseRemaining releases what is then still authorized.
 	ReleaseRemaining          bool
@@ -129,8 +130,9 @@ type RefundParams struct {
 	ID string
 	// Amount is in minor units of the purchase's currency, at least 1.
 	Amount int64
-	// CaptureID is the id of the capture operation that is refunded. PaymentCaptureID is Klarna's id
-	// of a capture, for one that is no operation here. Where both are "", the transaction is refunded.
+	// CaptureID is the id of the capture operation that is refunded. PaymentCaptureID is Klarna's
+	// id of a capture, for one that is no operation here. Where both are "", the transaction is
+	// refunded.
 	CaptureID        string
 	PaymentCaptureID string
 	// Reference is the refund_reference or payment_refund_reference. Where it is "", it is derived
@@ -241,9 +243,9 @@ var (
 	// ErrOtherOperation is the error of an operation whose id, or whose reference, is another
 	// operation's of the purchase. The error names what differs. Nothing was sent.
 	ErrOtherOperation = errors.New("flow: there is another operation of this ID or reference")
-	// ErrImpossible is the error of an operation that cannot succeed: it is beyond what is authorized
-	// or captured, nothing is left to void, or the purchase has no transaction. Nothing was recorded
-	// and nothing was sent, so the ID may be used for another.
+	// ErrImpossible is the error of an operation that cannot succeed: it is beyond what is
+	// authorized or captured, nothing is left to void, or the purchase has no transaction. Nothing
+	// was recorded and nothing was sent, so the ID may be used for another.
 	ErrImpossible = errors.New("flow: the operation is impossible")
 	// ErrInvalidOperation is the error of parameters that lack something or that local validation
 	// refuses. Nothing was recorded. The *klarna.Error is in the chain where there is one.

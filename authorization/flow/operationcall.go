@@ -26,15 +26,16 @@ import (
 //	OperationStateUnknown  for a person; see Evidence
 //
 // The operations of a purchase are made one after the other, in the order in which they were
-// recorded. While an earlier one is pending, Capture returns the later one as pending. Where another
-// replica is at the purchase, Capture waits for it, for 25 seconds at most or until ctx ends.
+// recorded. While an earlier one is pending, Capture returns the later one as pending. Where
+// another replica is at the purchase, Capture waits for it, for 25 seconds at most or until ctx
+// ends.
 //
 // What cannot succeed is ErrImpossible: it is not recorded and uses no ID up. So is
-// ErrInvalidOperation. The error is ErrNotFound for a purchase that does not exist. With an error of
-// Klarna's, a *klarna.Error, the Operation is there all the same, and pending.
+// ErrInvalidOperation. The error is ErrNotFound for a purchase that does not exist. With an error
+// of Klarna's, a *klarna.Error, the Operation is there all the same, and pending.
 //
-// A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first one
-// counts. Line items in another order are other content.
+// A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first
+// one counts. Line items in another order are other content.
 func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params CaptureParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{
@@ -56,8 +57,8 @@ func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params Cap
 	})
 }
 
-// Refund gives back what was captured, or a part of it. It is made and repeated as [Coordinator.Capture]
-// says.
+// Refund gives back what was captured, or a part of it. It is made and repeated as
+// [Coordinator.Capture] says.
 func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params RefundParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{
@@ -83,8 +84,8 @@ func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params Refu
 	})
 }
 
-// Void releases what is authorized and not captured. It is made and repeated as [Coordinator.Capture]
-// says. The Operation's Amount is what was released.
+// Void releases what is authorized and not captured. It is made and repeated as
+// [Coordinator.Capture] says. The Operation's Amount is what was released.
 func (c *Coordinator) Void(ctx context.Context, purchaseID string, params VoidParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(*purchase, *authorization.Client) (*draft, error) {
 		return &draft{operation: operation{Kind: OperationKindVoid}}, nil

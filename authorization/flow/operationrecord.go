@@ -24,7 +24,8 @@ type operation struct {
 	Amount int64 `json:"amount,omitzero"`
 	// Days is what an extension asks for.
 	Days int `json:"extension_days,omitzero"`
-	// Release: a capture releases what is then left. Released is what it released, or what a void did.
+	// Release: a capture releases what is then left. Released is what it released, or what a void
+	// did.
 	Release   bool   `json:"release_remaining,omitzero"`
 	Released  int64  `json:"released_amount,omitzero"`
 	Reference string `json:"reference,omitzero"`
@@ -34,9 +35,9 @@ type operation struct {
 	PaymentRefundID  string `json:"payment_refund_id,omitzero"`
 	// Digest tells the content from another.
 	Digest string `json:"digest,omitzero"`
-	// Keys counts the idempotency keys that were made, KeyAt is when the present one was first sent,
-	// DoubtAt when the last call was sent of which it is not known that it did nothing; zero for none.
-	// Both are recorded before the call leaves.
+	// Keys counts the idempotency keys that were made, KeyAt is when the present one was first
+	// sent, DoubtAt when the last call was sent of which it is not known that it did nothing; zero
+	// for none. Both are recorded before the call leaves.
 	Keys    int       `json:"keys,omitzero"`
 	KeyAt   time.Time `json:"key_at,omitzero"`
 	DoubtAt time.Time `json:"doubt_at,omitzero"`

@@ -21,7 +21,8 @@ const (
 	doubtPatience = conflictPatience + clockSkew
 	// operationPatience is how long an operation is tried that surely was not executed.
 	operationPatience = 7 * 24 * time.Hour
-	// unknownSoon and unknownLate bound the pauses between two looks at an operation that is unknown.
+	// unknownSoon and unknownLate bound the pauses between two looks at an operation that is
+	// unknown.
 	unknownSoon = time.Hour
 	unknownLate = 24 * time.Hour
 )
@@ -274,8 +275,8 @@ func (p *purchase) learnTransaction(o *operation, t *authorization.PaymentTransa
 	}
 }
 
-// afterEnd puts a purchase in order of which an operation has ended: its call goes, and the next one
-// is due. pending reports that it was pending before.
+// afterEnd puts a purchase in order of which an operation has ended: its call goes, and the next
+// one is due. pending reports that it was pending before.
 func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
 	now := c.time()
 	if pending {
@@ -448,7 +449,8 @@ func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client,
 	return p.find(o, again), nil
 }
 
-// newKey records another key for an operation that surely was not executed. The next attempt has it.
+// newKey records another key for an operation that surely was not executed. The next attempt has
+// it.
 func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn) error {
 	o := p.operation(id)
 	call, err := c.callOf(p, o)

@@ -43,15 +43,12 @@ type Difference struct {
 	// Klarna and Recorded are amounts in minor units. Klarna is 0 where it shows none.
 	Klarna   int64
 	Recorded int64
-
-	// certain: Klarna shows an amount.
-	certain bool
 }
 
 // ReconcileParams says what becomes of the differences.
 type ReconcileParams struct {
-	// Adopt makes what was done elsewhere part of the record: captures and refunds become operations
-	// that are done, with Klarna's ids as their ids, and amounts become Klarna's.
+	// Adopt makes what was done elsewhere part of the record: captures and refunds become
+	// operations that are done, with Klarna's ids as their ids, and amounts become Klarna's.
 	Adopt bool
 }
 
@@ -61,8 +58,8 @@ type Reconciliation struct {
 	Status Status
 	// Transaction is Klarna's.
 	Transaction *authorization.PaymentTransaction
-	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it does
-	// not list is not compared.
+	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it
+	// does not list is not compared.
 	CapturesListed bool
 	RefundsListed  bool
 	// Differences are what is not the same. Where Adopted is true, the record has it now.
@@ -106,15 +103,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	seen, err := c.observe(ctx, api, p, eventFacts{})
-	if err != nil {
-		return nil, err
-	}
-	again, err := c.observeAgain(ctx, api, p, seen)
-	if err != nil {
-		return nil, err
-	}
-	differences, err := c.observedNow(ctx, p, seen, again, params.Adopt)
+	seen, differences, err := c.compared(ctx, p, api, eventFacts{}, params.Adopt)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +136,10 @@ func (p *purchase) compare(seen *observation, now time.Time) (list []Difference)
 		}
 	}
 	if amount := seen.transaction.Amount; amount > 0 && amount != p.authorized() && !p.isPending(OperationKindExtension) {
-		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized(), certain: true})
+		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized()})
 	}
 	if p.released(seen, now) {
-		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining, certain: true})
+		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining})
 	}
 	return list
 }
@@ -161,13 +150,13 @@ func difference(kind DifferenceKind, s observed) Difference {
 		d.PaymentCaptureID, d.PaymentRefundID = s.capture, s.id
 	}
 	if s.amount != nil {
-		d.Klarna, d.certain = *s.amount, true
+		d.Klarna = *s.amount
 	}
 	return d
 }
 
-// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose answer
-// is still to come.
+// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose
+// answer is still to come.
 func (p *purchase) knows(kind OperationKind, s observed) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool {
 		if o.Kind != kind {
@@ -230,7 +219,7 @@ func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *ob
 			exact = false
 			continue
 		}
-		exact = exact && d.certain
+		exact = exact && d.Klarna > 0
 		if p.operation(outside.ID) == nil {
 			p.addOperation(outside)
 		}
@@ -264,11 +253,11 @@ type AdoptParams struct {
 }
 
 // Adopt takes a transaction that was not begun here: it reads it from Klarna and records a purchase
-// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done. A
-// repeat returns the purchase.
+// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done.
+// A repeat returns the purchase.
 //
-// The error is ErrOtherPurchase where the ID, the transaction or its reference is another purchase's,
-// a *klarna.Error, or the store's.
+// The error is ErrOtherPurchase where the ID, the transaction or its reference is another
+// purchase's, a *klarna.Error, or the store's.
 func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -348,8 +337,8 @@ type SettleParams struct {
 // Settle ends an operation that is unknown, as a person found out. A read or an event that proves
 // that it was executed still counts afterwards.
 //
-// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where the
-// operation is not unknown; the Operation is there all the same.
+// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where
+// the operation is not unknown; the Operation is there all the same.
 func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string, params SettleParams) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
@@ -80,7 +79,7 @@ func TestOperationsMadeElsewhereAreAdopted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, result.Differences, cmpopts.IgnoreUnexported(flow.Difference{})); diff != "" || !result.CapturesListed || !result.RefundsListed || result.Adopted != adopt {
+		if diff := cmp.Diff(want, result.Differences); diff != "" || !result.CapturesListed || !result.RefundsListed || result.Adopted != adopt {
 			t.Errorf("differences (-want +got):\n%s", diff)
 		}
 	}
@@ -141,7 +140,7 @@ func TestAVoidElsewhereIsAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []flow.Difference{{Kind: flow.DifferenceKindReleased, Recorded: 58_00}}
-	if diff := cmp.Diff(want, result.Differences, cmpopts.IgnoreUnexported(flow.Difference{})); diff != "" {
+	if diff := cmp.Diff(want, result.Differences); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(flow.Amounts{Authorized: 118_00, Captured: 60_00, Voided: 58_00, Exact: true}, result.Status.Amounts); diff != "" {
@@ -528,6 +527,36 @@ func TestALateCaptureCorrectsTheReleasedAmount(t *testing.T) {
 	s.isOperation("op", flow.OperationStateDone, "")
 	want := flow.Amounts{Authorized: 118_00, Captured: 40_00, Voided: 78_00, Exact: true}
 	if diff := cmp.Diff(want, s.status(orderID).Amounts); diff != "" {
+		t.Errorf("amounts (-want +got):\n%s", diff)
+	}
+}
+
+// While the transaction is read, another replica captures. What was read is older than the record.
+func TestAReadOlderThanTheRecordIsNoDifference(t *testing.T) {
+	s := newScene(t)
+	r, other := s.replica(), s.replica()
+	s.pays(r)
+	captureID := s.elsewhere().capture("portal", 10_00)
+	r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		answer, err := pass(request)
+		if _, captureErr := other.Capture(t.Context(), orderID, flow.CaptureParams{ID: "op", Amount: 40_00}); captureErr != nil {
+			t.Error(captureErr)
+		}
+		if _, extendErr := other.Extend(t.Context(), orderID, flow.ExtendParams{ID: "more", Amount: 5_00}); extendErr != nil {
+			t.Error(extendErr)
+		}
+		return answer, err
+	})
+	result, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{Adopt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []flow.Difference{{Kind: flow.DifferenceKindCapture, PaymentCaptureID: captureID, Reference: "portal", Klarna: 10_00}}
+	if diff := cmp.Diff(want, result.Differences); diff != "" {
+		t.Errorf("differences (-want +got):\n%s", diff)
+	}
+	amounts := flow.Amounts{Authorized: 123_00, Captured: 50_00, Remaining: 73_00, Exact: true}
+	if diff := cmp.Diff(amounts, s.status(orderID).Amounts); diff != "" {
 		t.Errorf("amounts (-want +got):\n%s", diff)
 	}
 }

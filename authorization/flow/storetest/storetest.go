@@ -197,7 +197,7 @@ var checks = []check{
 			return err
 		}
 		const callers, times = 8, 10
-		err = cmp.Or(storesuite.AtOnce(callers, func(int) error {
+		err = cmp.Or(storesuite.Concurrently(callers, func(int) error {
 			for done := 0; done < times; {
 				r, err := s.Load(ctx, r.ID)
 				if err != nil {
@@ -429,7 +429,7 @@ var checks = []check{
 			}
 		}
 		request := storesuite.NewID()
-		errs := storesuite.AtOnce(len(all), func(i int) error {
+		errs := storesuite.Concurrently(len(all), func(i int) error {
 			r := all[i]
 			r.PaymentRequestID = request
 			return s.Update(ctx, r)
@@ -730,7 +730,7 @@ var checks = []check{
 				mu.Unlock()
 			}
 		}
-		if err := cmp.Or(storesuite.AtOnce(16, claims)...); err != nil {
+		if err := cmp.Or(storesuite.Concurrently(16, claims)...); err != nil {
 			return err
 		}
 		// One that is alone must leave nothing.
@@ -751,7 +751,7 @@ var checks = []check{
 			ended := r
 			ended.DueAt, ended.Data = time.Time{}, []byte(`{"b":2}`)
 			var list []flow.Claimed
-			errs := storesuite.AtOnce(2, func(i int) (err error) {
+			errs := storesuite.Concurrently(2, func(i int) (err error) {
 				if i == 0 {
 					return s.Update(ctx, ended)
 				}
@@ -1081,7 +1081,7 @@ func refused(what string, err error) error {
 // oneOfMany calls from many goroutines at once. One must succeed, whose number it returns, and the others fail with an error.
 func oneOfMany(call func(i int) error, others error) (winner int, err error) {
 	won := 0
-	for i, err := range storesuite.AtOnce(crowd, call) {
+	for i, err := range storesuite.Concurrently(crowd, call) {
 		switch {
 		case err == nil:
 			won++

@@ -74,6 +74,10 @@ var operationGuards = []struct {
 		"for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {", "for len(p.UnreportedOperations) > 0 {",
 	}, "TestReportsOfOperationsAreRepeatedInOrder"},
 	{guard{
+		"a read that is older than the record is not a difference", "observation.go",
+		"stale = p.Version != version", "stale = false",
+	}, "TestAReadOlderThanTheRecordIsNoDifference"},
+	{guard{
 		"the sealed call is sent", "operationcall.go",
 		"	if call.Kind != o.Kind ||", "	if call.Kind == \"\" &&",
 	}, "TestADamagedCallIsNotSent"},
