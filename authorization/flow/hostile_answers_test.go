@@ -322,7 +322,8 @@ func TestALateAnswerPaysNoOtherPurchase(t *testing.T) {
 				_, _ = io.Copy(io.Discard, reader) // until the caller has left
 				return
 			}
-			// Many callers may leave at the same time. No call gets more late answers than it has attempts.
+			// Many callers may leave at the same time. No call gets more late answers than it has
+			// attempts.
 			if len(late) > 0 && late[0].purchase != own.purchase && harmed[call] < 10 {
 				own, late = late[0], late[1:]
 				harmed[call]++

@@ -18,7 +18,8 @@ import (
 )
 
 // Many purchases with several operations each are processed on four replicas that crash, while the
-// store and the network fail. OPERATIONS_CHAOS is the number of purchases, OPERATIONS_SEED the seed.
+// store and the network fail. OPERATIONS_CHAOS is the number of purchases, OPERATIONS_SEED the
+// seed.
 func TestNoChaosLosesOrRepeatsAnOperation(t *testing.T) {
 	purchases, seed := 300, uint64(25)
 	if n, err := strconv.Atoi(os.Getenv("OPERATIONS_CHAOS")); err == nil {
