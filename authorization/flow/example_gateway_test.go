@@ -15,7 +15,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The smallest gateway: a purchase, the webhook, the customer's return and the recovery loop.
+// The smallest gateway begins a purchase, receives the webhook, handles the customer's return and
+// runs the recovery loop.
 func Example_gateway() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {
@@ -36,7 +37,7 @@ func Example_gateway() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := flow.NewMemoryStore() // flow/sqlstore in a program that must survive a crash
+	store := flow.NewMemoryStore() // in a program: flow/sqlstore
 
 	coordinator, err := flow.New(client, store, sealSecret,
 		flow.WithReport(func(_ context.Context, t flow.Transition) error {

@@ -622,19 +622,19 @@ func TestAnImpossibleOperationIsRefusedLocally(t *testing.T) {
 	r := s.replica()
 	s.pays(r)
 	for _, step := range []step{
-		{"a refund before a capture", refund("return-1", 1, ""), "it gives back 1, and 0 is left of what was captured"},
-		{"a capture of more than is authorized", capture("parcel-1", 118_01), "it captures 11801, and 11800 is left of what is authorized"},
+		{"a refund before a capture", refund("return-1", 1, ""), "the refund is 1, but only 0 is captured and not refunded"},
+		{"a capture of more than is authorized", capture("parcel-1", 118_01), "the capture is 11801, but only 11800 is authorized and not captured"},
 		{"a part, under the same id", capture("parcel-1", 100_00), ""},
-		{"more than is left", capture("parcel-2", 18_01), "it captures 1801, and 1800 is left of what is authorized"},
-		{"a refund of another capture", refund("return-1", 1, "parcel-2"), `there is no capture "parcel-2"`},
-		{"a refund of more than the capture", refund("return-1", 100_01, "parcel-1"), "it gives back 10001, and 10000 is left of the capture"},
+		{"more than is left", capture("parcel-2", 18_01), "the capture is 1801, but only 1800 is authorized and not captured"},
+		{"a refund of another capture", refund("return-1", 1, "parcel-2"), `no capture has the ID "parcel-2"`},
+		{"a refund of more than the capture", refund("return-1", 100_01, "parcel-1"), "the refund is 10001, but only 10000 of the capture is not refunded"},
 		{"a refund of a part", refund("return-1", 60_00, "parcel-1"), ""},
-		{"a refund of more than is left of the capture", refund("return-2", 40_01, "parcel-1"), "it gives back 4001, and 4000 is left of the capture"},
-		{"a refund of more than is left", refund("return-2", 40_01, ""), "it gives back 4001, and 4000 is left of what was captured"},
+		{"a refund of more than is left of the capture", refund("return-2", 40_01, "parcel-1"), "the refund is 4001, but only 4000 of the capture is not refunded"},
+		{"a refund of more than is left", refund("return-2", 40_01, ""), "the refund is 4001, but only 4000 is captured and not refunded"},
 		{"a capture of the rest", capture("parcel-2", 18_00), ""},
 		{"a void after everything was captured", void("void"), "nothing is left to void"},
 		{"a refund of the rest", refund("return-2", 58_00, ""), ""},
-		{"a refund of nothing that is left", refund("return-3", 1, ""), "it gives back 1, and 0 is left of what was captured"},
+		{"a refund of nothing that is left", refund("return-3", 1, ""), "the refund is 1, but only 0 is captured and not refunded"},
 	} {
 		calls := s.calls(captureCall) + s.calls(refundCall) + s.calls(captureRefundCall) + s.calls(voidCall)
 		o, err := step.do(t.Context(), r)

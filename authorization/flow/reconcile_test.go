@@ -210,7 +210,7 @@ func TestAnEventSettlesAnOperation(t *testing.T) {
 			)
 			_, err := tc.do(t.Context(), r)
 			s.unknown(err)
-			event := s.happened(tc.call)
+			event := s.handleTransactionEvent(tc.call)
 			for range 2 {
 				if err := r.HandleEvent(t.Context(), event); err != nil {
 					t.Fatal(err)
@@ -224,8 +224,8 @@ func TestAnEventSettlesAnOperation(t *testing.T) {
 	}
 }
 
-// happened returns the event of the last capture or refund.
-func (s *scene) happened(call string) *webhook.Event {
+// handleTransactionEvent returns the event of the last capture or refund.
+func (s *scene) handleTransactionEvent(call string) *webhook.Event {
 	s.Helper()
 	if call == captureCall {
 		all := s.klarna.Captures()
@@ -253,7 +253,7 @@ func TestALateEventSettlesUnknownAndRefusedOperations(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := r.HandleEvent(t.Context(), s.happened(tc.call)); err != nil {
+			if err := r.HandleEvent(t.Context(), s.handleTransactionEvent(tc.call)); err != nil {
 				t.Fatal(err)
 			}
 			s.isOperation("op", flow.OperationStateDone, "")
@@ -279,7 +279,7 @@ func TestEventsOfOwnOperationsCostNoRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := len(s.klarna.Requests())
-	for _, event := range []*webhook.Event{s.happened(captureCall), s.happened(refundCall), s.transactionHappened(webhook.EventTypePaymentTransactionAuthorized, "")} {
+	for _, event := range []*webhook.Event{s.handleTransactionEvent(captureCall), s.handleTransactionEvent(refundCall), s.transactionHappened(webhook.EventTypePaymentTransactionAuthorized, "")} {
 		if err := r.HandleEvent(t.Context(), event); err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +316,7 @@ func TestAForeignTransactionIsAdopted(t *testing.T) {
 	if o, err := r.Refund(t.Context(), "old-1", flow.RefundParams{ID: "return-1", Amount: 40_00, CaptureID: captureID}); err != nil || o.State != flow.OperationStateDone {
 		t.Errorf("%v, %v", o, err)
 	}
-	if err := r.HandleEvent(t.Context(), s.happened(refundCall)); err != nil {
+	if err := r.HandleEvent(t.Context(), s.handleTransactionEvent(refundCall)); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*flow.AdoptParams){

@@ -81,7 +81,7 @@ func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 func TestThePauseShrinksWithTheTimeLeft(t *testing.T) {
 	for _, tc := range []struct{ left, want time.Duration }{
 		{time.Hour, time.Minute}, {40 * time.Minute, time.Minute}, {20 * time.Minute, 40 * time.Second},
-		{10 * time.Minute, 20 * time.Second}, {9 * time.Minute, mostUrgent}, {0, mostUrgent}, {-299 * time.Second, mostUrgent},
+		{10 * time.Minute, 20 * time.Second}, {9 * time.Minute, shortestPause}, {0, shortestPause}, {-299 * time.Second, shortestPause},
 	} {
 		if got := retryWithin(noon, approvedLane(noon.Add(tc.left))); got != tc.want {
 			t.Errorf("with %v left the longest pause is %v, want %v", tc.left, got, tc.want)

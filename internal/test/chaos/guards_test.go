@@ -65,8 +65,8 @@ var guards = []guard{
 	},
 	{
 		"no answer gives up an approval during its 60 minutes", "finalize.go",
-		"case !now.After(over), c.othersCredentials(ctx, p, failure):",
-		"case c.othersCredentials(ctx, p, failure):",
+		"case !now.After(over), c.hasOtherCredentials(ctx, p, failure):",
+		"case c.hasOtherCredentials(ctx, p, failure):",
 	},
 	{
 		"conflicts for minutes end no final call", "finalize.go",
@@ -105,8 +105,8 @@ var guards = []guard{
 	},
 	{
 		"a first call with an unknown outcome is not a decline", "authorize.go",
-		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.retryLater(ctx, p, mayHaveRun, failure)",
-		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
+		"	if !settled || c.hasOtherCredentials(ctx, p, failure) {\n		return c.retryLater(ctx, p, mayHaveRun, failure)",
+		"	if !settled || c.hasOtherCredentials(ctx, p, failure) {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
 	},
 	{
 		"a final call with an unknown outcome is not a decline", "finalize.go",
@@ -181,7 +181,7 @@ var recoveryGuards = []struct {
 	}, "TestAnAbandonedStepMayEndAfterRecovery"},
 	{guard{
 		"a slow step gives its slot back", "scheduler.go",
-		"if s.patient || s.slow >= lingering {", "if true {",
+		"if s.patient || s.slow >= maxSlow {", "if true {",
 	}, "TestAnAccountInTroubleDelaysNoOther"},
 	{guard{
 		"Run returns when its grace is over", "recovery.go",
@@ -209,7 +209,7 @@ var recoveryGuards = []struct {
 	}, "TestTheRateFollowsTheBacklog"},
 	{guard{
 		"the pause shrinks with the time left", "scheduler.go",
-		"max(ahead.tenMinutes()/30, mostUrgent)", "max(ahead.tenMinutes()/30, time.Minute)",
+		"max(ahead.tenMinutes()/30, shortestPause)", "max(ahead.tenMinutes()/30, time.Minute)",
 	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
 	{guard{
 		"an event of an approval makes a purchase urgent", "record.go",

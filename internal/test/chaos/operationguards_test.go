@@ -14,11 +14,11 @@ var operationGuards = []struct {
 }{
 	{guard{
 		"a refusal ends nothing while an earlier call is in doubt", "operationstep.go",
-		"case refused && turn.doubt.IsZero():", "case refused:",
+		"case refused && attempt.doubt.IsZero():", "case refused:",
 	}, "TestARefusalDuringADoubtEndsNoOperation"},
 	{guard{
 		"a refusal under an earlier lease ends nothing", "operationstep.go",
-		"(turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended", "true; !ended",
+		"(attempt == nil || p.LeaseUntil.Equal(attempt.lease)); !ended", "true; !ended",
 	}, "TestARefusalUnderAnEarlierLeaseEndsNothing"},
 	{guard{
 		"a conflict is not a refusal", "operationstep.go",
@@ -59,7 +59,7 @@ var operationGuards = []struct {
 	}, "TestTwoEqualPartialRefundsAreTwo"},
 	{guard{
 		"more than the authorized amount is refused", "operationcall.go",
-		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"it captures", "if false {\n			return fmt.Sprintf(\"it captures",
+		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"the capture", "if false {\n			return fmt.Sprintf(\"the capture",
 	}, "TestAnImpossibleOperationIsRefusedLocally"},
 	{guard{
 		"an apparently impossible operation is looked up", "operationcall.go",
