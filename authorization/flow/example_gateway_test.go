@@ -80,7 +80,7 @@ func Example_gateway() {
 	purchase := flow.Purchase{ID: "order-1", PartnerAccountID: partnerAccountID, Request: first}
 	status, err := coordinator.Begin(ctx, purchase)
 	if err != nil {
-		log.Fatal(err) // not the end: repeat Begin, or Cancel
+		log.Fatal(err) // not final: repeat Begin, or Cancel
 	}
 	switch status.State {
 	case flow.StateAwaitingCustomer:
@@ -94,7 +94,7 @@ func Example_gateway() {
 	if _, err := double.Approve(status.PaymentRequestID); err != nil { // the customer, at Klarna
 		log.Fatal(err)
 	}
-	double.Flush() // the webhook has come
+	double.Flush() // the webhook has arrived
 
 	status, err = coordinator.HandleReturn(ctx, "order-1") // the customer is back
 	if err != nil {

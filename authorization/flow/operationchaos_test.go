@@ -17,8 +17,9 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Many purchases with several operations each, on four replicas that crash, with a store and a
-// network that fail, all at once. OPERATIONS_CHAOS says how many purchases, OPERATIONS_SEED which.
+// Many purchases with several operations each are processed on four replicas that crash, while the
+// store and the network fail. OPERATIONS_CHAOS is the number of purchases, OPERATIONS_SEED the
+// seed.
 func TestNoChaosLosesOrRepeatsAnOperation(t *testing.T) {
 	purchases, seed := 300, uint64(25)
 	if n, err := strconv.Atoi(os.Getenv("OPERATIONS_CHAOS")); err == nil {
@@ -46,7 +47,7 @@ func TestNoChaosLosesOrRepeatsAnOperation(t *testing.T) {
 				w.klarna.Script(fault)
 			}
 		}
-		w.told.failing(func(flow.Transition) error {
+		w.reported.failing(func(flow.Transition) error {
 			if w.roll(20) {
 				return errors.New("down")
 			}
@@ -62,7 +63,7 @@ func TestNoChaosLosesOrRepeatsAnOperation(t *testing.T) {
 		close(stop)
 		clock.Wait()
 		w.klarna.ClearFaults()
-		w.told.failing(nil)
+		w.reported.failing(nil)
 		w.passes(calm, 20*time.Minute, 10*time.Second)
 		for i := range purchases {
 			w.examine(fmt.Sprint("order-", i))
@@ -71,13 +72,13 @@ func TestNoChaosLosesOrRepeatsAnOperation(t *testing.T) {
 		t.Logf("%d purchases: %v", purchases, w.counts)
 		for _, what := range []string{"crash", "store fault", "network fault", "DONE CAPTURE", "DONE REFUND", "DONE VOID"} {
 			if w.counts[what] == 0 {
-				t.Errorf("there was no %s", what)
+				t.Errorf("no %s happened", what)
 			}
 		}
 	})
 }
 
-// storm is what the replicas work in.
+// storm has the replicas, the failures and the counts of what happened.
 type storm struct {
 	*scene
 	mu       sync.Mutex
@@ -86,7 +87,7 @@ type storm struct {
 	replicas []*replica
 }
 
-// roll is true once in n times.
+// roll returns true once in n times.
 func (w *storm) roll(n int) bool { return w.n(n) == 0 }
 
 func (w *storm) n(n int) int {
@@ -101,7 +102,7 @@ func (w *storm) count(what string) {
 	w.counts[what]++
 }
 
-// fresh is a replica whose store and network fail now and then, and which crashes.
+// fresh starts a replica that crashes at some time, and whose store and network sometimes fail.
 func (w *storm) fresh() *replica {
 	r := w.replica()
 	harm := func(what string, do func() error) error {
@@ -125,7 +126,7 @@ func (w *storm) fresh() *replica {
 	r.writes(func(_ string, _ flow.Record, do func() error) error { return harm("store fault", do) })
 	r.meets(func(request *http.Request, pass roundTrip) (answer *http.Response, err error) {
 		err = harm("network fault", func() (err error) {
-			answer, err = pass(request) //nolint:bodyclose // it is handed on, or closed below
+			answer, err = pass(request) //nolint:bodyclose // passed on, or closed below
 			return err
 		})
 		if err != nil && answer != nil {
@@ -137,7 +138,7 @@ func (w *storm) fresh() *replica {
 	return r
 }
 
-// any is a replica that lives.
+// any returns a replica that has not crashed.
 func (w *storm) any() *replica {
 	i := w.n(len(w.replicas))
 	w.mu.Lock()
@@ -152,7 +153,7 @@ func (w *storm) any() *replica {
 	return r
 }
 
-// run lets time go by and recovery run.
+// run moves the clock and runs recovery.
 func (w *storm) run(stop chan struct{}) {
 	for {
 		select {
@@ -167,7 +168,7 @@ func (w *storm) run(stop chan struct{}) {
 	}
 }
 
-// merchant captures and refunds a purchase, and repeats what has no answer, on whichever replica.
+// merchant captures and refunds a purchase, and repeats calls without an answer on any replica.
 func (w *storm) merchant(id string) {
 	for n := range 2 + w.n(5) {
 		op, amount := fmt.Sprint("op-", n), int64(1+w.n(50_00))
@@ -195,7 +196,7 @@ func (w *storm) merchant(id string) {
 	}
 }
 
-// hears lets events of the purchase come, late and twice, and somebody reconcile it.
+// hears delivers events of the purchase, late and twice, and reconciles it.
 func (w *storm) hears(id string) {
 	status, err := w.any().GetStatus(w.Context(), id)
 	if err != nil {
@@ -222,7 +223,7 @@ func (w *storm) hears(id string) {
 	}
 }
 
-// examine holds a purchase's record against Klarna's ledger and what was told.
+// examine compares a purchase's record with Klarna's ledger and with the reports.
 func (w *storm) examine(id string) {
 	w.Helper()
 	r := w.replica()
@@ -242,10 +243,10 @@ func (w *storm) examine(id string) {
 			executed[c.Reference] = c.Amount
 		}
 	}
-	told := map[string]flow.OperationState{}
-	for _, transition := range w.told.all() {
+	reported := map[string]flow.OperationState{}
+	for _, transition := range w.reported.all() {
 		if transition.Operation != nil && transition.Status.ID == id {
-			told[transition.Operation.ID] = transition.Operation.State
+			reported[transition.Operation.ID] = transition.Operation.State
 		}
 	}
 	unknown := false
@@ -261,19 +262,19 @@ func (w *storm) examine(id string) {
 			}
 		case flow.OperationStateRefused:
 			if is {
-				w.Errorf("%s: %v because of %q was executed", id, o, o.Reason)
+				w.Errorf("%s: %v with reason %q was executed", id, o, o.Reason)
 			}
 		case flow.OperationStateUnknown:
 			unknown = true
 		default:
-			w.Errorf("%s: %v because of %q is stuck", id, o, o.Reason)
+			w.Errorf("%s: %v with reason %q is stuck", id, o, o.Reason)
 		}
-		if told[o.ID] != o.State {
-			w.Errorf("%s: %v was told as %q", id, o, told[o.ID])
+		if reported[o.ID] != o.State {
+			w.Errorf("%s: %v was reported as %q", id, o, reported[o.ID])
 		}
 	}
 	if len(executed) > 0 {
-		w.Errorf("%s: Klarna executed %v, of which nothing is recorded", id, executed)
+		w.Errorf("%s: Klarna executed %v, which are not recorded", id, executed)
 	}
 	for _, t := range w.klarna.Transactions() {
 		a := status.Amounts
@@ -283,6 +284,6 @@ func (w *storm) examine(id string) {
 		}
 	}
 	if record := w.record(id); !unknown && (!record.DueAt.IsZero() || len(record.Sealed) > 0) {
-		w.Errorf("%s: it is due at %v", id, record.DueAt)
+		w.Errorf("%s: the purchase is due at %v", id, record.DueAt)
 	}
 }

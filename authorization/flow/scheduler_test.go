@@ -58,8 +58,8 @@ func TestTheRateFollowsTheBacklog(t *testing.T) {
 	}
 }
 
-// A claim lists the lanes of approved purchases by the time that is left, at every time of the day,
-// and before them what has none left by a clock that is ahead.
+// At every time of the day a claim lists the lanes of approved purchases by the time that is left.
+// Purchases without time left, by a clock that is ahead, come first.
 func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 	for minute := range 3 * 60 {
 		now := noon.Add(time.Duration(minute) * time.Minute)
@@ -68,12 +68,12 @@ func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 		for left := -clockSkew; left <= finalizeWithin; left += time.Minute {
 			place := slices.Index(lanes, approvedLane(now.Add(left)))
 			if place < last || place >= approvedLanes {
-				t.Fatalf("at %v what has %v left is in place %d, after place %d", now, left, place, last)
+				t.Fatalf("at %v a purchase with %v left is in place %d, after place %d", now, left, place, last)
 			}
 			last = place
 		}
 		if last < 6 {
-			t.Fatalf("at %v what has an hour left is in place %d", now, last)
+			t.Fatalf("at %v a purchase with an hour left is in place %d", now, last)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// It is not parallel: it sets the default logger.
+// The test is not parallel, because it sets the default logger.
 func TestZeroCoordinatorReturnsErrors(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)
@@ -54,7 +54,7 @@ func TestZeroCoordinatorReturnsErrors(t *testing.T) {
 func TestZeroMemoryStoreWorks(t *testing.T) {
 	var s flow.MemoryStore
 	if _, err := s.Load(t.Context(), "p"); err == nil {
-		t.Error("a record is there")
+		t.Error("an empty store has a record")
 	}
 	if claimed, err := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.Now(), Until: time.Now().Add(time.Minute), Limit: 1, Lanes: []flow.Lane{flow.LaneBegun}}); err != nil || len(claimed) != 0 {
 		t.Errorf("%v, %v", claimed, err)

@@ -148,7 +148,7 @@ func TestAPaymentDoesNotDependOnItsWebhook(t *testing.T) {
 			a.Klarna.Advance(time.Hour)
 			a.Klarna.Flush()
 			if n := len(a.Klarna.Transactions()); n != 1 {
-				t.Errorf("%d transactions once the webhook has come", n)
+				t.Errorf("%d transactions after the webhook has arrived", n)
 			}
 		})
 	}

@@ -29,12 +29,12 @@
 //
 //	const { KlarnaSDK } = await import(serverURL + "/web-sdk/v2/klarna.mjs");
 //	const klarna = await KlarnaSDK({
-//	  clientId, products: ["PAYMENT"], partnerAccountId, locale: "en-US",
+//		clientId, products: ["PAYMENT"], partnerAccountId, locale: "en-US",
 //	});
-//	// complete, abort, error, presentationupdate, …
+//	// Other events are abort, error and presentationupdate.
 //	klarna.Payment.on("complete", ({ paymentRequestId, state }) => { … });
 //	const { instruction, paymentOption } =
-//	  await klarna.Payment.presentation({ amount: 1999, currency: "EUR" });
+//		await klarna.Payment.presentation({ amount: 1999, currency: "EUR" });
 //	paymentOption.icon.component().mount("#icon"); // header, subheader, badge, message, terms
 //	paymentOption.paymentButton.component({ initiate: () => askYourServer() }).mount("#button");
 //
@@ -74,8 +74,8 @@
 // A test scripts what goes wrong. [Server.Script] applies faults to requests by operation: to a
 // number of them, after a number of others, or at random with a seed ([WithSeed]).
 //
-//	the request is not executed            FaultStatus, FaultHTML, FaultDropBefore; FaultHold, if
-//	                                       the client gives up first
+//	the request is not executed            FaultStatus, FaultHTML, FaultDropBefore;
+//	                                       FaultHold, if the client gives up first
 //	it is, and the client gets the answer  FaultDelay, unless the client gives up first
 //	it is, and the client does not         FaultStatus and FaultHTML with AfterExecution,
 //	                                       FaultDropAfter, FaultTruncate, FaultStall,

@@ -863,7 +863,7 @@ func FuzzOrder(f *testing.F) {
 	})
 }
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestNewRefusesInvalidArguments(t *testing.T) {
 	if _, err := checkout.New(checkout.Config{}); err == nil {
 		t.Error("no error")
 	}

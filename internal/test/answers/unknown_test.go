@@ -22,8 +22,8 @@ var unknownMembers = map[string]string{
 	"huge numbers":          `"huge":[1e400,-1e400,` + strings.Repeat("9", 500) + `]`,
 }
 
-// Unknown members never change what an answer decides, whichever object holds them. A printed
-// result shows the IDs and the states.
+// Unknown members in any object never change what an answer decides. The test compares printed
+// results, which show the IDs and the states.
 func TestUnknownMembersAreHarmless(t *testing.T) {
 	tried := 0
 	for _, call := range answers.Calls {

@@ -387,4 +387,3 @@ func TestInternalHoldsWhatShips(t *testing.T) {
 		}
 	}
 }
-
