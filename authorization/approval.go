@@ -53,10 +53,10 @@ func (p *PaymentRequest) Approval() (Approval, error) {
 func (p *PaymentRequest) misfits() []wire.Misfit {
 	var list []wire.Misfit
 	for name, value := range p.Unknown {
-		list = append(list, wire.Misfit{Path: name, Found: wire.Kind(value.Bytes())})
+		list = append(list, wire.Misfit{Path: wire.Name(name), Found: wire.Kind(value.Bytes())})
 	}
 	for name, value := range p.StateContext.Unknown {
-		list = append(list, wire.Misfit{Path: "state_context." + name, Found: wire.Kind(value.Bytes())})
+		list = append(list, wire.Misfit{Path: "state_context." + wire.Name(name), Found: wire.Kind(value.Bytes())})
 	}
 	return list
 }

@@ -12,12 +12,13 @@ import (
 // PrepareCaptureTransaction checks and encodes the call that CaptureTransaction makes, and sends
 // nothing. Store what it returns before CaptureTransactionPrepared sends it: each repeat is then
 // the same call. The error is a [*klarna.Error] of OutcomeNotSent.
-func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, capture CaptureTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepareCall(captureCall(paymentTransactionID, &capture), options)
+func (c *Client) PrepareCaptureTransaction(paymentTransactionID string, params CaptureTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(captureCall(paymentTransactionID, &params), options)
 }
 
 // CaptureTransactionPrepared captures as it was prepared (POST
-// payment/transactions/{payment_transaction_id}/capture). Errors are those of [Client.CaptureTransaction].
+// payment/transactions/{payment_transaction_id}/capture). Errors are those of
+// [Client.CaptureTransaction].
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CaptureTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentCapture, error) {
@@ -27,12 +28,13 @@ func (c *Client) CaptureTransactionPrepared(ctx context.Context, paymentTransact
 
 // PrepareRefundTransaction checks and encodes the call that RefundTransaction makes, as
 // PrepareCaptureTransaction does.
-func (c *Client) PrepareRefundTransaction(paymentTransactionID string, refund RefundTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepareCall(refundTransactionCall(paymentTransactionID, &refund), options)
+func (c *Client) PrepareRefundTransaction(paymentTransactionID string, params RefundTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(refundTransactionCall(paymentTransactionID, &params), options)
 }
 
 // RefundTransactionPrepared refunds as it was prepared (POST
-// payment/transactions/{payment_transaction_id}/refund). Errors are those of [Client.RefundTransaction].
+// payment/transactions/{payment_transaction_id}/refund). Errors are those of
+// [Client.RefundTransaction].
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentRefund, error) {
@@ -43,8 +45,8 @@ func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransacti
 // PrepareRefundCapture checks and encodes the call that RefundCapture makes, as
 // PrepareCaptureTransaction does. Without an idempotency key among the options the key depends on
 // the capture; the body does not.
-func (c *Client) PrepareRefundCapture(paymentCaptureID string, refund RefundCaptureParams, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepareCall(refundCaptureCall(paymentCaptureID, &refund), options)
+func (c *Client) PrepareRefundCapture(paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(refundCaptureCall(paymentCaptureID, &params), options)
 }
 
 // RefundCapturePrepared refunds as it was prepared (POST
@@ -57,14 +59,15 @@ func (c *Client) RefundCapturePrepared(ctx context.Context, paymentCaptureID str
 }
 
 // PrepareExtendTransaction checks and encodes the call that ExtendTransaction makes, as
-// PrepareCaptureTransaction does. The key is random unless the options have one, so only a repeat of
-// what was prepared is the same call.
-func (c *Client) PrepareExtendTransaction(paymentTransactionID string, extension ExtendTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepareCall(extendCall(paymentTransactionID, &extension), options)
+// PrepareCaptureTransaction does. The key is random unless the options have one, so only a repeat
+// of what was prepared is the same call.
+func (c *Client) PrepareExtendTransaction(paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(extendCall(paymentTransactionID, &params), options)
 }
 
 // ExtendTransactionPrepared extends as it was prepared (POST
-// payment/transactions/{payment_transaction_id}/authorize). Errors are those of [Client.ExtendTransaction].
+// payment/transactions/{payment_transaction_id}/authorize). Errors are those of
+// [Client.ExtendTransaction].
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) ExtendTransactionPrepared(ctx context.Context, paymentTransactionID string, p Prepared, options ...klarna.CallOption) (*PaymentTransaction, error) {
@@ -74,8 +77,8 @@ func (c *Client) ExtendTransactionPrepared(ctx context.Context, paymentTransacti
 
 // PrepareUpdateTransaction checks and encodes the call that UpdateTransaction makes, as
 // PrepareExtendTransaction does.
-func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, update UpdateTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
-	return c.prepareCall(updateTransactionCall(paymentTransactionID, &update), options)
+func (c *Client) PrepareUpdateTransaction(paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*Prepared, error) {
+	return c.prepareCall(updateTransactionCall(paymentTransactionID, &params), options)
 }
 
 // UpdateTransactionPrepared updates as it was prepared (PATCH

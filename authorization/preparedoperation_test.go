@@ -11,8 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Each call after the approval is prepared once and sent twice: it is the call that the plain method
-// makes, and executed once.
+// Each call after the approval is prepared once and sent twice: it is the call that the plain
+// method makes, and executed once.
 func TestAPreparedOperationIsExecutedOnce(t *testing.T) {
 	ctx := context.Background()
 	for _, tc := range []struct {
@@ -154,7 +154,7 @@ func authorizedTransaction(t *testing.T, server *klarnatest.Server, client *auth
 	return payment.PaymentTransactionID, capture
 }
 
-func TestWhatIsPreparedAfterTheApprovalIsCheckedLikeACall(t *testing.T) {
+func TestPreparedOperationsAreValidatedLikeCalls(t *testing.T) {
 	_, client := preparing(t)
 	for name, prepare := range map[string]func() (*authorization.Prepared, error){
 		"a capture": func() (*authorization.Prepared, error) {

@@ -66,8 +66,8 @@ type PaymentRefund struct {
 // refund's reference and the content. Errors are [*klarna.Error]: CodeOperationForbidden beyond 200
 // refunds or 500 operations.
 //
-// To repeat it safely, store the whole request, with one reference for each refund, before the first
-// call: Klarna executes the same reference with other content again.
+// To repeat it safely, store the whole request, with one reference for each refund, before the
+// first call: Klarna executes the same reference with other content again.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, params RefundTransactionParams, options ...klarna.CallOption) (*PaymentRefund, error) {
@@ -75,10 +75,11 @@ func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID str
 }
 
 // RefundCapture refunds a capture (POST payment/captures/{payment_capture_id}/refund). The
-// idempotency key is derived from the refund's reference and the content. Errors are [*klarna.Error].
+// idempotency key is derived from the refund's reference and the content. Errors are
+// [*klarna.Error].
 //
-// To repeat it safely, store the whole request, with one reference for each refund, before the first
-// call: Klarna executes the same reference with other content again.
+// To repeat it safely, store the whole request, with one reference for each refund, before the
+// first call: Klarna executes the same reference with other content again.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*PaymentRefund, error) {

@@ -110,8 +110,8 @@ type UpdateTransactionParams struct {
 // payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
 // update may be meant twice. Errors are [*klarna.Error].
 //
-// To repeat it safely, store the whole request with a key of its own before the first call, and give
-// [klarna.WithIdempotencyKey], or store what [Client.PrepareUpdateTransaction] returns.
+// To repeat it safely, store the whole request with a key of its own before the first call, and
+// give [klarna.WithIdempotencyKey], or store what [Client.PrepareUpdateTransaction] returns.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
@@ -151,9 +151,9 @@ type ExtendTransactionParams struct {
 // payment/transactions/{payment_transaction_id}/authorize). Klarna gives an extension no reference
 // of the caller's, so its idempotency key is random. Errors are [*klarna.Error].
 //
-// To repeat it safely, store the whole request with a key of its own before the first call, and give
-// [klarna.WithIdempotencyKey], or store what [Client.PrepareExtendTransaction] returns: another key extends
-// twice.
+// To repeat it safely, store the whole request with a key of its own before the first call, and
+// give [klarna.WithIdempotencyKey], or store what [Client.PrepareExtendTransaction] returns:
+// another key extends twice.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {

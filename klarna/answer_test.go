@@ -26,7 +26,7 @@ type session struct {
 	Count int    `json:"count"`
 }
 
-// TestAnswersThatCannotBeUsed: each comes over a real connection as the very bytes that are shown.
+// TestAnswersThatCannotBeUsed sends each answer over a real connection, byte for byte.
 func TestAnswersThatCannotBeUsed(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 	sized := func(body string) string {
@@ -45,27 +45,27 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 		repeat bool // such an attempt is retried
 	}{
 		"truncated JSON":                         {answer: sized(`{"id":"a`), says: "the answer cannot be read: invalid JSON (it ends too early) at byte 8", status: 200},
-		"no JSON at all":                         {answer: sized(`<html>`), says: "the answer cannot be read: invalid JSON (syntax) at byte 0", status: 200},
+		"not JSON":                               {answer: sized(`<html>`), says: "the answer cannot be read: invalid JSON (syntax) at byte 0", status: 200},
 		"JSON and something after it":            {answer: sized(`{} x`), says: "the answer cannot be read: invalid JSON (syntax) at byte 3", status: 200},
 		"a value of another type":                {answer: sized(`{"count":"many"}`), says: "the answer cannot be read: cannot decode count: a string as int", status: 200},
 		"another kind of value":                  {answer: sized(`[]`), says: "the answer cannot be read: cannot decode an array as klarna_test.session", status: 200},
-		"an empty body":                          {answer: sized(""), says: "the answer cannot be used: it has no content", status: 200},
-		"a body of white space":                  {answer: sized(" \r\n"), says: "the answer cannot be used: it has no content", status: 200},
-		"a 204 where an answer is due":           {answer: "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", says: "the answer cannot be used: it has no content", status: 204},
+		"an empty body":                          {answer: sized(""), says: "the answer cannot be used: it is empty", status: 200},
+		"a body of white space":                  {answer: sized(" \r\n"), says: "the answer cannot be used: it is empty", status: 200},
+		"a 204 instead of an answer":             {answer: "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", says: "the answer cannot be used: it is empty", status: 204},
 		"a body over the limit":                  {answer: sized(`{"id":"` + strings.Repeat("a", 200) + `"}`), says: "the answer's body is larger than allowed", status: 200},
 		"a body over the limit without a length": {answer: head + "\r\n" + strings.Repeat(" ", 200), says: "the answer's body is larger than allowed", status: 200},
 		"a small body that unpacks over the limit": {
 			answer: head + "Content-Encoding: gzip\r\nContent-Length: " + strconv.Itoa(bomb.Len()) + "\r\n\r\n" + bomb.String(),
 			says:   "the answer's body is larger than allowed", status: 200,
 		},
-		"a length that promises too much":  {answer: head + "Content-Length: 100\r\n\r\n{}", says: "the connection was cut before the whole answer came", status: 200, repeat: true},
+		"a length that promises too much":  {answer: head + "Content-Length: 100\r\n\r\n{}", says: "the connection was closed before the complete answer arrived", status: 200, repeat: true},
 		"a length that promises too few":   {answer: head + "Content-Length: 5\r\n\r\n{\"id\":\"a\"}", says: "the answer cannot be read: invalid JSON", status: 200},
-		"a length that is no number":       {answer: head + "Content-Length: many\r\n\r\n{}", says: "the connection failed", repeat: true},
-		"chunks that end too early":        {answer: head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", says: "the connection was cut before the whole answer came", status: 200, repeat: true},
-		"chunks that are none":             {answer: head + "Transfer-Encoding: chunked\r\n\r\nmany\r\n", says: "the connection failed", status: 200, repeat: true},
+		"a length that is not a number":    {answer: head + "Content-Length: many\r\n\r\n{}", says: "the connection failed", repeat: true},
+		"chunks that end too early":        {answer: head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", says: "the connection was closed before the complete answer arrived", status: 200, repeat: true},
+		"invalid chunks":                   {answer: head + "Transfer-Encoding: chunked\r\n\r\nmany\r\n", says: "the connection failed", status: 200, repeat: true},
 		"a packed body that is not packed": {answer: head + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", says: "the connection", status: 200, repeat: true},
-		"a status line that is none":       {answer: "HELLO\r\n\r\n", says: "the connection failed", repeat: true},
-		"a header that is cut":             {answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", says: "the connection was cut before the whole answer came", repeat: true},
+		"an invalid status line":           {answer: "HELLO\r\n\r\n", says: "the connection failed", repeat: true},
+		"a header that is cut":             {answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", says: "the connection was closed before the complete answer arrived", repeat: true},
 		"nothing, and the connection held": {stall: true, says: "context deadline exceeded"},
 		"a header that never ends":         {answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", stall: true, says: "context deadline exceeded"},
 		"a body that never ends":           {answer: head + "Content-Length: 20\r\n\r\n{\"id\":", stall: true, says: "context deadline exceeded", status: 200},
@@ -119,7 +119,7 @@ func TestAnswersAreReadLiberally(t *testing.T) {
 	for name, body := range map[string]string{
 		"a repeated name":                `{"id":"a","id":"a"}`,
 		"a repeated name deeper down":    `{"id":"a","x":{"y":1,"y":2}}`,
-		"a byte that is no UTF-8":        "{\"id\":\"a\",\"x\":\"\xff\"}",
+		"a byte that is not UTF-8":       "{\"id\":\"a\",\"x\":\"\xff\"}",
 		"half a surrogate pair":          `{"id":"a","x":"\ud83d"}`,
 		"a byte order mark in the front": "\ufeff" + `{"id":"a"}`,
 	} {
@@ -134,7 +134,7 @@ func TestAnswersAreReadLiberally(t *testing.T) {
 	}
 }
 
-func TestAnyTwoHundredIsSuccess(t *testing.T) {
+func TestEach2xxStatusIsSuccess(t *testing.T) {
 	for _, status := range []int{200, 201, 202, 204, 226} {
 		server, _ := recorder(t, status, map[bool]string{false: `{"id":"a","new":[1]}`}[status == 204])
 		var got session
@@ -150,14 +150,14 @@ func TestAnyTwoHundredIsSuccess(t *testing.T) {
 	}
 }
 
-func TestABodyThatNobodyAskedForIsNotRead(t *testing.T) {
+func TestABodyWithoutADestinationIsNotDecoded(t *testing.T) {
 	server, _ := recorder(t, 200, "not JSON")
 	if raw := succeed(t, newClient(t, server.URL), authorize(), nil); string(raw.Bytes()) != "not JSON" {
 		t.Errorf("the raw body is lost: %q", string(raw.Bytes()))
 	}
 }
 
-// TestARedirectIsAnAnswer: a 307 would send credentials and body to another host.
+// TestARedirectIsAnAnswer checks that a 307 does not send credentials and body to another host.
 func TestARedirectIsAnAnswer(t *testing.T) {
 	var reached atomic.Int32
 	other := rawserver.Listen(t, func(int, net.Conn) { reached.Add(1) })
@@ -181,7 +181,7 @@ func TestARedirectIsAnAnswer(t *testing.T) {
 						w.WriteHeader(status)
 					})
 					var response klarna.Response
-					// The caller's client would follow; that setting is not used.
+					// The caller's client would follow the redirect. That setting is not used.
 					transport := &http.Transport{}
 					defer transport.CloseIdleConnections()
 					follows := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
@@ -225,18 +225,20 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 			`{"validation_errors":[{"parameter":"currency","reason":["r","s"]}]}`,
 			fields{Problems: []klarna.ValidationError{{Parameter: "currency", Reasons: []string{"r", "s"}}}},
 		},
-		"both lists at once": {
+		"both lists": {
 			`{"validation_errors":[{"parameter":"a"}],"errors":[{"parameter":"b"}]}`,
 			fields{Problems: []klarna.ValidationError{{Parameter: "a"}, {Parameter: "b"}}},
 		},
-		"members that are missing":             {`{"error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND"}},
-		"members that are null":                {`{"error_code":"NOT_FOUND","error_id":null,"validation_errors":null}`, fields{Code: "NOT_FOUND"}},
-		"members of other types":               {`{"error_code":"NOT_FOUND","error_id":7,"error_message":{"a":1},"doc_url":[],"validation_errors":"x","errors":{}}`, fields{Code: "NOT_FOUND"}},
-		"a code of another type":               {`{"error_code":404,"error_id":"i"}`, fields{ID: "i"}},
-		"members nobody knows":                 {`{"error_code":"NOT_FOUND","trace":{"a":[1]}}`, fields{Code: "NOT_FOUND"}},
-		"a code nobody knows":                  {`{"error_code":"SOMETHING_NEW"}`, fields{Code: "SOMETHING_NEW"}},
-		"names that differ in case do not fit": {`{"Error_Code":"NOT_FOUND"}`, fields{}},
-		"a list with one element that is none": {
+		"members that are missing":               {`{"error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND"}},
+		"members that are null":                  {`{"error_code":"NOT_FOUND","error_id":null,"validation_errors":null}`, fields{Code: "NOT_FOUND"}},
+		"members of other types":                 {`{"error_code":"NOT_FOUND","error_id":7,"error_message":{"a":1},"doc_url":[],"validation_errors":"x","errors":{}}`, fields{Code: "NOT_FOUND"}},
+		"a code of another type":                 {`{"error_code":404,"error_id":"i"}`, fields{ID: "i"}},
+		"unknown members":                        {`{"error_code":"NOT_FOUND","trace":{"a":[1]}}`, fields{Code: "NOT_FOUND"}},
+		"an unknown code":                        {`{"error_code":"SOMETHING_NEW"}`, fields{Code: "SOMETHING_NEW"}},
+		"a code in lower case":                   {`{"error_code":"not_Found"}`, fields{Code: "NOT_FOUND"}},
+		"another code in lower case":             {`{"error_code":"something_new"}`, fields{Code: "something_new"}},
+		"names that differ in case are not read": {`{"Error_Code":"NOT_FOUND"}`, fields{}},
+		"a list with an invalid element": {
 			`{"validation_errors":["x",{"parameter":"a","reason":"r"},null,7]}`,
 			fields{Problems: []klarna.ValidationError{{Parameter: "a", Reasons: []string{"r"}}}},
 		},
@@ -248,7 +250,7 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 		"HTML":                     {`<html>`, fields{}},
 		"truncated JSON":           {`{"error_code":"NOT_FOUND"`, fields{Code: "NOT_FOUND"}},
 		"a name that comes twice":  {`{"error_code":"NOT_FOUND","error_code":"UNAUTHORIZED"}`, fields{Code: "NOT_FOUND"}},
-		"a byte that is no UTF-8":  {"{\"error_id\":\"i\",\"error_message\":\"a\xff\",\"error_code\":\"NOT_FOUND\"}", fields{Code: "NOT_FOUND", ID: "i", Message: "a\ufffd"}},
+		"a byte that is not UTF-8": {"{\"error_id\":\"i\",\"error_message\":\"a\xff\",\"error_code\":\"NOT_FOUND\"}", fields{Code: "NOT_FOUND", ID: "i", Message: "a\ufffd"}},
 		"half a surrogate pair":    {`{"error_message":"\ud83d","error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND", Message: "\ufffd"}},
 		"a byte order mark":        {"\ufeff" + `{"error_code":"NOT_FOUND"}`, fields{Code: "NOT_FOUND"}},
 	}
@@ -271,8 +273,9 @@ func TestFormsOfKlarnasErrorBody(t *testing.T) {
 	}
 }
 
-// net/http hands over the connection of such an answer and no longer minds the context.
-func TestAnAnswerThatSwitchesProtocolsEndsAtOnce(t *testing.T) {
+// net/http makes the connection the body of such an answer, and no longer closes it with the
+// context.
+func TestAProtocolSwitchFailsImmediately(t *testing.T) {
 	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		if _, err := readSent(bufio.NewReader(conn)); err != nil {
 			return
@@ -288,7 +291,7 @@ func TestAnAnswerThatSwitchesProtocolsEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestABodyIsClosedOnceAndAtTheLatestWhenTheContextEnds(t *testing.T) {
+func TestABodyIsClosedWhenTheContextEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		body *closableBody
 		want error
@@ -312,8 +315,8 @@ func TestABodyIsClosedOnceAndAtTheLatestWhenTheContextEnds(t *testing.T) {
 	}
 }
 
-// closableBody is a body of a text or, without one, of nothing until it is closed. Closing it twice
-// panics.
+// closableBody is a body that contains text. Without a text, reading it blocks until it is closed.
+// Closing it twice panics.
 type closableBody struct {
 	text   io.Reader
 	closed chan struct{}

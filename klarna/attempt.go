@@ -29,12 +29,12 @@ type answer struct {
 }
 
 // RoundTrip makes one attempt of the call: it waits for the rate limit, sends the request, reads
-// and judges the answer, and appends to attempts. go-retryablehttp calls it; it calls the
+// and checks the answer, and appends to attempts. go-retryablehttp calls it; it calls the
 // middleware, which calls the guard. activeCall must not have a method CloseIdleConnections:
-// go-retryablehttp would call it whenever a call fails.
+// go-retryablehttp would call it each time a call fails.
 func (a *activeCall) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
-	if a.stopped = a.mayBegin(ctx); a.stopped != nil {
+	if a.stopped = a.awaitLimit(ctx); a.stopped != nil {
 		closeBody(request)
 		return nil, a.stopped
 	}
@@ -61,7 +61,7 @@ func (a *activeCall) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	attempt.Duration = time.Since(attempt.Start)
 	attempt.Sent = response != nil || trace.sent(err)
-	attempt.Replayed = trace.got.Load() > 1
+	attempt.Replayed = trace.obtained.Load() > 1
 	if err != nil {
 		attempt.Err = causeOf(ctx, attemptError(ctx, bounded, err))
 		return nil, attempt.Err
@@ -79,8 +79,8 @@ func boundedBy(ctx context.Context, limit time.Duration) (context.Context, conte
 	return context.WithTimeout(ctx, limit)
 }
 
-// mayBegin waits for the client's rate limit. If it returns an error, nothing is sent.
-func (a *activeCall) mayBegin(ctx context.Context) error {
+// awaitLimit waits for the client's rate limit. If it returns an error, nothing is sent.
+func (a *activeCall) awaitLimit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -114,7 +114,8 @@ func (a *activeCall) requestHeader() http.Header {
 	if a.idempotencyKey != "" {
 		set(headerIdempotencyKey, a.idempotencyKey)
 		// net/http sends a request with this header again if a pooled connection turns out to be
-		// stale. It does not know the name of Klarna's header. A header without a value is not sent.
+		// stale. It does not know the name of Klarna's header. A header without a value is not
+		// sent.
 		h[headerReplayable] = []string{}
 	}
 	if t := a.settings.sessionToken; !t.IsZero() {
@@ -131,12 +132,12 @@ func (a *activeCall) requestHeader() http.Header {
 
 var (
 	errTooLarge = errors.New("the answer's body is larger than allowed")
-	errSwitched = errors.New("the server switched protocols, which nobody asked for")
+	errSwitched = errors.New("the server switched protocols without being asked to")
 	errNoAnswer = errors.New("the transport returned neither an answer nor an error")
 	errNoTime   = fmt.Errorf("the client's rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
 )
 
-// read reads the whole answer, so that a cut or stalled body fails the attempt, which can be
+// read reads and checks the whole answer. A cut or stalled body fails the attempt, which can be
 // retried.
 func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.Response) error {
 	if response.Body == nil {
@@ -147,11 +148,11 @@ func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.
 	a.answer.header = response.Header
 	body, err := readBody(ctx, response, a.client.maxResponse)
 	if err != nil {
-		// The header alone can show that it is another call's answer.
-		return cmp.Or(a.echoed(response.Header).foreign(), err)
+		// The header alone can show that the answer belongs to another call.
+		return cmp.Or(a.echoEvidence(response.Header).foreign(), err)
 	}
 	a.answer.body = body
-	if err := a.judge(response.StatusCode, response.Header, body); err != nil {
+	if err := a.check(response.StatusCode, response.Header, body); err != nil {
 		return err
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
@@ -160,15 +161,15 @@ func (a *activeCall) read(ctx context.Context, attempt *Attempt, response *http.
 			p := &a.answer.problem.problems[i]
 			p.Parameter = a.withoutSecrets(p.Parameter)
 		}
-		attempt.Code = Code(a.scrub(a.answer.problem.code))
+		attempt.Code = Code(a.scrub(string(readCode(a.answer.problem.code))))
 		attempt.ErrorID = a.scrub(a.answer.problem.id)
 	}
 	return nil
 }
 
-// readBody reads a body of at most the given size to its end and closes it. If the context ends
-// first, the body is closed then, which ends the reading.
-func readBody(ctx context.Context, response *http.Response, most int64) ([]byte, error) {
+// readBody reads a body of at most limit bytes to its end and closes it. If the context ends first,
+// it closes the body then, which ends the reading.
+func readBody(ctx context.Context, response *http.Response, limit int64) ([]byte, error) {
 	stop := context.AfterFunc(ctx, func() { _ = response.Body.Close() })
 	defer func() {
 		if stop() {
@@ -182,9 +183,9 @@ func readBody(ctx context.Context, response *http.Response, most int64) ([]byte,
 	var b bytes.Buffer
 	announced := min(max(response.ContentLength, usual), large) // ContentLength is only a hint
 	b.Grow(int(announced) + bytes.MinRead)                      // ReadFrom needs room to see the end
-	_, err := b.ReadFrom(io.LimitReader(response.Body, most+1))
+	_, err := b.ReadFrom(io.LimitReader(response.Body, limit+1))
 	switch {
-	case err == nil && int64(b.Len()) > most:
+	case err == nil && int64(b.Len()) > limit:
 		return nil, errTooLarge
 	case err != nil:
 		return nil, cmp.Or(ctx.Err(), err)
@@ -192,54 +193,53 @@ func readBody(ctx context.Context, response *http.Response, most int64) ([]byte,
 	return b.Bytes(), nil
 }
 
-// unfitError is the error of an answer that has a 2xx status and lacks what decides the call.
-type unfitError struct{ reason string }
+// unusableError reports that an answer has a 2xx status but not the members that decide the call.
+type unusableError struct{ reason string }
 
-func (e *unfitError) Error() string { return "the answer cannot be used: " + e.reason }
+func (e *unusableError) Error() string { return "the answer cannot be used: " + e.reason }
 
-// judge decodes the answer of an attempt. It returns ErrForeignAnswer if the answer belongs to
+// check decodes the answer of an attempt. It returns ErrForeignAnswer if the answer belongs to
 // another call, and nil otherwise. It sets a.answer.unusable if the answer cannot be used.
-func (a *activeCall) judge(status int, header http.Header, body []byte) error {
-	found := a.echoed(header)
+func (a *activeCall) check(status int, header http.Header, body []byte) error {
+	found := a.echoEvidence(header)
 	if status < 200 || status > 299 {
 		return found.foreign()
 	}
 	o := operation.Of(a.call.Operation)
 	if len(bytes.TrimSpace(body)) == 0 {
 		if a.destination != nil && (o == nil || o.Content == operation.Some) {
-			a.answer.unusable = &unfitError{"it has no content"}
+			a.answer.unusable = &unusableError{"it is empty"}
 		}
 		return found.foreign()
 	}
-	destination, ours := a.destination.(wire.Decoder)
-	if !ours || o == nil {
-		return a.judgeAny(o, found, body)
+	destination, isWireType := a.destination.(wire.Decoder)
+	if !isWireType || o == nil {
+		return a.checkAny(o, found, body)
 	}
 	misfits, err := destination.Decode(body)
-	if err == nil {
-		var id string
-		if o.ID != "" {
-			id = wire.TextAt(destination.Value, o.ID)
-		}
-		if a.isAnother(id) {
-			return ErrForeignAnswer
-		}
-		referred := false
-		if sent, ok := a.call.Body.(wire.Encoder); ok {
-			for _, r := range o.References {
-				if found.compare(wire.TextAt(sent.Value, r.Sent), wire.TextAt(destination.Value, r.Answered)) {
-					referred = true
-				}
+	// Evidence that was read before an error counts, too.
+	var id string
+	if o.ID != "" {
+		id = wire.TextAt(destination.Value, o.ID)
+	}
+	if a.hasOtherID(id) {
+		return ErrForeignAnswer
+	}
+	compared := false
+	if sent, ok := a.call.Body.(wire.Encoder); ok {
+		for _, r := range o.References {
+			if found.compare(wire.TextAt(sent.Value, r.Sent), wire.TextAt(destination.Value, r.Answered)) {
+				compared = true
 			}
 		}
-		found.confirmed = found.confirmed || id != "" && !referred && a.mayRepeat()
 	}
+	found.confirmed = found.confirmed || id != "" && !compared && a.mayRepeat()
 	if err := found.foreign(); err != nil {
 		return err
 	}
 	if err == nil {
 		if problem := o.Check(destination.Value, misfits); problem != nil {
-			err = &unfitError{problem.Error()}
+			err = &unusableError{problem.Error()}
 		}
 		if len(o.Decides) == 0 || o.Lists() || err != nil {
 			err = cmp.Or(notAnError(body), err)
@@ -249,11 +249,11 @@ func (a *activeCall) judge(status int, header http.Header, body []byte) error {
 	return nil
 }
 
-// judgeAny is judge for a destination that is nil or not a type of this library.
-func (a *activeCall) judgeAny(o *operation.Operation, found evidence, body []byte) error {
+// checkAny is check for a destination that is nil or not a type of this library.
+func (a *activeCall) checkAny(o *operation.Operation, found evidence, body []byte) error {
 	if o != nil && o.ID != "" {
 		id := textIn(body, o.ID)
-		if a.isAnother(id) {
+		if a.hasOtherID(id) {
 			return ErrForeignAnswer
 		}
 		found.confirmed = found.confirmed || id != "" && a.mayRepeat()
@@ -287,11 +287,12 @@ func textIn(body []byte, member string) (text string) {
 
 // notAnError returns an error for an error body with a 2xx status.
 func notAnError(body []byte) error {
-	if !bytes.Contains(body, []byte(`"error_`)) {
+	// Most answers need not be parsed again. A name may be escaped.
+	if !bytes.Contains(body, []byte(`error`)) && !bytes.Contains(body, []byte(`\u`)) {
 		return nil
 	}
-	if e := parseErrorBody(body); e.code != "" || e.id != "" || e.kind != "" || e.message != "" {
-		return &unfitError{"it is an error under a status of success"}
+	if e := parseErrorBody(body); e.code != "" || e.id != "" || e.kind != "" || e.message != "" || len(e.problems) > 0 {
+		return &unusableError{"it is an error with a 2xx status"}
 	}
 	return nil
 }
@@ -322,24 +323,24 @@ func (a *activeCall) withoutSecrets(s string) string {
 // connectionTrace observes whether and how often a request may have been sent. Its hooks run on
 // goroutines of the transport, which may outlive the attempt.
 type connectionTrace struct {
-	hooks httptrace.ClientTrace
-	asked atomic.Bool
-	got   atomic.Int32
-	last  atomic.Pointer[net.Conn]
+	hooks     httptrace.ClientTrace
+	requested atomic.Bool
+	obtained  atomic.Int32
+	last      atomic.Pointer[net.Conn]
 }
 
 func (t *connectionTrace) attach(ctx context.Context) context.Context {
-	t.hooks.GetConn = func(string) { t.asked.Store(true) }
+	t.hooks.GetConn = func(string) { t.requested.Store(true) }
 	// WroteHeaderField does not help: HTTP/2 may write after a canceled attempt has returned.
 	t.hooks.GotConn = func(info httptrace.GotConnInfo) {
-		t.got.Add(1)
+		t.obtained.Add(1)
 		t.last.Store(&info.Conn)
 	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
 
-// closeConnection closes the connection of the attempt, so that no later call gets another call's
-// answer from it.
+// closeConnection closes the connection of the attempt, so that no later call reads the answer to
+// another call from it.
 func (t *connectionTrace) closeConnection() {
 	last := t.last.Load()
 	if last == nil || *last == nil {
@@ -353,13 +354,13 @@ func (t *connectionTrace) closeConnection() {
 }
 
 // sent reports whether the request of an attempt without an answer may have been sent. A transport
-// of the caller's may not call the hooks. Then only the error can show that nothing was sent.
+// of the caller's may not call the hooks; then only the error can show that nothing was sent.
 func (t *connectionTrace) sent(err error) bool {
 	if errors.As(err, new(notSent)) {
 		return false
 	}
-	if t.asked.Load() {
-		return t.got.Load() > 0
+	if t.requested.Load() {
+		return t.obtained.Load() > 0
 	}
 	return !isDialError(err)
 }

@@ -1,7 +1,7 @@
 package klarna
 
-// BillingInterval is the unit of a subscription's billing interval. Values that are not listed are
-// sent and kept.
+// BillingInterval is the unit of a subscription's billing interval. Other values than the ones
+// listed here are sent and kept, too.
 type BillingInterval string
 
 // The billing intervals.

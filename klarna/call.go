@@ -21,51 +21,57 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// Call is one request to Klarna's server API, as the API packages make it. It is read, never
-// changed, and may be shared.
+// Call describes one request to Klarna's server API. [Client.Do] does not change it, so concurrent
+// calls may share it.
 type Call struct {
-	// Operation names the call in errors and logs, for example authorization.authorize. The
-	// idempotency key is derived from it, too.
+	// Operation names the call in errors and logs, for example authorization.authorize. It is part
+	// of the idempotency key.
 	Operation string
-	// Method and Route are those of the operation where they are empty and the operation is one of
-	// this library's.
+	// Method is the HTTP method. It may be empty if Operation is an operation of this library.
 	Method string
-	// Route is the path after the version and the account, with placeholders:
-	// payment/requests/{payment_request_id}.
+	// Route is the path after the version and the account, with placeholders, such as
+	// payment/requests/{payment_request_id}. It may be empty if Operation is an operation of this
+	// library.
 	Route string
-	// IDs fill the route's placeholders in order. An empty one fails the call, named by its
-	// placeholder.
+	// IDs are the values of the placeholders in Route, in order. If one is empty, the call fails
+	// with a validation error that names the placeholder.
 	IDs []string
-	// WithoutAccount is for the calls that have no account in their path even when the client is bound
-	// to one.
+	// WithoutAccount leaves the account out of the path, even if the client is bound to an account.
 	WithoutAccount bool
-	Query          url.Values
-	// Body is encoded as JSON; nil sends none. A RawJSON is sent byte for byte.
+	// Query holds the query parameters.
+	Query url.Values
+	// Body is encoded as JSON. A [RawJSON] is sent byte for byte. If Body is nil, the request has
+	// no body.
 	Body any
-	// Reference is what makes the call the caller's own: with it the idempotency key is derived from
-	// operation, account, ids, reference, session and customer token and body, so that a repeat after
-	// a crash has the same key.
+	// Reference is the caller's id of what the call is for, such as an order number. If it is set,
+	// the idempotency key is derived from operation, account, ids, reference, session token,
+	// customer token and body, so that a repeat after a crash has the same key. If it is empty, the
+	// key is random.
 	Reference string
-	// SessionToken goes into Klarna-Network-Session-Token and wins over WithSessionToken.
+	// SessionToken is sent in Klarna-Network-Session-Token. It takes precedence over
+	// [WithSessionToken].
 	SessionToken Secret
-	// Validate finds what is wrong with the call before it is sent. Nil finds nothing.
+	// Validate returns what is wrong with the call, before it is sent. It may be nil.
 	Validate func() []ValidationError
 }
 
 const (
 	// maxRequest is the size above which Klarna answers 413.
 	maxRequest = 1 << 20
-	// maxToken is the larger of the two limits that Klarna's texts give for a session token.
+	// maxToken is the larger of the two limits that Klarna's documentation gives for a session
+	// token.
 	maxToken = 10240
 	// maxHeaderText is the limit of idempotency keys and correlation ids.
 	maxHeaderText = 255
 )
 
-// Do makes the call and decodes a successful answer into destination, a pointer, or ignores its
-// body where destination is nil. It returns the answer's body as it came. Any failure is an
-// [*Error].
+// Do makes the call and decodes a successful answer into destination, a pointer. If destination is
+// nil, it ignores the body of the answer. Do returns the body as it came. Each error it returns is
+// an [*Error].
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) Do(ctx context.Context, call Call, destination any, options ...CallOption) (RawJSON, error) {
-	if c.missing() {
+	if c.isZero() {
 		return RawJSON{}, &Error{Operation: call.Operation, Outcome: OutcomeNotSent, Err: errNoClient}
 	}
 	a := &activeCall{client: c, call: call, start: time.Now()}
@@ -109,7 +115,7 @@ type activeCall struct {
 
 	attempts []Attempt
 	answer   answer // to the last attempt
-	stopped  error  // what kept a further attempt from being made: the context, or the rate limit
+	stopped  error  // why no further attempt was made: the context ended, or the rate limit
 }
 
 // last returns the last attempt, or nil if there is none.
@@ -120,7 +126,8 @@ func (a *activeCall) last() *Attempt {
 	return &a.attempts[len(a.attempts)-1]
 }
 
-// do returns an *Error, typed, so that no nil of it ever becomes a non-nil error.
+// do makes the call. Its result has the type *Error, so that a nil one cannot become a non-nil
+// error.
 func (a *activeCall) do(ctx context.Context) *Error {
 	if err := a.prepare(ctx); err != nil {
 		return err
@@ -137,7 +144,7 @@ func (a *activeCall) do(ctx context.Context) *Error {
 	a.http.Transport = a
 	a.retrying = retryablehttp.Client{
 		HTTPClient: &a.http,
-		RetryMax:   a.client.retries.MaxAttempts, // one above what checkRetry allows: it alone decides
+		RetryMax:   a.client.retries.MaxAttempts, // more than checkRetry allows, so only checkRetry decides
 		CheckRetry: a.checkRetry,
 		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration {
 			return a.last().Wait
@@ -149,8 +156,8 @@ func (a *activeCall) do(ctx context.Context) *Error {
 		_ = response.Body.Close() // it is empty: RoundTrip has read the answer
 	}
 	if last := a.last(); a.stopped == nil && last != nil && last.Wait > 0 {
-		// A pause that was not followed by an attempt: the context ended it, and go-retryablehttp
-		// returned the bare error.
+		// No attempt followed the pause: the context ended it, and go-retryablehttp returned only
+		// the context's error.
 		a.stopped = ctx.Err()
 	}
 	return a.conclude(ctx, doErr)
@@ -173,14 +180,13 @@ func (a *activeCall) conclude(ctx context.Context, doErr error) *Error {
 	case a.answer.unusable == nil:
 		return nil
 	}
-	if _, ok := errors.AsType[*unfitError](a.answer.unusable); ok {
+	if _, ok := errors.AsType[*unusableError](a.answer.unusable); ok {
 		return a.failure(a.answer.unusable)
 	}
 	return a.failure(fmt.Errorf("the answer cannot be read: %w", a.answer.unusable))
 }
 
-// prepare checks everything and makes what every attempt sends; every problem is found before
-// anything is sent.
+// prepare checks the call and makes what each attempt sends. It reports all problems together.
 func (a *activeCall) prepare(ctx context.Context) *Error {
 	if ctx == nil {
 		return a.invalid([]ValidationError{{Parameter: "context", Reasons: []string{"is nil"}}})
@@ -217,7 +223,7 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 			return a.invalid([]ValidationError{unencodable(err)})
 		}
 		if len(a.sentBody) > maxRequest {
-			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than the 1 MB that Klarna takes"}}})
+			return a.invalid([]ValidationError{{Parameter: "body", Reasons: []string{"is larger than 1 MB, the most that Klarna accepts"}}})
 		}
 	}
 	if needsIdempotencyKey(a.call.Method) {
@@ -232,12 +238,12 @@ func (a *activeCall) prepare(ctx context.Context) *Error {
 	}
 	a.correlationID = s.correlationID
 	if a.correlationID == "" {
-		a.correlationID = newCorrelationID(a.idempotencyKey)
+		a.correlationID = a.newCorrelationID()
 	}
 	return nil
 }
 
-// unencodable is the problem of a body that JSON cannot say.
+// unencodable returns the problem of a body that cannot be encoded as JSON.
 func unencodable(err error) ValidationError {
 	problem := ValidationError{Parameter: "body", Reasons: []string{err.Error()}}
 	if e, ok := errors.AsType[*wire.Error](err); ok && e.Reason != "" {
@@ -246,7 +252,7 @@ func unencodable(err error) ValidationError {
 	return problem
 }
 
-// checkQuery finds what is not text.
+// checkQuery adds a problem for each query parameter that is not valid UTF-8.
 func checkQuery(problems []ValidationError, query url.Values) []ValidationError {
 	var names []string
 	for name, values := range query {
@@ -261,25 +267,25 @@ func checkQuery(problems []ValidationError, query url.Values) []ValidationError 
 	return problems
 }
 
-// notUTF8 is the reason to refuse a string that Klarna could not read.
+// notUTF8 is the reason for refusing a string that Klarna could not read.
 const notUTF8 = "is a string that is not valid UTF-8"
 
-// checkHeaderText finds what keeps a text from being sent in a header as it is.
-func checkHeaderText(problems []ValidationError, name, value string, most int) []ValidationError {
+// checkHeaderText adds the problems of a string that a header cannot carry unchanged.
+func checkHeaderText(problems []ValidationError, name, value string, limit int) []ValidationError {
 	refuse := func(reason string) {
 		problems = append(problems, ValidationError{Parameter: name, Reasons: []string{reason}})
 	}
-	if len(value) > most {
-		refuse(fmt.Sprintf("is longer than %d characters", most))
+	if len(value) > limit {
+		refuse(fmt.Sprintf("is longer than %d characters", limit))
 	}
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c > '~' {
-			refuse("holds characters that a header cannot carry")
+			refuse("has characters that are not allowed in a header")
 			break
 		}
 	}
 	if strings.Trim(value, " ") != value {
-		// net/http would trim it, so that what Klarna gets is not what was given, or nothing.
+		// net/http would trim it, so Klarna would get another value, or none.
 		refuse("begins or ends with a space")
 	}
 	return problems
@@ -288,19 +294,20 @@ func checkHeaderText(problems []ValidationError, name, value string, most int) [
 // request returns the request that go-retryablehttp repeats. Its header is empty: RoundTrip makes a
 // new one for each attempt.
 func (a *activeCall) request(ctx context.Context) (*retryablehttp.Request, *Error) {
-	// Made by hand and not by http.NewRequest, which would parse the address again.
+	// http.NewRequest would parse the URL again.
 	plain := http.Request{Method: a.call.Method, URL: a.url, Host: a.url.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	request, err := retryablehttp.FromRequest(plain.WithContext(ctx))
 	if err == nil && a.sentBody != nil {
 		err = request.SetBody(a.sentBody)
 	}
 	if err != nil || a.call.Method == "" || strings.Trim(a.call.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return nil, a.invalid([]ValidationError{{Parameter: "method", Reasons: []string{"cannot be made into a request"}}})
+		return nil, a.invalid([]ValidationError{{Parameter: "method", Reasons: []string{"is not an HTTP method"}}})
 	}
 	return request, nil
 }
 
-// invalid is the error of a call that this side refused. It has the shape of Klarna's own 400.
+// invalid returns the error of a call that local validation refused. It looks like Klarna's own
+// 400.
 func (a *activeCall) invalid(problems []ValidationError) *Error {
 	return &Error{
 		Operation:        a.call.Operation,
@@ -311,7 +318,7 @@ func (a *activeCall) invalid(problems []ValidationError) *Error {
 	}
 }
 
-// failure is the error of a call that was tried.
+// failure returns the error of a call that failed after it was prepared.
 func (a *activeCall) failure(cause error) *Error {
 	e := &Error{
 		Operation:            a.call.Operation,
@@ -341,8 +348,8 @@ func (a *activeCall) response() Response {
 		PartnerCorrelationID: a.correlationID,
 		IdempotencyKey:       a.idempotencyKey,
 		RateLimit:            parseRateLimit(a.answer.header),
-		MTLSStatus:           verdict(a.answer.header.Get(headerMTLSStatus)),
-		IPStatus:             verdict(a.answer.header.Get(headerIPStatus)),
+		MTLSStatus:           firstValue(a.answer.header.Get(headerMTLSStatus)),
+		IPStatus:             firstValue(a.answer.header.Get(headerIPStatus)),
 		Attempts:             a.attempts,
 	}
 	if last := a.last(); last != nil {
@@ -351,7 +358,7 @@ func (a *activeCall) response() Response {
 	return r
 }
 
-// String returns the operation: a call's body holds personal data.
+// String returns the operation only, because the body may hold personal data.
 func (c Call) String() string { return "klarna.Call{" + c.Operation + "}" }
 
 // GoString returns what String does.
@@ -363,5 +370,5 @@ func (c Call) Format(s fmt.State, _ rune) { redact.Format(s, c.String()) }
 // LogValue returns what String does.
 func (c Call) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText returns what String does, so that JSON, XML and YAML show nothing either.
+// MarshalText returns what String does, so that JSON, XML and YAML do not show the body.
 func (c Call) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

@@ -80,16 +80,16 @@ func TestPaths(t *testing.T) {
 		call    klarna.Call
 		want    string
 	}{
-		"colons stay raw":                 {account, call("a/{x}", "krn:payment:eu1:request:1"), "/v2/accounts/" + account + "/a/krn:payment:eu1:request:1"},
-		"two ids in order":                {"", call("a/{x}/b/{y}/c", "1", "2"), "/v2/a/1/b/2/c"},
-		"a slash in an id is escaped":     {"", call("a/{x}", "1/../2"), "/v2/a/1%2F..%2F2"},
-		"a question mark is escaped":      {"", call("a/{x}", "1?b=c#d"), "/v2/a/1%3Fb=c%23d"},
-		"a percent sign is escaped":       {"", call("a/{x}", "%2e%2e"), "/v2/a/%252e%252e"},
-		"a slash in an account":           {"krn:1/../2", call("a"), "/v2/accounts/krn:1%2F..%2F2/a"},
-		"no account where there is none":  {account, global, "/v2/notification/webhooks"},
-		"three dots are an id":            {"", call("a/{x}", "..."), "/v2/a/..."},
-		"a letter that is not ASCII":      {"", call("a/{x}", "å"), "/v2/a/%C3%A5"},
-		"spaces in an id are not trimmed": {"", call("a/{x}", " 1"), "/v2/a/%201"},
+		"colons stay raw":                  {account, call("a/{x}", "krn:payment:eu1:request:1"), "/v2/accounts/" + account + "/a/krn:payment:eu1:request:1"},
+		"two ids in order":                 {"", call("a/{x}/b/{y}/c", "1", "2"), "/v2/a/1/b/2/c"},
+		"a slash in an id is escaped":      {"", call("a/{x}", "1/../2"), "/v2/a/1%2F..%2F2"},
+		"a question mark is escaped":       {"", call("a/{x}", "1?b=c#d"), "/v2/a/1%3Fb=c%23d"},
+		"a percent sign is escaped":        {"", call("a/{x}", "%2e%2e"), "/v2/a/%252e%252e"},
+		"a slash in an account":            {"krn:1/../2", call("a"), "/v2/accounts/krn:1%2F..%2F2/a"},
+		"no account in a call without one": {account, global, "/v2/notification/webhooks"},
+		"three dots are an id":             {"", call("a/{x}", "..."), "/v2/a/..."},
+		"a letter that is not ASCII":       {"", call("a/{x}", "å"), "/v2/a/%C3%A5"},
+		"spaces in an id are not trimmed":  {"", call("a/{x}", " 1"), "/v2/a/%201"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestACallThatCannotBeRightIsRefusedBeforeItIsSent(t *testing.T) {
+func TestInvalidCallsAreRefusedBeforeSending(t *testing.T) {
 	one := func(parameter, reason string) []klarna.ValidationError {
 		return []klarna.ValidationError{{Parameter: parameter, Reasons: []string{reason}}}
 	}
@@ -120,42 +120,42 @@ func TestACallThatCannotBeRightIsRefusedBeforeItIsSent(t *testing.T) {
 		options []klarna.CallOption
 		want    []klarna.ValidationError
 	}{
-		"an empty id":               {call: get("a/{payment_request_id}", ""), want: one("payment_request_id", "is empty")},
-		"a missing id":              {call: get("a/{x}/{payment_request_id}", "1"), want: one("payment_request_id", "is empty")},
-		"an id that climbs":         {call: get("a/{payment_request_id}/b", ".."), want: one("payment_request_id", "is not an id")},
-		"an id that stays":          {call: get("a/{payment_request_id}/b", "."), want: one("payment_request_id", "is not an id")},
-		"an id with a line break":   {call: get("a/{payment_request_id}", "1\n"), want: one("payment_request_id", "is not an id")},
-		"an id with a delete":       {call: get("a/{payment_request_id}", "1\x7f"), want: one("payment_request_id", "is not an id")},
-		"an empty account":          {account: new(""), call: get("a"), want: one("partner_account_id", "is empty")},
-		"an account that climbs":    {account: new(".."), call: get("a"), want: one("partner_account_id", "is not an id")},
-		"a key that is too long":    {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey(long)}, want: one("Klarna-Idempotency-Key", "is longer than 255 characters")},
-		"a key with a line break":   {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey("a\nb")}, want: one("Klarna-Idempotency-Key", "holds characters that a header cannot carry")},
-		"a key of white space":      {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey(" ")}, want: one("Klarna-Idempotency-Key", "begins or ends with a space")},
-		"a key that net/http trims": {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey("a ")}, want: one("Klarna-Idempotency-Key", "begins or ends with a space")},
-		"a correlation id too long": {call: authorize(), options: []klarna.CallOption{klarna.WithCorrelationID(long)}, want: one("Partner-Correlation-Id", "is longer than 255 characters")},
-		"a correlation id with é":   {call: authorize(), options: []klarna.CallOption{klarna.WithCorrelationID("é")}, want: one("Partner-Correlation-Id", "holds characters that a header cannot carry")},
+		"an empty id":                   {call: get("a/{payment_request_id}", ""), want: one("payment_request_id", "is empty")},
+		"a missing id":                  {call: get("a/{x}/{payment_request_id}", "1"), want: one("payment_request_id", "is empty")},
+		"two dots as an id":             {call: get("a/{payment_request_id}/b", ".."), want: one("payment_request_id", "is not an id")},
+		"one dot as an id":              {call: get("a/{payment_request_id}/b", "."), want: one("payment_request_id", "is not an id")},
+		"an id with a line break":       {call: get("a/{payment_request_id}", "1\n"), want: one("payment_request_id", "is not an id")},
+		"an id with a delete character": {call: get("a/{payment_request_id}", "1\x7f"), want: one("payment_request_id", "is not an id")},
+		"an empty account":              {account: new(""), call: get("a"), want: one("partner_account_id", "is empty")},
+		"two dots as an account":        {account: new(".."), call: get("a"), want: one("partner_account_id", "is not an id")},
+		"a key that is too long":        {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey(long)}, want: one("Klarna-Idempotency-Key", "is longer than 255 characters")},
+		"a key with a line break":       {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey("a\nb")}, want: one("Klarna-Idempotency-Key", "has characters that are not allowed in a header")},
+		"a key of white space":          {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey(" ")}, want: one("Klarna-Idempotency-Key", "begins or ends with a space")},
+		"a key that net/http trims":     {call: authorize(), options: []klarna.CallOption{klarna.WithIdempotencyKey("a ")}, want: one("Klarna-Idempotency-Key", "begins or ends with a space")},
+		"a correlation id too long":     {call: authorize(), options: []klarna.CallOption{klarna.WithCorrelationID(long)}, want: one("Partner-Correlation-Id", "is longer than 255 characters")},
+		"a correlation id with é":       {call: authorize(), options: []klarna.CallOption{klarna.WithCorrelationID("é")}, want: one("Partner-Correlation-Id", "has characters that are not allowed in a header")},
 		"a session token over both limits": {
 			call: authorize(), options: []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret(strings.Repeat("t", 10241)))},
 			want: one("Klarna-Network-Session-Token", "is longer than 10240 characters"),
 		},
 		"a session token that would inject a header": {
 			call: with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("a\r\nX-Evil: 1") }),
-			want: one("Klarna-Network-Session-Token", "holds characters that a header cannot carry"),
+			want: one("Klarna-Network-Session-Token", "has characters that are not allowed in a header"),
 		},
-		"a customer token read with its line break": {
+		"a customer token with a line break": {
 			call: authorize(), options: []klarna.CallOption{klarna.WithCustomerToken(klarna.NewSecret("a\n"))},
-			want: one("Klarna-Customer-Token", "holds characters that a header cannot carry"),
+			want: one("Klarna-Customer-Token", "has characters that are not allowed in a header"),
 		},
-		"metadata that is wrong twice": {
+		"metadata with two problems": {
 			call: authorize(), options: []klarna.CallOption{klarna.WithIntegrationMetadata(klarna.IntegrationMetadata{})},
 			want: []klarna.ValidationError{{Parameter: "Klarna-Integration-Metadata", Reasons: []string{
 				"integrator.name: 1 to 50 characters, not 0", "integrator.session_reference: 1 to 100 characters, not 0",
 			}}},
 		},
 		"a body over one megabyte": {
-			call: with(func(c *klarna.Call) { c.Body = strings.Repeat("x", 1<<20-1) }), want: one("body", "is larger than the 1 MB that Klarna takes"),
+			call: with(func(c *klarna.Call) { c.Body = strings.Repeat("x", 1<<20-1) }), want: one("body", "is larger than 1 MB, the most that Klarna accepts"),
 		},
-		"a body that is no JSON": {
+		"a body that JSON cannot encode": {
 			call: with(func(c *klarna.Call) { c.Body = map[string]any{"a": make(chan int)} }), want: one("body", "cannot encode a: a value as chan int"),
 		},
 		"a body with invalid UTF-8": {
@@ -178,14 +178,14 @@ func TestACallThatCannotBeRightIsRefusedBeforeItIsSent(t *testing.T) {
 			call: authorize(), options: []klarna.CallOption{klarna.WithIntegrationMetadata(metadata("a", "b\xff"))},
 			want: one("Klarna-Integration-Metadata", "cannot encode integrator.session_reference: a string that is not valid UTF-8"),
 		},
-		"a method that is none": {call: klarna.Call{Operation: "o", Method: "GE T", Route: "a"}, want: one("method", "cannot be made into a request")},
-		"what the call itself finds": {
+		"an invalid method": {call: klarna.Call{Operation: "o", Method: "GE T", Route: "a"}, want: one("method", "is not an HTTP method")},
+		"problems that Validate returns": {
 			call: with(func(c *klarna.Call) {
 				c.Validate = func() []klarna.ValidationError { return one("currency", "is missing") }
 			}),
 			want: one("currency", "is missing"),
 		},
-		"everything at once": {
+		"several problems together": {
 			account: new(""),
 			call: with(func(c *klarna.Call) {
 				c.Route, c.IDs = "a/{x}", []string{".."}
@@ -216,10 +216,10 @@ func TestACallThatCannotBeRightIsRefusedBeforeItIsSent(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			if diff := cmp.Diff(klarna.RateLimit{Limit: -1, Remaining: -1, Reset: -1}, err.RateLimit); diff != "" {
-				t.Errorf("a quota that nobody told:\n%s", diff)
+				t.Errorf("a quota that no answer reported:\n%s", diff)
 			}
 			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("the text has several lines: %s", err)
+				t.Errorf("the text has more than one line: %s", err)
 			}
 			if n := len(requests.list()); n != 0 {
 				t.Errorf("the server got %d requests", n)
@@ -228,7 +228,7 @@ func TestACallThatCannotBeRightIsRefusedBeforeItIsSent(t *testing.T) {
 	}
 }
 
-func TestTheLargestThatKlarnaTakesIsSent(t *testing.T) {
+func TestTheLargestAllowedBodyIsSent(t *testing.T) {
 	server, requests := recorder(t, 200, "{}")
 	call := authorize()
 	call.Body = strings.Repeat("x", 1<<20-2)
@@ -239,7 +239,7 @@ func TestTheLargestThatKlarnaTakesIsSent(t *testing.T) {
 	}
 }
 
-func TestLocalValidationCanBeLeftToKlarna(t *testing.T) {
+func TestLocalValidationCanBeTurnedOff(t *testing.T) {
 	server, requests := recorder(t, 200, "{}")
 	call := authorize()
 	call.Validate = func() []klarna.ValidationError { return []klarna.ValidationError{{Parameter: "currency"}} }
@@ -299,14 +299,14 @@ func TestResponsesAreCaptured(t *testing.T) {
 			}
 		})
 	}
-	t.Run("where no answer came", func(t *testing.T) {
+	t.Run("without an answer", func(t *testing.T) {
 		response := klarna.Response{StatusCode: 1}
 		fail(t, stubbed(t, roundTrip(httpmock.NewErrorResponder(io.EOF))), authorize(), nil, klarna.WithResponse(&response))
 		if response.StatusCode != 0 || len(response.Attempts) != 4 || response.RateLimit.Limit != -1 || response.Header != nil || !response.Body.IsZero() {
 			t.Errorf("%+v, %d attempts", response.RateLimit, len(response.Attempts))
 		}
 	})
-	t.Run("of the last attempt alone", func(t *testing.T) {
+	t.Run("of the last attempt only", func(t *testing.T) {
 		n := 0
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			if n++; n > 1 {
@@ -350,7 +350,7 @@ func TestIntegrationMetadata(t *testing.T) {
 			t.Errorf("sent\n%s, want\n%s", got, want)
 		}
 	})
-	t.Run("the call's wins over the client's", func(t *testing.T) {
+	t.Run("the metadata of the call takes precedence", func(t *testing.T) {
 		server, requests := recorder(t, 200, "{}")
 		client := newClient(t, server.URL, klarna.WithIntegrationMetadata(metadata("CLIENT", "1")))
 		succeed(t, client, authorize(), nil, klarna.WithIntegrationMetadata(metadata("CALL", "1")))
@@ -364,7 +364,7 @@ func TestIntegrationMetadata(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("the largest that the contract allows", func(t *testing.T) {
+	t.Run("the longest values that are allowed", func(t *testing.T) {
 		if _, err := klarna.NewClient(testKey, klarna.WithIntegrationMetadata(largest)); err != nil {
 			t.Error(err)
 		}
@@ -392,7 +392,7 @@ func TestIntegrationMetadata(t *testing.T) {
 	}
 }
 
-func TestMiddlewareStandsInTheOrderGiven(t *testing.T) {
+func TestMiddlewareRunsInTheOrderGiven(t *testing.T) {
 	var order []string
 	named := func(name string) klarna.Middleware {
 		return func(next http.RoundTripper) http.RoundTripper {
@@ -409,11 +409,11 @@ func TestMiddlewareStandsInTheOrderGiven(t *testing.T) {
 	succeed(t, client, authorize(), nil)
 	want := []string{"first", "second", "third", "transport", "first", "second", "third", "transport"}
 	if diff := cmp.Diff(want, order); diff != "" {
-		t.Errorf("around every attempt:\n%s", diff)
+		t.Errorf("around each attempt:\n%s", diff)
 	}
 }
 
-func TestNoHeaderOfAMiddlewareReachesKlarna(t *testing.T) {
+func TestNoHeaderOfMiddlewareReachesKlarna(t *testing.T) {
 	added := map[string]string{
 		"Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Tracestate": "a=b", "Baggage": "user=1",
 		"X-B3-Traceid": "1", "X-B3-Spanid": "1", "B3": "1-1-1", "X-Cloud-Trace-Context": "1", "X-Amzn-Trace-Id": "1", "Sentry-Trace": "1",
@@ -440,7 +440,7 @@ func TestNoHeaderOfAMiddlewareReachesKlarna(t *testing.T) {
 	}
 }
 
-func TestAMiddlewaresRequestIsLeftAsItIs(t *testing.T) {
+func TestTheGuardDoesNotChangeTheRequest(t *testing.T) {
 	var before, after http.Header
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) { return respond(r, 200, "{}"), nil },
 		klarna.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
@@ -454,7 +454,7 @@ func TestAMiddlewaresRequestIsLeftAsItIs(t *testing.T) {
 		}))
 	succeed(t, client, authorize(), nil)
 	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("the guard changed the request it was given:\n%s", diff)
+		t.Errorf("the guard changed its request:\n%s", diff)
 	}
 }
 
@@ -475,8 +475,8 @@ func TestTheCallersHTTPClientIsNeverChanged(t *testing.T) {
 	}
 }
 
-// TestCallsAreShared is of use under the race detector.
-func TestCallsAreShared(t *testing.T) {
+// TestAClientAndACallCanBeShared needs the race detector.
+func TestAClientAndACallCanBeShared(t *testing.T) {
 	server, requests := recorder(t, 200, `{"id":"a"}`)
 	client := newClient(t, server.URL, klarna.WithIntegrationMetadata(metadata("A", "1")))
 	call := authorize()

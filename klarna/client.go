@@ -18,28 +18,27 @@ import (
 )
 
 // Client calls Klarna's server API with one set of credentials. It is immutable and safe for
-// concurrent use; make one and share it, because its connections, its rate limit and its retry
-// budget belong together.
+// concurrent use. Create one and share it: its connections, its rate limit and its retry budget are
+// shared by all of its calls.
 type Client struct {
 	*core
 
-	// account is the Partner's account that calls are made for; forAccount tells an account that was
-	// given, even if empty by mistake, from none, so that a missing id is an error and never a call
-	// for oneself.
+	// account is the Partner account that calls are made for. forAccount reports whether ForAccount
+	// was called, so that an empty account is an error and not a call for the caller's own account.
 	account    string
 	forAccount bool
 }
 
-// core is what all bindings of a client to accounts share.
+// core is what a client and the clients that its ForAccount returns share.
 type core struct {
 	environment    Environment
 	credentials    credentials
-	base           url.URL           // scheme, host and escaped path up to the version, without a slash at the end
+	base           url.URL           // scheme, host, and escaped path including the version, without a final slash
 	transport      http.RoundTripper // the middleware, the guard and the transport that sends
 	retries        RetryPolicy
 	budget         *retryBudget
-	limiter        *rate.Limiter // nil: none
-	timeout        time.Duration // of a call; 0: none
+	limiter        *rate.Limiter // nil if there is no limit
+	timeout        time.Duration // of a call; 0 if there is none
 	attemptTimeout time.Duration
 	metadata       string // default Klarna-Integration-Metadata, encoded
 	maxResponse    int64
@@ -47,10 +46,12 @@ type core struct {
 	logger         *slog.Logger
 }
 
-// NewClient makes a client from an API key, klarna_test_api_… or klarna_live_api_…, which decides
-// the environment and so the host. It refuses an empty key, a client id, a test key with the live
-// host and the reverse, a base URL that is neither https nor loopback, and options that contradict
-// each other; it makes no call.
+// NewClient returns a client for an API key, klarna_test_api_… or klarna_live_api_…. The key
+// decides the environment and the host. NewClient makes no call.
+//
+// It returns an error if the key is empty or is a client id, if a test key is used with the live
+// host or the reverse, if the base URL is neither https nor loopback, or if options contradict each
+// other.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
 	s := settings{
 		maxResponse: defaultMaxResponse,
@@ -112,13 +113,13 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 
 var errNoClient = errors.New("the Client was not made by NewClient")
 
-// missing reports that NewClient did not make the client.
-func (c *Client) missing() bool { return c == nil || c.core == nil }
+// isZero reports whether the client was made without NewClient.
+func (c *Client) isZero() bool { return c == nil || c.core == nil }
 
-// ForAccount returns a client whose calls are made for that Partner account, as an Acquiring
-// Partner does: their paths start with /accounts/{partner_account_id}. It shares everything with c
-// and costs no connection, so it can be made per call. An id that is empty, blank, made of dots or
-// of control characters makes every call fail before sending, with a validation error.
+// ForAccount returns a client that makes calls for a Partner account, as an Acquiring Partner does:
+// their paths start with /accounts/{partner_account_id}. It shares everything else with c and opens
+// no connection, so it is cheap enough to use for each call. If the id is blank, is "." or "..", or
+// contains a control character, each call fails with a validation error before it is sent.
 func (c *Client) ForAccount(partnerAccountID string) *Client {
 	bound := &Client{account: partnerAccountID, forAccount: true}
 	if c != nil {
@@ -127,19 +128,18 @@ func (c *Client) ForAccount(partnerAccountID string) *Client {
 	return bound
 }
 
-// Environment returns the side of Klarna that the API key belongs to, "" where the key does not
-// say.
+// Environment returns the environment of the API key, or "" if the key does not show it.
 func (c *Client) Environment() Environment {
-	if c.missing() {
+	if c.isZero() {
 		return ""
 	}
 	return c.environment
 }
 
-// KeyFingerprint returns 16 hexadecimal digits that tell the client's API key from others. The key
-// cannot be computed from them. It returns "" for a Client that NewClient did not make.
+// KeyFingerprint returns 16 hexadecimal digits that identify the client's API key. The key cannot
+// be computed from them. KeyFingerprint returns "" if the Client was not made with [NewClient].
 func (c *Client) KeyFingerprint() string {
-	if c.missing() {
+	if c.isZero() {
 		return ""
 	}
 	sum := sha256.Sum256([]byte("klarna-go API key fingerprint 1 " + c.credentials.key.Reveal()))
@@ -159,7 +159,7 @@ func (c *Client) describe() string {
 	return fmt.Sprintf("klarna.Client{%s}", c.environment)
 }
 
-// url expands a call's route. Colons stay as they are: Klarna's ids have them raw.
+// url returns the URL of a call. Colons are not escaped: Klarna's ids contain them.
 func (c *Client) url(call *Call) (*url.URL, []ValidationError) {
 	var problems []ValidationError
 	path := make([]byte, 0, 192)
@@ -198,8 +198,8 @@ func (c *Client) url(call *Call) (*url.URL, []ValidationError) {
 	return &u, problems
 }
 
-// segmentProblem refuses what would make the path another one: an empty id would read a list, dots
-// would climb. The rest is escaped, and Klarna's to judge.
+// segmentProblem returns why an id must not be put into a path, or "". An empty id would read a
+// list, and dots would lead to another path. Everything else is escaped, and Klarna decides.
 func segmentProblem(s string) string {
 	switch {
 	case strings.TrimSpace(s) == "":

@@ -1,7 +1,10 @@
 package klarna
 
-// Code is Klarna's error_code. It is an error itself, so that errors.Is compares an [*Error] with
-// it. Codes that are not listed here are kept as they came, unless they quote the request.
+import "strings"
+
+// Code is Klarna's error_code. It implements error, so that errors.Is compares an [*Error] with it.
+// A code that is listed here may come in another case. Another code is kept as it came, unless it
+// quotes the request.
 type Code string
 
 // The codes of Klarna's documentation.
@@ -17,8 +20,8 @@ const (
 	CodeInternalError            Code = "INTERNAL_ERROR"
 	CodeTimeout                  Code = "TIMEOUT"
 	CodeServerConfigurationError Code = "SERVER_CONFIGURATION_ERROR"
-	// CodeTemporaryUnavailable also matches the spelling TEMPORARILY_UNAVAILABLE, which was seen as
-	// well.
+	// CodeTemporaryUnavailable also matches TEMPORARILY_UNAVAILABLE, a spelling that was observed,
+	// too.
 	CodeTemporaryUnavailable Code = "TEMPORARY_UNAVAILABLE"
 )
 
@@ -27,7 +30,7 @@ const temporarilyUnavailable Code = "TEMPORARILY_UNAVAILABLE"
 // Error returns the code.
 func (c Code) Error() string { return string(c) }
 
-// isDocumented reports that c is one of the codes of Klarna's documentation, in any spelling.
+// isDocumented reports whether c is a code of Klarna's documentation.
 func isDocumented(c Code) bool {
 	switch c.canonical() {
 	case CodeValidationError, CodeInvalidContentType, CodeUnauthorized, CodeOperationForbidden, CodeNotFound, CodeResourceNotFound,
@@ -36,6 +39,15 @@ func isDocumented(c Code) bool {
 	default:
 		return false
 	}
+}
+
+// readCode returns the code that a text says. A documented one may be in another case, as a state
+// or a result may.
+func readCode(text string) Code {
+	if code := Code(strings.ToUpper(text)); isDocumented(code) {
+		return code
+	}
+	return Code(text)
 }
 
 func (c Code) canonical() Code {

@@ -21,16 +21,16 @@ func TestNewClientRefuses(t *testing.T) {
 		options []klarna.Option
 		want    string
 	}{
-		"an empty key":                            {"", nil, "the API key is empty"},
-		"a key read with its line break":          {testKey + "\n", nil, "white space"},
-		"a key with a space before it":            {" " + testKey, nil, "white space"},
-		"a key with letters that no header takes": {testKey + "é", nil, "characters that no key has"},
-		"a test client id":                        {"klarna_test_client_L0FGX", nil, "client id"},
-		"a live client id":                        {"klarna_live_client_L0FGX", nil, "client id"},
-		"a client id even with a base URL":        {"klarna_live_client_L0FGX", []klarna.Option{local}, "client id"},
-		"a key of unknown environment":            {"PK12345_abcdef", nil, "environment is unknown"},
-		"a test key with the live host":           {testKey, []klarna.Option{klarna.WithBaseURL("https://api-global.klarna.com")}, "a test key does not work on the live host"},
-		"a live key with the test host":           {liveKey, []klarna.Option{klarna.WithBaseURL("https://api-global.test.klarna.com/v2")}, "a live key does not work on the test host"},
+		"an empty key":                          {"", nil, "the API key is empty"},
+		"a key with a line break":               {testKey + "\n", nil, "white space"},
+		"a key that begins with a space":        {" " + testKey, nil, "white space"},
+		"a key with letters that are not ASCII": {testKey + "é", nil, "characters that no key has"},
+		"a test client id":                      {"klarna_test_client_L0FGX", nil, "client id"},
+		"a live client id":                      {"klarna_live_client_L0FGX", nil, "client id"},
+		"a client id even with a base URL":      {"klarna_live_client_L0FGX", []klarna.Option{local}, "client id"},
+		"a key of unknown environment":          {"PK12345_abcdef", nil, "environment is unknown"},
+		"a test key with the live host":         {testKey, []klarna.Option{klarna.WithBaseURL("https://api-global.klarna.com")}, "a test key does not work on the live host"},
+		"a live key with the test host":         {liveKey, []klarna.Option{klarna.WithBaseURL("https://api-global.test.klarna.com/v2")}, "a live key does not work on the test host"},
 		"a test key with the live host in capitals, with port and dot": {
 			testKey, []klarna.Option{klarna.WithBaseURL("https://API-Global.Klarna.com.:443")}, "does not work on the live host",
 		},
@@ -41,16 +41,16 @@ func TestNewClientRefuses(t *testing.T) {
 		"a base URL without a scheme":               {testKey, []klarna.Option{klarna.WithBaseURL("api-global.test.klarna.com")}, "no host"},
 		"a base URL with a port for a host":         {testKey, []klarna.Option{klarna.WithBaseURL("https://:8443")}, "no host"},
 		"an opaque base URL":                        {testKey, []klarna.Option{klarna.WithBaseURL("https:klarna.invalid")}, "no host"},
-		"user information in the base URL":          {testKey, []klarna.Option{klarna.WithBaseURL("https://me:secret@klarna.invalid")}, "no user information, query or fragment"},
-		"a query in the base URL":                   {testKey, []klarna.Option{klarna.WithBaseURL("https://klarna.invalid?a=b")}, "no user information, query or fragment"},
-		"an empty query in the base URL":            {testKey, []klarna.Option{klarna.WithBaseURL("https://klarna.invalid?")}, "no user information, query or fragment"},
-		"a fragment in the base URL":                {testKey, []klarna.Option{klarna.WithBaseURL("https://klarna.invalid#a")}, "no user information, query or fragment"},
+		"user information in the base URL":          {testKey, []klarna.Option{klarna.WithBaseURL("https://me:secret@klarna.invalid")}, "must not contain user information, a query or a fragment"},
+		"a query in the base URL":                   {testKey, []klarna.Option{klarna.WithBaseURL("https://klarna.invalid?a=b")}, "must not contain user information, a query or a fragment"},
+		"an empty query in the base URL":            {testKey, []klarna.Option{klarna.WithBaseURL("https://klarna.invalid?")}, "must not contain user information, a query or a fragment"},
+		"a fragment in the base URL":                {testKey, []klarna.Option{klarna.WithBaseURL("https://klarna.invalid#a")}, "must not contain user information, a query or a fragment"},
 		"a base URL that cannot be parsed":          {testKey, []klarna.Option{klarna.WithBaseURL("https://me:secret@klarna.invalid:x")}, "cannot be parsed"},
-		"an empty base URL":                         {testKey, []klarna.Option{klarna.WithBaseURL("")}, "empty URL"},
-		"an empty username":                         {testKey, []klarna.Option{klarna.WithUsername("")}, "empty username"},
-		"a username with a colon":                   {testKey, []klarna.Option{klarna.WithUsername("a:b")}, "no colon"},
-		"a username with a line break":              {testKey, []klarna.Option{klarna.WithUsername("a\nb")}, "no line break"},
-		"a username with an encoding":               {testKey, []klarna.Option{klarna.WithUsername("a"), klarna.WithAuthEncoding(klarna.AuthEncodingKeyAsPassword)}, "exclude each other"},
+		"an empty base URL":                         {testKey, []klarna.Option{klarna.WithBaseURL("")}, "the URL is empty"},
+		"an empty username":                         {testKey, []klarna.Option{klarna.WithUsername("")}, "the username is empty"},
+		"a username with a colon":                   {testKey, []klarna.Option{klarna.WithUsername("a:b")}, "contains a colon"},
+		"a username with a line break":              {testKey, []klarna.Option{klarna.WithUsername("a\nb")}, "a line break"},
+		"a username with an encoding":               {testKey, []klarna.Option{klarna.WithUsername("a"), klarna.WithAuthEncoding(klarna.AuthEncodingKeyAsPassword)}, "cannot be combined"},
 		"an unknown encoding":                       {testKey, []klarna.Option{klarna.WithAuthEncoding(9)}, "unknown AuthEncoding 9"},
 		"negative attempts":                         {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: -1})}, "negative"},
 		"a negative shortest pause":                 {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{MinWait: -1})}, "negative"},
@@ -59,20 +59,20 @@ func TestNewClientRefuses(t *testing.T) {
 		"a negative attempt time":                   {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{AttemptTimeout: -1})}, "negative"},
 		"a negative budget":                         {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{Budget: -1})}, "negative"},
 		"a shortest pause above the longest":        {testKey, []klarna.Option{klarna.WithRetries(klarna.RetryPolicy{MinWait: time.Minute})}, "MinWait is above MaxWait"},
-		"a rate of zero":                            {testKey, []klarna.Option{klarna.WithRateLimit(0, 1)}, "rate above 0"},
-		"a rate that is no number":                  {testKey, []klarna.Option{klarna.WithRateLimit(math.NaN(), 1)}, "rate above 0"},
-		"a burst of zero":                           {testKey, []klarna.Option{klarna.WithRateLimit(1, 0)}, "burst of at least 1"},
-		"answers of no size":                        {testKey, []klarna.Option{klarna.WithMaxResponseBytes(0)}, "at least 1"},
+		"a rate of zero":                            {testKey, []klarna.Option{klarna.WithRateLimit(0, 1)}, "the rate must be above 0"},
+		"a rate that is not a number":               {testKey, []klarna.Option{klarna.WithRateLimit(math.NaN(), 1)}, "the rate must be above 0"},
+		"a burst of zero":                           {testKey, []klarna.Option{klarna.WithRateLimit(1, 0)}, "the burst at least 1"},
+		"a maximum response size of zero":           {testKey, []klarna.Option{klarna.WithMaxResponseBytes(0)}, "at least 1"},
 		"metadata without a name":                   {testKey, []klarna.Option{klarna.WithIntegrationMetadata(klarna.IntegrationMetadata{})}, "integrator.name: 1 to 50"},
-		"no client certificate where one was meant": {testKey, []klarna.Option{klarna.WithClientCertificate(nil)}, "given nil"},
-		"a client certificate on a foreign transport": {
+		"a nil function for the client certificate": {testKey, []klarna.Option{klarna.WithClientCertificate(nil)}, "the function is nil"},
+		"a client certificate with another transport": {
 			testKey, []klarna.Option{
 				klarna.WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()}),
 				klarna.WithClientCertificate(func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return nil, nil }),
-			}, "needs a *http.Transport",
+			}, "is not an *http.Transport",
 		},
 		"middleware that returns nothing": {testKey, []klarna.Option{klarna.WithMiddleware(func(http.RoundTripper) http.RoundTripper { return nil })}, "middleware returned nil"},
-		"two problems, both named":        {testKey, []klarna.Option{klarna.WithRateLimit(0, 1), klarna.WithBaseURL("")}, "rate above 0 and a burst of at least 1, not 0 and 1\nklarna: WithBaseURL"},
+		"two problems, both reported":     {testKey, []klarna.Option{klarna.WithRateLimit(0, 1), klarna.WithBaseURL("")}, "the rate must be above 0 and the burst at least 1, not 0 and 1\nklarna: WithBaseURL"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestNewClientRefuses(t *testing.T) {
 				t.Errorf("error %q does not say %q", err, test.want)
 			}
 			if strings.Contains(err.Error(), "secret") || test.key != "" && strings.Contains(err.Error(), test.key) {
-				t.Errorf("error %q quotes what it refuses", err)
+				t.Errorf("error %q quotes its input", err)
 			}
 		})
 	}
@@ -123,16 +123,16 @@ func TestTheKeyDecidesEnvironmentAndHost(t *testing.T) {
 
 func TestBaseURLs(t *testing.T) {
 	tests := map[string]struct{ base, want string }{
-		"a host alone":                      {"https://klarna.invalid", "https://klarna.invalid/v2/payment/authorize"},
-		"a slash at the end":                {"https://klarna.invalid/", "https://klarna.invalid/v2/payment/authorize"},
-		"with the version":                  {"https://klarna.invalid/v2", "https://klarna.invalid/v2/payment/authorize"},
-		"with the version and a slash":      {"https://klarna.invalid/v2/", "https://klarna.invalid/v2/payment/authorize"},
-		"a path prefix":                     {"https://klarna.invalid/egress/klarna", "https://klarna.invalid/egress/klarna/v2/payment/authorize"},
-		"a path prefix with the version":    {"https://klarna.invalid/egress/v2", "https://klarna.invalid/egress/v2/payment/authorize"},
-		"a prefix that only ends like it":   {"https://klarna.invalid/apiv2", "https://klarna.invalid/apiv2/v2/payment/authorize"},
-		"clear text to localhost":           {"http://LocalHost:81", "http://LocalHost:81/v2/payment/authorize"},
-		"clear text to any loopback number": {"http://127.8.9.10", "http://127.8.9.10/v2/payment/authorize"},
-		"clear text to loopback of IPv6":    {"http://[::1]:81", "http://[::1]:81/v2/payment/authorize"},
+		"only a host":                                {"https://klarna.invalid", "https://klarna.invalid/v2/payment/authorize"},
+		"a slash at the end":                         {"https://klarna.invalid/", "https://klarna.invalid/v2/payment/authorize"},
+		"with the version":                           {"https://klarna.invalid/v2", "https://klarna.invalid/v2/payment/authorize"},
+		"with the version and a slash":               {"https://klarna.invalid/v2/", "https://klarna.invalid/v2/payment/authorize"},
+		"a path prefix":                              {"https://klarna.invalid/egress/klarna", "https://klarna.invalid/egress/klarna/v2/payment/authorize"},
+		"a path prefix with the version":             {"https://klarna.invalid/egress/v2", "https://klarna.invalid/egress/v2/payment/authorize"},
+		"a prefix that only ends like it":            {"https://klarna.invalid/apiv2", "https://klarna.invalid/apiv2/v2/payment/authorize"},
+		"clear text to localhost":                    {"http://LocalHost:81", "http://LocalHost:81/v2/payment/authorize"},
+		"clear text to another loopback address":     {"http://127.8.9.10", "http://127.8.9.10/v2/payment/authorize"},
+		"clear text to the loopback address of IPv6": {"http://[::1]:81", "http://[::1]:81/v2/payment/authorize"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

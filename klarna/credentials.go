@@ -10,23 +10,23 @@ import (
 	"github.com/klarna-go/klarna-go/internal/loopback"
 )
 
-// Environment is the side of Klarna that an API key belongs to.
+// Environment is one of Klarna's environments. An API key belongs to one of them.
 type Environment string
 
-// The environments. A key works on the host of its own environment alone.
+// The environments. A key works only on the host of its own environment.
 const (
 	EnvironmentTest Environment = "test"
 	EnvironmentLive Environment = "live"
 )
 
-// hosts of Klarna's API, contract section 1.
+// hosts are the hosts of Klarna's API.
 var hosts = map[Environment]string{
 	EnvironmentTest: "api-global.test.klarna.com",
 	EnvironmentLive: "api-global.klarna.com",
 }
 
-// AuthEncoding is how the API key is written into the Authorization header. Klarna documents the
-// raw key; the other forms are in use in integrations.
+// AuthEncoding is a form of the API key in the Authorization header. Klarna documents the raw key.
+// Existing integrations also use the other forms.
 type AuthEncoding int
 
 const (
@@ -38,10 +38,10 @@ const (
 	AuthEncodingKeyAsUsername
 )
 
-// credentials is the value of the Authorization header, made once.
+// credentials holds the value of the Authorization header, which is computed once.
 type credentials struct {
 	key    Secret
-	value  Secret // the key as it is written, which may be base64
+	value  Secret // the key as it is sent, which may be base64
 	header Secret
 }
 
@@ -49,9 +49,9 @@ func newCredentials(key Secret, encoding AuthEncoding, username string) (credent
 	var value string
 	switch {
 	case username != "" && encoding != AuthEncodingRaw:
-		return credentials{}, errors.New("klarna: WithUsername and WithAuthEncoding exclude each other")
+		return credentials{}, errors.New("klarna: WithUsername and WithAuthEncoding cannot be combined")
 	case strings.ContainsAny(username, ":\r\n"):
-		return credentials{}, errors.New("klarna: the username must hold no colon and no line break")
+		return credentials{}, errors.New("klarna: the username contains a colon or a line break")
 	case username != "":
 		value = encodeBasic(username + ":" + key.Reveal())
 	case encoding == AuthEncodingKeyAsPassword:
@@ -68,18 +68,18 @@ func newCredentials(key Secret, encoding AuthEncoding, username string) (credent
 
 func encodeBasic(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// checkKey refuses what can never be an API key and returns the environment, "" where the key does
-// not say.
+// checkKey returns the environment of a key, or "" if the key does not show it. It returns an error
+// if the string cannot be an API key.
 func checkKey(key string) (Environment, error) {
 	switch {
 	case key == "":
 		return "", errors.New("klarna: the API key is empty")
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", errors.New("klarna: the API key holds white space or characters that no key has; was a line break read with it?")
+		return "", errors.New("klarna: the API key contains white space or characters that no key has; check that it does not end with a line break")
 	case strings.HasPrefix(key, "klarna_test_client_"), strings.HasPrefix(key, "klarna_live_client_"):
 		return "", errors.New("klarna: this is a client id, which is for the browser SDK; the server API takes the API key (klarna_test_api_… or klarna_live_api_…)")
 	case key == "klarna_test_api_", key == "klarna_live_api_":
-		return "", errors.New("klarna: the API key is cut off: only its prefix is there")
+		return "", errors.New("klarna: the API key is incomplete: it is only the prefix of a key")
 	case strings.HasPrefix(key, "klarna_test_api_"):
 		return EnvironmentTest, nil
 	case strings.HasPrefix(key, "klarna_live_api_"):
@@ -89,11 +89,11 @@ func checkKey(key string) (Environment, error) {
 	}
 }
 
-// baseURL decides where the key may be sent. override is the caller's base URL, "" for none.
+// baseURL returns the URL that the key may be sent to. override is the caller's base URL, or "".
 func baseURL(environment Environment, override string) (*url.URL, error) {
 	if override == "" {
 		if environment == "" {
-			return nil, errors.New("klarna: the API key starts neither with klarna_test_api_ nor with klarna_live_api_, so the environment is unknown; give WithBaseURL if the key is right")
+			return nil, errors.New("klarna: the API key starts neither with klarna_test_api_ nor with klarna_live_api_, so the environment is unknown; if the key is correct, set the host with WithBaseURL")
 		}
 		return &url.URL{Scheme: "https", Host: hosts[environment]}, nil
 	}
@@ -105,9 +105,9 @@ func baseURL(environment Environment, override string) (*url.URL, error) {
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, errors.New("klarna: the base URL has no host")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("klarna: the base URL must hold no user information, query or fragment")
+		return nil, errors.New("klarna: the base URL must not contain user information, a query or a fragment")
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback.Is(u.Hostname())):
-		return nil, errors.New("klarna: the base URL must be https, or http to a loopback address: the API key would travel in clear text")
+		return nil, errors.New("klarna: the base URL must be https, or http to a loopback address: otherwise the API key would be sent in clear text")
 	}
 	for env, host := range hosts {
 		if environment != "" && env != environment && strings.EqualFold(strings.TrimSuffix(u.Hostname(), "."), host) {

@@ -1,41 +1,43 @@
-// Package klarna is the client of Klarna's server API (Klarna Network, version 2) that the API
-// packages presentation and authorization call through.
+// Package klarna provides the client for Klarna's server API (Klarna Network, version 2). The
+// packages presentation, authorization and webhook/subscription make their calls through it.
 //
-// A [Client] is made from an API key, which decides the environment, and is bound to one Partner's
-// account with [Client.ForAccount] by an Acquiring Partner:
+// [NewClient] returns a [Client] for an API key, which decides the environment. An Acquiring
+// Partner binds it to the account of a Partner with [Client.ForAccount]:
 //
 //	client, err := klarna.NewClient(os.Getenv("KLARNA_API_KEY"))
 //	…
 //	authorizations := authorization.New(client.ForAccount(partnerAccountID))
 //
-// Every call goes through one door, [Client.Do], which owns credentials, headers, idempotency keys,
-// retries, rate limits, size limits, decoding, errors and logging. It is exported for endpoints
-// that have no method yet.
+// All calls go through [Client.Do]. It handles credentials, headers, idempotency keys, retries,
+// rate limits, size limits, decoding, errors and logging. Use it directly for endpoints that have
+// no method yet.
 //
 // # Errors
 //
-// A call that fails returns an [*Error]. It compares with Klarna's error codes,
+// A call that fails returns an [*Error]. Compare it with Klarna's error codes:
 //
 //	if errors.Is(err, klarna.CodeResourceConflict) { … }
 //
-// and its [Outcome] says what may have happened to the money: the request was never sent, Klarna
-// refused it, or nobody knows. Ask for the outcome first: a conflict at the end of an unknown call
-// may be about what the call itself did. A declined payment is not an error but a result.
+// Its [Outcome] says what may have happened at Klarna: the request was not sent, Klarna rejected
+// it, or its outcome is unknown. Check the outcome before the code: a conflict reported by the last
+// attempt may be caused by an earlier attempt of the same call. A declined payment is a result, not
+// an error.
 //
 // # Retries
 //
-// What is retried, and when, is one table of data, which [RetryRules] returns. Every attempt of a
-// call carries the same idempotency key and the same bytes; a POST or PATCH without a key does not
-// exist.
+// [RetryRules] returns the table of what is retried. [RetryPolicy] bounds the retries. All attempts
+// of a call have the same idempotency key and the same body. Each POST and PATCH has a key.
 //
 // # Secrets
 //
-// Keys and tokens are of type [Secret], raw bodies of type [RawJSON]: both print a stand-in in
-// every formatting verb and as values of log/slog; so does every type that holds personal data.
-// JSON is data and not print: encoding a request or a body gives what it holds, also where a JSON
-// log handler does it inside a struct of your own. Only a Secret stays redacted there. An [Error]
-// prints codes, ids and the names of refused parameters, never Klarna's messages, which may quote
-// what was sent; read those from its fields.
+// Keys and tokens have the type [Secret], raw bodies the type [RawJSON]. Each formatting verb and
+// log/slog print a placeholder for them, and for each type that holds personal data.
 //
-// This package is independent of Klarna: it is neither made nor endorsed by Klarna.
+// Encoding a request or a body as JSON gives its content. This includes the JSON that a log handler
+// makes of a struct of your own that contains one. Only a Secret stays redacted there.
+//
+// An [Error] prints codes, ids and the names of refused parameters. It does not print Klarna's
+// messages, which may quote what was sent. Read them from its fields.
+//
+// This package is independent of Klarna: Klarna neither made nor endorses it.
 package klarna

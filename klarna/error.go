@@ -13,77 +13,79 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Error is a call that failed: Klarna's answer where there was one, and what became of the request.
+// Error describes a call that failed: Klarna's answer, if one came, and the [Outcome] of the call.
 //
-// Its text, its log value and its JSON hold the operation, status, codes, ids and the names of
-// refused parameters. Message and the reasons of a Klarna answer are left out there, because they
-// may quote personal data of the request; they are for a developer to read from the fields.
+// Its text, its log value and its JSON contain the operation, the status, codes, ids and the names
+// of refused parameters. They do not contain Klarna's message and reasons, which may quote personal
+// data of the request. Developers read those from the fields.
 type Error struct {
 	// Operation names the call, for example authorization.authorize.
 	Operation string
-	// StatusCode is the HTTP status of the last attempt; 0 where it had no answer, or nothing was
+	// StatusCode is the HTTP status of the last attempt. It is 0 if no answer came or nothing was
 	// sent.
 	StatusCode int
-	// Code and Type are Klarna's error_code and error_type, empty where the answer had none.
+	// Code and Type are Klarna's error_code and error_type. They are empty if the answer had none.
 	Code Code
 	Type string
 	// ID is Klarna's error_id. Quote it to Klarna's support.
 	ID string
-	// Message is Klarna's error_message: for developers, not to be parsed, not to be shown to a
-	// customer.
+	// Message is Klarna's error_message. It is meant for developers. Do not parse it, and do not
+	// show it to a customer.
 	Message string
 	// DocURL is Klarna's documentation page of the error.
 	DocURL string
-	// ValidationErrors are the parameters that failed: Klarna's findings, or this library's own before
-	// sending.
+	// ValidationErrors are the parameters that Klarna or, before sending, this library refused.
 	ValidationErrors []ValidationError
-	// CorrelationID is Klarna's Klarna-Correlation-Id, PartnerCorrelationID the one that this side
-	// sent.
-	CorrelationID        string
+	// CorrelationID is Klarna's id of the last answer, from Klarna-Correlation-Id.
+	CorrelationID string
+	// PartnerCorrelationID is the Partner-Correlation-Id that was sent.
 	PartnerCorrelationID string
-	// IdempotencyKey is the key that every attempt carried. Repeating a call of unknown outcome with
-	// it is safe.
+	// IdempotencyKey is the key of all attempts. Repeating a call of unknown outcome with it is
+	// safe.
 	IdempotencyKey string
-	// RateLimit is what the last answer said of the quota.
+	// RateLimit is the rate limit that the last answer reported.
 	RateLimit RateLimit
-	// Attempts are all tries of the call, in order. It is empty when nothing was tried.
+	// Attempts are all attempts of the call, in order. It is empty if none was made.
 	Attempts []Attempt
-	// Outcome says what may have happened to the money.
+	// Outcome says what may have happened at Klarna.
 	Outcome Outcome
-	// Err is the cause where it is not the answer itself: the context's error, a failed connection, an
-	// answer that could not be read. It is nil otherwise.
+	// Err is the cause, if it is not Klarna's answer: the context's error, a failed connection, or
+	// an answer that cannot be read. Otherwise it is nil.
 	Err error
 }
 
-// ValidationError is one parameter that was refused. It prints the parameter without the reasons.
+// ValidationError is a parameter that was refused. It prints the parameter without the reasons.
 type ValidationError struct {
-	// Parameter is the JSON path, for example supplementary_purchase_data.line_items[2].total_amount.
+	// Parameter is the JSON path, for example
+	// supplementary_purchase_data.line_items[2].total_amount.
 	Parameter string
-	Reasons   []string
-	DocURL    string
+	// Reasons say why the parameter was refused.
+	Reasons []string
+	// DocURL is Klarna's documentation page of the problem.
+	DocURL string
 }
 
-// Attempt is one try of a call.
+// Attempt is one attempt of a call.
 type Attempt struct {
-	// Start is when it began, in UTC.
+	// Start is the time at which the attempt began, in UTC.
 	Start time.Time
-	// Duration is how long it took to its end: the whole answer read, or the failure.
+	// Duration is the time until the whole answer was read or the attempt failed.
 	Duration time.Duration
-	// StatusCode is 0 where no answer came.
+	// StatusCode is the HTTP status of the answer, or 0 if no answer came.
 	StatusCode int
-	// Code, ErrorID and CorrelationID are those of the answer, where it had them.
+	// Code, ErrorID and CorrelationID are those of the answer. They are empty if it had none.
 	Code          Code
 	ErrorID       string
 	CorrelationID string
-	// Sent reports that the request, or a part of it, may have left.
+	// Sent reports whether the request, or a part of it, may have been sent.
 	Sent bool
-	// Replayed reports that net/http sent the same request again by itself, on another connection,
-	// because the first turned out to be stale. The answer is that of the last copy; an earlier one
-	// may have been executed.
+	// Replayed reports whether net/http sent the same request again on another connection, because
+	// the first one turned out to be stale. The answer is the answer to the last copy. An earlier
+	// copy may have been executed.
 	Replayed bool
-	// Wait is the pause that was planned after it; 0 after the last one.
+	// Wait is the planned pause after the attempt. It is 0 after the last one.
 	Wait time.Duration
-	// Err is what ended it without a whole answer.
+	// Err is the error of an attempt without a complete answer, or nil.
 	Err error
 }
 
@@ -97,8 +99,8 @@ func (e *Error) Error() string {
 	if e.Operation != "" {
 		b.WriteString(": " + shorten(e.Operation, maxPrinted))
 	}
-	if head := e.head(); head != "" {
-		b.WriteString(": " + head)
+	if summary := e.summary(); summary != "" {
+		b.WriteString(": " + summary)
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.cause())
@@ -117,8 +119,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// head is what Klarna, or the local validation, said.
-func (e *Error) head() string {
+// summary returns the part of the text that comes from Klarna's answer or from local validation.
+func (e *Error) summary() string {
 	var parts []string
 	if e.StatusCode != 0 {
 		parts = append(parts, strconv.Itoa(e.StatusCode))
@@ -135,8 +137,8 @@ func (e *Error) head() string {
 	return strings.Join(parts, " ")
 }
 
-// parameters names what was refused, as many as there is room for. The reasons of a local
-// validation are this library's own words and hold no values; Klarna's may.
+// parameters returns the names of the refused parameters, as many as there is room for. It adds the
+// reasons of local validation, which contain no values. Klarna's reasons may contain some.
 func (e *Error) parameters() []string {
 	var names []string
 	left := maxPrintedParameters
@@ -154,7 +156,7 @@ func (e *Error) parameters() []string {
 	return names
 }
 
-// cause is the text of Err, as much of it as there is room for.
+// cause returns the text of Err, shortened.
 func (e *Error) cause() string { return shorten(e.Err.Error(), 3*maxPrinted) }
 
 // Is reports whether target is the error's [Code].
@@ -174,10 +176,10 @@ func (e *Error) Unwrap() error {
 // GoString returns the text of Error.
 func (e Error) GoString() string { return e.Error() }
 
-// MarshalText returns the text of Error, so that XML and YAML show no more.
+// MarshalText returns the text of Error, so that XML and YAML show nothing else.
 func (e Error) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// GobEncode returns an error: an Error is no message for another program.
+// GobEncode returns an error, because package gob would encode what must not be shown.
 func (e Error) GobEncode() ([]byte, error) {
 	return nil, errors.New("klarna: an Error cannot be encoded with package gob")
 }
@@ -227,7 +229,7 @@ func (v ValidationError) LogValue() slog.Value { return slog.StringValue(printab
 // MarshalText returns the parameter's name, so that the JSON of a list of them holds no reasons.
 func (v ValidationError) MarshalText() ([]byte, error) { return []byte(printable(v.Parameter)), nil }
 
-// Format writes what came back, whatever the verb.
+// Format writes the status, the code, the error id and the error, whatever the verb.
 func (a Attempt) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
 
 // LogValue returns what Format writes.
@@ -250,7 +252,7 @@ func (a *Attempt) describe() string {
 	return "klarna.Attempt{" + strings.Join(parts, ", ") + "}"
 }
 
-// printableCode lets through what looks like the codes of Klarna's documentation.
+// printableCode returns a code that looks like those of Klarna's documentation, or a placeholder.
 func printableCode(c Code) string {
 	if strings.Trim(string(c), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
 		return unprintable
@@ -261,13 +263,13 @@ func printableCode(c Code) string {
 const (
 	unprintable = "[unprintable]"
 
-	// maxPrinted is the most bytes of a code or an id that are printed; maxPrintedParameters is the
-	// most of all parameters that were refused.
+	// maxPrinted is the maximum length of a printed code or id, in bytes. maxPrintedParameters is
+	// that of all refused parameters together.
 	maxPrinted           = 160
 	maxPrintedParameters = 640
 )
 
-// shorten returns at most n bytes of a text, and marks what it leaves out.
+// shorten returns at most n bytes of a text. If it leaves something out, the result ends with "…".
 func shorten(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -275,8 +277,8 @@ func shorten(text string, n int) string {
 	return cut(text, n-len("…")) + "…"
 }
 
-// printable lets through what codes, ids and JSON paths are made of. Anything else that an answer
-// put there could be text of the request and is not printed.
+// printable returns s if it consists of characters of codes, ids and JSON paths, and a placeholder
+// otherwise: an answer may quote text of the request in such a member.
 func printable(s string) string {
 	if len(s) > maxPrinted {
 		return unprintable

@@ -30,21 +30,21 @@ func TestErrorTexts(t *testing.T) {
 			"klarna: authorization.authorize: 409 RESOURCE_CONFLICT (outcome rejected, 2 attempts, error_id 9f27a5d0, correlation_id k-1)",
 		},
 		"a status without a code": {&klarna.Error{StatusCode: 502}, "klarna: 502 Bad Gateway (outcome unknown)"},
-		"a status nobody knows":   {&klarna.Error{StatusCode: 599, Outcome: klarna.OutcomeRejected}, "klarna: 599  (outcome rejected)"},
-		"Klarna's findings by name, without reasons": {
+		"an unknown status":       {&klarna.Error{StatusCode: 599, Outcome: klarna.OutcomeRejected}, "klarna: 599  (outcome rejected)"},
+		"parameters that Klarna refused, without reasons": {
 			&klarna.Error{StatusCode: 400, Code: "VALIDATION_ERROR", ValidationErrors: []klarna.ValidationError{{Parameter: "a.b[2]", Reasons: []string{"Ada"}}, {Parameter: "c"}}},
 			"klarna: 400 VALIDATION_ERROR [a.b[2]; c] (outcome unknown)",
 		},
-		"our own findings with reasons": {
+		"parameters that local validation refused, with reasons": {
 			&klarna.Error{Code: "VALIDATION_ERROR", Outcome: klarna.OutcomeNotSent, ValidationErrors: []klarna.ValidationError{{Parameter: "a", Reasons: []string{"is empty", "is short"}}}},
 			"klarna: VALIDATION_ERROR [a: is empty, is short] (outcome not sent)",
 		},
-		"a cause":                              {&klarna.Error{Operation: "o", Err: context.Canceled}, "klarna: o: context canceled (outcome unknown)"},
-		"a code that is none":                  {&klarna.Error{StatusCode: 400, Code: "Ada Lovelace"}, "klarna: 400 [unprintable] (outcome unknown)"},
-		"a code that is none, though one word": {&klarna.Error{StatusCode: 400, Code: "Ada"}, "klarna: 400 [unprintable] (outcome unknown)"},
-		"an id that is none":                   {&klarna.Error{ID: "Ada Lovelace"}, "klarna (outcome unknown, error_id [unprintable])"},
-		"an id without end":                    {&klarna.Error{ID: strings.Repeat("a", 161)}, "klarna (outcome unknown, error_id [unprintable])"},
-		"an id that breaks the line":           {&klarna.Error{ID: "a\nlevel=ERROR"}, "klarna (outcome unknown, error_id [unprintable])"},
+		"a cause":                     {&klarna.Error{Operation: "o", Err: context.Canceled}, "klarna: o: context canceled (outcome unknown)"},
+		"an invalid code":             {&klarna.Error{StatusCode: 400, Code: "Ada Lovelace"}, "klarna: 400 [unprintable] (outcome unknown)"},
+		"an invalid code of one word": {&klarna.Error{StatusCode: 400, Code: "Ada"}, "klarna: 400 [unprintable] (outcome unknown)"},
+		"an invalid id":               {&klarna.Error{ID: "Ada Lovelace"}, "klarna (outcome unknown, error_id [unprintable])"},
+		"a very long id":              {&klarna.Error{ID: strings.Repeat("a", 161)}, "klarna (outcome unknown, error_id [unprintable])"},
+		"an id with a line break":     {&klarna.Error{ID: "a\nlevel=ERROR"}, "klarna (outcome unknown, error_id [unprintable])"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,8 +65,8 @@ func TestErrorTextsStayBelowTwoKilobytes(t *testing.T) {
 		many = append(many, klarna.ValidationError{Parameter: fmt.Sprintf("supplementary_purchase_data.line_items[%d].total_amount", i), Reasons: []string{"is negative", long}})
 	}
 	for name, err := range map[string]*klarna.Error{
-		"our own findings": {Operation: long, Code: klarna.CodeValidationError, ValidationErrors: many, Err: errors.New(long)},
-		"Klarna's findings": {
+		"local validation errors": {Operation: long, Code: klarna.CodeValidationError, ValidationErrors: many, Err: errors.New(long)},
+		"Klarna's validation errors": {
 			Operation: long, StatusCode: 400, Code: klarna.Code(strings.Repeat("A", 160)), ID: long[:160], CorrelationID: long[:160],
 			ValidationErrors: many, Err: fmt.Errorf("%s: %w", long, io.EOF), Attempts: make([]klarna.Attempt, 1000),
 		},
@@ -82,10 +82,10 @@ func TestErrorTextsStayBelowTwoKilobytes(t *testing.T) {
 	}
 }
 
-func TestANilErrorIsHarmless(t *testing.T) {
+func TestMethodsOfANilErrorDoNotPanic(t *testing.T) {
 	var err *klarna.Error
 	if err.Error() != "<nil>" || err.Unwrap() != nil || err.Is(klarna.CodeNotFound) || errors.Is(err, klarna.CodeNotFound) || errors.Is(err, io.EOF) {
-		t.Error("a nil *Error is something")
+		t.Error("a method of a nil *Error returns something")
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 		if got := fmt.Sprintf(verb, err); got != "<nil>" {
@@ -104,14 +104,14 @@ func TestErrorsCompareWithCodes(t *testing.T) {
 		target klarna.Code
 		want   bool
 	}{
-		"the same code":                        {coded("RESOURCE_CONFLICT"), klarna.CodeResourceConflict, true},
-		"another code":                         {coded("RESOURCE_CONFLICT"), klarna.CodeNotFound, false},
-		"a code that nobody listed":            {coded("NEW"), "NEW", true},
-		"the other spelling on the wire":       {coded("TEMPORARILY_UNAVAILABLE"), klarna.CodeTemporaryUnavailable, true},
-		"the other spelling as the target":     {coded("TEMPORARY_UNAVAILABLE"), "TEMPORARILY_UNAVAILABLE", true},
-		"no code with no code":                 {coded(""), "", false},
-		"case matters":                         {coded("not_found"), klarna.CodeNotFound, false},
-		"a code is no part of another's cause": {&klarna.Error{Err: io.EOF}, klarna.CodeNotFound, false},
+		"the same code":                                  {coded("RESOURCE_CONFLICT"), klarna.CodeResourceConflict, true},
+		"another code":                                   {coded("RESOURCE_CONFLICT"), klarna.CodeNotFound, false},
+		"a code that is not listed":                      {coded("NEW"), "NEW", true},
+		"the other spelling on the wire":                 {coded("TEMPORARILY_UNAVAILABLE"), klarna.CodeTemporaryUnavailable, true},
+		"the other spelling as the target":               {coded("TEMPORARY_UNAVAILABLE"), "TEMPORARILY_UNAVAILABLE", true},
+		"no code with no code":                           {coded(""), "", false},
+		"case matters":                                   {coded("not_found"), klarna.CodeNotFound, false},
+		"a code in the text of the cause does not match": {&klarna.Error{Err: io.EOF}, klarna.CodeNotFound, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestErrorsCompareWithCodes(t *testing.T) {
 		})
 	}
 	if klarna.CodeNotFound.Error() != "NOT_FOUND" {
-		t.Error("a code's text is not the code")
+		t.Error("Error of a Code does not return the code")
 	}
 }
 
@@ -131,11 +131,11 @@ func TestErrorsUnwrapToTheirCause(t *testing.T) {
 		t.Error("the cause is lost")
 	}
 	if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Unwrap() != io.EOF {
-		t.Error("errors.As does not reach it")
+		t.Error("errors.As does not find the *Error")
 	}
 }
 
-func TestTheJSONOfAnErrorIsWhatIsSafeToLog(t *testing.T) {
+func TestTheJSONOfAnErrorIsSafeToLog(t *testing.T) {
 	err := &klarna.Error{
 		Operation: "o", StatusCode: 400, Code: klarna.CodeValidationError, ID: "i", Message: "Ada", CorrelationID: "k", PartnerCorrelationID: "p",
 		IdempotencyKey: "key", Attempts: []klarna.Attempt{{StatusCode: 400, Code: "Ada L"}}, Outcome: klarna.OutcomeRejected, Err: context.Canceled,
@@ -164,7 +164,7 @@ func TestTheJSONOfAnErrorIsWhatIsSafeToLog(t *testing.T) {
 	}
 }
 
-func TestAttemptsPrintWhatCameBack(t *testing.T) {
+func TestAttemptsPrintTheirAnswer(t *testing.T) {
 	a := klarna.Attempt{StatusCode: 503, Code: klarna.CodeTemporaryUnavailable, ErrorID: "i", Err: io.EOF}
 	if got, want := fmt.Sprintf("%+v %s", a, &a), "klarna.Attempt{503, TEMPORARY_UNAVAILABLE, error_id i, EOF}"; got != want+" "+want {
 		t.Errorf("prints %s", got)

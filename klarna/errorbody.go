@@ -6,22 +6,22 @@ const (
 	// maxValidationErrors and maxErrorTexts bound what is kept of an error body.
 	maxValidationErrors = 100
 	maxErrorTexts       = 16 << 10
-	// maxErrorName bounds the code, the type and the id. They have room of their own, so that no long
-	// message before them leaves them out.
+	// maxErrorName bounds each of the code, the type and the id. Room is reserved for them, so that
+	// a long message before them does not leave them out.
 	maxErrorName = 256
 )
 
-// errorBody is Klarna's error answer. Its texts differ between versions, so each member is read by
-// itself: one of an unexpected type does not lose the others.
+// errorBody is the body of an error answer. Its form differs between Klarna's versions, so each
+// member is read separately: a member of an unexpected type does not affect the others.
 type errorBody struct {
 	id, kind, code, message, docURL string
 	problems                        []ValidationError
 
-	left int // how many bytes of texts may still be kept
+	left int // bytes of text that may still be kept
 }
 
-// parseErrorBody reads an error answer. What is not Klarna's JSON, such as a proxy's page, a DDoS
-// protection's 403 or a cut answer, gives what was read of it.
+// parseErrorBody reads the body of an error answer. If it is not Klarna's JSON, or is cut,
+// parseErrorBody returns what it could read.
 func parseErrorBody(text []byte) errorBody {
 	body := errorBody{left: maxErrorTexts - 3*maxErrorName}
 	_, _ = wire.Read(text, func(r *wire.Reader) bool {
@@ -59,7 +59,7 @@ func name(to *string, r *wire.Reader) bool {
 	return true
 }
 
-// text reads a string and keeps as much of it as there is room for.
+// text reads a string and keeps as many bytes of it as there is room for.
 func (b *errorBody) text(to *string, r *wire.Reader) bool {
 	if *to != "" || !wire.ReadText(to, r) {
 		return r.Other()
@@ -69,7 +69,7 @@ func (b *errorBody) text(to *string, r *wire.Reader) bool {
 	return true
 }
 
-// problem reads one element of the list of parameters that failed.
+// problem reads one element of the list of validation errors.
 func (b *errorBody) problem(r *wire.Reader) {
 	var p ValidationError
 	if !r.Members(func(name []byte) bool {
@@ -113,7 +113,7 @@ func (b *errorBody) reasons(to *[]string, r *wire.Reader) bool {
 	return r.Elements(one)
 }
 
-// cut returns at most n bytes of a text, and no part of a character.
+// cut returns at most n bytes of a text, without a part of a character at the end.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

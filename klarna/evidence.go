@@ -10,20 +10,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrForeignAnswer is the error of an attempt whose answer belongs to another call, as errors.Is
-// finds it. A server or a proxy that answers once too often, or in another order, makes such
-// answers on a connection that is kept. The attempt is of unknown outcome, it is repeated as the
-// retry policy says, and its connection is closed. Nothing of the answer is kept, because it may
-// hold another customer's data.
+// ErrForeignAnswer reports that the answer to an attempt belongs to another call. This happens on a
+// reused connection when a server or a proxy sends an answer too many, or sends answers in another
+// order. The outcome of the attempt is unknown, the connection is closed, and the [RetryPolicy]
+// decides whether the attempt is repeated. Nothing of the answer is kept, because it may contain
+// another customer's data.
 //
-// An answer is another call's if its id is not the id in the path. It is, too, if the echoed
-// Partner-Correlation-Id or a reference contradicts what was sent and none of them confirms it. The
-// echo of an earlier call with the same idempotency key confirms it: Klarna may answer a repeat
-// with the first answer.
+// An answer belongs to another call if its id differs from the id in the path, or if it echoes a
+// Partner-Correlation-Id that the library made for another call. It also belongs to another call if
+// the echo or a reference contradicts what was sent and none of them confirms it. The echo of an
+// earlier call with the same idempotency key or the same session token confirms it: Klarna may
+// answer a repeat with the first answer.
 var ErrForeignAnswer = errors.New("the answer belongs to another call")
 
 // evidence says whether parts of an answer confirm or contradict that it belongs to the call.
-type evidence struct{ confirmed, contradicted bool }
+type evidence struct {
+	confirmed, contradicted bool
+	// disproved reports whether the library made the echo for another call. Nothing outweighs it:
+	// the orders of two merchants may have the same reference.
+	disproved bool
+}
 
 // compare adds a value that was sent and the one in the answer, and reports whether both exist.
 func (e *evidence) compare(sent, answered string) bool {
@@ -35,16 +41,16 @@ func (e *evidence) compare(sent, answered string) bool {
 	return true
 }
 
-// foreign returns ErrForeignAnswer if the evidence contradicts and nothing confirms.
+// foreign returns ErrForeignAnswer if the evidence shows that the answer belongs to another call.
 func (e evidence) foreign() error {
-	if e.contradicted && !e.confirmed {
+	if e.disproved || e.contradicted && !e.confirmed {
 		return ErrForeignAnswer
 	}
 	return nil
 }
 
-// echoed returns the evidence in the echo of the Partner-Correlation-Id.
-func (a *activeCall) echoed(header http.Header) (found evidence) {
+// echoEvidence returns the evidence in the echo of the Partner-Correlation-Id.
+func (a *activeCall) echoEvidence(header http.Header) (found evidence) {
 	for _, echo := range header[headerPartnerCorrelationID] {
 		if a.isOwnEcho(strings.TrimSpace(echo)) { // a caller's id may contain commas
 			found.confirmed = true
@@ -55,46 +61,81 @@ func (a *activeCall) echoed(header http.Header) (found evidence) {
 				found.confirmed = true
 			} else if part != "" {
 				found.contradicted = true
+				found.disproved = found.disproved || isOfLibrary(plainEcho(part))
 			}
 		}
 	}
+	found.disproved = found.disproved && !found.confirmed
 	return found
 }
 
-// isOwnEcho reports whether an echo is the id of this call or of an earlier one with the same
-// idempotency key.
+// isOwnEcho reports whether an echo is the correlation id of this call, or one that the library
+// made for an earlier call with the same idempotency key or the same session token. The session
+// token of the final authorize call is an idempotency key, too.
 func (a *activeCall) isOwnEcho(echo string) bool {
 	if strings.EqualFold(echo, a.correlationID) {
 		return true
 	}
-	return a.settings.correlationID == "" && a.idempotencyKey != "" && len(echo) == len(a.correlationID) &&
-		strings.EqualFold(echo[keyPart:], a.correlationID[keyPart:])
+	echo = plainEcho(echo)
+	if !isOfLibrary(echo) {
+		return false
+	}
+	if a.idempotencyKey == "" {
+		return echo == a.correlationID
+	}
+	like := a.newCorrelationID()
+	return echo[keyPart:] == like[keyPart:] ||
+		!a.settings.sessionToken.IsZero() && echo[tokenPart:tokenEnd] == like[tokenPart:tokenEnd]
 }
 
-// keyPart is the index at which the part of a correlation id begins that all calls with one
-// idempotency key share.
-const keyPart = 16
+// plainEcho returns an echo in the form of the library's ids: a UUID may come back with hyphens, in
+// quotes or in upper case.
+func plainEcho(echo string) string {
+	if len(echo) > len(`"00000000-0000-0000-0000-000000000000"`) {
+		return echo
+	}
+	return strings.ToLower(strings.NewReplacer("-", "", `"`, "").Replace(echo))
+}
 
-// newCorrelationID returns a unique id of 32 hexadecimal digits. Its second half is derived from
-// the idempotency key, or random if there is none.
-func newCorrelationID(idempotencyKey string) string {
+// The digits of a correlation id that calls have in common: from tokenPart to tokenEnd those with
+// one session token, and from keyPart those with one idempotency key.
+const (
+	tokenPart = 6
+	tokenEnd  = 12
+	keyPart   = 16
+)
+
+// newCorrelationID returns a unique id of 32 hexadecimal digits for a call. It is a UUID of version
+// 8, unlike the usual ids of callers. The digits that calls do not have in common are random.
+func (a *activeCall) newCorrelationID() string {
 	id := uuid.New()
-	if idempotencyKey != "" {
-		sum := sha256.Sum256([]byte("klarna-go correlation id 1 " + idempotencyKey))
+	id[6] = id[6]&0x0f | 0x80 // the version
+	if a.idempotencyKey != "" {
+		sum := sha256.Sum256([]byte("klarna-go correlation id 1 " + a.idempotencyKey))
 		copy(id[keyPart/2:], sum[:])
-		id[keyPart/2] = id[keyPart/2]&0x3f | 0x80 // the variant: it stays a UUID
+		id[keyPart/2] = id[keyPart/2]&0x3f | 0x80 // the variant
+		if token := a.settings.sessionToken; !token.IsZero() {
+			sum := sha256.Sum256([]byte("klarna-go session token 1 " + a.client.account + " " + token.Reveal()))
+			copy(id[tokenPart/2:tokenEnd/2], sum[:])
+		}
 	}
 	return hex.EncodeToString(id[:])
 }
 
-// isAnother reports whether an id in an answer differs from the one in the path.
-func (a *activeCall) isAnother(id string) bool {
+// isOfLibrary reports whether newCorrelationID may have made an id.
+func isOfLibrary(id string) bool {
+	return len(id) == 32 && id[12] == '8' && strings.IndexByte("89ab", id[16]) >= 0 && strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// hasOtherID reports whether an id in an answer differs from the one in the path.
+func (a *activeCall) hasOtherID(id string) bool {
 	return id != "" && len(a.call.IDs) > 0 && id != a.call.IDs[len(a.call.IDs)-1]
 }
 
-// mayRepeat reports whether an earlier call may have had the idempotency key. Klarna may answer a
-// repeat with the first answer, whose echo is the earlier call's. The id in the path then confirms
-// an answer that repeats no reference.
+// mayRepeat reports whether an earlier call may have had the same idempotency key. Klarna may
+// answer a repeat with the first answer, whose echo is that of the earlier call. If the caller set
+// the correlation id of that call, only the id in the path can confirm an answer without a
+// reference.
 func (a *activeCall) mayRepeat() bool {
 	return a.idempotencyKey != "" && (a.call.Reference != "" || a.settings.idempotencyKey != "")
 }

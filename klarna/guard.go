@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The headers of the contract, in canonical form.
+// The headers of requests and answers, in canonical form.
 const (
 	headerAuthorization        = "Authorization"
 	headerSessionToken         = "Klarna-Network-Session-Token"
@@ -24,13 +24,13 @@ const (
 	headerReplayable           = "X-Idempotency-Key"
 )
 
-// version of this library, which calls send in their User-Agent.
+// version is the version of this library, which is part of the User-Agent.
 const version = "0.1.0"
 
 var userAgent = "klarna-go/" + version + " (" + runtime.Version() + ")"
 
-// allowedHeaders are the headers that may leave. It is a list of what may and not of what may not,
-// because every tracing system has names of its own, and Klarna forbids them all.
+// allowedHeaders is an allow list of the headers that are sent. Klarna forbids tracing headers, and
+// a deny list could not name those of all tracing systems.
 var allowedHeaders = map[string]bool{
 	headerAuthorization:        true,
 	headerSessionToken:         true,
@@ -44,10 +44,11 @@ var allowedHeaders = map[string]bool{
 	headerReplayable:           true,
 }
 
-// guard stands between all middleware and the transport that sends.
+// guard checks and cleans the header of a request after all middleware, before the transport sends
+// it.
 type guard struct{ next http.RoundTripper }
 
-var errNoIdempotencyKey = errors.New("klarna: the request lost its Klarna-Idempotency-Key in a middleware")
+var errNoIdempotencyKey = errors.New("klarna: a middleware removed the Klarna-Idempotency-Key header")
 
 func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if needsIdempotencyKey(request.Method) && strings.TrimSpace(request.Header.Get(headerIdempotencyKey)) == "" {
@@ -61,13 +62,13 @@ func needsIdempotencyKey(method string) bool {
 	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
 }
 
-// withAllowedHeaders is the request without the headers that must stay.
+// withAllowedHeaders returns the request with the allowed headers only.
 func withAllowedHeaders(request *http.Request) *http.Request {
 	clean := true
 	for name := range request.Header {
 		clean = clean && allowedHeaders[name]
 	}
-	if clean { // as always without a middleware
+	if clean { // always so without middleware
 		return request
 	}
 	header := make(http.Header, len(request.Header))
@@ -76,20 +77,20 @@ func withAllowedHeaders(request *http.Request) *http.Request {
 			header[name] = values
 		}
 	}
-	// A RoundTripper must not change its request: a shallow copy gets the clean header.
+	// A RoundTripper must not change its request, so a shallow copy gets the clean header.
 	sent := *request
 	sent.Header = header
 	return &sent
 }
 
-// notSent marks the error of an attempt that certainly put nothing on a connection.
+// notSent is the error of an attempt that wrote nothing to a connection.
 type notSent struct{ error }
 
 func (e notSent) Unwrap() error { return e.error }
 
 func closeBody(request *http.Request) {
 	if request.Body != nil {
-		// Nothing is lost if closing a body that is not sent fails.
+		// The body is not sent, so an error of Close does not matter.
 		_ = request.Body.Close()
 	}
 }

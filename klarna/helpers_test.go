@@ -23,7 +23,7 @@ const (
 	testKey = "klarna_test_api_b1946ac92492d2347c6235b4d2611184"
 	liveKey = "klarna_live_api_591785b794601e212b260e25925636fd"
 	account = "krn:partner:global:account:test:LWT2XJSE"
-	// soon is far above what a call on loopback takes and far below every pause that a test asks for.
+	// soon is far above the duration of a call on loopback and far below each pause of a test.
 	soon = 5 * time.Second
 )
 
@@ -33,7 +33,7 @@ var quick = klarna.RetryPolicy{MinWait: time.Nanosecond, MaxWait: time.Milliseco
 // once is quick without retries.
 var once = klarna.RetryPolicy{MaxAttempts: 1}
 
-// newClient makes a client for a server of the test's, with connections that end with the test.
+// newClient returns a client for a server of the test. Its connections end with the test.
 func newClient(t *testing.T, baseURL string, options ...klarna.Option) *klarna.Client {
 	t.Helper()
 	transport := &http.Transport{}
@@ -46,7 +46,7 @@ func newClient(t *testing.T, baseURL string, options ...klarna.Option) *klarna.C
 	return client
 }
 
-// newServer is a real listener.
+// newServer starts a server that ends with the test.
 func newServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -56,10 +56,10 @@ func newServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// hold waits until the other side goes away.
+// hold reads until the client closes the connection.
 func hold(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// sent is a request as it arrived.
+// sent is a request that a server received.
 type sent struct {
 	Method string
 	URI    string
@@ -80,7 +80,7 @@ func toSent(request *http.Request) (sent, error) {
 	return sent{request.Method, request.RequestURI, request.Header.Clone(), string(body)}, err
 }
 
-// log of requests that several connections write.
+// sentLog is a list of requests. It is safe for concurrent use.
 type sentLog struct {
 	mu  sync.Mutex
 	all []sent
@@ -108,7 +108,7 @@ func (l *sentLog) only(t *testing.T) sent {
 	return all[0]
 }
 
-// recorder answers every request with status and body, and remembers it.
+// recorder starts a server that records each request and answers with status and body.
 func recorder(t *testing.T, status int, body string) (*httptest.Server, *sentLog) {
 	t.Helper()
 	requests := new(sentLog)
@@ -124,9 +124,9 @@ func recorder(t *testing.T, status int, body string) (*httptest.Server, *sentLog
 	return server, requests
 }
 
-// script answers one request a connection, each with the next step: "cut" reads the request and
-// closes the connection; anything else is a status and an error code, such as "503
-// TEMPORARY_UNAVAILABLE"; "200" is success. The last step stays.
+// script starts a server that answers each request with the next step, on a connection of its own.
+// The step "cut" closes the connection without an answer. Each other step is a status and an
+// optional error code, such as "200" and "503 TEMPORARY_UNAVAILABLE". The last step repeats.
 func script(t *testing.T, steps ...string) (string, *sentLog) {
 	t.Helper()
 	requests := new(sentLog)
@@ -152,13 +152,13 @@ func errorJSON(code string) string {
 	return `{"error_id":"9f27a5d0-4a42-4a2e-8c8f-3a4f9d1a6b11","error_type":"T","error_code":"` + code + `","error_message":"for developers"}`
 }
 
-// answer is a whole HTTP response after which the connection closes.
+// answer returns a complete HTTP response that closes the connection.
 func answer(status, body string) string {
 	return "HTTP/1.1 " + status + " X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
 		strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
 
-// roundTrip is a transport that is one function.
+// roundTrip is a function that implements http.RoundTripper.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -170,13 +170,13 @@ func respond(r *http.Request, status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
 }
 
-// stubbed is a client without a network.
+// stubbed returns a client that uses no network.
 func stubbed(t *testing.T, transport roundTrip, options ...klarna.Option) *klarna.Client {
 	t.Helper()
 	return newClient(t, "https://klarna.invalid", append([]klarna.Option{klarna.WithHTTPClient(&http.Client{Transport: transport})}, options...)...)
 }
 
-// authorize is a POST with a reference.
+// authorize returns a POST with a reference.
 func authorize() klarna.Call {
 	return klarna.Call{
 		Operation: "authorization.authorize",
@@ -187,7 +187,7 @@ func authorize() klarna.Call {
 	}
 }
 
-// read is a GET.
+// read returns a GET.
 func read() klarna.Call {
 	return klarna.Call{
 		Operation: "authorization.read",
@@ -197,7 +197,7 @@ func read() klarna.Call {
 	}
 }
 
-// fail makes a call that has to fail.
+// fail makes a call that must fail, and returns its error.
 func fail(t *testing.T, client *klarna.Client, call klarna.Call, destination any, options ...klarna.CallOption) *klarna.Error {
 	t.Helper()
 	return failCtx(t, t.Context(), client, call, destination, options...)
@@ -225,7 +225,7 @@ func succeed(t *testing.T, client *klarna.Client, call klarna.Call, destination 
 	return raw
 }
 
-// within fails a test that took longer than it may.
+// within fails the test if more than limit has passed since start.
 func within(t *testing.T, limit time.Duration, start time.Time) {
 	t.Helper()
 	if took := time.Since(start); took > limit {

@@ -11,8 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// keyOf makes the call with a new client, as a program does that was started again, and returns the
-// key that arrived.
+// keyOf makes the call with a new client, like a program that was started again, and returns the
+// key that the server received.
 func keyOf(t *testing.T, account string, call klarna.Call, options ...klarna.CallOption) string {
 	t.Helper()
 	server, requests := recorder(t, 200, "{}")
@@ -31,7 +31,7 @@ func with(change func(*klarna.Call)) klarna.Call {
 	return call
 }
 
-func TestARepeatOfACallWithAReferenceHasTheSameKey(t *testing.T) {
+func TestARepeatWithAReferenceHasTheSameKey(t *testing.T) {
 	call := func() klarna.Call {
 		return with(func(c *klarna.Call) {
 			c.Route, c.IDs = "payment/transactions/{id}/capture", []string{"krn:1"}
@@ -40,22 +40,22 @@ func TestARepeatOfACallWithAReferenceHasTheSameKey(t *testing.T) {
 		})
 	}
 	first := keyOf(t, account, call())
-	for range 20 { // the order of a map must not tell
+	for range 20 { // the order of a map must not matter
 		if again := keyOf(t, account, call()); again != first {
 			t.Fatalf("the keys are %s and %s", first, again)
 		}
 	}
-	// Pinned: the key of a call must outlive a new version of this library, which a crashed program
-	// may come back with.
+	// The key must not change: a program that crashed may repeat the call with a newer version of
+	// this library.
 	if want := "ea85b2f9-c52c-561e-b7fd-86790c7968ee"; first != want {
-		t.Errorf("the key is %s and was %s in every version before", first, want)
+		t.Errorf("the key is %s, want %s as in earlier versions", first, want)
 	}
 	if id, err := uuid.Parse(first); err != nil || id.Version() != 5 || id.Variant() != uuid.RFC4122 {
-		t.Errorf("%s is no UUIDv5", first)
+		t.Errorf("%s is not a UUIDv5", first)
 	}
 }
 
-func TestAnythingElseThatMakesACallGivesAnotherKey(t *testing.T) {
+func TestEachPartOfACallChangesItsKey(t *testing.T) {
 	type variant struct {
 		account string
 		call    klarna.Call
@@ -65,19 +65,19 @@ func TestAnythingElseThatMakesACallGivesAnotherKey(t *testing.T) {
 		return with(func(c *klarna.Call) { c.Route, c.IDs = "payment/transactions/{id}/capture", []string{id} })
 	}
 	variants := map[string]variant{
-		"the call":                   {call: authorize()},
-		"for an account":             {account: "krn:1", call: authorize()},
-		"for another account":        {account: "krn:2", call: authorize()},
-		"another operation":          {call: with(func(c *klarna.Call) { c.Operation = "authorization.other" })},
-		"another reference":          {call: with(func(c *klarna.Call) { c.Reference = "order-2" })},
-		"another body":               {call: with(func(c *klarna.Call) { c.Body = map[string]any{"currency": "EUR"} })},
-		"no body":                    {call: with(func(c *klarna.Call) { c.Body = nil })},
-		"a resource":                 {call: capture("krn:1")},
-		"another resource":           {call: capture("krn:2")},
-		"a session token":            {call: with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("krn:1") })},
-		"another session token":      {call: authorize(), options: []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret("krn:2"))}},
-		"parts that run together":    {call: with(func(c *klarna.Call) { c.Operation, c.Reference = "authorization.authorizeorder", "-1" })},
-		"an id that was a reference": {call: with(func(c *klarna.Call) { c.Route, c.IDs, c.Reference = "x/{id}", []string{"order-1"}, "krn:1" })},
+		"the call":                         {call: authorize()},
+		"for an account":                   {account: "krn:1", call: authorize()},
+		"for another account":              {account: "krn:2", call: authorize()},
+		"another operation":                {call: with(func(c *klarna.Call) { c.Operation = "authorization.other" })},
+		"another reference":                {call: with(func(c *klarna.Call) { c.Reference = "order-2" })},
+		"another body":                     {call: with(func(c *klarna.Call) { c.Body = map[string]any{"currency": "EUR"} })},
+		"no body":                          {call: with(func(c *klarna.Call) { c.Body = nil })},
+		"a resource":                       {call: capture("krn:1")},
+		"another resource":                 {call: capture("krn:2")},
+		"a session token":                  {call: with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("krn:1") })},
+		"another session token":            {call: authorize(), options: []klarna.CallOption{klarna.WithSessionToken(klarna.NewSecret("krn:2"))}},
+		"parts that are split differently": {call: with(func(c *klarna.Call) { c.Operation, c.Reference = "authorization.authorizeorder", "-1" })},
+		"an id that was a reference":       {call: with(func(c *klarna.Call) { c.Route, c.IDs, c.Reference = "x/{id}", []string{"order-1"}, "krn:1" })},
 	}
 	seen := make(map[string]string)
 	for name, v := range variants {
@@ -89,7 +89,7 @@ func TestAnythingElseThatMakesACallGivesAnotherKey(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotPartOfACallLeavesItsKey(t *testing.T) {
+func TestOptionsDoNotChangeTheKey(t *testing.T) {
 	first := keyOf(t, "", authorize())
 	if won := keyOf(t, "", with(func(c *klarna.Call) { c.SessionToken = klarna.NewSecret("a") }), klarna.WithSessionToken(klarna.Secret{})); won == first {
 		t.Error("an option without a token erases the call's own")
@@ -102,9 +102,9 @@ func TestWhatIsNotPartOfACallLeavesItsKey(t *testing.T) {
 		t.Error("two customers' calls have the same key")
 	}
 	for name, got := range map[string]string{
-		"a correlation id":             keyOf(t, "", authorize(), klarna.WithCorrelationID("abc")),
-		"an empty key of the caller's": keyOf(t, "", authorize(), klarna.WithIdempotencyKey("")),
-		"integration metadata":         keyOf(t, "", authorize(), klarna.WithIntegrationMetadata(metadata("X", "1"))),
+		"a correlation id":           keyOf(t, "", authorize(), klarna.WithCorrelationID("abc")),
+		"an empty key of the caller": keyOf(t, "", authorize(), klarna.WithIdempotencyKey("")),
+		"integration metadata":       keyOf(t, "", authorize(), klarna.WithIntegrationMetadata(metadata("X", "1"))),
 	} {
 		if got != first {
 			t.Errorf("%s changes the key", name)
@@ -112,7 +112,7 @@ func TestWhatIsNotPartOfACallLeavesItsKey(t *testing.T) {
 	}
 }
 
-func TestWithoutAReferenceEveryCallHasAKeyOfItsOwn(t *testing.T) {
+func TestCallsWithoutAReferenceHaveDifferentKeys(t *testing.T) {
 	call := with(func(c *klarna.Call) { c.Reference = "" })
 	first, second := keyOf(t, "", call), keyOf(t, "", call)
 	if first == second {
@@ -120,7 +120,7 @@ func TestWithoutAReferenceEveryCallHasAKeyOfItsOwn(t *testing.T) {
 	}
 	for _, key := range []string{first, second} {
 		if id, err := uuid.Parse(key); err != nil || id.Version() != 5 {
-			t.Errorf("%s is no UUIDv5", key)
+			t.Errorf("%s is not a UUIDv5", key)
 		}
 	}
 }
@@ -133,16 +133,16 @@ func TestTheCallersKeyIsSentAsItIs(t *testing.T) {
 	}
 }
 
-func TestReadsCarryNoKey(t *testing.T) {
+func TestReadsHaveNoKey(t *testing.T) {
 	for _, method := range []string{"GET", "DELETE"} {
 		got := keyOf(t, "", with(func(c *klarna.Call) { c.Method, c.Body = method, nil }), klarna.WithIdempotencyKey("mine"))
 		if got != "" {
-			t.Errorf("a %s carries the key %q", method, got)
+			t.Errorf("a %s has the key %q", method, got)
 		}
 	}
 }
 
-func TestAChangeWithoutAKeyNeverHappens(t *testing.T) {
+func TestNoPostOrPatchIsSentWithoutAKey(t *testing.T) {
 	change := func(change func(http.Header)) klarna.Middleware {
 		return func(next http.RoundTripper) http.RoundTripper {
 			return roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -170,7 +170,7 @@ func TestAChangeWithoutAKeyNeverHappens(t *testing.T) {
 				if n := len(requests.list()); n != 0 {
 					t.Fatalf("the server got %d requests", n)
 				}
-				if err.Outcome != klarna.OutcomeNotSent || len(err.Attempts) != 1 || !strings.Contains(err.Error(), "lost its Klarna-Idempotency-Key in a middleware") {
+				if err.Outcome != klarna.OutcomeNotSent || len(err.Attempts) != 1 || !strings.Contains(err.Error(), "a middleware removed the Klarna-Idempotency-Key header") {
 					t.Errorf("%v", err)
 				}
 			})
@@ -178,7 +178,7 @@ func TestAChangeWithoutAKeyNeverHappens(t *testing.T) {
 	}
 }
 
-func TestTheKeyIsTold(t *testing.T) {
+func TestTheKeyIsInTheResponse(t *testing.T) {
 	server, requests := recorder(t, 409, errorJSON("RESOURCE_CONFLICT"))
 	var response klarna.Response
 	err := fail(t, newClient(t, server.URL), authorize(), nil, klarna.WithResponse(&response))

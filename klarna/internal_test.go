@@ -25,12 +25,12 @@ func TestPausesHaveFullJitter(t *testing.T) {
 			lowest, highest = min(lowest, wait), max(highest, wait)
 		}
 		if lowest > ceiling/20 || highest < ceiling-ceiling/20 {
-			t.Errorf("pause %d lies between %s and %s, which is not all of 0 to %s", n, lowest, highest, ceiling)
+			t.Errorf("pause %d is between %s and %s, which does not cover 0 to %s", n, lowest, highest, ceiling)
 		}
 	}
 }
 
-func TestAPauseThatWasAskedForIsTheLeast(t *testing.T) {
+func TestTheServersPauseIsTheMinimum(t *testing.T) {
 	policy := RetryPolicy{MinWait: time.Second, MaxWait: time.Second, MaxServerWait: 30 * time.Second}
 	for range 1000 {
 		if wait, ok := policy.wait(1, 30*time.Second); !ok || wait <= 30*time.Second || wait > 31*time.Second {
@@ -38,7 +38,7 @@ func TestAPauseThatWasAskedForIsTheLeast(t *testing.T) {
 		}
 	}
 	if wait, ok := policy.wait(1, 30*time.Second+1); ok {
-		t.Errorf("a pause of %s is above the most", wait)
+		t.Errorf("a pause of %s is above the maximum", wait)
 	}
 	policy.MaxServerWait = math.MaxInt64
 	if wait, ok := policy.wait(1, math.MaxInt64); ok {
@@ -56,12 +56,12 @@ func TestRateLimitHeaders(t *testing.T) {
 			http.Header{"X-Ratelimit-Limit": {`40, 40;w=1;name="account_x",100;w=1;name="psp_y"`}, "X-Ratelimit-Remaining": {"15"}, "X-Ratelimit-Reset": {"1"}},
 			RateLimit{40, 15, time.Second, []Quota{{"account_x", 40, time.Second}, {"psp_y", 100, time.Second}}},
 		},
-		"the number alone":               {http.Header{"X-Ratelimit-Limit": {" 40 "}}, RateLimit{40, -1, -1, nil}},
-		"nothing left":                   {http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"0"}}, RateLimit{-1, 0, 0, nil}},
-		"negative numbers":               {http.Header{"X-Ratelimit-Limit": {"-1"}, "X-Ratelimit-Remaining": {"-1"}, "X-Ratelimit-Reset": {"-1"}}, RateLimit{-1, -1, -1, nil}},
-		"no numbers":                     {http.Header{"X-Ratelimit-Limit": {"many"}, "X-Ratelimit-Remaining": {"1.5"}, "X-Ratelimit-Reset": {"+1"}}, RateLimit{-1, -1, -1, nil}},
-		"numbers that no integer holds":  {http.Header{"X-Ratelimit-Limit": {"99999999999999999999"}, "X-Ratelimit-Reset": {"99999999999999999999"}}, RateLimit{-1, -1, maxSeconds * time.Second, nil}},
-		"quotas that are none, left out": {http.Header{"X-Ratelimit-Limit": {`1,,x;w=1, 2 ; w=3 ; name="n" ; new=4,3`}}, RateLimit{1, -1, -1, []Quota{{"n", 2, 3 * time.Second}, {"", 3, 0}}}},
+		"only the number":                   {http.Header{"X-Ratelimit-Limit": {" 40 "}}, RateLimit{40, -1, -1, nil}},
+		"nothing left":                      {http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"0"}}, RateLimit{-1, 0, 0, nil}},
+		"negative numbers":                  {http.Header{"X-Ratelimit-Limit": {"-1"}, "X-Ratelimit-Remaining": {"-1"}, "X-Ratelimit-Reset": {"-1"}}, RateLimit{-1, -1, -1, nil}},
+		"no numbers":                        {http.Header{"X-Ratelimit-Limit": {"many"}, "X-Ratelimit-Remaining": {"1.5"}, "X-Ratelimit-Reset": {"+1"}}, RateLimit{-1, -1, -1, nil}},
+		"numbers above the largest integer": {http.Header{"X-Ratelimit-Limit": {"99999999999999999999"}, "X-Ratelimit-Reset": {"99999999999999999999"}}, RateLimit{-1, -1, maxSeconds * time.Second, nil}},
+		"invalid quotas are left out":       {http.Header{"X-Ratelimit-Limit": {`1,,x;w=1, 2 ; w=3 ; name="n" ; new=4,3`}}, RateLimit{1, -1, -1, []Quota{{"n", 2, 3 * time.Second}, {"", 3, 0}}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -72,9 +72,9 @@ func TestRateLimitHeaders(t *testing.T) {
 	}
 }
 
-func TestVerdictsAreTheFirstOfADoubledHeader(t *testing.T) {
+func TestTheFirstValueOfAStatusHeaderCounts(t *testing.T) {
 	for value, want := range map[string]string{"": "", "VALID": "VALID", "VALID, VALID": "VALID", " INVALID ,VALID": "INVALID", "NOT_PRESENT": "NOT_PRESENT"} {
-		if got := verdict(value); got != want {
+		if got := firstValue(value); got != want {
 			t.Errorf("%q is read as %q, want %q", value, got, want)
 		}
 	}
@@ -115,7 +115,7 @@ func FuzzErrorBody(f *testing.F) {
 	})
 }
 
-func TestALongMessageLeavesTheCode(t *testing.T) {
+func TestALongMessageDoesNotDisplaceTheCode(t *testing.T) {
 	long := strings.Repeat("é", 20<<10)
 	many := strings.Repeat(`{"parameter":"p","reason":["`+strings.Repeat("r", 300)+`"]},`, 300)
 	body := parseErrorBody([]byte(`{"error_message":"` + long + `","validation_errors":[` + many + `7],"doc_url":"d","error_id":"i","error_type":"T","error_code":"NOT_FOUND"}`))

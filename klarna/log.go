@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// logAttempt and log write the records that WithLogger documents.
+// logAttempt writes the record of an attempt, which WithLogger documents.
 func (a *activeCall) logAttempt(ctx context.Context, attempt *Attempt) {
 	if !a.client.logger.Enabled(ctx, slog.LevelDebug) {
 		return
@@ -26,6 +26,7 @@ func (a *activeCall) logAttempt(ctx context.Context, attempt *Attempt) {
 	a.client.logger.LogAttrs(ctx, slog.LevelDebug, "klarna attempt", attrs...)
 }
 
+// log writes the record of the call, which WithLogger documents.
 func (a *activeCall) log(ctx context.Context, err *Error) {
 	level := slog.LevelDebug
 	if err != nil {

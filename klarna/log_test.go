@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// logged keeps records as maps, with durations replaced by their type.
+// logged is a handler that keeps records as maps, with durations replaced by their type.
 type logged struct {
 	mu      sync.Mutex
 	level   slog.Level
@@ -42,7 +42,7 @@ func (l *logged) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-func TestLogRecordsAreTheDocumentedOnes(t *testing.T) {
+func TestLogRecordsAreAsDocumented(t *testing.T) {
 	base := func(extra map[string]any) map[string]any {
 		m := map[string]any{
 			"operation": "authorization.authorize", "method": "POST", "partner_account_id": account, "idempotency_key": "key",
@@ -61,7 +61,7 @@ func TestLogRecordsAreTheDocumentedOnes(t *testing.T) {
 			base(map[string]any{"": "DEBUG klarna call", "attempts": int64(1), "status": int64(200), "correlation_id": "k-1"}),
 		}},
 		"a cut, then a refusal": {[]string{"cut", "400 VALIDATION_ERROR"}, []map[string]any{
-			base(map[string]any{"": "DEBUG klarna attempt", "attempt": int64(1), "sent": true, "wait": "a time", "cause": "the connection was cut before the whole answer came"}),
+			base(map[string]any{"": "DEBUG klarna attempt", "attempt": int64(1), "sent": true, "wait": "a time", "cause": "the connection was closed before the complete answer arrived"}),
 			base(map[string]any{"": "DEBUG klarna attempt", "attempt": int64(2), "sent": true, "status": int64(400), "correlation_id": "k-1", "error_code": "VALIDATION_ERROR", "error_id": id}),
 			base(map[string]any{
 				"": "WARN klarna call", "attempts": int64(2), "status": int64(400), "correlation_id": "k-1", "error_code": "VALIDATION_ERROR", "error_id": id,
@@ -103,7 +103,7 @@ func TestLogRecordsAreTheDocumentedOnes(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("levels that are not enabled cost no record", func(t *testing.T) {
+	t.Run("no record is made for a level that is not enabled", func(t *testing.T) {
 		for level, want := range map[slog.Level]int{slog.LevelDebug: 2, slog.LevelInfo: 0} {
 			log := &logged{level: level}
 			succeed(t, stubbed(t, func(r *http.Request) (*http.Response, error) { return respond(r, 200, "{}"), nil }, klarna.WithLogger(slog.New(log))), read(), nil)

@@ -10,22 +10,23 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// IntegrationMetadata names the software that makes a call and those that it passed through, for
-// Klarna's support. It travels in the Klarna-Integration-Metadata header.
+// IntegrationMetadata names the software that makes a call and the software that the request passed
+// through before. It is sent in the Klarna-Integration-Metadata header and helps Klarna's support.
 type IntegrationMetadata struct {
-	// Integrator is who calls Klarna. Name and SessionReference are required.
+	// Integrator is the party that calls Klarna. Its Name and SessionReference are required.
 	Integrator Integrator `json:"integrator"`
-	// Originators are those before it, at most 10.
+	// Originators are the parties before the integrator, at most 10.
 	Originators []Integrator `json:"originators,omitempty"`
 }
 
 // Integrator is one party of [IntegrationMetadata].
 type Integrator struct {
-	// Name is 1 to 50 characters; Klarna's schema asks for upper-case letters, digits and underscores.
+	// Name has 1 to 50 characters. Klarna's schema asks for upper-case letters, digits and
+	// underscores.
 	Name string `json:"name"`
-	// SessionReference is 1 to 100 characters.
+	// SessionReference has 1 to 100 characters.
 	SessionReference string `json:"session_reference"`
-	// ModuleName and ModuleVersion are at most 50 characters each.
+	// ModuleName and ModuleVersion have at most 50 characters each.
 	ModuleName    string `json:"module_name,omitempty"`
 	ModuleVersion string `json:"module_version,omitempty"`
 }
@@ -52,23 +53,23 @@ func (m *IntegrationMetadata) encode() (string, error) {
 func (i *Integrator) check(path string) []error {
 	var problems []error
 	for _, f := range []struct {
-		name, value string
-		least, most int
+		name, value       string
+		shortest, longest int
 	}{
 		{"name", i.Name, 1, 50},
 		{"session_reference", i.SessionReference, 1, 100},
 		{"module_name", i.ModuleName, 0, 50},
 		{"module_version", i.ModuleVersion, 0, 50},
 	} {
-		if n := utf8.RuneCountInString(f.value); n < f.least || n > f.most {
-			problems = append(problems, fmt.Errorf("%s.%s: %d to %d characters, not %d", path, f.name, f.least, f.most, n))
+		if n := utf8.RuneCountInString(f.value); n < f.shortest || n > f.longest {
+			problems = append(problems, fmt.Errorf("%s.%s: %d to %d characters, not %d", path, f.name, f.shortest, f.longest, n))
 		}
 	}
 	return problems
 }
 
-// escapeNonASCII makes JSON that a header can carry: a header is ASCII, and JSON can say the rest
-// with \u.
+// escapeNonASCII escapes the characters of a JSON text that are not ASCII with \u, because a header
+// is ASCII.
 func escapeNonASCII(text []byte) string {
 	var b strings.Builder
 	b.Grow(len(text))

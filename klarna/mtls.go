@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// ClientCertificate is a client certificate in two PEM files that may be replaced while the program
-// runs.
+// ClientCertificate is a client certificate in two PEM files. It is read again when the files are
+// replaced. It is safe for concurrent use.
 type ClientCertificate struct {
 	certFile, keyFile string
 
@@ -17,7 +17,7 @@ type ClientCertificate struct {
 	current *tls.Certificate
 }
 
-// fileStamp tells a replaced file from the one that was read.
+// fileStamp identifies the version of a file that was read.
 type fileStamp struct {
 	modified int64 // Unix nanoseconds
 	size     int64
@@ -28,6 +28,8 @@ type fileStamp struct {
 //	certificate, err := klarna.LoadClientCertificate("klarna.crt", "klarna.key")
 //	…
 //	client, err := klarna.NewClient(apiKey, klarna.WithClientCertificate(certificate.Get))
+//
+// It returns an error if a file cannot be read or the key does not belong to the certificate.
 func LoadClientCertificate(certFile, keyFile string) (*ClientCertificate, error) {
 	c := &ClientCertificate{certFile: certFile, keyFile: keyFile}
 	stamp, err := c.stat()
@@ -40,15 +42,16 @@ func LoadClientCertificate(certFile, keyFile string) (*ClientCertificate, error)
 	return c, nil
 }
 
-// Get returns the certificate, read again if a file has changed. While the files cannot be read, as
-// in the moment between the replacement of the two, it returns the last good one. It has the
-// signature of tls.Config.GetClientCertificate.
+// Get returns the certificate. It reads the files again if one has changed. If they cannot be read,
+// for example because only one of them has been replaced so far, Get returns the last certificate
+// that could be read. Its error is always nil. Get has the signature of the field
+// GetClientCertificate of [tls.Config].
 func (c *ClientCertificate) Get(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stamp, err := c.stat(); err == nil && stamp != c.stamp {
-		// The error is not lost for good: the files stay different from the stamp, so the next handshake
-		// reads them again.
+		// After an error the stamp is still the old one, so the next handshake reads the files
+		// again.
 		_ = c.load(stamp)
 	}
 	return c.current, nil
@@ -75,7 +78,7 @@ func (c *ClientCertificate) stat() ([2]fileStamp, error) {
 	return stamp, nil
 }
 
-// String returns the name of the type: the key must not be printed.
+// String returns the name of the type, so that the key is not printed.
 func (c *ClientCertificate) String() string { return "klarna.ClientCertificate" }
 
 // GoString returns what String does.

@@ -24,7 +24,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// pair is a client certificate as two PEM texts.
+// pair is a client certificate and its key, in PEM.
 type pair struct{ cert, key []byte }
 
 func newPair(t *testing.T, name string) pair {
@@ -48,7 +48,7 @@ func newPair(t *testing.T, name string) pair {
 	}
 }
 
-// certFiles are the two files of a client certificate. Every write has a time of its own.
+// certFiles are the two files of a client certificate. Each write has another modification time.
 type certFiles struct {
 	cert, key string
 	writes    int
@@ -75,7 +75,7 @@ func newCertFiles(t *testing.T, p pair) *certFiles {
 	return f
 }
 
-// tlsServer answers with the name on the certificate that the client presented.
+// tlsServer starts a server that answers with the name on the client's certificate.
 func tlsServer(t *testing.T, config *tls.Config) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -147,7 +147,7 @@ func TestAClientCertificateIsPresentedAndRotated(t *testing.T) {
 			t.Errorf("presented %q, %s", name, status)
 		}
 	})
-	t.Run("a transport without a TLS configuration gets one of its own", func(t *testing.T) {
+	t.Run("a transport without a TLS configuration gets one", func(t *testing.T) {
 		bare := &http.Transport{}
 		defer bare.CloseIdleConnections()
 		client := newClient(t, server.URL, klarna.WithHTTPClient(&http.Client{Transport: bare}), klarna.WithClientCertificate(certificate.Get), klarna.WithRetries(once))
@@ -158,14 +158,14 @@ func TestAClientCertificateIsPresentedAndRotated(t *testing.T) {
 	})
 }
 
-func TestAClientCertificateThatCannotBeLoaded(t *testing.T) {
+func TestAnUnusableClientCertificateIsAnError(t *testing.T) {
 	good, other := newPair(t, "a"), newPair(t, "b")
 	missing := newCertFiles(t, good)
 	os.Remove(missing.cert)
 	for name, files := range map[string]*certFiles{
-		"a missing file":        missing,
-		"a key of another":      newCertFiles(t, pair{good.cert, other.key}),
-		"a file that is no PEM": newCertFiles(t, pair{good.cert, []byte("x")}),
+		"a missing file":                 missing,
+		"the key of another certificate": newCertFiles(t, pair{good.cert, other.key}),
+		"a file that is not PEM":         newCertFiles(t, pair{good.cert, []byte("x")}),
 	} {
 		certificate, err := klarna.LoadClientCertificate(files.cert, files.key)
 		if certificate != nil || err == nil || !strings.HasPrefix(err.Error(), "klarna: client certificate: ") {
@@ -194,7 +194,7 @@ func TestTLSBelow12IsRefused(t *testing.T) {
 	server := tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	old := trusting(t, server)
 	old.TLSClientConfig.MinVersion = tls.VersionTLS10
-	// The server is fine with a client that allows it: what follows is about our client.
+	// A client that allows it reaches the server, so the failures below come from our client.
 	if response, err := (&http.Client{Transport: old}).Get(server.URL); err != nil {
 		t.Fatal(err)
 	} else {

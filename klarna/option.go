@@ -17,7 +17,7 @@ type Option interface{ applyToClient(*settings) }
 // CallOption configures one call.
 type CallOption interface{ applyToCall(*callSettings) }
 
-// SharedOption can be given to a [Client], for all of its calls, and to one call, where it wins.
+// SharedOption configures a [Client] or one call. The option of a call takes precedence.
 type SharedOption interface {
 	Option
 	CallOption
@@ -44,80 +44,83 @@ type clientOption func(*settings)
 
 func (o clientOption) applyToClient(s *settings) { o(s) }
 
-// WithBaseURL sends the calls to another host, such as a test double or an egress proxy: https, or
-// http to a loopback address. The version /v2 is added where it is missing.
+// WithBaseURL sends the calls to another host, such as a test double or an egress proxy. The URL
+// must be https, or http to a loopback address. The version /v2 is added if it is missing.
 func WithBaseURL(rawURL string) Option {
 	return clientOption(func(s *settings) {
 		s.baseURL = rawURL
 		if rawURL == "" {
-			s.problems = append(s.problems, errors.New("klarna: WithBaseURL was given an empty URL"))
+			s.problems = append(s.problems, errors.New("klarna: WithBaseURL: the URL is empty"))
 		}
 	})
 }
 
-// WithAuthEncoding writes the API key into the Authorization header in another form than the raw
-// one.
+// WithAuthEncoding sends the API key in another form than the raw one.
 func WithAuthEncoding(encoding AuthEncoding) Option {
 	return clientOption(func(s *settings) { s.authEncoding = encoding })
 }
 
-// WithUsername sends "Basic base64(<username>:<API key>)"; the username is the UUID shown beside
-// the key.
+// WithUsername sends "Basic base64(<username>:<API key>)". The username is the UUID that Klarna
+// shows next to the key.
 func WithUsername(username string) Option {
 	return clientOption(func(s *settings) {
 		s.username = username
 		if username == "" {
-			s.problems = append(s.problems, errors.New("klarna: WithUsername was given an empty username"))
+			s.problems = append(s.problems, errors.New("klarna: WithUsername: the username is empty"))
 		}
 	})
 }
 
-// WithHTTPClient sends the calls through the transport of an HTTP client of the caller's, which is
-// read and never changed. Its Timeout, if set, becomes the time limit of an attempt; its Jar and
-// CheckRedirect are not used: calls carry no cookies and follow no redirects. Put instrumentation
-// into [WithMiddleware] and not into this transport: only what sits outside the header guard can be
-// kept from sending tracing headers to Klarna, which Klarna forbids. Reading the body of an answer
-// must end when the request's context ends or the body is closed, as with net/http.
+// WithHTTPClient makes the calls through the transport of an HTTP client, which is not changed. Its
+// Timeout, if set, bounds each attempt. Its Jar and CheckRedirect are not used, because calls have
+// no cookies and follow no redirects.
+//
+// Add instrumentation with [WithMiddleware] and not to this transport. Klarna forbids tracing
+// headers, and only the headers that middleware adds are removed.
+//
+// Reading the body of an answer must end when the request's context ends or the body is closed, as
+// it does with net/http.
 func WithHTTPClient(client *http.Client) Option {
 	return clientOption(func(s *settings) { s.httpClient = client })
 }
 
-// Middleware wraps the transport of every attempt, for instrumentation or tests. The first one
-// given is the outermost. It sees the request with its credentials, and the answer before its body
-// is limited in size: do not read it without a limit.
+// Middleware wraps the transport of each attempt, for instrumentation or tests. The first one given
+// is the outermost. A middleware sees the credentials of the request. It also sees the answer
+// before the size of the body is limited, so it must not read the body without a limit.
 type Middleware func(http.RoundTripper) http.RoundTripper
 
-// WithMiddleware adds middleware outside the header guard, so that headers it adds do not reach
-// Klarna.
+// WithMiddleware adds middleware. The client sends only its own headers: it removes headers that
+// middleware adds, such as tracing headers, which Klarna forbids.
 func WithMiddleware(middleware ...Middleware) Option {
 	return clientOption(func(s *settings) { s.middleware = append(s.middleware, middleware...) })
 }
 
 // WithClientCertificate presents a client certificate (mTLS), which Klarna requires of Acquiring
-// Partners. The function is asked at every handshake, so a renewed certificate is used without a
-// restart; [LoadClientCertificate] makes one from files. It needs the client's own transport or a
-// *http.Transport in [WithHTTPClient].
+// Partners. It calls get in each TLS handshake, so a renewed certificate is used without a restart.
+// [LoadClientCertificate] reads one from files. A transport given with [WithHTTPClient] must be an
+// [*http.Transport].
 func WithClientCertificate(get func(*tls.CertificateRequestInfo) (*tls.Certificate, error)) Option {
 	return clientOption(func(s *settings) {
 		s.certificate = get
 		if get == nil {
-			s.problems = append(s.problems, errors.New("klarna: WithClientCertificate was given nil"))
+			s.problems = append(s.problems, errors.New("klarna: WithClientCertificate: the function is nil"))
 		}
 	})
 }
 
-// WithRetries replaces the retry policy; fields left zero keep their defaults.
+// WithRetries sets the retry policy. Fields that are zero have their default values.
 func WithRetries(policy RetryPolicy) Option {
 	return clientOption(func(s *settings) { s.retries = policy })
 }
 
-// WithRateLimit holds attempts back on this side so that no more than perSecond leave on average
-// and burst at once. An attempt that could not leave before the context's deadline fails at once.
-// There is no limit by default: Klarna's quotas differ per account and are told in every answer.
+// WithRateLimit delays attempts so that the client sends at most perSecond on average and at most
+// burst at the same time. If an attempt could not be sent before the context's deadline, it fails
+// immediately. By default there is no limit: Klarna's quotas differ between accounts, and each
+// answer reports them.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return clientOption(func(s *settings) {
 		if !(perSecond > 0) || burst < 1 {
-			s.problems = append(s.problems, fmt.Errorf("klarna: WithRateLimit needs a rate above 0 and a burst of at least 1, not %v and %d", perSecond, burst))
+			s.problems = append(s.problems, fmt.Errorf("klarna: WithRateLimit: the rate must be above 0 and the burst at least 1, not %v and %d", perSecond, burst))
 			return
 		}
 		s.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
@@ -126,37 +129,41 @@ func WithRateLimit(perSecond float64, burst int) Option {
 
 const defaultMaxResponse = 4 << 20
 
-// WithMaxResponseBytes bounds the size of an answer's body after decompression; 4 MiB by default. A
-// larger one is an error.
+// WithMaxResponseBytes bounds the size of the body of an answer, after decompression. A call with a
+// larger answer fails. The default is 4 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return clientOption(func(s *settings) {
 		s.maxResponse = n
 		if n < 1 {
-			s.problems = append(s.problems, errors.New("klarna: WithMaxResponseBytes needs at least 1"))
+			s.problems = append(s.problems, errors.New("klarna: WithMaxResponseBytes: the size must be at least 1"))
 		}
 	})
 }
 
-// WithoutLocalValidation sends requests that the library would refuse before sending.
+// WithoutLocalValidation turns off the validation of requests before they are sent, so that only
+// Klarna validates them.
 func WithoutLocalValidation() Option {
 	return clientOption(func(s *settings) { s.validate = false })
 }
 
-// WithLogger logs one record an attempt at Debug, and one a call at Debug or, if it failed, at Warn.
-// Without it slog.Default does, which by default shows the calls that failed and nothing else. The
-// message of the first is "klarna attempt", of the second "klarna call". Their attributes:
+// WithLogger sets the logger. The default is [slog.Default], which by default shows only the calls
+// that failed.
+//
+// Each attempt is logged at Debug, with the message "klarna attempt". Each call is logged at Debug
+// or, if it failed, at Warn, with the message "klarna call". The attributes of the records:
 //
 //	operation, method, partner_account_id, idempotency_key, partner_correlation_id
-//	attempt            which try, from 1 (attempt records)
-//	attempts           how many tries (call records)
-//	status, error_code, error_id, correlation_id   of the answer, where it had them
-//	sent               whether the request may have left (attempt records)
-//	duration           of the attempt or the whole call
-//	wait               the pause before the next attempt (attempt records)
+//	attempt            number of the attempt, from 1 (attempt records)
+//	attempts           number of attempts (call records)
+//	status, error_code, error_id, correlation_id   of the answer, if it had them
+//	sent               whether the request may have been sent (attempt records)
+//	duration           of the attempt or of the whole call
+//	wait               pause before the next attempt (attempt records)
 //	cause              of a failure that is not an answer
-//	outcome, parameters   of a failure, and what was refused (call records)
+//	outcome            of a call that failed (call records)
+//	parameters         that were refused (call records)
 //
-// No record holds a key, a token, a body, a query or a path.
+// No record contains an API key, a token, a body, a query or a path.
 func WithLogger(logger *slog.Logger) Option {
 	return clientOption(func(s *settings) { s.logger = logger })
 }
@@ -169,9 +176,9 @@ type sharedOption struct {
 func (o sharedOption) applyToClient(s *settings)   { o.client(s) }
 func (o sharedOption) applyToCall(s *callSettings) { o.call(s) }
 
-// WithTimeout bounds a whole call, retries and pauses included, in addition to its context. There
-// is no such bound by default; each attempt has [RetryPolicy].AttemptTimeout. Klarna itself gives
-// up after 59 s, so a shorter bound hides its answer.
+// WithTimeout bounds the duration of a whole call, including retries and pauses, in addition to its
+// context. By default only the AttemptTimeout of the [RetryPolicy] bounds each attempt. Klarna
+// answers after 59 s at the latest, so with a shorter timeout that answer can be lost.
 func WithTimeout(d time.Duration) SharedOption {
 	return sharedOption{
 		client: func(s *settings) { s.timeout = d },
@@ -179,7 +186,8 @@ func WithTimeout(d time.Duration) SharedOption {
 	}
 }
 
-// WithIntegrationMetadata sends Klarna-Integration-Metadata, which names the integration to Klarna.
+// WithIntegrationMetadata sends the Klarna-Integration-Metadata header, which names the
+// integration.
 func WithIntegrationMetadata(m IntegrationMetadata) SharedOption {
 	return sharedOption{
 		client: func(s *settings) { s.metadata = &m },
@@ -203,42 +211,43 @@ type callOption func(*callSettings)
 
 func (o callOption) applyToCall(s *callSettings) { o(s) }
 
-// WithIdempotencyKey sets Klarna-Idempotency-Key, 1 to 255 printable ASCII characters, instead of
-// the one that the library derives. It has no effect on calls that carry none, such as reads.
+// WithIdempotencyKey sets the Klarna-Idempotency-Key, 1 to 255 printable ASCII characters, instead
+// of the one that the library derives. It has no effect on calls without a key, such as reads.
 func WithIdempotencyKey(key string) CallOption {
 	return callOption(func(s *callSettings) { s.idempotencyKey = key })
 }
 
-// WithCorrelationID sets Partner-Correlation-Id, at most 255 characters, which Klarna echoes.
-// Letters and digits are safe; one of Klarna's texts allows nothing else. By default every call has
-// a random one.
+// WithCorrelationID sets the Partner-Correlation-Id, at most 255 characters, which Klarna echoes.
+// Use letters and digits only: one page of Klarna's documentation allows nothing else. By default
+// each call has a unique id.
 func WithCorrelationID(id string) CallOption {
 	return callOption(func(s *callSettings) { s.correlationID = id })
 }
 
-// WithSessionToken sends the customer's klarna_network_session_token with the call.
+// WithSessionToken sends the customer's klarna_network_session_token with the call. An empty token
+// is not sent.
 func WithSessionToken(token Secret) CallOption {
 	return callOption(func(s *callSettings) { s.sessionToken = token })
 }
 
-// WithCustomerToken sends a stored customer's token with the call.
+// WithCustomerToken sends a stored customer token with the call. An empty token is not sent.
 func WithCustomerToken(token Secret) CallOption {
 	return callOption(func(s *callSettings) { s.customerToken = token })
 }
 
-// WithLogAttrs adds attributes to the call's log records, such as the caller's own id of what it is
-// made for. They must hold no secret.
+// WithLogAttrs adds attributes to the call's log records, such as the id of an order. They must not
+// contain a secret.
 func WithLogAttrs(attrs ...slog.Attr) CallOption {
 	return callOption(func(s *callSettings) { s.logAttrs = append(s.logAttrs, attrs...) })
 }
 
-// WithoutRetries makes one attempt, whatever the client's retry policy says.
+// WithoutRetries makes the call once, without regard to the client's [RetryPolicy].
 func WithoutRetries() CallOption {
 	return callOption(func(s *callSettings) { s.once = true })
 }
 
-// WithResponse fills *response with the metadata of the call's last answer, also when the call
-// fails; where none came its status is 0. It must not be shared between calls that run at once.
+// WithResponse sets *response to the metadata of the call's last answer, also if the call fails. If
+// no answer came, the status is 0. Concurrent calls must not share a [Response].
 func WithResponse(response *Response) CallOption {
 	return callOption(func(s *callSettings) { s.response = response })
 }

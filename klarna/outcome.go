@@ -6,25 +6,26 @@ import (
 )
 
 // Outcome says what may have happened at Klarna when a call failed. It is observed on the
-// connection, not guessed from the kind of error. Where it is in doubt it is OutcomeUnknown, the
-// zero value.
+// connection, not guessed from the kind of error. If there is any doubt, it is [OutcomeUnknown],
+// the zero value.
 type Outcome int
 
 const (
-	// OutcomeUnknown means that the request, or a part of it, left, and no usable answer came: a
-	// time-out, a cut connection, a 5xx, a 2xx that could not be decoded. It may have been executed.
-	// Repeat the same call (same reference and content, so the same idempotency key) or read the
-	// resource; never start a fresh one.
+	// OutcomeUnknown means that the request, or a part of it, was sent, and that no usable answer
+	// came: the call timed out, the connection was cut, the status was 5xx, or a 2xx answer could
+	// not be decoded. The request may have been executed. Repeat the same call, with the same
+	// reference and content and so with the same idempotency key, or read the resource. Do not
+	// start a new one.
 	OutcomeUnknown Outcome = iota
-	// OutcomeNotSent means that no attempt of the call put a byte of the request on a connection.
+	// OutcomeNotSent means that no attempt of the call wrote a byte of the request to a connection.
 	// Nothing happened.
 	OutcomeNotSent
-	// OutcomeRejected means that Klarna answered and refused: this call changed nothing. What an
-	// earlier call of unknown outcome did, it does not tell.
+	// OutcomeRejected means that Klarna refused the call, which therefore changed nothing. An
+	// earlier call of unknown outcome may still have been executed.
 	OutcomeRejected
 )
 
-// String returns unknown, not sent or rejected.
+// String returns "unknown", "not sent" or "rejected".
 func (o Outcome) String() string {
 	switch o {
 	case OutcomeNotSent:
@@ -36,8 +37,8 @@ func (o Outcome) String() string {
 	}
 }
 
-// OutcomeOf returns the outcome of the [*Error] in err's chain, and OutcomeUnknown for any other
-// error. It is for an error: check first that err is not nil, for nil is OutcomeUnknown, too.
+// OutcomeOf returns the outcome of the [*Error] in err's chain. It returns [OutcomeUnknown] for
+// other errors, and also for nil, so check first that err is not nil.
 func OutcomeOf(err error) Outcome {
 	if e, ok := errors.AsType[*Error](err); ok && e != nil {
 		return e.Outcome
@@ -45,9 +46,9 @@ func OutcomeOf(err error) Outcome {
 	return OutcomeUnknown
 }
 
-// outcome judges a failed call by all of its attempts. Once one may have been executed, no refusal
-// of a later one settles it: a conflict, a rate limit, even a validation error can be about what
-// the earlier one left behind.
+// outcome returns the outcome of a failed call from its attempts. Once an attempt may have been
+// executed, the outcome is unknown, even if Klarna refuses a later attempt: a conflict, a rate
+// limit or a validation error may be a consequence of the earlier attempt.
 func outcome(attempts []Attempt) Outcome {
 	result := OutcomeNotSent
 	for _, a := range attempts {
@@ -62,8 +63,8 @@ func outcome(attempts []Attempt) Outcome {
 	return result
 }
 
-// refused reports that Klarna answered and did not execute. What a proxy says when it gave up
-// waiting is no answer of Klarna's.
+// refused reports whether Klarna answered and did not execute the request. A status that a proxy
+// sends when it stops waiting is not Klarna's answer.
 func (a Attempt) refused() bool {
 	switch a.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooEarly, 499:

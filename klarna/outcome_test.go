@@ -22,8 +22,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// TestOutcomesOfAnsweredAndCutCalls: what became of the money, by all that happened to the
-// attempts.
+// TestOutcomesOfAnsweredAndCutCalls checks the outcome for sequences of attempts.
 func TestOutcomesOfAnsweredAndCutCalls(t *testing.T) {
 	const (
 		unknown  = klarna.OutcomeUnknown
@@ -37,23 +36,23 @@ func TestOutcomesOfAnsweredAndCutCalls(t *testing.T) {
 		"a 400 is a refusal":                         {[]string{"400 VALIDATION_ERROR"}, rejected, []int{400}},
 		"a 401 is a refusal":                         {[]string{"401 UNAUTHORIZED"}, rejected, []int{401}},
 		"a 409 is a refusal":                         {[]string{"409 RESOURCE_CONFLICT"}, rejected, []int{409}},
-		"a 429 to the end is a refusal":              {[]string{"429 RATE_LIMITED"}, rejected, []int{429, 429, 429, 429}},
-		"a connection cut to the end is unknown":     {[]string{"cut"}, unknown, []int{0, 0, 0, 0}},
+		"a 429 on all attempts is a refusal":         {[]string{"429 RATE_LIMITED"}, rejected, []int{429, 429, 429, 429}},
+		"a cut on all attempts is unknown":           {[]string{"cut"}, unknown, []int{0, 0, 0, 0}},
 		"a 500 that is final is unknown":             {[]string{"500 SERVER_CONFIGURATION_ERROR"}, unknown, []int{500}},
-		"a 503 to the end is unknown":                {[]string{"503 TEMPORARY_UNAVAILABLE"}, unknown, []int{503, 503, 503, 503}},
+		"a 503 on all attempts is unknown":           {[]string{"503 TEMPORARY_UNAVAILABLE"}, unknown, []int{503, 503, 503, 503}},
 		"a redirect is unknown":                      {[]string{"302"}, unknown, []int{302}},
 		"a cut, then a 409, stays unknown":           {[]string{"cut", "409 RESOURCE_CONFLICT"}, unknown, []int{0, 409}},
 		"a cut, then a 401, stays unknown":           {[]string{"cut", "401 UNAUTHORIZED"}, unknown, []int{0, 401}},
 		"a cut, then a 403, stays unknown":           {[]string{"cut", "403 OPERATION_FORBIDDEN"}, unknown, []int{0, 403}},
 		"a cut, then a 404, stays unknown":           {[]string{"cut", "404 RESOURCE_NOT_FOUND"}, unknown, []int{0, 404}},
-		"a cut, then 429 to the end, stays unknown":  {[]string{"cut", "429 RATE_LIMITED"}, unknown, []int{0, 429, 429, 429}},
+		"a cut, then only 429, stays unknown":        {[]string{"cut", "429 RATE_LIMITED"}, unknown, []int{0, 429, 429, 429}},
 		"a 503, then a 409, stays unknown":           {[]string{"503 TEMPORARY_UNAVAILABLE", "409 RESOURCE_CONFLICT"}, unknown, []int{503, 409}},
 		"a cut, then a 400, stays unknown":           {[]string{"cut", "400 VALIDATION_ERROR"}, unknown, []int{0, 400}},
 		"a 503, then a 400, stays unknown":           {[]string{"503 TEMPORARY_UNAVAILABLE", "400 VALIDATION_ERROR"}, unknown, []int{503, 400}},
 		"a 429, then a 409, is a refusal":            {[]string{"429 RATE_LIMITED", "409 RESOURCE_CONFLICT"}, rejected, []int{429, 409}},
-		"a 429, then cut to the end, is unknown":     {[]string{"429 RATE_LIMITED", "cut"}, unknown, []int{429, 0, 0, 0}},
+		"a 429, then only cuts, is unknown":          {[]string{"429 RATE_LIMITED", "cut"}, unknown, []int{429, 0, 0, 0}},
 		"a cut, a 429, then a 400, stays unknown":    {[]string{"cut", "429 RATE_LIMITED", "400 VALIDATION_ERROR"}, unknown, []int{0, 429, 400}},
-		"a cut, a 409 never hides it, nor 503 after": {[]string{"cut", "429 RATE_LIMITED", "503 TEMPORARY_UNAVAILABLE"}, unknown, []int{0, 429, 503, 503}},
+		"a cut, a 429, then only 503, stays unknown": {[]string{"cut", "429 RATE_LIMITED", "503 TEMPORARY_UNAVAILABLE"}, unknown, []int{0, 429, 503, 503}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +77,7 @@ func TestOutcomesOfAnsweredAndCutCalls(t *testing.T) {
 	}
 }
 
-func TestWhatNeverLeftIsNotSent(t *testing.T) {
+func TestCallsWithoutAConnectionAreNotSent(t *testing.T) {
 	refusing, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +98,7 @@ func TestWhatNeverLeftIsNotSent(t *testing.T) {
 		says string
 	}{
 		"a refused dial":                      {"http://" + refused, "the connection failed (dial): connection refused"},
-		"a certificate that nobody trusts":    {untrusted.URL, "the server's certificate is not trusted"},
+		"an untrusted certificate":            {untrusted.URL, "the server's certificate is not trusted"},
 		"a server that does not speak TLS":    {"https" + plain.URL[len("http"):], "the connection failed"},
 		"a connection cut in the handshake":   {"https" + hangsUp[len("http"):], "the connection "},
 		"a name that does not resolve at all": {"https://klarna.invalid", "the host was not found"},
@@ -141,7 +140,7 @@ func TestWhatNeverLeftIsNotSent(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
-	t.Run("a dial error of a transport that makes no connections it tells of", func(t *testing.T) {
+	t.Run("a dial error of a transport without connection hooks", func(t *testing.T) {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: errors.New("no route")}
 		})
@@ -149,7 +148,7 @@ func TestWhatNeverLeftIsNotSent(t *testing.T) {
 			t.Errorf("outcome %s", err.Outcome)
 		}
 	})
-	t.Run("but any other error of such a transport is unknown", func(t *testing.T) {
+	t.Run("another error of such a transport is unknown", func(t *testing.T) {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("no idea") })
 		if err := fail(t, client, authorize(), nil); err.Outcome != klarna.OutcomeUnknown {
 			t.Errorf("outcome %s", err.Outcome)
@@ -179,9 +178,8 @@ func TestARefusedDialAfterACutStaysUnknown(t *testing.T) {
 	}
 }
 
-// TestACancelledRequestMayHaveLeft over both protocols: the server has it, and the caller goes
-// away.
-func TestACancelledRequestMayHaveLeft(t *testing.T) {
+// TestACanceledRequestMayHaveBeenSent cancels the context after the server got the request.
+func TestACanceledRequestMayHaveBeenSent(t *testing.T) {
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
 			arrived := make(chan string, 1)
@@ -211,47 +209,47 @@ func TestACancelledRequestMayHaveLeft(t *testing.T) {
 	}
 }
 
-// TestAConnectionMeansSent: between getting a connection and the end of the attempt nobody can tell
-// what was written, so the middle of that counts as sent.
+// TestAConnectionMeansSent checks that an attempt with a connection counts as sent: the hooks of
+// net/http do not show what was written to it.
 func TestAConnectionMeansSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	dialled := make(chan struct{})
+	written := make(chan struct{})
 	url := rawserver.Listen(t, func(_ int, conn net.Conn) { hold(conn) })
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		return &mute{Conn: conn, wrote: dialled}, err
+		return &writeObserver{Conn: conn, wrote: written}, err
 	}}
 	defer transport.CloseIdleConnections()
-	go func() { <-dialled; cancel() }()
+	go func() { <-written; cancel() }()
 	err := failCtx(t, ctx, newClient(t, url, klarna.WithHTTPClient(&http.Client{Transport: transport})), authorize(), nil)
 	if err.Outcome != klarna.OutcomeUnknown {
 		t.Errorf("outcome %s", err.Outcome)
 	}
 }
 
-// mute is a connection whose first write tells of it.
-type mute struct {
+// writeObserver is a connection that closes a channel when it is first written to.
+type writeObserver struct {
 	net.Conn
 	once  atomic.Bool
 	wrote chan struct{}
 }
 
-func (m *mute) Write(b []byte) (int, error) {
-	if m.once.CompareAndSwap(false, true) {
-		close(m.wrote)
+func (o *writeObserver) Write(b []byte) (int, error) {
+	if o.once.CompareAndSwap(false, true) {
+		close(o.wrote)
 	}
-	return m.Conn.Write(b)
+	return o.Conn.Write(b)
 }
 
-func TestOutcomeText(t *testing.T) {
+func TestOutcomeString(t *testing.T) {
 	got := []string{klarna.OutcomeUnknown.String(), klarna.OutcomeNotSent.String(), klarna.OutcomeRejected.String(), klarna.Outcome(99).String()}
 	if diff := cmp.Diff([]string{"unknown", "not sent", "rejected", "unknown"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestTheOutcomeOfAForeignErrorIsUnknown(t *testing.T) {
+func TestTheOutcomeOfOtherErrorsIsUnknown(t *testing.T) {
 	for _, err := range []error{nil, io.EOF, (*klarna.Error)(nil)} {
 		if got := klarna.OutcomeOf(err); got != klarna.OutcomeUnknown {
 			t.Errorf("outcome of %v is %s", err, got)

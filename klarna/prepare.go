@@ -2,24 +2,39 @@ package klarna
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Prepared is what Do would send of a call.
+// Prepared is the body and the idempotency key that [Client.Do] would send for a call.
 type Prepared struct {
-	// Body is the encoded body; zero where the call has none.
+	// Body is the encoded body. It is zero if the call has no body.
 	Body RawJSON
-	// IdempotencyKey is "" where the call carries none.
+	// IdempotencyKey is the idempotency key. It is "" if the call has none.
 	IdempotencyKey string
 }
 
-// Prepare checks and encodes a call as Do does, and sends nothing. Store its result before the call
-// is made: a call with Body as its body and WithIdempotencyKey repeats the same bytes under the
-// same key, also from another version of this library, which may encode the same value differently.
-// The error is an [*Error] of OutcomeNotSent.
+// Format writes the size of the body and the key, whatever the verb. The body may contain personal
+// data.
+func (p Prepared) Format(s fmt.State, _ rune) { redact.Format(s, p.describe()) }
+
+// LogValue returns what Format writes.
+func (p Prepared) LogValue() slog.Value { return slog.StringValue(p.describe()) }
+
+func (p *Prepared) describe() string {
+	return "klarna.Prepared{" + p.Body.String() + ", " + printable(p.IdempotencyKey) + "}"
+}
+
+// Prepare checks and encodes a call as [Client.Do] does, and sends nothing. Store the result before
+// you make the call. To repeat the call, also with another version of this library, which may
+// encode the same value differently, make it with this Body and [WithIdempotencyKey]. Then it has
+// the same bytes and the same key.
+//
+// The error is an [*Error] whose outcome is [OutcomeNotSent].
 func (c *Client) Prepare(call Call, options ...CallOption) (Prepared, error) {
-	if c.missing() {
+	if c.isZero() {
 		return Prepared{}, &Error{Operation: call.Operation, Outcome: OutcomeNotSent, Err: errNoClient}
 	}
 	a := &activeCall{client: c, call: call}

@@ -1,7 +1,11 @@
 package klarna_test
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/klarna"
@@ -25,7 +29,19 @@ func TestACallWithoutRetriesIsAttemptedOnce(t *testing.T) {
 	}
 }
 
-func TestAKeyFingerprintTellsKeysApart(t *testing.T) {
+func TestAPreparedCallDoesNotShowItsBody(t *testing.T) {
+	prepared := klarna.Prepared{Body: klarna.NewRawJSON(`{"name":"Ada"}`), IdempotencyKey: "key-1"}
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("m", "prepared", prepared)
+	const want = "klarna.Prepared{[14 bytes of JSON], key-1}"
+	for _, got := range []string{logged.String(), fmt.Sprintf("%v", prepared), fmt.Sprintf("%+v", &prepared), fmt.Sprintf("%#v", prepared), fmt.Sprintf("%d", prepared)} {
+		if !strings.Contains(got, want) || strings.Contains(got, "Ada") {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestKeyFingerprintsOfDifferentKeysDiffer(t *testing.T) {
 	fingerprint := func(key string) string {
 		client, err := klarna.NewClient(key)
 		if err != nil {

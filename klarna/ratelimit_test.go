@@ -13,9 +13,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// The bubble's clock makes the times exact.
+// The clock of synctest makes the times exact.
 
-func TestTheRateLimitHoldsAttemptsBack(t *testing.T) {
+func TestTheRateLimitDelaysAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var at []time.Duration
@@ -29,12 +29,12 @@ func TestTheRateLimitHoldsAttemptsBack(t *testing.T) {
 		}
 		want := []time.Duration{0, 0, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond}
 		if diff := cmp.Diff(want, at); diff != "" {
-			t.Errorf("two at once, then two a second, retries included:\n%s", diff)
+			t.Errorf("want two immediately, then two each second, including retries:\n%s", diff)
 		}
 	})
 }
 
-func TestTheRateLimitNeverWaitsIntoTheDeadline(t *testing.T) {
+func TestTheRateLimitFailsBeforeTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) { return respond(r, 200, "{}"), nil }, klarna.WithRateLimit(0.1, 1))
 		succeed(t, client, authorize(), nil)
@@ -83,7 +83,7 @@ func TestACancelEndsTheWaitForTheRateLimit(t *testing.T) {
 	})
 }
 
-func TestARetryIsGivenUpWhereThePausePassesTheDeadline(t *testing.T) {
+func TestAPausePastTheDeadlineStopsTheRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			response := respond(r, 503, "")

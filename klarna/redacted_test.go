@@ -17,8 +17,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// listedMethods are the methods that the doc comment of a type lists, with their arguments and
-// results by type alone.
+// listedMethods returns the methods that the doc comment of a type lists, without the names of
+// arguments and results.
 func listedMethods(t *testing.T, file, name string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
@@ -45,7 +45,7 @@ func listedMethods(t *testing.T, file, name string) []string {
 	return methods
 }
 
-// actualMethods are the methods of a type and of a pointer to it.
+// actualMethods returns the methods of a type and of a pointer to it.
 func actualMethods[T any]() []string {
 	pointer := reflect.TypeFor[*T]()
 	short := strings.NewReplacer("redact.", "", "uint8", "byte", "int32", "rune")
@@ -71,7 +71,7 @@ func actualMethods[T any]() []string {
 	return methods
 }
 
-func TestTheDocumentationListsEveryMethod(t *testing.T) {
+func TestTheDocumentationListsAllMethods(t *testing.T) {
 	for _, file := range []string{"redacted.go", "../webhook/redacted.go"} {
 		for name, want := range map[string][]string{"Secret": actualMethods[klarna.Secret](), "RawJSON": actualMethods[klarna.RawJSON]()} {
 			if diff := cmp.Diff(want, listedMethods(t, file, name)); diff != "" {
@@ -81,7 +81,7 @@ func TestTheDocumentationListsEveryMethod(t *testing.T) {
 	}
 }
 
-func TestAResponseEncodesNeitherBodyNorHeader(t *testing.T) {
+func TestAResponseDoesNotEncodeBodyOrHeader(t *testing.T) {
 	response := klarna.Response{
 		StatusCode: http.StatusOK, Header: http.Header{"X-Personal": {"canary"}}, Body: klarna.NewRawJSON(`{"a":"canary"}`),
 		CorrelationID: "c", PartnerCorrelationID: "p", IdempotencyKey: "i", MTLSStatus: "VALID", IPStatus: "a canary\n", Attempts: make([]klarna.Attempt, 2),

@@ -12,39 +12,44 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// Response is what an answer said beside its body, captured with [WithResponse].
+// Response is the metadata of an answer. [WithResponse] captures it.
 type Response struct {
+	// StatusCode is the HTTP status, or 0 if no answer came.
 	StatusCode int
 	// Header is the answer's header.
 	Header http.Header
 	// Body is the answer's body as it came.
 	Body RawJSON
-	// CorrelationID is Klarna's, PartnerCorrelationID the one that this side sent.
-	CorrelationID        string
+	// CorrelationID is Klarna's id of the answer, from Klarna-Correlation-Id.
+	CorrelationID string
+	// PartnerCorrelationID is the Partner-Correlation-Id that was sent.
 	PartnerCorrelationID string
-	// IdempotencyKey is the key that the call carried, "" where it carried none.
+	// IdempotencyKey is the idempotency key of the call, or "" if it has none.
 	IdempotencyKey string
-	RateLimit      RateLimit
+	// RateLimit is the rate limit that the answer reported.
+	RateLimit RateLimit
 	// MTLSStatus is Klarna-Mtls-Verification-Status: NOT_PRESENT, VALID or INVALID.
 	MTLSStatus string
 	// IPStatus is Klarna-Ip-Validation-Status: ALLOWED, DENIED or INVALID.
 	IPStatus string
-	// Attempts are all tries of the call, in order.
+	// Attempts are all attempts of the call, in order.
 	Attempts []Attempt
 }
 
-// RateLimit is the state of the quota that is nearest to exhaustion, as Klarna's X-Ratelimit
-// headers tell it. Each field is -1 where the answer did not say.
+// RateLimit is the state of the quota that is nearest to exhaustion, from Klarna's X-Ratelimit
+// headers. Limit, Remaining and Reset are -1 if the answer did not report them.
 type RateLimit struct {
-	Limit     int
+	// Limit is the number of calls in an interval.
+	Limit int
+	// Remaining is the number of calls left in the current interval.
 	Remaining int
 	// Reset is the time to the end of the interval.
 	Reset time.Duration
-	// Quotas are all quotas that counted, where the answer named them.
+	// Quotas are all quotas that the answer listed.
 	Quotas []Quota
 }
 
-// Quota is one quota of a rate limit: so many calls in a window.
+// Quota is a quota of a rate limit: at most Limit calls in each Window.
 type Quota struct {
 	Name   string
 	Limit  int
@@ -65,10 +70,10 @@ func (r Response) Format(s fmt.State, _ rune) { redact.Format(s, r.String()) }
 // LogValue returns what String does.
 func (r Response) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// MarshalText returns what String does, so that XML and YAML show neither body nor header.
+// MarshalText returns what String does, so that XML and YAML do not show the body and the header.
 func (r Response) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// MarshalJSON encodes what is safe to log: neither body nor header.
+// MarshalJSON encodes the fields that are safe to log, without the body and the header.
 func (r Response) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"status":                 r.StatusCode,
@@ -100,7 +105,7 @@ func parseRateLimit(h http.Header) RateLimit {
 	return l
 }
 
-// parseQuota reads one of 40;w=1;name="account_…".
+// parseQuota reads a quota such as 40;w=1;name="account_…".
 func parseQuota(s string) (Quota, bool) {
 	limit, parameters, _ := strings.Cut(s, ";")
 	q := Quota{Limit: headerInt(limit)}
@@ -126,11 +131,11 @@ func headerInt(s string) int {
 	return n
 }
 
-// maxSeconds is far above any wait and far below what overflows a Duration.
+// maxSeconds is far above any real wait, and does not overflow a Duration.
 const maxSeconds = 1 << 31
 
-// parseSeconds reads whole seconds. More than a Duration holds become the most that one does, so
-// that a huge number is a long wait and not, by overflow, none.
+// parseSeconds reads whole seconds. A number above maxSeconds becomes maxSeconds, so that it does
+// not overflow.
 func parseSeconds(s string) (time.Duration, bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || strings.Trim(s, "0123456789") != "" {
@@ -143,8 +148,8 @@ func parseSeconds(s string) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, true
 }
 
-// verdict is the first of a status header that was seen doubled ("VALID, VALID").
-func verdict(value string) string {
+// firstValue returns the first value of a status header. Answers with "VALID, VALID" were observed.
+func firstValue(value string) string {
 	first, _, _ := strings.Cut(value, ",")
 	return strings.TrimSpace(first)
 }

@@ -10,25 +10,27 @@ import (
 	"time"
 )
 
-// RetryPolicy bounds the retries of a client's calls. Fields left zero take the default.
+// RetryPolicy bounds the retries of a client's calls. Fields that are zero have their default
+// values.
 type RetryPolicy struct {
-	// MaxAttempts is how often a call is tried at most, the first time included; 4 by default, 1 for
-	// no retries. On a pooled connection that turns out to be stale, net/http itself sends an attempt
-	// once more: see [Attempt].Replayed.
+	// MaxAttempts is the maximum number of attempts of a call, including the first one. The default
+	// is 4; 1 means no retries. On a pooled connection that turns out to be stale, net/http itself
+	// sends an attempt again: see the field Replayed of [Attempt].
 	MaxAttempts int
-	// MinWait and MaxWait bound the back-off: the pause after attempt n is random between 0 and the
-	// smaller of MaxWait and MinWait·2ⁿ⁻¹ (full jitter). 500 ms and 8 s by default.
+	// MinWait and MaxWait bound the back-off. The pause after attempt n is random between 0 and the
+	// smaller of MaxWait and MinWait·2ⁿ⁻¹ (full jitter). The defaults are 500 ms and 8 s.
 	MinWait time.Duration
 	MaxWait time.Duration
-	// MaxServerWait is the longest pause that an answer's Retry-After or X-Ratelimit-Reset may ask
-	// for; an answer that asks for more is returned at once. 30 s by default.
+	// MaxServerWait is the longest pause that the Retry-After or X-Ratelimit-Reset of an answer may
+	// ask for. An answer that asks for a longer one is returned immediately. The default is 30 s.
 	MaxServerWait time.Duration
-	// AttemptTimeout bounds one attempt. 65 s by default: Klarna answers for itself after 59 s, and a
-	// shorter time hides its answer.
+	// AttemptTimeout bounds the duration of an attempt. The default is 65 s: Klarna answers after
+	// 59 s at the latest, so with a shorter timeout that answer can be lost.
 	AttemptTimeout time.Duration
-	// Budget is how many retries the client's calls may make in a row together before retries need
-	// calls that succeed: each retry takes one from it, each call answered without a technical error
-	// gives a tenth back. 100 by default. It keeps an outage at Klarna from being multiplied.
+	// Budget bounds the retries of all calls of the client together, so that retries do not
+	// multiply the load during an outage at Klarna. Each retry takes 1 from it. Each call that ends
+	// without a technical error gives 0.1 back, up to Budget. While less than 1 is left, no call is
+	// retried. The default is 100.
 	Budget int
 }
 
@@ -57,29 +59,29 @@ func setDefault[T comparable](field *T, value T) {
 
 // RetryRule is one row of the retry table.
 type RetryRule struct {
-	// Status is the HTTP status; 0 stands for an attempt that ended without a whole answer.
+	// Status is the HTTP status. 0 stands for an attempt that ended without a complete answer.
 	Status int
-	// Code is Klarna's error_code; "" stands for any.
+	// Code is Klarna's error_code. "" stands for any code.
 	Code Code
-	// Retry reports whether such an attempt is repeated: within the policy, the deadline and the
-	// budget, and never a POST or PATCH without an idempotency key.
+	// Retry reports whether such an attempt is repeated, within the [RetryPolicy] and the context's
+	// deadline. A POST or PATCH without an idempotency key is never repeated.
 	Retry bool
 	// Why is the reason in words.
 	Why string
 }
 
 var retryRules = [...]RetryRule{
-	{0, "", true, "not sent, or cut: the same key and the same bytes make a repeat safe"},
-	{http.StatusTooManyRequests, "", true, "rate limited: not executed"},
-	{http.StatusInternalServerError, CodeServerConfigurationError, false, "Klarna has to be told; no repeat mends it"},
-	{http.StatusInternalServerError, "", true, "technical error, or Klarna's own time-out"},
+	{0, "", true, "no complete answer; the same idempotency key makes a repeat safe"},
+	{http.StatusTooManyRequests, "", true, "rate limited; the request was not executed"},
+	{http.StatusInternalServerError, CodeServerConfigurationError, false, "configuration error at Klarna; a repeat fails, too"},
+	{http.StatusInternalServerError, "", true, "technical error or time-out at Klarna"},
 	{http.StatusBadGateway, "", true, "temporarily unavailable"},
 	{http.StatusServiceUnavailable, "", true, "temporarily unavailable"},
 	{http.StatusGatewayTimeout, "", true, "temporarily unavailable"},
 }
 
-// RetryRules returns the table that decides what is retried. The first row that fits an attempt
-// counts; an attempt that no row fits is not retried.
+// RetryRules returns a copy of the table that decides which attempts are retried. The first row
+// that matches an attempt applies. An attempt that matches no row is not retried.
 func RetryRules() []RetryRule { return append([]RetryRule(nil), retryRules[:]...) }
 
 func retryable(a *Attempt) bool {
@@ -88,7 +90,7 @@ func retryable(a *Attempt) bool {
 	}
 	status := a.StatusCode
 	if a.Err != nil && status >= 200 && status < 300 {
-		status = 0 // the answer was cut; what it said before does not count
+		status = 0 // the answer was cut, so its status does not count
 	}
 	for i := range retryRules {
 		r := &retryRules[i]
@@ -99,9 +101,8 @@ func retryable(a *Attempt) bool {
 	return false
 }
 
-// checkRetry is the policy that go-retryablehttp asks after each attempt. The gates stand in the
-// order of their cost: the one that takes from the budget comes last, so that nothing is taken for
-// a retry that does not happen.
+// checkRetry decides whether go-retryablehttp makes another attempt. It takes from the budget last,
+// so that nothing is taken for a retry that does not happen.
 func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	last := a.last()
 	if a.stopped != nil || last == nil {
@@ -131,8 +132,8 @@ func (a *activeCall) checkRetry(ctx context.Context, _ *http.Response, _ error) 
 	return true, nil
 }
 
-// wait is the pause after the n-th attempt, whose answer asked for that much; false where that is
-// more than the policy allows.
+// wait returns the pause after the n-th attempt, whose answer asked for the given pause. It returns
+// false if that is longer than the policy allows.
 func (p RetryPolicy) wait(n int, asked time.Duration) (time.Duration, bool) {
 	if asked > p.MaxServerWait {
 		return 0, false
@@ -141,8 +142,8 @@ func (p RetryPolicy) wait(n int, asked time.Duration) (time.Duration, bool) {
 	if shift := n - 1; p.MinWait <= p.MaxWait>>shift { // not MinWait<<shift, which may overflow
 		ceiling = p.MinWait << shift
 	}
-	// On top of what Klarna asks for, so that callers who were all told the same second do not all
-	// come back in it. Never 0, which would be no pause at all.
+	// The jitter is added to the pause that Klarna asks for, so that callers that got the same
+	// pause do not all return at the same time. It is never 0, which would mean no pause.
 	jitter := 1 + rand.N(ceiling)
 	if asked > math.MaxInt64-jitter {
 		return 0, false
@@ -150,7 +151,7 @@ func (p RetryPolicy) wait(n int, asked time.Duration) (time.Duration, bool) {
 	return asked + jitter, true
 }
 
-// serverWait is the pause that an answer asks for; 0 for none.
+// serverWait returns the pause that an answer asks for, or 0.
 func serverWait(status int, h http.Header, now time.Time) time.Duration {
 	if after := h.Get("Retry-After"); after != "" {
 		if d, ok := parseSeconds(after); ok {
@@ -160,7 +161,7 @@ func serverWait(status int, h http.Header, now time.Time) time.Duration {
 			return max(0, at.Sub(now))
 		}
 	}
-	// Every answer has a reset; it is a demand only where the quota was the reason.
+	// Each answer has a reset. It asks for a pause only if the quota is exhausted.
 	if status != http.StatusTooManyRequests {
 		return 0
 	}
@@ -168,12 +169,12 @@ func serverWait(status int, h http.Header, now time.Time) time.Duration {
 	return d
 }
 
-// retryBudget is the token bucket that the retries of a client share. It counts in tenths, because
-// that is what a call gives back and ten float tenths are less than one.
+// retryBudget is the token bucket that the calls of a client share. It counts in tenths, which are
+// exact as integers: a call gives a tenth back.
 type retryBudget struct {
 	mu     sync.Mutex
 	tenths int64
-	most   int64
+	size   int64
 }
 
 const (
@@ -183,7 +184,7 @@ const (
 
 func newRetryBudget(size int) *retryBudget {
 	tenths := int64(min(size, math.MaxInt32)) * retryCost
-	return &retryBudget{tenths: tenths, most: tenths}
+	return &retryBudget{tenths: tenths, size: tenths}
 }
 
 func (b *retryBudget) take() bool {
@@ -199,5 +200,5 @@ func (b *retryBudget) take() bool {
 func (b *retryBudget) refund() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tenths = min(b.most, b.tenths+budgetRefund)
+	b.tenths = min(b.size, b.tenths+budgetRefund)
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-func TestEveryRowOfTheRetryTableHolds(t *testing.T) {
+func TestEachRowOfTheRetryTableHolds(t *testing.T) {
 	for _, rule := range klarna.RetryRules() {
 		t.Run(fmt.Sprintf("%d %s", rule.Status, rule.Code), func(t *testing.T) {
 			step := strconv.Itoa(rule.Status) + " " + string(rule.Code)
@@ -55,7 +55,7 @@ func TestTheRetryTableIsACopy(t *testing.T) {
 	}
 }
 
-func TestWhatIsRetried(t *testing.T) {
+func TestStatusAndCodeDecideTheRetry(t *testing.T) {
 	tests := map[string]struct {
 		first    string
 		attempts int
@@ -63,10 +63,10 @@ func TestWhatIsRetried(t *testing.T) {
 		"429 with its code":                         {"429 RATE_LIMITED", 2},
 		"500 with a technical error":                {"500 INTERNAL_ERROR", 2},
 		"500 with Klarna's own time-out":            {"500 TIMEOUT", 2},
-		"500 with a code nobody knows":              {"500 SOMETHING_NEW", 2},
+		"500 with an unknown code":                  {"500 SOMETHING_NEW", 2},
 		"503 in the documented spelling":            {"503 TEMPORARY_UNAVAILABLE", 2},
 		"503 in the other spelling":                 {"503 TEMPORARILY_UNAVAILABLE", 2},
-		"500 that no repeat mends is final":         {"500 SERVER_CONFIGURATION_ERROR", 1},
+		"500 for a configuration error is final":    {"500 SERVER_CONFIGURATION_ERROR", 1},
 		"400 is final":                              {"400 VALIDATION_ERROR", 1},
 		"401 is final":                              {"401 UNAUTHORIZED", 1},
 		"403 is final":                              {"403 OPERATION_FORBIDDEN", 1},
@@ -90,7 +90,7 @@ func TestWhatIsRetried(t *testing.T) {
 	}
 }
 
-func TestEveryAttemptOfACallIsTheSame(t *testing.T) {
+func TestAllAttemptsOfACallAreTheSame(t *testing.T) {
 	for name, method := range map[string]string{"a POST": "POST", "a PATCH": "PATCH", "a PUT": "PUT", "a GET": "GET", "a DELETE": "DELETE"} {
 		t.Run(name, func(t *testing.T) {
 			url, requests := script(t, "cut", "503 TEMPORARY_UNAVAILABLE", "429 RATE_LIMITED", "200")
@@ -118,7 +118,7 @@ func TestEveryAttemptOfACallIsTheSame(t *testing.T) {
 	}
 }
 
-func TestTheLastAnswerIsKeptWhenAttemptsRunOut(t *testing.T) {
+func TestTheLastAnswerIsKept(t *testing.T) {
 	url, requests := script(t, "500 INTERNAL_ERROR", "503 TEMPORARILY_UNAVAILABLE")
 	err := fail(t, newClient(t, url), authorize(), nil)
 	if len(requests.list()) != 4 {
@@ -159,7 +159,7 @@ func TestAttemptsAreRecorded(t *testing.T) {
 	}
 }
 
-// atAttempt is a logger that runs f when an attempt has ended and before the pause after it.
+// atAttempt returns a logger that calls f after each attempt, before the pause that follows it.
 func atAttempt(f func()) *slog.Logger { return slog.New(attemptHook(f)) }
 
 type attemptHook func()
@@ -174,8 +174,8 @@ func (h attemptHook) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestACancelledPauseKeepsTheAnswer: go-retryablehttp returns the bare context error there.
-func TestACancelledPauseKeepsTheAnswer(t *testing.T) {
+// go-retryablehttp returns only the context's error here.
+func TestACanceledPauseKeepsTheAnswer(t *testing.T) {
 	url, requests := script(t, "503 TEMPORARY_UNAVAILABLE")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -197,8 +197,8 @@ func TestACancelledPauseKeepsTheAnswer(t *testing.T) {
 	}
 }
 
-// TestACancelInTheMiddleOfAPause does the same where the pause has truly begun.
-func TestACancelInTheMiddleOfAPause(t *testing.T) {
+// Here the pause has begun when the context is canceled.
+func TestACancelDuringAPauseKeepsTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -213,7 +213,7 @@ func TestACancelInTheMiddleOfAPause(t *testing.T) {
 	})
 }
 
-func TestAnAnswerThatAsksForTooLongAPauseIsReturnedAtOnce(t *testing.T) {
+func TestTooLongAServerPauseStopsTheRetries(t *testing.T) {
 	far := time.Now().Add(200 * 365 * 24 * time.Hour).UTC().Format(http.TimeFormat)
 	farthest := "Fri, 31 Dec 9999 23:59:59 GMT"
 	uncapped := klarna.RetryPolicy{MinWait: time.Nanosecond, MaxWait: time.Nanosecond, MaxServerWait: math.MaxInt64}
@@ -223,21 +223,21 @@ func TestAnAnswerThatAsksForTooLongAPauseIsReturnedAtOnce(t *testing.T) {
 		policy       klarna.RetryPolicy
 		withDeadline bool
 	}{
-		"429, Retry-After past the deadline":                     {429, http.Header{"Retry-After": {"25"}}, quick, true},
-		"429, the quota's reset past the deadline":               {429, http.Header{"X-Ratelimit-Reset": {"25"}}, quick, true},
-		"503, Retry-After past the deadline":                     {503, http.Header{"Retry-After": {"25"}}, quick, true},
-		"429, Retry-After as a date past the deadline":           {429, http.Header{"Retry-After": {far}}, uncapped, true},
-		"429, Retry-After past the cap":                          {429, http.Header{"Retry-After": {"31"}}, quick, false},
-		"429, the quota's reset past the cap":                    {429, http.Header{"X-Ratelimit-Reset": {"31"}}, quick, false},
-		"429, Retry-After 292 years":                             {429, http.Header{"Retry-After": {"9223372036"}}, quick, false},
-		"429, Retry-After that overflows":                        {429, http.Header{"Retry-After": {"9223372037"}}, quick, false},
-		"429, Retry-After that no integer holds":                 {429, http.Header{"Retry-After": {"99999999999999999999999999999"}}, quick, false},
-		"503, Retry-After that no integer holds":                 {503, http.Header{"Retry-After": {"99999999999999999999999999999"}}, quick, false},
-		"429, Retry-After as a date in 200 years":                {429, http.Header{"Retry-After": {far}}, quick, false},
-		"429, the last date there is, without a cap":             {429, http.Header{"Retry-After": {farthest}}, uncapped, true},
-		"429, Retry-After that no integer holds, without a cap":  {429, http.Header{"Retry-After": {"99999999999999999999999999999"}}, uncapped, true},
-		"429, a reset that no integer holds, without a cap":      {429, http.Header{"X-Ratelimit-Reset": {"99999999999999999999999999999"}}, uncapped, true},
-		"429, Retry-After is asked for more than the reset says": {429, http.Header{"Retry-After": {"31"}, "X-Ratelimit-Reset": {"0"}}, quick, false},
+		"429, Retry-After past the deadline":                        {429, http.Header{"Retry-After": {"25"}}, quick, true},
+		"429, the quota's reset past the deadline":                  {429, http.Header{"X-Ratelimit-Reset": {"25"}}, quick, true},
+		"503, Retry-After past the deadline":                        {503, http.Header{"Retry-After": {"25"}}, quick, true},
+		"429, Retry-After as a date past the deadline":              {429, http.Header{"Retry-After": {far}}, uncapped, true},
+		"429, Retry-After past the cap":                             {429, http.Header{"Retry-After": {"31"}}, quick, false},
+		"429, the quota's reset past the cap":                       {429, http.Header{"X-Ratelimit-Reset": {"31"}}, quick, false},
+		"429, Retry-After 292 years":                                {429, http.Header{"Retry-After": {"9223372036"}}, quick, false},
+		"429, Retry-After that overflows":                           {429, http.Header{"Retry-After": {"9223372037"}}, quick, false},
+		"429, Retry-After above the largest integer":                {429, http.Header{"Retry-After": {"99999999999999999999999999999"}}, quick, false},
+		"503, Retry-After above the largest integer":                {503, http.Header{"Retry-After": {"99999999999999999999999999999"}}, quick, false},
+		"429, Retry-After as a date in 200 years":                   {429, http.Header{"Retry-After": {far}}, quick, false},
+		"429, the last possible date, without a cap":                {429, http.Header{"Retry-After": {farthest}}, uncapped, true},
+		"429, Retry-After above the largest integer, without a cap": {429, http.Header{"Retry-After": {"99999999999999999999999999999"}}, uncapped, true},
+		"429, a reset above the largest integer, without a cap":     {429, http.Header{"X-Ratelimit-Reset": {"99999999999999999999999999999"}}, uncapped, true},
+		"429, Retry-After takes precedence over the reset":          {429, http.Header{"Retry-After": {"31"}, "X-Ratelimit-Reset": {"0"}}, quick, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -264,13 +264,13 @@ func TestAnAnswerThatAsksForTooLongAPauseIsReturnedAtOnce(t *testing.T) {
 				t.Errorf("status %d, code %s, cause %v", err.StatusCode, err.Code, err.Err)
 			}
 			if errors.Is(err, context.DeadlineExceeded) {
-				t.Error("is DeadlineExceeded, though nothing was waited for")
+				t.Error("is DeadlineExceeded, although the client did not wait")
 			}
 		})
 	}
 }
 
-func TestAPauseOfNoLengthOrNoMeaningIsABackOff(t *testing.T) {
+func TestAnUnusableServerPauseMeansBackOff(t *testing.T) {
 	for name, header := range map[string]http.Header{
 		"Retry-After zero":               {"Retry-After": {"0"}},
 		"Retry-After negative":           {"Retry-After": {"-5"}},
@@ -300,23 +300,22 @@ func TestAPauseOfNoLengthOrNoMeaningIsABackOff(t *testing.T) {
 	}
 }
 
-// TestPausesAreWhatTheServerAsksForAndTheJitter runs on the bubble's clock, so the pauses are
-// exact.
-func TestPausesAreWhatTheServerAsksForAndTheJitter(t *testing.T) {
+// The clock of synctest makes the pauses exact.
+func TestJitterIsAddedToTheServersPause(t *testing.T) {
 	inSeven := func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }
 	tests := map[string]struct {
 		status  int
 		header  func() http.Header
 		atLeast time.Duration
 	}{
-		"429 with Retry-After":                    {429, func() http.Header { return http.Header{"Retry-After": {"7"}} }, 7 * time.Second},
-		"503 with Retry-After":                    {503, func() http.Header { return http.Header{"Retry-After": {"7"}} }, 7 * time.Second},
-		"429 with Retry-After as a date":          {429, func() http.Header { return http.Header{"Retry-After": {inSeven()}} }, 7 * time.Second},
-		"429 with the quota's reset":              {429, func() http.Header { return http.Header{"X-Ratelimit-Reset": {"7"}} }, 7 * time.Second},
-		"429 with both, Retry-After wins":         {429, func() http.Header { return http.Header{"Retry-After": {"7"}, "X-Ratelimit-Reset": {"20"}} }, 7 * time.Second},
-		"429 with neither":                        {429, func() http.Header { return nil }, 0},
-		"503 with a reset, which is no demand":    {503, func() http.Header { return http.Header{"X-Ratelimit-Reset": {"7"}} }, 0},
-		"429 with the longest that is waited for": {429, func() http.Header { return http.Header{"Retry-After": {"30"}} }, 30 * time.Second},
+		"429 with Retry-After":                        {429, func() http.Header { return http.Header{"Retry-After": {"7"}} }, 7 * time.Second},
+		"503 with Retry-After":                        {503, func() http.Header { return http.Header{"Retry-After": {"7"}} }, 7 * time.Second},
+		"429 with Retry-After as a date":              {429, func() http.Header { return http.Header{"Retry-After": {inSeven()}} }, 7 * time.Second},
+		"429 with the quota's reset":                  {429, func() http.Header { return http.Header{"X-Ratelimit-Reset": {"7"}} }, 7 * time.Second},
+		"429 with both, Retry-After takes precedence": {429, func() http.Header { return http.Header{"Retry-After": {"7"}, "X-Ratelimit-Reset": {"20"}} }, 7 * time.Second},
+		"429 with neither":                            {429, func() http.Header { return nil }, 0},
+		"503 with a reset, which is ignored":          {503, func() http.Header { return http.Header{"X-Ratelimit-Reset": {"7"}} }, 0},
+		"429 with the longest allowed pause":          {429, func() http.Header { return http.Header{"Retry-After": {"30"}} }, 30 * time.Second},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -362,7 +361,7 @@ func TestTheDefaultPolicyBacksOffExponentially(t *testing.T) {
 	})
 }
 
-func TestAManyTimesRetriedCallNeverOverflowsItsPause(t *testing.T) {
+func TestManyRetriesDoNotOverflowThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) { return respond(r, 503, ""), nil },
 			klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 80, MinWait: time.Minute, MaxWait: time.Hour}))
@@ -378,9 +377,8 @@ func TestAManyTimesRetriedCallNeverOverflowsItsPause(t *testing.T) {
 	})
 }
 
-// TestAnOverflowingPauseIsNoImmediateRetry: a pause without any bound must not wrap around to one
-// of no length.
-func TestAnOverflowingPauseIsNoImmediateRetry(t *testing.T) {
+// A pause without a bound must not overflow to a pause of length 0.
+func TestAnOverflowingPauseStopsTheRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			response := respond(r, 429, "")
@@ -395,7 +393,7 @@ func TestAnOverflowingPauseIsNoImmediateRetry(t *testing.T) {
 	})
 }
 
-func TestAPageOfHTMLIsAnErrorWithItsStatus(t *testing.T) {
+func TestAnHTMLPageIsAnErrorWithItsStatus(t *testing.T) {
 	const page = "<html><body><h1>Bad Gateway of a proxy</h1></body></html>"
 	for name, test := range map[string]struct{ status, attempts int }{
 		"a 502 is retried":                  {502, 4},
@@ -418,7 +416,7 @@ func TestAPageOfHTMLIsAnErrorWithItsStatus(t *testing.T) {
 	}
 }
 
-func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
+func TestTheAttemptTimeoutIsNotTheCallersDeadline(t *testing.T) {
 	slowAtFirst := func(t *testing.T) string {
 		var calls atomic.Int32
 		return newServer(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -441,7 +439,7 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 			t.Errorf("the attempt ended with %v", err)
 		}
 	})
-	t.Run("it is not DeadlineExceeded when attempts run out", func(t *testing.T) {
+	t.Run("the error is not DeadlineExceeded after the last attempt", func(t *testing.T) {
 		t.Parallel()
 		policy := policy
 		policy.MaxAttempts = 1
@@ -450,7 +448,7 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
-	t.Run("the Timeout of the caller's http.Client is such a limit", func(t *testing.T) {
+	t.Run("the Timeout of the http.Client bounds an attempt", func(t *testing.T) {
 		t.Parallel()
 		transport := &http.Transport{}
 		defer transport.CloseIdleConnections()
@@ -463,9 +461,8 @@ func TestTheAttemptsOwnTimeLimitIsNotTheCallers(t *testing.T) {
 	})
 }
 
-// TestATransportsTimeOutIsNotTheCallers: net and net/http call their own time-outs
-// context.DeadlineExceeded.
-func TestATransportsTimeOutIsNotTheCallers(t *testing.T) {
+// net and net/http return context.DeadlineExceeded for their own time-outs.
+func TestATransportTimeoutIsNotTheCallersDeadline(t *testing.T) {
 	server := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -475,14 +472,14 @@ func TestATransportsTimeOutIsNotTheCallers(t *testing.T) {
 		"a dial that takes too long": &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: dialTimeout(t)}
 		}},
-		"a context of a middleware's own": roundTrip(func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded }),
+		"a context of the middleware": roundTrip(func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded }),
 	}
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
 			client := newClient(t, server.URL, klarna.WithHTTPClient(&http.Client{Transport: transport}), klarna.WithRetries(once))
 			err := fail(t, client, authorize(), nil)
 			if errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v is DeadlineExceeded, though the caller set no deadline", err)
+				t.Errorf("%v is DeadlineExceeded, although the caller set no deadline", err)
 			}
 			if timeout, ok := errors.AsType[interface {
 				error
@@ -494,7 +491,7 @@ func TestATransportsTimeOutIsNotTheCallers(t *testing.T) {
 	}
 }
 
-// dialTimeout is the error of a dialer whose time ran out.
+// dialTimeout returns the error of a dialer that timed out.
 func dialTimeout(t *testing.T) error {
 	dialer := net.Dialer{Deadline: time.Unix(1, 0)}
 	_, err := dialer.Dial("tcp", "127.0.0.1:1")
@@ -506,7 +503,7 @@ func dialTimeout(t *testing.T) error {
 	return operation.Err
 }
 
-func TestTheCallsTimeLimitIsTheCallers(t *testing.T) {
+func TestTheCallTimeoutIsADeadline(t *testing.T) {
 	server := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -517,11 +514,11 @@ func TestTheCallsTimeLimitIsTheCallers(t *testing.T) {
 		call   []klarna.CallOption
 		ctx    time.Duration
 	}{
-		"of the client":                         {[]klarna.Option{klarna.WithTimeout(long)}, nil, time.Minute},
-		"of the call":                           {nil, []klarna.CallOption{klarna.WithTimeout(long)}, time.Minute},
-		"of the call, which wins":               {[]klarna.Option{klarna.WithTimeout(time.Minute)}, []klarna.CallOption{klarna.WithTimeout(long)}, time.Minute},
-		"of the context":                        {nil, nil, long},
-		"of the context, which comes before it": {[]klarna.Option{klarna.WithTimeout(time.Minute)}, nil, long},
+		"of the client":                       {[]klarna.Option{klarna.WithTimeout(long)}, nil, time.Minute},
+		"of the call":                         {nil, []klarna.CallOption{klarna.WithTimeout(long)}, time.Minute},
+		"of the call, which takes precedence": {[]klarna.Option{klarna.WithTimeout(time.Minute)}, []klarna.CallOption{klarna.WithTimeout(long)}, time.Minute},
+		"of the context":                      {nil, nil, long},
+		"of the context, which ends earlier":  {[]klarna.Option{klarna.WithTimeout(time.Minute)}, nil, long},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -538,7 +535,7 @@ func TestTheCallsTimeLimitIsTheCallers(t *testing.T) {
 	}
 }
 
-func TestTheRetryBudget(t *testing.T) {
+func TestTheRetryBudgetBoundsRetries(t *testing.T) {
 	var status atomic.Int32
 	status.Store(503)
 	server := newServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) })
@@ -559,7 +556,7 @@ func TestTheRetryBudget(t *testing.T) {
 		t.Errorf("with the budget used up: %d attempts, want 1", got)
 	}
 	if got := attempts(client.ForAccount(account)); got != 1 {
-		t.Errorf("bound to an account, which shares the budget: %d attempts, want 1", got)
+		t.Errorf("with a client for an account, which shares the budget: %d attempts, want 1", got)
 	}
 	status.Store(200)
 	for range 9 {
@@ -587,7 +584,7 @@ func TestTheRetryBudget(t *testing.T) {
 	}
 }
 
-func TestACutAnswerGivesNothingBackToTheBudget(t *testing.T) {
+func TestACutAnswerDoesNotRefillTheBudget(t *testing.T) {
 	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		_, _ = readSent(bufio.NewReader(conn))
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{")
@@ -603,8 +600,7 @@ func TestACutAnswerGivesNothingBackToTheBudget(t *testing.T) {
 	}
 }
 
-// TestFailingCallsKeepTheConnection: go-retryablehttp closes the idle connections of a pool that
-// lets it.
+// go-retryablehttp closes the idle connections of a transport that has CloseIdleConnections.
 func TestFailingCallsKeepTheConnection(t *testing.T) {
 	type kind struct {
 		status  int
@@ -614,7 +610,7 @@ func TestFailingCallsKeepTheConnection(t *testing.T) {
 	tests := map[string]kind{
 		"that Klarna refuses":           {status: 400},
 		"that run out of attempts":      {status: 503},
-		"whose pause is cancelled":      {status: 503, cancel: true},
+		"whose pause is canceled":       {status: 503, cancel: true},
 		"that are refused by the guard": {options: []klarna.Option{klarna.WithMiddleware(loseKeyOf("PATCH"))}},
 	}
 	for name, test := range tests {
@@ -666,7 +662,7 @@ func TestFailingCallsKeepTheConnection(t *testing.T) {
 	}
 }
 
-// loseKeyOf is a middleware that removes the idempotency key from requests of a method.
+// loseKeyOf returns a middleware that removes the idempotency key from requests of a method.
 func loseKeyOf(method string) klarna.Middleware {
 	return func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -679,9 +675,9 @@ func loseKeyOf(method string) klarna.Middleware {
 	}
 }
 
-// TestAStaleConnectionIsSurvived: net/http replays a POST on a stale connection only when it sees
-// another header than Klarna's.
-func TestAStaleConnectionIsSurvived(t *testing.T) {
+// net/http repeats a POST on a stale connection only if it has a header of another name than
+// Klarna's.
+func TestACallSurvivesAStaleConnection(t *testing.T) {
 	for name, readsFirst := range map[string]bool{
 		"closed when the next request comes": true,
 		"closed while idle":                  false,
@@ -717,7 +713,7 @@ func TestAStaleConnectionIsSurvived(t *testing.T) {
 				}
 				for name := range s.Header {
 					if name == "X-Idempotency-Key" || name == "Idempotency-Key" {
-						t.Errorf("request %d carries %s", i+1, name)
+						t.Errorf("request %d has the header %s", i+1, name)
 					}
 				}
 			}
@@ -725,9 +721,9 @@ func TestAStaleConnectionIsSurvived(t *testing.T) {
 	}
 }
 
-// net/http sends a request again by itself where a pooled connection was cut under it. The first
-// copy may have been executed, whatever the second was answered.
-func TestARefusalOfAReplayedRequestLeavesTheOutcomeUnknown(t *testing.T) {
+// net/http sends a request again if a pooled connection turns out to be closed. The first copy may
+// have been executed, so the answer to the second one does not show the outcome.
+func TestARefusedReplayHasAnUnknownOutcome(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 409, 429} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			executed := new(sentLog)
@@ -760,7 +756,7 @@ func TestARefusalOfAReplayedRequestLeavesTheOutcomeUnknown(t *testing.T) {
 	}
 }
 
-func TestAnAnswerlessTransportIsRetried(t *testing.T) {
+func TestATransportWithoutAnAnswerIsRetried(t *testing.T) {
 	var mu sync.Mutex
 	n := 0
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {

@@ -24,8 +24,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// The canaries are what must never show. Each is of characters that every filter lets through, so
-// that nothing but the knowledge of what it is keeps it from showing.
+// The canaries are strings that must never be shown. They consist of characters that the filters
+// for ids and codes accept, so only a check for the secret itself keeps them out.
 const (
 	keyCanary      = "c4n4rykey0f4cb7d91e"
 	sessionCanary  = "krn:network:us1:test:session-token:c4n4rysession8d1f"
@@ -36,8 +36,8 @@ const (
 
 var canaries = map[string]string{"the key": keyCanary, "the session token": sessionCanary, "the customer token": customerCanary, "the customer's name": nameCanary}
 
-// spellings are a canary in plain text, in hex, and in base64 at each of the three places where it
-// can begin.
+// spellings returns a canary in plain text, in hex, and in base64 at each of the three possible
+// offsets.
 func spellings(canary string) []string {
 	list := []string{canary, hex.EncodeToString([]byte(canary)), strings.ToUpper(hex.EncodeToString([]byte(canary)))}
 	for shift := range 3 {
@@ -50,7 +50,7 @@ func spellings(canary string) []string {
 func TestSpellingsFindACanary(t *testing.T) {
 	for _, text := range []string{nameCanary, base64.StdEncoding.EncodeToString([]byte(nameCanary)), base64.URLEncoding.EncodeToString([]byte("a:" + nameCanary + ":b")), fmt.Sprintf("%x", "1"+nameCanary), fmt.Sprintf("%X", nameCanary)} {
 		if leaked(text) == "" {
-			t.Errorf("does not find it in %s", text)
+			t.Errorf("no canary found in %s", text)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func leaked(text string) string {
 	return ""
 }
 
-// verbs are all letters that fmt can be asked for, with flags.
+// verbs returns all formatting verbs, with flags.
 func verbs() []string {
 	var list []string
 	for verb := 'A'; verb <= 'z'; verb++ {
@@ -88,17 +88,16 @@ func verbs() []string {
 	return list
 }
 
-// bypass are the verbs for which fmt asks no method of a value: it prints the fields of a struct as
-// they are, whatever the type does about it. go vet refuses them for such values. Secrets stand
-// behind a pointer because of them.
+// bypass reports whether fmt calls no method of a value for the verb, but prints its fields. go vet
+// refuses these verbs for such values. They are why a Secret holds its string in a function.
 func bypass(verb string) bool { return strings.HasSuffix(verb, "p") || strings.HasSuffix(verb, "w") }
 
-// echo is an answer that holds every canary, also the way the key was written.
+// echo returns a text with all canaries, and with the key as it was sent.
 func echo(authorization string) string {
 	return strings.Join([]string{canaryKey, authorization, sessionCanary, customerCanary, nameCanary}, " ")
 }
 
-func TestCanariesAppearNowhere(t *testing.T) {
+func TestSecretsAppearNowhere(t *testing.T) {
 	pieces := map[string]func(authorization string) string{
 		"the key":                 func(string) string { return canaryKey },
 		"the authorization":       func(a string) string { return a },
@@ -125,12 +124,12 @@ func TestCanariesAppearNowhere(t *testing.T) {
 		"in reasons": func(s string) string {
 			return answer("400", body("errors", `[{"parameter":"a","reason":[`+quote(s)+`],"error_message":`+quote(s)+`}]`))
 		},
-		"as a member":              func(s string) string { return answer("400", body(s, "1")) },
-		"in HTML":                  func(s string) string { return answer("502", "<html>"+s+"</html>") },
-		"in a 2xx that is no JSON": func(s string) string { return answer("200", s) },
-		"in a 2xx of another type": func(s string) string { return answer("200", `{"count":`+quote(s)+`}`) },
-		"in a 2xx by name":         func(s string) string { return answer("200", `{`+quote(s)+`:1,`+quote(s)+`:2}`) },
-		"in a good answer":         func(s string) string { return answer("200", `{"id":`+quote(s)+`}`) },
+		"as a member":               func(s string) string { return answer("400", body(s, "1")) },
+		"in HTML":                   func(s string) string { return answer("502", "<html>"+s+"</html>") },
+		"in a 2xx that is not JSON": func(s string) string { return answer("200", s) },
+		"in a 2xx of another type":  func(s string) string { return answer("200", `{"count":`+quote(s)+`}`) },
+		"in a 2xx by name":          func(s string) string { return answer("200", `{`+quote(s)+`:1,`+quote(s)+`:2}`) },
+		"in a good answer":          func(s string) string { return answer("200", `{"id":`+quote(s)+`}`) },
 		"in headers": func(s string) string {
 			return "HTTP/1.1 409 X\r\nConnection: close\r\nContent-Length: 0\r\nKlarna-Correlation-Id: " + s + "\r\nKlarna-Mtls-Verification-Status: " + s +
 				"\r\nX-Ratelimit-Limit: 1, 1;w=1;name=\"" + s + "\"\r\nX-Ratelimit-Remaining: " + s + "\r\nRetry-After: " + s + "\r\nX-Other: " + s + "\r\n\r\n"
@@ -147,9 +146,9 @@ func TestCanariesAppearNowhere(t *testing.T) {
 		"in a Location": func(s string) string {
 			return "HTTP/1.1 307 X\r\nConnection: close\r\nContent-Length: 0\r\nLocation: https://" + s + "\r\n\r\n"
 		},
-		"in a body that is cut":        func(s string) string { return "HTTP/1.1 400 X\r\nContent-Length: 9999\r\n\r\n" + s },
-		"in a body that is over limit": func(s string) string { return answer("400", s+strings.Repeat(" ", 5000)) },
-		"in a connection that only is": func(string) string { return "" },
+		"in a body that is cut":    func(s string) string { return "HTTP/1.1 400 X\r\nContent-Length: 9999\r\n\r\n" + s },
+		"in a body over the limit": func(s string) string { return answer("400", s+strings.Repeat(" ", 5000)) },
+		"in no answer":             func(string) string { return "" },
 	}
 	for pieceName, piece := range pieces {
 		for answerName, make := range answers {
@@ -171,7 +170,7 @@ func TestCanariesAppearNowhere(t *testing.T) {
 	}
 }
 
-func TestCanariesAppearInNoFailureOfTheConnection(t *testing.T) {
+func TestSecretsAppearInNoConnectionError(t *testing.T) {
 	everything := echo("Basic " + canaryKey)
 	failures := map[string]error{
 		"a host that does not resolve": &net.DNSError{Err: everything, Name: everything, IsNotFound: true},
@@ -190,14 +189,14 @@ func TestCanariesAppearInNoFailureOfTheConnection(t *testing.T) {
 	}
 }
 
-func TestCanariesAppearInNoLocalRefusal(t *testing.T) {
+func TestSecretsAppearInNoValidationError(t *testing.T) {
 	for name, change := range map[string]func(*klarna.Call){
-		"a token that no header carries": func(c *klarna.Call) { c.SessionToken = klarna.NewSecret(sessionCanary + "\n") },
-		"a body that is no JSON":         func(c *klarna.Call) { c.Body = map[string]any{nameCanary: make(chan int)} },
-		"a body with invalid UTF-8":      func(c *klarna.Call) { c.Body = nameCanary + "\xff" },
-		"a raw body that is no JSON":     func(c *klarna.Call) { c.Body = klarna.NewRawJSON(nameCanary) },
-		"a method that is none":          func(c *klarna.Call) { c.Method = "A " + nameCanary },
-		"an id that is none":             func(c *klarna.Call) { c.Route, c.IDs = "a/{x}", []string{nameCanary + "\n"} },
+		"a token that is not allowed in a header": func(c *klarna.Call) { c.SessionToken = klarna.NewSecret(sessionCanary + "\n") },
+		"a body that JSON cannot encode":          func(c *klarna.Call) { c.Body = map[string]any{nameCanary: make(chan int)} },
+		"a body with invalid UTF-8":               func(c *klarna.Call) { c.Body = nameCanary + "\xff" },
+		"a raw body that is not JSON":             func(c *klarna.Call) { c.Body = klarna.NewRawJSON(nameCanary) },
+		"an invalid method":                       func(c *klarna.Call) { c.Method = "A " + nameCanary },
+		"an invalid id":                           func(c *klarna.Call) { c.Route, c.IDs = "a/{x}", []string{nameCanary + "\n"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			call := canaryCall()
@@ -221,19 +220,19 @@ func canaryCall() klarna.Call {
 	return call
 }
 
-// safe is a buffer that goroutines share.
-type safe struct {
+// safeBuffer is a buffer that is safe for concurrent use.
+type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *safe) Write(p []byte) (int, error) {
+func (s *safeBuffer) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)
 }
 
-func (s *safe) String() string {
+func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
@@ -244,7 +243,7 @@ func loggerTo(w io.Writer) *slog.Logger {
 	return slog.New(both{slog.NewJSONHandler(w, all), slog.NewTextHandler(w, all)})
 }
 
-// both hands records to two handlers.
+// both passes records to two handlers.
 type both [2]slog.Handler
 
 func (b both) Enabled(context.Context, slog.Level) bool { return true }
@@ -273,11 +272,11 @@ func newCanaryClient(t *testing.T, url string, w io.Writer, options ...klarna.Op
 	return client
 }
 
-// neverShows makes a call full of canaries and prints, logs and encodes everything that comes of
-// it.
+// neverShows makes a call that contains the canaries. It prints, logs and encodes all values and
+// errors that result.
 func neverShows(t *testing.T, url string, options ...klarna.Option) {
 	t.Helper()
-	var process, records safe
+	var process, records safeBuffer
 	log.SetOutput(&process)
 	defer log.SetOutput(io.Discard)
 

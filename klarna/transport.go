@@ -40,9 +40,9 @@ func baseTransport(s *settings) (http.RoundTripper, error) {
 	}
 	transport, ok := base.(*http.Transport)
 	if !ok {
-		return nil, errors.New("klarna: WithClientCertificate needs a *http.Transport in WithHTTPClient")
+		return nil, errors.New("klarna: WithClientCertificate: the transport of WithHTTPClient is not an *http.Transport")
 	}
-	transport = transport.Clone() // the caller's stays as it is
+	transport = transport.Clone() // the caller's must not change
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = new(tls.Config)
 	}
@@ -51,8 +51,8 @@ func baseTransport(s *settings) (http.RoundTripper, error) {
 	return transport, nil
 }
 
-// defaultTransport is net/http's default with the pool of a program that talks to one host. It is made
-// anew rather than cloned from http.DefaultTransport, which a program may have replaced.
+// defaultTransport returns a transport like that of net/http, with more connections to one host. It
+// is not a clone of http.DefaultTransport, which a program may have replaced.
 func defaultTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -61,7 +61,7 @@ func defaultTransport() *http.Transport {
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          256,
 		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       50 * time.Second, // Klarna's own idle time is 59 s: let go first
+		IdleConnTimeout:       50 * time.Second, // less than Klarna's own, which is 59 s
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},

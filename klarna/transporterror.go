@@ -12,22 +12,23 @@ import (
 	"syscall"
 )
 
-// transportError is a failure of the connection. Its own text is made of known parts alone:
-// net/http quotes addresses, which may hold tokens, and bytes that the other side sent. The cause
-// stays reachable for errors.Is and errors.As.
+// transportError is a failure of the connection. Its text consists of known parts only, because the
+// errors of net/http quote URLs, which may contain tokens, and bytes that the server sent.
+// errors.Is and errors.As find the cause.
 type transportError struct {
 	text  string
 	cause error
-	// ended tells that a context of the caller's is part of the cause. net and net/http call their own
-	// time-outs context.DeadlineExceeded, too; such a one must not look like the caller's.
-	ended bool
+	// byContext reports whether the caller's context is part of the cause. net and net/http return
+	// context.DeadlineExceeded for their own time-outs, too, which must not look like the caller's.
+	byContext bool
 }
 
 func (e *transportError) Error() string { return e.text }
 
-// Is and As stand in for Unwrap, which would let every cause through.
+// Is finds target in the cause. Is and As replace Unwrap, which would also find a context error
+// that is not the caller's.
 func (e *transportError) Is(target error) bool {
-	if !e.ended && (target == context.DeadlineExceeded || target == context.Canceled) {
+	if !e.byContext && (target == context.DeadlineExceeded || target == context.Canceled) {
 		return false
 	}
 	return errors.Is(e.cause, target)
@@ -47,8 +48,8 @@ func (e *transportError) Timeout() bool {
 
 var errAttemptTimeout = errors.New("the attempt took longer than allowed")
 
-// attemptError tells the attempt's own time limit from the caller's deadline: it must not look like
-// the caller's.
+// attemptError returns err, or errAttemptTimeout if the attempt's own time limit ended the attempt,
+// so that it does not look like the caller's deadline.
 func attemptError(ctx, bounded context.Context, err error) error {
 	if bounded.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout
@@ -56,8 +57,8 @@ func attemptError(ctx, bounded context.Context, err error) error {
 	return err
 }
 
-// causeOf is err as a caller sees it: with the context's error where that ended it, and without
-// what must not be printed.
+// causeOf returns err as the caller gets it: with the context's error, if the context ended the
+// attempt, and without text that must not be printed.
 func causeOf(ctx context.Context, err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
@@ -69,15 +70,15 @@ func causeOf(ctx context.Context, err error) error {
 		if err == nil || errors.Is(err, ended) {
 			return ended
 		}
-		return &transportError{text: ended.Error(), cause: errors.Join(ended, err), ended: true}
+		return &transportError{text: ended.Error(), cause: errors.Join(ended, err), byContext: true}
 	}
-	if err == nil || isOwn(err) {
+	if err == nil || isOwnError(err) {
 		return err
 	}
 	return &transportError{text: describeTransport(err), cause: err}
 }
 
-// joinCauses is both errors as one that prints in one line; either may be nil.
+// joinCauses returns an error with both causes and a text of one line. Either cause may be nil.
 func joinCauses(first, second error) error {
 	switch {
 	case first == nil || errors.Is(second, first):
@@ -85,10 +86,10 @@ func joinCauses(first, second error) error {
 	case second == nil || errors.Is(first, second):
 		return first
 	}
-	return &transportError{text: first.Error() + "; then " + second.Error(), cause: errors.Join(first, second), ended: true}
+	return &transportError{text: first.Error() + "; then " + second.Error(), cause: errors.Join(first, second), byContext: true}
 }
 
-func isOwn(err error) bool {
+func isOwnError(err error) bool {
 	for _, own := range []error{errAttemptTimeout, errTooLarge, errSwitched, errNoAnswer, errNoTime, ErrForeignAnswer} {
 		if errors.Is(err, own) {
 			return true
@@ -117,7 +118,7 @@ func describeTransport(err error) string {
 	case errors.As(err, &number):
 		return text + ": " + number.Error()
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return "the connection was cut before the whole answer came"
+		return "the connection was closed before the complete answer arrived"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return text + ": time-out"
 	default:
@@ -125,7 +126,7 @@ func describeTransport(err error) string {
 	}
 }
 
-// isDialError reports an error that says by itself that no connection came about.
+// isDialError reports whether an error shows that no connection was established.
 func isDialError(err error) bool {
 	operation, ok := errors.AsType[*net.OpError](err)
 	return ok && operation.Op == "dial" || errors.As(err, new(*net.DNSError))

@@ -24,8 +24,8 @@ func TestZeroClientReturnsErrors(t *testing.T) {
 	}
 }
 
-// It is not parallel: it sets the default logger.
-func TestDefaultLoggerIsSlogs(t *testing.T) {
+// The test is not parallel, because it sets the default logger.
+func TestTheDefaultLoggerIsSlogs(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)
 	var text bytes.Buffer

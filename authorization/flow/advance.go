@@ -12,12 +12,12 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// advance takes a purchase as far as it gets now. Where somebody else is at it, it waits for the
-// result, but no longer than patience, which is time of the machine's.
+// advance takes a purchase as far as it can get now. If another replica is processing it, advance
+// waits for the result, at most as long as patience in wall-clock time.
 //
-// Whoever comes here, however many at once, and wherever an earlier one died: the calls that move
-// money are the same calls, with the same references, bytes and idempotency keys, so Klarna makes
-// them once; and what they lead to is recorded by compare-and-swap.
+// Any number of callers may run advance concurrently, and any earlier one may have died at any
+// point. The calls that move money are always the same calls, with the same references, bytes and
+// idempotency keys, so Klarna executes them once. Their results are recorded by compare-and-swap.
 func (c *Coordinator) advance(ctx context.Context, p *purchase, patience time.Duration) error {
 	err := c.steps(ctx, p, time.Now().Add(patience))
 	c.deliver(ctx, p)
@@ -29,14 +29,14 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 		return c.resolve(ctx, p)
 	}
 	for !p.State.Final() {
-		// Nothing is done upon a record that is not what was stored.
+		// A record that was changed outside of the Coordinator is left alone.
 		switch _, err := c.open(p); {
 		case err != nil && p.overdue:
-			return c.damaged(ctx, p.stored, err)
+			return c.postponeDamaged(ctx, p.stored, err)
 		case err != nil:
 			return err
 		}
-		p.DamagedAt = time.Time{} // somebody has mended it
+		p.DamagedAt = time.Time{} // the record was repaired
 		var err error
 		settled := false // nothing to do until the customer acts
 		switch p.State {
@@ -62,7 +62,7 @@ func (c *Coordinator) steps(ctx context.Context, p *purchase, until time.Time) e
 	return nil
 }
 
-// exclusively makes the step of a state whose calls must not be made twice at the same time.
+// exclusively makes the next step of a state whose calls must not be made twice at the same time.
 func (c *Coordinator) exclusively(ctx context.Context, p *purchase) error {
 	if !p.held {
 		p.ranBefore = p.MayHaveRun
@@ -73,7 +73,7 @@ func (c *Coordinator) exclusively(ctx context.Context, p *purchase) error {
 			return err
 		}
 	}
-	p.held = false // one call a lease
+	p.held = false // a lease is for one call
 	switch p.State {
 	case StateBegun:
 		return c.authorize(ctx, p)
@@ -84,7 +84,8 @@ func (c *Coordinator) exclusively(ctx context.Context, p *purchase) error {
 	}
 }
 
-// await lets somebody else finish. It reports whether there is something new to look at.
+// await waits until another replica has changed the record or its lease has ended. It reports
+// whether p has changed.
 func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (changed bool, err error) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		left := time.Until(until)
@@ -104,8 +105,8 @@ func (c *Coordinator) await(ctx context.Context, p *purchase, until time.Time) (
 	}
 }
 
-// pauseAfter is the pause after a failure. What is asked for hours, and cannot run any more, is
-// asked less often.
+// pauseAfter returns the pause after a failure. Calls that have been repeated for hours, and that
+// cannot be executed any more, are repeated less often.
 func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 	patient := false
 	switch p.State {
@@ -121,12 +122,12 @@ func (c *Coordinator) pauseAfter(p *purchase, now time.Time) time.Duration {
 	if p.started.IsZero() || p.lane() >= LaneBusy {
 		return pause
 	}
-	return waited(pause, now.Sub(p.started))
+	return remainingPause(pause, now.Sub(p.started))
 }
 
-// answerIn is what Klarna said where it decided nothing: an error's code, or a result that nobody
-// here knows. It is "" for what is no answer of Klarna's, and for a rate limit or a conflict, which
-// say nothing of the call.
+// answerIn returns Klarna's answer that decided nothing: an error code, or a result that this
+// version does not know. It returns "" for errors that are not an answer of Klarna's, and for rate
+// limits and conflicts, which say nothing about the call.
 func answerIn(err error) string {
 	if u, ok := errors.AsType[*UndecidedError](err); ok {
 		return u.Result
@@ -139,19 +140,20 @@ func answerIn(err error) string {
 	return string(e.Code)
 }
 
-// UndecidedError is the error of an answer that is neither an approval nor a refusal, such as a
-// result of PENDING. Klarna is asked again.
+// UndecidedError reports that Klarna's answer is neither an approval nor a refusal, such as a
+// result of PENDING. The Coordinator asks Klarna again.
 type UndecidedError struct {
-	// Result is Klarna's, or UNEXPECTED_ANSWER for an answer of another kind than was asked for.
+	// Result is Klarna's result, or UNEXPECTED_ANSWER if the answer is of another kind than
+	// requested.
 	Result string
 }
 
-// Error names the result.
+// Error returns a text with the result.
 func (e *UndecidedError) Error() string {
 	return "flow: Klarna has not decided: the result is " + strconv.Quote(e.Result)
 }
 
-// undecided is the error of a result that decides nothing.
+// undecided returns the error for a result that decides nothing.
 func undecided(result authorization.Result) error {
 	if u, ok := result.(authorization.Undecided); ok && len(u.Result) <= 64 {
 		return &UndecidedError{Result: u.Result}
@@ -159,23 +161,23 @@ func undecided(result authorization.Result) error {
 	return &UndecidedError{Result: reasonUnexpected}
 }
 
-// credentialsRefused reports that the credentials were refused and not the call, or that a proxy
-// and not Klarna, which gives a code, refused.
+// credentialsRefused reports whether the credentials were refused and not the call, or whether a
+// proxy refused. Only Klarna's own refusals have a code.
 func credentialsRefused(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	return ok && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == "")
 }
 
-// conflict reports that Klarna answered 409, last of all.
+// conflict reports whether Klarna's last answer was 409.
 func conflict(err error) bool {
 	e, ok := errors.AsType[*klarna.Error](err)
 	return ok && e.StatusCode == http.StatusConflict
 }
 
-// refused reports that Klarna refused the call for what it is, and would again: then it was not
-// executed, and nor was an earlier one that was the same, or else the answer would be that one's.
-// Refused credentials, rate limits, conflicts and the answers of proxies are not that: they settle
-// a call only where nothing can have run before.
+// refused reports whether Klarna refused the call itself and would refuse it again. Then the call
+// was not executed. An earlier call with the same bytes was not executed either, because Klarna
+// would have repeated its answer. Refused credentials, rate limits, conflicts and answers of
+// proxies settle a call only if no earlier call may have been executed.
 func refused(err error, mayHaveRun bool) (reason string, ok bool) {
 	e, isError := errors.AsType[*klarna.Error](err)
 	switch {
@@ -195,7 +197,7 @@ func refused(err error, mayHaveRun bool) (reason string, ok bool) {
 	return reasonOf(e), true
 }
 
-// reasonOf is Klarna's code of an error, or its status.
+// reasonOf returns Klarna's error code, or the text of the HTTP status.
 func reasonOf(e *klarna.Error) string {
 	if e.Code != "" {
 		return string(e.Code)

@@ -13,9 +13,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are answers of Klarna's that no text of it speaks of.
+// This file tests answers that Klarna's documentation does not describe.
 
-func TestAnApprovalThatNeverBecomesUsableComesToAnEnd(t *testing.T) {
+func TestAnUnusableApprovalEndsThePurchase(t *testing.T) {
 	for _, updated := range []string{"", `,"updated_at":"2999-01-01T00:00:00Z"`} {
 		s := newScene(t)
 		r := s.replica()
@@ -28,16 +28,16 @@ func TestAnApprovalThatNeverBecomesUsableComesToAnEnd(t *testing.T) {
 	}
 }
 
-// Neither is it paid, nor is it not.
-func TestATransactionOfAnotherAmountIsForAPersonToLookInto(t *testing.T) {
+// Such a purchase counts neither as paid nor as unpaid.
+func TestATransactionOfAnotherAmountIsUnknown(t *testing.T) {
 	for name, tc := range map[string]struct {
 		atOnce      bool
 		transaction string
 	}{
-		"less":             {false, `"amount":100,"currency":"EUR"`},
-		"more":             {false, `"amount":11801,"currency":"EUR"`},
-		"another currency": {false, `"amount":11800,"currency":"SEK"`},
-		"less, at once":    {true, `"amount":100,"currency":"EUR"`},
+		"less":              {false, `"amount":100,"currency":"EUR"`},
+		"more":              {false, `"amount":11801,"currency":"EUR"`},
+		"another currency":  {false, `"amount":11800,"currency":"SEK"`},
+		"less, immediately": {true, `"amount":100,"currency":"EUR"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -54,10 +54,10 @@ func TestATransactionOfAnotherAmountIsForAPersonToLookInto(t *testing.T) {
 				status, err = r.HandleReturn(t.Context(), orderID)
 			}
 			s.wants(status, err, flow.StateUnknown)
-			all := s.told.all()
+			all := s.reported.all()
 			for _, p := range []flow.Status{*status, *s.status(orderID), all[len(all)-1].Status} {
 				if p.Reason != "OTHER_AMOUNT" || p.PaymentTransactionID != "transaction-1" || p.Amount != 118_00 {
-					t.Errorf("%v because of %q, with transaction %q over %d", p, p.Reason, p.PaymentTransactionID, p.Amount)
+					t.Errorf("%v with reason %q, with transaction %q over %d", p, p.Reason, p.PaymentTransactionID, p.Amount)
 				}
 			}
 			if !strings.Contains(s.log.String(), `"level":"ERROR"`) || !strings.Contains(s.log.String(), "transaction-1") {
@@ -67,8 +67,8 @@ func TestATransactionOfAnotherAmountIsForAPersonToLookInto(t *testing.T) {
 	}
 }
 
-// What Klarna does not say is not another.
-func TestATransactionThatDoesNotSayItsAmountIsPaid(t *testing.T) {
+// A missing amount is not another amount.
+func TestATransactionWithoutAnAmountCountsAsPaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -77,7 +77,7 @@ func TestATransactionThatDoesNotSayItsAmountIsPaid(t *testing.T) {
 	s.wants(status, err, flow.StateAuthorized)
 }
 
-func TestASecondTransactionIsForAPersonToLookInto(t *testing.T) {
+func TestASecondTransactionIsLogged(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	approved(s, slow)
@@ -97,7 +97,7 @@ func TestASecondTransactionIsForAPersonToLookInto(t *testing.T) {
 	}
 }
 
-func TestACancelationThatIsAnsweredWithAnOpenPaymentRequestIsRepeated(t *testing.T) {
+func TestACancelationThatChangesNothingIsRepeated(t *testing.T) {
 	for _, state := range []string{"SUBMITTED", "IN_PROGRESS", "COMPLETED", "CANCELING"} {
 		t.Run(state, func(t *testing.T) {
 			s := newScene(t)
@@ -117,24 +117,24 @@ func TestACancelationThatIsAnsweredWithAnOpenPaymentRequestIsRepeated(t *testing
 	}
 }
 
-func TestACustomerWhoWasGivenMoreTimeIsNotTakenForGone(t *testing.T) {
+func TestACustomerWithMoreTimeIsNotAbandoned(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
 	expires := s.klarna.Now().Add(30 * time.Hour).Format(time.RFC3339)
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method == http.MethodDelete {
-			t.Error("it is canceled")
+			t.Error("the purchase is canceled")
 		}
 		return answering(200, `{"payment_request_id":"`+id+`","state":"SUBMITTED","amount":11800,"expires_at":"`+expires+`"}`)(request, pass)
 	})
-	s.klarna.Advance(20 * time.Hour) // nobody was there
+	s.klarna.Advance(20 * time.Hour) // no replica was running
 	s.recovers(r)
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-// Klarna's refusals are in JSON.
-func TestAPageOfAProxysDoesNotLetACustomerGoWhoHasApproved(t *testing.T) {
+// Klarna's refusals are JSON; a page of a proxy is not a refusal.
+func TestAProxysPageLosesNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -161,7 +161,7 @@ func TestKlarnasOwnClockDoesNotMatter(t *testing.T) {
 	}
 }
 
-// misread changes the next read of a payment request.
+// misread changes the answer to the next read of a payment request.
 func misread(old, text string) network {
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		answer, err := pass(request)
@@ -189,7 +189,7 @@ func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
 		}
 		s.stands(orderID, flow.StateAwaitingCustomer, "")
 		if s.calls(cancelCall) > 0 {
-			t.Error("it is canceled at Klarna")
+			t.Error("the payment request is canceled at Klarna")
 		}
 		s.pass(r, 2*time.Second, 2*time.Second)
 		s.stands(orderID, flow.StateAuthorized, "")
@@ -197,7 +197,7 @@ func TestAnAmountThatWasMisreadCancelsNothing(t *testing.T) {
 	}
 }
 
-// keysOf are the idempotency keys of the final calls, in order.
+// keysOf returns the idempotency keys of the final calls, in order.
 func (s *scene) keysOf() (keys []string) {
 	for _, request := range s.klarna.Requests() {
 		if request.Operation == authorizeCall && request.Header.Get("Klarna-Network-Session-Token") != "" {
@@ -222,7 +222,7 @@ func TestASessionTokenThatWasMisreadLosesNothing(t *testing.T) {
 	}
 }
 
-// Nobody knows whether the first one has run.
+// The first call may have run.
 func TestAKeyOfUnknownOutcomeIsNeverReplaced(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -239,8 +239,8 @@ func TestAKeyOfUnknownOutcomeIsNeverReplaced(t *testing.T) {
 	}
 }
 
-// renewing has every read tell another session token than the one before, all of which Klarna
-// takes.
+// renewing makes every read return a session token of its own. Klarna accepts all of
+// them.
 func (s *scene) renewing() network {
 	reads := 0
 	renewed := regexp.MustCompile(`"(krn:network:[^"]*)"`)
@@ -262,7 +262,7 @@ func (s *scene) renewing() network {
 	}
 }
 
-func TestASessionTokenThatIsRenewedMakesNoSecondAttempt(t *testing.T) {
+func TestARenewedSessionTokenMakesNoSecondAttempt(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -285,7 +285,8 @@ func TestASessionTokenThatIsRenewedMakesNoSecondAttempt(t *testing.T) {
 	}
 }
 
-// Had the refused calls been those of before, the refusal would say that none of them has run.
+// If the refused calls repeated the earlier ones, the refusal would prove that none of them has
+// run.
 func TestAConflictOverARenewedSessionTokenSettlesNothing(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()

@@ -17,7 +17,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// authorize makes the first authorize call, or makes it again.
+// authorize makes or repeats the first authorize call.
 func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	if to, reason := c.tooLateToBegin(p); to != "" {
 		return c.end(ctx, p, to, reason, nil)
@@ -30,8 +30,8 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	if err != nil {
 		return c.retryLater(ctx, p, p.ranBefore, err)
 	}
-	// The bytes and the key of the call are those that were stored before it was made. A seal of
-	// the first form has no key: it is derived from the same bytes, as it was then.
+	// The bytes and the key were stored before the first attempt. A seal of the first form has no
+	// key: the client derives the same key from the same bytes.
 	answer, err := api.AuthorizePrepared(ctx, authorization.Prepared{
 		Body: klarna.NewRawJSON(content.first()), IdempotencyKey: content.FirstKey, Reference: p.content.Reference,
 	}, append(c.callOptions(p), klarna.WithSessionToken(content.SessionToken))...)
@@ -50,15 +50,16 @@ func (c *Coordinator) authorize(ctx context.Context, p *purchase) error {
 	}
 }
 
-// tooLateToBegin says when to stop repeating the first call, and how the purchase ends then: soon
-// when no call can have run, and otherwise when Klarna no longer promises the first answer.
+// tooLateToBegin returns how the purchase ends if the first call is no longer repeated, or "". If
+// no call can have been executed, that is soon. Otherwise it is when Klarna no longer guarantees to
+// repeat the first answer.
 func (c *Coordinator) tooLateToBegin(p *purchase) (to State, reason string) {
 	age := c.time().Sub(p.BegunAt)
 	switch {
 	case !p.ranBefore && p.Cause != "":
 		return StateCanceled, string(p.Cause)
 	case !p.ranBefore && p.Conflicted && age < finalizeWithin+2*clockSkew:
-		return "", "" // what the customer approved in the browser is not given up
+		return "", "" // the customer may have approved in the browser
 	case !p.ranBefore && age >= beginWithin:
 		return StateRejected, reasonNotSent
 	case age >= idempotent:
@@ -67,7 +68,7 @@ func (c *Coordinator) tooLateToBegin(p *purchase) (to State, reason string) {
 	return "", ""
 }
 
-// The Coordinator's own reasons, beside the causes of a cancelation.
+// The Coordinator's own reasons. The causes of a cancelation are reasons as well.
 const (
 	reasonNotSent       = "NOT_SENT"
 	reasonNoAnswer      = "NO_ANSWER"
@@ -81,10 +82,10 @@ func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure 
 	mayHaveRun := p.ranBefore || klarna.OutcomeOf(failure) == klarna.OutcomeUnknown
 	reason, settled := refused(failure, p.ranBefore)
 	if conflict(failure) && !mayHaveRun && c.time().After(p.BegunAt.Add(finalizeWithin+clockSkew)) {
-		// A session token that the customer approved with is over, too.
+		// A session token from an approval in the browser has expired as well.
 		reason, settled = string(klarna.CodeResourceConflict), true
 	}
-	if !settled || c.othersCredentials(ctx, p, failure) {
+	if !settled || c.hasOtherCredentials(ctx, p, failure) {
 		return c.retryLater(ctx, p, mayHaveRun, failure)
 	}
 	if err := c.end(ctx, p, StateRejected, reason, func() { p.Refused = parametersOf(failure) }); err != nil {
@@ -96,7 +97,7 @@ func (c *Coordinator) authorizeFailed(ctx context.Context, p *purchase, failure 
 	return fmt.Errorf("%w: %w", ErrRejected, failure)
 }
 
-// parametersOf are the parameters that Klarna refused, by their paths.
+// parametersOf returns the paths of the parameters that Klarna refused.
 func parametersOf(err error) string {
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok {
@@ -113,25 +114,25 @@ func parametersOf(err error) string {
 	return strings.Join(names, ", ")
 }
 
-// recordTransaction records the transaction. One of another amount than was asked for is neither a
-// payment of the purchase nor none.
+// recordTransaction records the transaction. If its amount differs from the requested one, the
+// purchase becomes StateUnknown.
 func (c *Coordinator) recordTransaction(ctx context.Context, p *purchase, result authorization.Approved, amount int64) error {
 	t := result.PaymentTransaction
 	if _, odd := t.Unknown["amount"]; odd {
-		c.logger.WarnContext(ctx, "klarna flow: the amount of a transaction cannot be read",
+		c.logger.WarnContext(ctx, "klarna flow: the amount of a transaction is unreadable",
 			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID)
 	}
 	also := func() {
 		p.Transaction = t.PaymentTransactionID
 		p.Approved = &amount
 		if p.PaymentRequestID == "" {
-			p.PaymentRequestID = t.PaymentTransactionID // which no two records share, either
+			p.PaymentRequestID = t.PaymentTransactionID // no two records share this one either
 		}
-		c.follow(p, t)
+		c.afterApproval(p, t)
 	}
 	var err error
 	if t.Amount != 0 && t.Amount != amount || isOtherCurrency(t.Currency, p.Currency) {
-		c.logger.ErrorContext(ctx, "klarna flow: a transaction is of another amount than was asked for",
+		c.logger.ErrorContext(ctx, "klarna flow: a transaction has another amount than requested",
 			"purchase", p.ID, "payment_transaction_id", t.PaymentTransactionID, "amount", t.Amount, "asked", amount)
 		err = c.recordOtherAmount(ctx, p, t.PaymentTransactionID, also)
 	} else {
@@ -147,15 +148,15 @@ func (c *Coordinator) recordTransaction(ctx context.Context, p *purchase, result
 	return err
 }
 
-// isOtherCurrency reports whether an answer names another currency. One that is missing, or whose
-// text was broken on the way, names none.
+// isOtherCurrency reports whether an answer names another currency. A missing or garbled currency
+// does not count.
 func isOtherCurrency(answered, asked string) bool {
 	return answered != "" && !strings.ContainsRune(answered, utf8.RuneError) && !strings.EqualFold(answered, asked)
 }
 
-// recordOtherAmount records a transaction that is not over the amount of the purchase. It is
-// recorded upon an outcome that is unknown for another reason, too. The transaction of an
-// authorized purchase stays.
+// recordOtherAmount records a transaction whose amount is not the purchase's. It also replaces an
+// outcome that is unknown for another reason. It does not replace the transaction of an authorized
+// purchase.
 func (c *Coordinator) recordOtherAmount(ctx context.Context, p *purchase, transactionID string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -170,18 +171,18 @@ func (c *Coordinator) recordOtherAmount(ctx context.Context, p *purchase, transa
 	})
 }
 
-// endAsDuplicate ends a purchase that Klarna takes for another, whose reference and content are the
-// same. What is paid is the other's.
+// endAsDuplicate ends a purchase that Klarna treats as a repeat of another purchase with the same
+// reference and content. The payment belongs to the other purchase.
 func (c *Coordinator) endAsDuplicate(ctx context.Context, p *purchase) error {
 	return c.end(ctx, p, StateUnknown, reasonOthersPayment, nil)
 }
 
-// recordStepUp records the payment request. Its URL and its token are not recorded: they can be
-// read again.
+// recordStepUp records the payment request. It does not record the URL and the token, because they
+// can be read again.
 func (c *Coordinator) recordStepUp(ctx context.Context, p *purchase, content *sealed, request *authorization.PaymentRequest) error {
 	var resealed []byte
 	if !content.SessionToken.IsZero() || content.outdated {
-		// The session token was for the first call alone.
+		// Only the first call needs the session token.
 		content.SessionToken = klarna.Secret{}
 		var err error
 		if resealed, err = c.seals.seal(p, content); err != nil {
@@ -221,8 +222,8 @@ func (c *Coordinator) recordStepUp(ctx context.Context, p *purchase, content *se
 	return nil
 }
 
-// newPurchase is a purchase at its beginning, with the lease of its first call. The call is checked
-// and encoded here: what local validation refuses is not recorded, and uses no ID up.
+// newPurchase returns a new purchase that holds the lease of its first call. It validates and
+// encodes the call first, so that an invalid request is not recorded and does not use up the ID.
 func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchase, error) {
 	request, err := from.request()
 	if err != nil {
@@ -258,7 +259,7 @@ func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchas
 	p.Record.Reference = referenceKey(p.Account, p.content.Reference)
 	digest, err := c.seals.digest(c.seals.roots[0], p, string(call.Body.Bytes()))
 	if err != nil {
-		return nil, fmt.Errorf("flow: the request cannot be read back: %w", err)
+		return nil, fmt.Errorf("flow: decode the encoded request: %w", err)
 	}
 	p.Digest = c.seals.fingerprints()[0] + ":" + digest
 	p.opened = &sealed{FirstBody: string(call.Body.Bytes()), FirstKey: call.IdempotencyKey, SessionToken: from.SessionToken}
@@ -266,7 +267,7 @@ func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchas
 	return p, err
 }
 
-// referenceKey makes a Record's Reference.
+// referenceKey returns the Record.Reference of an account's reference.
 func referenceKey(account, reference string) string {
 	var text []byte
 	for _, part := range []string{"klarna-go flow reference 1", account, reference} {
@@ -277,34 +278,41 @@ func referenceKey(account, reference string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// patience is how long a caller waits for another replica that is at the same purchase. It is
-// longer than a lease, so that a caller who repeats what died in the middle gets an answer.
+// patience is how long a caller waits for another replica that is processing the same purchase. It
+// is longer than a lease, so that a caller who repeats a call gets an answer even if the first one
+// died.
 const patience = lease + 5*time.Second
 
-// Begin records a purchase, makes its first authorize call and records the result. A repeat, by a
-// client that tries again, after a crash or on another replica, gets the same purchase and the same
-// answer, however far it has come meanwhile.
+// Begin records a purchase, makes its first authorize call and records the result. It is safe to
+// repeat, after an error, a crash or on another replica: a repeat returns the same purchase,
+// however far it has come.
 //
 // Switch over the Status:
 //
-//	StateAwaitingCustomer  send the customer to PaymentRequestURL
-//	StateAuthorized        paid at once
+//	StateAwaitingCustomer  redirect the customer to PaymentRequestURL
+//	StateAuthorized        paid without a step-up
 //	StateDeclined          offer another payment method
-//	StateBegun             another call of it has no answer yet, or died: repeat in a moment
+//	StateBegun             another call has no answer yet: repeat Begin in a moment
 //
-// Where another replica is at the purchase, Begin waits for it, for 25 seconds at most or until ctx
-// ends. Give ctx a deadline that fits your page.
+// If another replica is processing the purchase, Begin waits up to 25 seconds, or until ctx ends.
+// Give ctx a deadline that suits your page.
 //
-// A request that local validation refuses, or a Purchase that lacks something, is an error without
-// a Status. Nothing was recorded then: correct it and begin again under the same ID. A purchase
-// that Klarna refused at once is in StateRejected, and the error is ErrRejected. Nothing was
-// executed, so it may be begun again under the same ID with a corrected request; a repeat of the
-// refused request is refused as before.
+// Begin returns an error and no Status if the Purchase is incomplete or local validation refuses
+// the request. Nothing was recorded then: correct the request and begin again with the same ID.
 //
-// Any other error is not the end of the purchase: it may have been authorized, and recovery goes on
-// with it. Repeat Begin, or call Cancel before the customer is offered another method. With an
-// error of Klarna's, a *klarna.Error, and an *UndecidedError, the Status is there all the same.
-// Other errors are the store's, the context's and ErrOtherPurchase.
+// The error is [ErrRejected] if Klarna refused the request. Begin returns the Status as well.
+// Nothing was executed, so the purchase can be begun again with the same ID and a corrected
+// request. A repeat of the refused request returns ErrRejected again.
+//
+// The error is [ErrOtherPurchase] if another purchase has the ID or the reference, and [ErrDamaged]
+// or [ErrOthersStore] if the store cannot be used.
+//
+// After any other error the purchase may still be authorized, and recovery continues it. Repeat
+// Begin, or call [Coordinator.Cancel] before you offer another payment method. With a
+// [*klarna.Error] or an [*UndecidedError], Begin returns the Status as well. Other errors come from
+// the store or from ctx.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -320,7 +328,7 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	p.Record, p.stored = r, r
 	switch err := c.store.Create(ctx, r); {
 	case errors.Is(err, ErrExists):
-		if p, err = c.known(ctx, p); err != nil {
+		if p, err = c.existing(ctx, p); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -336,9 +344,9 @@ func (c *Coordinator) Begin(ctx context.Context, from Purchase) (*Status, error)
 	return p.status(), err
 }
 
-// known returns the stored purchase that p repeats, or p itself where the stored one was refused
-// and p corrects it.
-func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error) {
+// existing returns the stored purchase that p repeats. If the stored purchase was rejected and p
+// corrects it, existing stores p and returns it.
+func (c *Coordinator) existing(ctx context.Context, p *purchase) (*purchase, error) {
 	known, err := c.load(ctx, p.ID)
 	if errors.Is(err, ErrNotFound) {
 		if other, findErr := c.store.FindReference(ctx, p.Record.Reference); findErr == nil {
@@ -366,13 +374,13 @@ func (c *Coordinator) known(ctx context.Context, p *purchase) (*purchase, error)
 	return known, nil
 }
 
-// refusedAtOnce reports that Klarna refused the first call, so that nothing was executed.
+// refusedAtOnce reports whether Klarna refused the first call, so that nothing was executed.
 func (p *purchase) refusedAtOnce() bool {
 	return p.State == StateRejected && p.PaymentRequestID == "" && p.Approved == nil
 }
 
-// correct begins a refused purchase again, with another request. Its transitions go on being
-// counted.
+// correct begins a rejected purchase again with another request. The numbers of its transitions
+// continue.
 func (c *Coordinator) correct(ctx context.Context, refused, p *purchase) (*purchase, error) {
 	p.Version, p.stored = refused.Version, refused.stored
 	p.Moves, p.Unreported, p.Unknown = refused.Moves+1, refused.Unreported, refused.Unknown
@@ -391,7 +399,8 @@ func (c *Coordinator) correct(ctx context.Context, refused, p *purchase) (*purch
 	return p, nil
 }
 
-// difference names what makes two purchases of one ID different ones, "" for none.
+// difference names what differs between two purchases with the same ID. It returns "" if they are
+// the same.
 func (c *Coordinator) difference(known, other *purchase) (string, error) {
 	switch {
 	case known.Account != other.Account:

@@ -18,7 +18,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestAPurchaseThatKlarnaStepsUpWaitsForItsCustomer(t *testing.T) {
+func TestASteppedUpPurchaseWaitsForItsCustomer(t *testing.T) {
 	s := newScene(t)
 	status, err := s.replica().Begin(t.Context(), s.order(orderID))
 	if err != nil {
@@ -36,11 +36,11 @@ func TestAPurchaseThatKlarnaStepsUpWaitsForItsCustomer(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 	s.paid()
 	if n := s.calls(readCall); n != 0 {
-		t.Errorf("%d reads of what was just answered", n)
+		t.Errorf("%d reads after the answer, want none", n)
 	}
 }
 
-func TestReferencesThatThePurchaseLacksAreItsID(t *testing.T) {
+func TestMissingReferencesDefaultToThePurchaseID(t *testing.T) {
 	s := newScene(t)
 	given := s.order("order-2")
 	given.Request.RequestPaymentTransaction.PaymentTransactionReference = "transaction-2"
@@ -69,7 +69,7 @@ func TestReferencesThatThePurchaseLacksAreItsID(t *testing.T) {
 	}
 }
 
-func TestAPartnerWithCredentialsOfItsOwnNeedsNoAccount(t *testing.T) {
+func TestAPartnerWithItsOwnCredentialsNeedsNoAccount(t *testing.T) {
 	s := newScene(t)
 	order := s.order(orderID)
 	order.PartnerAccountID = ""
@@ -82,17 +82,17 @@ func TestAPartnerWithCredentialsOfItsOwnNeedsNoAccount(t *testing.T) {
 
 const unknownResult = `{"payment_transaction_response":{"result":"PENDING_REVIEW","result_reason":"OF_TOMORROW"}}`
 
-func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
+func TestEveryFirstAnswerIsRecordedAndReturnedAgain(t *testing.T) {
 	badRequest := func(code string) string { return `{"error_id":"e","error_code":"` + code + `","error_message":"m"}` }
 	for _, tc := range []struct {
 		name   string
-		klarna func(s *scene, r *replica) // before the call
+		klarna func(s *scene, r *replica) // prepares the answer
 		change func(*flow.Purchase)
 		state  flow.State
 		reason string
 		code   error // in the chain of the first error
 	}{
-		{name: "approved at once", klarna: func(s *scene, _ *replica) { s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "APPROVED"}) }, state: flow.StateAuthorized},
+		{name: "approved immediately", klarna: func(s *scene, _ *replica) { s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "APPROVED"}) }, state: flow.StateAuthorized},
 		{name: "declined", klarna: func(s *scene, _ *replica) {
 			s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "DECLINED", Reason: "RISK"})
 		},
@@ -106,7 +106,7 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 			state: flow.StateRejected, reason: "UNAUTHORIZED", code: klarna.CodeUnauthorized},
 		{name: "an account that the key may not act for", change: func(p *flow.Purchase) { p.PartnerAccountID = "krn:partner:global:account:test:ANOTHER" },
 			state: flow.StateRejected, reason: "OPERATION_FORBIDDEN", code: klarna.CodeOperationForbidden},
-		{name: "refused by a wall before Klarna", klarna: func(_ *scene, r *replica) { r.meetsOnce(http.MethodPost, answering(403, "<html>")) },
+		{name: "refused by a firewall", klarna: func(_ *scene, r *replica) { r.meetsOnce(http.MethodPost, answering(403, "<html>")) },
 			state: flow.StateRejected, reason: "Forbidden"},
 		{name: "not found", klarna: func(s *scene, _ *replica) { s.klarna.Script(klarnatest.Fault{StatusCode: 404}) },
 			state: flow.StateRejected, reason: "RESOURCE_NOT_FOUND", code: klarna.CodeResourceNotFound},
@@ -129,12 +129,12 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 				t.Errorf("the error is %v, want %v in its chain", err, tc.code)
 			}
 			if first.State != tc.state || first.Reason != tc.reason {
-				t.Fatalf("%s because of %q, want %s because of %q", first.State, first.Reason, tc.state, tc.reason)
+				t.Fatalf("%s with reason %q, want %s with reason %q", first.State, first.Reason, tc.state, tc.reason)
 			}
 			calls := s.calls(authorizeCall)
 			again, err := s.replica().Begin(t.Context(), order)
 			if errors.Is(err, flow.ErrRejected) != (tc.state == flow.StateRejected) {
-				t.Errorf("the repeat's error is %v", err)
+				t.Errorf("the repeat returned the error %v", err)
 			}
 			if diff := cmp.Diff(*first, *again); diff != "" {
 				t.Errorf("the repeat's status (-first +repeat):\n%s", diff)
@@ -144,10 +144,10 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 			}
 			s.went(orderID, flow.StateBegun, tc.state)
 			if n := s.recovers(r); n != 0 {
-				t.Errorf("recovery looked at %d purchases that have ended", n)
+				t.Errorf("recovery processed %d ended purchases, want none", n)
 			}
 			if transactions := s.klarna.Transactions(); tc.state != flow.StateAuthorized && len(transactions) > 0 {
-				t.Errorf("there are transactions: %+v", transactions)
+				t.Errorf("got the transactions %+v, want none", transactions)
 			} else if tc.state == flow.StateAuthorized && first.PaymentTransactionID != transactions[0].PaymentTransactionID {
 				t.Errorf("the transaction is %q, want %+v", first.PaymentTransactionID, transactions)
 			}
@@ -155,19 +155,19 @@ func TestEveryAnswerToTheFirstCallIsRecordedAndRepeated(t *testing.T) {
 	}
 }
 
-func TestAPurchaseThatLacksSomethingIsNotRecorded(t *testing.T) {
+func TestAnInvalidPurchaseIsNotRecorded(t *testing.T) {
 	for name, change := range map[string]func(*flow.Purchase){
-		"no ID":                         func(p *flow.Purchase) { p.ID = "" },
-		"an ID that is too long":        func(p *flow.Purchase) { p.ID = strings.Repeat("é", 128) },
-		"an ID with a line break":       func(p *flow.Purchase) { p.ID = "order\n1" },
-		"an ID that is not UTF-8":       func(p *flow.Purchase) { p.ID = "order\xff" },
-		"no payment":                    func(p *flow.Purchase) { p.Request.RequestPaymentTransaction = nil },
-		"a payment of nothing":          func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 0 },
-		"a negative amount":             func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = -1 },
-		"line items that do not sum":    func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 118_01 },
-		"a customer token":              func(p *flow.Purchase) { p.Request.RequestCustomerToken = new(authorization.RequestCustomerToken) },
-		"a request that no JSON holds":  func(p *flow.Purchase) { p.Request.KlarnaNetworkData = "\xff" },
-		"an account that no JSON holds": func(p *flow.Purchase) { p.PartnerAccountID = "\xff" },
+		"no ID":                        func(p *flow.Purchase) { p.ID = "" },
+		"an ID that is too long":       func(p *flow.Purchase) { p.ID = strings.Repeat("é", 128) },
+		"an ID with a line break":      func(p *flow.Purchase) { p.ID = "order\n1" },
+		"an ID that is not UTF-8":      func(p *flow.Purchase) { p.ID = "order\xff" },
+		"no payment":                   func(p *flow.Purchase) { p.Request.RequestPaymentTransaction = nil },
+		"an amount of zero":            func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 0 },
+		"a negative amount":            func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = -1 },
+		"line items that do not sum":   func(p *flow.Purchase) { p.Request.RequestPaymentTransaction.Amount = 118_01 },
+		"a customer token":             func(p *flow.Purchase) { p.Request.RequestCustomerToken = new(authorization.RequestCustomerToken) },
+		"a request that is not UTF-8":  func(p *flow.Purchase) { p.Request.KlarnaNetworkData = "\xff" },
+		"an account that is not UTF-8": func(p *flow.Purchase) { p.PartnerAccountID = "\xff" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -178,7 +178,7 @@ func TestAPurchaseThatLacksSomethingIsNotRecorded(t *testing.T) {
 				t.Fatalf("%v, %v", status, err)
 			}
 			if len(s.klarna.Requests()) > 0 || len(s.seen) > 0 {
-				t.Error("something was sent or stored")
+				t.Error("a call was sent or a record stored")
 			}
 		})
 	}
@@ -188,7 +188,7 @@ func TestAPurchaseThatLacksSomethingIsNotRecorded(t *testing.T) {
 	s.wants(status, err, flow.StateAwaitingCustomer)
 }
 
-func TestARepeatGetsTheSamePurchaseHoweverFarItHasCome(t *testing.T) {
+func TestARepeatReturnsTheSamePurchaseInAnyState(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.stepUp(r, orderID)
@@ -199,7 +199,7 @@ func TestARepeatGetsTheSamePurchaseHoweverFarItHasCome(t *testing.T) {
 	status, err := s.replica().Begin(t.Context(), s.order(orderID))
 	s.wants(status, err, flow.StateAuthorized)
 	if status.PaymentRequestURL != "" {
-		t.Error("who has paid is sent to Klarna")
+		t.Error("a customer who has paid gets a URL of Klarna's")
 	}
 	again, err := r.Begin(t.Context(), s.order(orderID))
 	s.wants(again, err, flow.StateAuthorized)
@@ -212,7 +212,7 @@ func TestARepeatGetsTheSamePurchaseHoweverFarItHasCome(t *testing.T) {
 	}
 }
 
-func TestARepeatMayDifferInWhatMakesNoOtherPurchase(t *testing.T) {
+func TestARepeatMayDifferInMinorDetails(t *testing.T) {
 	s := newScene(t)
 	first := s.stepUp(s.replica(), orderID)
 	order := s.order(orderID)
@@ -223,11 +223,11 @@ func TestARepeatMayDifferInWhatMakesNoOtherPurchase(t *testing.T) {
 	again, err := s.replica().Begin(t.Context(), order)
 	s.wants(again, err, flow.StateAwaitingCustomer)
 	if again.PaymentRequestID != first.PaymentRequestID {
-		t.Error("it is another payment request")
+		t.Error("the repeat made another payment request")
 	}
 }
 
-func TestAnIDIsOnePurchases(t *testing.T) {
+func TestAnIDBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -261,7 +261,7 @@ func TestAnIDIsOnePurchases(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestOfTwoReplicasThatBeginAtOnceOneCalls(t *testing.T) {
+func TestTwoReplicasBeginningTogetherMakeOneCall(t *testing.T) {
 	s := newScene(t)
 	release := make(chan struct{})
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultHold, Release: release})
@@ -274,7 +274,7 @@ func TestOfTwoReplicasThatBeginAtOnceOneCalls(t *testing.T) {
 		var once sync.Once
 		r.writes(func(operation string, _ flow.Record, do func() error) error {
 			if operation == "Load" {
-				once.Do(waiting.Done) // it has found the purchase of another
+				once.Do(waiting.Done) // the purchase of the other replica was found
 			}
 			return do()
 		})
@@ -295,7 +295,7 @@ func TestOfTwoReplicasThatBeginAtOnceOneCalls(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 }
 
-func TestAFirstCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
+func TestAnUnknownFirstCallIsRepeatedUnchanged(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		fault    klarnatest.Fault
@@ -304,9 +304,9 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 		{"dropped before", klarnatest.Fault{Kind: klarnatest.FaultDropBefore}, false},
 		{"dropped after", klarnatest.Fault{Kind: klarnatest.FaultDropAfter}, true},
 		{"truncated", klarnatest.Fault{Kind: klarnatest.FaultTruncate}, true},
-		{"a time-out of Klarna's", klarnatest.Fault{StatusCode: 500, Code: "TIMEOUT"}, false},
+		{"a timeout at Klarna", klarnatest.Fault{StatusCode: 500, Code: "TIMEOUT"}, false},
 		{"unavailable", klarnatest.Fault{StatusCode: 503}, false},
-		{"a page of a proxy's", klarnatest.Fault{Kind: klarnatest.FaultHTML}, false},
+		{"a page of a proxy", klarnatest.Fault{Kind: klarnatest.FaultHTML}, false},
 	} {
 		for repeat, again := range map[string]func(s *scene) (*flow.Status, error){
 			"by the caller": func(s *scene) (*flow.Status, error) { return s.replica().Begin(s.Context(), s.order(orderID)) },
@@ -331,12 +331,12 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 				status, err = again(s)
 				s.wants(status, err, flow.StateAwaitingCustomer)
 				if s.atKlarna() != "SUBMITTED" {
-					t.Error("the payment request is not the one that waits")
+					t.Error("the purchase has another payment request")
 				}
 				requests := s.klarna.Requests()
 				first, second := requests[0], requests[1]
 				if string(first.Body) != string(second.Body) || first.Header.Get("Klarna-Idempotency-Key") != second.Header.Get("Klarna-Idempotency-Key") {
-					t.Error("the repeat is another call")
+					t.Error("the repeated call differs from the first")
 				}
 				s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 			})
@@ -344,21 +344,21 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 	}
 }
 
-func TestAFirstCallThatWasApprovedAndNotHeardOfIsOneTransaction(t *testing.T) {
+func TestALostFirstApprovalIsOneTransaction(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
 	order := s.browserOrder(orderID)
 	_, err := s.replica().Begin(t.Context(), order)
 	s.unknown(err)
 	s.paid(118_00)
-	s.klarna.Advance(10 * time.Hour) // the session token is long dead
+	s.klarna.Advance(10 * time.Hour) // the session token has expired
 	s.recovers(s.replica())
 	s.stands(orderID, flow.StateAuthorized, "")
 	s.paid(118_00)
 }
 
-// A crash is everything that the process does from then on having no effect.
-func TestACrashWhileAPurchaseBeginsIsMadeGoodByRecovery(t *testing.T) {
+// After a crash nothing that the process does has an effect.
+func TestRecoveryRepairsACrashDuringBegin(t *testing.T) {
 	for name, crash := range map[string]func(r *replica){
 		"after it was recorded and before the call": func(r *replica) {
 			r.meets(func(request *http.Request, _ roundTrip) (*http.Response, error) { r.die(); return nil, errDead })
@@ -380,42 +380,42 @@ func TestACrashWhileAPurchaseBeginsIsMadeGoodByRecovery(t *testing.T) {
 			s := newScene(t)
 			r, other := s.replica(), s.replica()
 			crash(r)
-			if _, err := r.Begin(t.Context(), s.order(orderID)); err == nil && s.told.path(orderID) != "" {
-				t.Fatal("it did not crash")
+			if _, err := r.Begin(t.Context(), s.order(orderID)); err == nil && s.reported.path(orderID) != "" {
+				t.Fatal("the replica did not crash")
 			}
 			if n := s.recovers(other); n != 0 {
-				t.Fatalf("recovery was at %d purchases in the lease of another", n)
+				t.Fatalf("recovery processed %d purchases during another replica's lease", n)
 			}
 			s.klarna.Advance(time.Minute)
 			s.recovers(other)
 			s.stands(orderID, flow.StateAwaitingCustomer, "")
 			if s.atKlarna() != "SUBMITTED" {
-				t.Error("the payment request is not the one that waits")
+				t.Error("the purchase has another payment request")
 			}
 			status, err := other.Begin(t.Context(), s.order(orderID))
 			s.wants(status, err, flow.StateAwaitingCustomer)
 			if status.PaymentRequestURL == "" {
-				t.Error("the customer cannot be sent on")
+				t.Error("the customer gets no URL of Klarna's")
 			}
 			s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 		})
 	}
 }
 
-func TestARepeatDuringTheCallOfOneThatDiedWaitsAndIsToldThatThereIsNoAnswerYet(t *testing.T) {
+func TestARepeatWaitsForTheCallOfACrashedReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
 		r.meets(func(request *http.Request, _ roundTrip) (*http.Response, error) { r.die(); return nil, errDead })
 		_, err := r.Begin(t.Context(), s.order(orderID))
 		if err == nil {
-			t.Fatal("it did not crash")
+			t.Fatal("the replica did not crash")
 		}
 		start := time.Now()
 		status, err := s.replica().Begin(t.Context(), s.order(orderID))
 		s.wants(status, err, flow.StateBegun)
 		if waited := time.Since(start); waited < 20*time.Second || waited > 30*time.Second {
-			t.Errorf("it waited %v", waited)
+			t.Errorf("Begin waited %v", waited)
 		}
 		s.klarna.Advance(21 * time.Second)
 		status, err = s.replica().Begin(t.Context(), s.order(orderID))
@@ -423,7 +423,7 @@ func TestARepeatDuringTheCallOfOneThatDiedWaitsAndIsToldThatThereIsNoAnswerYet(t
 	})
 }
 
-func TestACallerWhoWaitsForAnotherMayLeave(t *testing.T) {
+func TestAWaitingCallerMayLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -438,7 +438,7 @@ func TestACallerWhoWaitsForAnotherMayLeave(t *testing.T) {
 	})
 }
 
-func TestWhatACallerWhoLeftWasNotToldIsRecordedAllTheSame(t *testing.T) {
+func TestAnAnswerIsRecordedAfterTheCallerLeft(t *testing.T) {
 	t.Run("the call was answered", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -448,7 +448,7 @@ func TestWhatACallerWhoLeftWasNotToldIsRecordedAllTheSame(t *testing.T) {
 		s.wants(status, err, flow.StateAwaitingCustomer)
 		s.stands(orderID, flow.StateAwaitingCustomer, "")
 	})
-	t.Run("the call was cut", func(t *testing.T) {
+	t.Run("the call was interrupted", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -462,7 +462,7 @@ func TestWhatACallerWhoLeftWasNotToldIsRecordedAllTheSame(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || status.State != flow.StateBegun {
 			t.Errorf("%v, %v", status, err)
 		}
-		// Nobody holds the purchase any more, so a repeat goes on at once.
+		// No replica holds the lease any more, so a repeat continues immediately.
 		status, err = r.Begin(t.Context(), s.order(orderID))
 		s.wants(status, err, flow.StateAwaitingCustomer)
 		s.atKlarna()
@@ -479,14 +479,14 @@ func TestWhatACallerWhoLeftWasNotToldIsRecordedAllTheSame(t *testing.T) {
 		})
 		_, err := r.Begin(ctx, s.order(orderID))
 		s.notSent(err)
-		// Nothing can have run: that is known at once and not in a day.
+		// Nothing can have run, which is known immediately and not only after a day.
 		r.meets(unreachable)
 		s.pass(r, 16*time.Minute, time.Minute)
 		s.stands(orderID, flow.StateRejected, "NOT_SENT")
 	})
 }
 
-func TestAFirstCallThatCannotBeSentIsRepeatedForAQuarterOfAnHour(t *testing.T) {
+func TestAnUnsentFirstCallIsRepeatedFor15Minutes(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(unreachable)
@@ -508,7 +508,7 @@ func TestAFirstCallThatCannotBeSentIsRepeatedForAQuarterOfAnHour(t *testing.T) {
 	}
 }
 
-func TestAFirstCallThatCouldNotBeSentIsSentWhenItCan(t *testing.T) {
+func TestAnUnsentFirstCallIsSentLater(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(unreachable)
@@ -520,20 +520,20 @@ func TestAFirstCallThatCouldNotBeSentIsSentWhenItCan(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestAFirstCallOfUnknownOutcomeIsRepeatedForAsLongAsKlarnaKnowsIt(t *testing.T) {
+func TestAnUnknownFirstCallIsRepeatedFor23Hours(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
 	_, err := r.Begin(t.Context(), s.browserOrder(orderID))
 	s.unknown(err)
-	r.meets(unreachable) // which settles nothing
+	r.meets(unreachable) // a failure that settles nothing
 	s.pass(r, 22*time.Hour+50*time.Minute, 10*time.Minute)
 	s.stands(orderID, flow.StateBegun, "")
 	s.pass(r, 20*time.Minute, 10*time.Minute)
 	s.stands(orderID, flow.StateUnknown, "NO_ANSWER")
 	s.went(orderID, flow.StateBegun, flow.StateUnknown)
 	if log := s.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, orderID) {
-		t.Errorf("a person is to look into it, and the log says\n%s", log)
+		t.Errorf("got the log\n%s\nwant one error about the purchase", log)
 	}
 	r.meets(nil)
 	status, err := r.Begin(t.Context(), s.order(orderID))
@@ -541,8 +541,8 @@ func TestAFirstCallOfUnknownOutcomeIsRepeatedForAsLongAsKlarnaKnowsIt(t *testing
 	s.paid(118_00)
 }
 
-// Without anybody to report to, the log is all there is.
-func TestAnEndOfUnknownOutcomeIsLoggedOnceAlsoWithoutReports(t *testing.T) {
+// Without a report function only the log has the result.
+func TestAnUnknownOutcomeIsLoggedOnceWithoutReports(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(nil))
 	r.meets(answering(200, unknownResult))
@@ -556,7 +556,7 @@ func TestAnEndOfUnknownOutcomeIsLoggedOnceAlsoWithoutReports(t *testing.T) {
 	}
 }
 
-func TestARefusalThatDoesNotSettleAnEarlierCallDoesNotEndThePurchase(t *testing.T) {
+func TestARefusalLeavesAnUnknownEarlierCallOpen(t *testing.T) {
 	for name, fault := range map[string]klarnatest.Fault{
 		"refused credentials": {StatusCode: 401},
 		"forbidden":           {StatusCode: 403},
@@ -581,7 +581,7 @@ func TestARefusalThatDoesNotSettleAnEarlierCallDoesNotEndThePurchase(t *testing.
 	}
 }
 
-// A process that dies cannot say whether its call has run, so it says before that it may.
+// A process that dies cannot record whether its call has run. So it records beforehand that it may.
 func TestARefusalAfterACrashDoesNotEndThePurchase(t *testing.T) {
 	for name, before := range map[string]func(s *scene, order flow.Purchase){
 		"of the first call": func(*scene, flow.Purchase) {},
@@ -614,7 +614,7 @@ func TestARefusalAfterACrashDoesNotEndThePurchase(t *testing.T) {
 	}
 }
 
-func TestARequestThatKlarnaRefusesForWhatItIsCanNeverHaveRun(t *testing.T) {
+func TestAnInvalidRequestCanNeverHaveRun(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(
 		klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore},
@@ -628,9 +628,9 @@ func TestARequestThatKlarnaRefusesForWhatItIsCanNeverHaveRun(t *testing.T) {
 	s.stands(orderID, flow.StateRejected, "VALIDATION_ERROR")
 }
 
-// The client's own retries are one call: what its last attempt was told does not settle what an
-// earlier one did.
-func TestARefusalAtTheEndOfTheClientsRetriesDoesNotEndThePurchase(t *testing.T) {
+// The client's own retries are one call: the answer to its last attempt does not settle an
+// earlier attempt.
+func TestARefusalAfterClientRetriesKeepsThePurchaseOpen(t *testing.T) {
 	s := newScene(t)
 	s.klarna.Script(
 		klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter},
@@ -670,7 +670,7 @@ func TestAConflictThatLastsEndsThePurchase(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
 			r := s.replica()
-			// Its session token was used for another purchase, and for nothing else it is good.
+			// The session token was used for another purchase and is valid for no further one.
 			used := s.browserOrder("order-2")
 			status, err := r.Begin(t.Context(), used)
 			s.wants(status, err, flow.StateAuthorized)
@@ -689,7 +689,7 @@ func TestAConflictThatLastsEndsThePurchase(t *testing.T) {
 	}
 }
 
-func TestConflictsThatAreNotInARowDoNotLast(t *testing.T) {
+func TestInterruptedConflictsDoNotEndAPurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	conflict := true
@@ -706,9 +706,9 @@ func TestConflictsThatAreNotInARowDoNotLast(t *testing.T) {
 	s.stands(orderID, flow.StateBegun, "")
 }
 
-// One replica's call takes long while another gives up waiting for it: what the first one learns is
-// not undone.
-func TestAnEndThatCameTooLateEndsNothing(t *testing.T) {
+// One replica's call takes long while another gives up waiting for it. The result of the first is
+// kept.
+func TestALateFailureEndsNothing(t *testing.T) {
 	s := newScene(t)
 	slow, impatient := s.replica(), s.replica()
 	held, release, begun := make(chan struct{}), make(chan struct{}), make(chan *flow.Status, 1)
@@ -734,15 +734,15 @@ func TestAnEndThatCameTooLateEndsNothing(t *testing.T) {
 	s.pass(impatient, 2*time.Minute, 2*time.Minute)
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 	if strings.Contains(s.log.String(), `"level":"ERROR"`) {
-		t.Error("a person is called for nothing")
+		t.Error("an error is logged although the purchase continues")
 	}
 	s.approve(s.status(orderID).PaymentRequestID)
 	status, err := impatient.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAuthorized)
 }
 
-// A slow call's refusal says nothing of the call that another replica made meanwhile.
-func TestARefusalThatCameTooLateEndsNothing(t *testing.T) {
+// The refusal of a slow call says nothing about the call that another replica made meanwhile.
+func TestALateRefusalEndsNothing(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -766,30 +766,30 @@ func TestARefusalThatCameTooLateEndsNothing(t *testing.T) {
 func TestASessionTokenIsSentAndThenForgotten(t *testing.T) {
 	s := newScene(t)
 	order := s.browserOrder(orderID)
-	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "STEP_UP_REQUIRED"}) // what it is worth is Klarna's to judge
+	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "STEP_UP_REQUIRED"}) // Klarna decides what the token is worth
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore})
 	r := s.replica()
 	_, err := r.Begin(t.Context(), order)
 	s.unknown(err)
-	status, err := s.replica().Begin(t.Context(), s.order(orderID)) // without the token, which is the first call's
+	status, err := s.replica().Begin(t.Context(), s.order(orderID)) // without the token, which belongs to the first call
 	s.wants(status, err, flow.StateAwaitingCustomer)
 	for i, request := range s.klarna.Requests()[:2] {
 		if got := request.Header.Get("Klarna-Network-Session-Token"); got != order.SessionToken.Reveal() {
 			t.Errorf("call %d has the session token %q", i, got)
 		}
 	}
-	// Whoever could open the seal would not find it.
+	// The seal does not contain the token either.
 	sealed := s.unsealed(orderID)
 	if strings.Contains(sealed, order.SessionToken.Reveal()) || !strings.Contains(sealed, email) {
 		t.Errorf("the seal holds %s", sealed)
 	}
 }
 
-func TestStoreErrorsOfBeginAreTheCallers(t *testing.T) {
+func TestBeginReturnsStoreErrors(t *testing.T) {
 	broken := errors.New("the disk is full")
 	for _, tc := range []struct{ name, operation string }{
 		{"nothing is recorded", "Create"},
-		{"the purchase of that ID cannot be read", "Load"},
+		{"the purchase with that ID cannot be read", "Load"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -808,13 +808,13 @@ func TestStoreErrorsOfBeginAreTheCallers(t *testing.T) {
 				t.Errorf("%v, %v", status, err)
 			}
 			if n := len(s.klarna.Requests()); n != calls {
-				t.Error("Klarna was called")
+				t.Error("a call to Klarna was made")
 			}
 		})
 	}
 }
 
-func TestACreateThatFailedAndWasDoneIsGoneOnWith(t *testing.T) {
+func TestBeginContinuesAfterALostCreateAnswer(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.writes(func(operation string, _ flow.Record, do func() error) error {

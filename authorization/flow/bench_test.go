@@ -16,9 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// BenchmarkPurchase takes a purchase from Begin over a return to its transaction, with reports, at
-// a Klarna that answers at once. Beside it are the bare calls, an authorize call, a read and a
-// final authorize call; own-ns is what the Coordinator takes beyond them, by the medians.
+// BenchmarkPurchase takes a purchase from Begin through a return to its transaction, with reports.
+// Klarna answers immediately. For comparison it makes the bare calls: an authorize call, a read and
+// a final authorize call. own-ns is the Coordinator's median minus the median of the bare calls.
 func BenchmarkPurchase(b *testing.B) {
 	b.Run("with a Coordinator", func(b *testing.B) {
 		run := newBench(b)
@@ -48,7 +48,7 @@ func BenchmarkPurchase(b *testing.B) {
 	})
 }
 
-// median leaves out what other programs of the machine did meanwhile.
+// median returns the median, which excludes most of the work of other programs.
 func median(list []time.Duration) time.Duration {
 	slices.Sort(list)
 	return list[len(list)/2]
@@ -96,7 +96,7 @@ func (run *bench) request() authorization.AuthorizeParams {
 
 func (run *bench) coordinated(b *testing.B) {
 	if run.purchases%10_000 == 0 || run.coordinator == nil {
-		// A store that grows without end would measure the garbage collector.
+		// A store that grows without bound would measure the garbage collector.
 		var err error
 		run.coordinator, err = flow.New(run.client, flow.NewMemoryStore(), klarna.NewSecret("bench-0123456789abcdef0123456789abcdef"),
 			flow.WithReport(func(context.Context, flow.Transition) error { return nil }), flow.WithLogger(slog.New(slog.DiscardHandler)))
@@ -143,7 +143,7 @@ func (run *bench) bare(b *testing.B) {
 	}
 }
 
-// canned answers a purchase's calls, one purchase at a time, with as little work as it can.
+// canned answers the calls of one purchase at a time with prepared answers.
 type canned struct {
 	requests int
 	text     []byte

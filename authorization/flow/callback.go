@@ -13,29 +13,29 @@ import (
 )
 
 const (
-	// callbackPatience is how long a callback or a call of the store may take, heedGrace how long it
-	// may take to heed the end of its context.
+	// callbackPatience is how long a callback or a call of the store may take. contextGrace is how
+	// much longer a callback may take to return when its context has ended.
 	callbackPatience = 10 * time.Second
-	heedGrace        = time.Second
-	// callbacksMost bounds how many callbacks of a kind may hang for one account, and callbacksInAll
-	// for all; claimsMost, how many claims.
-	callbacksMost  = 64
-	callbacksInAll = 1024
-	claimsMost     = 4
+	contextGrace     = time.Second
+	// maxCallbacksPerAccount is how many callbacks of a kind may hang for one account, and
+	// maxCallbacks how many for all accounts. maxClaims is how many claims may hang.
+	maxCallbacksPerAccount = 64
+	maxCallbacks           = 1024
+	maxClaims              = 4
 )
 
-// callbacks are the calls of one kind of function that a caller gave and that may hang, ignore its
-// context or panic.
+// callbacks makes the calls of one of the caller's functions, which may hang, ignore its context or
+// panic.
 type callbacks struct {
 	what string
-	// key is the name of what the calls are for: a purchase, an account or a claim.
+	// key names what a call is for: a purchase, an account or a claim.
 	key string
-	// most bounds how many may hang of one account, inAll of all.
+	// most is how many calls may hang for one account, and inAll how many in total.
 	most, inAll int
 	logger      *slog.Logger
 
 	mu sync.Mutex
-	// hang counts those that hang by what they are for, accounts by their accounts.
+	// hang counts the abandoned calls by what they are for, and accounts by account.
 	hang, accounts map[string]int
 	abandonedNow   int
 }
@@ -46,9 +46,9 @@ var (
 	errPanicked = errors.New("flow: a callback panicked")
 )
 
-// call calls f, for ten seconds at most. If f then goes on, it is abandoned: its result counts no
-// more, and while it has not returned it is not called for the same purchase again. A panic becomes
-// an error; its value may hold anything and is not logged.
+// call calls f, which has ten seconds. If f does not return then, call abandons it: its result is
+// ignored, and f is not called for the same purchase again until it returns. A panic becomes an
+// error without its value, which may hold secrets.
 func (k *callbacks) call(ctx context.Context, account, id string, f func(context.Context) error) error {
 	if err := k.refused(account, id); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 	left := make(chan bool, 1)
 	go func() {
 		defer cancel()
-		// A callback that ends its goroutine, as a test's FailNow does, has failed, too.
+		// A callback that ends its goroutine, such as a test's FailNow, has failed as well.
 		err := fmt.Errorf("%w (%s, runtime.Goexit)", errPanicked, k.what)
 		defer func() {
 			returned <- err
@@ -66,7 +66,7 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 				k.returned(ctx, account, id)
 			}
 		}()
-		err = k.safely(ctx, id, f)
+		err = k.callRecovering(ctx, id, f)
 	}()
 	abandoned := false
 	defer func() { left <- abandoned }()
@@ -75,7 +75,7 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 		return err
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(heedGrace)
+	grace := time.NewTimer(contextGrace)
 	defer grace.Stop()
 	select {
 	case err := <-returned:
@@ -83,8 +83,8 @@ func (k *callbacks) call(ctx context.Context, account, id string, f func(context
 	case <-grace.C:
 	}
 	abandoned = true
-	n := k.gone(account, id)
-	k.logger.ErrorContext(ctx, "klarna flow: a callback ignores the end of its context and was abandoned", "callback", k.what, k.key, id, "abandoned", n)
+	n := k.countAbandoned(account, id)
+	k.logger.ErrorContext(ctx, "klarna flow: a callback ignored the end of its context and was abandoned", "callback", k.what, k.key, id, "abandoned", n)
 	return fmt.Errorf("flow: the %s did not return: %w", k.what, ctx.Err())
 }
 
@@ -100,8 +100,9 @@ func (k *callbacks) refused(account, id string) error {
 	return nil
 }
 
-// gone records that a callback was abandoned, and returns the number of abandoned callbacks.
-func (k *callbacks) gone(account, id string) int {
+// countAbandoned records that a callback was abandoned, and returns the number of abandoned
+// callbacks.
+func (k *callbacks) countAbandoned(account, id string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.hang[id]++
@@ -110,7 +111,7 @@ func (k *callbacks) gone(account, id string) int {
 	return k.abandonedNow
 }
 
-func (k *callbacks) safely(ctx context.Context, id string, f func(context.Context) error) (err error) {
+func (k *callbacks) callRecovering(ctx context.Context, id string, f func(context.Context) error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			k.logger.ErrorContext(ctx, "klarna flow: a callback panicked", "callback", k.what, k.key, id, "panic", fmt.Sprintf("%T", panicked))
@@ -124,14 +125,14 @@ func (k *callbacks) safely(ctx context.Context, id string, f func(context.Contex
 func (k *callbacks) returned(ctx context.Context, account, id string) {
 	k.mu.Lock()
 	k.abandonedNow--
-	less(k.hang, id)
-	less(k.accounts, account)
+	decrement(k.hang, id)
+	decrement(k.accounts, account)
 	k.mu.Unlock()
-	k.logger.WarnContext(ctx, "klarna flow: a callback that was abandoned has returned", "callback", k.what, k.key, id)
+	k.logger.WarnContext(ctx, "klarna flow: an abandoned callback has returned", "callback", k.what, k.key, id)
 }
 
 // less decrements a count.
-func less(counts map[string]int, of string) {
+func decrement(counts map[string]int, of string) {
 	if counts[of]--; counts[of] == 0 {
 		delete(counts, of)
 	}
@@ -147,7 +148,7 @@ func newCallbacks(what, key string, most, inAll int, logger *slog.Logger) *callb
 	return &callbacks{what: what, key: key, most: most, inAll: inAll, logger: logger, hang: map[string]int{}, accounts: map[string]int{}}
 }
 
-// reporting is report as a callback that may hang; nil where there is none.
+// reporting returns report as a callback that may hang, or nil if report is nil.
 func reporting(k *callbacks, report func(context.Context, Transition) error) func(context.Context, Transition) error {
 	if report == nil {
 		return nil
@@ -157,7 +158,7 @@ func reporting(k *callbacks, report func(context.Context, Transition) error) fun
 	}
 }
 
-// deciding is policy as a callback that may hang.
+// deciding returns policy as a callback that may hang.
 func deciding(k *callbacks, policy AmountPolicy) AmountPolicy {
 	return func(ctx context.Context, change AmountChange) (bool, error) {
 		accepted := make(chan bool, 1) // an abandoned call would write to a variable
@@ -173,7 +174,8 @@ func deciding(k *callbacks, policy AmountPolicy) AmountPolicy {
 	}
 }
 
-// findingClients returns the function of WithClients as a callback that may hang, or nil if get is nil.
+// findingClients returns the function of WithClients as a callback that may hang, or nil if get is
+// nil.
 func findingClients(k *callbacks, get func(context.Context, string) (*klarna.Client, error)) func(context.Context, string) (*klarna.Client, error) {
 	if get == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// toCanceling records that the payment request is to be canceled, and why.
+// toCanceling records that the payment request has to be canceled, and why.
 func (c *Coordinator) toCanceling(ctx context.Context, p *purchase, why cause) error {
 	p.toCanceling(why, string(why), c.time(), c.report != nil)
 	return c.save(ctx, p)
@@ -20,11 +20,12 @@ func (p *purchase) toCanceling(why cause, reason string, now time.Time, reportin
 	p.Cause, p.Reason, p.DueAt = why, reason, now
 }
 
-// cancelWithin bounds the call that cancels. It is not repeated: whoever tries again reads first.
+// cancelWithin is the time limit of the call that cancels. The client does not retry that call,
+// because the payment request is read before each attempt.
 const cancelWithin = 10 * time.Second
 
-// cancel cancels the payment request. It reads first, because a customer who was thought to have
-// gone may have come back, or even have approved.
+// cancel cancels the payment request. It reads it first, because the customer may have returned to
+// Klarna's page or even approved.
 func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
@@ -51,7 +52,7 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 		case p.Cause == causeAbandoned:
 			return c.resume(ctx, p)
 		case p.Cause == causeAmount && approvesWhatWasBegun(p, read):
-			// One of the two reads was wrong. The next look decides.
+			// One of the two reads was wrong. The next read decides.
 			if err := c.resume(ctx, p); err != nil {
 				return err
 			}
@@ -62,7 +63,7 @@ func (c *Coordinator) cancel(ctx context.Context, p *purchase) error {
 			return c.resume(ctx, p)
 		}
 	}
-	// An event or a return that came meanwhile has taken the cancelation back.
+	// An event or a return may have undone the cancelation since.
 	now, err := c.load(ctx, p.ID)
 	switch {
 	case err != nil:
@@ -91,8 +92,8 @@ func approvesWhatWasBegun(p *purchase, read *authorization.PaymentRequest) bool 
 
 var errNotCanceled = errors.New("flow: Klarna has not canceled the payment request")
 
-// recordCanceled records the end of a payment request that was to be canceled, which may have ended
-// otherwise before.
+// recordCanceled records the final state of a payment request that was canceled, or that had ended
+// in another state before.
 func (c *Coordinator) recordCanceled(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	to, reason := endOf(read.State), read.StateReason
 	if to == StateCanceled {
@@ -101,7 +102,7 @@ func (c *Coordinator) recordCanceled(ctx context.Context, p *purchase, read *aut
 	return c.end(ctx, p, to, reason, nil)
 }
 
-// resume undoes a cancelation and saves it: the customer is there.
+// resume undoes a cancelation and saves the purchase, because its customer is active.
 func (c *Coordinator) resume(ctx context.Context, p *purchase) error {
 	c.undoCancelation(p)
 	return c.save(ctx, p)
@@ -113,8 +114,9 @@ func (c *Coordinator) undoCancelation(p *purchase) {
 	p.DueAt = c.lookAgain(p, p.seen)
 }
 
-// undoAbandonment undoes the cancelation of an abandoned purchase because its customer was seen.
-// Whoever is canceling it stops before the call that cancels, and Klarna is asked again.
+// undoAbandonment undoes the cancelation of an abandoned purchase because its customer is active. A
+// replica that is canceling it stops before the call that cancels, and reads the payment request
+// again.
 func (c *Coordinator) undoAbandonment(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		if p.State != StateCanceling || p.Cause != causeAbandoned {
@@ -126,36 +128,40 @@ func (c *Coordinator) undoAbandonment(ctx context.Context, p *purchase) error {
 	})
 }
 
-// cancelFailed tries again until the payment request, and an approval of it, have surely expired.
-// read is the payment request before the call that cancels; nil where that was not made.
+// cancelFailed retries until the payment request and any approval of it have certainly expired.
+// read is the payment request as read before the call that cancels, or nil if that call was not
+// made.
 func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *authorization.PaymentRequest, failure error) error {
 	over := c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew))
 	if read != nil && read.State == authorization.PaymentRequestStateCompleted && !read.UpdatedAt.IsZero() {
 		over = over || c.time().After(c.finalizeBy(read).Add(clockSkew))
 	}
 	switch {
-	case !over || c.othersCredentials(ctx, p, failure):
+	case !over || c.hasOtherCredentials(ctx, p, failure):
 		return c.retryLater(ctx, p, false, failure)
 	case read != nil && read.State == authorization.PaymentRequestStateCompleted && conflict(failure):
-		// Either Klarna cancels nothing that is completed, or somebody else has finalized it.
+		// Klarna does not cancel completed payment requests, or another system has finalized it.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
 	}
 	return c.giveUp(ctx, p, StateCanceled, string(p.Cause), failure)
 }
 
-// Cancel gives a purchase up: the caller does not want it any more. It cancels the payment request
-// at Klarna, until the customer's approval is being finalized; from then on it changes nothing.
-// Look at the Status:
+// Cancel cancels a purchase that the caller no longer wants. It cancels the payment request at
+// Klarna. Once the customer's approval is being finalized, Cancel changes nothing.
+//
+// Switch over the Status:
 //
 //	StateCanceled    no money moves
-//	StateAuthorized  the payment was made; void it
-//	any other state  it is not known yet; ask again before the customer pays otherwise
+//	StateAuthorized  the payment was made: void it
+//	any other state  not known yet: call Cancel again before the customer pays in another way
 //
-// Where another replica is at the purchase, Cancel waits for it, for 25 seconds at most or until
-// ctx ends. With a *klarna.Error, the Status is there all the same.
+// If another replica is processing the purchase, Cancel waits up to 25 seconds, or until ctx ends.
 //
-// The error is ErrNotFound for a purchase that does not exist. A Begin that comes later begins it:
-// wait for a Begin that has not returned, or whose store failed and may yet have stored it.
+// The error is [ErrNotFound] if no such purchase exists. A [Coordinator.Begin] that arrives later
+// still begins it, so wait until Begin has returned. If the store failed in Begin, the purchase may
+// still have been stored. With a [*klarna.Error], Cancel returns the Status as well.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -176,7 +182,7 @@ func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {
 			p.Cause = causeCaller
 			return true
 		case p.State == StateCanceling && p.Cause == causeAbandoned:
-			// From now on it is not taken back, should the customer come back.
+			// The caller's cancelation is not undone if the customer returns.
 			p.Cause, p.Reason = causeCaller, string(causeCaller)
 			return true
 		default:

@@ -14,19 +14,19 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-func TestAPurchaseThatIsNotThereCannotBeCanceled(t *testing.T) {
+func TestAMissingPurchaseCannotBeCanceled(t *testing.T) {
 	s := newScene(t)
 	if status, err := s.replica().Cancel(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
 		t.Errorf("%v, %v", status, err)
 	}
 }
 
-func TestAPurchaseThatWaitsForItsCustomerIsCanceled(t *testing.T) {
+func TestAWaitingPurchaseIsCanceled(t *testing.T) {
 	for name, customer := range map[string]func(s *scene, id string) error{
-		"who has not come": func(*scene, string) error { return nil },
-		"who is at Klarna": func(s *scene, id string) error { return s.klarna.Open(id) },
-		"who has left":     func(s *scene, id string) error { _, err := s.klarna.Abandon(id); return err },
-		"who has approved": func(s *scene, id string) error { _, err := s.klarna.Approve(id); return err },
+		"who has not come":                   func(*scene, string) error { return nil },
+		"who has opened the payment request": func(s *scene, id string) error { return s.klarna.Open(id) },
+		"who has left":                       func(s *scene, id string) error { _, err := s.klarna.Abandon(id); return err },
+		"who has approved":                   func(s *scene, id string) error { _, err := s.klarna.Approve(id); return err },
 		"canceled elsewhere": func(s *scene, id string) error {
 			_, err := s.byHand().CancelPaymentRequest(s.Context(), id)
 			return err
@@ -46,7 +46,7 @@ func TestAPurchaseThatWaitsForItsCustomerIsCanceled(t *testing.T) {
 				}
 			}
 			if s.atKlarna() != "CANCELED" {
-				t.Errorf("at Klarna it is %s", s.atKlarna())
+				t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 			}
 			s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateCanceled)
 			// The customer comes back too late.
@@ -57,7 +57,7 @@ func TestAPurchaseThatWaitsForItsCustomerIsCanceled(t *testing.T) {
 	}
 }
 
-func TestAPurchaseThatEndedOtherwiseIsNotCanceled(t *testing.T) {
+func TestAnEndedPurchaseIsNotCanceled(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -81,7 +81,7 @@ func TestAPurchaseThatEndedOtherwiseIsNotCanceled(t *testing.T) {
 	}
 }
 
-func TestAPaymentThatWasMadeIsNotCanceled(t *testing.T) {
+func TestAPaidPurchaseIsNotCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -97,7 +97,7 @@ func TestAPaymentThatWasMadeIsNotCanceled(t *testing.T) {
 	}
 }
 
-func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
+func TestAPurchaseIsCanceledBeforeItsFirstAnswer(t *testing.T) {
 	t.Run("and nothing can have run", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -128,7 +128,7 @@ func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
 		s.recovers(s.replica())
 		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 		if s.atKlarna() != "CANCELED" {
-			t.Errorf("at Klarna it is %s", s.atKlarna())
+			t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 		}
 	})
 	t.Run("and the payment may have been approved", func(t *testing.T) {
@@ -138,10 +138,10 @@ func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
 		_, err := r.Begin(t.Context(), s.browserOrder(orderID))
 		s.unknown(err)
 		status, err := r.Cancel(t.Context(), orderID)
-		s.wants(status, err, flow.StateAuthorized) // for the caller to void
+		s.wants(status, err, flow.StateAuthorized) // the caller has to void it
 		s.paid(118_00)
 	})
-	t.Run("while it is under way", func(t *testing.T) {
+	t.Run("while the call is in progress", func(t *testing.T) {
 		s := newScene(t)
 		r, other := s.replica(), s.replica()
 		held, release, done := make(chan struct{}), make(chan struct{}), make(chan *flow.Status, 1)
@@ -160,7 +160,7 @@ func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
 			err := do()
 			if operation == "Update" && !releasing {
 				releasing = true
-				close(release) // it has said what it wants
+				close(release) // the cancelation is recorded
 			}
 			return err
 		})
@@ -168,7 +168,7 @@ func TestAPurchaseIsCanceledBeforeItsFirstCallIsAnswered(t *testing.T) {
 		s.wants(status, err, flow.StateCanceled)
 		s.wants(<-done, nil, flow.StateCanceled)
 		if s.atKlarna() != "CANCELED" {
-			t.Errorf("at Klarna it is %s", s.atKlarna())
+			t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 		}
 	})
 }
@@ -202,7 +202,7 @@ func TestACancelationThatFailedIsRepeated(t *testing.T) {
 	}
 }
 
-func TestACrashInTheMiddleOfACancelationIsMadeGood(t *testing.T) {
+func TestRecoveryRepairsACrashDuringACancelation(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -217,8 +217,8 @@ func TestACrashInTheMiddleOfACancelationIsMadeGood(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 }
 
-func TestACrashBeforeACancelationBeginsIsMadeGoodAtOnce(t *testing.T) {
-	t.Run("of what waits for its customer", func(t *testing.T) {
+func TestRecoveryRepairsACrashBeforeACancelation(t *testing.T) {
+	t.Run("of a purchase that waits for its customer", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
 		s.stepUp(r, orderID)
@@ -227,7 +227,7 @@ func TestACrashBeforeACancelationBeginsIsMadeGoodAtOnce(t *testing.T) {
 		s.recovers(s.replica())
 		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 	})
-	t.Run("of what was canceled while it began", func(t *testing.T) {
+	t.Run("of a purchase that was canceled while it began", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
 		s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
@@ -241,7 +241,7 @@ func TestACrashBeforeACancelationBeginsIsMadeGoodAtOnce(t *testing.T) {
 	})
 }
 
-func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
+func TestAFailingCancelationEndsAfterTheExpiry(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -255,9 +255,9 @@ func TestACancelationThatNeverSucceedsEndsWhenNothingCanBePaidAnyMore(t *testing
 	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 }
 
-// Klarna cancels what is completed until it is finalized. If it goes on refusing, somebody else has
-// taken the money.
-func TestWhatSomebodyElseFinalizedIsNotCalledCanceled(t *testing.T) {
+// Klarna cancels a completed payment request until it is finalized. If it keeps refusing, another
+// program has finalized it.
+func TestAForeignFinalizationIsNotCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -270,12 +270,12 @@ func TestWhatSomebodyElseFinalizedIsNotCalledCanceled(t *testing.T) {
 	s.pass(r, 5*time.Minute, time.Minute)
 	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
 	if !strings.Contains(s.log.String(), `"level":"ERROR"`) {
-		t.Error("nobody is told to look into it")
+		t.Error("no error is logged")
 	}
 }
 
-// abandoned begins a purchase and has recovery find that its customer has gone. meanwhile happens
-// after that was recorded and before Klarna is asked once more.
+// abandoned begins a purchase and makes recovery find that its customer has gone. meanwhile runs
+// after that was recorded and before Klarna is read once more.
 func abandoned(s *scene, meanwhile func(id string, r *replica)) {
 	s.Helper()
 	r := s.replica(flow.WithAbandonAfter(30 * time.Minute))
@@ -293,11 +293,11 @@ func TestAnAbandonedPurchaseIsCanceled(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "ABANDONED")
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateCanceled)
 	if s.atKlarna() != "CANCELED" {
-		t.Errorf("at Klarna it is %s", s.atKlarna())
+		t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 	}
 }
 
-func TestACustomerWhoComesBackInTheLastMomentIsNotSentAway(t *testing.T) {
+func TestACustomerWhoComesBackIsNotCanceled(t *testing.T) {
 	s := newScene(t)
 	abandoned(s, func(id string, _ *replica) {
 		if err := s.klarna.Open(id); err != nil {
@@ -306,7 +306,7 @@ func TestACustomerWhoComesBackInTheLastMomentIsNotSentAway(t *testing.T) {
 	})
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 	if s.atKlarna() != "IN_PROGRESS" {
-		t.Errorf("at Klarna it is %s", s.atKlarna())
+		t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 	}
 	s.approve(s.status(orderID).PaymentRequestID)
 	status, err := s.replica().HandleReturn(t.Context(), orderID)
@@ -314,14 +314,14 @@ func TestACustomerWhoComesBackInTheLastMomentIsNotSentAway(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateCanceling, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 }
 
-func TestACustomerWhoApprovesInTheLastMomentHasPaid(t *testing.T) {
+func TestALastMomentApprovalIsPaid(t *testing.T) {
 	s := newScene(t)
 	abandoned(s, func(id string, _ *replica) { s.approve(id) })
 	s.stands(orderID, flow.StateAuthorized, "")
 	s.paid(118_00)
 }
 
-func TestACustomerWhoApprovesBetweenTheLastReadAndTheCancelationHasNotPaid(t *testing.T) {
+func TestAnApprovalDuringTheCancelationIsNotPaid(t *testing.T) {
 	s := newScene(t)
 	abandoned(s, func(id string, r *replica) {
 		r.meetsOnce(http.MethodDelete, func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -333,9 +333,9 @@ func TestACustomerWhoApprovesBetweenTheLastReadAndTheCancelationHasNotPaid(t *te
 	s.paid()
 }
 
-// What the caller cancels stays canceled, though the customer who was thought to have gone comes
-// back.
-func TestACallersCancelationOutdoesAnAbandonment(t *testing.T) {
+// A purchase that the caller cancels stays canceled even if the customer, who seemed to have gone,
+// comes back.
+func TestACallersCancelationWinsOverAnAbandonment(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()
 	abandoned(s, func(id string, _ *replica) {
@@ -347,11 +347,11 @@ func TestACallersCancelationOutdoesAnAbandonment(t *testing.T) {
 	})
 	s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 	if s.atKlarna() != "CANCELED" {
-		t.Errorf("at Klarna it is %s", s.atKlarna())
+		t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 	}
 }
 
-func TestACallersCancelationOutdoesAnAbandonmentThatIsUnderWay(t *testing.T) {
+func TestACallersCancelationWinsOverARunningAbandonment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		other := s.replica()
@@ -368,12 +368,12 @@ func TestACallersCancelationOutdoesAnAbandonmentThatIsUnderWay(t *testing.T) {
 		s.pass(other, time.Minute, 30*time.Second)
 		s.stands(orderID, flow.StateCanceled, "CALLER_CANCELED")
 		if s.atKlarna() != "CANCELED" {
-			t.Errorf("at Klarna it is %s", s.atKlarna())
+			t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 		}
 	})
 }
 
-func TestACancelsStoreErrorIsTheCallers(t *testing.T) {
+func TestCancelReturnsStoreErrors(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -385,8 +385,8 @@ func TestACancelsStoreErrorIsTheCallers(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-// The window in which a customer who comes back is canceled is one request, right after a read.
-func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
+// A customer who comes back is canceled only during one request, immediately after a read.
+func TestChangesDuringACancelationAreRespected(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string)
 		hears    func(s *scene, r *replica, id string) error
@@ -397,7 +397,7 @@ func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
 			func(s *scene, r *replica, id string) error { return r.HandleEvent(s.Context(), completed(id)) },
 			flow.StateAuthorized,
 		},
-		"the event of the customer's coming back": {
+		"the event of the customer's return": {
 			func(s *scene, id string) {
 				if err := s.klarna.Open(id); err != nil {
 					s.Fatal(err)
@@ -430,7 +430,7 @@ func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
 			other := s.replica()
 			abandoned(s, func(id string, r *replica) {
 				r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
-					answer, err := pass(request) // nobody is there
+					answer, err := pass(request) // the customer is not at Klarna
 					tc.customer(s, id)
 					if err := tc.hears(s, other, id); err != nil {
 						t.Error(err)
@@ -446,7 +446,7 @@ func TestWhatIsHeardDuringACancelationIsHeeded(t *testing.T) {
 	}
 }
 
-func TestTheCallThatCancelsIsNotRetriedWithoutAnotherRead(t *testing.T) {
+func TestTheCancelCallIsRetriedAfterARead(t *testing.T) {
 	s := newScene(t)
 	r := s.replicaOf(klarna.RetryPolicy{MaxAttempts: 5, MinWait: time.Microsecond, MaxWait: time.Microsecond}, flow.WithAbandonAfter(30*time.Minute))
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -467,8 +467,8 @@ func TestTheCallThatCancelsIsNotRetriedWithoutAnotherRead(t *testing.T) {
 	s.paid(118_00)
 }
 
-// One that hangs at Klarna is not waited for.
-func TestAnApprovalDuringACancelationThatHangsIsFinalizedAtOnce(t *testing.T) {
+// A cancelation that hangs at Klarna does not delay the final call.
+func TestAnApprovalDuringAHangingCancelationIsFinalized(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()
 	abandoned(s, func(id string, r *replica) {

@@ -17,7 +17,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The documented answers of package answers that a purchase meets.
+// The names of the documented answers in package answers that a purchase receives.
 const (
 	approvalAtOnce    = "an immediate approval"
 	stepUpAnswer      = "a step-up"
@@ -31,18 +31,18 @@ const (
 	documentedPayment = "krn:payment:eu1:transaction:1"
 )
 
-// operations are the operations of the answers; events have none.
+// operations maps the answers to their operations. Events have none.
 var operations = map[string]string{
 	approvalAtOnce: operation.Authorize, stepUpAnswer: operation.Authorize, finalApproval: operation.AuthorizeFinal,
 	openRequest: operation.PaymentRequestRead, completedRequest: operation.PaymentRequestRead,
 	canceledRequest: operation.PaymentRequestCancel,
 }
 
-// documented is a full answer or event as Klarna documents it.
+// documented returns a full answer or event as Klarna documents it.
 func documented(name string) string {
 	switch name {
 	case requestEvent:
-		// Nothing is paid when the customer has only approved.
+		// An approval alone pays nothing.
 		return strings.Replace(answers.Events[0].Text, `"payment_transaction_id":"`+documentedPayment+`",`, "", 1)
 	case paymentEvent:
 		return answers.Events[1].Text
@@ -51,14 +51,15 @@ func documented(name string) string {
 	return answers.Calls[i].Answer("1")
 }
 
-// mutations are the changes of a documented answer in one place, and its other spellings.
+// mutations returns a documented answer with one change at a time, and in its other spellings.
 func mutations(name string) []answers.Mutation {
 	text := documented(name)
 	return append(slices.Collect(answers.Mutations(text)), slices.Collect(answers.Spellings(text))...)
 }
 
-// world is a scene in which purchases go by one after the other, each with its own changed answer.
-type world struct {
+// answerChanges is a scene for a sequence of purchases, each of which receives its own changed
+// answer.
+type answerChanges struct {
 	*scene
 	replica  *replica
 	verifier *webhook.Verifier
@@ -68,20 +69,20 @@ type world struct {
 
 var signingKey = webhook.NewSecret("c2VjcmV0LWtleQ==")
 
-func newWorld(t *testing.T) *world {
+func newAnswerChanges(t *testing.T) *answerChanges {
 	t.Helper()
 	verifier, err := webhook.NewVerifier(webhook.Key{Secret: signingKey})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newScene(t)
-	w := &world{scene: s, replica: s.replica(), verifier: verifier, counts: make(map[string]int), paid: make(map[string]bool)}
+	w := &answerChanges{scene: s, replica: s.replica(), verifier: verifier, counts: make(map[string]int), paid: make(map[string]bool)}
 	t.Cleanup(w.checkMoney)
 	return w
 }
 
-// checkMoney holds the ledger against the purchases: one transaction for each one that was approved.
-func (w *world) checkMoney() {
+// checkMoney compares the ledger with the purchases: each approved one has one transaction.
+func (w *answerChanges) checkMoney() {
 	transactions := make(map[string]int)
 	for _, transaction := range w.klarna.Transactions() {
 		transactions[transaction.Reference]++
@@ -104,7 +105,7 @@ func (w *world) checkMoney() {
 	w.Logf("%d purchases, %d transactions: %s", len(w.paid), len(transactions), strings.Join(counts, ", "))
 }
 
-// change is what is done to the documented text of an answer, by the name of the answer.
+// change returns the changed text of a documented answer, given the name of the answer.
 type change func(name, text string) string
 
 // once changes the first answer of a name.
@@ -118,8 +119,8 @@ func once(name, to string) change {
 	}
 }
 
-// meets lets the built-in Klarna give its answers in the documented form, with a change.
-func (w *world) meets(change change) {
+// meets makes klarnatest give its answers in the documented form, with a change.
+func (w *answerChanges) meets(change change) {
 	final := false
 	w.replica.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		answer, err := pass(request)
@@ -139,7 +140,7 @@ func (w *world) meets(change change) {
 	})
 }
 
-// answerName is the name of the documented answer that one of the built-in Klarna is, "" for another.
+// answerName returns the name of the documented answer that an answer of klarnatest has, or "".
 func answerName(request *http.Request, answer []byte, final bool) string {
 	state := textOf(answer, "state")
 	switch {
@@ -157,7 +158,7 @@ func answerName(request *http.Request, answer []byte, final bool) string {
 	return map[string]string{"SUBMITTED": openRequest, "COMPLETED": completedRequest}[state]
 }
 
-// withIDs puts what an answer of the built-in Klarna says in the place of what is documented.
+// withIDs replaces the documented values with those of an answer of klarnatest.
 func withIDs(text string, own []byte) string {
 	var pairs []string
 	for documented, member := range map[string]string{
@@ -172,15 +173,15 @@ func withIDs(text string, own []byte) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// textOf is the text of the first member of a name, "" for none.
+// textOf returns the text of the first member with a name, or "".
 func textOf(answer []byte, name string) string {
 	_, rest, _ := bytes.Cut(answer, []byte(`"`+name+`":"`))
 	text, _, _ := bytes.Cut(rest, []byte(`"`))
 	return string(text)
 }
 
-// next lets recovery look at a purchase when it is due.
-func (w *world) next(id string) {
+// next runs recovery when a purchase is due.
+func (w *answerChanges) next(id string) {
 	w.Helper()
 	if due := w.record(id).DueAt; due.After(w.klarna.Now()) {
 		w.klarna.Advance(due.Sub(w.klarna.Now()))
@@ -188,10 +189,10 @@ func (w *world) next(id string) {
 	w.recovers(w.replica)
 }
 
-// state is the state of a purchase.
-func (w *world) state(id string) flow.State { return w.record(id).State }
+// state returns the state of a purchase.
+func (w *answerChanges) state(id string) flow.State { return w.record(id).State }
 
-// oddAnswer is a changed answer and the purchase that meets it.
+// oddAnswer is a changed answer and the purchase that receives it.
 type oddAnswer struct {
 	answers.Mutation
 	answer, id string
@@ -199,7 +200,7 @@ type oddAnswer struct {
 
 func (c *oddAnswer) String() string { return fmt.Sprintf("%s: %s is %s", c.answer, c.Path, c.Is) }
 
-// decides reports whether the change may keep a purchase until the next look.
+// decides reports whether the change may delay a purchase until recovery processes it.
 func (c *oddAnswer) decides() bool {
 	members := []string{"payload.payment_request_id", "payload.payment_transaction_id", "metadata.event_id", "metadata.event_type"}
 	if o := operation.Of(operations[c.answer]); o != nil {
@@ -214,53 +215,53 @@ func (c *oddAnswer) decides() bool {
 	return slices.ContainsFunc(members, func(m string) bool { return answers.Leads(path, m) || answers.Leads(m, path) })
 }
 
-// isOtherText reports whether the change makes another text of a member.
+// isOtherText reports whether the change gives a member another text.
 func (c *oddAnswer) isOtherText(paths ...string) bool {
 	return (c.Is == "a string" || c.Is == answers.BadByte) && slices.Contains(paths, c.Path)
 }
 
 const payment = "payment_transaction_response.payment_transaction."
 
-// isOtherID reports whether the change names another transaction, which nothing gives away.
+// isOtherID reports whether the change names another transaction, which cannot be detected.
 func (c *oddAnswer) isOtherID() bool {
 	return c.isOtherText(payment+"payment_transaction_id") && c.Is == "a string"
 }
 
-// isOtherAmount reports whether the change makes the transaction one of another amount.
+// isOtherAmount reports whether the change gives the transaction another amount.
 func (c *oddAnswer) isOtherAmount() bool {
 	return c.Path == payment+"amount" && c.Is == "a number" || c.Path == payment+"currency" && c.Is == "a string"
 }
 
-// settles checks that a purchase is paid, at once or at its next look.
-func (w *world) settles(c *oddAnswer) {
+// settles checks that a purchase is paid, immediately or when recovery processes it next.
+func (w *answerChanges) settles(c *oddAnswer) {
 	w.Helper()
 	w.paid[c.id] = true
 	switch {
 	case c.isOtherAmount():
-		// Klarna says that the money is of another amount. The event of the transaction says which.
+		// The answer has another amount. The event of the transaction has the right one.
 		w.counts["of another amount"]++
 		w.stands(c.id, flow.StateUnknown, "OTHER_AMOUNT")
 		w.hears(paymentEvent, documented(paymentEvent), c.id)
 	case w.state(c.id) == flow.StateAuthorized:
-		w.counts["at once"]++
+		w.counts["immediately"]++
 	default:
-		w.counts["at the next look"]++
+		w.counts["at the next step"]++
 		if !c.decides() {
-			w.Errorf("%v costs the next look: %s", c, w.state(c.id))
+			w.Errorf("%v needs another step: %s", c, w.state(c.id))
 		}
 		w.next(c.id)
 	}
 	status := w.status(c.id)
 	if status.State != flow.StateAuthorized {
-		w.Errorf("%v ends %s because of %q", c, status.State, status.Reason)
+		w.Errorf("%v ends %s with reason %q", c, status.State, status.Reason)
 	}
 	if real := w.transactionOf(c.id); status.PaymentTransactionID != real && !c.isOtherID() {
 		w.Errorf("%v has transaction %q, not %q", c, status.PaymentTransactionID, real)
 	}
 }
 
-// transactionOf is the newest transaction with a reference.
-func (w *world) transactionOf(reference string) string {
+// transactionOf returns the ID of the newest transaction with a reference.
+func (w *answerChanges) transactionOf(reference string) string {
 	all := w.klarna.Transactions()
 	for i := range all {
 		if transaction := all[len(all)-1-i]; transaction.Reference == reference {
@@ -270,8 +271,8 @@ func (w *world) transactionOf(reference string) string {
 	return ""
 }
 
-// hears delivers an event about a purchase and reports whether it was taken.
-func (w *world) hears(name, text, id string) (taken bool) {
+// hears delivers an event about a purchase and reports whether it was acknowledged.
+func (w *answerChanges) hears(name, text, id string) (taken bool) {
 	w.Helper()
 	own := fmt.Sprintf(`{"payment_request_id":%q,"payment_transaction_id":%q,"payment_transaction_reference":%q}`,
 		w.record(id).PaymentRequestID, w.transactionOf(id), id)
@@ -283,11 +284,11 @@ func (w *world) hears(name, text, id string) (taken bool) {
 	return w.replica.HandleEvent(w.Context(), e) == nil
 }
 
-// each has a purchase of its own meet each change of an answer, once.
-func each(t *testing.T, answer string, meet func(w *world, c *oddAnswer)) {
+// each makes one purchase for each change of an answer, which receives the changed answer once.
+func each(t *testing.T, answer string, meet func(w *answerChanges, c *oddAnswer)) {
 	t.Helper()
 	t.Parallel()
-	w := newWorld(t)
+	w := newAnswerChanges(t)
 	for i, m := range mutations(answer) {
 		meet(w, &oddAnswer{m, answer, fmt.Sprintf("order-%d", i)})
 	}
@@ -297,27 +298,27 @@ func each(t *testing.T, answer string, meet func(w *world, c *oddAnswer)) {
 }
 
 // pays begins a purchase whose customer approves it.
-func (w *world) pays(id string) {
+func (w *answerChanges) pays(id string) {
 	w.Helper()
 	w.approve(w.stepUp(w.replica, id).PaymentRequestID)
 }
 
 func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 	t.Run("the first call is approved", func(t *testing.T) {
-		each(t, approvalAtOnce, func(w *world, c *oddAnswer) {
+		each(t, approvalAtOnce, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			_, _ = w.replica.Begin(w.Context(), w.browserOrder(c.id))
 			w.settles(c)
 		})
 	})
 	t.Run("the first call asks for a step-up", func(t *testing.T) {
-		each(t, stepUpAnswer, func(w *world, c *oddAnswer) {
+		each(t, stepUpAnswer, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			_, _ = w.replica.Begin(w.Context(), w.order(c.id))
 			if w.state(c.id) == flow.StateBegun {
 				w.counts["stepped up at the next look"]++
 				if !c.decides() {
-					w.Errorf("%v costs the next look", c)
+					w.Errorf("%v needs another step", c)
 				}
 				w.next(c.id)
 			}
@@ -325,7 +326,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 			all := w.klarna.PaymentRequests()
 			w.approve(all[len(all)-1].PaymentRequestID)
 			if c.isOtherText("payment_request.payment_request_id") && c.Is == "a string" {
-				// Nobody can find what the customer approved. It is not paid.
+				// The approval cannot be found, so the purchase is not paid.
 				w.counts["not found again"]++
 				w.paid[c.id] = false
 				return
@@ -335,7 +336,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run("the read finds an approval", func(t *testing.T) {
-		each(t, completedRequest, func(w *world, c *oddAnswer) {
+		each(t, completedRequest, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			w.pays(c.id)
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -343,7 +344,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run("the read finds no customer", func(t *testing.T) {
-		each(t, openRequest, func(w *world, c *oddAnswer) {
+		each(t, openRequest, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			id := w.stepUp(w.replica, c.id).PaymentRequestID
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -354,7 +355,7 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run("the final call is approved", func(t *testing.T) {
-		each(t, finalApproval, func(w *world, c *oddAnswer) {
+		each(t, finalApproval, func(w *answerChanges, c *oddAnswer) {
 			w.meets(once(c.answer, c.Text))
 			w.pays(c.id)
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -363,20 +364,20 @@ func TestOneChangedAnswerLosesNoPurchase(t *testing.T) {
 	})
 }
 
-func TestOneChangedAnswerCancelsAllTheSame(t *testing.T) {
+func TestOneChangedAnswerPreventsNoCancelation(t *testing.T) {
 	for _, answer := range []string{openRequest, canceledRequest} {
 		t.Run(answer, func(t *testing.T) {
-			each(t, answer, func(w *world, c *oddAnswer) {
+			each(t, answer, func(w *answerChanges, c *oddAnswer) {
 				w.meets(once(c.answer, c.Text))
 				w.stepUp(w.replica, c.id)
 				w.paid[c.id] = false
 				_, _ = w.replica.Cancel(w.Context(), c.id)
 				if w.state(c.id) == flow.StateCanceled {
-					w.counts["at once"]++
+					w.counts["immediately"]++
 				} else {
-					w.counts["at the next look"]++
+					w.counts["at the next step"]++
 					if !c.decides() {
-						w.Errorf("%v costs the next look", c)
+						w.Errorf("%v needs another step", c)
 					}
 					w.next(c.id)
 				}
@@ -388,7 +389,7 @@ func TestOneChangedAnswerCancelsAllTheSame(t *testing.T) {
 
 func TestOneChangedEventLosesNoPurchase(t *testing.T) {
 	t.Run(requestEvent, func(t *testing.T) {
-		each(t, requestEvent, func(w *world, c *oddAnswer) {
+		each(t, requestEvent, func(w *answerChanges, c *oddAnswer) {
 			w.pays(c.id)
 			if !w.hears(c.answer, c.Text, c.id) {
 				w.counts["to be delivered again"]++
@@ -397,7 +398,7 @@ func TestOneChangedEventLosesNoPurchase(t *testing.T) {
 		})
 	})
 	t.Run(paymentEvent, func(t *testing.T) {
-		each(t, paymentEvent, func(w *world, c *oddAnswer) {
+		each(t, paymentEvent, func(w *answerChanges, c *oddAnswer) {
 			w.pays(c.id)
 			w.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})
 			_, _ = w.replica.HandleReturn(w.Context(), c.id)
@@ -409,7 +410,7 @@ func TestOneChangedEventLosesNoPurchase(t *testing.T) {
 	})
 }
 
-// decidingNames are the names of the members that answers of a purchase depend on.
+// decidingNames returns the names of the members that decide the result of a purchase.
 func decidingNames(among []string) map[string]bool {
 	names := make(map[string]bool)
 	for _, answer := range among {
@@ -423,21 +424,21 @@ func decidingNames(among []string) map[string]bool {
 	return names
 }
 
-func TestAMemberThatIsAlwaysChangedCostsNothing(t *testing.T) {
+func TestAMemberThatAlwaysDiffersLosesNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		among []string
-		// unsettled are changes that say what Klarna may say: another amount or payment request.
+		// unsettled lists changes that are valid answers: another amount or payment request.
 		unsettled []string
-		pay       func(w *world, id string, change change)
+		pay       func(w *answerChanges, id string, change change)
 	}{
-		"approved at once": {[]string{approvalAtOnce}, []string{
+		"approved immediately": {[]string{approvalAtOnce}, []string{
 			"amount a number", "currency a string", "currency " + answers.BadByte,
-		}, func(w *world, id string, _ change) {
+		}, func(w *answerChanges, id string, _ change) {
 			_, _ = w.replica.Begin(w.Context(), w.browserOrder(id))
 		}},
 		"approved after a step-up": {[]string{stepUpAnswer, completedRequest, finalApproval, requestEvent}, []string{
 			"amount a number", "currency a string", "payment_request_id a string",
-		}, func(w *world, id string, change change) {
+		}, func(w *answerChanges, id string, change change) {
 			_, _ = w.replica.Begin(w.Context(), w.order(id))
 			all := w.klarna.PaymentRequests()
 			w.approve(all[len(all)-1].PaymentRequestID)
@@ -446,7 +447,7 @@ func TestAMemberThatIsAlwaysChangedCostsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newAnswerChanges(t)
 			names := make(map[string]bool)
 			for _, answer := range test.among {
 				for _, name := range answers.Names(documented(answer)) {
@@ -463,7 +464,7 @@ func TestAMemberThatIsAlwaysChangedCostsNothing(t *testing.T) {
 					test.pay(w, id, change)
 					switch state := w.state(id); {
 					case state == flow.StateAuthorized:
-						w.counts["paid at once"]++
+						w.counts["paid immediately"]++
 						w.paid[id] = true
 					case decides[name]:
 						w.meets(func(_, text string) string { return text })

@@ -13,8 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// changing is a network that changes the first answer to fit, in the n-th way. done reports whether
-// there were so many, and which it was.
+// changing returns a network that changes the first answer that fits, in the n-th way. done reports
+// whether an n-th way exists, and returns it.
 func changing(n int, fits func(*http.Request) bool) (network, func() (answers.Mutation, bool)) {
 	var met answers.Mutation
 	over, hit := false, false
@@ -36,7 +36,7 @@ func changing(n int, fits func(*http.Request) bool) (network, func() (answers.Mu
 		}
 }
 
-// contradicts reports whether a change makes the answer one of another amount.
+// contradicts reports whether a change gives the answer another amount.
 func contradicts(m answers.Mutation) bool {
 	return strings.HasSuffix(m.Path, "_amount") && m.Is == "a number" || m.Path == "currency" && m.Is == "a string"
 }
@@ -66,13 +66,13 @@ func TestOneChangedAnswerLosesNoOperation(t *testing.T) {
 					unknown++
 					s.klarna.CheckInvariants(t)
 				case o.State != flow.OperationStateDone:
-					t.Errorf("%s is %s: %v because of %q (%s)", m.Path, m.Is, o, o.Reason, o.Evidence)
+					t.Errorf("%s is %s: %v with reason %q (%s)", m.Path, m.Is, o, o.Reason, o.Evidence)
 				}
 				if a, real := s.status(orderID).Amounts, s.transaction(); a.Exact && (a.Authorized != real.Amount || a.Captured != real.CapturedAmount || a.Voided != real.VoidedAmount) {
 					t.Errorf("%s is %s: the record has %+v, and Klarna %+v", m.Path, m.Is, a, real)
 				}
 				if times := tc.times(s); times != 1 {
-					t.Errorf("%s is %s: it was executed %d times", m.Path, m.Is, times)
+					t.Errorf("%s is %s: the operation was executed %d times", m.Path, m.Is, times)
 				}
 			}
 			t.Logf("%d changes, %d of another amount", n, unknown)
@@ -83,8 +83,8 @@ func TestOneChangedAnswerLosesNoOperation(t *testing.T) {
 	}
 }
 
-// Each member of each answer that the outcome is read from after a day is changed in each way. One
-// such answer neither executes an operation twice nor takes one for done that was not.
+// Each member of each answer from which recovery determines the result after a day is changed in
+// each way. No such answer makes an operation execute twice, or a missing one count as done.
 func TestOneChangedLookUpRepeatsNoOperation(t *testing.T) {
 	t.Parallel()
 	for _, tc := range operationCases {
@@ -126,7 +126,7 @@ func TestOneChangedLookUpRepeatsNoOperation(t *testing.T) {
 							wrong = true
 						}
 						if wrong {
-							t.Errorf("%s is %s: %v because of %q (%s), executed %d times", m.Path, m.Is, o, o.Reason, o.Evidence, times)
+							t.Errorf("%s is %s: %v with reason %q (%s), executed %d times", m.Path, m.Is, o, o.Reason, o.Evidence, times)
 						}
 						s.klarna.CheckInvariants(t)
 					}

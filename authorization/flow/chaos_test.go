@@ -12,10 +12,10 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/chaos"
 )
 
-// A crash before and after every step of every journey; with CHAOS_PURCHASES also with a client that
-// tries again, and every other harm at each step, and with CHAOS_PAIRS two crashes, at every two
-// steps: that takes minutes.
-func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
+// The replica crashes before and after every step of every journey. With CHAOS_PURCHASES the client
+// also tries again, and each step also fails in every other way. With CHAOS_PAIRS the replica
+// crashes at every two steps, which takes minutes.
+func TestNoCrashLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	_, _, full, err := chaos.Size(0)
 	if err != nil {
@@ -37,8 +37,8 @@ func TestNoCrashAtAnyStepLosesOrRepeatsAPayment(t *testing.T) {
 	})
 }
 
-// Everything at once, on four replicas. CHAOS_PURCHASES and CHAOS_SEED say how much of it, and
-// what.
+// All failures happen at the same time, on four replicas. CHAOS_PURCHASES is the number of
+// purchases, and CHAOS_SEED the seed of the failures.
 func TestNoChaosLosesOrRepeatsAPayment(t *testing.T) {
 	t.Parallel()
 	seed, purchases, _, err := chaos.Size(500)
@@ -58,7 +58,7 @@ func TestNoChaosLosesOrRepeatsAPayment(t *testing.T) {
 	})
 }
 
-// Accounts with a trouble each, and a store of whose connections one in eight is silent.
+// Each account has a trouble, and one in eight connections to the store does not answer.
 func TestNoTroubleOfAnAccountDelaysAnother(t *testing.T) {
 	t.Parallel()
 	seed, purchases, _, err := chaos.Size(500)
@@ -84,7 +84,7 @@ func TestNoTroubleOfAnAccountDelaysAnother(t *testing.T) {
 func examine(t *testing.T, r *chaos.Result) {
 	t.Helper()
 	report(t, r)
-	// Without these the test would show nothing.
+	// Without these the test would prove nothing.
 	if r.Crashes == 0 || r.Duplicates == 0 || r.Transactions == 0 || r.AuthorizeCalls <= int64(r.Transactions) {
 		t.Error("nothing crashed, or nothing was repeated")
 	}
@@ -101,17 +101,17 @@ func report(t *testing.T, r *chaos.Result) {
 	}
 }
 
-// A store that does not keep its word shows, or the tests above would show nothing.
-func TestChaosIsSeenToNoticeABrokenStore(t *testing.T) {
+// A store that breaks its contract is detected, or the tests above would prove nothing.
+func TestChaosDetectsABrokenStore(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		store func(*flow.MemoryStore) flow.Store
 	}{
-		{"updates over whatever version there is", func(s *flow.MemoryStore) flow.Store { return &careless{MemoryStore: s} }},
-		{"forgets what it said it had stored", func(s *flow.MemoryStore) flow.Store { return &forgetful{MemoryStore: s} }},
-		{"creates over what there is", func(s *flow.MemoryStore) flow.Store { return &overwriting{MemoryStore: s} }},
-		{"loses what it handed out", func(s *flow.MemoryStore) flow.Store { return &losing{MemoryStore: s} }},
+		{"updates regardless of the version", func(s *flow.MemoryStore) flow.Store { return &careless{MemoryStore: s} }},
+		{"forgets an update that it confirmed", func(s *flow.MemoryStore) flow.Store { return &forgetful{MemoryStore: s} }},
+		{"overwrites an existing record", func(s *flow.MemoryStore) flow.Store { return &overwriting{MemoryStore: s} }},
+		{"loses claimed records", func(s *flow.MemoryStore) flow.Store { return &losing{MemoryStore: s} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestChaosIsSeenToNoticeABrokenStore(t *testing.T) {
 				}
 				t.Log(result)
 				if len(result.Violations) == 0 {
-					t.Error("nobody noticed")
+					t.Error("no violation was found")
 				}
 			})
 		})

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestNewRefusesInvalidArguments(t *testing.T) {
 	s := newScene(t)
 	client := s.replica().client(klarna.RetryPolicy{})
 	secret := klarna.NewSecret(sealSecret)
@@ -30,10 +30,10 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			return flow.New(client, s.memory, secret, flow.WithAbandonAfter(-1))
 		},
 		"no rate": func() (*flow.Coordinator, error) { return flow.New(client, s.memory, secret, flow.WithRecoveryRate(0)) },
-		"a rate that is none": func() (*flow.Coordinator, error) {
+		"a rate that is not a number": func() (*flow.Coordinator, error) {
 			return flow.New(client, s.memory, secret, flow.WithRecoveryRate(math.NaN()))
 		},
-		"a rate that is negative": func() (*flow.Coordinator, error) {
+		"a negative rate": func() (*flow.Coordinator, error) {
 			return flow.New(client, s.memory, secret, flow.WithRecoveryRate(-1))
 		},
 	} {
@@ -45,11 +45,11 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		})
 	}
 	if _, err := flow.New(client, s.memory, secret, nil, flow.WithLogger(nil)); err != nil {
-		t.Errorf("an option that is nil: %v", err)
+		t.Errorf("a nil option: %v", err)
 	}
 }
 
-func TestAStateOfALaterVersionIsTakenAsAnEnd(t *testing.T) {
+func TestAnUnknownStateIsFinal(t *testing.T) {
 	for state, final := range map[flow.State]bool{
 		flow.StateBegun: false, flow.StateAwaitingCustomer: false, flow.StateFinalizing: false, flow.StateCanceling: false,
 		flow.StateAuthorized: true, flow.StateDeclined: true, flow.StateCanceled: true, flow.StateExpired: true,

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// damagedPause is how long recovery leaves a damaged record alone. It is short while what the
-	// customer approved can be finalized: another replica may have the secret that this one lacks.
+	// damagedPause is how long recovery leaves a damaged record alone. While an approval can still
+	// be finalized, the pause is damagedPauseSoon: another replica may have the missing secret.
 	damagedPause     = 15 * time.Minute
 	damagedPauseSoon = time.Minute
 	damagedSoon      = finalizeWithin + 2*clockSkew
-	// damagedFor is how long recovery looks at a damaged record: as long as Klarna knows the keys
-	// of its calls.
+	// damagedFor is how long recovery retries a damaged record: as long as Klarna remembers the
+	// idempotency keys of its calls.
 	damagedFor = 25 * time.Hour
 )
 
-// checkIntact checks that a purchase that is open is what was stored.
+// checkIntact returns an error if an open purchase is damaged.
 func (c *Coordinator) checkIntact(p *purchase) error {
 	if p.State.Final() {
 		return nil
@@ -29,14 +29,14 @@ func (c *Coordinator) checkIntact(p *purchase) error {
 	return err
 }
 
-// damaged puts off a record that nothing can be done upon, and leaves its data as it is, for a
-// person to see and to mend. A day later nothing that it was made for can be done any more: it is
-// due no longer, and what was sealed of the customer goes. It returns why.
-func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
+// postponeDamaged makes a damaged record due later and leaves its data unchanged, so that a person
+// can repair it. After a day recovery can no longer continue the purchase: the record is then not
+// due any more, and its encrypted data is deleted. postponeDamaged returns why.
+func (c *Coordinator) postponeDamaged(ctx context.Context, r Record, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	now := c.time()
-	c.logger.ErrorContext(ctx, "klarna flow: a record is damaged or sealed with another secret, and nothing is done upon it",
+	c.logger.ErrorContext(ctx, "klarna flow: a record is damaged or sealed with another secret, and is not processed",
 		"purchase", r.ID, "error", why)
 	if r.DamagedAt.IsZero() {
 		r.DamagedAt = now.Truncate(time.Millisecond)
@@ -55,20 +55,21 @@ func (c *Coordinator) damaged(ctx context.Context, r Record, why error) error {
 	return why
 }
 
-// DamagedPurchase is a purchase whose record is damaged.
+// DamagedPurchase is a purchase whose record is damaged. [Coordinator.ListDamaged] returns it.
 type DamagedPurchase struct {
 	ID, PaymentRequestID string
 	State                State
-	// Since is when it was found, in UTC.
+	// Since is when the damage was found, in UTC.
 	Since time.Time
-	// GivenUp: recovery looks at it no more, and what was sealed of the customer is gone.
+	// GivenUp reports whether recovery no longer processes the record. Its encrypted data was
+	// deleted.
 	GivenUp bool
 }
 
-// ListDamaged lists purchases whose records are damaged: see [ErrDamaged]. It returns up to limit
-// of them, ordered by ID, those after the given ID; "" begins at the first. The purchase of a
-// record that was mended leaves the list with its next change. The error is errors.ErrUnsupported
-// where the Store is no DamagedLister.
+// ListDamaged returns up to limit purchases whose records are damaged (see [ErrDamaged]), ordered
+// by ID. It returns only IDs greater than after; "" starts with the first. A repaired record stays
+// in the list until the purchase changes next. The error is [errors.ErrUnsupported] if the [Store]
+// is not a [DamagedLister].
 func (c *Coordinator) ListDamaged(ctx context.Context, after string, limit int) ([]DamagedPurchase, error) {
 	if c.missing() {
 		return nil, errNoCoordinator

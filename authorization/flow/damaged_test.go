@@ -10,7 +10,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// damage changes a record in the store behind everybody's back.
+// damage changes a record in the store directly.
 func (s *scene) damage(id string, change func(*flow.Record)) {
 	s.Helper()
 	record := s.record(id)
@@ -20,7 +20,7 @@ func (s *scene) damage(id string, change func(*flow.Record)) {
 	}
 }
 
-func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
+func TestADamagedRecordCausesNoCalls(t *testing.T) {
 	for name, change := range map[string]func(s *scene) func(*flow.Record){
 		"an empty object": func(*scene) func(*flow.Record) { return func(r *flow.Record) { r.Data = []byte(`{}`) } },
 		"null":            func(*scene) func(*flow.Record) { return func(r *flow.Record) { r.Data = []byte(`null`) } },
@@ -33,10 +33,10 @@ func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
 		"another account": func(*scene) func(*flow.Record) {
 			return func(r *flow.Record) { r.Data = []byte(strings.Replace(string(r.Data), `"krn:`, `"x:krn:`, 1)) }
 		},
-		"another purchase's data": func(s *scene) func(*flow.Record) {
+		"the data of another purchase": func(s *scene) func(*flow.Record) {
 			return func(r *flow.Record) { r.Data = s.record("order-2").Data }
 		},
-		"another purchase's data and seal": func(s *scene) func(*flow.Record) {
+		"the data and seal of another purchase": func(s *scene) func(*flow.Record) {
 			other := s.record("order-2")
 			return func(r *flow.Record) { r.Data, r.Sealed = other.Data, other.Sealed }
 		},
@@ -67,16 +67,16 @@ func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
 				t.Errorf("%d calls were made", n-calls)
 			}
 			if state := s.record(orderID).State; state != flow.StateAwaitingCustomer {
-				t.Errorf("it is %s", state)
+				t.Errorf("the state is %s", state)
 			}
 			if log := s.log.String(); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, orderID) {
-				t.Errorf("the log says %s", log)
+				t.Errorf("the log is %s", log)
 			}
 			list, err := r.ListDamaged(t.Context(), "", 10)
 			if err != nil || len(list) != 1 || list[0].ID != orderID || list[0].GivenUp {
 				t.Errorf("listed are %+v, %v", list, err)
 			}
-			// Mended in time, it is paid.
+			// If the record is repaired in time, the purchase is paid.
 			s.damage(orderID, func(record *flow.Record) { record.Data, record.Sealed = whole.Data, whole.Sealed })
 			s.pass(r, 20*time.Minute, time.Minute)
 			s.stands(orderID, flow.StateAuthorized, "")
@@ -90,14 +90,14 @@ func TestNothingIsDoneUponADamagedRecord(t *testing.T) {
 
 func second(_ *flow.Status, err error) error { return err }
 
-func TestWhatIsSealedInADamagedRecordGoesAfterADay(t *testing.T) {
+func TestADamagedRecordsSealIsRemovedAfterADay(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
 	s.damage(orderID, func(record *flow.Record) { record.Data = []byte(`{}`) })
 	s.pass(r, 24*time.Hour, 10*time.Minute)
 	if record := s.record(orderID); len(record.Sealed) == 0 || record.DueAt.IsZero() {
-		t.Error("it was given up too soon")
+		t.Error("the purchase was given up too soon")
 	}
 	s.pass(r, 3*time.Hour, 10*time.Minute)
 	record := s.record(orderID)
@@ -109,7 +109,7 @@ func TestWhatIsSealedInADamagedRecordGoesAfterADay(t *testing.T) {
 	}
 }
 
-func TestAStoreIsItsSealSecretsAndItsEnvironments(t *testing.T) {
+func TestAStoreBelongsToItsSecretAndEnvironment(t *testing.T) {
 	const third = "of-another-program-0123456789abcdef-0123456789"
 	s := newScene(t)
 	begins := func(r *replica) error { return r.Check(t.Context()) }
@@ -124,9 +124,9 @@ func TestAStoreIsItsSealSecretsAndItsEnvironments(t *testing.T) {
 		{"the next secret before it was used, without the former", s.sealing(nextSecret), true},
 		{"the next secret", s.sealing(nextSecret, sealSecret), false},
 		{"a replica that is still rolled out", s.sealing(sealSecret, nextSecret), false},
-		{"a replica that was left behind", s.sealing(sealSecret), true},
+		{"a replica without the next secret", s.sealing(sealSecret), true},
 		{"the former secret is dropped", s.sealing(nextSecret), false},
-		{"a wrong secret beside a right one that is older", s.sealing(third, nextSecret), false},
+		{"a wrong secret with a right older one", s.sealing(third, nextSecret), false},
 	} {
 		if err := begins(step.replica); errors.Is(err, flow.ErrOthersStore) != step.refused || err != nil && !step.refused {
 			t.Errorf("%s: %v", step.name, err)
@@ -144,6 +144,6 @@ func TestAStoreIsItsSealSecretsAndItsEnvironments(t *testing.T) {
 		t.Errorf("a live key on a store of the test environment: %v", err)
 	}
 	if n, err := c.Recover(t.Context()); n != 0 || !errors.Is(err, flow.ErrOthersStore) {
-		t.Errorf("recovery of another's store: %d, %v", n, err)
+		t.Errorf("recovery on a store of another environment: %d, %v", n, err)
 	}
 }

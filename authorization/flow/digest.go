@@ -13,8 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// mayDiffer are the members of a request in which a repeat of Begin may differ from the first:
-// those that hold time stamps and tokens, and what is known of the customer.
+// mayDiffer are the members of a request in which a repeat of Begin may differ from the first
+// request: they hold time stamps, tokens and personal data.
 var mayDiffer = []string{
 	"klarna_network_data",
 	"interoperability_data",
@@ -23,9 +23,9 @@ var mayDiffer = []string{
 	"step_up_config.customer_interaction_config.interaction_expiry",
 }
 
-// unvarying is what a repeat of a request must have in common with it, whatever release encoded
-// it.
-func unvarying(body string) (map[string]any, error) {
+// fixedMembers returns the members that a repeat of a request must have in common with it. The
+// result does not depend on the release that encoded the request.
+func fixedMembers(body string) (map[string]any, error) {
 	var members map[string]any
 	if err := wire.DecodeAny([]byte(body), &members); err != nil {
 		return nil, err
@@ -41,10 +41,10 @@ func unvarying(body string) (map[string]any, error) {
 	return members, nil
 }
 
-// digest tells a request from others. It is keyed with a seal secret: a plain hash would let
-// whoever reads the store try out names and addresses.
+// digest returns a digest that distinguishes requests. It is keyed with a seal secret, because a
+// plain hash would allow a reader of the store to guess names and addresses.
 func (s *seals) digest(root klarna.Secret, p *purchase, body string) (string, error) {
-	members, err := unvarying(body)
+	members, err := fixedMembers(body)
 	if err != nil {
 		return "", err
 	}
@@ -61,8 +61,8 @@ func (s *seals) digest(root klarna.Secret, p *purchase, body string) (string, er
 	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
 }
 
-// sameRequest compares a request with the one that a purchase was begun with. One that was digested
-// with a secret that is gone counts as the same.
+// sameRequest reports whether a request is the one that a purchase was begun with. It returns true
+// if the secret of the digest is not available any more.
 func (s *seals) sameRequest(p *purchase, body string) (bool, error) {
 	secret, digest, ok := strings.Cut(p.Digest, ":")
 	if !ok {
@@ -76,13 +76,13 @@ func (s *seals) sameRequest(p *purchase, body string) (bool, error) {
 	return other == digest, err
 }
 
-// differingMember names a member in which two requests differ, "" for none.
+// differingMember returns the path of a member in which two requests differ, or "".
 func differingMember(a, b string) string {
-	first, err := unvarying(a)
+	first, err := fixedMembers(a)
 	if err != nil {
 		return ""
 	}
-	second, err := unvarying(b)
+	second, err := fixedMembers(b)
 	if err != nil {
 		return ""
 	}

@@ -11,21 +11,26 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// HandleEvent takes Klarna's webhooks: it is a webhook.Receiver. An event is a reason to ask
-// Klarna, so duplicates, late events and those out of order change nothing, and need not be
-// filtered out before.
+// HandleEvent processes an event of Klarna's webhook. It is a [webhook.Receiver] for
+// [webhook.NewHandler].
 //
-// An event of a transaction settles its purchase, whatever was thought before: HandleEvent reads
-// the transaction from Klarna, and a purchase that ended otherwise becomes StateAuthorized. It
-// finds the purchase by the payment request, or by the transaction's reference. One of the
-// transaction of an authorized purchase settles an operation that it proves, and shows what somebody
-// else did to the transaction: see [Coordinator.Reconcile].
+// The Coordinator does not rely on the contents of an event: it asks Klarna. Duplicate, late and
+// reordered events are therefore harmless and need not be filtered out.
 //
-// Events of other kinds, and of payment requests that are no purchase's, are none of its business:
-// it returns nil. A payment request that the customer completed, and that the store does not know,
-// is logged at Warn; see [WithExclusiveWebhook].
+// HandleEvent finds the purchase by its payment request, its transaction or its reference. If an
+// event names a transaction, HandleEvent reads it from Klarna. A purchase that had ended in another
+// state then becomes [StateAuthorized]. For an authorized purchase, the transaction settles
+// operations whose result it proves, and shows changes that were made elsewhere: see
+// [Coordinator.Reconcile].
 //
-// An error makes Klarna deliver again. Recovery goes on with the purchase also without that.
+// HandleEvent ignores events of other kinds and of payment requests that the store does not know:
+// it returns nil. If the customer completed an unknown payment request, it logs that at Warn; see
+// [WithExclusiveWebhook].
+//
+// If HandleEvent returns an error, Klarna delivers the event again. Recovery continues the purchase
+// in any case.
+//
+// Klarna's documentation: https://docs.klarna.com/
 func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) error {
 	if c.missing() {
 		return errNoCoordinator
@@ -55,7 +60,7 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 	}
 	var unread error
 	if facts.transactionID != "" && facts.transactionID == p.Transaction && p.State == StateAuthorized {
-		return c.happened(ctx, p, facts)
+		return c.handleTransactionEvent(ctx, p, facts)
 	}
 	if facts.transactionID != "" {
 		var done bool
@@ -65,32 +70,33 @@ func (c *Coordinator) HandleEvent(ctx context.Context, event *webhook.Event) err
 		}
 	}
 	p.finished = facts.ended
-	// A transaction that cannot be read does not hold up what the customer approved.
+	// An unreadable transaction must not delay the approval.
 	if err := errors.Join(unread, c.advance(ctx, p, 0)); err != nil {
 		return err
 	}
 	if facts.ended && p.State == StateAwaitingCustomer && p.seen != nil {
-		// The event is ahead of what Klarna answers to a read.
-		return c.wait(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
+		// The read does not show the event's state yet.
+		return c.scheduleLook(ctx, p, p.seen, func(*purchase, *authorization.PaymentRequest) time.Time { return c.time().Add(5 * time.Second) })
 	}
 	return nil
 }
 
-// eventFacts are what an event says.
+// eventFacts is what an event says.
 type eventFacts struct {
 	paymentRequestID, transactionID, reference, account string
-	// captureID and refundID are those that an event of a transaction names.
+	// captureID and refundID are the capture and the refund that an event of a transaction names.
 	captureID, refundID string
-	// authorized: an event says that the transaction is.
+	// authorized reports whether the event says that the transaction is authorized.
 	authorized bool
-	// ended: the customer has acted; completed: and has approved; busy: the customer is at Klarna.
+	// ended reports whether the customer has acted, completed whether the customer has approved,
+	// and busy whether the customer is on Klarna's page.
 	ended, completed, busy bool
 }
 
-// readEvent returns what an event says of a purchase, nil for an event of another kind.
+// readEvent returns what an event says about a purchase, or nil for an event of another kind.
 func readEvent(event *webhook.Event) (*eventFacts, error) {
 	if event == nil {
-		return nil, nil //nolint:nilnil // it says nothing
+		return nil, nil //nolint:nilnil // no event
 	}
 	switch eventType := string(event.Metadata.EventType); {
 	case strings.HasPrefix(eventType, "payment.request."):
@@ -98,7 +104,7 @@ func readEvent(event *webhook.Event) (*eventFacts, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The type decides, and the state does not.
+		// The type of the event decides, not the state in its payload.
 		state := authorization.PaymentRequestState(strings.ToUpper(strings.TrimPrefix(eventType, "payment.request.state-change.")))
 		if state.Open() {
 			state = authorization.PaymentRequestState(strings.ToUpper(string(payload.State)))
@@ -120,10 +126,10 @@ func readEvent(event *webhook.Event) (*eventFacts, error) {
 			authorized: event.Metadata.EventType == webhook.EventTypePaymentTransactionAuthorized,
 		}, nil
 	}
-	return nil, nil //nolint:nilnil // it says nothing
+	return nil, nil //nolint:nilnil // an event of another kind
 }
 
-// findPurchase finds the purchase of an event, or ErrNotFound.
+// findPurchase returns the purchase of an event, or ErrNotFound.
 func (c *Coordinator) findPurchase(ctx context.Context, s *eventFacts) (*purchase, error) {
 	found := func(r Record, err error) (*purchase, error) {
 		if err != nil {
@@ -137,7 +143,7 @@ func (c *Coordinator) findPurchase(ctx context.Context, s *eventFacts) (*purchas
 		}
 	}
 	if s.transactionID != "" {
-		// One that was paid at once, or adopted, is found by its transaction.
+		// A purchase without a step-up and an adopted one have the transaction's ID.
 		if p, err := found(c.store.FindPaymentRequest(ctx, s.transactionID)); !errors.Is(err, ErrNotFound) {
 			return p, err
 		}
@@ -158,27 +164,30 @@ func (c *Coordinator) handleUnknown(ctx context.Context, s *eventFacts) error {
 	if !s.completed {
 		return nil
 	}
-	c.logger.WarnContext(ctx, "klarna flow: a customer approved a payment request that is no purchase's in the store",
+	c.logger.WarnContext(ctx, "klarna flow: a customer approved a payment request that the store does not know",
 		"payment_request_id", s.paymentRequestID)
 	if c.exclusive {
-		return fmt.Errorf("flow: a completed payment request is no purchase's: %w", ErrNotFound)
+		return fmt.Errorf("flow: the store does not know a completed payment request: %w", ErrNotFound)
 	}
 	return nil
 }
 
-// HandleReturn is for the page that Klarna sends the customer back to. It does not believe the
-// browser: it asks Klarna, and finalizes what was approved. Where another replica is at the
-// purchase, it waits for it, for 25 seconds at most or until ctx ends, so that the page can say
-// what became of it.
+// HandleReturn is for the page that Klarna redirects the customer back to. It does not trust the
+// redirect: it asks Klarna, and finalizes the purchase if the customer has approved. If another
+// replica is processing the purchase, HandleReturn waits up to 25 seconds, or until ctx ends.
 //
-//	StateAuthorized        the confirmation
-//	StateAwaitingCustomer  not paid: the customer left, and may go to PaymentRequestURL again; before another method is offered, Cancel
-//	StateFinalizing        paid as far as the customer is concerned; ask again in a moment
-//	StateUnknown           nobody knows: ask for no other payment
+// Switch over the Status:
 //
-// The error is ErrNotFound for a purchase that does not exist. With a *klarna.Error, an
-// *UndecidedError, and the context's error where that ended while it waited, the Status is there
-// all the same: a page that shows an error then would show it to a customer who may have paid.
+//	StateAuthorized        show the confirmation
+//	StateAwaitingCustomer  not paid: offer PaymentRequestURL again, or Cancel first
+//	StateFinalizing        approved, but not finalized yet: ask again in a moment
+//	StateUnknown           not known whether it is paid: do not ask for another payment
+//
+// The error is [ErrNotFound] if no such purchase exists. HandleReturn returns the Status as well
+// with a [*klarna.Error], an [*UndecidedError], or the error of ctx if it ended during the wait.
+// Use the Status in these cases: the customer may have paid.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -197,8 +206,8 @@ func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, err
 	return p.status(), err
 }
 
-// GetStatus returns how a purchase stands in the store, without asking Klarna. The error is
-// ErrNotFound for a purchase that does not exist.
+// GetStatus returns the status of a purchase from the store. It does not call Klarna. The error is
+// [ErrNotFound] if no such purchase exists.
 func (c *Coordinator) GetStatus(ctx context.Context, id string) (*Status, error) {
 	if c.missing() {
 		return nil, errNoCoordinator

@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// receiver is the shop's endpoint without a socket.
+// receiver is the shop's webhook endpoint as a transport.
 type receiver struct{ handler http.Handler }
 
 func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -25,7 +25,7 @@ func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// subscribed is a scene whose webhooks are delivered to r.
+// subscribed returns a scene whose webhooks are delivered to r.
 func subscribed(t *testing.T) (*scene, *replica) {
 	t.Helper()
 	endpoint := new(receiver)
@@ -73,7 +73,7 @@ func TestAWebhookThatMetAnOutageIsDeliveredAgain(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestTheCustomersEndAtKlarnaEndsThePurchase(t *testing.T) {
+func TestAFinalStateAtKlarnaEndsThePurchase(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -98,14 +98,14 @@ func TestTheCustomersEndAtKlarnaEndsThePurchase(t *testing.T) {
 	}
 }
 
-// Webhook, return, repeat and recovery race on four replicas.
-func TestOfManyWhoRaceOneFinalizesAndAllLearnTheSame(t *testing.T) {
+// A webhook, a return, a repeat and recovery run concurrently on four replicas.
+func TestConcurrentCallsFinalizeOnceAndAgree(t *testing.T) {
 	for range 5 {
 		s := newScene(t)
 		replicas := []*replica{s.replica(), s.replica(), s.replica(), s.replica()}
 		id := s.stepUp(replicas[0], orderID).PaymentRequestID
 		s.approve(id)
-		s.klarna.Advance(time.Minute) // it is due
+		s.klarna.Advance(time.Minute) // the purchase is due
 		statuses, failures := make([]*flow.Status, 100), make([]error, 100)
 		var group sync.WaitGroup
 		start := make(chan struct{})
@@ -130,10 +130,10 @@ func TestOfManyWhoRaceOneFinalizesAndAllLearnTheSame(t *testing.T) {
 		transaction := s.klarna.Transactions()[0].PaymentTransactionID
 		for i, status := range statuses {
 			if failures[i] != nil {
-				t.Errorf("%d failed: %v", i, failures[i])
+				t.Errorf("call %d failed: %v", i, failures[i])
 			}
 			if status != nil && (status.State != flow.StateAuthorized || status.PaymentTransactionID != transaction) {
-				t.Errorf("%d learned %s %s", i, status.State, status.PaymentTransactionID)
+				t.Errorf("call %d returned %s %s", i, status.State, status.PaymentTransactionID)
 			}
 		}
 		s.paid(118_00)
@@ -144,7 +144,7 @@ func TestOfManyWhoRaceOneFinalizesAndAllLearnTheSame(t *testing.T) {
 	}
 }
 
-func TestACancelationRacesWithTheFinalCallAndOneOfThemHappens(t *testing.T) {
+func TestEitherACancelationOrAFinalCallWins(t *testing.T) {
 	for range 20 {
 		s := newScene(t)
 		a, b := s.replica(), s.replica()
@@ -160,21 +160,21 @@ func TestACancelationRacesWithTheFinalCallAndOneOfThemHappens(t *testing.T) {
 		case flow.StateCanceled:
 			s.paid()
 			if at != "CANCELED" {
-				t.Errorf("at Klarna it is %s", at)
+				t.Errorf("at Klarna the payment request is %s", at)
 			}
 		default:
-			t.Errorf("it is %v", status)
+			t.Errorf("the status is %v", status)
 		}
 	}
 }
 
-func TestEventsInAnyOrderAndNumberLeadToTheSameEnd(t *testing.T) {
+func TestEventsInAnyOrderLeadToOneState(t *testing.T) {
 	kinds := []struct {
 		eventType webhook.EventType
 		state     string
 	}{
 		{webhook.EventTypePaymentRequestSubmitted, "SUBMITTED"}, {webhook.EventTypePaymentRequestInProgress, "IN_PROGRESS"},
-		{webhook.EventTypePaymentRequestCompleted, "COMPLETED"}, {webhook.EventTypePaymentRequestCanceled, "CANCELED"}, // of which the last is somebody's lie
+		{webhook.EventTypePaymentRequestCompleted, "COMPLETED"}, {webhook.EventTypePaymentRequestCanceled, "CANCELED"}, // the last one is false
 		{webhook.EventTypePaymentRequestExpired, "EXPIRED"}, {webhook.EventTypePaymentRequestUpdated, ""},
 	}
 	orders := [][]int{{0, 1, 2, 3, 4, 5}, {5, 4, 3, 2, 1, 0}, {2, 2, 2, 0, 3}, {3, 2}, {4, 2, 4}, {1, 0, 2}}
@@ -216,7 +216,7 @@ func TestALateEventChangesNothingAndCostsNoCall(t *testing.T) {
 	}
 }
 
-func TestEventsOfACustomerWhoIsBusyCostNoCall(t *testing.T) {
+func TestEventsOfABusyCustomerCostNoCall(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -244,24 +244,24 @@ func TestTheTypeOfAnEventDecides(t *testing.T) {
 	}
 }
 
-func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
+func TestEventsOfNoPurchaseAreAcknowledged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
 	calls := len(s.klarna.Requests())
 	r.writes(func(operation string, record flow.Record, do func() error) error {
 		if operation == "FindPaymentRequest" && record.PaymentRequestID == "" {
-			t.Error("the store is asked for the payment request of purchases that have none")
+			t.Error("the store is asked for an empty payment request id")
 		}
 		return do()
 	})
 	for name, foreign := range map[string]*webhook.Event{
 		"none":                                nil,
-		"of another's payment request":        completed("krn:payment:eu1:request:another"),
-		"of another's transaction":            event(webhook.EventTypePaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
+		"of a foreign payment request":        completed("krn:payment:eu1:request:another"),
+		"of a foreign transaction":            event(webhook.EventTypePaymentTransactionCaptured, "krn:payment:eu1:request:another", ""),
 		"of a transaction without a request":  event(webhook.EventTypePaymentTransactionCaptured, "", ""),
 		"of a dispute":                        event(webhook.EventTypePaymentDisputeClosed, s.status(orderID).PaymentRequestID, ""),
-		"of a kind of tomorrow":               event("payment.tomorrow", s.status(orderID).PaymentRequestID, ""),
+		"of an unknown type":                  event("payment.tomorrow", s.status(orderID).PaymentRequestID, ""),
 		"a payload that only disputes decode": {Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentDisputeClosed}, Payload: webhook.NewRawJSON("[]")},
 	} {
 		if err := r.HandleEvent(t.Context(), foreign); err != nil {
@@ -273,7 +273,7 @@ func TestEventsThatAreNoPurchasesAreAcknowledged(t *testing.T) {
 	}
 }
 
-func TestAnEventThatCannotBeReadIsAnError(t *testing.T) {
+func TestAnUnreadableEventIsAnError(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	for _, eventType := range []webhook.EventType{webhook.EventTypePaymentRequestCompleted, webhook.EventTypePaymentTransactionAuthorized} {
@@ -286,7 +286,7 @@ func TestAnEventThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnEventOfATransactionWakesThePurchaseUp(t *testing.T) {
+func TestATransactionEventAdvancesThePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := approved(s, r)
@@ -299,7 +299,7 @@ func TestAnEventOfATransactionWakesThePurchaseUp(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAnEventThatIsAheadOfTheReadIsFollowedUpSoon(t *testing.T) {
+func TestAnEventBeforeTheReadIsFollowedUp(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -310,13 +310,13 @@ func TestAnEventThatIsAheadOfTheReadIsFollowedUpSoon(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
-	s.approve(id) // Klarna's read comes to know it
+	s.approve(id) // now a read shows it
 	s.klarna.Advance(5 * time.Second)
 	s.recovers(r)
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnEventThatIsAheadOfTheRecordIsLeftToRecovery(t *testing.T) {
+func TestRecoveryProcessesAnEventBeforeTheRecord(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error {
@@ -333,7 +333,7 @@ func TestAnEventThatIsAheadOfTheRecordIsLeftToRecovery(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnEventsErrorsAreReturnedForKlarnaToDeliverAgain(t *testing.T) {
+func TestEventErrorsAreReturnedForRedelivery(t *testing.T) {
 	down := errors.New("the database is down")
 	for name, operation := range map[string]string{"the purchase cannot be found": "FindPaymentRequest", "the purchase cannot be changed": "Update"} {
 		t.Run(name, func(t *testing.T) {

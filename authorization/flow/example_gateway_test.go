@@ -15,7 +15,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The smallest gateway: what is begun, the webhook, the customer's return and the recovery loop.
+// The smallest gateway begins a purchase, receives the webhook, handles the customer's return and
+// runs the recovery loop.
 func Example_gateway() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {
@@ -36,7 +37,7 @@ func Example_gateway() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := flow.NewMemoryStore() // flow/sqlstore in a program that must survive a crash
+	store := flow.NewMemoryStore() // in a program: flow/sqlstore
 
 	coordinator, err := flow.New(client, store, sealSecret,
 		flow.WithReport(func(_ context.Context, t flow.Transition) error {
@@ -79,7 +80,7 @@ func Example_gateway() {
 	purchase := flow.Purchase{ID: "order-1", PartnerAccountID: partnerAccountID, Request: first}
 	status, err := coordinator.Begin(ctx, purchase)
 	if err != nil {
-		log.Fatal(err) // not the end: repeat Begin, or Cancel
+		log.Fatal(err) // not final: repeat Begin, or Cancel
 	}
 	switch status.State {
 	case flow.StateAwaitingCustomer:
@@ -93,7 +94,7 @@ func Example_gateway() {
 	if _, err := double.Approve(status.PaymentRequestID); err != nil { // the customer, at Klarna
 		log.Fatal(err)
 	}
-	double.Flush() // the webhook has come
+	double.Flush() // the webhook has arrived
 
 	status, err = coordinator.HandleReturn(ctx, "order-1") // the customer is back
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// An order is shipped in two parcels. One comes back, and the rest is released.
+// An order is shipped in two parcels. One of them is returned, and the rest is released.
 func ExampleCoordinator_Capture() {
 	ctx := context.Background()
 	double, coordinator := newExample()
@@ -28,11 +28,11 @@ func ExampleCoordinator_Capture() {
 	case flow.OperationStateDone:
 		fmt.Println("captured", operation.Amount)
 	case flow.OperationStatePending:
-		fmt.Println("recovery goes on, and the report says what became of it")
+		fmt.Println("pending: the report will say how it ends")
 	case flow.OperationStateRefused:
 		fmt.Println("not captured:", operation.Reason)
 	case flow.OperationStateUnknown:
-		fmt.Println("for a person:", operation.Evidence)
+		fmt.Println("a person has to investigate:", operation.Evidence)
 	}
 
 	if _, err = coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-2", Amount: 50_00}); err != nil {

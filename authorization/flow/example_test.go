@@ -32,7 +32,7 @@ func newExample(options ...flow.Option) (*klarnatest.Server, *flow.Coordinator) 
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := klarna.NewClient(double.APIKey, klarna.WithBaseURL(double.URL))
+	client, err := klarna.NewClient(double.APIKey, klarna.WithBaseURL(double.URL), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -43,8 +43,8 @@ func newExample(options ...flow.Option) (*klarnatest.Server, *flow.Coordinator) 
 	return double, coordinator
 }
 
-// A purchase from its beginning to the transaction: the webhook finalizes it, the customer's return
-// learns of it, and recovery would have, had either been lost.
+// A purchase from its beginning to the transaction. The webhook finalizes it, and the customer's
+// return shows the result. If both were lost, recovery would finalize it.
 func Example() {
 	double, err := klarnatest.Start() // a Klarna in this process
 	if err != nil {
@@ -57,7 +57,7 @@ func Example() {
 	}
 
 	report := func(_ context.Context, t flow.Transition) error {
-		fmt.Println(t) // mark the order, once a Transition.ID
+		fmt.Println(t) // in a program: mark the order as paid, once for each Transition.ID
 		return nil
 	}
 	coordinator, err := flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(sealSecret), flow.WithReport(report))
@@ -118,7 +118,7 @@ func ExampleCoordinator_Begin() {
 	purchase := flow.Purchase{ID: "order-1", PartnerAccountID: double.PartnerAccountID, Request: shoes()}
 	status, err := coordinator.Begin(ctx, purchase)
 	if err != nil {
-		log.Fatal(err) // repeat it: the same ID is the same purchase
+		log.Fatal(err) // in a program: repeat Begin with the same ID
 	}
 	switch status.State {
 	case flow.StateAwaitingCustomer:
@@ -150,9 +150,9 @@ func ExampleCoordinator_HandleReturn() {
 	case status.State == flow.StateAuthorized:
 		fmt.Println("thank you")
 	case status.State == flow.StateFinalizing:
-		fmt.Println("a moment, please")
+		fmt.Println("please wait a moment")
 	case status.State == flow.StateAwaitingCustomer:
-		fmt.Println("not paid yet: back to status.PaymentRequestURL?")
+		fmt.Println("not paid yet: return to status.PaymentRequestURL")
 	default:
 		fmt.Println("not paid: choose another payment method")
 	}
@@ -171,11 +171,11 @@ func ExampleCoordinator_Cancel() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(status.State == flow.StateCanceled) // in any other state: too late, or not yet
+	fmt.Println(status.State == flow.StateCanceled) // any other state: too late, or not known yet
 	// Output: true
 }
 
-// A shop that lets Klarna's page change the amount, but not by more than its dearest shipping.
+// The shop accepts a higher amount, up to the price of its most expensive shipping.
 func ExampleWithAmountPolicy() {
 	policy := func(_ context.Context, change flow.AmountChange) (bool, error) {
 		return change.Approved >= change.Begun && change.Approved <= change.Begun+9_90, nil

@@ -10,52 +10,54 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
-// Notice is what a Transition reports beside changes of state.
+// Notice is something that a [Transition] reports without a change of state.
 type Notice string
 
 // The notices.
 const (
-	// NoticeExpiring: the authorization is about to expire with something uncaptured. See
+	// NoticeExpiring: the authorization is about to expire, and a part of it is not captured. See
 	// [WithExpiryNotice].
 	NoticeExpiring Notice = "EXPIRING"
-	// NoticeExpired: the authorization has expired, or was closed, with something uncaptured. Klarna
-	// lets one that has expired be extended for seven days.
+	// NoticeExpired: the authorization has expired or was closed, and a part of it is not captured.
+	// Klarna accepts an extension of an expired authorization for seven days.
 	NoticeExpired Notice = "EXPIRED"
-	// NoticeDiffers: something was done to the transaction that is no operation of the purchase. See
-	// [Coordinator.Reconcile].
+	// NoticeDiffers: the transaction was changed by something that is not an operation of the
+	// purchase. See [Coordinator.Reconcile].
 	NoticeDiffers Notice = "DIFFERS"
 )
 
-// extensionPause is how long recovery waits before it asks a policy again that failed.
+// extensionPause is how long recovery waits before it calls a failed policy again.
 const extensionPause = time.Hour
 
-// WithExpiryNotice reports an authorization that expires with something uncaptured: so long ahead,
-// with NoticeExpiring, and, once it has expired, with NoticeExpired. Recovery reads the transaction
-// for it, twice at most, and not at all where everything was captured or voided. By default nothing
-// is reported ahead, so that a purchase that needs nothing costs recovery nothing; what an event or
-// a read shows as expired is reported all the same.
+// WithExpiryNotice reports authorizations that expire while a part is not captured:
+// [NoticeExpiring] at the given time ahead, and [NoticeExpired] afterwards. Recovery reads the
+// transaction at most twice for it, and not if everything was captured or voided. By default
+// recovery does not read transactions for this, and the Coordinator reports only expiries that an
+// event or another read shows.
 //
-// Give it to every replica. It watches purchases that are authorized, adopted or have an operation
-// from then on.
+// Give the option to every replica. It applies to purchases that are authorized, adopted or have an
+// operation after it is set.
 func WithExpiryNotice(ahead time.Duration) Option {
 	return func(c *Coordinator) { c.expiryNotice = ahead }
 }
 
-// WithExtensionPolicy asks policy by how many days to extend an authorization that is about to
-// expire, when WithExpiryNotice reports it. 0 does not extend it; an error asks again an hour later.
-// The extension is an operation whose id is "extension-until-" and the former end. policy has ten
-// seconds and is treated as WithReport treats a report.
+// WithExtensionPolicy sets a policy that is called before an authorization expires, when
+// [WithExpiryNotice] reports it. The policy returns by how many days to extend the authorization,
+// or 0 for no extension. If it returns an error, it is called again an hour later. The extension is
+// an operation whose ID is "extension-until-" followed by the former end in RFC 3339. The policy
+// has ten seconds. Panics, and calls that ignore the end of their context, are handled as described
+// at [WithReport].
 func WithExtensionPolicy(policy func(ctx context.Context, status Status) (days int, err error)) Option {
 	return func(c *Coordinator) { c.extend = policy }
 }
 
-// extending is an extension policy as a callback that may hang; nil where there is none.
+// extending returns an extension policy as a callback that may hang, or nil if policy is nil.
 func extending(k *callbacks, policy func(context.Context, Status) (int, error)) func(context.Context, Status) (int, error) {
 	if policy == nil {
 		return nil
 	}
 	return func(ctx context.Context, status Status) (int, error) {
-		days := make(chan int, 1) // a variable would be written to by one that was abandoned
+		days := make(chan int, 1) // an abandoned call would write to a variable
 		err := k.call(ctx, status.PartnerAccountID, status.ID, func(ctx context.Context) error {
 			n, err := policy(ctx, status)
 			days <- n
@@ -68,17 +70,17 @@ func extending(k *callbacks, policy func(context.Context, Status) (int, error)) 
 	}
 }
 
-// watchExpiry sets when recovery looks whether the authorization expires.
+// watchExpiry sets when recovery checks whether the authorization expires.
 func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 	if c.expiryNotice <= 0 || p.State != StateAuthorized {
-		return // another replica may have asked for it
+		return // keep what a replica with WithExpiryNotice has set
 	}
 	ends := p.TransactionExpiresAt
 	switch {
 	case p.amounts().Remaining == 0 || p.Expired && !ends.After(now):
 		p.WatchAt = time.Time{}
 	case ends.IsZero():
-		p.WatchAt = now.Add(sleep.Jitter(time.Hour)) // Klarna has not eventFacts when
+		p.WatchAt = now.Add(sleep.Jitter(time.Hour)) // Klarna has not said when
 	case !p.NoticedFor.Equal(ends):
 		p.WatchAt = ends.Add(-c.expiryNotice)
 	default:
@@ -86,26 +88,27 @@ func (c *Coordinator) watchExpiry(p *purchase, now time.Time) {
 	}
 }
 
-// watchAuthorization looks at an authorization that is about to expire.
+// watchAuthorization reads the transaction of an authorization that is about to expire, reports it
+// and calls the extension policy.
 func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error {
-	err := c.look(ctx, p, eventFacts{})
+	err := c.readTransaction(ctx, p, eventFacts{})
 	if err != nil {
-		return errors.Join(err, c.watchLater(ctx, p))
+		return errors.Join(err, c.postponeWatch(ctx, p))
 	}
 	ends := p.TransactionExpiresAt
 	due := !ends.IsZero() && p.amounts().Remaining > 0 && !p.Expired && !c.time().Before(ends.Add(-c.expiryNotice)) && !p.NoticedFor.Equal(ends)
 	if c.expiryNotice <= 0 || !due {
-		return c.watchAgain(ctx, p)
+		return c.rescheduleWatch(ctx, p)
 	}
 	if c.extend != nil && c.time().Before(ends) {
 		days, err := c.extend(ctx, *p.status())
 		switch {
 		case err != nil:
-			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.watchLater(ctx, p))
+			return errors.Join(fmt.Errorf("flow: the extension policy: %w", err), c.postponeWatch(ctx, p))
 		case days > 0:
 			err := c.extendBy(ctx, p, days)
-			if err != nil && !errors.Is(err, ErrOtherOperation) { // which another replica has begun
-				return errors.Join(err, c.watchLater(ctx, p))
+			if err != nil && !errors.Is(err, ErrOtherOperation) { // another replica may have begun it
+				return errors.Join(err, c.postponeWatch(ctx, p))
 			}
 		}
 	}
@@ -121,7 +124,7 @@ func (c *Coordinator) watchAuthorization(ctx context.Context, p *purchase) error
 	})
 }
 
-// extendBy records the extension that a policy asks for. Recovery makes it.
+// extendBy records the extension that a policy returned. Recovery executes it.
 func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error {
 	id := "extension-until-" + p.TransactionExpiresAt.UTC().Format(time.RFC3339)
 	return c.record(ctx, p, id, func(p *purchase, api *authorization.Client) (*draft, error) {
@@ -130,8 +133,8 @@ func (c *Coordinator) extendBy(ctx context.Context, p *purchase, days int) error
 	})
 }
 
-// watchLater puts a look off.
-func (c *Coordinator) watchLater(ctx context.Context, p *purchase) error {
+// postponeWatch postpones a failed read of the transaction.
+func (c *Coordinator) postponeWatch(ctx context.Context, p *purchase) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	return c.change(ctx, p, func() bool {
@@ -150,8 +153,8 @@ func (c *Coordinator) watchLater(ctx context.Context, p *purchase) error {
 	})
 }
 
-// watchAgain sets when to look again, after a look that found nothing to do.
-func (c *Coordinator) watchAgain(ctx context.Context, p *purchase) error {
+// rescheduleWatch sets when to read the transaction again, after a read that found nothing to do.
+func (c *Coordinator) rescheduleWatch(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		now := c.time()
 		c.watchExpiry(p, now)
@@ -165,9 +168,9 @@ func (c *Coordinator) watchAgain(ctx context.Context, p *purchase) error {
 	})
 }
 
-// lapse takes down that the authorization has expired, and what was not captured of one that is
-// over for good.
-func (c *Coordinator) lapse(p *purchase, seen *observation, now time.Time) {
+// recordExpiry records that the authorization has expired, and the uncaptured amount of an
+// authorization that has ended permanently.
+func (c *Coordinator) recordExpiry(p *purchase, seen *observation, now time.Time) {
 	left, lapsed := p.amounts().Remaining, seen.lapsed(now)
 	if seen.state() == authorization.PaymentTransactionStateAuthorized {
 		p.Expired = false // it was extended

@@ -5,7 +5,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Unsealed is what a record's seal holds, for whoever has the secret.
+// Unsealed opens a record's seal with the secret.
 func Unsealed(secret klarna.Secret, r Record) (string, error) {
 	s, err := newSeals([]klarna.Secret{secret})
 	if err != nil {
@@ -23,7 +23,7 @@ func Unsealed(secret klarna.Secret, r Record) (string, error) {
 	return string(text), err
 }
 
-// Recode decodes a record and writes it again.
+// Recode decodes and encodes a record.
 func Recode(r Record) (Record, error) {
 	p, err := decode(r)
 	if err != nil {
@@ -32,7 +32,7 @@ func Recode(r Record) (Record, error) {
 	return p.encoded()
 }
 
-// Sealed is a seal of the record that holds text.
+// Sealed returns a seal of the record with text as its content.
 func Sealed(secret klarna.Secret, r Record, text string) ([]byte, error) {
 	s, err := newSeals([]klarna.Secret{secret})
 	if err != nil {

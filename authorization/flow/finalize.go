@@ -11,7 +11,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// finalize makes the final authorize call, or makes it again.
+// finalize makes or repeats the final authorize call.
 func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
@@ -19,7 +19,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	}
 	read := p.seen
 	if read == nil || read.State != authorization.PaymentRequestStateCompleted || p.ranBefore || p.Tries > 0 {
-		// The session token is not stored: it can be read again. And somebody may have canceled.
+		// The session token is not stored, and the payment request may have been canceled.
 		if read, err = api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...); err != nil {
 			return c.finalizeFailed(ctx, p, p.ranBefore, err)
 		}
@@ -29,7 +29,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	case done:
 		return err
 	case err != nil:
-		c.logger.WarnContext(ctx, "klarna flow: a transaction that a payment request names cannot be read", "purchase", p.ID, "error", err)
+		c.logger.WarnContext(ctx, "klarna flow: the transaction that a payment request names cannot be read", "purchase", p.ID, "error", err)
 	}
 	switch read.State {
 	case authorization.PaymentRequestStateCompleted:
@@ -51,7 +51,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 		return c.finalizeFailed(ctx, p, p.ranBefore, err)
 	}
 	if p.otherCall && !p.ranBefore && !p.Conflicted {
-		// No call has run, and Klarna refuses another session token under a key that it knows.
+		// No call was executed, and Klarna refuses a known key with another session token.
 		p.FinalKey = finalKey(p, p.opened.first(), approval)
 		if err := c.save(ctx, p); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (c *Coordinator) finalize(ctx context.Context, p *purchase) error {
 	}
 }
 
-// finalCall is the final call as it was recorded.
+// finalCall returns the final call as it was recorded.
 func (c *Coordinator) finalCall(p *purchase, api *authorization.Client, approval authorization.Approval) (*authorization.Prepared, error) {
 	content, err := c.open(p)
 	if err != nil {
@@ -81,14 +81,14 @@ func (c *Coordinator) finalCall(p *purchase, api *authorization.Client, approval
 	p.otherCall = finalKey(p, content.first(), approval) != p.FinalKey
 	if content.FinalBody != "" {
 		if content.FinalAmount != *p.Approved {
-			return nil, fmt.Errorf("flow: purchase %s: %w: its approved amount is not the sealed one", strconv.Quote(p.ID), ErrDamaged)
+			return nil, fmt.Errorf("flow: purchase %s: %w: the approved amount differs from the sealed one", strconv.Quote(p.ID), ErrDamaged)
 		}
 		return &authorization.Prepared{
 			Body: klarna.NewRawJSON(content.FinalBody), IdempotencyKey: p.FinalKey, Reference: p.content.Reference,
 		}, nil
 	}
-	// An older release recorded the key alone. Should it have encoded the call otherwise, Klarna
-	// refuses this one for its key.
+	// An older release recorded only the key. If it encoded the call differently, Klarna refuses
+	// this call because of its key.
 	call, err := c.makeFinalCall(p, api, content, approval)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (c *Coordinator) finalCall(p *purchase, api *authorization.Client, approval
 func (c *Coordinator) makeFinalCall(p *purchase, api *authorization.Client, content *sealed, approval authorization.Approval) (*authorization.Prepared, error) {
 	request, err := content.request()
 	if err != nil {
-		return nil, fmt.Errorf("flow: purchase %s: the first request cannot be read: %w", strconv.Quote(p.ID), err)
+		return nil, fmt.Errorf("flow: purchase %s: decode the first request: %w", strconv.Quote(p.ID), err)
 	}
 	call, err := api.PrepareFinalize(request, approval)
 	if err != nil {
@@ -111,13 +111,13 @@ func (c *Coordinator) makeFinalCall(p *purchase, api *authorization.Client, cont
 	return call, nil
 }
 
-// finalKey is the idempotency key of the final call.
+// finalKey returns the idempotency key of the final call.
 //
-// It is recorded with the final call's body before the first of the calls leaves, and every repeat
-// carries it. The session token is not recorded: it is read again. Should Klarna have renewed it, a
-// repeat is another call under the same key, so that Klarna refuses it or answers as before, where
-// a key of its own would ask for a second payment. The key changes only where every call before was
-// refused or not sent.
+// The key is recorded with the body of the call before the first attempt, and every repeat has it.
+// The session token is not recorded but read again. If Klarna has renewed the token, a repeat is
+// another call with the same key, so Klarna refuses it or repeats its answer. With a new key Klarna
+// would execute a second payment. The key changes only if every earlier call was refused or not
+// sent.
 func finalKey(p *purchase, first string, approval authorization.Approval) string {
 	recipe := idempotency.Final{
 		Account: p.Account, PaymentRequestID: p.PaymentRequestID, SessionToken: approval.SessionToken,
@@ -127,13 +127,14 @@ func finalKey(p *purchase, first string, approval authorization.Approval) string
 }
 
 var (
-	errReopened    = errors.New("flow: a payment request that was completed is open again")
-	errAmountMoved = errors.New("flow: a payment request that was completed has another amount")
+	errReopened    = errors.New("flow: a completed payment request is open again")
+	errAmountMoved = errors.New("flow: a completed payment request has another amount")
 )
 
-// finalizeFailed repeats the final call. Whatever the answers are, it does so until Klarna's 60
-// minutes are surely over; then it gives up with what is known. It compares this replica's clock
-// with the end of the 60 minutes, and never with a time that another replica noted.
+// finalizeFailed repeats the final call after a failure, whatever the answer was, until Klarna's 60
+// minutes are certainly over. Then it ends the purchase with what is known. It compares this
+// replica's clock with the end of the 60 minutes, and never with a time that another replica
+// recorded.
 func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRun bool, failure error) error {
 	now, over := c.time(), p.FinalizeBy.Add(clockSkew)
 	seen := p.Seen
@@ -141,15 +142,15 @@ func (c *Coordinator) finalizeFailed(ctx context.Context, p *purchase, mayHaveRu
 		seen = answer
 	}
 	switch {
-	case !now.After(over), c.othersCredentials(ctx, p, failure):
+	case !now.After(over), c.hasOtherCredentials(ctx, p, failure):
 	case conflict(failure) && !now.After(over.Add(conflictPatience)):
-		// A call that began in time may still run.
+		// Klarna may still be executing a call that began in time.
 	case conflict(failure) && !p.otherCall && !p.Conflicted:
-		// Each repeat was the same call as every call before it. Had one run, this one would have
-		// been answered with its answer. So none has, and none can any more.
+		// All calls were the same. If one of them had been executed, Klarna would have repeated its
+		// answer. So none was executed, and none can be any more.
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, failure)
 	case conflict(failure):
-		// Somebody else may have finalized what the customer approved.
+		// Another system may have finalized the approval.
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
 	case !mayHaveRun && p.Conflicted:
 		return c.giveUp(ctx, p, StateUnknown, string(klarna.CodeResourceConflict), failure)
@@ -170,7 +171,7 @@ func orElse(text, otherwise string) string {
 	return text
 }
 
-// giveUp ends a purchase after a failure that no repeat mends.
+// giveUp ends a purchase after a failure that a repeat cannot fix.
 func (c *Coordinator) giveUp(ctx context.Context, p *purchase, to State, reason string, failure error) error {
 	c.logger.WarnContext(ctx, "klarna flow: a purchase was given up", "purchase", p.ID, "state", p.State, "error", failure)
 	return c.end(ctx, p, to, reason, nil)

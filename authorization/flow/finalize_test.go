@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// approved begins a purchase whose customer has approved, which nobody has heard of yet.
+// approved begins a purchase whose customer has approved it. No replica knows of the approval yet.
 func approved(s *scene, r *replica) (paymentRequestID string) {
 	s.Helper()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -22,7 +22,7 @@ func approved(s *scene, r *replica) (paymentRequestID string) {
 	return id
 }
 
-// fails lets recovery or the customer's return make a call that fails.
+// fails makes a call that fails through the customer's return, and returns its error.
 func (s *scene) fails(r *replica) error {
 	s.Helper()
 	_, err := r.HandleReturn(s.Context(), orderID)
@@ -32,7 +32,7 @@ func (s *scene) fails(r *replica) error {
 	return err
 }
 
-func TestAFinalCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
+func TestAnUnknownFinalCallIsRepeatedUnchanged(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		fault klarnatest.Fault
@@ -41,8 +41,8 @@ func TestAFinalCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 		{"dropped before", klarnatest.Fault{Kind: klarnatest.FaultDropBefore}, nil},
 		{"dropped after", klarnatest.Fault{Kind: klarnatest.FaultDropAfter}, []int64{118_00}},
 		{"truncated", klarnatest.Fault{Kind: klarnatest.FaultTruncate}, []int64{118_00}},
-		{"a time-out of Klarna's", klarnatest.Fault{StatusCode: 500, Code: "TIMEOUT"}, nil},
-		{"a page of a proxy's", klarnatest.Fault{Kind: klarnatest.FaultHTML}, nil},
+		{"a timeout at Klarna", klarnatest.Fault{StatusCode: 500, Code: "TIMEOUT"}, nil},
+		{"a page of a proxy", klarnatest.Fault{Kind: klarnatest.FaultHTML}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -64,14 +64,14 @@ func TestAFinalCallOfUnknownOutcomeIsRepeatedAsTheSameCall(t *testing.T) {
 				}
 			}
 			if a, b := finals[1], finals[2]; string(a.Body) != string(b.Body) || a.Header.Get("Klarna-Idempotency-Key") != b.Header.Get("Klarna-Idempotency-Key") {
-				t.Error("the repeat is another call")
+				t.Error("the repeated call differs from the first")
 			}
 			s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 		})
 	}
 }
 
-func TestACrashWhileAPurchaseIsFinalizedIsMadeGoodByRecovery(t *testing.T) {
+func TestRecoveryRepairsACrashDuringFinalization(t *testing.T) {
 	for name, crash := range map[string]func(r *replica){
 		"before the call": func(r *replica) {
 			r.meetsOnce(http.MethodPost, func(*http.Request, roundTrip) (*http.Response, error) { r.die(); return nil, errDead })
@@ -106,7 +106,7 @@ func TestACrashWhileAPurchaseIsFinalizedIsMadeGoodByRecovery(t *testing.T) {
 	}
 }
 
-func TestAFinalCallThatRunsElsewhereIsWaitedFor(t *testing.T) {
+func TestAFinalCallOnAnotherReplicaIsAwaited(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	approved(s, slow)
@@ -121,7 +121,7 @@ func TestAFinalCallThatRunsElsewhereIsWaitedFor(t *testing.T) {
 		done <- err
 	}()
 	<-held
-	// In its lease nobody else calls, afterwards Klarna refuses who does.
+	// During the lease no other replica calls. Afterwards Klarna refuses a second call.
 	if err := other.HandleEvent(t.Context(), completed(s.status(orderID).PaymentRequestID)); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestAFinalCallThatRunsElsewhereIsWaitedFor(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
+func TestACancelationByAnotherProgramIsRespected(t *testing.T) {
 	cancel := func(s *scene, id string) {
 		s.Helper()
 		if _, err := s.byHand().CancelPaymentRequest(s.Context(), id); err != nil {
@@ -158,11 +158,11 @@ func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
 		status, err := r.HandleReturn(t.Context(), orderID)
 		s.wants(status, err, flow.StateCanceled)
 		if status.Reason != "PARTNER_CANCELED" {
-			t.Errorf("because of %q", status.Reason)
+			t.Errorf("the reason is %q", status.Reason)
 		}
 		s.paid()
 	})
-	t.Run("between that and the final call", func(t *testing.T) {
+	t.Run("between the read and the final call", func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
 		id := approved(s, r)
@@ -178,7 +178,7 @@ func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
 		s.stands(orderID, flow.StateCanceled, "PARTNER_CANCELED")
 		s.paid()
 	})
-	t.Run("after it was read, while another died over the final call", func(t *testing.T) {
+	t.Run("after the read, while another replica died in the final call", func(t *testing.T) {
 		s := newScene(t)
 		r, other := s.replica(), s.replica()
 		id := approved(s, r)
@@ -189,7 +189,7 @@ func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
 			s.klarna.Advance(21 * time.Second)
 			return do()
 		})
-		status, err := r.HandleReturn(t.Context(), orderID) // which reads again
+		status, err := r.HandleReturn(t.Context(), orderID) // reads again
 		s.wants(status, err, flow.StateCanceled)
 		s.paid()
 	})
@@ -200,24 +200,24 @@ func TestACancelationBySomebodyElseIsHonoured(t *testing.T) {
 		s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore})
 		s.unknown(s.fails(r))
 		cancel(s, id)
-		// Klarna cancels nothing that was finalized, so this is known.
+		// Klarna cancels no finalized payment request, so the final call has not run.
 		s.klarna.Advance(2 * time.Second)
 		s.recovers(r)
 		s.stands(orderID, flow.StateCanceled, "PARTNER_CANCELED")
 	})
 }
 
-// byHand is a client of somebody else's.
+// byHand returns a client of another program.
 func (s *scene) byHand() *authorization.Client {
 	s.Helper()
 	return authorization.New(s.replica().client(klarna.RetryPolicy{MaxAttempts: 1}).ForAccount(s.klarna.PartnerAccountID))
 }
 
-// finalizesByHand is somebody else who finalizes with another reference.
+// finalizesByHand finalizes as another program does, with another reference.
 func (s *scene) finalizesByHand() {
 	s.Helper()
 	order := s.order(orderID).Request
-	order.RequestPaymentTransaction.PaymentTransactionReference = "somebody-elses"
+	order.RequestPaymentTransaction.PaymentTransactionReference = "another-programs"
 	order.StepUpConfig = nil
 	token := klarna.NewSecret(s.klarna.PaymentRequests()[0].SessionToken)
 	if _, err := s.byHand().Authorize(s.Context(), order, klarna.WithSessionToken(token)); err != nil {
@@ -225,7 +225,7 @@ func (s *scene) finalizesByHand() {
 	}
 }
 
-func TestWhatSomebodyElseFinalizedIsNotCalledUnpaid(t *testing.T) {
+func TestAForeignFinalizationIsNotUnpaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -239,17 +239,17 @@ func TestWhatSomebodyElseFinalizedIsNotCalledUnpaid(t *testing.T) {
 	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateUnknown)
 	if !strings.Contains(s.log.String(), `"level":"ERROR"`) {
-		t.Error("nobody is told to look into it")
+		t.Error("no error is logged")
 	}
 }
 
-func TestWhatWasNotFinalizedWithinKlarnas60MinutesEndsUnpaid(t *testing.T) {
+func TestAPurchaseNotFinalizedIn60MinutesEndsUnpaid(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		outage func(s *scene, r *replica) // since the customer approved
+		outage func(s *scene, r *replica) // from the approval on
 	}{
-		{"nobody was there to try", func(s *scene, _ *replica) { s.klarna.Advance(70 * time.Minute) }},
-		{"Klarna could not be reached to ask", func(s *scene, r *replica) {
+		{"no replica was running", func(s *scene, _ *replica) { s.klarna.Advance(70 * time.Minute) }},
+		{"no read succeeded", func(s *scene, r *replica) {
 			r.meets(unreachable)
 			s.pass(r, 70*time.Minute, 5*time.Minute)
 			r.meets(nil)
@@ -266,7 +266,7 @@ func TestWhatWasNotFinalizedWithinKlarnas60MinutesEndsUnpaid(t *testing.T) {
 			s.pass(r, 3*time.Minute, time.Minute)
 			s.stands(orderID, flow.StateExpired, "NOT_FINALIZED_IN_TIME")
 		}},
-		{"final calls may have arrived, until Klarna tells that none has", func(s *scene, r *replica) {
+		{"final calls may have arrived, until a read shows that none has", func(s *scene, r *replica) {
 			s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropBefore})
 			s.unknown(s.fails(r))
 			r.meets(unreachable)
@@ -311,13 +311,13 @@ func TestWhatWasNotFinalizedWithinKlarnas60MinutesEndsUnpaid(t *testing.T) {
 			s.stands(orderID, flow.StateExpired, "NOT_FINALIZED_IN_TIME")
 			s.paid()
 			if n := s.recovers(r); n != 0 {
-				t.Errorf("recovery looks at %d purchases", n)
+				t.Errorf("recovery processes %d purchases, want none", n)
 			}
 		})
 	}
 }
 
-// withoutToken has every read of a completed payment request lack the session token.
+// withoutToken removes the session token from every read of a completed payment request.
 func (s *scene) withoutToken(request *http.Request, pass roundTrip) (*http.Response, error) {
 	answer, err := pass(request)
 	if err != nil || request.Method != http.MethodGet {
@@ -332,7 +332,7 @@ func (s *scene) withoutToken(request *http.Request, pass roundTrip) (*http.Respo
 	return answering(200, body)(request, pass)
 }
 
-func TestAFinalCallOfUnknownOutcomeThatKlarnaNeverTellsOfEndsUnknown(t *testing.T) {
+func TestAnUnresolvedFinalCallEndsUnknown(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -345,7 +345,7 @@ func TestAFinalCallOfUnknownOutcomeThatKlarnaNeverTellsOfEndsUnknown(t *testing.
 	s.stands(orderID, flow.StateUnknown, "NO_ANSWER")
 }
 
-func TestAFinalCallOfUnknownOutcomeIsToldOfHoursLater(t *testing.T) {
+func TestAnUnknownFinalCallIsResolvedHoursLater(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -359,7 +359,7 @@ func TestAFinalCallOfUnknownOutcomeIsToldOfHoursLater(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestRefusedCredentialsAreMendedAndTheApprovalIsNotLost(t *testing.T) {
+func TestCorrectedCredentialsFinalizeTheApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -376,7 +376,7 @@ func TestRefusedCredentialsAreMendedAndTheApprovalIsNotLost(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestARefusalAfterAFinalCallThatMayHaveRunLetsNobodyGo(t *testing.T) {
+func TestARefusalAfterAnUnknownFinalCallEndsNothing(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 429} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			s := newScene(t)
@@ -395,7 +395,7 @@ func TestARefusalAfterAFinalCallThatMayHaveRunLetsNobodyGo(t *testing.T) {
 	}
 }
 
-func TestARefusalAfterACrashLetsNobodyGo(t *testing.T) {
+func TestAFinalRefusalAfterACrashEndsNothing(t *testing.T) {
 	for name, before := range map[string]func(s *scene){
 		"of the final call": func(*scene) {},
 		"of its repeat, where the first was not sent": func(s *scene) {
@@ -427,8 +427,8 @@ func TestARefusalAfterACrashLetsNobodyGo(t *testing.T) {
 	}
 }
 
-// A read that is refused says nothing of the final call.
-func TestAReadThatIsRefusedLetsNobodyGo(t *testing.T) {
+// A refused read says nothing about the final call.
+func TestARefusedReadEndsNothing(t *testing.T) {
 	for _, status := range []int{400, 401, 404, 429} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			s := newScene(t)
@@ -445,7 +445,7 @@ func TestAReadThatIsRefusedLetsNobodyGo(t *testing.T) {
 	}
 }
 
-func TestTheAnswersOfAFinalCallThatAreNoApproval(t *testing.T) {
+func TestFinalAnswersThatAreNoApproval(t *testing.T) {
 	for _, tc := range []struct {
 		name, answer string
 		state        flow.State
@@ -461,14 +461,14 @@ func TestTheAnswersOfAFinalCallThatAreNoApproval(t *testing.T) {
 			status, err := r.HandleReturn(t.Context(), orderID)
 			s.wants(status, err, tc.state)
 			if status.Reason != tc.reason {
-				t.Errorf("because of %q", status.Reason)
+				t.Errorf("the reason is %q", status.Reason)
 			}
 			s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, tc.state)
 		})
 	}
 }
 
-func TestAnAnswerThatContradictsItselfIsAskedForAgain(t *testing.T) {
+func TestAContradictoryAnswerIsRequestedAgain(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -479,7 +479,7 @@ func TestAnAnswerThatContradictsItselfIsAskedForAgain(t *testing.T) {
 	s.wants(status, err, flow.StateAuthorized)
 }
 
-// seenAs has reads of the payment request say another state and amount.
+// seenAs makes reads of the payment request return another state and amount.
 func (s *scene) seenAs(state string, amount string) network {
 	id := s.klarna.PaymentRequests()[0].PaymentRequestID
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -517,13 +517,13 @@ func TestAPaymentRequestThatChangesWhileItIsFinalized(t *testing.T) {
 			r.meets(s.seenAs(tc.state, tc.amount))
 			status, err := r.HandleReturn(t.Context(), orderID)
 			if status.State != tc.want || tc.want.Final() && (err != nil || status.Reason != "OF_KLARNA") || !tc.want.Final() && err == nil {
-				t.Fatalf("%v because of %q, %v", status, status.Reason, err)
+				t.Fatalf("%v with reason %q, %v", status, status.Reason, err)
 			}
 			s.paid()
 			if tc.want.Final() {
 				return
 			}
-			r.meets(nil) // it passes
+			r.meets(nil) // the contradiction ends
 			status, err = r.HandleReturn(t.Context(), orderID)
 			s.wants(status, err, flow.StateAuthorized)
 			s.paid(118_00)
@@ -531,8 +531,8 @@ func TestAPaymentRequestThatChangesWhileItIsFinalized(t *testing.T) {
 	}
 }
 
-// An approval that comes after all outdoes what was thought before.
-func TestAnApprovalThatComesAfterTheEndCounts(t *testing.T) {
+// A late approval wins over an earlier final state.
+func TestAnApprovalAfterTheEndCounts(t *testing.T) {
 	s := newScene(t)
 	slow, impatient := s.replica(), s.replica()
 	approved(s, slow)
@@ -565,7 +565,7 @@ func TestAnApprovalThatComesAfterTheEndCounts(t *testing.T) {
 	}
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateUnknown, flow.StateAuthorized)
 	if n := s.recovers(impatient); n != 0 {
-		t.Errorf("recovery looks at %d purchases", n)
+		t.Errorf("recovery processes %d purchases, want none", n)
 	}
 }
 

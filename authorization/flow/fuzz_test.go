@@ -17,7 +17,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`[]`), []byte(nil))
 	f.Fuzz(func(t *testing.T, data, sealed []byte) {
 		if text, err := flow.Unsealed(klarna.NewSecret(sealSecret), flow.Record{ID: orderID, Sealed: sealed}); err == nil {
-			t.Fatalf("a seal that nobody made holds %s", text)
+			t.Fatalf("an invalid seal was opened: %s", text)
 		}
 		once, err := flow.Recode(flow.Record{ID: orderID, State: flow.StateBegun, Version: 1, Data: data})
 		if err != nil {

@@ -11,15 +11,16 @@ import (
 	"strings"
 )
 
-// Guarded is a Store that remembers whose it is. A Coordinator checks that before it uses the store
-// for the first time, and refuses one that is another's. The stores of this module implement it.
+// Guarded is a [Store] that remembers which seal secrets and which environment its purchases belong
+// to. [Coordinator.Check] uses it. [MemoryStore] and the Store of package flow/sqlstore implement
+// it.
 type Guarded interface {
 	Store
-	// Setting returns the value of a name, "" where none was set.
+	// Setting returns the value of a setting, or "" if it was never set.
 	Setting(ctx context.Context, name string) (string, error)
-	// ChangeSetting sets the value of a name if it still is the one given, "" for none. It returns
-	// ErrChanged, and changes nothing, where it is another. A name has up to 64 bytes, a value up
-	// to 1024, both of printable ASCII.
+	// ChangeSetting sets a setting to the value to if its present value is from; "" means never
+	// set. Otherwise it changes nothing and returns ErrChanged. A name has up to 64 bytes and a
+	// value up to 1024, both of printable ASCII.
 	ChangeSetting(ctx context.Context, name, from, to string) error
 }
 
@@ -29,16 +30,16 @@ const (
 	settingEnvironment = "environment"
 )
 
-// ErrOthersStore is the error of a Coordinator that was given another seal secret than the
-// purchases in its store were sealed with, or an API key of Klarna's other environment. It does
-// nothing then.
+// ErrOthersStore reports that the purchases in the store are sealed with another seal secret, or
+// belong to Klarna's other environment. The Coordinator then does nothing.
 var ErrOthersStore = errors.New("flow: the store belongs to another seal secret or environment")
 
-// Check reports whether the store is this Coordinator's: that its purchases are sealed with one of
-// its secrets, and belong to the environment of its API key. The first use of a store makes it the
-// Coordinator's. Call Check at start. The other methods do, too, until it has succeeded once.
+// Check checks that the store belongs to this Coordinator: its purchases are sealed with one of the
+// Coordinator's secrets and belong to the environment of its API key. The first Check of an empty
+// store records the secret and the environment. Call Check at start. Other methods call it until it
+// has succeeded once.
 //
-// The error is ErrOthersStore, or the store's own. A Store that is not Guarded is not checked.
+// The error is [ErrOthersStore] or the store's own. A [Store] that is not [Guarded] is not checked.
 func (c *Coordinator) Check(ctx context.Context) error {
 	if c.missing() {
 		return errNoCoordinator
@@ -51,18 +52,18 @@ func (c *Coordinator) Check(ctx context.Context) error {
 		c.checked.Store(true)
 		return nil
 	}
-	if err := c.settle(ctx, store, settingSeals, c.sealsSetting); err != nil {
+	if err := c.updateSetting(ctx, store, settingSeals, c.sealsSetting); err != nil {
 		return err
 	}
-	if err := c.settle(ctx, store, settingEnvironment, c.environmentSetting); err != nil {
+	if err := c.updateSetting(ctx, store, settingEnvironment, c.environmentSetting); err != nil {
 		return err
 	}
 	c.checked.Store(true)
 	return nil
 }
 
-// settle brings a setting to what next makes of it.
-func (c *Coordinator) settle(ctx context.Context, store Guarded, name string, next func(now string) (string, error)) error {
+// updateSetting sets a setting to the value that next returns for the present value.
+func (c *Coordinator) updateSetting(ctx context.Context, store Guarded, name string, next func(now string) (string, error)) error {
 	for range 10 {
 		now, err := store.Setting(ctx, name)
 		if err != nil {
@@ -70,7 +71,7 @@ func (c *Coordinator) settle(ctx context.Context, store Guarded, name string, ne
 		}
 		to, err := next(now)
 		if err != nil {
-			c.logger.ErrorContext(ctx, "klarna flow: the store is not this Coordinator's, which does nothing", "setting", name)
+			c.logger.ErrorContext(ctx, "klarna flow: the store belongs to another Coordinator and is not used", "setting", name)
 			return err
 		}
 		if to == now {
@@ -84,9 +85,9 @@ func (c *Coordinator) settle(ctx context.Context, store Guarded, name string, ne
 	return fmt.Errorf("flow: check the store: %w", ErrChanged)
 }
 
-// sealsSetting is a list of the secrets' fingerprints, that of the newest last. Whoever knows the
-// newest may add a newer one. So a rotation as WithOlderSealSecrets describes it passes, and a
-// replica that was left behind, or was given a wrong secret, does not.
+// sealsSetting returns the list of the secrets' fingerprints, the newest last. Only a replica that
+// has the newest secret may add a newer one. A rotation as described at WithOlderSealSecrets
+// therefore succeeds, and a replica with an outdated or wrong secret is refused.
 func (c *Coordinator) sealsSetting(now string) (string, error) {
 	mine := c.seals.fingerprints()
 	known := strings.Fields(now)
@@ -94,7 +95,7 @@ func (c *Coordinator) sealsSetting(now string) (string, error) {
 	case len(known) == 0:
 		return mine[0], nil
 	case !slices.Contains(mine, known[len(known)-1]):
-		return "", fmt.Errorf("%w: none of the seal secrets is the newest that it knows", ErrOthersStore)
+		return "", fmt.Errorf("%w: the Coordinator does not have the newest seal secret of the store", ErrOthersStore)
 	case slices.Contains(known, mine[0]):
 		return now, nil
 	}
@@ -108,13 +109,13 @@ func (c *Coordinator) environmentSetting(now string) (string, error) {
 	}
 	mine := string(c.client.Environment())
 	if now != "" && now != mine {
-		return "", fmt.Errorf("%w: its purchases are of the %s environment, and the API key is of %s", ErrOthersStore, now, mine)
+		return "", fmt.Errorf("%w: the purchases belong to the environment %s, and the API key to %s", ErrOthersStore, now, mine)
 	}
 	return mine, nil
 }
 
-// fingerprints tell the secrets from others, the current one first. No secret can be computed from
-// them.
+// fingerprints returns a fingerprint of each secret, the current one first. A secret cannot be
+// computed from its fingerprint.
 func (s *seals) fingerprints() []string {
 	var list []string
 	for _, root := range s.roots {

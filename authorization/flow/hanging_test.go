@@ -19,7 +19,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// stall is something that never returns until the test lets it.
+// stall blocks its callers until the test releases them.
 type stall struct {
 	release chan struct{}
 	once    sync.Once
@@ -27,7 +27,7 @@ type stall struct {
 
 func newStall() *stall { return &stall{release: make(chan struct{})} }
 
-// hang ignores every context.
+// hang blocks, without regard to any context.
 func (s *stall) hang() error {
 	<-s.release
 	return errors.New("it hung")
@@ -35,7 +35,7 @@ func (s *stall) hang() error {
 
 func (s *stall) end() { s.once.Do(func() { close(s.release) }) }
 
-// approvedOf begins purchases of an account whose customers approve, and no webhook comes.
+// approvedOf begins purchases of an account. Their customers approve, and no webhook arrives.
 func (s *scene) approvedOf(r *replica, account, name string, n int) {
 	s.Helper()
 	for i := range n {
@@ -47,7 +47,7 @@ func (s *scene) approvedOf(r *replica, account, name string, n int) {
 	}
 }
 
-// authorized counts the purchases of a name that are paid.
+// authorized counts the paid purchases with a name.
 func (s *scene) authorized(name string, n int) (paid int) {
 	s.Helper()
 	for i := range n {
@@ -58,7 +58,7 @@ func (s *scene) authorized(name string, n int) (paid int) {
 	return paid
 }
 
-// stopsInTime ends recovery and checks how long that takes.
+// stopsInTime stops recovery and checks how long that takes.
 func stopsInTime(t *testing.T, stop func()) {
 	t.Helper()
 	begin := time.Now()
@@ -68,8 +68,8 @@ func stopsInTime(t *testing.T, stop func()) {
 	}
 }
 
-func TestAStoreThatDoesNotAnswerAClaimIsAskedAgain(t *testing.T) {
-	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
+func TestAnUnansweredClaimIsRepeated(t *testing.T) {
+	for name, heeds := range map[string]bool{"and obeys its context": true, "and ignores its context": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := running(t)
@@ -82,7 +82,7 @@ func TestAStoreThatDoesNotAnswerAClaimIsAskedAgain(t *testing.T) {
 				r.claims = func(ctx context.Context) error {
 					mu.Lock()
 					claims++
-					first := claims <= 2 // one of each pool
+					first := claims <= 2 // one for each pool
 					mu.Unlock()
 					switch {
 					case !first:
@@ -143,8 +143,8 @@ func TestRunReturnsThoughAStepIgnoresItsContext(t *testing.T) {
 	})
 }
 
-// What was abandoned goes on when recovery has ended, and then has something to report.
-func TestAStepThatWasAbandonedEndsAfterRecovery(t *testing.T) {
+// An abandoned step continues after recovery has ended, and then has a transition to report.
+func TestAnAbandonedStepMayEndAfterRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		r := s.replica(flow.WithRecoveryRate(60))
@@ -177,9 +177,9 @@ func TestAStepThatWasAbandonedEndsAfterRecovery(t *testing.T) {
 	})
 }
 
-// A store whose writes of one purchase fail in whatever way holds up that purchase, and recovery
-// ends in time.
-func TestAStoreThatFailsOnePurchaseHoldsUpNoOther(t *testing.T) {
+// A store whose writes of one purchase fail in any way delays only that purchase, and recovery ends
+// in time.
+func TestAStoreFailureOfOnePurchaseDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func() error{
 		"by a panic":                  func() error { panic(email) },
@@ -206,11 +206,11 @@ func TestAStoreThatFailsOnePurchaseHoldsUpNoOther(t *testing.T) {
 				r.writes(nil)
 				<-time.After(3 * time.Minute)
 				if n := s.authorized("failing", 100); n != 100 {
-					t.Errorf("%d of 100 are authorized when the store is well again", n)
+					t.Errorf("%d of 100 are authorized after the store has recovered", n)
 				}
 				stopsInTime(t, stop)
 				if strings.Contains(s.log.String(), email) {
-					t.Error("the log has what was panicked with")
+					t.Error("the log has the value of the panic")
 				}
 			})
 		})
@@ -226,32 +226,32 @@ func TestAReportThatFailsInAnyWayIsRepeated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := running(t)
 				r := s.replica(flow.WithRecoveryRate(60))
-				s.told.failing(func(flow.Transition) error { fails(); return nil })
+				s.reported.failing(func(flow.Transition) error { fails(); return nil })
 				s.approve(s.stepUp(r, orderID).PaymentRequestID)
 				status, err := r.HandleReturn(t.Context(), orderID)
 				s.wants(status, err, flow.StateAuthorized)
 				stop := runs(t, r)
 				<-time.After(2 * time.Minute)
-				s.told.failing(nil)
+				s.reported.failing(nil)
 				<-time.After(2 * time.Minute)
 				stop()
 				s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 				if record := s.record(orderID); !record.DueAt.IsZero() {
-					t.Errorf("it is still due at %v", record.DueAt)
+					t.Errorf("the purchase is still due at %v", record.DueAt)
 				}
 			})
 		})
 	}
 }
 
-// One account has all that is due, and no more of its steps at once than an account may have.
-func TestABacklogOfOneAccountIsFinishedInOneGo(t *testing.T) {
+// All due purchases belong to one account, which never runs more steps than its limit.
+func TestAnAccountsBacklogIsFinishedInOneRun(t *testing.T) {
 	t.Parallel()
 	const n = 300
 	for name, recovers := range map[string]func(*replica, *testing.T){
 		"by Recover": func(r *replica, t *testing.T) {
 			if looked, err := r.Recover(t.Context()); looked < n || err != nil {
-				t.Errorf("recovery looked at %d of %d, %v", looked, n, err)
+				t.Errorf("recovery processed %d of %d, %v", looked, n, err)
 			}
 		},
 		"by Run": func(r *replica, t *testing.T) {
@@ -279,12 +279,12 @@ func TestABacklogOfOneAccountIsFinishedInOneGo(t *testing.T) {
 	}
 }
 
-// A platform's function that hangs, panics or ends its goroutine fails the calls of its account, in
-// time, and no other's.
-func TestAFunctionOfClientsThatFailsHoldsUpItsOwnAccount(t *testing.T) {
+// A platform's client function that hangs, panics or ends its goroutine makes only the calls of its
+// account fail, and in time.
+func TestAFailingClientFunctionDelaysOnlyItsAccount(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(context.Context, *stall) error{
-		"it hangs and heeds its context":   func(ctx context.Context, _ *stall) error { <-ctx.Done(); return ctx.Err() },
+		"it hangs and obeys its context":   func(ctx context.Context, _ *stall) error { <-ctx.Done(); return ctx.Err() },
 		"it hangs and ignores its context": func(_ context.Context, silent *stall) error { return silent.hang() },
 		"it panics":                        func(context.Context, *stall) error { panic(email) },
 		"it ends its goroutine":            func(context.Context, *stall) error { runtime.Goexit(); return nil },
@@ -328,15 +328,15 @@ func TestAFunctionOfClientsThatFailsHoldsUpItsOwnAccount(t *testing.T) {
 				}
 				stop()
 				if strings.Contains(s.log.String(), email) {
-					t.Error("the log has what was panicked with")
+					t.Error("the log has the value of the panic")
 				}
 			})
 		})
 	}
 }
 
-// However many of one account's callbacks hang, those of another are called.
-func TestHangingCallbacksOfAnAccountRefuseNoOthers(t *testing.T) {
+// The callbacks of an account are called even if many of another account's hang.
+func TestHangingCallbacksDelayNoOtherAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -377,7 +377,7 @@ func TestHangingCallbacksOfAnAccountRefuseNoOthers(t *testing.T) {
 	})
 }
 
-func TestALoopThatIsLateSaysSo(t *testing.T) {
+func TestALateLoopIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		r := s.replica(flow.WithRecoveryRate(60))
@@ -388,7 +388,7 @@ func TestALoopThatIsLateSaysSo(t *testing.T) {
 		stop := runs(t, r)
 		<-time.After(10 * time.Minute)
 		if n := strings.Count(s.log.String(), "recovery is late"); n < 8 || n > 11 {
-			t.Errorf("in ten minutes the log says %d times that recovery is late, want once a minute", n)
+			t.Errorf("the log reports %d times in ten minutes that recovery is late, want once a minute", n)
 		}
 		if h := r.Health(); !h.LastRound.IsZero() {
 			t.Errorf("%+v", h)
@@ -397,7 +397,7 @@ func TestALoopThatIsLateSaysSo(t *testing.T) {
 	})
 }
 
-func TestALoopThatIsBehindSaysSo(t *testing.T) {
+func TestALoopThatFallsBehindIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		s.many(s.replica(), 300)
@@ -406,7 +406,7 @@ func TestALoopThatIsBehindSaysSo(t *testing.T) {
 		stop := runs(t, r)
 		<-time.After(2 * time.Minute)
 		if log := s.log.String(); !strings.Contains(log, "recovery is behind") || strings.Contains(log, "recovery is late") {
-			t.Errorf("the log says %s", log)
+			t.Errorf("the log is %s", log)
 		}
 		if h := r.Health(); h.OldestDue.IsZero() || time.Since(h.OldestDue) < 5*time.Minute {
 			t.Errorf("%+v", h)
@@ -415,11 +415,11 @@ func TestALoopThatIsBehindSaysSo(t *testing.T) {
 	})
 }
 
-// A callback that hangs holds its own purchase up, and only that.
-func TestACallbackThatHangsHoldsUpItsOwnPurchase(t *testing.T) {
+// A callback that hangs delays its own purchase, and no other.
+func TestACallbackThatHangsDelaysOnlyItsPurchase(t *testing.T) {
 	t.Parallel()
 	const hanging, others = 20, 100
-	for name, heeds := range map[string]bool{"and heeds its context": true, "and ignores its context": false} {
+	for name, heeds := range map[string]bool{"and obeys its context": true, "and ignores its context": false} {
 		for _, callback := range []string{"a policy", "a report"} {
 			t.Run(callback+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -475,7 +475,7 @@ func TestACallbackThatHangsHoldsUpItsOwnPurchase(t *testing.T) {
 						t.Errorf("%+v, want %d abandoned", h, want)
 					}
 					if log := s.log.String(); strings.Contains(log, "was abandoned") == heeds {
-						t.Errorf("the log says %s", log)
+						t.Errorf("the log is %s", log)
 					}
 					stopsInTime(t, stop)
 					silent.end()
@@ -496,25 +496,25 @@ func TestACallbackThatPanicsIsRepeatedWithABackOff(t *testing.T) {
 		if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
 			t.Fatal(err)
 		}
-		before := len(s.told.all())
-		s.told.failing(func(flow.Transition) error { panic(email) })
+		before := len(s.reported.all())
+		s.reported.failing(func(flow.Transition) error { panic(email) })
 		stop := runs(t, r)
 		<-time.After(11 * time.Minute)
-		tries := len(s.told.all()) - before
+		tries := len(s.reported.all()) - before
 		if tries < 8 || tries > 25 {
 			t.Errorf("%d tries in ten minutes, want them to back off to a minute", tries)
 		}
-		s.told.failing(nil)
+		s.reported.failing(nil)
 		<-time.After(2 * time.Minute)
 		s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateDeclined)
 		stop()
 		if log := s.log.String(); !strings.Contains(log, "panicked") || strings.Contains(log, email) {
-			t.Errorf("the log says %s", log)
+			t.Errorf("the log is %s", log)
 		}
 	})
 }
 
-// An account whose calls hang, or that Klarna limits, is paused alone.
+// Only the account whose calls hang, or that Klarna limits, is paused.
 func TestAnAccountInTroubleDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	const each = 150
@@ -563,7 +563,7 @@ func TestAnAccountInTroubleDelaysNoOther(t *testing.T) {
 	}
 }
 
-// Callers cannot wait, recovery can: it leaves the last fifth of a quota to them.
+// Recovery can wait and callers cannot, so it leaves them the last fifth of a quota.
 func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -593,17 +593,17 @@ func TestRecoveryLeavesTheRestOfAQuotaToCallers(t *testing.T) {
 			t.Errorf("%d were read", n)
 		}
 		for _, n := range calls {
-			if n > 17+16 { // those that were under way
+			if n > 17+16 { // including those in flight
 				t.Errorf("%d calls in a second of 20", n)
 			}
 		}
 		if len(calls) < 4 {
-			t.Errorf("all were made in %d seconds", len(calls))
+			t.Errorf("all calls were made in %d seconds", len(calls))
 		}
 	})
 }
 
-// An order system that hangs delays no money.
+// An order system that hangs delays no payment.
 func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 	t.Parallel()
 	const reports, approved = 1_400, 120
@@ -612,7 +612,7 @@ func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 		silent := newStall()
 		defer silent.end()
 		begins := s.replica()
-		s.told.failing(func(flow.Transition) error { return errors.New("down") })
+		s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 		for i := range reports {
 			status := s.stepUp(begins, fmt.Sprint("ended-", i))
 			if _, err := s.klarna.Decline(status.PaymentRequestID); err != nil {
@@ -632,21 +632,21 @@ func TestReportsToRepeatDelayNoMoney(t *testing.T) {
 		if n := s.authorized("order", approved); n != approved {
 			t.Errorf("%d of %d are authorized after two minutes", n, approved)
 		}
-		// How many are running at one moment depends on where their ten seconds stand.
+		// The number that is running at one moment depends on when each began.
 		most := 0
 		for range 120 {
 			<-time.After(100 * time.Millisecond)
 			most = max(most, r.Health().Reports)
 		}
 		if most < 8 || most > 16 {
-			t.Errorf("%d reports at once, want 8 to 16", most)
+			t.Errorf("%d concurrent reports, want 8 to 16", most)
 		}
 		stopsInTime(t, stop)
 	})
 }
 
-// What has the least time left is finalized first, whatever was due first.
-func TestWhatWasApprovedIsFinalizedByTheTimeLeft(t *testing.T) {
+// The approval with the least time left is finalized first, regardless of what was due first.
+func TestApprovalsAreFinalizedByTheTimeLeft(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	var ids []string
@@ -679,7 +679,7 @@ func TestWhatWasApprovedIsFinalizedByTheTimeLeft(t *testing.T) {
 	}
 }
 
-// claimed returns the ids of what one recovery claims, in its order.
+// claimed returns the ids of the purchases that one recovery claims, in order.
 func (s *scene) claimed(r *replica) (ids []string) {
 	s.Helper()
 	r.took = func(list []flow.Claimed) {
@@ -692,9 +692,9 @@ func (s *scene) claimed(r *replica) (ids []string) {
 	return ids
 }
 
-// A webhook says that the customer has finished, and Klarna cannot be asked: that purchase comes
-// before those whose customer was never seen.
-func TestACustomerWhoWasSeenComesBeforeThoseWhoWereNot(t *testing.T) {
+// A webhook reports that the customer has finished, and Klarna cannot be reached. That purchase
+// comes before those whose customer was never seen.
+func TestASeenCustomerIsClaimedFirst(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.many(r, 3)
@@ -706,7 +706,7 @@ func TestACustomerWhoWasSeenComesBeforeThoseWhoWereNot(t *testing.T) {
 	s.recovers(r)
 	r.meets(unreachable)
 	if err := r.HandleEvent(t.Context(), completed(third)); err == nil {
-		t.Fatal("the event is said to be processed")
+		t.Fatal("the event was acknowledged")
 	}
 	s.klarna.Advance(time.Hour)
 	got := s.claimed(r)
@@ -715,7 +715,7 @@ func TestACustomerWhoWasSeenComesBeforeThoseWhoWereNot(t *testing.T) {
 	}
 }
 
-// Klarna's limit for the credentials is met by each account, and costs each no more than its pause.
+// Each account meets Klarna's limit for the credentials, and is delayed no longer than its pause.
 func TestARateLimitIsNotMultiplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -732,22 +732,22 @@ func TestARateLimitIsNotMultiplied(t *testing.T) {
 	})
 }
 
-// A purchase that has ended waits among the reports, where no worker of money claims it.
+// An ended purchase waits in the lane of reports, which no worker for payments claims from.
 func TestAnUnreportedPurchaseWaitsAmongTheReports(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
 		t.Fatal(err)
 	}
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateDeclined)
 	if record := s.record(orderID); record.Lane != flow.LaneReports || record.DueAt.IsZero() {
-		t.Errorf("it is in lane %d and due at %v, want lane %d", record.Lane, record.DueAt, flow.LaneReports)
+		t.Errorf("the purchase is in lane %d and due at %v, want lane %d", record.Lane, record.DueAt, flow.LaneReports)
 	}
 }
 
-// An event of an approval counts, though Klarna cannot be asked: that purchase goes with those that
+// An event of an approval counts even if Klarna cannot be reached. The purchase joins those that
 // are to be finalized, and is tried again within twenty seconds when its time is nearly over.
 func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	s := newScene(t)
@@ -755,11 +755,11 @@ func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	id := s.stepUp(r, orderID).PaymentRequestID
 	r.meets(unreachable)
 	if err := r.HandleEvent(t.Context(), completed(id)); err == nil {
-		t.Fatal("the event is said to be processed")
+		t.Fatal("the event was acknowledged")
 	}
 	lane := s.record(orderID).Lane
 	if lane >= flow.LaneBusy {
-		t.Fatalf("it is in lane %d, want one of what was approved", lane)
+		t.Fatalf("the purchase is in lane %d, want a lane of approved purchases", lane)
 	}
 	for range 55 {
 		s.klarna.Advance(time.Minute)
@@ -767,6 +767,6 @@ func TestAnApprovalByEventIsUrgentWithoutARead(t *testing.T) {
 	}
 	record := s.record(orderID)
 	if pause := record.DueAt.Sub(s.klarna.Now()); record.Lane != lane || pause > 20*time.Second+time.Millisecond {
-		t.Errorf("after 55 minutes it is in lane %d and due in %v, want lane %d and 20s at most", record.Lane, pause, lane)
+		t.Errorf("after 55 minutes the purchase is in lane %d and due in %v, want lane %d and 20s at most", record.Lane, pause, lane)
 	}
 }

@@ -9,38 +9,40 @@ import (
 )
 
 const (
-	// lateAfter is how long after its last round recovery is late.
+	// lateAfter is how long after its last round recovery counts as late.
 	lateAfter = 30 * time.Second
-	// behindAfter is how overdue a purchase may be before recovery is behind.
+	// behindAfter is how overdue a purchase is when recovery counts as behind.
 	behindAfter = 5 * time.Minute
-	// watchPause is how often Run looks at itself.
+	// watchPause is how often Run checks Health.
 	watchPause = 15 * time.Second
 )
 
-// Health is how recovery stands in this process.
+// Health describes how recovery is doing in this process. [Coordinator.Health] returns it.
 type Health struct {
-	// Running reports that Run runs.
+	// Running reports whether Run is running.
 	Running bool
-	// LastRound is when recovery last asked the store what is due and had an answer; zero before the
-	// first. While Run runs it is a few seconds ago. If it is more than half a minute ago, recovery is
-	// late, and Run logs that once a minute.
+	// LastRound is when recovery last received the due purchases from the store. It is zero before
+	// the first time. While Run is running, it is a few seconds ago. If it is more than 30 seconds
+	// ago, recovery is late, and Run logs that once a minute.
 	LastRound time.Time
-	// OldestDue is when the most overdue purchase was due that recovery met since it last had nothing
-	// left to do; zero where it has nothing left.
+	// OldestDue is the due time of the most overdue purchase that recovery has found since it last
+	// had nothing to do. It is zero if recovery has nothing to do.
 	OldestDue time.Time
-	// Steps is how many purchases recovery goes on with at the moment, Reports how many it reports.
+	// Steps is the number of purchases that recovery is processing. Reports is the number of
+	// purchases whose changes it is reporting.
 	Steps, Reports int
-	// Slow is how many of the steps take longer than five seconds. Others run beside them.
+	// Slow is the number of Steps that have taken longer than five seconds. They do not delay
+	// others.
 	Slow int
-	// Abandoned is how many callbacks, claims and steps have ignored the end of their context and have
-	// not returned. Each holds a goroutine until it does.
+	// Abandoned is the number of callbacks, claims and steps that ignored the end of their context
+	// and have not returned. Each occupies a goroutine.
 	Abandoned int
-	// PausedAccounts is how many accounts recovery makes no calls for at the moment, because of
-	// Klarna's rate limit or because their calls hang.
+	// PausedAccounts is the number of accounts that recovery makes no calls for at the moment,
+	// because Klarna limits their rate or because their calls hang.
 	PausedAccounts int
 }
 
-// Health returns how recovery stands in this process.
+// Health returns how recovery is doing in this process.
 func (c *Coordinator) Health() Health {
 	if c.missing() {
 		return Health{}
@@ -55,7 +57,7 @@ func (c *Coordinator) Health() Health {
 		} else {
 			h.Reports = k.plan.running
 		}
-		h.Abandoned += k.lost
+		h.Abandoned += k.abandoned
 		k.mu.Unlock()
 	}
 	for _, k := range []*callbacks{c.reportCalls, c.policyCalls, c.clientCalls, c.claimCalls} {
@@ -64,12 +66,12 @@ func (c *Coordinator) Health() Health {
 	return h
 }
 
-// heartbeat is what Health reports of the loop.
+// heartbeat is what Health reports about the loop.
 type heartbeat struct {
 	mu           sync.Mutex
 	runs         int
 	last, oldest time.Time
-	// beat is the machine's time of the last round, or of Run's beginning.
+	// beat is the wall-clock time of the last round, or of the start of Run.
 	beat time.Time
 }
 
@@ -86,7 +88,8 @@ func (h *heartbeat) ended() {
 	h.runs--
 }
 
-// round takes down that the store has reportedAt what is due. all reports that there is no more of it.
+// round records that the store has returned the due purchases. all reports whether it returned all
+// of them.
 func (h *heartbeat) round(now, oldest time.Time, all bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,7 +118,7 @@ func (c *Coordinator) watch(ctx context.Context) {
 			"abandoned", h.Abandoned, "paused_accounts", h.PausedAccounts,
 		}
 		if silence >= late {
-			c.logger.ErrorContext(ctx, "klarna flow: recovery is late: it has not looked for what is due", attributes...)
+			c.logger.ErrorContext(ctx, "klarna flow: recovery is late: it has not asked the store for due purchases", attributes...)
 		} else {
 			c.logger.WarnContext(ctx, "klarna flow: recovery is behind", attributes...)
 		}

@@ -25,10 +25,10 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// hostile is the built-in Klarna behind a server that hands out other calls' answers.
+// hostile is klarnatest behind a server that answers calls with the answers to other calls.
 type hostile struct {
 	*scene
-	harm atomic.Int64 // the other calls' answers that were handed out
+	harm atomic.Int64 // the answers that went to another call
 
 	mu        sync.Mutex
 	purchases map[string]string // by payment request
@@ -40,7 +40,7 @@ func newHostile(t *testing.T) *hostile {
 	return &hostile{scene: newScene(t), purchases: make(map[string]string)}
 }
 
-// given is an answer and the call that it belongs to.
+// given is an answer with the call that it belongs to.
 type given struct {
 	purchase, step string
 	status         int
@@ -48,7 +48,7 @@ type given struct {
 	body           []byte
 }
 
-// answer lets the built-in Klarna answer a request.
+// answer returns klarnatest's answer to a request.
 func (h *hostile) answer(request *http.Request) (*given, error) {
 	sent, err := io.ReadAll(request.Body)
 	if err != nil {
@@ -81,7 +81,7 @@ func (h *hostile) answer(request *http.Request) (*given, error) {
 	return g, nil
 }
 
-// next reads a request from a connection and returns the answer to it, nil at the end.
+// next reads a request from a connection and returns the answer to it, or nil at the end.
 func (h *hostile) next(reader *bufio.Reader) *given {
 	request, err := http.ReadRequest(reader)
 	if err != nil {
@@ -106,7 +106,7 @@ func (g *given) write(w io.Writer) {
 	_, _ = w.Write(text.Bytes())
 }
 
-// coordinator is one that calls the hostile server.
+// coordinator returns a Coordinator that calls the hostile server.
 func (h *hostile) coordinator(url string, transport http.RoundTripper) *flow.Coordinator {
 	h.Helper()
 	client, err := klarna.NewClient(h.klarna.APIKey, klarna.WithBaseURL(url),
@@ -123,14 +123,14 @@ func (h *hostile) coordinator(url string, transport http.RoundTripper) *flow.Coo
 	return c
 }
 
-// http1 is a transport whose connections end with the test.
+// http1 returns a transport whose connections end with the test.
 func (h *hostile) http1() *http.Transport {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	h.Cleanup(transport.CloseIdleConnections)
 	return transport
 }
 
-// purchasesInAll is how many purchases go through a hostile server: 200, or FLOW_ANSWERS.
+// purchasesInAll returns the number of purchases for a hostile server: 200, or FLOW_ANSWERS.
 func purchasesInAll(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("FLOW_ANSWERS")
@@ -144,7 +144,7 @@ func purchasesInAll(t *testing.T) int {
 	return n
 }
 
-// run lets pairs of purchases be paid, many at once, and checks each purchase's transaction.
+// run pays pairs of purchases, many concurrently, and checks each purchase's transaction.
 func (h *hostile) run(t *testing.T, c *flow.Coordinator, call func(id string, do func(context.Context) (*flow.Status, error)) (*flow.Status, error)) {
 	t.Helper()
 	total := purchasesInAll(t)
@@ -185,14 +185,14 @@ func (h *hostile) run(t *testing.T, c *flow.Coordinator, call func(id string, do
 	for id := range amounts {
 		status := h.status(id)
 		if status.State != flow.StateAuthorized || status.PaymentTransactionID != transactions[id] || status.Amount != amounts[id] {
-			t.Errorf("%v because of %q has transaction %q of %d, not %q of %d",
+			t.Errorf("%v with reason %q has transaction %q of %d, want %q of %d",
 				status, status.Reason, status.PaymentTransactionID, status.Amount, transactions[id], amounts[id])
 		}
 	}
-	t.Logf("%d purchases, %d transactions, %d calls; %d times another call's answer was handed out",
+	t.Logf("%d purchases, %d transactions, %d calls; %d answers went to another call",
 		len(amounts), len(transactions), len(h.klarna.Requests()), h.harm.Load())
 	if len(transactions) != len(amounts) || h.harm.Load() < int64(total/2) {
-		t.Error("purchases are not paid, or the server did no harm")
+		t.Error("purchases are not paid, or no answer went to another call")
 	}
 }
 
@@ -219,7 +219,7 @@ func atOnce(t *testing.T) func(string, func(context.Context) (*flow.Status, erro
 	}
 }
 
-func TestAnAnswerTooManyPaysNoOtherPurchase(t *testing.T) {
+func TestASurplusAnswerPaysNoOtherPurchase(t *testing.T) {
 	h := newHostile(t)
 	var connections atomic.Int64
 	var last atomic.Pointer[given]
@@ -249,10 +249,10 @@ func TestAnAnswerTooManyPaysNoOtherPurchase(t *testing.T) {
 	h.run(t, h.coordinator(url, h.http1()), atOnce(t))
 }
 
-// pairOf is what the two purchases of a pair have in common in a step.
+// pairOf returns the name that a step has for both purchases of a pair.
 func (g *given) pairOf() string { return g.step + " " + strings.TrimRight(g.purchase, "ab") }
 
-// swapped is the answer that a call gets whose answer is swapped with that of its pair's other one.
+// swapped returns the answer to the same call of the pair's other purchase.
 func (h *hostile) swapped(ctx context.Context, swap *answers.Swap[*given], own *given) *given {
 	other := swap.Answer(ctx, own.pairOf(), own)
 	if other.purchase != own.purchase {
@@ -283,7 +283,7 @@ func TestSwappedAnswersPayNoOtherPurchase(t *testing.T) {
 			}
 			own, err := h.answer(r)
 			if r.Context().Err() != nil {
-				return // another call's connection was this one's, too
+				return // another call used the same connection
 			}
 			if err != nil {
 				h.Error(err)
@@ -297,18 +297,18 @@ func TestSwappedAnswersPayNoOtherPurchase(t *testing.T) {
 		}))
 		h.run(t, h.coordinator(url, transport()), atOnce(t))
 		if n := others.Load(); n > 0 {
-			t.Errorf("%d requests were not of HTTP/2", n)
+			t.Errorf("%d requests did not use HTTP/2", n)
 		}
 	})
 }
 
-// TestALateAnswerPaysNoOtherPurchase: the caller of the first call of each step has gone when its
-// answer comes, and another call gets it.
+// The caller of the first call of each step has left when its answer arrives, and another call gets
+// it.
 func TestALateAnswerPaysNoOtherPurchase(t *testing.T) {
 	h := newHostile(t)
 	var mu sync.Mutex
 	var late []*given
-	known, leave := make(map[string]bool), make(map[string]context.CancelFunc)
+	known, harmed, leave := make(map[string]bool), make(map[string]int), make(map[string]context.CancelFunc)
 	url := rawserver.Listen(t, func(_ int, conn net.Conn) {
 		reader := bufio.NewReader(conn)
 		for own := h.next(reader); own != nil; own = h.next(reader) {
@@ -319,11 +319,14 @@ func TestALateAnswerPaysNoOtherPurchase(t *testing.T) {
 				late = append(late, own)
 				cancel()
 				mu.Unlock()
-				_, _ = io.Copy(io.Discard, reader) // until the caller has gone
+				_, _ = io.Copy(io.Discard, reader) // until the caller has left
 				return
 			}
-			if len(late) > 0 && late[0].purchase != own.purchase {
+			// Many callers may leave at the same time. No call gets more late answers than it has
+			// attempts.
+			if len(late) > 0 && late[0].purchase != own.purchase && harmed[call] < 10 {
 				own, late = late[0], late[1:]
+				harmed[call]++
 				h.harm.Add(1)
 			}
 			mu.Unlock()

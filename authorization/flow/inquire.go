@@ -8,8 +8,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// inquire asks Klarna how far the customer is. What a webhook or a redirect says is a reason to
-// ask, and never the answer: either may be late, out of order, or of the customer's own making.
+// inquire reads the payment request. A webhook or a redirect is only a reason to read it: either
+// may be late, out of order or forged by the customer.
 func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, err error) {
 	if p.Cause != "" {
 		return false, c.toCanceling(ctx, p, p.Cause)
@@ -24,8 +24,8 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	}
 	read, err := api.GetPaymentRequest(ctx, p.PaymentRequestID, c.callOptions(p)...)
 	if err != nil {
-		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.othersCredentials(ctx, p, err) {
-			// Whatever the customer did, it can no longer be finalized; and no final call was made.
+		if c.time().After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) && !c.hasOtherCredentials(ctx, p, err) {
+			// An approval could no longer be finalized, and no final call was made.
 			return false, c.end(ctx, p, StateExpired, reasonNoAnswer, nil)
 		}
 		return false, c.retryLater(ctx, p, false, err)
@@ -39,7 +39,7 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 	case authorization.PaymentRequestStateCompleted:
 		return false, c.approved(ctx, p, read)
 	case authorization.PaymentRequestStateDeclined, authorization.PaymentRequestStateExpired, authorization.PaymentRequestStateCanceled:
-		return false, c.closed(ctx, p, read)
+		return false, c.recordClosed(ctx, p, read)
 	}
 	now := c.time()
 	switch {
@@ -47,13 +47,14 @@ func (c *Coordinator) inquire(ctx context.Context, p *purchase) (settled bool, e
 		read.State == authorization.PaymentRequestStateSubmitted && !now.Before(c.abandonAt(p, read)):
 		return false, c.toCanceling(ctx, p, causeAbandoned)
 	case p.overdue || moved:
-		return true, c.wait(ctx, p, read, c.lookAgain)
+		return true, c.scheduleLook(ctx, p, read, c.lookAgain)
 	}
 	return true, nil
 }
 
-// closed ends a purchase whose payment request is closed, unless that names a transaction.
-func (c *Coordinator) closed(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
+// recordClosed ends a purchase whose payment request is closed, unless the payment request names a
+// transaction.
+func (c *Coordinator) recordClosed(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	done, err := c.transactionOf(ctx, p, read)
 	switch {
 	case done:
@@ -64,8 +65,8 @@ func (c *Coordinator) closed(ctx context.Context, p *purchase, read *authorizati
 	return c.end(ctx, p, endOf(read.State), read.StateReason, nil)
 }
 
-// transactionUnread puts off the end of a purchase whose payment request names a transaction that
-// cannot be read. In the end money may have moved.
+// transactionUnread retries later if the transaction that a payment request names cannot be read.
+// When time is over, the purchase becomes StateUnknown, because money may have moved.
 func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failure error) error {
 	if c.time().After(p.ExpiresAt.Add(finalizeWithin + clockSkew)) {
 		return c.giveUp(ctx, p, StateUnknown, reasonNoAnswer, failure)
@@ -73,8 +74,8 @@ func (c *Coordinator) transactionUnread(ctx context.Context, p *purchase, failur
 	return c.retryLater(ctx, p, false, failure)
 }
 
-// wait records when to look again.
-func (c *Coordinator) wait(ctx context.Context, p *purchase, read *authorization.PaymentRequest, when func(*purchase, *authorization.PaymentRequest) time.Time) error {
+// scheduleLook records when to read the payment request again.
+func (c *Coordinator) scheduleLook(ctx context.Context, p *purchase, read *authorization.PaymentRequest, when func(*purchase, *authorization.PaymentRequest) time.Time) error {
 	return c.change(ctx, p, func() bool {
 		if p.State != StateAwaitingCustomer {
 			return false
@@ -88,7 +89,7 @@ func (c *Coordinator) wait(ctx context.Context, p *purchase, read *authorization
 	})
 }
 
-// endOf is the end that a payment request's closed state means.
+// endOf returns the final state for a payment request's closed state.
 func endOf(s authorization.PaymentRequestState) State {
 	switch s {
 	case authorization.PaymentRequestStateDeclined:
@@ -100,12 +101,12 @@ func endOf(s authorization.PaymentRequestState) State {
 	}
 }
 
-// approved records what the customer approved, before it is finalized: from then on, every replica
-// finalizes that, or none does.
+// approved records what the customer approved before it is finalized, so that every replica
+// finalizes the same amount.
 func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authorization.PaymentRequest) error {
 	approval, err := read.Approval()
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	accepted := isCurrency(p, approval.Currency)
 	if accepted && approval.Amount != p.Amount {
@@ -113,7 +114,7 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 			Status: *p.status(), Begun: p.Amount, Approved: approval.Amount, PaymentRequest: read,
 		})
 		if err != nil {
-			return c.notYet(ctx, p, read, err)
+			return c.postponeApproval(ctx, p, read, err)
 		}
 	}
 	if !accepted {
@@ -125,24 +126,24 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	}
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	call, err := c.makeFinalCall(p, api, content, approval)
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	recorded := *content
 	recorded.FinalBody, recorded.FinalAmount = string(call.Body.Bytes()), approval.Amount
 	resealed, err := c.seals.seal(p, &recorded)
 	if err != nil {
-		return c.notYet(ctx, p, read, err)
+		return c.postponeApproval(ctx, p, read, err)
 	}
 	now := c.time()
 	p.Sealed, p.FinalKey, p.Approved = resealed, call.IdempotencyKey, &approval.Amount
 	p.move(StateFinalizing, "", now, c.report != nil)
 	p.FinalizeBy = c.finalizeBy(read)
 	p.LeaseUntil, p.DueAt, p.MayHaveRun = now.Add(lease), now.Add(lease), true
-	// Not upon whatever it has become: what was decided was decided about this version.
+	// The decision is about this version of the record, so it is not applied to a newer one.
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
@@ -150,21 +151,21 @@ func (c *Coordinator) approved(ctx context.Context, p *purchase, read *authoriza
 	return nil
 }
 
-// isCurrency reports whether an approval's currency is the purchase's; "" is not compared.
+// isCurrency reports whether an approval's currency is the purchase's, or "".
 func isCurrency(p *purchase, currency string) bool {
 	return currency == "" || strings.EqualFold(currency, p.Currency)
 }
 
-// notYet puts off what the customer approved, for as long as it can be finalized. Where Klarna does
-// not say when that was, it was before the payment request expired.
-func (c *Coordinator) notYet(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
+// postponeApproval retries later while the approval can still be finalized. If Klarna does not say
+// when the customer approved, it was before the payment request expired.
+func (c *Coordinator) postponeApproval(ctx context.Context, p *purchase, read *authorization.PaymentRequest, why error) error {
 	if now := c.time(); now.After(c.finalizeBy(read).Add(clockSkew)) || now.After(p.ExpiresAt.Add(finalizeWithin+clockSkew)) {
 		return c.giveUp(ctx, p, StateExpired, reasonNotFinalized, why)
 	}
 	return c.retryLater(ctx, p, false, why)
 }
 
-// finalizeBy is the end of Klarna's 60 minutes.
+// finalizeBy returns the end of Klarna's 60 minutes.
 func (c *Coordinator) finalizeBy(read *authorization.PaymentRequest) time.Time {
 	now := c.time()
 	since := read.UpdatedAt.UTC()

@@ -9,27 +9,26 @@ import (
 	"sync"
 )
 
-// MemoryStore is a Store of one process, for tests and for trying things out: with it, a crash
-// loses the purchases. It never forgets one. The zero MemoryStore is empty and ready for use.
+// MemoryStore is a [Store] in the memory of one process, for tests and for trying things out. A
+// crash loses its purchases. It never deletes one. The zero MemoryStore is empty and ready for use.
 type MemoryStore struct {
 	mu        sync.Mutex
 	records   map[string]*memoryRecord
 	byRequest map[string]*memoryRecord
 	byRef     map[string]*memoryRecord
 	settings  map[string]string
-	due       map[Lane]map[string]*dueHeap // by account
+	due       map[Lane]map[string]*dueHeap // by lane and account
 }
 
 type memoryRecord struct {
 	Record
-	place int // in its heap; -1 when it is not there
+	place int // the index in its heap, or -1
 }
 
-// NewMemoryStore returns an empty MemoryStore.
+// NewMemoryStore returns an empty [MemoryStore].
 func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
-// ready makes what the zero MemoryStore lacks, before the first record or setting is stored. It is
-// called with the lock held.
+// ready creates the maps of a zero MemoryStore. The caller holds the lock.
 func (s *MemoryStore) ready() {
 	if s.records == nil {
 		s.records, s.byRequest, s.byRef = make(map[string]*memoryRecord), make(map[string]*memoryRecord), make(map[string]*memoryRecord)
@@ -43,7 +42,7 @@ var (
 	_ DamagedLister = (*MemoryStore)(nil)
 )
 
-// Create implements Store.
+// Create implements [Store].
 func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -61,22 +60,22 @@ func (s *MemoryStore) Create(ctx context.Context, r Record) error {
 	return nil
 }
 
-// Load implements Store.
+// Load implements [Store].
 func (s *MemoryStore) Load(ctx context.Context, id string) (Record, error) {
-	return s.find(ctx, s.records, id)
+	return s.find(ctx, &s.records, id)
 }
 
-// FindPaymentRequest implements Store.
+// FindPaymentRequest implements [Store].
 func (s *MemoryStore) FindPaymentRequest(ctx context.Context, paymentRequestID string) (Record, error) {
-	return s.find(ctx, s.byRequest, paymentRequestID)
+	return s.find(ctx, &s.byRequest, paymentRequestID)
 }
 
-// FindReference implements Store.
+// FindReference implements [Store].
 func (s *MemoryStore) FindReference(ctx context.Context, reference string) (Record, error) {
-	return s.find(ctx, s.byRef, reference)
+	return s.find(ctx, &s.byRef, reference)
 }
 
-// Setting implements Guarded.
+// Setting implements [Guarded].
 func (s *MemoryStore) Setting(ctx context.Context, name string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -86,7 +85,7 @@ func (s *MemoryStore) Setting(ctx context.Context, name string) (string, error) 
 	return s.settings[name], nil
 }
 
-// ChangeSetting implements Guarded.
+// ChangeSetting implements [Guarded].
 func (s *MemoryStore) ChangeSetting(ctx context.Context, name, from, to string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -101,7 +100,7 @@ func (s *MemoryStore) ChangeSetting(ctx context.Context, name, from, to string) 
 	return nil
 }
 
-// ListDamaged implements DamagedLister.
+// ListDamaged implements [DamagedLister].
 func (s *MemoryStore) ListDamaged(ctx context.Context, after string, limit int) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -117,20 +116,21 @@ func (s *MemoryStore) ListDamaged(ctx context.Context, after string, limit int) 
 	return list, nil
 }
 
-func (s *MemoryStore) find(ctx context.Context, index map[string]*memoryRecord, key string) (Record, error) {
+// find reads the index only with the lock held, because ready may still replace the map.
+func (s *MemoryStore) find(ctx context.Context, index *map[string]*memoryRecord, key string) (Record, error) {
 	if err := ctx.Err(); err != nil {
 		return Record{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stored := index[key]
+	stored := (*index)[key]
 	if stored == nil {
 		return Record{}, ErrNotFound
 	}
 	return stored.clone(), nil
 }
 
-// Update implements Store.
+// Update implements [Store].
 func (s *MemoryStore) Update(ctx context.Context, r Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (s *MemoryStore) Update(ctx context.Context, r Record) error {
 	return nil
 }
 
-// ClaimDue implements Store.
+// ClaimDue implements [Store].
 func (s *MemoryStore) ClaimDue(ctx context.Context, params ClaimParams) ([]Claimed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (s *MemoryStore) ClaimDue(ctx context.Context, params ClaimParams) ([]Claim
 	return list, nil
 }
 
-// turns takes up to limit records of a lane out of their heaps, in the order in which a claim
+// turns removes up to limit records of a lane from their heaps, in the order in which a claim
 // returns them.
 func (s *MemoryStore) turns(lane Lane, params ClaimParams, limit int) (list []*memoryRecord) {
 	if limit < 1 {
@@ -203,7 +203,7 @@ func (s *MemoryStore) turns(lane Lane, params ClaimParams, limit int) (list []*m
 	return list
 }
 
-// put stores r in its place and keeps the indexes true.
+// put stores r and updates the indexes.
 func (s *MemoryStore) put(stored *memoryRecord, r Record) {
 	if due := s.due[stored.Lane][stored.PartnerAccountID]; due != nil {
 		if stored.place >= 0 {
@@ -243,8 +243,8 @@ func (m *memoryRecord) clone() Record {
 	return r
 }
 
-// before reports whether m is due before other. Of those that are due at once the IDs decide, so
-// that a simulation can be repeated.
+// before reports whether m is due before other. The IDs decide between records that are due at the
+// same time, so that a simulation is reproducible.
 func (m *memoryRecord) before(other *memoryRecord) bool {
 	if order := m.DueAt.Compare(other.DueAt); order != 0 {
 		return order < 0
@@ -279,15 +279,15 @@ func (h *dueHeap) Pop() any {
 	return stored
 }
 
-// accountTurn is an account whose turn it is: its most overdue record, and how many were taken
-// before.
+// accountTurn is an account in a claim: its most overdue record, and how many of its records were
+// taken.
 type accountTurn struct {
 	head  *memoryRecord
 	due   *dueHeap
 	taken int
 }
 
-// turnHeap has the account first whose turn it is.
+// turnHeap has the account first whose turn is next.
 type turnHeap []accountTurn
 
 func (h turnHeap) Len() int { return len(h) }

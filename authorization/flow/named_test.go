@@ -11,8 +11,8 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// naming has reads of the payment request say a state and a transaction, and reads of transactions
-// be answered by transaction, or by Klarna where that is nil.
+// naming makes reads of the payment request return a state and a transaction. transaction answers
+// reads of transactions; if it is nil, klarnatest does.
 func (s *scene) naming(state, transactionID string, transaction network) network {
 	id := s.klarna.PaymentRequests()[0].PaymentRequestID
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -44,7 +44,7 @@ func transactionEvent(paymentRequestID, transactionID string) *webhook.Event {
 	}
 }
 
-func TestAnotherAmountIsRecordedUponAnUnknownOutcome(t *testing.T) {
+func TestAnotherAmountIsRecordedWithAnUnknownOutcome(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
@@ -82,7 +82,7 @@ func TestASecondTransactionLeavesAnAuthorizedPurchase(t *testing.T) {
 	}
 }
 
-func TestAClosedPaymentRequestThatNamesATransaction(t *testing.T) {
+func TestAClosedRequestWithATransactionIsAuthorized(t *testing.T) {
 	for _, state := range []string{"EXPIRED", "CANCELED", "DECLINED"} {
 		t.Run(state, func(t *testing.T) {
 			s := newScene(t)
@@ -95,7 +95,7 @@ func TestAClosedPaymentRequestThatNamesATransaction(t *testing.T) {
 	}
 }
 
-// Money may have moved: the purchase is not CANCELED or EXPIRED.
+// Money may have moved, so the purchase is neither CANCELED nor EXPIRED.
 func TestANamedTransactionThatCannotBeReadIsUnknown(t *testing.T) {
 	for name, tc := range map[string]struct {
 		state  string
@@ -141,13 +141,13 @@ func TestACurrencyMayBeWrittenInLowerCase(t *testing.T) {
 	s.wants(status, err, flow.StateAuthorized)
 }
 
-func TestAnUnreadableTransactionHoldsUpNoApproval(t *testing.T) {
+func TestAnUnreadableTransactionDelaysNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
 	s.approve(id)
 	if err := r.HandleEvent(t.Context(), transactionEvent(id, "krn:nowhere")); err == nil {
-		t.Error("the event is acknowledged, though its transaction was not read")
+		t.Error("the event was acknowledged although its transaction was not read")
 	}
 	s.stands(orderID, flow.StateAuthorized, "")
 }

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,7 +18,7 @@ type observation struct {
 	transaction *authorization.PaymentTransaction
 	captures    []observed
 	refunds     []observed
-	// capturesListed and refundsListed report that Klarna lists all of them.
+	// capturesListed and refundsListed report whether Klarna lists all captures and all refunds.
 	capturesListed, refundsListed bool
 }
 
@@ -28,13 +27,13 @@ type observed struct {
 	id, reference string
 	amount        *int64
 	currency      string
-	// capture is the capture that a refund gives back, "" for one of the transaction, or where Klarna
-	// does not say.
+	// capture is the capture that a refund belongs to. It is "" for a refund of the transaction, or
+	// if Klarna does not say.
 	capture string
 }
 
 // observe reads the transaction, and those of its captures and refunds whose reference it does not
-// show. also names a capture and a refund to read beside.
+// show. also names a capture and a refund to read as well.
 func (c *Coordinator) observe(ctx context.Context, api *authorization.Client, p *purchase, also eventFacts) (*observation, error) {
 	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
 	if err != nil {
@@ -75,8 +74,8 @@ func observedCapture(capture *authorization.PaymentCapture) observed {
 	return observed{id: capture.PaymentCaptureID, reference: capture.PaymentCaptureReference, amount: capture.CaptureAmount, currency: capture.Currency}
 }
 
-// observeRefunds finds the refunds. Klarna's documentation names no member of a transaction that
-// lists them, so one of either plausible name is taken.
+// observeRefunds reads the refunds. Klarna's documentation names no member of a transaction that
+// lists them, so observeRefunds accepts either plausible name.
 func (c *Coordinator) observeRefunds(ctx context.Context, api *authorization.Client, p *purchase, also eventFacts, seen *observation) error {
 	var ids []string
 	for _, name := range []string{"payment_refunds", "refunds"} {
@@ -122,26 +121,26 @@ func has(list []observed, id string) bool {
 	return slices.ContainsFunc(list, func(o observed) bool { return o.id == id })
 }
 
-// hasDone reports whether an operation of the purchase made the capture or the refund of an id.
+// hasDone reports whether an operation of the purchase made the capture or the refund with an ID.
 func (p *purchase) hasDone(id string) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool {
 		return o.State == OperationStateDone && (o.Kind == OperationKindCapture && o.PaymentCaptureID == id || o.PaymentRefundID == id)
 	})
 }
 
-// state is the transaction's.
+// state returns the transaction's state.
 func (o *observation) state() authorization.PaymentTransactionState {
 	return authorization.PaymentTransactionState(strings.ToUpper(string(o.transaction.State)))
 }
 
-// lapsed reports that nothing is authorized any more because its time is over.
+// lapsed reports whether the authorization has ended because its time is over.
 func (o *observation) lapsed(now time.Time) bool {
 	ends := o.transaction.ExpiresAt
-	// What expired partly captured is completed a week later.
+	// An authorization that expired partly captured is completed a week later.
 	return o.state() == authorization.PaymentTransactionStateClosed || o.state() == authorization.PaymentTransactionStateCompleted && !ends.IsZero() && now.After(ends)
 }
 
-// isOver reports that the transaction takes no more operations of a kind.
+// isOver reports whether the transaction accepts no more operations of a kind.
 func (o *observation) isOver(kind OperationKind) bool {
 	state := o.state()
 	ended := state == authorization.PaymentTransactionStateCompleted || state == authorization.PaymentTransactionStateClosed
@@ -155,8 +154,7 @@ func (o *observation) isOver(kind OperationKind) bool {
 	}
 }
 
-// verdict is what Klarna's transaction says about an operation of which nobody knows whether it was
-// executed.
+// verdict is what Klarna's transaction proves about an operation that may have been executed.
 type verdict int
 
 const (
@@ -165,10 +163,10 @@ const (
 	verdictAbsent
 )
 
-// finding is a verdict, and what it rests on.
+// finding is a verdict and the evidence for it.
 type finding struct {
 	verdict  verdict
-	answer   *executed
+	answer   *callAnswer
 	evidence string
 }
 
@@ -176,8 +174,8 @@ func unclear(format string, args ...any) finding {
 	return finding{evidence: fmt.Sprintf(format, args...)}
 }
 
-// find looks for an operation in what Klarna shows. It is absent only where everything that Klarna
-// shows is accounted for.
+// find looks for an operation in what Klarna shows. The operation is absent only if everything that
+// Klarna shows is accounted for.
 func (p *purchase) find(o *operation, seen *observation) finding {
 	switch o.Kind {
 	case OperationKindCapture:
@@ -190,12 +188,13 @@ func (p *purchase) find(o *operation, seen *observation) finding {
 		return findExtension(o, seen.transaction)
 	case OperationKindUpdate:
 		if o.Reference != "" && seen.transaction.PaymentTransactionReference == o.Reference {
-			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
+			return finding{verdict: verdictDone, answer: &callAnswer{transaction: seen.transaction}}
 		}
-		// Made again it sets the same values, and no later update of the purchase's was made before it.
+		// A repeat sets the same values, and no later update of the purchase was executed before
+		// it.
 		return finding{verdict: verdictAbsent}
 	}
-	return unclear("this version does not know the operation's kind")
+	return unclear("this version does not know the kind of the operation")
 }
 
 // findByReference looks for a capture or a refund by its reference.
@@ -204,7 +203,7 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 		if s.reference != o.Reference || o.Reference == "" || p.hasDone(s.id) {
 			continue
 		}
-		answer := &executed{amount: s.amount, currency: s.currency}
+		answer := &callAnswer{amount: s.amount, currency: s.currency}
 		if o.Kind == OperationKindCapture {
 			answer.paymentCaptureID = s.id
 		} else {
@@ -217,9 +216,9 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 	case !listed:
 		return unclear("the transaction lists no %ss", what)
 	case t.Amount != p.authorized():
-		return unclear("the transaction's amount is %d, and the record's %d", t.Amount, p.authorized())
+		return unclear("the amount is %d in the transaction and %d in the record", t.Amount, p.authorized())
 	case p.Differs:
-		return unclear("something was done to the transaction elsewhere")
+		return unclear("the transaction was changed elsewhere")
 	}
 	for _, s := range list {
 		switch {
@@ -227,7 +226,7 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 		case s.reference == "":
 			return unclear("the %s %s shows no reference", what, s.id)
 		default:
-			return unclear("the %s %s of the reference %s is no operation of the purchase", what, s.id, strconv.Quote(s.reference))
+			return unclear("the %s %s with the reference %s is not an operation of the purchase", what, s.id, strconv.Quote(s.reference))
 		}
 	}
 	for i := range p.Operations {
@@ -243,16 +242,16 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 	return finding{verdict: verdictAbsent}
 }
 
-// isOther reports that a capture or a refund has the reference of another operation whose answer is
-// still to come.
+// isOther reports whether a capture or a refund has the reference of another operation that is not
+// done yet.
 func (p *purchase) isOther(o *operation, s observed) bool {
 	return slices.ContainsFunc(p.Operations, func(other operation) bool {
 		return other.ID != o.ID && other.Kind == o.Kind && other.Reference != "" && other.Reference == s.reference
 	})
 }
 
-// findVoid judges by the transaction's state. One that is completed before all of it was captured
-// was voided.
+// findVoid decides by the transaction's state. A transaction that is completed before all of it was
+// captured was voided.
 func (p *purchase) findVoid(seen *observation) finding {
 	state := seen.state()
 	switch state {
@@ -271,14 +270,14 @@ func (p *purchase) findVoid(seen *observation) finding {
 			captured = plus(captured, *amount)
 		}
 		if captured < p.authorized() {
-			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
+			return finding{verdict: verdictDone, answer: &callAnswer{transaction: seen.transaction}}
 		}
 		return finding{verdict: verdictAbsent}
 	}
 	return unclear("the transaction is %s", strconv.Quote(string(state)))
 }
 
-// amountOf is the amount of a capture, as Klarna shows it or as the record has it.
+// amountOf returns the amount of a capture from Klarna or, if Klarna shows none, from the record.
 func (p *purchase) amountOf(s observed) *int64 {
 	if s.amount != nil {
 		return s.amount
@@ -291,10 +290,10 @@ func (p *purchase) amountOf(s observed) *int64 {
 	return nil
 }
 
-// findExtension compares the transaction with what it was before.
+// findExtension compares the transaction with its state before the extension was sent.
 func findExtension(o *operation, t *authorization.PaymentTransaction) finding {
 	if o.ExpiresBefore.IsZero() || t.ExpiresAt.IsZero() || t.Amount <= 0 {
-		return unclear("the end of the authorization, or its amount, is not known")
+		return unclear("the end or the amount of the authorization is not known")
 	}
 	moved := t.ExpiresAt.Sub(o.ExpiresBefore)
 	grown := t.Amount - o.AmountBefore
@@ -302,26 +301,28 @@ func findExtension(o *operation, t *authorization.PaymentTransaction) finding {
 	case moved == 0 && grown == 0:
 		return finding{verdict: verdictAbsent}
 	case moved > 0 && o.Days > 0 && (moved-time.Duration(o.Days)*24*time.Hour).Abs() <= 2*time.Hour && grown == o.Amount:
-		return finding{verdict: verdictDone, answer: &executed{transaction: t}}
+		return finding{verdict: verdictDone, answer: &callAnswer{transaction: t}}
 	}
-	return unclear("the authorization was until %s over %d, and is until %s over %d",
+	return unclear("the authorization ended at %s and had the amount %d; now it ends at %s and has the amount %d",
 		o.ExpiresBefore.Format(time.RFC3339), o.AmountBefore, t.ExpiresAt.UTC().Format(time.RFC3339), t.Amount)
 }
 
-// look reads the transaction, and records what it shows.
-func (c *Coordinator) look(ctx context.Context, p *purchase, also eventFacts) error {
+// readTransaction reads the transaction and records what it shows.
+func (c *Coordinator) readTransaction(ctx context.Context, p *purchase, also eventFacts) error {
 	api, err := c.api(ctx, p)
 	if err != nil {
 		return err
 	}
-	_, _, err = c.reconciled(ctx, p, api, also, false)
+	_, _, err = c.compareWithKlarna(ctx, p, api, also, false)
 	return err
 }
 
-// reconciled reads the transaction and records what it shows, as observedNow does. It repeats both if
-// another replica changes the record meanwhile.
-func (c *Coordinator) reconciled(ctx context.Context, p *purchase, api *authorization.Client, also eventFacts, adopt bool) (*observation, []Difference, error) {
-	for {
+// compareWithKlarna reads the transaction and records what it shows. If the record changes
+// meanwhile, it repeats both, because the transaction may be older than the record. It returns the
+// last observation and the differences.
+func (c *Coordinator) compareWithKlarna(ctx context.Context, p *purchase, api *authorization.Client, also eventFacts, adopt bool) (*observation, []Difference, error) {
+	for tries := 1; ; tries++ {
+		version := p.Version
 		seen, err := c.observe(ctx, api, p, also)
 		if err != nil {
 			return nil, nil, err
@@ -330,18 +331,24 @@ func (c *Coordinator) reconciled(ctx context.Context, p *purchase, api *authoriz
 		if err != nil {
 			return nil, nil, err
 		}
-		differences, err := c.observedNow(ctx, p, seen, again, adopt)
-		if !errors.Is(err, errOutdated) {
-			return seen, differences, err
+		differences, stale, err := c.recordObservation(ctx, p, seen, again, version, adopt)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !stale:
+			return seen, differences, nil
+		case tries == comparisons:
+			return nil, nil, fmt.Errorf("flow: compare purchase %s: %w", strconv.Quote(p.ID), ErrChanged)
 		}
 	}
 }
 
-// errOutdated reports that the record has changed since the transaction was read.
-var errOutdated = errors.New("flow: the record has changed since the transaction was read")
+// comparisons is how often compareWithKlarna repeats if the record keeps changing.
+const comparisons = 5
 
-// observeAgain reads the transaction a second time where the first seems to prove that an operation
-// was not executed: no single answer counts for that.
+// observeAgain reads the transaction a second time if the first read seems to prove that an
+// operation was not executed. A single answer is not sufficient proof. It returns nil if there is
+// nothing to confirm.
 func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Client, p *purchase, seen *observation) (*observation, error) {
 	for i := range p.Operations {
 		if o := &p.Operations[i]; o.State == OperationStateUnknown && p.find(o, seen).verdict == verdictAbsent {
@@ -351,45 +358,45 @@ func (c *Coordinator) observeAgain(ctx context.Context, api *authorization.Clien
 	return nil, nil //nolint:nilnil // nothing is to be confirmed
 }
 
-// observedNow records what Klarna shows: operations that it proves, and that something was done
-// elsewhere. With adopt, that becomes part of the record. again confirms what seems absent. It returns
-// what differed.
-//
-// The transaction must have been read after p. The error is errOutdated if another replica has changed
-// the record since: an operation that has ended in between would look as if it were missing at Klarna.
-func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again *observation, adopt bool) ([]Difference, error) {
+// recordObservation records what Klarna shows: operations whose result it proves, and changes that
+// were made elsewhere. If adopt is true, the changes become part of the record. again confirms that
+// operations are absent. version is the version of the record before the transaction was read. If
+// the record has changed since, recordObservation records only operations that are done, and
+// returns stale. It returns the differences.
+func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, again *observation, version int64, adopt bool) (differences []Difference, stale bool, err error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	var differences []Difference
 	var settled map[string]OperationState
 	var failed error
-	read := p.Version
-	err := c.change(ctx, p, func() bool {
-		if p.Version != read {
-			failed = errOutdated
-			return false
+	err = c.change(ctx, p, func() bool {
+		stale = p.Version != version
+		if stale {
+			again = nil
 		}
 		before, due := p.text(), p.DueAt
 		settled = map[string]OperationState{}
 		for i := range p.Operations {
 			o := &p.Operations[i]
 			was := o.State
-			if c.settleBy(p, o, seen, again) {
+			if c.settleFromTransaction(p, o, seen, again) {
 				settled[o.ID] = was
-				if failed = c.afterEnd(p, o, was == OperationStatePending); failed != nil {
+				if failed = c.afterOperationEnd(p, o, was == OperationStatePending); failed != nil {
 					return false
 				}
 			}
+		}
+		if stale {
+			return len(settled) > 0
 		}
 		if at := seen.transaction.ExpiresAt; !at.IsZero() {
 			p.TransactionExpiresAt = at.UTC()
 		}
 		now := c.time()
 		differences = p.compare(seen, now)
-		c.heedDifferences(ctx, p, seen, differences, adopt)
-		c.lapse(p, seen, now)
+		c.recordDifferences(ctx, p, seen, differences, adopt)
+		c.recordExpiry(p, seen, now)
 		p.LookAt = p.nextUnknown(now)
-		if p.wait(seen) {
+		if p.awaitsAnswer(seen) {
 			p.LookAt = earliest(p.LookAt, now.Add(sleep.Jitter(2*time.Minute)))
 		}
 		c.watchExpiry(p, now)
@@ -400,16 +407,17 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 		err = failed
 	}
 	if err != nil {
-		return differences, err
+		return differences, stale, err
 	}
 	for id, was := range settled {
 		c.logOperation(ctx, p, id, was)
 	}
-	return differences, nil
+	return differences, stale, nil
 }
 
-// settleBy ends an operation that Klarna's transaction settles.
-func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observation) bool {
+// settleFromTransaction ends an operation if Klarna's transaction proves its result. It reports
+// whether the operation has changed.
+func (c *Coordinator) settleFromTransaction(p *purchase, o *operation, seen, again *observation) bool {
 	byReference := o.Kind == OperationKindCapture || o.Kind == OperationKindRefund
 	switch {
 	case o.State == OperationStateDone, o.Outside, o.automatic() && o.State != OperationStatePending,
@@ -417,13 +425,13 @@ func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observati
 		return false
 	case o.automatic():
 		answer := p.automaticCapture(o, seen.transaction)
-		return answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer})
+		return answer != nil && c.applyResult(p, o, operationResult{to: OperationStateDone, answer: answer})
 	case o.State != OperationStateUnknown && !byReference:
-		return false // its own call says more
+		return false // the answer to its call decides
 	}
 	switch found := p.find(o, seen); {
 	case found.verdict == verdictDone:
-		return c.ends(p, o, ending{to: OperationStateDone, answer: found.answer})
+		return c.applyResult(p, o, operationResult{to: OperationStateDone, answer: found.answer})
 	case found.verdict == verdictAbsent && o.State == OperationStateUnknown && again != nil && p.find(o, again).verdict == verdictAbsent:
 		p.finish(o, OperationStateRefused, reasonNotExecuted, c.time(), c.report != nil)
 		return true
@@ -433,7 +441,7 @@ func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observati
 	return false
 }
 
-// nextUnknown is when to look again at operations that are unknown; zero where there is none.
+// nextUnknown returns when to read the transaction again because of unknown operations, or zero.
 func (p *purchase) nextUnknown(now time.Time) (at time.Time) {
 	for i := range p.Operations {
 		if o := &p.Operations[i]; o.State == OperationStateUnknown {
@@ -443,8 +451,9 @@ func (p *purchase) nextUnknown(now time.Time) (at time.Time) {
 	return at
 }
 
-// wait reports that something at Klarna may be of an operation whose answer is still to come.
-func (p *purchase) wait(seen *observation) bool {
+// awaitsAnswer reports whether a capture or refund at Klarna may belong to an operation that is not
+// done yet.
+func (p *purchase) awaitsAnswer(seen *observation) bool {
 	for i := range p.Operations {
 		o := &p.Operations[i]
 		if o.State != OperationStatePending || !o.inDoubt() {
@@ -459,7 +468,7 @@ func (p *purchase) wait(seen *observation) bool {
 	return false
 }
 
-// of are the captures or the refunds.
+// of returns the captures or the refunds.
 func (o *observation) of(kind OperationKind) []observed {
 	switch kind {
 	case OperationKindCapture:
@@ -471,7 +480,7 @@ func (o *observation) of(kind OperationKind) []observed {
 	}
 }
 
-// text is what is stored of the purchase, to tell whether anything has changed.
+// text returns the encoded purchase, to detect changes.
 func (p *purchase) text() string {
 	text, err := wire.Encode(p.encode)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/redact"
 )
 
-// OperationKind says what an operation does to a purchase's transaction. Unknown values are a newer
-// version's.
+// OperationKind is what an operation does to a purchase's transaction. Newer versions may add
+// values.
 type OperationKind string
 
 // The kinds of operations.
@@ -33,89 +33,96 @@ func (k OperationKind) known() bool {
 	}
 }
 
-// OperationState is how far an operation is.
+// OperationState is the state of an operation.
 type OperationState string
 
 // The states of an operation.
 const (
-	// OperationStatePending: recorded; Klarna has not decided it yet. Recovery goes on with it.
+	// OperationStatePending: the operation is recorded, and Klarna has not decided it yet. Recovery
+	// repeats the call.
 	OperationStatePending OperationState = "PENDING"
-	// OperationStateDone: executed, once.
+	// OperationStateDone: the operation was executed once.
 	OperationStateDone OperationState = "DONE"
-	// OperationStateRefused: not executed, and never will be. Operation.Reason says why.
+	// OperationStateRefused: the operation was not executed and will not be. Operation.Reason says
+	// why.
 	OperationStateRefused OperationState = "REFUSED"
-	// OperationStateUnknown: it may have been executed, and what Klarna shows proves neither.
-	// Operation.Evidence says what was seen. Recovery reads the transaction now and then; what proves
-	// either settles it, and a person can, with [Coordinator.Settle].
+	// OperationStateUnknown: the operation may have been executed, and Klarna's transaction proves
+	// neither. Operation.Evidence says what the transaction shows. Recovery reads the transaction
+	// again from time to time and settles the operation once the transaction proves its result. A
+	// person can settle it with [Coordinator.Settle].
 	OperationStateUnknown OperationState = "UNKNOWN"
 )
 
-// Operation is what happens to a purchase's transaction after the approval.
+// Operation is an operation on a purchase's transaction after the approval.
 type Operation struct {
-	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureTimingNow has
-	// [AutomaticCaptureID]. One that was adopted has Klarna's id of it.
+	// ID is the caller's. The automatic capture of a purchase that was begun with CaptureTimingNow
+	// has the ID [AutomaticCaptureID]. An adopted operation has Klarna's ID of the capture or
+	// refund.
 	ID   string
 	Kind OperationKind
-	// State is what to switch over.
+	// State says how far the operation is. Switch over it.
 	State OperationState
-	// Amount is in minor units of Currency: what is captured or refunded, what an extension adds, or
-	// what a void released.
+	// Amount is in minor units of Currency: the amount that is captured or refunded, that an
+	// extension adds, or that a void released.
 	Amount   int64
 	Currency string
 	// Reference is the one at Klarna; "" for a void and an extension, which have none.
 	Reference string
-	// CaptureID is the id of the capture operation that a refund names.
+	// CaptureID is the ID of the capture operation that a refund names.
 	CaptureID string
-	// PaymentCaptureID is Klarna's id of a capture that is done, and of the capture that a refund
-	// gives back, where it is known.
+	// PaymentCaptureID is Klarna's ID of a capture that is done, or of the capture that a refund
+	// refunds, if it is known.
 	PaymentCaptureID string
-	// PaymentRefundID is Klarna's id of a refund that is done, where the answer had one.
+	// PaymentRefundID is Klarna's ID of a refund that is done, if Klarna's answer has one.
 	PaymentRefundID string
-	// Reason is Klarna's error code, or the Coordinator's word in capitals; "" for one that is done.
-	// While an operation is pending it is the last answer that decided nothing.
+	// Reason is Klarna's error code, or a code of the Coordinator in capitals. It is "" for an
+	// operation that is done. While an operation is pending, it is Klarna's last answer that
+	// decided nothing.
 	Reason string
-	// Parameters are the parameters that Klarna refused, by their paths.
+	// Parameters are the paths of the parameters that Klarna refused.
 	Parameters string
-	// Evidence is what was seen at Klarna of an operation that is unknown, in words.
+	// Evidence describes what Klarna's transaction shows of an unknown operation.
 	Evidence string
-	// Outside reports that it was not made through this Coordinator but adopted.
+	// Outside reports whether the operation was adopted: it was not made by a Coordinator with this
+	// Store.
 	Outside bool
-	// SettledBy is the actor who settled it with [Coordinator.Settle].
+	// SettledBy is the Actor of [Coordinator.Settle], if a person settled the operation.
 	SettledBy string
 	// BegunAt and UpdatedAt are in UTC.
 	BegunAt   time.Time
 	UpdatedAt time.Time
 }
 
-// String returns the id, the kind and the state.
+// String returns the ID, the kind and the state.
 func (o Operation) String() string {
 	return fmt.Sprintf("flow.Operation{%s %s %s}", o.ID, o.Kind, o.State)
 }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (o Operation) GoString() string { return o.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (o Operation) Format(f fmt.State, _ rune) { redact.Format(f, o.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (o Operation) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// AutomaticCaptureID is the id of the operation that stands for the automatic capture of a purchase
-// that was begun with CaptureTimingNow. No caller's operation has it.
+// AutomaticCaptureID is the ID of the operation that stands for the automatic capture of a purchase
+// that was begun with CaptureTimingNow. The caller cannot use this ID.
 const AutomaticCaptureID = "authorize"
 
-// CaptureParams captures a purchase's transaction, or a part of it.
+// CaptureParams are the parameters of [Coordinator.Capture].
 type CaptureParams struct {
-	// ID names the operation, for each repeat of it: 1 to 255 bytes without control characters, unique
-	// among the purchase's operations. A second parcel is another operation, with another ID.
+	// ID identifies the operation. It is the same for every repeat and unique among the purchase's
+	// operations: 1 to 255 bytes of UTF-8 without control characters. The capture of a second
+	// parcel is another operation with another ID.
 	ID string
 	// Amount is in minor units of the purchase's currency, at least 1.
 	Amount int64
-	// Reference is the payment_capture_reference. Where it is "", it is derived from the purchase's ID
-	// and this one. No two captures of a purchase share one.
+	// Reference is the payment_capture_reference. If it is "", it is derived from the purchase's ID
+	// and the operation's ID. No two captures of a purchase share one.
 	Reference string
-	// ReleaseRemaining releases what is then still authorized.
+	// ReleaseRemaining releases what is still authorized after the capture.
 	ReleaseRemaining          bool
 	SupplementaryCaptureData  *authorization.SupplementaryCaptureData
 	SupplementaryPurchaseData *authorization.SupplementaryPurchaseData
@@ -123,129 +130,133 @@ type CaptureParams struct {
 	KlarnaNetworkData string
 }
 
-// RefundParams refunds what was captured, or a part of it.
+// RefundParams are the parameters of [Coordinator.Refund].
 type RefundParams struct {
-	// ID names the operation, as CaptureParams.ID does.
+	// ID identifies the operation, as in CaptureParams.ID.
 	ID string
 	// Amount is in minor units of the purchase's currency, at least 1.
 	Amount int64
-	// CaptureID is the id of the capture operation that is refunded. PaymentCaptureID is Klarna's id
-	// of a capture, for one that is no operation here. Where both are "", the transaction is refunded.
+	// CaptureID is the ID of the capture operation to refund. PaymentCaptureID is Klarna's ID of a
+	// capture that is not an operation of this purchase. If both are "", the transaction is
+	// refunded. Set at most one of them.
 	CaptureID        string
 	PaymentCaptureID string
-	// Reference is the refund_reference or payment_refund_reference. Where it is "", it is derived
-	// from the purchase's ID and this one, so that two equal refunds are two. No two refunds of a
-	// purchase share one.
+	// Reference is the refund_reference or payment_refund_reference. If it is "", it is derived
+	// from the purchase's ID and the operation's ID, so two refunds with the same amount have
+	// different references. No two refunds of a purchase share one.
 	Reference               string
 	SupplementaryRefundData *authorization.SupplementaryRefundData
 	// KlarnaNetworkData is the string that a Partner sent under this name, byte for byte.
 	KlarnaNetworkData string
 }
 
-// VoidParams releases what is authorized and not captured.
+// VoidParams are the parameters of [Coordinator.Void].
 type VoidParams struct {
-	// ID names the operation, as CaptureParams.ID does.
+	// ID identifies the operation, as in CaptureParams.ID.
 	ID string
 }
 
-// ExtendParams makes an authorization last longer, or larger.
+// ExtendParams are the parameters of [Coordinator.Extend].
 type ExtendParams struct {
-	// ID names the operation, as CaptureParams.ID does.
+	// ID identifies the operation, as in CaptureParams.ID.
 	ID string
-	// Days is how many days longer; 0 leaves them to Klarna.
+	// Days is the number of days to extend by. If it is 0, Klarna decides.
 	Days int
-	// Amount is Klarna's amount of an extension, in minor units; 0 changes no amount.
+	// Amount is the amount of the extension, in minor units. If it is 0, the amount does not
+	// change.
 	Amount                    int64
 	SupplementaryPurchaseData *authorization.SupplementaryPurchaseData
 }
 
-// UpdateTransactionParams changes the members that it has.
+// UpdateTransactionParams are the parameters of [Coordinator.UpdateTransaction]. A zero field
+// changes nothing.
 type UpdateTransactionParams struct {
-	// ID names the operation, as CaptureParams.ID does.
+	// ID identifies the operation, as in CaptureParams.ID.
 	ID string
-	// Reference is the new payment_transaction_reference; "" keeps the one that is there.
+	// Reference is the new payment_transaction_reference. If it is "", the reference does not
+	// change.
 	Reference                 string
 	SupplementaryPurchaseData *authorization.SupplementaryPurchaseData
 }
 
-// The parameters print their IDs alone: they hold personal data.
+// The parameters print only their IDs, because they hold personal data.
 
-// String returns the id.
+// String returns the ID.
 func (p CaptureParams) String() string { return "flow.CaptureParams{" + p.ID + "}" }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (p CaptureParams) GoString() string { return p.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (p CaptureParams) Format(f fmt.State, _ rune) { redact.Format(f, p.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (p CaptureParams) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// String returns the id.
+// String returns the ID.
 func (p RefundParams) String() string { return "flow.RefundParams{" + p.ID + "}" }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (p RefundParams) GoString() string { return p.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (p RefundParams) Format(f fmt.State, _ rune) { redact.Format(f, p.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (p RefundParams) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// String returns the id.
+// String returns the ID.
 func (p ExtendParams) String() string { return "flow.ExtendParams{" + p.ID + "}" }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (p ExtendParams) GoString() string { return p.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (p ExtendParams) Format(f fmt.State, _ rune) { redact.Format(f, p.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (p ExtendParams) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// String returns the id.
+// String returns the ID.
 func (p UpdateTransactionParams) String() string { return "flow.UpdateTransactionParams{" + p.ID + "}" }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (p UpdateTransactionParams) GoString() string { return p.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (p UpdateTransactionParams) Format(f fmt.State, _ rune) { redact.Format(f, p.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (p UpdateTransactionParams) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// Amounts are what the record knows of a purchase's money, in minor units of its currency.
+// Amounts sums up a purchase's money, in minor units of its currency.
 type Amounts struct {
-	// Authorized is what the customer approved, extensions included.
+	// Authorized is what the customer approved, including extensions.
 	Authorized int64
-	// Captured, Refunded and Voided add up the operations that are done.
+	// Captured, Refunded and Voided are the sums of the operations that are done.
 	Captured int64
 	Refunded int64
-	// Voided was released by a void, or by a capture that released the rest.
+	// Voided is what voids released, and captures with ReleaseRemaining.
 	Voided int64
-	// Lapsed was authorized and neither captured nor voided when the authorization ended.
+	// Lapsed is what was neither captured nor voided when the authorization ended.
 	Lapsed int64
 	// Remaining is what can still be captured.
 	Remaining int64
-	// Exact reports that nothing is in doubt: no operation is pending or unknown, and no difference
-	// from Klarna's transaction is known.
+	// Exact reports whether nothing is in doubt: no operation is pending or unknown, and the record
+	// is not known to differ from Klarna's transaction.
 	Exact bool
 }
 
 // The errors of operations.
 var (
-	// ErrOtherOperation is the error of an operation whose id, or whose reference, is another
-	// operation's of the purchase. The error names what differs. Nothing was sent.
-	ErrOtherOperation = errors.New("flow: there is another operation of this ID or reference")
-	// ErrImpossible is the error of an operation that cannot succeed: it is beyond what is authorized
-	// or captured, nothing is left to void, or the purchase has no transaction. Nothing was recorded
-	// and nothing was sent, so the ID may be used for another.
+	// ErrOtherOperation reports that another operation of the purchase has the ID or the reference.
+	// The error text says what differs. Nothing was sent.
+	ErrOtherOperation = errors.New("flow: another operation has this ID or reference")
+	// ErrImpossible reports that an operation cannot succeed: its amount is beyond what is
+	// authorized or captured, nothing is left to void, or the purchase has no transaction. Nothing
+	// was recorded or sent, so the ID can be used for another operation.
 	ErrImpossible = errors.New("flow: the operation is impossible")
-	// ErrInvalidOperation is the error of parameters that lack something or that local validation
-	// refuses. Nothing was recorded. The *klarna.Error is in the chain where there is one.
+	// ErrInvalidOperation reports that a parameter is missing or that local validation refused the
+	// parameters. The error then wraps the [*klarna.Error]. Nothing was recorded or sent.
 	ErrInvalidOperation = errors.New("flow: the operation is invalid")
 )

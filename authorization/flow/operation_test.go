@@ -39,14 +39,14 @@ func (s *scene) pays(r *replica) {
 // operationCase is a kind of operation.
 type operationCase struct {
 	name string
-	// call is the operation of Klarna's that it makes.
+	// call is klarnatest's name of the call that it makes.
 	call string
-	// before is what the purchase needs first.
+	// before prepares the purchase; nil does nothing.
 	before func(ctx context.Context, r *replica) error
 	do     func(ctx context.Context, r *replica) (*flow.Operation, error)
-	// times is how often it was executed, by Klarna's ledger.
+	// times returns how often Klarna executed it, according to Klarna's ledger.
 	times func(s *scene) int64
-	// unlisted: Klarna's transaction does not show whether it was executed.
+	// unlisted means that Klarna's transaction does not show whether it was executed.
 	unlisted bool
 }
 
@@ -112,12 +112,12 @@ var operationCases = []operationCase{
 	},
 }
 
-// personal is what Klarna is told of the customer.
+// personal returns the customer data that is sent to Klarna.
 func personal() *authorization.SupplementaryPurchaseData {
 	return &authorization.SupplementaryPurchaseData{Customer: &authorization.Customer{GivenName: givenName, FamilyName: familyName, Email: email}}
 }
 
-// transaction is the only one at Klarna.
+// transaction returns the only transaction at Klarna.
 func (s *scene) transaction() klarnatest.Transaction {
 	s.Helper()
 	all := s.klarna.Transactions()
@@ -127,7 +127,7 @@ func (s *scene) transaction() klarnatest.Transaction {
 	return all[0]
 }
 
-// operation is one in the store, by its id.
+// operation returns the operation with an id from the store.
 func (s *scene) operation(id string) flow.Operation {
 	s.Helper()
 	list, err := s.replica().ListOperations(s.Context(), orderID)
@@ -141,16 +141,16 @@ func (s *scene) operation(id string) flow.Operation {
 	return list[i]
 }
 
-// isOperation checks how an operation stands in the store.
+// isOperation checks the state and reason of an operation in the store.
 func (s *scene) isOperation(id string, state flow.OperationState, reason string) {
 	s.Helper()
 	if o := s.operation(id); o.State != state || o.Reason != reason {
-		s.Fatalf("%v because of %q (%s), want %s because of %q\n%s", o, o.Reason, o.Evidence, state, reason, s.log)
+		s.Fatalf("%v with reason %q (%s), want %s with reason %q\n%s", o, o.Reason, o.Evidence, state, reason, s.log)
 	}
 }
 
-// ended is the way of the operations as it was told, duplicates left out.
-func (t *told) ended() string {
+// ended returns the reported results of the operations in order, without duplicates.
+func (t *reports) ended() string {
 	var list []string
 	known := map[string]bool{}
 	for _, transition := range t.all() {
@@ -167,7 +167,7 @@ func (t *told) ended() string {
 	return strings.Join(list, ", ")
 }
 
-// begin puts a purchase where the operation can be made.
+// begin brings a purchase into a state in which the operation can be made.
 func (tc *operationCase) begin(s *scene, r *replica) {
 	s.Helper()
 	s.pays(r)
@@ -178,40 +178,40 @@ func (tc *operationCase) begin(s *scene, r *replica) {
 	}
 }
 
-// isDone checks that the operation was executed once and that the record, and whoever was told,
-// says so.
+// isDone checks that the operation was executed once, and that the record and the reports
+// say so.
 func (tc *operationCase) isDone(s *scene) {
 	s.Helper()
 	s.isOperation("op", flow.OperationStateDone, "")
 	if n := tc.times(s); n != 1 {
 		s.Errorf("it was executed %d times", n)
 	}
-	if got := s.told.ended(); got != strings.TrimPrefix("parcel-0 DONE, op DONE", map[bool]string{true: "parcel-0 DONE, "}[tc.before == nil]) {
-		s.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != strings.TrimPrefix("parcel-0 DONE, op DONE", map[bool]string{true: "parcel-0 DONE, "}[tc.before == nil]) {
+		s.Errorf("reported: %s", got)
 	}
 	record := s.record(orderID)
 	if len(record.Sealed) != 0 || !record.DueAt.IsZero() {
-		s.Errorf("%d bytes are sealed, and it is due at %v", len(record.Sealed), record.DueAt)
+		s.Errorf("%d bytes are sealed, and the purchase is due at %v", len(record.Sealed), record.DueAt)
 	}
 	s.klarna.CheckInvariants(s)
 }
 
-func TestAnOperationIsExecutedOnceWhateverHappensToItsCall(t *testing.T) {
+func TestAnOperationIsExecutedOnceDespiteFaults(t *testing.T) {
 	faults := map[string]klarnatest.Fault{
-		"cut before":             {Kind: klarnatest.FaultDropBefore},
-		"cut after":              {Kind: klarnatest.FaultDropAfter},
-		"503":                    {StatusCode: 503},
-		"503 after it was done":  {StatusCode: 503, AfterExecution: true},
-		"500 after it was done":  {StatusCode: 500, AfterExecution: true},
-		"429":                    {StatusCode: 429},
-		"409":                    {StatusCode: 409},
-		"401":                    {StatusCode: 401},
-		"a page with 403":        {Kind: klarnatest.FaultHTML, StatusCode: 403},
-		"a page with 404":        {Kind: klarnatest.FaultHTML, StatusCode: 404},
-		"a page after it was so": {Kind: klarnatest.FaultHTML, StatusCode: 502, AfterExecution: true},
-		"truncated":              {Kind: klarnatest.FaultTruncate},
-		"a length too long":      {Kind: klarnatest.FaultLongLength},
-		"a length too short":     {Kind: klarnatest.FaultShortLength},
+		"cut before":               {Kind: klarnatest.FaultDropBefore},
+		"cut after":                {Kind: klarnatest.FaultDropAfter},
+		"503":                      {StatusCode: 503},
+		"503 after it was done":    {StatusCode: 503, AfterExecution: true},
+		"500 after it was done":    {StatusCode: 500, AfterExecution: true},
+		"429":                      {StatusCode: 429},
+		"409":                      {StatusCode: 409},
+		"401":                      {StatusCode: 401},
+		"a page with 403":          {Kind: klarnatest.FaultHTML, StatusCode: 403},
+		"a page with 404":          {Kind: klarnatest.FaultHTML, StatusCode: 404},
+		"a page after it was done": {Kind: klarnatest.FaultHTML, StatusCode: 502, AfterExecution: true},
+		"truncated":                {Kind: klarnatest.FaultTruncate},
+		"a length too long":        {Kind: klarnatest.FaultLongLength},
+		"a length too short":       {Kind: klarnatest.FaultShortLength},
 	}
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestAnOperationIsExecutedOnceWhateverHappensToItsCall(t *testing.T) {
 	}
 }
 
-// meets makes the operation while its call meets a fault.
+// meets makes the operation with a fault in its call.
 func (tc *operationCase) meets(t *testing.T, fault klarnatest.Fault) {
 	t.Helper()
 	s := newScene(t)
@@ -248,22 +248,22 @@ func (tc *operationCase) meets(t *testing.T, fault klarnatest.Fault) {
 	s.klarna.Script(fault)
 	o, err := tc.do(t.Context(), r)
 	if o == nil || o.State != flow.OperationStatePending || err == nil {
-		t.Fatalf("%v, %v, want it to be pending", o, err)
+		t.Fatalf("%v, %v, want a pending operation", o, err)
 	}
 	if record := s.record(orderID); record.DueAt.IsZero() || record.Lane != flow.LaneOperations {
-		t.Errorf("it is due at %v in lane %d", record.DueAt, record.Lane)
+		t.Errorf("the purchase is due at %v in lane %d", record.DueAt, record.Lane)
 	}
 	s.passes(r, 2*time.Minute, 10*time.Second)
 	tc.isDone(s)
-	// A repeat has the result.
+	// A repeat returns the result.
 	calls := s.calls(tc.call)
 	if o, err := tc.do(t.Context(), r); err != nil || o.State != flow.OperationStateDone || s.calls(tc.call) != calls {
 		t.Errorf("a repeat: %v, %v", o, err)
 	}
 }
 
-// Half of the answer comes, and then nothing until the caller gives up.
-func TestAnOperationWhoseAnswerStallsIsAskedAgain(t *testing.T) {
+// Half of the answer arrives, and then nothing until the caller gives up.
+func TestAnOperationWhoseAnswerStallsIsRepeated(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestAnOperationWhoseAnswerStallsIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestEachRepeatOfAnOperationIsTheSameCall(t *testing.T) {
+func TestRepeatsOfAnOperationAreTheSameCall(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -317,15 +317,15 @@ func TestARefusalEndsAnOperation(t *testing.T) {
 				s.klarna.Script(klarnatest.Fault{Operation: tc.call, StatusCode: status, Code: code})
 				o, err := tc.do(t.Context(), r)
 				if err != nil || o.State != flow.OperationStateRefused || o.Reason != code {
-					t.Fatalf("%v because of %q, %v", o, o.Reason, err)
+					t.Fatalf("%v with reason %q, %v", o, o.Reason, err)
 				}
 				if n := tc.times(s); n != 0 {
-					t.Errorf("it was executed %d times", n)
+					t.Errorf("the operation was executed %d times", n)
 				}
 				if record := s.record(orderID); len(record.Sealed) != 0 || !record.DueAt.IsZero() {
-					t.Errorf("%d bytes are sealed, and it is due at %v", len(record.Sealed), record.DueAt)
+					t.Errorf("%d bytes are sealed, and the purchase is due at %v", len(record.Sealed), record.DueAt)
 				}
-				// The id is used up, and another is free.
+				// The id is used up. Another id is free.
 				if o, err := tc.do(t.Context(), r); err != nil || o.State != flow.OperationStateRefused {
 					t.Errorf("a repeat: %v, %v", o, err)
 				}
@@ -334,8 +334,8 @@ func TestARefusalEndsAnOperation(t *testing.T) {
 	}
 }
 
-// That rule is the one that goes wrong by hand.
-func TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt(t *testing.T) {
+// This rule is easy to get wrong.
+func TestARefusalDuringADoubtEndsNoOperation(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -354,8 +354,8 @@ func TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt(t *testing.T) {
 	}
 }
 
-// An earlier call had no answer, Klarna refuses every repeat, and that goes on for longer than a call
-// can run: the transaction decides.
+// An earlier call had no answer, and Klarna refuses every repeat for longer than a call can run.
+// Then the transaction decides.
 func TestARefusalAfterADoubtIsDecidedByTheTransaction(t *testing.T) {
 	for _, tc := range operationCases {
 		for _, done := range []bool{true, false} {
@@ -389,7 +389,7 @@ func TestARefusalAfterADoubtIsDecidedByTheTransaction(t *testing.T) {
 	}
 }
 
-// A refused connection says nothing: nothing was sent.
+// A refused connection settles nothing, because nothing was sent.
 func TestAnOperationThatCannotBeSentWaits(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -410,8 +410,8 @@ func TestAnOperationThatCannotBeSentWaits(t *testing.T) {
 	}
 }
 
-// The key is over: Klarna would execute a repeat again.
-func TestARepeatAfterTwentyFiveHoursLooksForTheReference(t *testing.T) {
+// The key has expired, so Klarna would execute a repeat again.
+func TestARepeatAfter25HoursLooksForTheReference(t *testing.T) {
 	for _, tc := range operationCases {
 		for _, done := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, executed: %v", tc.name, done), func(t *testing.T) {
@@ -425,14 +425,14 @@ func TestARepeatAfterTwentyFiveHoursLooksForTheReference(t *testing.T) {
 				s.klarna.Script(klarnatest.Fault{Operation: tc.call, Kind: lost})
 				_, err := tc.do(t.Context(), r)
 				s.unknown(err)
-				s.klarna.Advance(25 * time.Hour) // every process is down
+				s.klarna.Advance(25 * time.Hour) // no replica is running
 				if o, err := tc.do(t.Context(), s.replica()); err != nil {
 					t.Fatalf("%v, %v", o, err)
 				}
 				if tc.unlisted {
 					s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
 					if n := tc.times(s); n != map[bool]int64{true: 1}[done] {
-						t.Errorf("it was executed %d times", n)
+						t.Errorf("the operation was executed %d times", n)
 					}
 					return
 				}
@@ -451,7 +451,7 @@ func TestARepeatAfterTwentyFiveHoursLooksForTheReference(t *testing.T) {
 	}
 }
 
-// A Klarna that lists refunds lets one be found, too.
+// If Klarna lists refunds, recovery finds a refund in the list.
 func TestARefundIsFoundAmongListedRefunds(t *testing.T) {
 	for _, done := range []bool{true, false} {
 		t.Run(fmt.Sprintf("executed: %v", done), func(t *testing.T) {
@@ -475,7 +475,7 @@ func TestARefundIsFoundAmongListedRefunds(t *testing.T) {
 	}
 }
 
-// listingRefunds is a Klarna whose transactions list their refunds.
+// listingRefunds makes Klarna's transactions list their refunds.
 func (s *scene) listingRefunds(request *http.Request, pass roundTrip) (*http.Response, error) {
 	if request.Method != http.MethodGet || !strings.Contains(request.URL.Path, "/transactions/") {
 		return pass(request)
@@ -489,7 +489,7 @@ func (s *scene) listingRefunds(request *http.Request, pass roundTrip) (*http.Res
 	})
 }
 
-// changedAnswer is Klarna's answer with a change.
+// changedAnswer returns Klarna's answer with a change.
 func changedAnswer(request *http.Request, pass roundTrip, change func(string) string) (*http.Response, error) {
 	answer, err := pass(request)
 	if err != nil {
@@ -502,8 +502,8 @@ func changedAnswer(request *http.Request, pass roundTrip, change func(string) st
 	return answering(answer.StatusCode, change(text))(request, pass)
 }
 
-// The first trap: the same reference with other content is executed again by Klarna.
-func TestAnIDWithOtherContentIsRefusedBeforeAnythingIsSent(t *testing.T) {
+// Klarna would execute the same reference with other content again.
+func TestAnIDWithOtherContentIsNeverSent(t *testing.T) {
 	lines := func(names ...string) *authorization.SupplementaryRefundData {
 		data := new(authorization.SupplementaryRefundData)
 		for _, name := range names {
@@ -566,7 +566,7 @@ func TestAnIDWithOtherContentIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-// The second trap: two equal refunds under one reference are one.
+// Klarna would take two equal refunds with one reference for one.
 func TestTwoEqualPartialRefundsAreTwo(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -583,7 +583,7 @@ func TestTwoEqualPartialRefundsAreTwo(t *testing.T) {
 	if got := s.transaction().RefundedAmount; got != 20_00 {
 		t.Errorf("%d were refunded, want 2000", got)
 	}
-	// Two under one reference are refused here.
+	// Two refunds with one reference are refused locally.
 	for _, id := range []string{"return-3", "return-4"} {
 		o, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: id, Amount: 10_00, Reference: "order-1"})
 		if want := id == "return-4"; errors.Is(err, flow.ErrOtherOperation) != want || (o == nil) != want {
@@ -596,11 +596,11 @@ func TestTwoEqualPartialRefundsAreTwo(t *testing.T) {
 	s.klarna.CheckInvariants(t)
 }
 
-func TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp(t *testing.T) {
+func TestAnImpossibleOperationIsRefusedLocally(t *testing.T) {
 	type step struct {
 		name string
 		do   func(ctx context.Context, r *replica) (*flow.Operation, error)
-		// impossible is what the error says, "" for none.
+		// impossible is the text of the error, or "" if no error is expected.
 		impossible string
 	}
 	capture := func(id string, amount int64) func(context.Context, *replica) (*flow.Operation, error) {
@@ -622,19 +622,19 @@ func TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp(t *testing.T) {
 	r := s.replica()
 	s.pays(r)
 	for _, step := range []step{
-		{"a refund before a capture", refund("return-1", 1, ""), "it gives back 1, and 0 is left of what was captured"},
-		{"a capture of more than is authorized", capture("parcel-1", 118_01), "it captures 11801, and 11800 is left of what is authorized"},
+		{"a refund before a capture", refund("return-1", 1, ""), "the refund is 1, but only 0 is captured and not refunded"},
+		{"a capture of more than is authorized", capture("parcel-1", 118_01), "the capture is 11801, but only 11800 is authorized and not captured"},
 		{"a part, under the same id", capture("parcel-1", 100_00), ""},
-		{"more than is left", capture("parcel-2", 18_01), "it captures 1801, and 1800 is left of what is authorized"},
-		{"a refund of another capture", refund("return-1", 1, "parcel-2"), `there is no capture "parcel-2"`},
-		{"a refund of more than the capture", refund("return-1", 100_01, "parcel-1"), "it gives back 10001, and 10000 is left of the capture"},
+		{"more than is left", capture("parcel-2", 18_01), "the capture is 1801, but only 1800 is authorized and not captured"},
+		{"a refund of another capture", refund("return-1", 1, "parcel-2"), `no capture has the ID "parcel-2"`},
+		{"a refund of more than the capture", refund("return-1", 100_01, "parcel-1"), "the refund is 10001, but only 10000 of the capture is not refunded"},
 		{"a refund of a part", refund("return-1", 60_00, "parcel-1"), ""},
-		{"a refund of more than is left of the capture", refund("return-2", 40_01, "parcel-1"), "it gives back 4001, and 4000 is left of the capture"},
-		{"a refund of more than is left", refund("return-2", 40_01, ""), "it gives back 4001, and 4000 is left of what was captured"},
+		{"a refund of more than is left of the capture", refund("return-2", 40_01, "parcel-1"), "the refund is 4001, but only 4000 of the capture is not refunded"},
+		{"a refund of more than is left", refund("return-2", 40_01, ""), "the refund is 4001, but only 4000 is captured and not refunded"},
 		{"a capture of the rest", capture("parcel-2", 18_00), ""},
 		{"a void after everything was captured", void("void"), "nothing is left to void"},
 		{"a refund of the rest", refund("return-2", 58_00, ""), ""},
-		{"a refund of nothing that is left", refund("return-3", 1, ""), "it gives back 1, and 0 is left of what was captured"},
+		{"a refund of nothing that is left", refund("return-3", 1, ""), "the refund is 1, but only 0 is captured and not refunded"},
 	} {
 		calls := s.calls(captureCall) + s.calls(refundCall) + s.calls(captureRefundCall) + s.calls(voidCall)
 		o, err := step.do(t.Context(), r)
@@ -644,7 +644,7 @@ func TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp(t *testing.T) {
 		case step.impossible != "" && (!errors.Is(err, flow.ErrImpossible) || !strings.HasSuffix(err.Error(), step.impossible) || o != nil):
 			t.Fatalf("%s: %v, %v", step.name, o, err)
 		case step.impossible != "" && s.calls(captureCall)+s.calls(refundCall)+s.calls(captureRefundCall)+s.calls(voidCall) != calls:
-			t.Fatalf("%s: it was sent", step.name)
+			t.Fatalf("%s: a call was sent", step.name)
 		}
 	}
 	want := flow.Amounts{Authorized: 118_00, Captured: 118_00, Refunded: 118_00, Exact: true}
@@ -664,11 +664,11 @@ func TestAPurchaseWithoutATransactionHasNoOperations(t *testing.T) {
 		}
 	}
 	if _, err := r.Capture(t.Context(), "order-2", flow.CaptureParams{ID: "op", Amount: 1}); !errors.Is(err, flow.ErrNotFound) {
-		t.Errorf("of no purchase: %v", err)
+		t.Errorf("of a missing purchase: %v", err)
 	}
 }
 
-func TestParametersThatLackSomethingUseNoIDUp(t *testing.T) {
+func TestInvalidParametersUseUpNoID(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -704,8 +704,8 @@ func TestParametersThatLackSomethingUseNoIDUp(t *testing.T) {
 	}
 }
 
-// A merchant who ships in two parcels while Klarna cannot be reached.
-func TestOperationsOfAPurchaseAreMadeInTheirOrder(t *testing.T) {
+// A merchant ships in two parcels while Klarna cannot be reached.
+func TestOperationsOfAPurchaseAreMadeInOrder(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -728,14 +728,14 @@ func TestOperationsOfAPurchaseAreMadeInTheirOrder(t *testing.T) {
 			t.Fatal(o)
 		}
 	}
-	// What is pending counts as taken.
+	// A pending operation counts as executed.
 	if _, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-3", Amount: 1}); !errors.Is(err, flow.ErrImpossible) {
 		t.Errorf("a capture behind a void: %v", err)
 	}
 	r.meets(nil)
 	s.pass(r, time.Minute, 10*time.Second)
-	if got, want := s.told.ended(), "parcel-1 DONE, return-1 DONE, parcel-2 DONE, rest DONE"; got != want {
-		t.Errorf("told: %s, want %s", got, want)
+	if got, want := s.reported.ended(), "parcel-1 DONE, return-1 DONE, parcel-2 DONE, rest DONE"; got != want {
+		t.Errorf("reported: %s, want %s", got, want)
 	}
 	want := flow.Amounts{Authorized: 118_00, Captured: 90_00, Refunded: 10_00, Voided: 28_00, Exact: true}
 	if diff := cmp.Diff(want, s.status(orderID).Amounts); diff != "" {
@@ -763,20 +763,20 @@ func TestARefundOfARefusedCaptureIsRefused(t *testing.T) {
 	s.isOperation("return-1", flow.OperationStateRefused, "CAPTURE_REFUSED")
 }
 
-// Somebody completed the transaction: waiting a conflict out would be waiting for ever.
-func TestAConflictThatTheTransactionExplainsEndsAnOperation(t *testing.T) {
+// The transaction was completed elsewhere, so the conflict would last forever.
+func TestAnExplainedConflictEndsAnOperation(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
 	s.elsewhere().void()
 	o, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
 	if err != nil || o.State != flow.OperationStateRefused || o.Reason != "RESOURCE_CONFLICT" {
-		t.Fatalf("%v because of %q, %v", o, o.Reason, err)
+		t.Fatalf("%v with reason %q, %v", o, o.Reason, err)
 	}
 }
 
-// One that it does not explain is waited out for as long as the key lives, and no longer.
-func TestAConflictIsNotWaitedOutForEver(t *testing.T) {
+// A conflict that the transaction does not explain is retried while the key lives, and no longer.
+func TestAConflictIsRetriedWhileItsKeyLives(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -789,14 +789,14 @@ func TestAConflictIsNotWaitedOutForEver(t *testing.T) {
 			s.pass(r, 2*time.Hour, 10*time.Minute)
 			s.isOperation("op", flow.OperationStateRefused, "RESOURCE_CONFLICT")
 			if n := tc.times(s); n != 0 {
-				t.Errorf("it was executed %d times", n)
+				t.Errorf("the operation was executed %d times", n)
 			}
 		})
 	}
 }
 
-// Credentials that Klarna refuses for a week end it, because nothing can have run.
-func TestAnOperationThatIsNeverTakenIsGivenUpAfterAWeek(t *testing.T) {
+// If Klarna refuses the credentials for a week, the operation ends, because nothing can have run.
+func TestAnUnacceptedOperationEndsAfterAWeek(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -807,7 +807,7 @@ func TestAnOperationThatIsNeverTakenIsGivenUpAfterAWeek(t *testing.T) {
 	s.pass(r, 26*time.Hour, time.Hour)
 	s.isOperation("op", flow.OperationStateRefused, "UNAUTHORIZED")
 	if !s.record(orderID).DueAt.IsZero() {
-		t.Error("it is due")
+		t.Error("the purchase is due")
 	}
 }
 
@@ -833,11 +833,11 @@ func TestAnAutomaticCaptureIsAnOperation(t *testing.T) {
 			if o.State != flow.OperationStateDone || o.Amount != 118_00 || o.Reference != "at-once" || o.PaymentCaptureID != s.klarna.Captures()[0].PaymentCaptureID {
 				t.Errorf("%v of %d %q %q", o, o.Amount, o.Reference, o.PaymentCaptureID)
 			}
-			if got := s.told.ended(); got != "authorize DONE" {
-				t.Errorf("told: %s", got)
+			if got := s.reported.ended(); got != "authorize DONE" {
+				t.Errorf("reported: %s", got)
 			}
 			if !s.record(orderID).DueAt.IsZero() {
-				t.Error("it is due")
+				t.Error("the purchase is due")
 			}
 			refund, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: "return-1", Amount: 118_00, CaptureID: flow.AutomaticCaptureID})
 			if err != nil || refund.State != flow.OperationStateDone {
@@ -852,7 +852,7 @@ func TestAnAutomaticCaptureIsAnOperation(t *testing.T) {
 }
 
 // The answer to the authorize call shows no capture yet.
-func TestAnAutomaticCaptureIsLookedFor(t *testing.T) {
+func TestALateAutomaticCaptureIsFound(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	order := s.browserOrder(orderID)
@@ -864,19 +864,19 @@ func TestAnAutomaticCaptureIsLookedFor(t *testing.T) {
 	s.wants(status, err, flow.StateAuthorized)
 	s.isOperation(flow.AutomaticCaptureID, flow.OperationStatePending, "")
 	if status.Amounts.Exact {
-		t.Error("its amounts count as exact")
+		t.Error("the amounts count as exact")
 	}
 	s.pass(r, time.Minute, 10*time.Second)
 	s.isOperation(flow.AutomaticCaptureID, flow.OperationStatePending, "")
 	r.meets(nil)
 	s.pass(r, 2*time.Minute, 10*time.Second)
 	s.isOperation(flow.AutomaticCaptureID, flow.OperationStateDone, "")
-	if got := s.told.ended(); got != "authorize DONE" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "authorize DONE" {
+		t.Errorf("reported: %s", got)
 	}
 }
 
-func TestAnAnswerOfAnotherAmountIsForAPerson(t *testing.T) {
+func TestAnAnswerWithAnotherAmountIsUnknown(t *testing.T) {
 	for _, tc := range operationCases[:4] {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -889,25 +889,25 @@ func TestAnAnswerOfAnotherAmountIsForAPerson(t *testing.T) {
 			})
 			o, err := tc.do(t.Context(), r)
 			if err != nil || o.State != flow.OperationStateUnknown || o.Reason != "OTHER_AMOUNT" || !strings.Contains(o.Evidence, "001") {
-				t.Fatalf("%v because of %q (%s), %v", o, o.Reason, o.Evidence, err)
+				t.Fatalf("%v with reason %q (%s), %v", o, o.Reason, o.Evidence, err)
 			}
 			if len(s.record(orderID).Sealed) != 0 {
-				t.Error("its call is kept")
+				t.Error("the call is kept")
 			}
 			if tc.unlisted {
 				r.meets(s.listingRefunds)
 			}
-			// The answer was wrong, or it is not: a read says.
+			// A read shows whether the answer was wrong.
 			s.pass(r, 3*time.Hour, 30*time.Minute)
 			s.isOperation("op", flow.OperationStateDone, "")
 			if n := tc.times(s); n != 1 {
-				t.Errorf("it was executed %d times", n)
+				t.Errorf("the operation was executed %d times", n)
 			}
 		})
 	}
 }
 
-func TestAPersonSettlesWhatIsUnknown(t *testing.T) {
+func TestAPersonSettlesAnUnknownOperation(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	tc := operationCases[2]
@@ -916,13 +916,13 @@ func TestAPersonSettlesWhatIsUnknown(t *testing.T) {
 	_, _ = tc.do(t.Context(), r)
 	params := flow.SettleParams{State: flow.OperationStateDone, Reason: "seen in the portal", Actor: "anna"}
 	if _, err := r.Settle(t.Context(), orderID, "op", params); !errors.Is(err, flow.ErrImpossible) {
-		t.Errorf("of one that is pending: %v", err)
+		t.Errorf("of a pending operation: %v", err)
 	}
 	s.klarna.Advance(25 * time.Hour)
 	s.recovers(r)
 	s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
 	if record := s.record(orderID); record.DueAt.IsZero() || record.Lane != flow.LaneWatching {
-		t.Errorf("it is due at %v in lane %d", record.DueAt, record.Lane)
+		t.Errorf("the purchase is due at %v in lane %d", record.DueAt, record.Lane)
 	}
 	for range 2 {
 		o, err := r.Settle(t.Context(), orderID, "op", params)
@@ -930,14 +930,14 @@ func TestAPersonSettlesWhatIsUnknown(t *testing.T) {
 			t.Fatalf("%+v, %v", o, err)
 		}
 	}
-	if got := s.told.ended(); got != "parcel-0 DONE, op UNKNOWN, op DONE" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "parcel-0 DONE, op UNKNOWN, op DONE" {
+		t.Errorf("reported: %s", got)
 	}
 	if a := s.status(orderID).Amounts; a.Refunded != 10_00 || !a.Exact {
 		t.Errorf("amounts: %+v", a)
 	}
 	if !s.record(orderID).DueAt.IsZero() {
-		t.Error("it is due")
+		t.Error("the purchase is due")
 	}
 	for name, params := range map[string]flow.SettleParams{
 		"no actor": {State: flow.OperationStateDone, Reason: "x"}, "no reason": {State: flow.OperationStateDone, Actor: "x"},
@@ -948,11 +948,11 @@ func TestAPersonSettlesWhatIsUnknown(t *testing.T) {
 		}
 	}
 	if _, err := r.Settle(t.Context(), orderID, "none", params); !errors.Is(err, flow.ErrNotFound) {
-		t.Errorf("of none: %v", err)
+		t.Errorf("of a missing operation: %v", err)
 	}
 }
 
-// Two callers on two replicas, the same operation, at the same time.
+// Two callers make the same operation on two replicas at the same time.
 func TestOneOperationOnTwoReplicasIsMadeOnce(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -987,7 +987,7 @@ func TestOneOperationOnTwoReplicasIsMadeOnce(t *testing.T) {
 	}
 }
 
-// The store holds nothing of the customer that can be read, and nothing at all once it is done.
+// The store holds the call encrypted while the operation is pending, and not at all afterwards.
 func TestAnOperationsCallIsSealedUntilItEnds(t *testing.T) {
 	for _, tc := range operationCases {
 		s := newScene(t)
@@ -1045,13 +1045,13 @@ func TestADamagedCallIsNotSent(t *testing.T) {
 			s.pass(r, 24*time.Hour, time.Hour)
 			s.isOperation("op", flow.OperationStateRefused, "RECORD_DAMAGED")
 			if record := s.record(orderID); len(record.Sealed) != 0 || !record.DueAt.IsZero() {
-				t.Errorf("%d bytes are sealed, and it is due at %v", len(record.Sealed), record.DueAt)
+				t.Errorf("%d bytes are sealed, and the purchase is due at %v", len(record.Sealed), record.DueAt)
 			}
 		})
 	}
 }
 
-func TestOperationsPrintNothingOfTheCustomer(t *testing.T) {
+func TestOperationsPrintNoCustomerData(t *testing.T) {
 	s := newScene(t)
 	data := personal()
 	for _, value := range []any{
@@ -1075,7 +1075,7 @@ func TestOperationsPrintNothingOfTheCustomer(t *testing.T) {
 	_ = s
 }
 
-// elsewhere is somebody who works on the transaction without the Coordinator.
+// elsewhere is another program, which uses the transaction without the Coordinator.
 type elsewhere struct {
 	*scene
 	api *authorization.Client

@@ -13,28 +13,34 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Capture captures a purchase's transaction, or a part of it. It records the operation, makes its
-// call and records what became of it. A repeat under the same ID gets the same operation and its
-// result, however far it has come meanwhile; with other content it is refused with
-// ErrOtherOperation before anything is sent.
+// Capture captures a purchase's transaction or a part of it. It records the operation, makes its
+// call and records the result. It is safe to repeat: with the same ID it returns the same
+// operation, however far it has come.
 //
 // Switch over the Operation's State:
 //
 //	OperationStateDone     captured
-//	OperationStateRefused  not captured; Reason has Klarna's code; the ID is used up
-//	OperationStatePending  Klarna has not decided yet: recovery goes on, and a repeat asks again
-//	OperationStateUnknown  for a person; see Evidence
+//	OperationStateRefused  not captured: see Reason, and use another ID next time
+//	OperationStatePending  not decided yet: recovery repeats the call
+//	OperationStateUnknown  a person has to investigate: see Evidence
 //
-// The operations of a purchase are made one after the other, in the order in which they were
-// recorded. While an earlier one is pending, Capture returns the later one as pending. Where another
-// replica is at the purchase, Capture waits for it, for 25 seconds at most or until ctx ends.
+// The operations of a purchase are executed one after the other, in the order in which they were
+// recorded. While an earlier one is pending, Capture returns the later one as pending. If another
+// replica is processing the purchase, Capture waits up to 25 seconds, or until ctx ends.
 //
-// What cannot succeed is ErrImpossible: it is not recorded and uses no ID up. So is
-// ErrInvalidOperation. The error is ErrNotFound for a purchase that does not exist. With an error of
-// Klarna's, a *klarna.Error, the Operation is there all the same, and pending.
+// Capture returns no Operation, and records and sends nothing, with these errors:
 //
-// A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first one
-// counts. Line items in another order are other content.
+//   - [ErrInvalidOperation], if the parameters are invalid
+//   - [ErrImpossible], if the operation cannot succeed
+//   - [ErrOtherOperation], if another operation has the ID or the reference
+//   - [ErrNotFound], if no such purchase exists
+//
+// With a [*klarna.Error], Capture returns the pending Operation as well.
+//
+// A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first
+// values count. Line items in another order are other content.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params CaptureParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{
@@ -56,8 +62,10 @@ func (c *Coordinator) Capture(ctx context.Context, purchaseID string, params Cap
 	})
 }
 
-// Refund gives back what was captured, or a part of it. It is made and repeated as [Coordinator.Capture]
-// says.
+// Refund refunds what was captured or a part of it. See [Coordinator.Capture] for repeats, states
+// and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params RefundParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{
@@ -75,7 +83,7 @@ func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params Refu
 				SupplementaryRefundData: params.SupplementaryRefundData, KlarnaNetworkData: params.KlarnaNetworkData,
 			}))
 		}
-		// The capture may not have its id yet, which the body does not need.
+		// The body does not contain Klarna's ID of the capture, which may not be known yet.
 		return d.prepared(api.PrepareRefundCapture(orElse(params.PaymentCaptureID, "capture"), authorization.RefundCaptureParams{
 			RefundAmount: params.Amount, PaymentRefundReference: d.Reference,
 			SupplementaryRefundData: params.SupplementaryRefundData, KlarnaNetworkData: params.KlarnaNetworkData,
@@ -83,16 +91,20 @@ func (c *Coordinator) Refund(ctx context.Context, purchaseID string, params Refu
 	})
 }
 
-// Void releases what is authorized and not captured. It is made and repeated as [Coordinator.Capture]
-// says. The Operation's Amount is what was released.
+// Void releases what is authorized and not captured. The Operation's Amount is what was released.
+// See [Coordinator.Capture] for repeats, states and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Void(ctx context.Context, purchaseID string, params VoidParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(*purchase, *authorization.Client) (*draft, error) {
 		return &draft{operation: operation{Kind: OperationKindVoid}}, nil
 	})
 }
 
-// Extend makes an authorization last longer, or larger. It is made and repeated as
-// [Coordinator.Capture] says.
+// Extend extends the time or the amount of an authorization. See [Coordinator.Capture] for repeats,
+// states and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Extend(ctx context.Context, purchaseID string, params ExtendParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindExtension, Amount: params.Amount, Days: params.Days}}
@@ -104,9 +116,11 @@ func (c *Coordinator) Extend(ctx context.Context, purchaseID string, params Exte
 	})
 }
 
-// UpdateTransaction changes a transaction's reference or what Klarna knows of the purchase. It is
-// made and repeated as [Coordinator.Capture] says. The record goes on being found by the reference
-// that it was begun with.
+// UpdateTransaction changes the reference of a purchase's transaction or its supplementary purchase
+// data. The Coordinator still finds the purchase by the reference that it was begun with. See
+// [Coordinator.Capture] for repeats, states and errors.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) UpdateTransaction(ctx context.Context, purchaseID string, params UpdateTransactionParams) (*Operation, error) {
 	return c.operationOf(ctx, purchaseID, params.ID, func(p *purchase, api *authorization.Client) (*draft, error) {
 		d := &draft{operation: operation{Kind: OperationKindUpdate, Reference: params.Reference}}
@@ -116,8 +130,8 @@ func (c *Coordinator) UpdateTransaction(ctx context.Context, purchaseID string, 
 	})
 }
 
-// ListOperations returns the operations of a purchase as they stand in the store, in the order in
-// which they are made. The error is ErrNotFound for a purchase that does not exist.
+// ListOperations returns the operations of a purchase from the store, in the order in which they
+// are executed. It does not call Klarna. The error is [ErrNotFound] if no such purchase exists.
 func (c *Coordinator) ListOperations(ctx context.Context, purchaseID string) ([]Operation, error) {
 	if c.missing() {
 		return nil, errNoCoordinator
@@ -135,7 +149,7 @@ func (c *Coordinator) ListOperations(ctx context.Context, purchaseID string) ([]
 
 var errNoAmount = errors.New("the amount must be at least 1")
 
-// draft is an operation that is asked for, and the body of its call.
+// draft is a requested operation and the body of its call.
 type draft struct {
 	operation
 	body string
@@ -149,7 +163,7 @@ func (d *draft) prepared(call *authorization.Prepared, err error) (*draft, error
 	return d, nil
 }
 
-// operationOf records an operation that is asked for, or finds it, and takes it as far as it gets.
+// operationOf records a requested operation or finds it, and takes it as far as it can get.
 func (c *Coordinator) operationOf(ctx context.Context, purchaseID, id string, prepare func(*purchase, *authorization.Client) (*draft, error)) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -166,13 +180,13 @@ func (c *Coordinator) operationOf(ctx context.Context, purchaseID, id string, pr
 	return p.public(p.operation(id)), err
 }
 
-// record makes an operation durable before anything of it is sent, unless it is already.
+// record stores an operation before anything is sent, unless it is stored already.
 func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepare func(*purchase, *authorization.Client) (*draft, error)) error {
 	switch {
-	case !plainID(id):
+	case !validID(id):
 		return fmt.Errorf("%w: its ID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	case id == AutomaticCaptureID:
-		return fmt.Errorf("%w: the ID %s is the automatic capture's", ErrInvalidOperation, strconv.Quote(AutomaticCaptureID))
+		return fmt.Errorf("%w: the ID %s is reserved for the automatic capture", ErrInvalidOperation, strconv.Quote(AutomaticCaptureID))
 	}
 	for looked := false; ; {
 		if p.State != StateAuthorized {
@@ -187,7 +201,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			return fmt.Errorf("%w: %w", ErrInvalidOperation, err)
 		}
 		d.ID = id
-		if err := d.plain(); err != nil {
+		if err := d.validate(); err != nil {
 			return err
 		}
 		if known := p.operation(id); known != nil {
@@ -197,10 +211,10 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			return err
 		}
 		if reason := p.impossible(&d.operation); reason != "" {
-			// What the record proves, a capture that was made elsewhere may disprove.
+			// A change that was made elsewhere may make the operation possible.
 			if !looked {
 				looked = true
-				if err := c.look(ctx, p, eventFacts{}); err == nil {
+				if err := c.readTransaction(ctx, p, eventFacts{}); err == nil {
 					continue
 				}
 			}
@@ -216,15 +230,15 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 	}
 }
 
-// plain checks the references that would not be checked where they are not sent.
-func (d *draft) plain() error {
-	if d.Capture != "" && !plainID(d.Capture) {
-		return fmt.Errorf("%w: CaptureID is no operation's ID", ErrInvalidOperation)
+// validate checks the IDs that no call contains.
+func (d *draft) validate() error {
+	if d.Capture != "" && !validID(d.Capture) {
+		return fmt.Errorf("%w: CaptureID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	}
 	return nil
 }
 
-// addRecorded stores an operation with its call.
+// addRecorded stores an operation and its call.
 func (c *Coordinator) addRecorded(ctx context.Context, p *purchase, d *draft) error {
 	content, err := c.openOperations(p)
 	if err != nil {
@@ -234,7 +248,7 @@ func (c *Coordinator) addRecorded(ctx context.Context, p *purchase, d *draft) er
 	o := d.operation
 	o.State, o.Keys, o.BegunAt, o.UpdatedAt, o.NextAt = OperationStatePending, 1, now, now, now.Add(lease)
 	if o.Digest, err = c.digestOf(p, d); err != nil {
-		return fmt.Errorf("flow: the operation cannot be read back: %w", err)
+		return fmt.Errorf("flow: decode the encoded operation: %w", err)
 	}
 	next := *content
 	next.Operations = append(slices.Clip(next.Operations), sealedOperation{
@@ -249,7 +263,7 @@ func (c *Coordinator) addRecorded(ctx context.Context, p *purchase, d *draft) er
 	return c.save(ctx, p)
 }
 
-// openOperations returns what is sealed of an authorized purchase.
+// openOperations returns the sealed content of an authorized purchase.
 func (c *Coordinator) openOperations(p *purchase) (*sealed, error) {
 	if len(p.Sealed) == 0 {
 		return &sealed{}, nil
@@ -257,7 +271,7 @@ func (c *Coordinator) openOperations(p *purchase) (*sealed, error) {
 	return c.open(p)
 }
 
-// seal puts what is to be kept in the place of what was sealed.
+// seal replaces the sealed content of p.
 func (c *Coordinator) seal(p *purchase, content *sealed) error {
 	if len(content.Operations) == 0 && p.State == StateAuthorized {
 		p.Sealed, p.opened = nil, nil
@@ -271,9 +285,9 @@ func (c *Coordinator) seal(p *purchase, content *sealed) error {
 	return nil
 }
 
-// forget takes the call of an operation that has ended out of the seal. One that cannot be opened
-// stays while another operation needs it.
-func (c *Coordinator) forget(p *purchase, id string) error {
+// dropSealedCall removes the call of an ended operation from the seal. A seal that cannot be opened
+// is kept while another operation needs it.
+func (c *Coordinator) dropSealedCall(p *purchase, id string) error {
 	if len(p.Sealed) == 0 {
 		return nil
 	}
@@ -282,23 +296,25 @@ func (c *Coordinator) forget(p *purchase, id string) error {
 		if p.pendingOperation() == nil {
 			p.Sealed, p.opened = nil, nil
 		}
-		return nil // whoever needs it reports it
+		return nil // the operation that needs the seal reports the error
 	}
 	next := *content
 	next.Operations = slices.DeleteFunc(slices.Clone(next.Operations), func(o sealedOperation) bool { return o.ID == id })
 	return c.seal(p, &next)
 }
 
-// digestOf tells an operation's content from another's. It is keyed, as the digest of a request is.
+// digestOf returns a digest that distinguishes operations. It is keyed like the digest of a
+// request.
 func (c *Coordinator) digestOf(p *purchase, d *draft) (string, error) {
-	digest, err := c.seals.digest(c.seals.roots[0], p, d.unvarying())
+	digest, err := c.seals.digest(c.seals.roots[0], p, d.comparedBody())
 	return c.seals.fingerprints()[0] + ":" + digest, err
 }
 
-// unvarying is the body that is compared; a void has none.
-func (d *draft) unvarying() string { return orElse(d.body, "{}") }
+// comparedBody returns the body that repeats are compared by. A void has no body.
+func (d *draft) comparedBody() string { return orElse(d.body, "{}") }
 
-// sameOperation compares what is asked for with the operation that is recorded under the ID.
+// sameOperation returns an error if the requested operation differs from the recorded one with the
+// same ID.
 func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) error {
 	other := func(what string) error {
 		return fmt.Errorf("%w: %s, with another %s", ErrOtherOperation, strconv.Quote(known.ID), what)
@@ -307,24 +323,24 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 	case known.Kind != d.Kind:
 		return other("kind, " + string(known.Kind))
 	case known.Outside:
-		return other("origin: it was not made here")
+		return other("origin: it was made elsewhere")
 	case known.Kind == OperationKindRefund && !p.sameCapture(known, &d.operation):
 		return other("capture")
 	}
-	same, err := c.seals.sameDigest(p, known.Digest, d.unvarying())
+	same, err := c.seals.sameDigest(p, known.Digest, d.comparedBody())
 	if same || err != nil {
 		return err
 	}
 	if content, err := c.openOperations(p); err == nil {
 		for _, call := range content.Operations {
 			if call.ID == known.ID {
-				if member := differingMember(orElse(call.Body, "{}"), d.unvarying()); member != "" {
+				if member := differingMember(orElse(call.Body, "{}"), d.comparedBody()); member != "" {
 					return other(member)
 				}
 			}
 		}
 	}
-	// The call is gone: what the record still has may tell.
+	// The call was deleted, so only the members in the record can be compared.
 	switch {
 	case known.Amount != d.Amount:
 		return other("amount")
@@ -338,13 +354,13 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 	return other("content")
 }
 
-// sameCapture reports whether two refunds give back the same capture, whichever id names it.
+// sameCapture reports whether two refunds belong to the same capture.
 func (p *purchase) sameCapture(a, b *operation) bool {
 	return a.Capture == b.Capture && (a.Capture != "" || a.PaymentCaptureID == b.PaymentCaptureID) ||
 		p.captureOf(a) != "" && p.captureOf(a) == p.captureOf(b)
 }
 
-// captureOf is Klarna's id of the capture that a refund gives back, "" where it is not known.
+// captureOf returns Klarna's ID of the capture that a refund belongs to, or "" if it is not known.
 func (p *purchase) captureOf(refund *operation) string {
 	if refund.PaymentCaptureID != "" {
 		return refund.PaymentCaptureID
@@ -355,7 +371,7 @@ func (p *purchase) captureOf(refund *operation) string {
 	return ""
 }
 
-// ownReference refuses a reference that another operation of the kind has.
+// ownReference returns an error if another operation of the same kind has the reference.
 func (p *purchase) ownReference(d *draft) error {
 	if d.Kind != OperationKindCapture && d.Kind != OperationKindRefund {
 		return nil
@@ -368,12 +384,12 @@ func (p *purchase) ownReference(d *draft) error {
 	return nil
 }
 
-// impossible says why an operation cannot succeed, "" where it may.
+// impossible says why an operation cannot succeed. It returns "" if the operation may succeed.
 func (p *purchase) impossible(o *operation) string {
 	a := p.amounts()
 	sure := !p.Differs
-	var taking, giving int64 // what pending captures take, and pending refunds give back
-	all := false             // something pending releases the rest
+	var taking, giving int64 // the sums of pending captures and of pending refunds
+	all := false             // a pending operation releases the rest
 	for i := range p.Operations {
 		known := &p.Operations[i]
 		switch {
@@ -398,7 +414,7 @@ func (p *purchase) impossible(o *operation) string {
 			left = 0
 		}
 		if sure && o.Amount > left {
-			return fmt.Sprintf("it captures %d, and %d is left of what is authorized", o.Amount, left)
+			return fmt.Sprintf("the capture is %d, but only %d is authorized and not captured", o.Amount, left)
 		}
 	case OperationKindVoid:
 		if sure && (a.Remaining-taking <= 0 || all) {
@@ -410,32 +426,32 @@ func (p *purchase) impossible(o *operation) string {
 	return ""
 }
 
-// impossibleRefund says why a refund cannot succeed. left is what is captured, or about to be, and
-// not given back.
+// impossibleRefund says why a refund cannot succeed. left is the amount that is captured, or will
+// be, and not refunded.
 func (p *purchase) impossibleRefund(o *operation, sure bool, left int64) string {
 	if o.Capture != "" {
 		capture := p.operation(o.Capture)
 		switch {
 		case capture == nil || capture.Kind != OperationKindCapture:
-			return "there is no capture " + strconv.Quote(o.Capture)
+			return "no capture has the ID " + strconv.Quote(o.Capture)
 		case capture.State == OperationStateRefused:
 			return "the capture " + strconv.Quote(o.Capture) + " was refused"
 		case capture.State == OperationStateUnknown:
 			return "the capture " + strconv.Quote(o.Capture) + " is unknown"
 		}
 		if sure && o.Amount > capture.Amount-p.refundsOf(capture) {
-			return fmt.Sprintf("it gives back %d, and %d is left of the capture", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
+			return fmt.Sprintf("the refund is %d, but only %d of the capture is not refunded", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
 		}
 	} else if o.PaymentCaptureID != "" && !p.knowsCapture(o.PaymentCaptureID) {
-		return "" // it was made elsewhere
+		return "" // the capture was made elsewhere
 	}
 	if sure && o.Amount > left {
-		return fmt.Sprintf("it gives back %d, and %d is left of what was captured", o.Amount, max(left, 0))
+		return fmt.Sprintf("the refund is %d, but only %d is captured and not refunded", o.Amount, max(left, 0))
 	}
 	return ""
 }
 
-// refundsOf is what refunds of one capture give back.
+// refundsOf returns the sum of the refunds of one capture.
 func (p *purchase) refundsOf(capture *operation) (sum int64) {
 	for i := range p.Operations {
 		o := &p.Operations[i]
@@ -455,8 +471,8 @@ func (p *purchase) knowsCapture(paymentCaptureID string) bool {
 	})
 }
 
-// sameDigest compares a body with the one of a digest. One that was digested with a secret that is
-// gone counts as the same.
+// sameDigest reports whether a body has a digest. It returns true if the secret of the digest is
+// not available any more.
 func (s *seals) sameDigest(p *purchase, digest, body string) (bool, error) {
 	secret, sum, ok := strings.Cut(digest, ":")
 	if !ok {
@@ -478,17 +494,17 @@ func (c *Coordinator) callOf(p *purchase, o *operation) (*sealedOperation, error
 	}
 	i := slices.IndexFunc(content.Operations, func(call sealedOperation) bool { return call.ID == o.ID })
 	if i < 0 {
-		return nil, fmt.Errorf("flow: purchase %s: %w: the call of operation %s is gone", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
+		return nil, fmt.Errorf("flow: purchase %s: %w: the call of operation %s is missing", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
 	}
 	call := &content.Operations[i]
 	if call.Kind != o.Kind || call.Transaction != p.Transaction || call.Amount != o.Amount || call.Capture != o.Capture ||
 		call.PaymentCaptureID != "" && call.PaymentCaptureID != o.PaymentCaptureID || call.Reference != o.Reference {
-		return nil, fmt.Errorf("flow: purchase %s: %w: operation %s is not the sealed one", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
+		return nil, fmt.Errorf("flow: purchase %s: %w: operation %s differs from the sealed one", strconv.Quote(p.ID), ErrDamaged, strconv.Quote(o.ID))
 	}
 	return call, nil
 }
 
-// prepared is the call as it is sent.
+// prepared returns the call as it is sent.
 func (o *sealedOperation) prepared() authorization.Prepared {
 	return authorization.Prepared{Body: klarna.NewRawJSON(o.Body), IdempotencyKey: o.Key, Reference: o.Reference}
 }

@@ -17,10 +17,11 @@ import (
 
 var errDisk = errors.New("the disk failed")
 
-// stepHarm is what happens at a step of a replica's.
+// stepHarm is a failure at a step of a replica.
 type stepHarm struct {
 	name string
-	// after: the step is done before it fails. dies: nothing that the replica does later has an effect.
+	// after means that the step takes effect before it fails. dies means that no later step has an
+	// effect.
 	after, dies bool
 }
 
@@ -28,8 +29,8 @@ var stepHarms = []stepHarm{
 	{"dies before", false, true}, {"dies after", true, true}, {"fails before", false, false}, {"fails after", true, false},
 }
 
-// harmed lets a harm happen at a replica's n-th step, a call of its store or of Klarna. It returns
-// the steps that were taken.
+// harmed makes a replica fail at its n-th step, a call of its store or of Klarna. It returns the
+// steps that were taken.
 func (r *replica) harmed(n int, h stepHarm) func() []string {
 	var mu sync.Mutex
 	var steps []string
@@ -53,7 +54,7 @@ func (r *replica) harmed(n int, h stepHarm) func() []string {
 	r.writes(func(operation string, _ flow.Record, do func() error) error { return at("store "+operation, do) })
 	r.meets(func(request *http.Request, pass roundTrip) (answer *http.Response, err error) {
 		err = at("klarna "+request.Method, func() (err error) {
-			answer, err = pass(request) //nolint:bodyclose // it is handed on, or closed below
+			answer, err = pass(request) //nolint:bodyclose // passed on, or closed below
 			return err
 		})
 		if err != nil {
@@ -71,8 +72,8 @@ func (r *replica) harmed(n int, h stepHarm) func() []string {
 	}
 }
 
-// A crash, or a failure, before and after each step of each operation.
-func TestNoCrashAtAnyStepLosesOrRepeatsAnOperation(t *testing.T) {
+// A replica crashes, or fails once, before and after each step of each operation.
+func TestNoCrashLosesOrRepeatsAnOperation(t *testing.T) {
 	synctest.Test(t, noCrashOfAnOperation)
 }
 
@@ -88,7 +89,7 @@ func noCrashOfAnOperation(t *testing.T) {
 					steps := victim.harmed(n, h)
 					_, err := tc.do(t.Context(), victim)
 					if len(steps()) < n {
-						break // all of them were tried
+						break // all steps were tried
 					}
 					runs++
 					what := fmt.Sprintf("%s, %s step %d, %s, repeated: %v: ", tc.name, h.name, n, steps()[n-1], repeats)
@@ -105,7 +106,7 @@ func noCrashOfAnOperation(t *testing.T) {
 					recorded := slices.ContainsFunc(list, func(o flow.Operation) bool { return o.ID == "op" })
 					if !recorded {
 						if repeats || err == nil || tc.times(s) != 0 {
-							t.Fatalf("%sit is not recorded, and was executed %d times", what, tc.times(s))
+							t.Fatalf("%sthe operation is not recorded, and was executed %d times", what, tc.times(s))
 						}
 						continue
 					}
@@ -119,12 +120,12 @@ func noCrashOfAnOperation(t *testing.T) {
 	}
 	t.Logf("%d runs", runs)
 	if runs < 300 {
-		t.Errorf("%d runs show little", runs)
+		t.Errorf("%d runs are too few", runs)
 	}
 }
 
-// A crash at each step of a merchant's whole life with a purchase, and recovery that crashes, too.
-func TestNoCrashAtAnyStepLosesOrRepeatsOneOfSeveralOperations(t *testing.T) {
+// A replica crashes at each step of a merchant's whole work with a purchase, and so does recovery.
+func TestNoCrashLosesOrRepeatsSeveralOperations(t *testing.T) {
 	synctest.Test(t, noCrashOfSeveralOperations)
 }
 
@@ -163,8 +164,8 @@ func noCrashOfSeveralOperations(t *testing.T) {
 				break
 			}
 			runs++
-			// Recovery crashes at a step of its own, then another one goes on, and the merchant repeats
-			// everything.
+			// Recovery crashes at one of its own steps. Then another replica continues, and the
+			// merchant repeats everything.
 			weak := s.replica()
 			weak.harmed(1+runs%7, h)
 			for range 3 {
@@ -182,14 +183,14 @@ func noCrashOfSeveralOperations(t *testing.T) {
 			if a := s.status(orderID).Amounts; a != want || got.CapturedAmount != 90_00 || got.RefundedAmount != 20_00 || got.VoidedAmount != 28_00 {
 				t.Fatalf("%s step %d, %s: the record has %+v, and Klarna %+v", h.name, n, steps()[n-1], a, got)
 			}
-			told := ", " + s.told.ended() + ", "
+			list := ", " + s.reported.ended() + ", "
 			for _, id := range []string{"parcel-1", "parcel-2", "return-1", "return-2", "rest"} {
-				if strings.Count(told, ", "+id+" DONE") != 1 {
-					t.Fatalf("%s step %d, %s: told%s", h.name, n, steps()[n-1], told)
+				if strings.Count(list, ", "+id+" DONE") != 1 {
+					t.Fatalf("%s step %d, %s: reported%s", h.name, n, steps()[n-1], list)
 				}
 			}
 			if record := s.record(orderID); !record.DueAt.IsZero() || len(record.Sealed) != 0 {
-				t.Fatalf("%s step %d: it is due at %v", h.name, n, record.DueAt)
+				t.Fatalf("%s step %d: the purchase is due at %v", h.name, n, record.DueAt)
 			}
 			s.klarna.CheckInvariants(t)
 		}
@@ -197,8 +198,8 @@ func noCrashOfSeveralOperations(t *testing.T) {
 	t.Logf("%d runs", runs)
 }
 
-// The process dies before it learns the answer, and everything is down for a day.
-func TestACallThatACrashCutOffIsInDoubt(t *testing.T) {
+// The process dies before the answer arrives, and no replica runs for a day.
+func TestACallCutOffByACrashIsInDoubt(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -216,7 +217,7 @@ func TestACallThatACrashCutOffIsInDoubt(t *testing.T) {
 			s.klarna.Advance(25 * time.Hour)
 			s.recovers(s.replica())
 			if n := tc.times(s); n != 1 {
-				t.Errorf("it was executed %d times", n)
+				t.Errorf("the operation was executed %d times", n)
 			}
 			if tc.unlisted {
 				s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
@@ -228,9 +229,9 @@ func TestACallThatACrashCutOffIsInDoubt(t *testing.T) {
 	}
 }
 
-// A slow replica is answered with a refusal after another has made the call: that may have been
+// A slow replica gets a refusal after another replica has made the call, which may have been
 // executed.
-func TestARefusalOfAnEarlierTurnEndsNothing(t *testing.T) {
+func TestARefusalUnderAnEarlierLeaseEndsNothing(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t)
@@ -248,7 +249,7 @@ func TestARefusalOfAnEarlierTurnEndsNothing(t *testing.T) {
 				s.recovers(other)
 				return answering(400, `{"error_code":"VALIDATION_ERROR"}`)(request, pass)
 			})
-			// The refusal is left aside, and the call made again.
+			// The refusal is ignored, and the call is made again.
 			if o, err := tc.do(t.Context(), slow); err != nil || o.State != flow.OperationStateDone {
 				t.Errorf("%v, %v", o, err)
 			}
@@ -257,7 +258,7 @@ func TestARefusalOfAnEarlierTurnEndsNothing(t *testing.T) {
 	}
 }
 
-// methodOf is the HTTP method of an operation's call.
+// methodOf returns the HTTP method of an operation's call.
 func methodOf(tc *operationCase) string {
 	if tc.call == updateCall {
 		return http.MethodPatch

@@ -19,14 +19,14 @@ type modelCapture struct {
 	amount, refunded int64
 }
 
-// model is what a purchase's money must be, worked out from what was asked for alone.
+// model computes a purchase's amounts from the requested operations alone.
 type model struct {
 	remaining, captured, refunded, voided int64
 	captures                              []*modelCapture
 	over                                  bool
 }
 
-// capture takes an amount, if it is there.
+// capture captures an amount, and reports whether enough is left.
 func (m *model) capture(id string, amount int64, release bool) bool {
 	if m.over || amount > m.remaining {
 		return false
@@ -42,7 +42,8 @@ func (m *model) capture(id string, amount int64, release bool) bool {
 	return true
 }
 
-// refund gives an amount back, of one capture or from the oldest on, if it is there.
+// refund refunds an amount of one capture, or from the oldest on, and reports whether enough is
+// left.
 func (m *model) refund(of *modelCapture, amount int64) bool {
 	from := m.captures
 	if of != nil {
@@ -73,8 +74,8 @@ func (m *model) void() bool {
 	return true
 }
 
-// Partial captures, refunds and voids in every order, with repeats, changed repeats and faults,
-// against a model. OPERATIONS_STEPS says how many; OPERATIONS_SEED which.
+// Partial captures, refunds and voids in random order, with repeats, changed repeats and faults,
+// are compared with a model. OPERATIONS_STEPS is the number of steps, and OPERATIONS_SEED the seed.
 func TestOperationsInEveryOrderFollowTheModel(t *testing.T) {
 	steps, seed := 3000, uint64(16)
 	if text := os.Getenv("OPERATIONS_STEPS"); text != "" {
@@ -97,7 +98,7 @@ func TestOperationsInEveryOrderFollowTheModel(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			w := &modelWalk{scene: newScene(t), dice: dice, counts: counts, asked: map[string]func() (*flow.Operation, error){}}
 			w.replica = w.scene.replica()
-			w.replica.meets(w.listingRefunds) // so that what Klarna shows decides
+			w.replica.meets(w.listingRefunds) // so that Klarna's transaction decides
 			w.pays(w.replica)
 			w.remaining = 118_00
 			for range 10 + dice.IntN(25) {
@@ -119,7 +120,7 @@ func TestOperationsInEveryOrderFollowTheModel(t *testing.T) {
 	}
 }
 
-// modelWalk is one purchase and its model.
+// modelWalk is a purchase with its model.
 type modelWalk struct {
 	*scene
 	model
@@ -192,14 +193,14 @@ func (w *modelWalk) step(n int) {
 	}
 	w.counts[string(o.State)]++
 	if want := applies(); (o.State == flow.OperationStateDone) != want {
-		w.Fatalf("%s: %v because of %q, and the model says %v", id, o, o.Reason, want)
+		w.Fatalf("%s: %v with reason %q, and the model says %v", id, o, o.Reason, want)
 	}
 	w.asked[id] = do
 	w.ids = append(w.ids, id)
 	w.agrees(id)
 }
 
-// meets lets a call meet a fault now and then.
+// meets sometimes makes a call fail.
 func (w *modelWalk) meets(call string) {
 	w.klarna.ClearFaults()
 	if w.dice.IntN(4) > 0 {
@@ -215,7 +216,7 @@ func (w *modelWalk) meets(call string) {
 	w.klarna.Script(fault)
 }
 
-// repeats asks again for an operation, as it was or with other content.
+// repeats makes an operation again, with the same or other content.
 func (w *modelWalk) repeats() {
 	w.Helper()
 	id := w.ids[w.dice.IntN(len(w.ids))]

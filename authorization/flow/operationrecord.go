@@ -14,38 +14,38 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// operation is an operation as a record's Data holds it. Its bytes are sealed beside the record
-// until it ends.
+// operation is an operation in a record's Data. The body of its call is sealed until it ends.
 type operation struct {
 	ID    string         `json:"id"`
 	Kind  OperationKind  `json:"kind"`
 	State OperationState `json:"state"`
 	// Amount is what is captured or refunded, or what an extension asks for.
 	Amount int64 `json:"amount,omitzero"`
-	// Days is what an extension asks for.
+	// Days is the number of days of an extension.
 	Days int `json:"extension_days,omitzero"`
-	// Release: a capture releases what is then left. Released is what it released, or what a void did.
+	// Release reports whether a capture releases the rest. Released is the amount that it, or a
+	// void, released.
 	Release   bool   `json:"release_remaining,omitzero"`
 	Released  int64  `json:"released_amount,omitzero"`
 	Reference string `json:"reference,omitzero"`
-	// Capture is the capture operation that a refund names.
+	// Capture is the ID of the capture operation that a refund names.
 	Capture          string `json:"capture_id,omitzero"`
 	PaymentCaptureID string `json:"payment_capture_id,omitzero"`
 	PaymentRefundID  string `json:"payment_refund_id,omitzero"`
-	// Digest tells the content from another.
+	// Digest distinguishes the content from others.
 	Digest string `json:"digest,omitzero"`
-	// Keys counts the idempotency keys that were made, KeyAt is when the present one was first sent,
-	// DoubtAt when the last call was sent of which it is not known that it did nothing; zero for none.
-	// Both are recorded before the call leaves.
+	// Keys counts the idempotency keys that were derived. KeyAt is when the present key was first
+	// sent. DoubtAt is when the last call was sent that may have been executed, or zero. KeyAt and
+	// DoubtAt are recorded before the call is sent.
 	Keys    int       `json:"keys,omitzero"`
 	KeyAt   time.Time `json:"key_at,omitzero"`
 	DoubtAt time.Time `json:"doubt_at,omitzero"`
-	// Conflicted: a call was answered with a conflict.
+	// Conflicted reports whether a call was answered with a conflict.
 	Conflicted bool `json:"conflicted,omitzero"`
-	// Tries counts failures in a row, NextAt is when recovery tries again.
+	// Tries counts consecutive failures. NextAt is when recovery tries again.
 	Tries  int       `json:"tries,omitzero"`
 	NextAt time.Time `json:"next_at,omitzero"`
-	// AmountBefore and ExpiresBefore are the transaction's before an extension was sent.
+	// AmountBefore and ExpiresBefore are the transaction's values before an extension was sent.
 	AmountBefore  int64     `json:"amount_before,omitzero"`
 	ExpiresBefore time.Time `json:"expires_before,omitzero"`
 
@@ -58,12 +58,12 @@ type operation struct {
 	BegunAt   time.Time `json:"begun_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 
-	// Unknown is what a newer version wrote.
+	// Unknown holds members that a newer version wrote.
 	Unknown klarna.Unknown `json:",embed"`
 }
 
-// sealedOperation is an operation's call, byte for byte. It says itself what it does and to what,
-// so that it is not sent upon a record that says otherwise.
+// sealedOperation is an operation's call, byte for byte. It repeats what the operation does, so
+// that it is not sent if the record was changed.
 type sealedOperation struct {
 	ID          string        `json:"id"`
 	Kind        OperationKind `json:"kind"`
@@ -79,9 +79,9 @@ type sealedOperation struct {
 	Unknown klarna.Unknown `json:",embed"`
 }
 
-// operationMove is one change of an operation's state, or a notice, that is to be reported.
+// operationMove is a change of an operation's state, or a notice, that has to be reported.
 type operationMove struct {
-	// Number counts the purchase's transitions and these together.
+	// Number counts the purchase's transitions and operation moves together.
 	Number           int            `json:"number"`
 	At               time.Time      `json:"at"`
 	Operation        string         `json:"operation,omitzero"`
@@ -94,7 +94,7 @@ type operationMove struct {
 	Unknown klarna.Unknown `json:",embed"`
 }
 
-// operation returns the operation of an id, nil for none. It is valid until the record is read
+// operation returns the operation with an ID, or nil. The pointer is valid until the record is read
 // again.
 func (p *purchase) operation(id string) *operation {
 	for i := range p.Operations {
@@ -105,8 +105,8 @@ func (p *purchase) operation(id string) *operation {
 	return nil
 }
 
-// pendingOperation is the one that is to be made next, nil for none: they are made one after the
-// other.
+// pendingOperation returns the operation to execute next, or nil. Operations are executed one after
+// the other.
 func (p *purchase) pendingOperation() *operation {
 	for i := range p.Operations {
 		if p.Operations[i].State == OperationStatePending {
@@ -116,15 +116,15 @@ func (p *purchase) pendingOperation() *operation {
 	return nil
 }
 
-// is reports whether an operation is of a kind and in a state.
+// is reports whether an operation has a kind and a state.
 func (o *operation) is(kind OperationKind, state OperationState) bool {
 	return o.Kind == kind && o.State == state
 }
 
-// automatic reports that the operation is the automatic capture, which is not called for.
+// automatic reports whether the operation is the automatic capture, which has no call of its own.
 func (o *operation) automatic() bool { return o.ID == AutomaticCaptureID }
 
-// addOperation appends an operation, and leaves the stored list as it is.
+// addOperation appends an operation without changing the stored list.
 func (p *purchase) addOperation(o operation) { p.Operations = append(slices.Clip(p.Operations), o) }
 
 // public returns the operation as a caller sees it.
@@ -144,7 +144,7 @@ func (p *purchase) public(o *operation) *Operation {
 	return public
 }
 
-// finish ends an operation, or changes how it has ended. Its call is forgotten by the caller.
+// finish ends an operation or changes its result. The caller removes its call.
 func (p *purchase) finish(o *operation, to OperationState, reason string, now time.Time, reporting bool) {
 	o.State, o.Reason, o.UpdatedAt = to, reason, now
 	o.Tries, o.NextAt, o.DoubtAt, o.Conflicted = 0, time.Time{}, time.Time{}, false
@@ -169,7 +169,7 @@ func (p *purchase) finish(o *operation, to OperationState, reason string, now ti
 	}
 }
 
-// notify has a notice reported.
+// notify records a notice to report.
 func (p *purchase) notify(n Notice, now time.Time, reporting bool) {
 	p.Moves++
 	if reporting {
@@ -177,7 +177,7 @@ func (p *purchase) notify(n Notice, now time.Time, reporting bool) {
 	}
 }
 
-// authorized is what the customer approved, extensions included.
+// authorized returns what the customer approved, including extensions.
 func (p *purchase) authorized() int64 {
 	switch {
 	case p.Authorized != nil:
@@ -188,7 +188,7 @@ func (p *purchase) authorized() int64 {
 	return p.Amount
 }
 
-// amounts adds up the operations that are done.
+// amounts returns the sums of the operations that are done.
 func (p *purchase) amounts() Amounts {
 	if p.State != StateAuthorized {
 		return Amounts{}
@@ -208,13 +208,13 @@ func (p *purchase) amounts() Amounts {
 			a.Voided = plus(a.Voided, o.Released)
 		}
 	}
-	// What was released while a capture was in doubt is counted anew when that is known.
+	// A void may have been recorded while a capture was in doubt that later turned out to be done.
 	a.Voided = min(a.Voided, max(a.Authorized-a.Captured, 0))
 	a.Remaining = max(a.Authorized-plus(plus(a.Captured, a.Voided), a.Lapsed), 0)
 	return a
 }
 
-// plus adds amounts that are not negative.
+// plus adds two amounts that are not negative and saturates.
 func plus(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
@@ -225,13 +225,12 @@ func plus(a, b int64) int64 {
 // inDoubt reports whether an operation's call may have been executed.
 func (o *operation) inDoubt() bool { return !o.DoubtAt.IsZero() }
 
-// isOpen reports whether recovery has something to do with a purchase that is authorized.
+// isOpen reports whether recovery has to process an authorized purchase again.
 func (p *purchase) isOpen() bool {
 	return p.State == StateAuthorized && !p.nextOperation().IsZero()
 }
 
-// nextOperation is when recovery looks at an authorized purchase again because of what follows the
-// approval; zero for never.
+// nextOperation returns when recovery processes an authorized purchase again, or zero.
 func (p *purchase) nextOperation() time.Time {
 	at := earliest(p.LookAt, p.WatchAt)
 	if o := p.pendingOperation(); o != nil {
@@ -247,7 +246,7 @@ func (p *purchase) nextOperation() time.Time {
 	return at
 }
 
-// dueAfter is when recovery looks at a purchase that has ended, for whatever reason.
+// dueAfter returns when recovery processes a purchase that has ended, or zero.
 func (p *purchase) dueAfter(now time.Time) time.Time {
 	at := p.nextLook(now)
 	if len(p.Unreported)+len(p.UnreportedOperations) > 0 {
@@ -256,7 +255,7 @@ func (p *purchase) dueAfter(now time.Time) time.Time {
 	return at
 }
 
-// earliest is the earlier of two times, of which a zero one is none.
+// earliest returns the earlier of two times. A zero time does not count.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -264,11 +263,11 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// operationKeys makes the idempotency keys of operations. It must never change.
+// operationKeys is the UUID namespace of the idempotency keys of operations. It must never change.
 var operationKeys = uuid.MustParse("c7a1e9c4-0f0f-4f5e-8f4e-6f4b9d1a7c55")
 
-// operationKey is a UUIDv5 of what makes a call the call that it is. number counts the keys of the
-// operation. A caller who repeats an operation that a store has lost makes the same key.
+// operationKey returns a UUIDv5 of what identifies a call. number counts the keys of the operation.
+// If a store loses an operation and the caller repeats it, the key is the same.
 func operationKey(p *purchase, o *operation, body string, number int) string {
 	var material []byte
 	for _, part := range []string{p.Account, p.Transaction, p.ID, o.ID, string(o.Kind), o.Capture, o.PaymentCaptureID, body, strconv.Itoa(number)} {
@@ -278,8 +277,8 @@ func operationKey(p *purchase, o *operation, body string, number int) string {
 	return uuid.NewSHA1(operationKeys, material).String()
 }
 
-// operationReference is the reference at Klarna of an operation that was given none: the two ids
-// where they fit, and a digest of them otherwise.
+// operationReference returns the default reference at Klarna of an operation: both IDs if they fit,
+// otherwise a digest of them.
 func operationReference(purchaseID, id string) string {
 	text := purchaseID + "/" + id
 	if len(text) <= 255 && !slices.ContainsFunc([]byte(text), func(c byte) bool { return c < ' ' || c > '~' }) {

@@ -11,14 +11,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are those of operations while releases or seal secrets change.
+// This file tests operations while releases or seal secrets change.
 
-func TestWhatANewerVersionWroteOfAnOperationIsKept(t *testing.T) {
+func TestOperationDataOfANewerVersionIsKept(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
 	s.klarna.Script(klarnatest.Fault{Operation: captureCall, StatusCode: 503})
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	_, _ = r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "op", Amount: 40_00})
 	record := s.record(orderID)
 	record.Data = []byte(strings.Replace(string(record.Data), `"operations":[{`, `"operations":[{"of_tomorrow":1,`, 1))
@@ -33,7 +33,7 @@ func TestWhatANewerVersionWroteOfAnOperationIsKept(t *testing.T) {
 	r.meets(unreachable)
 	_, _ = r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "op-2", Amount: 10_00})
 	if text := s.unsealed(orderID); !strings.Contains(text, `"of_tomorrow":2`) || strings.Count(text, `"idempotency_key"`) != 2 {
-		t.Error("the seal has lost something")
+		t.Error("the seal has lost a member")
 	}
 	r.meets(nil)
 	s.pass(r, time.Minute, 10*time.Second)
@@ -48,7 +48,7 @@ func TestWhatANewerVersionWroteOfAnOperationIsKept(t *testing.T) {
 	}
 }
 
-// Another replica knows it, and this one waits.
+// Only a replica of the newer version can continue it, so this one waits.
 func TestAnOperationOfANewerVersionIsLeftAlone(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
@@ -66,9 +66,9 @@ func TestAnOperationOfANewerVersionIsLeftAlone(t *testing.T) {
 		t.Errorf("%v after %d calls", o, s.calls(captureCall))
 	}
 	if record := s.record(orderID); record.DueAt.IsZero() || len(record.Sealed) == 0 {
-		t.Errorf("it is due at %v", record.DueAt)
+		t.Errorf("the purchase is due at %v", record.DueAt)
 	}
-	// Another of this version waits behind it.
+	// An operation of this version waits behind it.
 	if o, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "op-2", Amount: 10_00}); err == nil || o.State != flow.OperationStatePending {
 		t.Errorf("%v, %v", o, err)
 	}
@@ -100,8 +100,8 @@ func TestAnOperationOutlivesARotationOfTheSealSecret(t *testing.T) {
 	s.klarna.CheckInvariants(t)
 }
 
-// A store that lost the operation in a fail-over, and a caller who repeats it: Klarna knows the key.
-func TestAnOperationThatTheStoreLostIsTheSameCall(t *testing.T) {
+// The store lost the operation in a fail-over, and the caller repeats it. Klarna knows the key.
+func TestALostOperationIsRepeatedUnchanged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -122,7 +122,7 @@ func TestAnOperationThatTheStoreLostIsTheSameCall(t *testing.T) {
 	}
 }
 
-func TestAReferenceIsDerivedOfBothIDs(t *testing.T) {
+func TestAReferenceIsDerivedFromBothIDs(t *testing.T) {
 	long := strings.Repeat("o", 255)
 	for _, tc := range []struct{ id, want string }{
 		{"parcel-1", "order-1/parcel-1"},

@@ -16,17 +16,18 @@ import (
 )
 
 const (
-	// doubtPatience is how long a call that had no answer may still run at Klarna, by the clock of
+	// doubtPatience is how long Klarna may still execute a call that had no answer, by the clock of
 	// another replica.
 	doubtPatience = conflictPatience + clockSkew
-	// operationPatience is how long an operation is tried that surely was not executed.
+	// operationPatience is how long an operation is retried that certainly was not executed.
 	operationPatience = 7 * 24 * time.Hour
-	// unknownSoon and unknownLate bound the pauses between two looks at an operation that is unknown.
+	// unknownSoon and unknownLate are the shortest and the longest pause between two reads because
+	// of an unknown operation.
 	unknownSoon = time.Hour
 	unknownLate = 24 * time.Hour
 )
 
-// The Coordinator's own reasons of operations, beside those of purchases.
+// The Coordinator's own reasons of operations. Those of purchases apply as well.
 const (
 	reasonNotExecuted    = "NOT_EXECUTED"
 	reasonCaptureRefused = "CAPTURE_REFUSED"
@@ -34,9 +35,9 @@ const (
 	reasonDamaged        = "RECORD_DAMAGED"
 )
 
-// operate makes the pending operations of a purchase, one after the other, until the one of the id
-// has ended, or, for "", those that are due. Where another replica is at the purchase, it waits for
-// it until then.
+// operate executes the pending operations of a purchase one after the other, until the operation
+// with the ID has ended. If the ID is "", it executes those that are due. If another replica is
+// processing the purchase, operate waits for it until the given time.
 func (c *Coordinator) operate(ctx context.Context, p *purchase, id string, until time.Time) error {
 	for {
 		o := p.pendingOperation()
@@ -67,34 +68,34 @@ func (c *Coordinator) operate(ctx context.Context, p *purchase, id string, until
 	}
 }
 
-// attempt makes an operation's call, or makes it again.
+// attempt makes or repeats an operation's call.
 func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error {
 	o := p.operation(id)
 	api, err := c.api(ctx, p)
 	if err != nil {
-		return c.putOff(ctx, p, id, turnOf(p, o), err)
+		return c.retryOperation(ctx, p, id, attemptOf(p, o), err)
 	}
 	switch {
 	case o.automatic():
 		return c.findAutomaticCapture(ctx, p, api, o)
 	case !o.Kind.known():
-		return c.putOff(ctx, p, id, turnOf(p, o), fmt.Errorf("flow: operation %s is of a kind that this version does not know", strconv.Quote(id)))
+		return c.retryOperation(ctx, p, id, attemptOf(p, o), fmt.Errorf("flow: this version does not know the kind of operation %s", strconv.Quote(id)))
 	}
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	if o.Kind == OperationKindRefund && o.Capture != "" && o.PaymentCaptureID == "" {
 		// Operations are made in order, so the capture has ended.
 		switch capture := p.operation(o.Capture); {
 		case capture == nil || capture.State == OperationStateRefused:
-			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureRefused})
+			return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureRefused})
 		case capture.PaymentCaptureID == "":
-			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureUnknown})
+			return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureUnknown})
 		default:
 			o.PaymentCaptureID = capture.PaymentCaptureID
 		}
 	}
 	now := c.time()
 	if !o.inDoubt() && o.Tries > 0 && now.After(o.BegunAt.Add(operationPatience)) {
-		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: orElse(o.Reason, reasonNotSent)})
+		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: orElse(o.Reason, reasonNotSent)})
 	}
 	if !o.KeyAt.IsZero() && now.After(o.KeyAt.Add(idempotent)) {
 		return c.afterKey(ctx, p, api, id)
@@ -116,27 +117,27 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 	if err := c.save(ctx, p); err != nil {
 		return err
 	}
-	turn = operationTurn{lease: p.LeaseUntil, doubt: doubt, sent: now}
+	attempt = callAttempt{lease: p.LeaseUntil, doubt: doubt, sent: now}
 	answer, err := c.send(ctx, api, p, p.operation(id), call)
 	if err != nil {
-		return c.operationFailed(ctx, p, api, id, turn, err)
+		return c.operationFailed(ctx, p, api, id, attempt, err)
 	}
-	return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: answer})
+	return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: answer})
 }
 
-// operationTurn is what a call was made upon: its lease, what was in doubt before, and when it was
-// sent.
-type operationTurn struct {
+// callAttempt is the state in which a call was made: its lease, when an earlier call in doubt was
+// sent, and when this call was sent.
+type callAttempt struct {
 	lease, doubt, sent time.Time
 }
 
-// turnOf is that of a step without a call.
-func turnOf(p *purchase, o *operation) operationTurn {
-	return operationTurn{lease: p.LeaseUntil, doubt: o.DoubtAt}
+// attemptOf returns the callAttempt of a step without a call.
+func attemptOf(p *purchase, o *operation) callAttempt {
+	return callAttempt{lease: p.LeaseUntil, doubt: o.DoubtAt}
 }
 
-// executed is what a call's answer says.
-type executed struct {
+// callAnswer is what the answer to a call says.
+type callAnswer struct {
 	paymentCaptureID, paymentRefundID string
 	amount                            *int64
 	currency                          string
@@ -144,7 +145,7 @@ type executed struct {
 }
 
 // send makes the call as it was recorded.
-func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *purchase, o *operation, call *sealedOperation) (*executed, error) {
+func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *purchase, o *operation, call *sealedOperation) (*callAnswer, error) {
 	options := append(c.callOptions(p), klarna.WithIdempotencyKey(call.Key))
 	switch {
 	case o.Kind == OperationKindCapture:
@@ -152,7 +153,7 @@ func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *pu
 		if err != nil {
 			return nil, err
 		}
-		return &executed{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}, nil
+		return &callAnswer{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}, nil
 	case o.Kind == OperationKindRefund && o.PaymentCaptureID != "":
 		return refunded(api.RefundCapturePrepared(ctx, o.PaymentCaptureID, call.prepared(), options...))
 	case o.Kind == OperationKindRefund:
@@ -164,24 +165,24 @@ func (c *Coordinator) send(ctx context.Context, api *authorization.Client, p *pu
 	case o.Kind == OperationKindUpdate:
 		return changedTransaction(api.UpdateTransactionPrepared(ctx, p.Transaction, call.prepared(), options...))
 	}
-	return nil, ErrDamaged // a kind that is not known is not sent
+	return nil, ErrDamaged // the kind is not known
 }
 
-func refunded(refund *authorization.PaymentRefund, err error) (*executed, error) {
+func refunded(refund *authorization.PaymentRefund, err error) (*callAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &executed{paymentRefundID: refund.PaymentRefundID, amount: amountIn(refund.Unknown, "refund_amount"), currency: textIn(refund.Unknown, "currency")}, nil
+	return &callAnswer{paymentRefundID: refund.PaymentRefundID, amount: amountIn(refund.Unknown, "refund_amount"), currency: textIn(refund.Unknown, "currency")}, nil
 }
 
-func changedTransaction(t *authorization.PaymentTransaction, err error) (*executed, error) {
+func changedTransaction(t *authorization.PaymentTransaction, err error) (*callAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &executed{transaction: t}, nil
+	return &callAnswer{transaction: t}, nil
 }
 
-// amountIn is a whole number among members that have no name here, nil for none.
+// amountIn returns a whole number among unknown members, or nil.
 func amountIn(unknown klarna.Unknown, name string) *int64 {
 	var amount *int64
 	if value, ok := unknown[name]; !ok || wire.DecodeAny(value.Bytes(), &amount) != nil {
@@ -190,7 +191,7 @@ func amountIn(unknown klarna.Unknown, name string) *int64 {
 	return amount
 }
 
-// textIn is a text among members that have no name here, "" for none.
+// textIn returns a text among unknown members, or "".
 func textIn(unknown klarna.Unknown, name string) string {
 	var text string
 	if value, ok := unknown[name]; !ok || wire.DecodeAny(value.Bytes(), &text) != nil {
@@ -199,18 +200,18 @@ func textIn(unknown klarna.Unknown, name string) string {
 	return text
 }
 
-// ending is how an operation ends.
-type ending struct {
+// operationResult is how an operation ends.
+type operationResult struct {
 	to                           OperationState
 	reason, parameters, evidence string
-	// answer is what says that it is done.
-	answer *executed
+	// answer is the answer that proves that the operation is done.
+	answer *callAnswer
 }
 
-// endOperation records how an operation has ended. That it is done counts whatever was thought
-// before; any other end is one of an operation that is pending, and, with a turn, of nobody else's
-// later call.
-func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, turn *operationTurn, end ending) error {
+// endOperation records the result of an operation. A result of done is always recorded. Any other
+// result is recorded only if the operation is pending and, if attempt is set, no other replica has
+// made a later call.
+func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, attempt *callAttempt, end operationResult) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var before OperationState
@@ -218,14 +219,14 @@ func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, 
 	ended := false
 	err := c.change(ctx, p, func() bool {
 		o := p.operation(id)
-		if ended = o != nil && (turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended {
+		if ended = o != nil && (attempt == nil || p.LeaseUntil.Equal(attempt.lease)); !ended {
 			return false
 		}
 		before = o.State
-		if ended = c.ends(p, o, end); !ended {
+		if ended = c.applyResult(p, o, end); !ended {
 			return false
 		}
-		failed = c.afterEnd(p, o, before == OperationStatePending)
+		failed = c.afterOperationEnd(p, o, before == OperationStatePending)
 		return failed == nil
 	})
 	if err = errors.Join(err, failed); err == nil && ended {
@@ -234,16 +235,16 @@ func (c *Coordinator) endOperation(ctx context.Context, p *purchase, id string, 
 	return err
 }
 
-// ends ends an operation in p. It reports whether that changes anything.
-func (c *Coordinator) ends(p *purchase, o *operation, end ending) bool {
+// applyResult ends an operation in p. It reports whether that changes anything.
+func (c *Coordinator) applyResult(p *purchase, o *operation, end operationResult) bool {
 	to, reason, evidence := end.to, end.reason, end.evidence
 	if a := end.answer; a != nil {
 		switch {
 		case a.amount != nil && *a.amount != o.Amount:
 			to, reason = OperationStateUnknown, reasonOtherAmount
-			evidence = fmt.Sprintf("Klarna says that the amount is %d", *a.amount)
+			evidence = fmt.Sprintf("the amount at Klarna is %d", *a.amount)
 		case isOtherCurrency(a.currency, p.Currency):
-			to, reason, evidence = OperationStateUnknown, reasonOtherAmount, "Klarna says that it is of another currency"
+			to, reason, evidence = OperationStateUnknown, reasonOtherAmount, "the currency at Klarna is another one"
 		}
 	}
 	if o.State == to || to != OperationStateDone && o.State != OperationStatePending {
@@ -259,10 +260,11 @@ func (c *Coordinator) ends(p *purchase, o *operation, end ending) bool {
 	return true
 }
 
-// learnTransaction takes what an answer says of the transaction.
+// learnTransaction updates p from a transaction in an answer.
 func (p *purchase) learnTransaction(o *operation, t *authorization.PaymentTransaction, to OperationState) {
 	if o.Kind == OperationKindExtension && o.Amount != 0 && to == OperationStateDone {
-		// Whether Klarna's amount adds to the transaction's or replaces it, only its answer says.
+		// Only Klarna's answer shows whether the amount is added to the transaction's or replaces
+		// it.
 		if t != nil && (t.Amount == plus(p.authorized(), o.Amount) || t.Amount == o.Amount) {
 			p.Authorized = &t.Amount
 		} else {
@@ -274,9 +276,9 @@ func (p *purchase) learnTransaction(o *operation, t *authorization.PaymentTransa
 	}
 }
 
-// afterEnd puts a purchase in order of which an operation has ended: its call goes, and the next one
-// is due. pending reports that it was pending before.
-func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
+// afterOperationEnd removes the call of an operation that has ended and makes the next operation
+// due. pending reports whether the operation was pending before.
+func (c *Coordinator) afterOperationEnd(p *purchase, o *operation, pending bool) error {
 	now := c.time()
 	if pending {
 		p.LeaseUntil = time.Time{}
@@ -285,7 +287,7 @@ func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
 		p.LookAt = earliest(p.LookAt, now.Add(sleep.Jitter(unknownSoon)))
 	}
 	c.watchExpiry(p, now)
-	if err := c.forget(p, o.ID); err != nil {
+	if err := c.dropSealedCall(p, o.ID); err != nil {
 		return err
 	}
 	if next := p.pendingOperation(); next != nil && next.Tries == 0 {
@@ -295,46 +297,46 @@ func (c *Coordinator) afterEnd(p *purchase, o *operation, pending bool) error {
 	return nil
 }
 
-// logOperation logs the end of an operation that somebody should look at.
+// logOperation logs a result that a person should look at.
 func (c *Coordinator) logOperation(ctx context.Context, p *purchase, id string, before OperationState) {
 	o := p.operation(id)
 	switch {
 	case o == nil:
 	case o.State == OperationStateUnknown:
-		c.logger.ErrorContext(ctx, "klarna flow: an operation has ended without it being known whether money moved",
+		c.logger.ErrorContext(ctx, "klarna flow: an operation has ended, and it is not known whether money moved",
 			"purchase", p.ID, "operation", o.ID, "kind", o.Kind, "payment_transaction_id", p.Transaction, "reason", o.Reason, "evidence", o.Evidence)
 	case o.State == OperationStateRefused:
 		c.logger.WarnContext(ctx, "klarna flow: an operation was refused",
 			"purchase", p.ID, "operation", o.ID, "kind", o.Kind, "payment_transaction_id", p.Transaction, "reason", o.Reason)
 	case before != OperationStatePending:
-		c.logger.WarnContext(ctx, "klarna flow: an operation that had ended otherwise was executed",
+		c.logger.WarnContext(ctx, "klarna flow: an operation that had ended in another state was executed",
 			"purchase", p.ID, "operation", o.ID, "kind", o.Kind, "payment_transaction_id", p.Transaction, "before", before)
 	}
 }
 
-// operationFailed decides what an error of a call says about its operation.
-func (c *Coordinator) operationFailed(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error) error {
+// operationFailed handles an error of a call: it ends the operation or retries it.
+func (c *Coordinator) operationFailed(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, failure error) error {
 	if klarna.OutcomeOf(failure) == klarna.OutcomeUnknown {
-		turn.doubt = turn.sent
-		return c.putOff(ctx, p, id, turn, failure)
+		attempt.doubt = attempt.sent
+		return c.retryOperation(ctx, p, id, attempt, failure)
 	}
 	reason, refused := refusedOperation(failure)
-	refused = refused && !c.othersCredentials(ctx, p, failure)
-	overlong := !turn.doubt.IsZero() && turn.sent.Sub(turn.doubt) > doubtPatience
+	refused = refused && !c.hasOtherCredentials(ctx, p, failure)
+	overlong := !attempt.doubt.IsZero() && attempt.sent.Sub(attempt.doubt) > doubtPatience
 	switch {
-	case refused && turn.doubt.IsZero():
-		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
+	case refused && attempt.doubt.IsZero():
+		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
 	case refused && overlong:
-		// An earlier call had no answer, and runs no more. What Klarna shows decides.
-		return c.decide(ctx, p, api, id, turn, failure, ending{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
+		// An earlier call had no answer and cannot be executed any more. The transaction decides.
+		return c.decide(ctx, p, api, id, attempt, failure, operationResult{to: OperationStateRefused, reason: reason, parameters: parametersOf(failure)})
 	case conflict(failure):
-		return c.conflicted(ctx, p, api, id, turn, failure)
+		return c.conflicted(ctx, p, api, id, attempt, failure)
 	}
-	return c.putOff(ctx, p, id, turn, failure)
+	return c.retryOperation(ctx, p, id, attempt, failure)
 }
 
-// refusedOperation reports that Klarna refused a call for what it is. Refused credentials, rate
-// limits, conflicts and the answers of proxies say nothing about the operation.
+// refusedOperation reports whether Klarna refused the call itself. Refused credentials, rate
+// limits, conflicts and answers of proxies say nothing about the operation.
 func refusedOperation(err error) (reason string, ok bool) {
 	e, isError := errors.AsType[*klarna.Error](err)
 	if !isError || e.Outcome == klarna.OutcomeUnknown || e.Code == "" {
@@ -351,92 +353,92 @@ func refusedOperation(err error) (reason string, ok bool) {
 	return reasonOf(e), e.StatusCode >= 400 && e.StatusCode < 500
 }
 
-// conflicted waits a conflict out, unless the transaction shows that it is none of the moment.
-func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error) error {
+// conflicted retries after a conflict, unless the transaction shows that the conflict is permanent.
+func (c *Coordinator) conflicted(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, failure error) error {
 	o := p.operation(id)
 	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if o == nil || err != nil || !seen.isOver(o.Kind) {
-		return c.putOff(ctx, p, id, turn, failure)
+		return c.retryOperation(ctx, p, id, attempt, failure)
 	}
-	refused := ending{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)}
-	if turn.doubt.IsZero() {
-		return c.endOperation(ctx, p, id, &turn, refused)
+	refused := operationResult{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)}
+	if attempt.doubt.IsZero() {
+		return c.endOperation(ctx, p, id, &attempt, refused)
 	}
-	found, err := c.findSurely(ctx, api, p, o, seen)
+	found, err := c.findConfirmed(ctx, api, p, o, seen)
 	switch {
 	case err != nil:
 	case found.verdict == verdictDone:
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
-	case found.verdict == verdictAbsent && turn.sent.Sub(turn.doubt) > doubtPatience:
-		return c.endOperation(ctx, p, id, &turn, refused)
+		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
+	case found.verdict == verdictAbsent && attempt.sent.Sub(attempt.doubt) > doubtPatience:
+		return c.endOperation(ctx, p, id, &attempt, refused)
 	}
-	return c.putOff(ctx, p, id, turn, failure)
+	return c.retryOperation(ctx, p, id, attempt, failure)
 }
 
-// decide ends an operation by what Klarna shows: as done, or, where it surely was not executed, as
-// otherwise says. Where Klarna shows neither, nobody knows.
-func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, failure error, otherwise ending) error {
+// decide ends an operation by what Klarna shows: as done, or as otherwise says if the operation
+// certainly was not executed. If Klarna shows neither, the operation becomes unknown.
+func (c *Coordinator) decide(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, failure error, otherwise operationResult) error {
 	o := p.operation(id)
 	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if o == nil || err != nil {
-		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
+		return c.retryOperation(ctx, p, id, attempt, errors.Join(failure, err))
 	}
-	found, err := c.findSurely(ctx, api, p, o, seen)
+	found, err := c.findConfirmed(ctx, api, p, o, seen)
 	if err != nil {
-		return c.putOff(ctx, p, id, turn, errors.Join(failure, err))
+		return c.retryOperation(ctx, p, id, attempt, errors.Join(failure, err))
 	}
 	switch found.verdict {
 	case verdictDone:
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
+		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
 	case verdictAbsent:
-		return c.endOperation(ctx, p, id, &turn, otherwise)
+		return c.endOperation(ctx, p, id, &attempt, otherwise)
 	default:
-		return c.endOperation(ctx, p, id, &turn, ending{
+		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(otherwise.reason, reasonNoAnswer), parameters: otherwise.parameters, evidence: found.evidence,
 		})
 	}
 }
 
-// afterKey is for an operation whose key Klarna may have forgotten: a repeat might be executed
-// again. What Klarna shows of the transaction decides.
+// afterKey handles an operation whose key Klarna may have forgotten, so that a repeat could be
+// executed a second time. The transaction decides.
 func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorization.Client, id string) error {
 	o := p.operation(id)
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	if !o.inDoubt() && !o.Conflicted {
-		return c.newKey(ctx, p, api, id, turn)
+		return c.newKey(ctx, p, api, id, attempt)
 	}
 	var found finding
 	seen, err := c.observe(ctx, api, p, eventFacts{})
 	if err == nil {
-		found, err = c.findSurely(ctx, api, p, o, seen)
+		found, err = c.findConfirmed(ctx, api, p, o, seen)
 	}
 	switch {
 	case err == nil:
 	case c.time().After(o.BegunAt.Add(operationPatience)):
-		return c.endOperation(ctx, p, id, &turn, ending{
+		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: "the transaction could not be read",
 		})
 	default:
-		return c.putOff(ctx, p, id, turn, err)
+		return c.retryOperation(ctx, p, id, attempt, err)
 	}
 	switch {
 	case found.verdict == verdictDone:
-		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
+		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
 	case !o.inDoubt():
-		// A day of conflicts, and nothing of it was executed.
-		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
+		// All calls of a day were answered with conflicts, and none was executed.
+		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
 	case found.verdict == verdictAbsent:
-		return c.newKey(ctx, p, api, id, turn)
+		return c.newKey(ctx, p, api, id, attempt)
 	default:
-		return c.endOperation(ctx, p, id, &turn, ending{
+		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: found.evidence,
 		})
 	}
 }
 
-// findSurely is find, and takes no single answer for a proof that an operation is absent: Klarna is
-// asked twice.
-func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
+// findConfirmed is find with confirmation: it reads the transaction twice before it returns that an
+// operation is absent.
+func (c *Coordinator) findConfirmed(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
 	found := p.find(o, seen)
 	if found.verdict != verdictAbsent || o.Kind == OperationKindUpdate {
 		return found, nil
@@ -448,8 +450,9 @@ func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client,
 	return p.find(o, again), nil
 }
 
-// newKey records another key for an operation that surely was not executed. The next attempt has it.
-func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn) error {
+// newKey records another key for an operation that certainly was not executed. The next attempt
+// uses it.
+func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt) error {
 	o := p.operation(id)
 	call, err := c.callOf(p, o)
 	if err != nil {
@@ -465,18 +468,18 @@ func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorizatio
 	}
 	o.KeyAt, o.DoubtAt, o.Conflicted = time.Time{}, time.Time{}, false
 	if err := c.seal(p, &content); err != nil {
-		return c.putOff(ctx, p, id, turn, err)
+		return c.retryOperation(ctx, p, id, attempt, err)
 	}
 	return c.save(ctx, p)
 }
 
-// putOff records that an operation is to be tried again, and returns why.
-func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn operationTurn, why error) error {
+// retryOperation records that an operation has to be tried again, and returns why.
+func (c *Coordinator) retryOperation(ctx context.Context, p *purchase, id string, attempt callAttempt, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	err := c.change(ctx, p, func() bool {
 		o := p.operation(id)
-		if o == nil || o.State != OperationStatePending || !p.LeaseUntil.Equal(turn.lease) {
+		if o == nil || o.State != OperationStatePending || !p.LeaseUntil.Equal(attempt.lease) {
 			return false
 		}
 		now := c.time()
@@ -484,7 +487,7 @@ func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn o
 			o.Reason = answer
 		}
 		o.Conflicted = o.Conflicted || conflict(why)
-		o.DoubtAt = turn.doubt
+		o.DoubtAt = attempt.doubt
 		o.Tries++
 		o.NextAt = now.Add(sleep.Jitter(operationPause(o.Tries)))
 		p.LeaseUntil = time.Time{}
@@ -497,9 +500,10 @@ func (c *Coordinator) putOff(ctx context.Context, p *purchase, id string, turn o
 	return why
 }
 
-// operationPause is the pause after so many failures in a row: 1, 2, 4 seconds and so on to five
-// minutes, and ten in the long run. It grows beyond that of what was approved: a key lives for a
-// day, and an outage must not have operations take the rate from approvals.
+// operationPause returns the pause after a number of consecutive failures: 1, 2, 4 seconds and so
+// on up to five minutes, and ten minutes in the long run. It is longer than the pauses of
+// approvals, because a key is valid for a day and operations must not use up the rate that
+// approvals need.
 func operationPause(tries int) time.Duration {
 	if tries > 30 {
 		return 10 * time.Minute
@@ -507,8 +511,8 @@ func operationPause(tries int) time.Duration {
 	return min(time.Second<<min(tries-1, 10), 5*time.Minute)
 }
 
-// operationAnswer is Klarna's last answer to an operation that is pending: an error's code, or the
-// HTTP status of an answer that had none.
+// operationAnswer returns Klarna's last answer to a pending operation: an error code, or the HTTP
+// status if the answer has no code.
 func operationAnswer(err error) string {
 	e, ok := errors.AsType[*klarna.Error](err)
 	if !ok || e.StatusCode == 0 || e.StatusCode == http.StatusTooManyRequests {
@@ -517,21 +521,21 @@ func operationAnswer(err error) string {
 	return strings.ToUpper(strings.ReplaceAll(reasonOf(e), " ", "_"))
 }
 
-// damagedOperation puts off an operation whose call cannot be opened, for somebody to mend the
-// record. When Klarna may have forgotten the key, what it shows decides.
+// damagedOperation postpones an operation whose call cannot be opened, so that a person can repair
+// the record. When Klarna may have forgotten the key, the transaction decides.
 func (c *Coordinator) damagedOperation(ctx context.Context, p *purchase, api *authorization.Client, id string, why error) error {
 	o := p.operation(id)
-	turn := turnOf(p, o)
-	c.logger.ErrorContext(ctx, "klarna flow: the call of an operation is damaged or sealed with another secret, and nothing is done upon it",
+	attempt := attemptOf(p, o)
+	c.logger.ErrorContext(ctx, "klarna flow: the call of an operation is damaged or sealed with another secret, and is not sent",
 		"purchase", p.ID, "operation", id, "error", why)
 	switch {
 	case !c.time().After(o.BegunAt.Add(idempotent)):
 		if p.DamagedAt.IsZero() {
 			p.DamagedAt = c.time().Truncate(time.Millisecond)
 		}
-		return c.putOff(ctx, p, id, turn, why)
+		return c.retryOperation(ctx, p, id, attempt, why)
 	case o.inDoubt():
-		return c.decide(ctx, p, api, id, turn, why, ending{to: OperationStateRefused, reason: reasonDamaged})
+		return c.decide(ctx, p, api, id, attempt, why, operationResult{to: OperationStateRefused, reason: reasonDamaged})
 	}
-	return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonDamaged})
+	return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonDamaged})
 }

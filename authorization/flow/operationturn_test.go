@@ -62,3 +62,12 @@ func TestConcurrentCapturesNeverExceedTheAuthorization(t *testing.T) {
 		t.Errorf("captured %d, want 10000", got)
 	}
 }
+
+// losingTheAnswer passes a call to Klarna and loses the answer.
+func losingTheAnswer(request *http.Request, pass roundTrip) (*http.Response, error) {
+	answer, err := pass(request)
+	if err == nil {
+		err = answer.Body.Close()
+	}
+	return nil, errors.Join(errDead, err)
+}

@@ -8,17 +8,17 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-func TestAReportThatFailsWhereAnotherReplicasSucceededLeavesNothingToDo(t *testing.T) {
+func TestASuccessOnAnotherReplicaLeavesNoReportDue(t *testing.T) {
 	s := newScene(t)
 	other := s.replica()
 	r := s.replica(flow.WithReport(func(ctx context.Context, transition flow.Transition) error {
 		if transition.To != flow.StateAuthorized {
-			return s.told.report(ctx, transition)
+			return s.reported.report(ctx, transition)
 		}
 		if _, err := other.HandleReturn(ctx, orderID); err != nil {
 			t.Error(err)
 		}
-		return errors.New("told already, and not heard")
+		return errors.New("already reported by the other replica")
 	}))
 	status := s.stepUp(r, orderID)
 	s.approve(status.PaymentRequestID)
@@ -29,6 +29,6 @@ func TestAReportThatFailsWhereAnotherReplicasSucceededLeavesNothingToDo(t *testi
 		t.Fatal(err)
 	}
 	if !record.DueAt.IsZero() {
-		t.Errorf("recovery is to look at it at %v, for ever", record.DueAt)
+		t.Errorf("the purchase is due at %v, want no due time", record.DueAt)
 	}
 }

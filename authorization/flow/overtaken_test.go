@@ -15,10 +15,10 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are those of a replica that is slow or loses its store in the middle of a step,
-// while another goes on.
+// This file tests a replica that is slow, or whose store fails, in the middle of a step, while
+// another replica continues.
 
-func TestTwoReplicasThatHearTheSameStepUpRecordItOnce(t *testing.T) {
+func TestTwoReplicasRecordAStepUpOnce(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	slow.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -29,13 +29,13 @@ func TestTwoReplicasThatHearTheSameStepUpRecordItOnce(t *testing.T) {
 		return answer, err
 	})
 	if status := s.stepUp(slow, orderID); status.PaymentRequestURL == "" {
-		t.Error("the customer cannot be sent on")
+		t.Error("the customer gets no URL of Klarna's")
 	}
 	s.atKlarna()
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 }
 
-func TestAFailureThatCameTooLateChangesNothing(t *testing.T) {
+func TestALateFailureChangesNothing(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	var before flow.Record
@@ -48,12 +48,12 @@ func TestAFailureThatCameTooLateChangesNothing(t *testing.T) {
 	status, err := slow.Begin(t.Context(), s.order(orderID))
 	s.unknown(err)
 	if status.State != flow.StateAwaitingCustomer || s.record(orderID).Version != before.Version {
-		t.Errorf("it is %v of version %d, was %d", status, s.record(orderID).Version, before.Version)
+		t.Errorf("the status is %v with version %d, was version %d", status, s.record(orderID).Version, before.Version)
 	}
 }
 
-// The lease of the one who is slow is over; that of the other is not touched.
-func TestAFailureThatCameTooLateLeavesTheOthersCallAlone(t *testing.T) {
+// The slow replica's lease has ended. The other replica's lease is not changed.
+func TestALateFailureKeepsAnotherReplicasLease(t *testing.T) {
 	s := newScene(t)
 	slow, other, third := s.replica(), s.replica(), s.replica()
 	release, done := make(chan struct{}), make(chan struct{})
@@ -78,21 +78,21 @@ func TestAFailureThatCameTooLateLeavesTheOthersCallAlone(t *testing.T) {
 		if operation == "Load" {
 			third.writes(func(_ string, _ flow.Record, do func() error) error {
 				third.writes(nil)
-				close(release) // it has seen that somebody is at it
+				close(release) // it has found another replica's lease
 				return do()
 			})
 		}
 		return do()
 	})
-	status, err := third.HandleReturn(t.Context(), orderID) // waits for the other
+	status, err := third.HandleReturn(t.Context(), orderID) // waits for the other replica
 	s.wants(status, err, flow.StateAwaitingCustomer)
 	<-done
 	if n := s.calls(authorizeCall); n != 1 {
-		t.Errorf("%d calls arrived, want that of the other", n)
+		t.Errorf("%d calls arrived, want the other replica's", n)
 	}
 }
 
-func TestARefusalOfTheFinalCallThatCameTooLateLetsNobodyGo(t *testing.T) {
+func TestALateFinalRefusalLosesNoPayment(t *testing.T) {
 	s := newScene(t)
 	slow, other := s.replica(), s.replica()
 	approved(s, slow)
@@ -110,13 +110,13 @@ func TestARefusalOfTheFinalCallThatCameTooLateLetsNobodyGo(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestARecoveryThatIsOvertakenDoesNotPutThePurchaseOff(t *testing.T) {
+func TestAnOvertakenRecoveryDoesNotDelayThePurchase(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
 	s.klarna.Advance(time.Minute)
 	r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
-		answer, err := pass(request) // it is open
+		answer, err := pass(request) // the payment request is open
 		s.approve(id)
 		status, failure := other.HandleReturn(t.Context(), orderID)
 		s.wants(status, failure, flow.StateAuthorized)
@@ -125,16 +125,16 @@ func TestARecoveryThatIsOvertakenDoesNotPutThePurchaseOff(t *testing.T) {
 	s.recovers(r)
 	s.stands(orderID, flow.StateAuthorized, "")
 	if due := s.record(orderID).DueAt; !due.IsZero() {
-		t.Errorf("it is due at %v", due)
+		t.Errorf("the purchase is due at %v", due)
 	}
 }
 
-func TestAStoreThatIsLostInTheMiddleOfAStep(t *testing.T) {
+func TestAStoreThatFailsDuringAStep(t *testing.T) {
 	down := errors.New("the database is down")
 	for _, tc := range []struct {
 		name    string
 		prepare func(s *scene, r *replica)
-		state   flow.State // to which the write fails
+		state   flow.State // whose write fails
 		call    func(s *scene, r *replica) (*flow.Status, error)
 		stood   flow.State
 	}{
@@ -154,25 +154,25 @@ func TestAStoreThatIsLostInTheMiddleOfAStep(t *testing.T) {
 			s := newScene(t)
 			r := s.replica()
 			tc.prepare(s, r)
-			told := len(s.told.all())
+			count := len(s.reported.all())
 			r.writesOnce(tc.state, func(func() error) error { return down })
 			status, err := tc.call(s, r)
 			if !errors.Is(err, down) || status.State != tc.stood {
 				t.Fatalf("%v, %v", status, err)
 			}
 			s.stands(orderID, tc.stood, s.status(orderID).Reason)
-			if n := len(s.told.all()); n != told {
-				t.Error("it was reported all the same")
+			if n := len(s.reported.all()); n != count {
+				t.Error("a transition that was not stored was reported")
 			}
 			s.pass(r, time.Minute, 21*time.Second)
 			if state := s.status(orderID).State; state == tc.stood {
-				t.Errorf("it is still %s", state)
+				t.Errorf("the state is still %s", state)
 			}
 		})
 	}
 }
 
-func TestAStoreThatIsLostWhileItIsReadAnew(t *testing.T) {
+func TestAStoreThatFailsDuringAReload(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	down := errors.New("the database is down")
@@ -193,22 +193,22 @@ func TestAStoreThatIsLostWhileItIsReadAnew(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestAReportThatCannotBeNotedIsLogged(t *testing.T) {
+func TestAReportThatCannotBeRecordedIsLogged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	s.told.failing(func(flow.Transition) error {
+	s.reported.failing(func(flow.Transition) error {
 		r.writes(func(string, flow.Record, func() error) error { return errors.New("the database is down") })
 		return nil
 	})
 	s.stepUp(r, orderID)
 	if log := s.log.String(); !strings.Contains(log, "the database is down") {
-		t.Errorf("the log says %q", log)
+		t.Errorf("the log is %q", log)
 	}
 }
 
-// Two purchases of one reference are one at Klarna. Records of older releases have no reference
-// here.
-func TestAPaymentRequestIsOnePurchases(t *testing.T) {
+// Klarna takes two purchases with one reference for one. Records of older releases have no
+// reference in the store.
+func TestAPaymentRequestBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.order(orderID)
@@ -231,7 +231,7 @@ func TestAPaymentRequestIsOnePurchases(t *testing.T) {
 	s.paid(118_00)
 }
 
-// forgetsReference makes a record one of an older release.
+// forgetsReference changes a record to the form of an older release.
 func (s *scene) forgetsReference(id string) {
 	s.Helper()
 	record := s.record(id)
@@ -241,7 +241,7 @@ func (s *scene) forgetsReference(id string) {
 	}
 }
 
-func TestATransactionIsOnePurchases(t *testing.T) {
+func TestATransactionBelongsToOnePurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.browserOrder(orderID)
@@ -261,7 +261,7 @@ func TestATransactionIsOnePurchases(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAPaymentRequestThatDoesNotSayWhenItWasApproved(t *testing.T) {
+func TestAPaymentRequestWithoutATimeOfApproval(t *testing.T) {
 	for name, updated := range map[string]string{"nothing": "", "a time of tomorrow": `,"updated_at":"2999-01-01T00:00:00Z"`} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -281,7 +281,7 @@ func TestAPaymentRequestThatDoesNotSayWhenItWasApproved(t *testing.T) {
 	}
 }
 
-func TestAMissingPurchaseIsToldFromABrokenStore(t *testing.T) {
+func TestAStoreErrorIsNotErrNotFound(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	down := errors.New("down")
@@ -297,7 +297,7 @@ func TestAMissingPurchaseIsToldFromABrokenStore(t *testing.T) {
 	}
 }
 
-// lagging is a store whose reads are of a copy that is behind.
+// lagging is a store that reads from a copy that lags behind.
 type lagging struct {
 	flow.Store
 	mu   sync.Mutex
@@ -321,7 +321,7 @@ func (l *lagging) catchUp() {
 	l.copy = nil
 }
 
-func TestAStoreThatLagsBehindIsNotAskedAllTheTime(t *testing.T) {
+func TestALaggingStoreIsReadWithABackOff(t *testing.T) {
 	for name, call := range map[string]func(context.Context, *flow.Coordinator) (*flow.Status, error){
 		"by a return": func(ctx context.Context, c *flow.Coordinator) (*flow.Status, error) {
 			return c.HandleReturn(ctx, orderID)
@@ -349,10 +349,10 @@ func TestAStoreThatLagsBehindIsNotAskedAllTheTime(t *testing.T) {
 					t.Errorf("%v", err)
 				}
 				if took := time.Since(start); took < time.Second || took > 10*time.Second {
-					t.Errorf("it took %v to give up", took)
+					t.Errorf("the call gave up after %v", took)
 				}
 				if n := s.calls(readCall) - reads; n > 1 || store.asks > 60 {
-					t.Errorf("%d reads at Klarna, %d of the store", n, store.asks)
+					t.Errorf("%d reads at Klarna, %d reads of the store", n, store.asks)
 				}
 				time.AfterFunc(time.Second, store.catchUp)
 				status, err = call(t.Context(), c)

@@ -16,9 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// The cases here are those in which an approval must not be given up while Klarna's 60 minutes run.
+// This file tests that no approval is given up during Klarna's 60 minutes.
 
-// finals has final and first authorize calls answered so, and passes on everything else.
+// finals answers authorize calls with answer, and passes on all other calls.
 func finals(answer network) network {
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method == http.MethodPost {
@@ -30,7 +30,7 @@ func finals(answer network) network {
 
 const conflictBody = `{"error_code":"RESOURCE_CONFLICT"}`
 
-func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
+func TestNoAnswerLosesAnApprovalWithin60Minutes(t *testing.T) {
 	for name, answer := range map[string]network{
 		"a conflict":            answering(409, conflictBody),
 		"a validation error":    answering(400, `{"error_code":"VALIDATION_ERROR"}`),
@@ -42,12 +42,12 @@ func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
 		"a technical error":     answering(500, `{"error_code":"INTERNAL_ERROR"}`),
 		"an undecided result":   answering(200, unknownResult),
 		"another step-up":       answering(200, `{"payment_transaction_response":{"result":"STEP_UP_REQUIRED"},"payment_request":{"payment_request_id":"another","state":"SUBMITTED"}}`),
-		"an unasked-for token":  answering(200, `{"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`),
-		"a page of a proxy's":   answering(404, `<html>`),
+		"an unrequested token":  answering(200, `{"customer_token_response":{"result":"APPROVED","customer_token":"t"}}`),
+		"a page of a proxy":     answering(404, `<html>`),
 		"an unreachable Klarna": unreachable,
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // a rate limit pauses recovery in the machine's time
+			synctest.Test(t, func(t *testing.T) { // a rate limit pauses recovery in wall-clock time
 				s := newScene(t)
 				r := s.replica()
 				approved(s, r)
@@ -67,18 +67,18 @@ func TestNoAnswerGivesUpAnApprovalWithinKlarnas60Minutes(t *testing.T) {
 	}
 }
 
-func TestAnApprovalThatKlarnaRefusesForAnHourEndsWithWhatWasSeen(t *testing.T) {
+func TestAnApprovalRefusedForAnHourEnds(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer network
 		within time.Duration
 		state  flow.State
 		reason string
 	}{
-		"a refusal":            {answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`), 70 * time.Minute, flow.StateRejected, "RESOURCE_NOT_FOUND"},
-		"refused credentials":  {answering(401, `{"error_code":"UNAUTHORIZED"}`), 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
-		"an undecided result":  {answering(200, unknownResult), 24 * time.Hour, flow.StateUnknown, "PENDING_REVIEW"},
-		"conflicts":            {answering(409, conflictBody), 72 * time.Minute, flow.StateUnknown, "RESOURCE_CONFLICT"},
-		"an unreachable place": {unreachable, 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
+		"a refusal":             {answering(404, `{"error_code":"RESOURCE_NOT_FOUND"}`), 70 * time.Minute, flow.StateRejected, "RESOURCE_NOT_FOUND"},
+		"refused credentials":   {answering(401, `{"error_code":"UNAUTHORIZED"}`), 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
+		"an undecided result":   {answering(200, unknownResult), 24 * time.Hour, flow.StateUnknown, "PENDING_REVIEW"},
+		"conflicts":             {answering(409, conflictBody), 72 * time.Minute, flow.StateUnknown, "RESOURCE_CONFLICT"},
+		"an unreachable Klarna": {unreachable, 70 * time.Minute, flow.StateExpired, "NOT_FINALIZED_IN_TIME"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -93,15 +93,15 @@ func TestAnApprovalThatKlarnaRefusesForAnHourEndsWithWhatWasSeen(t *testing.T) {
 	}
 }
 
-// The first replica's clock says when a conflict began, the second's, four minutes ahead, how late
-// it is.
-func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
+// The first replica's clock determines when a conflict began. The second replica's clock, which is
+// four minutes ahead, determines how much time is left.
+func TestDifferentClocksLoseNoApproval(t *testing.T) {
 	for _, skew := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
 		s := newScene(t)
 		r := s.replica()
 		skewed := s.replica(flow.WithClock(func() time.Time { return s.klarna.Now().Add(skew) }))
 		approved(s, r)
-		// The call is cut, and Klarna still works on it.
+		// The call is interrupted, and Klarna still processes it.
 		r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
 			_, _ = pass(request)
 			return nil, errors.New("cut")
@@ -126,9 +126,9 @@ func TestClocksThatDifferGiveNoApprovalUp(t *testing.T) {
 	}
 }
 
-// One replica has Klarna's clock, the other one is as far from it as clocks may be. Whichever of
-// them repeats the call, it does so in the last minute, too.
-func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
+// One replica has Klarna's clock, and the other one differs by as much as is allowed. Each of them
+// repeats the call in the last minute, too.
+func TestConflictsUntilTheLastMinuteLoseNoApproval(t *testing.T) {
 	t.Parallel()
 	const skew = 5*time.Minute - time.Second
 	for name, tc := range map[string]struct {
@@ -150,7 +150,7 @@ func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
 			for range 2 { // pauses are jittered
 				synctest.Test(t, func(t *testing.T) {
 					s := running(t)
-					// Since its approval 59 minutes have passed without an answer that helps.
+					// For 59 minutes after the approval no answer has settled the call.
 					first := s.replica()
 					s.approve(s.stepUp(first, orderID).PaymentRequestID)
 					approvedAt := time.Now()
@@ -170,7 +170,7 @@ func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
 					s.paid(118_00)
 					for _, transaction := range s.klarna.Transactions() {
 						if took := transaction.CreatedAt.Sub(approvedAt); took >= time.Hour {
-							t.Errorf("it was finalized %v after the approval", took)
+							t.Errorf("the purchase was finalized %v after the approval", took)
 						}
 					}
 					for _, stop := range stops {
@@ -182,13 +182,13 @@ func TestConflictsUntilTheLastMinuteGiveNoApprovalUp(t *testing.T) {
 	}
 }
 
-func TestConflictsAroundARestartGiveNoApprovalUp(t *testing.T) {
+func TestConflictsAroundARestartLoseNoApproval(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
 	r.meetsOnce(http.MethodPost, answering(409, conflictBody))
 	_ = s.fails(r)
-	s.klarna.Advance(10 * time.Minute) // nobody runs
+	s.klarna.Advance(10 * time.Minute) // no replica is running
 	again := s.replica()
 	again.meetsOnce(http.MethodPost, answering(409, conflictBody))
 	s.recovers(again)
@@ -198,7 +198,7 @@ func TestConflictsAroundARestartGiveNoApprovalUp(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAnApprovalThatExpiredAfterAKillBeforeTheCallIsKnownToBeUnpaid(t *testing.T) {
+func TestAnExpiredApprovalWithoutACallIsUnpaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -211,7 +211,7 @@ func TestAnApprovalThatExpiredAfterAKillBeforeTheCallIsKnownToBeUnpaid(t *testin
 	s.stands(orderID, flow.StateExpired, "OF_KLARNA")
 }
 
-// lostApproval is a purchase that was paid, and ended UNKNOWN because its answers were lost.
+// lostApproval makes a purchase that was paid but ended UNKNOWN because its answers were lost.
 func lostApproval(s *scene) *replica {
 	s.Helper()
 	r := s.replica()
@@ -228,7 +228,7 @@ func lostApproval(s *scene) *replica {
 	return r
 }
 
-func TestAnUnknownOutcomeIsResolvedByItself(t *testing.T) {
+func TestAnUnknownOutcomeIsResolvedAutomatically(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	r.meets(nil)
@@ -240,7 +240,7 @@ func TestAnUnknownOutcomeIsResolvedByItself(t *testing.T) {
 	}
 }
 
-func TestWhatIsSealedOfAnUnknownOutcomeGoesWhenKlarnaCanNoLongerBeAsked(t *testing.T) {
+func TestAnUnknownOutcomesSealIsRemovedInTime(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	s.pass(r, 23*time.Hour, 20*time.Minute)
@@ -250,7 +250,7 @@ func TestWhatIsSealedOfAnUnknownOutcomeGoesWhenKlarnaCanNoLongerBeAsked(t *testi
 	}
 }
 
-// transactionEvent is Klarna's event of the only transaction there.
+// transactionEvent returns Klarna's event of the only transaction.
 func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
 	s.Helper()
 	transaction := s.klarna.Transactions()[0]
@@ -263,7 +263,7 @@ func (s *scene) transactionEvent(paymentRequestID string) *webhook.Event {
 }
 
 // Klarna still answers the repeat with a conflict.
-func TestAnEventOfATransactionSettlesWhatIsBeingFinalized(t *testing.T) {
+func TestATransactionEventSettlesAFinalizingPurchase(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := approved(s, r)
@@ -277,7 +277,7 @@ func TestAnEventOfATransactionSettlesWhatIsBeingFinalized(t *testing.T) {
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 }
 
-func TestAnEventOfATransactionCorrectsEveryWrongEnd(t *testing.T) {
+func TestATransactionEventCorrectsEveryWrongFinalState(t *testing.T) {
 	for _, by := range []string{"payment request", "reference"} {
 		for _, state := range []flow.State{flow.StateUnknown, flow.StateExpired, flow.StateCanceled, flow.StateRejected, flow.StateDeclined} {
 			t.Run(string(state)+" by "+by, func(t *testing.T) {
@@ -309,8 +309,8 @@ func TestAnEventOfATransactionCorrectsEveryWrongEnd(t *testing.T) {
 	}
 }
 
-// What an event says is confirmed by a read.
-func TestAnEventOfATransactionThatKlarnaDoesNotKnowChangesNothing(t *testing.T) {
+// The content of an event is confirmed by a read.
+func TestAnEventOfAnUnknownTransactionChangesNothing(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	for name, payload := range map[string]string{
@@ -320,7 +320,7 @@ func TestAnEventOfATransactionThatKlarnaDoesNotKnowChangesNothing(t *testing.T) 
 			Metadata: webhook.Metadata{EventType: webhook.EventTypePaymentTransactionAuthorized}, Payload: webhook.NewRawJSON(payload),
 		})
 		if err == nil {
-			t.Errorf("%s: it is acknowledged", name)
+			t.Errorf("%s: the event was acknowledged", name)
 		}
 	}
 	s.stands(orderID, flow.StateUnknown, "RESOURCE_CONFLICT")
@@ -339,14 +339,14 @@ func TestATransactionOfAnotherPurchaseSettlesNothing(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-func TestAPaymentRequestThatNamesItsTransactionResolvesAnUnknownOutcome(t *testing.T) {
+func TestANamedTransactionResolvesAnUnknownOutcome(t *testing.T) {
 	s := newScene(t)
 	r := lostApproval(s)
 	transaction := s.klarna.Transactions()[0].PaymentTransactionID
 	id := s.status(orderID).PaymentRequestID
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method == http.MethodPost {
-			t.Error("a final call")
+			t.Error("a final call was made")
 		}
 		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/requests/") {
 			return answering(200, `{"payment_request_id":"`+id+`","state":"COMPLETED","amount":11800,"payment_transaction_id":"`+transaction+`"}`)(request, pass)
@@ -357,21 +357,21 @@ func TestAPaymentRequestThatNamesItsTransactionResolvesAnUnknownOutcome(t *testi
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAnApprovalOfAnUnknownPaymentRequestIsLogged(t *testing.T) {
+func TestAnApprovalOfAnUnknownRequestIsLogged(t *testing.T) {
 	s := newScene(t)
 	foreign := completed("krn:payment:eu1:request:lost")
 	if err := s.replica().HandleEvent(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
 	if log := s.log.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "request:lost") {
-		t.Errorf("the log says %s", log)
+		t.Errorf("the log is %s", log)
 	}
 	if err := s.replica(flow.WithExclusiveWebhook()).HandleEvent(t.Context(), foreign); !errors.Is(err, flow.ErrNotFound) {
-		t.Errorf("%v, want an error for Klarna to deliver again", err)
+		t.Errorf("got %v, want an error, so that Klarna delivers the event again", err)
 	}
 }
 
-func TestAnUndecidedResultOfTheFirstCallIsAskedForAgain(t *testing.T) {
+func TestAnUndecidedFirstResultIsRequestedAgain(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meets(answering(200, unknownResult))
@@ -387,8 +387,8 @@ func TestAnUndecidedResultOfTheFirstCallIsAskedForAgain(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-// Two Coordinators whose keys are those of different merchants share a table.
-func TestCredentialsThatAreNotThePurchasesEndNothing(t *testing.T) {
+// Two Coordinators with the API keys of different merchants share a table.
+func TestAnotherMerchantsCredentialsEndNoPurchase(t *testing.T) {
 	s := newScene(t)
 	mine, other := s.replica(), s.replica()
 	for _, status := range []int{401, 403, 404} {
@@ -417,12 +417,12 @@ func TestCredentialsThatAreNotThePurchasesEndNothing(t *testing.T) {
 		s.stands(id, flow.StateAwaitingCustomer, "")
 		s.pass(mine, time.Hour, 10*time.Minute)
 		if state := s.status(id).State; !state.Final() {
-			t.Errorf("its own Coordinator leaves it %s", state)
+			t.Errorf("the merchant's own Coordinator leaves the purchase %s", state)
 		}
 	}
 }
 
-// withKey is a Coordinator with another API key on the network of r.
+// withKey returns a Coordinator with another API key on the network of r.
 func (s *scene) withKey(r *replica, key string) *flow.Coordinator {
 	s.Helper()
 	client, err := klarna.NewClient(key, klarna.WithBaseURL(s.klarna.URL), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}),
@@ -440,7 +440,7 @@ func (s *scene) withKey(r *replica, key string) *flow.Coordinator {
 	return c
 }
 
-func TestAPlatformsMerchantsHaveCredentialsOfTheirOwn(t *testing.T) {
+func TestAPlatformsMerchantsHaveTheirOwnCredentials(t *testing.T) {
 	s := newScene(t)
 	var asked []string
 	r := s.replica()
@@ -467,7 +467,7 @@ func TestAPlatformsMerchantsHaveCredentialsOfTheirOwn(t *testing.T) {
 		t.Errorf("%v, %v, asked for %q", status, err, asked)
 	}
 	if _, err := flow.New(nil, r.store(), klarna.NewSecret(sealSecret)); err == nil {
-		t.Error("a Coordinator without any client")
+		t.Error("New accepts a Coordinator without a client")
 	}
 }
 
@@ -494,7 +494,7 @@ func TestARefusedPurchaseIsBegunAgainWithACorrectedRequest(t *testing.T) {
 	s.paid(118_00)
 }
 
-func TestAReferenceIsOnePurchasesOfAnAccount(t *testing.T) {
+func TestAReferenceBelongsToOnePurchaseOfAnAccount(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.order(orderID)

@@ -14,41 +14,44 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// AmountChange is a customer's approval of another amount than was begun.
+// AmountChange describes that the customer approved another amount than was begun. It is the
+// argument of an [AmountPolicy].
 type AmountChange struct {
 	Status Status
 	// Begun and Approved are in minor units of the purchase's currency.
 	Begun, Approved int64
-	// PaymentRequest is what the customer approved, as read from Klarna. StateContext.Shipping has the
-	// shipping that was chosen.
+	// PaymentRequest is what the customer approved, as read from Klarna. StateContext.Shipping has
+	// the shipping option that the customer chose.
 	PaymentRequest *authorization.PaymentRequest
 }
 
-// Format writes id and amounts, whatever the verb: the payment request holds personal data.
+// Format writes the ID and the amounts for every verb, because the payment request holds personal
+// data.
 func (a AmountChange) Format(s fmt.State, _ rune) { redact.Format(s, a.describe()) }
 
-// LogValue returns what Format writes.
+// LogValue returns the text that Format writes.
 func (a AmountChange) LogValue() slog.Value { return slog.StringValue(a.describe()) }
 
 func (a *AmountChange) describe() string {
 	return fmt.Sprintf("flow.AmountChange{%s %d to %d}", a.Status.ID, a.Begun, a.Approved)
 }
 
-// AmountPolicy decides whether a purchase is finalized with another amount than was begun. If not,
-// the payment request is canceled and the purchase ends in StateCanceled. An error puts the
-// question off. It may be asked more than once; the first answer that is recorded counts.
+// AmountPolicy decides whether a purchase is finalized with another amount than was begun. If it
+// returns false, the payment request is canceled and the purchase ends in [StateCanceled]. If it
+// returns an error, it is called again later. It may be called more than once; the first recorded
+// answer counts.
 type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
 
-// AcceptShipping accepts an amount that is higher than what was begun where the customer chose a
-// shipping option at Klarna, which an address alone is not. It refuses any other amount, and
-// nothing below what was begun.
+// AcceptShipping is the default [AmountPolicy]. It accepts a higher amount if the customer chose a
+// shipping option on Klarna's page. An address alone is not a shipping option. AcceptShipping
+// refuses every other amount.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
 	chosen := change.PaymentRequest.StateContext.Shipping
 	return change.Approved >= change.Begun && choseShipping(chosen.Bytes()), nil
 }
 
-// choseShipping reports that a shipping, or one of a list, names an option: by its reference, or by
-// its type or carrier.
+// choseShipping reports whether a shipping, or one of a list of them, names an option by its
+// reference, type or carrier.
 func choseShipping(shipping []byte) bool {
 	shipping = bytes.TrimSpace(shipping)
 	if len(shipping) > 0 && shipping[0] == '[' {
@@ -75,7 +78,7 @@ func choseShipping(shipping []byte) bool {
 	return names(option["shipping_type"]) || names(option["shipping_carrier"]) || names(option["shipping_reference"])
 }
 
-// names reports that a value is a string that is not blank.
+// names reports whether a value is a string that is not blank.
 func names(value klarna.RawJSON) bool {
 	var text string
 	return wire.DecodeAny(value.Bytes(), &text) == nil && strings.TrimSpace(text) != ""

@@ -28,7 +28,7 @@ func changed(s *scene, r *replica, amount int64) *flow.Status {
 	return status
 }
 
-func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
+func TestOnlyChosenShippingMayChangeTheAmount(t *testing.T) {
 	for _, tc := range []struct {
 		name, shipping string
 		approved       int64
@@ -44,7 +44,7 @@ func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
 		{"an address alone", `{"address":{"city":"Stockholm"},"recipient":{"email":"a@b.example"}}`, 125_00, false},
 		{"an option without a choice", `{"shipping_option":{},"shipping_reference":" "}`, 125_00, false},
 		{"a list in a list", `[[{"shipping_reference":"express"}]]`, 125_00, false},
-		{"what is no JSON", `{"shipping_reference"`, 125_00, false},
+		{"invalid JSON", `{"shipping_reference"`, 125_00, false},
 		{"less than was begun", `{"shipping_reference":"express"}`, 1, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestAnotherAmountIsRefusedUnlessTheCustomerChoseTheShipping(t *testing.T) {
 	}
 }
 
-// withShipping has every read of a payment request say that the customer chose the shipping.
+// withShipping makes every read of a payment request show that the customer chose the shipping.
 func withShipping(request *http.Request, pass roundTrip) (*http.Response, error) {
 	if request.Method != http.MethodGet {
 		return pass(request)
@@ -71,7 +71,7 @@ func withShipping(request *http.Request, pass roundTrip) (*http.Response, error)
 	return answering(200, strings.Replace(body, `"state_context":{`, `"state_context":{"shipping":{"shipping_reference":"express"},`, 1))(request, pass)
 }
 
-func TestTheShippingThatTheCustomerChoseIsPaidFor(t *testing.T) {
+func TestShippingChosenByTheCustomerIsPaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	changed(s, r, 125_00)
@@ -97,7 +97,7 @@ func TestAnotherAmountWithoutShippingIsCanceledAtKlarna(t *testing.T) {
 	s.paid()
 }
 
-func TestThePolicyIsToldWhatItDecidesAbout(t *testing.T) {
+func TestThePolicyReceivesTheAmountChange(t *testing.T) {
 	s := newScene(t)
 	var asked []flow.AmountChange
 	r := s.replica(flow.WithAmountPolicy(func(_ context.Context, change flow.AmountChange) (bool, error) {
@@ -108,7 +108,7 @@ func TestThePolicyIsToldWhatItDecidesAbout(t *testing.T) {
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAuthorized)
 	if len(asked) != 1 {
-		t.Fatalf("asked %d times", len(asked))
+		t.Fatalf("the policy was asked %d times", len(asked))
 	}
 	want := *begun
 	if diff := cmp.Diff(want, asked[0].Status); diff != "" {
@@ -120,10 +120,10 @@ func TestThePolicyIsToldWhatItDecidesAbout(t *testing.T) {
 	s.paid(100_00)
 }
 
-func TestThePolicyIsNotAskedAboutTheAmountThatWasBegun(t *testing.T) {
+func TestThePolicyIsNotAskedWithoutAChange(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) {
-		t.Error("asked")
+		t.Error("the policy was asked")
 		return false, nil
 	}))
 	s.approve(s.stepUp(r, orderID).PaymentRequestID)
@@ -154,7 +154,7 @@ func TestAPolicyThatFailsIsAskedAgain(t *testing.T) {
 	s.paid(125_00)
 }
 
-func TestAPolicyThatFailsForLongerThanKlarnaWaitsLeavesThePurchaseUnpaid(t *testing.T) {
+func TestAPolicyThatKeepsFailingLeavesThePurchaseUnpaid(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) { return false, errors.New("down") }))
 	changed(s, r, 125_00)
@@ -164,7 +164,7 @@ func TestAPolicyThatFailsForLongerThanKlarnaWaitsLeavesThePurchaseUnpaid(t *test
 	s.paid()
 }
 
-func TestAPolicyThatPanicsIsRecoverysToRepeat(t *testing.T) {
+func TestRecoveryRepeatsAPolicyThatPanicked(t *testing.T) {
 	s := newScene(t)
 	panics := true
 	r := s.replica(flow.WithAmountPolicy(func(context.Context, flow.AmountChange) (bool, error) {
@@ -181,8 +181,8 @@ func TestAPolicyThatPanicsIsRecoverysToRepeat(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-// Of two answers of the policy the first that is recorded counts, on all replicas.
-func TestAnAmountThatWasDecidedAboutStaysDecided(t *testing.T) {
+// If the policy gives two answers, the one that is recorded first counts on all replicas.
+func TestTheFirstRecordedPolicyDecisionIsKept(t *testing.T) {
 	s := newScene(t)
 	refusing, accepting := s.replica(), s.replica(flow.WithAmountPolicy(acceptAll))
 	changed(s, refusing, 125_00)

@@ -14,83 +14,84 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sleep"
 )
 
-// DifferenceKind says how Klarna's transaction differs from the record.
+// DifferenceKind is a way in which Klarna's transaction differs from the record.
 type DifferenceKind string
 
 // The kinds of differences.
 const (
-	// DifferenceKindCapture: a capture at Klarna is no operation here.
+	// DifferenceKindCapture: a capture at Klarna is not an operation of the purchase.
 	DifferenceKindCapture DifferenceKind = "CAPTURE"
-	// DifferenceKindRefund: a refund at Klarna is no operation here.
+	// DifferenceKindRefund: a refund at Klarna is not an operation of the purchase.
 	DifferenceKindRefund DifferenceKind = "REFUND"
 	// DifferenceKindCaptureMissing: Klarna does not list the capture of an operation that is done.
 	DifferenceKindCaptureMissing DifferenceKind = "CAPTURE_MISSING"
-	// DifferenceKindAuthorizedAmount: Klarna's transaction is over another amount.
+	// DifferenceKindAuthorizedAmount: the authorized amounts differ.
 	DifferenceKindAuthorizedAmount DifferenceKind = "AUTHORIZED_AMOUNT"
-	// DifferenceKindReleased: Klarna's transaction has nothing authorized left, and the record has.
+	// DifferenceKindReleased: Klarna's transaction has nothing left to capture, but the record has.
 	DifferenceKindReleased DifferenceKind = "RELEASED"
 )
 
 // Difference is one difference between Klarna's transaction and the record.
 type Difference struct {
 	Kind DifferenceKind
-	// OperationID is the operation that Klarna does not list.
+	// OperationID is the ID of the operation that Klarna does not list.
 	OperationID string
 	// PaymentCaptureID, PaymentRefundID and Reference are those of what Klarna shows.
 	PaymentCaptureID string
 	PaymentRefundID  string
 	Reference        string
-	// Klarna and Recorded are amounts in minor units. Klarna is 0 where it shows none.
+	// Klarna and Recorded are the amounts at Klarna and in the record, in minor units. Klarna is 0
+	// if Klarna shows no amount.
 	Klarna   int64
 	Recorded int64
-
-	// certain: Klarna shows an amount.
-	certain bool
 }
 
-// ReconcileParams says what becomes of the differences.
+// ReconcileParams are the parameters of [Coordinator.Reconcile].
 type ReconcileParams struct {
-	// Adopt makes what was done elsewhere part of the record: captures and refunds become operations
-	// that are done, with Klarna's ids as their ids, and amounts become Klarna's.
+	// Adopt makes the differences part of the record. Captures and refunds that were made elsewhere
+	// become operations that are done, with Klarna's IDs as their IDs, and amounts become Klarna's.
 	Adopt bool
 }
 
-// Reconciliation is a comparison of Klarna's transaction with the record.
+// Reconciliation is the result of [Coordinator.Reconcile].
 type Reconciliation struct {
-	// Status is how the purchase stands afterwards.
+	// Status is the purchase's status after the comparison.
 	Status Status
-	// Transaction is Klarna's.
+	// Transaction is the transaction as Klarna returned it.
 	Transaction *authorization.PaymentTransaction
-	// CapturesListed and RefundsListed report whether Klarna's answer lists all of them. What it does
-	// not list is not compared.
+	// CapturesListed and RefundsListed report whether Klarna's answer lists the captures and the
+	// refunds. Those that it does not list are not compared.
 	CapturesListed bool
 	RefundsListed  bool
-	// Differences are what is not the same. Where Adopted is true, the record has it now.
+	// Differences are the differences that were found. If Adopted is true, they are now part of the
+	// record, except for missing captures.
 	Differences []Difference
 	Adopted     bool
 }
 
-// String returns the purchase's id and the number of differences.
+// String returns the purchase's ID and the number of differences.
 func (r Reconciliation) String() string {
 	return fmt.Sprintf("flow.Reconciliation{%s %d differences}", r.Status.ID, len(r.Differences))
 }
 
-// GoString returns what String does.
+// GoString returns the result of String.
 func (r Reconciliation) GoString() string { return r.String() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (r Reconciliation) Format(f fmt.State, _ rune) { redact.Format(f, r.String()) }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (r Reconciliation) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// Reconcile reads a purchase's transaction from Klarna and compares it with the record. Operations
-// that the transaction settles are settled: one that is pending or unknown and whose reference is
-// there is done; one that is unknown and surely absent is refused. Everything else that differs is
-// returned, and, with Adopt, becomes part of the record.
+// Reconcile reads a purchase's transaction from Klarna and compares it with the record. It settles
+// pending and unknown operations whose result the transaction proves: an operation whose reference
+// Klarna shows is done, and an unknown operation that is certainly absent is refused. Reconcile
+// returns all other differences. If params.Adopt is set, it also makes them part of the record.
 //
-// The error is ErrNotFound for a purchase that does not exist, ErrImpossible for one that is not
-// authorized, a *klarna.Error, or the store's.
+// The error is [ErrNotFound] if no such purchase exists, [ErrImpossible] if it is not authorized, a
+// [*klarna.Error], or the store's.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Reconcile(ctx context.Context, id string, params ReconcileParams) (*Reconciliation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	if err != nil {
 		return nil, err
 	}
-	seen, differences, err := c.reconciled(ctx, p, api, eventFacts{}, params.Adopt)
+	seen, differences, err := c.compareWithKlarna(ctx, p, api, eventFacts{}, params.Adopt)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (c *Coordinator) Reconcile(ctx context.Context, id string, params Reconcile
 	}, nil
 }
 
-// compare returns what differs between Klarna's transaction and the record.
+// compare returns the differences between Klarna's transaction and the record.
 func (p *purchase) compare(seen *observation, now time.Time) (list []Difference) {
 	for _, s := range seen.captures {
 		if !p.knows(OperationKindCapture, s) {
@@ -139,10 +140,10 @@ func (p *purchase) compare(seen *observation, now time.Time) (list []Difference)
 		}
 	}
 	if amount := seen.transaction.Amount; amount > 0 && amount != p.authorized() && !p.isPending(OperationKindExtension) {
-		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized(), certain: true})
+		list = append(list, Difference{Kind: DifferenceKindAuthorizedAmount, Klarna: amount, Recorded: p.authorized()})
 	}
 	if p.released(seen, now) {
-		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining, certain: true})
+		list = append(list, Difference{Kind: DifferenceKindReleased, Recorded: p.amounts().Remaining})
 	}
 	return list
 }
@@ -153,13 +154,13 @@ func difference(kind DifferenceKind, s observed) Difference {
 		d.PaymentCaptureID, d.PaymentRefundID = s.capture, s.id
 	}
 	if s.amount != nil {
-		d.Klarna, d.certain = *s.amount, true
+		d.Klarna = *s.amount
 	}
 	return d
 }
 
-// knows reports that a capture or a refund at Klarna is an operation's, or may be one's whose answer
-// is still to come.
+// knows reports whether a capture or a refund at Klarna is an operation of the purchase, or may be
+// one that is not done yet.
 func (p *purchase) knows(kind OperationKind, s observed) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool {
 		if o.Kind != kind {
@@ -178,26 +179,27 @@ func (p *purchase) isPending(kind OperationKind) bool {
 	return slices.ContainsFunc(p.Operations, func(o operation) bool { return o.is(kind, OperationStatePending) })
 }
 
-// released reports that somebody else released what the record has as authorized.
+// released reports whether another system released what is authorized in the record.
 func (p *purchase) released(seen *observation, now time.Time) bool {
 	return seen.state() == authorization.PaymentTransactionStateCompleted && p.amounts().Remaining > 0 && p.isSettled() && !seen.lapsed(now)
 }
 
-// isSettled reports that no operation is pending or unknown.
+// isSettled reports whether no operation is pending or unknown.
 func (p *purchase) isSettled() bool {
 	return !slices.ContainsFunc(p.Operations, func(o operation) bool {
 		return o.State == OperationStatePending || o.State == OperationStateUnknown
 	})
 }
 
-// heedDifferences takes down that something was done elsewhere, or makes it part of the record.
-func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *observation, differences []Difference, adopt bool) {
+// recordDifferences records that the transaction was changed elsewhere. If adopt is true, it makes
+// the changes part of the record.
+func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *observation, differences []Difference, adopt bool) {
 	now := c.time()
 	if !adopt {
 		if len(differences) > 0 && !p.Differs {
 			p.Differs = true
 			p.notify(NoticeDiffers, now, c.report != nil)
-			c.logger.WarnContext(ctx, "klarna flow: something was done to a transaction that is no operation of the purchase",
+			c.logger.WarnContext(ctx, "klarna flow: a transaction was changed by something that is not an operation of the purchase",
 				"purchase", p.ID, "payment_transaction_id", p.Transaction, "differences", len(differences))
 		}
 		return
@@ -217,12 +219,12 @@ func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *ob
 			p.Authorized = &d.Klarna
 			continue
 		case DifferenceKindReleased:
-			continue // when the captures are there
+			continue // released is checked again below, with the captures
 		case DifferenceKindCaptureMissing:
 			exact = false
 			continue
 		}
-		exact = exact && d.certain
+		exact = exact && d.Klarna > 0
 		if p.operation(outside.ID) == nil {
 			p.addOperation(outside)
 		}
@@ -236,7 +238,7 @@ func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *ob
 	p.Differs = !exact
 }
 
-// outsideVoid is the id of a void that was made elsewhere.
+// outsideVoid returns the ID of a void that was made elsewhere.
 func outsideVoid(p *purchase) string {
 	for n := 1; ; n++ {
 		if id := "outside-void-" + strconv.Itoa(n); p.operation(id) == nil {
@@ -245,28 +247,30 @@ func outsideVoid(p *purchase) string {
 	}
 }
 
-// AdoptParams names a transaction that was not begun here.
+// AdoptParams are the parameters of [Coordinator.Adopt].
 type AdoptParams struct {
-	// ID is the purchase's from now on, as Purchase.ID.
+	// ID becomes the purchase's ID, as in Purchase.ID.
 	ID string
-	// PartnerAccountID is the account, as Purchase.PartnerAccountID.
+	// PartnerAccountID is the account of the transaction, as in Purchase.PartnerAccountID.
 	PartnerAccountID string
-	// PaymentTransactionID is Klarna's.
+	// PaymentTransactionID is Klarna's ID of the transaction.
 	PaymentTransactionID string
 }
 
-// Adopt takes a transaction that was not begun here: it reads it from Klarna and records a purchase
-// in StateAuthorized, with the captures and refunds that Klarna lists as operations that are done. A
-// repeat returns the purchase.
+// Adopt records a transaction that was made elsewhere. It reads the transaction from Klarna and
+// records a purchase in [StateAuthorized]. The captures and refunds that Klarna lists become
+// operations that are done. A repeat returns the purchase.
 //
-// The error is ErrOtherPurchase where the ID, the transaction or its reference is another purchase's,
-// a *klarna.Error, or the store's.
+// The error is [ErrOtherPurchase] if another purchase has the ID, the transaction or its reference,
+// a [*klarna.Error], or the store's.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
 	switch {
-	case !plainID(params.ID):
+	case !validID(params.ID):
 		return nil, errors.New("flow: the purchase's ID must have 1 to 255 bytes of UTF-8 without control characters")
 	case params.PaymentTransactionID == "":
 		return nil, errors.New("flow: a PaymentTransactionID is required")
@@ -290,7 +294,7 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	t := seen.transaction
 	switch {
 	case t.PaymentTransactionID != params.PaymentTransactionID:
-		return nil, errors.New("flow: Klarna answered with another transaction")
+		return nil, errors.New("flow: Klarna returned another transaction")
 	case t.Amount <= 0 || t.Currency == "":
 		return nil, errors.New("flow: the transaction shows no amount or no currency")
 	}
@@ -298,13 +302,13 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	p.content.Reference = orElse(t.PaymentTransactionReference, params.ID)
 	p.Record.Reference = referenceKey(p.Account, p.content.Reference)
 	p.TransactionExpiresAt = t.ExpiresAt.UTC()
-	c.heedDifferences(ctx, p, seen, p.compare(seen, now), true)
+	c.recordDifferences(ctx, p, seen, p.compare(seen, now), true)
 	if !seen.capturesListed {
-		p.Differs = true // there may be captures
+		p.Differs = true // captures may exist
 	}
-	c.lapse(p, seen, now)
+	c.recordExpiry(p, seen, now)
 	c.watchExpiry(p, now)
-	p.UnreportedOperations = nil // they were before
+	p.UnreportedOperations = nil // they happened before the adoption
 	p.DueAt = p.dueAfter(now)
 	r, err := p.encoded()
 	if err != nil {
@@ -318,7 +322,7 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 		case err == nil && known.Transaction == params.PaymentTransactionID && known.Account == params.PartnerAccountID:
 			return known.status(), nil
 		case err == nil || errors.Is(err, ErrNotFound):
-			return nil, fmt.Errorf("%w, or of this transaction", ErrOtherPurchase)
+			return nil, fmt.Errorf("%w, or this transaction", ErrOtherPurchase)
 		}
 		return nil, err
 	}
@@ -328,29 +332,31 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	return p.status(), nil
 }
 
-// SettleParams is a person's decision about an operation that is unknown.
+// SettleParams are the parameters of [Coordinator.Settle].
 type SettleParams struct {
-	// State is OperationStateDone or OperationStateRefused.
+	// State is [OperationStateDone] or [OperationStateRefused].
 	State OperationState
-	// Reason and Actor say why and who. They are recorded and reported; both are required.
+	// Reason says why, and Actor says who decided. Both are required, recorded and reported.
 	Reason string
 	Actor  string
 }
 
-// Settle ends an operation that is unknown, as a person found out. A read or an event that proves
-// that it was executed still counts afterwards.
+// Settle ends an unknown operation with the result that a person found out. If a read or an event
+// later proves that the operation was executed, the operation still becomes done. Settle does not
+// call Klarna.
 //
-// The error is ErrNotFound where there is no such purchase or operation, and ErrImpossible where the
-// operation is not unknown; the Operation is there all the same.
+// The error is [ErrNotFound] if no such purchase or operation exists, [ErrInvalidOperation] if a
+// parameter is invalid, and [ErrImpossible] if the operation is not unknown. With ErrImpossible,
+// Settle returns the Operation as well.
 func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string, params SettleParams) (*Operation, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
 	switch {
 	case params.State != OperationStateDone && params.State != OperationStateRefused:
-		return nil, fmt.Errorf("%w: it is settled as done or as refused", ErrInvalidOperation)
-	case !plainID(params.Reason) || !plainID(params.Actor):
-		return nil, fmt.Errorf("%w: a reason and an actor of up to 255 bytes are required", ErrInvalidOperation)
+		return nil, fmt.Errorf("%w: the state must be DONE or REFUSED", ErrInvalidOperation)
+	case !validID(params.Reason) || !validID(params.Actor):
+		return nil, fmt.Errorf("%w: the reason and the actor must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidOperation)
 	}
 	p, err := c.load(ctx, purchaseID)
 	if err != nil {
@@ -365,7 +371,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 		case o.State == params.State && o.SettledBy == params.Actor:
 			return false // a repeat
 		case o.State != OperationStateUnknown:
-			failed = fmt.Errorf("%w: it is %s", ErrImpossible, o.State)
+			failed = fmt.Errorf("%w: the operation is %s", ErrImpossible, o.State)
 		}
 		if failed != nil {
 			return false
@@ -374,7 +380,7 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 		p.finish(o, params.State, params.Reason, c.time(), c.report != nil)
 		o.Evidence, o.SettledBy = evidence, params.Actor
 		p.LookAt = p.nextUnknown(c.time())
-		failed = c.afterEnd(p, o, false)
+		failed = c.afterOperationEnd(p, o, false)
 		return failed == nil
 	})
 	if err = errors.Join(err, failed); err != nil {
@@ -384,20 +390,20 @@ func (c *Coordinator) Settle(ctx context.Context, purchaseID, operationID string
 	return p.public(p.operation(operationID)), nil
 }
 
-// happened is for an event of an authorized purchase's transaction. What an operation here made is
-// known already.
-func (c *Coordinator) happened(ctx context.Context, p *purchase, s *eventFacts) error {
+// handleTransactionEvent handles an event of an authorized purchase's transaction. It reads the
+// transaction, unless an operation of the purchase caused the event.
+func (c *Coordinator) handleTransactionEvent(ctx context.Context, p *purchase, s *eventFacts) error {
 	known := s.authorized || s.captureID != "" && p.hasDone(s.captureID) || s.refundID != "" && p.hasDone(s.refundID)
 	if known || s.captureID == "" && s.refundID == "" && p.pendingOperation() == nil && p.amounts().Remaining == 0 && p.amounts().Exact {
 		c.deliver(ctx, p)
 		return nil
 	}
-	err := c.look(ctx, p, *s)
+	err := c.readTransaction(ctx, p, *s)
 	c.deliver(ctx, p)
 	return err
 }
 
-// recordAutomaticCapture records the capture that the authorize call asked for, or that its answer
+// recordAutomaticCapture records the capture that the authorize call requested or that its answer
 // shows.
 func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.PaymentTransaction, now time.Time) {
 	if p.operation(AutomaticCaptureID) != nil || !p.CaptureNow && len(t.PaymentCaptures) == 0 {
@@ -408,45 +414,46 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 		Reference: p.CaptureReference, DoubtAt: now, KeyAt: now, NextAt: now.Add(lease), BegunAt: now, UpdatedAt: now,
 	})
 	o := p.operation(AutomaticCaptureID)
-	if answer := p.automaticCapture(o, t); answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
+	if answer := p.automaticCapture(o, t); answer != nil && c.applyResult(p, o, operationResult{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
 		p.LookAt = now.Add(sleep.Jitter(unknownSoon))
 	}
 }
 
-// automaticCapture is what a transaction says of its automatic capture, nil where it says nothing.
-func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransaction) *executed {
+// automaticCapture returns what a transaction says about its automatic capture, or nil.
+func (p *purchase) automaticCapture(o *operation, t *authorization.PaymentTransaction) *callAnswer {
 	for i := range t.PaymentCaptures {
 		capture := &t.PaymentCaptures[i]
 		if capture.PaymentCaptureID == "" || o.Reference != "" && capture.PaymentCaptureReference != "" && capture.PaymentCaptureReference != o.Reference || p.hasDone(capture.PaymentCaptureID) {
 			continue
 		}
-		return &executed{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}
+		return &callAnswer{paymentCaptureID: capture.PaymentCaptureID, amount: capture.CaptureAmount, currency: capture.Currency}
 	}
 	return nil
 }
 
 var errNotCaptured = errors.New("flow: the transaction does not show its automatic capture yet")
 
-// findAutomaticCapture looks for the capture that Klarna makes by itself.
+// findAutomaticCapture looks for the capture that Klarna makes automatically.
 func (c *Coordinator) findAutomaticCapture(ctx context.Context, p *purchase, api *authorization.Client, o *operation) error {
-	turn := turnOf(p, o)
+	attempt := attemptOf(p, o)
 	t, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
 	if err == nil {
 		if answer := p.automaticCapture(o, t); answer != nil {
-			return c.endOperation(ctx, p, o.ID, nil, ending{to: OperationStateDone, answer: answer})
+			return c.endOperation(ctx, p, o.ID, nil, operationResult{to: OperationStateDone, answer: answer})
 		}
 		err = errNotCaptured
 	}
 	if c.time().After(o.BegunAt.Add(idempotent)) {
-		return c.endOperation(ctx, p, o.ID, &turn, ending{
+		return c.endOperation(ctx, p, o.ID, &attempt, operationResult{
 			to: OperationStateUnknown, reason: reasonNoAnswer, evidence: "the transaction does not show its automatic capture",
 		})
 	}
-	return c.putOff(ctx, p, o.ID, turn, err)
+	return c.retryOperation(ctx, p, o.ID, attempt, err)
 }
 
-// follow takes down what follows a purchase's approval.
-func (c *Coordinator) follow(p *purchase, t *authorization.PaymentTransaction) {
+// afterApproval records the automatic capture and the end of the authorization of an approved
+// purchase.
+func (c *Coordinator) afterApproval(p *purchase, t *authorization.PaymentTransaction) {
 	if p.State != StateAuthorized {
 		return
 	}

@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// transactionHappened is a delivery about the transaction.
+// transactionHappened returns an event about the transaction.
 func (s *scene) transactionHappened(eventType webhook.EventType, members string) *webhook.Event {
 	s.Helper()
 	t := s.transaction()
@@ -37,8 +36,8 @@ const (
 func captureMember(id string) string { return fmt.Sprintf(`,"payment_capture_id":%q`, id) }
 func refundMember(id string) string  { return fmt.Sprintf(`,"payment_refund_id":%q`, id) }
 
-// Somebody captures and refunds in Klarna's portal.
-func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
+// A person captures and refunds in Klarna's portal.
+func TestOperationsMadeElsewhereAreAdopted(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -56,18 +55,18 @@ func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
 			}
 		}
 	}
-	if got := s.told.ended(); got != "parcel-1 DONE, DIFFERS" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "parcel-1 DONE, DIFFERS" {
+		t.Errorf("reported: %s", got)
 	}
 	if a := s.status(orderID).Amounts; a.Captured != 40_00 || a.Exact {
 		t.Errorf("amounts: %+v", a)
 	}
-	// What is not proven goes to Klarna: the record thinks that only 40.00 was captured.
+	// A refund that is not proven impossible goes to Klarna: by the record only 40.00 was captured.
 	if o, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: "return-1", Amount: 45_00}); err != nil || o.State != flow.OperationStateDone {
 		t.Fatalf("%v, %v", o, err)
 	}
 	if o, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-2", Amount: 60_00}); err != nil || o.State != flow.OperationStateRefused || o.Reason != "VALIDATION_ERROR" {
-		t.Fatalf("%v because of %q, %v", o, o.Reason, err)
+		t.Fatalf("%v with reason %q, %v", o, o.Reason, err)
 	}
 
 	r.meets(s.listingRefunds)
@@ -80,7 +79,7 @@ func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, result.Differences, cmpopts.IgnoreUnexported(flow.Difference{})); diff != "" || !result.CapturesListed || !result.RefundsListed || result.Adopted != adopt {
+		if diff := cmp.Diff(want, result.Differences); diff != "" || !result.CapturesListed || !result.RefundsListed || result.Adopted != adopt {
 			t.Errorf("differences (-want +got):\n%s", diff)
 		}
 	}
@@ -95,9 +94,9 @@ func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
 		t.Errorf("%v, %v", result, err)
 	}
 	if !s.record(orderID).DueAt.IsZero() {
-		t.Error("it is due")
+		t.Error("the purchase is due")
 	}
-	// What was adopted counts.
+	// Adopted operations count.
 	if _, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: "return-2", Amount: 40_01}); !errors.Is(err, flow.ErrImpossible) {
 		t.Errorf("a refund of more than is left: %v", err)
 	}
@@ -105,13 +104,13 @@ func TestWhatWasDoneElsewhereIsFoundAndAdopted(t *testing.T) {
 		t.Errorf("%v, %v", o, err)
 	}
 	if _, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: captureID, Amount: 50_00}); !errors.Is(err, flow.ErrOtherOperation) {
-		t.Errorf("under the id of what was adopted: %v", err)
+		t.Errorf("with the id of an adopted operation: %v", err)
 	}
 	s.klarna.CheckInvariants(t)
 }
 
-// Nobody has heard of the capture: what the record thinks impossible is looked up first.
-func TestWhatSeemsImpossibleIsLookedUp(t *testing.T) {
+// No replica knows of the capture. An operation that the record excludes is looked up first.
+func TestAnApparentlyImpossibleOperationIsLookedUp(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -120,8 +119,8 @@ func TestWhatSeemsImpossibleIsLookedUp(t *testing.T) {
 	if err != nil || o.State != flow.OperationStateDone {
 		t.Fatalf("%v, %v", o, err)
 	}
-	if got := s.told.ended(); got != "DIFFERS, return-1 DONE" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "DIFFERS, return-1 DONE" {
+		t.Errorf("reported: %s", got)
 	}
 }
 
@@ -141,7 +140,7 @@ func TestAVoidElsewhereIsAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []flow.Difference{{Kind: flow.DifferenceKindReleased, Recorded: 58_00}}
-	if diff := cmp.Diff(want, result.Differences, cmpopts.IgnoreUnexported(flow.Difference{})); diff != "" {
+	if diff := cmp.Diff(want, result.Differences); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(flow.Amounts{Authorized: 118_00, Captured: 60_00, Voided: 58_00, Exact: true}, result.Status.Amounts); diff != "" {
@@ -149,8 +148,8 @@ func TestAVoidElsewhereIsAdopted(t *testing.T) {
 	}
 }
 
-// A capture is made elsewhere while one of ours has no answer. After a day both are told apart.
-func TestACaptureElsewhereIsNotTakenForOurs(t *testing.T) {
+// A capture is made elsewhere while one of ours has no answer. After a day they are distinguished.
+func TestACaptureMadeElsewhereIsNotTakenForOurs(t *testing.T) {
 	for _, done := range []bool{true, false} {
 		for _, event := range []bool{true, false} {
 			t.Run(fmt.Sprintf("executed: %v, event: %v", done, event), func(t *testing.T) {
@@ -170,16 +169,16 @@ func TestACaptureElsewhereIsNotTakenForOurs(t *testing.T) {
 						t.Fatal(err)
 					}
 					if state := s.operation("op").State; (state == flow.OperationStateDone) != done {
-						t.Errorf("after the event it is %s", state)
+						t.Errorf("after the event the state is %s", state)
 					}
 				}
 				s.klarna.Advance(25 * time.Hour)
 				s.recovers(r)
 				switch o := s.operation("op"); {
 				case o.State == flow.OperationStateDone && o.PaymentCaptureID == captureID:
-					t.Error("it was taken for ours")
+					t.Error("the foreign capture was taken for ours")
 				case !done:
-					// Not all is accounted for, so nothing is proven until it is adopted.
+					// One capture is not accounted for, so nothing is proven until it is adopted.
 					s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
 					if _, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{Adopt: true}); err != nil {
 						t.Fatal(err)
@@ -198,7 +197,7 @@ func TestACaptureElsewhereIsNotTakenForOurs(t *testing.T) {
 	}
 }
 
-// The webhook of our own capture or refund overtakes the answer, or comes instead of it.
+// The webhook of our own capture or refund arrives before the answer, or instead of it.
 func TestAnEventSettlesAnOperation(t *testing.T) {
 	for _, tc := range operationCases[:4] {
 		t.Run(tc.name, func(t *testing.T) {
@@ -211,7 +210,7 @@ func TestAnEventSettlesAnOperation(t *testing.T) {
 			)
 			_, err := tc.do(t.Context(), r)
 			s.unknown(err)
-			event := s.happened(tc.call)
+			event := s.handleTransactionEvent(tc.call)
 			for range 2 {
 				if err := r.HandleEvent(t.Context(), event); err != nil {
 					t.Fatal(err)
@@ -225,8 +224,8 @@ func TestAnEventSettlesAnOperation(t *testing.T) {
 	}
 }
 
-// happened is the event of the last capture or refund.
-func (s *scene) happened(call string) *webhook.Event {
+// handleTransactionEvent returns the event of the last capture or refund.
+func (s *scene) handleTransactionEvent(call string) *webhook.Event {
 	s.Helper()
 	if call == captureCall {
 		all := s.klarna.Captures()
@@ -236,8 +235,8 @@ func (s *scene) happened(call string) *webhook.Event {
 	return s.transactionHappened(refundedEvent, refundMember(all[len(all)-1].PaymentRefundID))
 }
 
-// Unknown for a day, and then an event comes late: it is settled, whatever was thought.
-func TestALateEventSettlesWhatIsUnknownOrWasRefused(t *testing.T) {
+// An operation is unknown for a day or was refused. A late event settles it.
+func TestALateEventSettlesUnknownAndRefusedOperations(t *testing.T) {
 	for _, state := range []flow.OperationState{flow.OperationStateUnknown, flow.OperationStateRefused} {
 		t.Run(string(state), func(t *testing.T) {
 			s := newScene(t)
@@ -254,7 +253,7 @@ func TestALateEventSettlesWhatIsUnknownOrWasRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := r.HandleEvent(t.Context(), s.happened(tc.call)); err != nil {
+			if err := r.HandleEvent(t.Context(), s.handleTransactionEvent(tc.call)); err != nil {
 				t.Fatal(err)
 			}
 			s.isOperation("op", flow.OperationStateDone, "")
@@ -262,14 +261,14 @@ func TestALateEventSettlesWhatIsUnknownOrWasRefused(t *testing.T) {
 				t.Errorf("amounts: %+v", a)
 			}
 			if !s.record(orderID).DueAt.IsZero() {
-				t.Error("it is due")
+				t.Error("the purchase is due")
 			}
 		})
 	}
 }
 
 // The events of our own operations cost no read.
-func TestAnEventOfWhatIsKnownIsNoReasonToAsk(t *testing.T) {
+func TestEventsOfOwnOperationsCostNoRead(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -280,7 +279,7 @@ func TestAnEventOfWhatIsKnownIsNoReasonToAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := len(s.klarna.Requests())
-	for _, event := range []*webhook.Event{s.happened(captureCall), s.happened(refundCall), s.transactionHappened(webhook.EventTypePaymentTransactionAuthorized, "")} {
+	for _, event := range []*webhook.Event{s.handleTransactionEvent(captureCall), s.handleTransactionEvent(refundCall), s.transactionHappened(webhook.EventTypePaymentTransactionAuthorized, "")} {
 		if err := r.HandleEvent(t.Context(), event); err != nil {
 			t.Fatal(err)
 		}
@@ -290,14 +289,14 @@ func TestAnEventOfWhatIsKnownIsNoReasonToAsk(t *testing.T) {
 	}
 }
 
-// A running gateway moves over.
-func TestATransactionThatWasNotBegunHereIsAdopted(t *testing.T) {
+// A gateway that is in use starts to use the Coordinator.
+func TestAForeignTransactionIsAdopted(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
 	captureID := s.elsewhere().capture("of-old", 40_00)
 	transaction := s.transaction()
-	s.memory = flow.NewMemoryStore() // which knows nothing of it
+	s.memory = flow.NewMemoryStore() // without the transaction
 	params := flow.AdoptParams{ID: "old-1", PartnerAccountID: s.klarna.PartnerAccountID, PaymentTransactionID: transaction.PaymentTransactionID}
 	r = s.replica()
 	for range 2 {
@@ -309,7 +308,7 @@ func TestATransactionThatWasNotBegunHereIsAdopted(t *testing.T) {
 		}
 	}
 	if !s.record("old-1").DueAt.IsZero() {
-		t.Error("it is due")
+		t.Error("the purchase is due")
 	}
 	if o, err := r.Capture(t.Context(), "old-1", flow.CaptureParams{ID: "parcel-2", Amount: 78_00}); err != nil || o.State != flow.OperationStateDone {
 		t.Errorf("%v, %v", o, err)
@@ -317,7 +316,7 @@ func TestATransactionThatWasNotBegunHereIsAdopted(t *testing.T) {
 	if o, err := r.Refund(t.Context(), "old-1", flow.RefundParams{ID: "return-1", Amount: 40_00, CaptureID: captureID}); err != nil || o.State != flow.OperationStateDone {
 		t.Errorf("%v, %v", o, err)
 	}
-	if err := r.HandleEvent(t.Context(), s.happened(refundCall)); err != nil {
+	if err := r.HandleEvent(t.Context(), s.handleTransactionEvent(refundCall)); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*flow.AdoptParams){
@@ -344,7 +343,7 @@ func TestAPurchaseOfTheFlowIsNotAdoptedAgain(t *testing.T) {
 	}
 }
 
-// Three days before the end something is left to capture.
+// Three days before the authorization expires, an amount is left to capture.
 func TestAnAuthorizationThatExpiresIsReported(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithExpiryNotice(3 * 24 * time.Hour))
@@ -355,21 +354,21 @@ func TestAnAuthorizationThatExpiresIsReported(t *testing.T) {
 	reads := s.calls(transactionRead)
 	s.pass(r, 24*24*time.Hour, 6*time.Hour)
 	if n := s.calls(transactionRead); n != reads {
-		t.Errorf("it was read %d times", n-reads)
+		t.Errorf("the transaction was read %d times", n-reads)
 	}
 	s.pass(r, 2*24*time.Hour, 6*time.Hour)
-	if got := s.told.ended(); got != "parcel-0 DONE, EXPIRING" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "parcel-0 DONE, EXPIRING" {
+		t.Errorf("reported: %s", got)
 	}
 	s.pass(r, 3*24*time.Hour, 6*time.Hour)
-	if got := s.told.ended(); got != "parcel-0 DONE, EXPIRING, EXPIRED" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "parcel-0 DONE, EXPIRING, EXPIRED" {
+		t.Errorf("reported: %s", got)
 	}
 	if n := s.calls(transactionRead) - reads; n != 2 {
-		t.Errorf("it was read %d times", n)
+		t.Errorf("the transaction was read %d times", n)
 	}
 	if !s.record(orderID).DueAt.IsZero() {
-		t.Error("it is due")
+		t.Error("the purchase is due")
 	}
 	s.klarna.Advance(8 * 24 * time.Hour)
 	if err := r.HandleEvent(t.Context(), s.transactionHappened(closedEvent, "")); err != nil {
@@ -389,7 +388,7 @@ func TestAnAuthorizationIsExtendedByThePolicy(t *testing.T) {
 			return 0, errors.New("the order system is down")
 		}
 		if status.Amounts.Remaining != 118_00 {
-			t.Errorf("asked of %+v", status.Amounts)
+			t.Errorf("the policy was asked about %+v", status.Amounts)
 		}
 		if asked > 2 {
 			return 0, nil
@@ -404,67 +403,67 @@ func TestAnAuthorizationIsExtendedByThePolicy(t *testing.T) {
 	}
 	s.pass(r, 7*24*time.Hour, 6*time.Hour)
 	if s.transaction().State != "AUTHORIZED" {
-		t.Error("it has expired")
+		t.Error("the authorization has expired")
 	}
 	s.pass(r, 14*24*time.Hour, 6*time.Hour)
-	told := s.told.ended()
-	if !strings.HasPrefix(told, "EXPIRING, extension-until-") || !strings.HasSuffix(told, " DONE, EXPIRING, EXPIRED") || asked != 3 || s.calls(extendCall) != 1 {
-		t.Errorf("told: %s, asked %d times, extended %d times", told, asked, s.calls(extendCall))
+	got := s.reported.ended()
+	if !strings.HasPrefix(got, "EXPIRING, extension-until-") || !strings.HasSuffix(got, " DONE, EXPIRING, EXPIRED") || asked != 3 || s.calls(extendCall) != 1 {
+		t.Errorf("reported: %s, asked %d times, extended %d times", got, asked, s.calls(extendCall))
 	}
 }
 
-// What is finished costs recovery nothing, nor does anything else while no notice is wanted.
+// Recovery does not read a finished purchase, nor any other while no notice is configured.
 func TestAPurchaseWithNothingLeftIsNotWatched(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithExpiryNotice(3 * 24 * time.Hour))
 	s.pays(r)
 	if s.record(orderID).DueAt.IsZero() {
-		t.Error("it is not watched")
+		t.Error("the purchase is not watched")
 	}
 	if o, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "all", Amount: 118_00}); err != nil || o.State != flow.OperationStateDone {
 		t.Fatalf("%v, %v", o, err)
 	}
 	if !s.record(orderID).DueAt.IsZero() {
-		t.Error("it is watched")
+		t.Error("the purchase is watched")
 	}
 	plain := newScene(t)
 	plain.pays(plain.replica())
 	if !plain.record(orderID).DueAt.IsZero() {
-		t.Error("without an option it is watched")
+		t.Error("the purchase is watched without the option")
 	}
 }
 
-// A report of an operation fails, and so does the one of the next.
+// The report of an operation fails, and so does the report of the next one.
 func TestReportsOfOperationsAreRepeatedInOrder(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	for i := range 3 {
 		if _, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: fmt.Sprint("parcel-", i), Amount: 10_00}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if s.record(orderID).DueAt.IsZero() {
-		t.Fatal("it is not due")
+		t.Fatal("the purchase is not due")
 	}
-	s.told.failing(nil)
+	s.reported.failing(nil)
 	s.pass(r, time.Minute, 10*time.Second)
-	if got := s.told.ended(); got != "parcel-0 DONE, parcel-1 DONE, parcel-2 DONE" {
-		t.Errorf("told: %s", got)
+	if got := s.reported.ended(); got != "parcel-0 DONE, parcel-1 DONE, parcel-2 DONE" {
+		t.Errorf("reported: %s", got)
 	}
-	all := s.told.all()
+	all := s.reported.all()
 	last := all[len(all)-1]
 	if last.ID != "order-1#4" || last.From != "" || last.To != "" || last.Status.State != flow.StateAuthorized || last.Operation.PaymentCaptureID == "" ||
 		last.String() != "order-1#4: operation parcel-2 is DONE" {
 		t.Errorf("%v %+v", last, last.Operation)
 	}
 	if !s.record(orderID).DueAt.IsZero() {
-		t.Error("it is due")
+		t.Error("the purchase is due")
 	}
 }
 
-// A capture that no answer lists is not surely absent.
+// A capture that no answer lists is not proven absent.
 func TestATransactionThatListsNothingProvesNothing(t *testing.T) {
 	for name, change := range map[string]func(string) string{
 		"no list": func(text string) string { return strings.Replace(text, `"payment_captures"`, `"of_tomorrow"`, 1) },
@@ -497,7 +496,7 @@ func TestATransactionThatListsNothingProvesNothing(t *testing.T) {
 			s.recovers(r)
 			s.isOperation("op", flow.OperationStateUnknown, "NO_ANSWER")
 			if s.operation("op").Evidence == "" {
-				t.Error("there is no evidence")
+				t.Error("the operation has no evidence")
 			}
 			r.meets(nil)
 			s.pass(r, 2*time.Hour, 30*time.Minute)
@@ -506,8 +505,8 @@ func TestATransactionThatListsNothingProvesNothing(t *testing.T) {
 	}
 }
 
-// A void comes while a capture is unknown, and the capture turns out to have been executed.
-func TestWhatWasReleasedIsCountedAnewWhenACaptureTurnsUp(t *testing.T) {
+// A void is made while a capture is unknown, and the capture proves to have been executed.
+func TestALateCaptureCorrectsTheReleasedAmount(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.pays(r)
@@ -528,6 +527,36 @@ func TestWhatWasReleasedIsCountedAnewWhenACaptureTurnsUp(t *testing.T) {
 	s.isOperation("op", flow.OperationStateDone, "")
 	want := flow.Amounts{Authorized: 118_00, Captured: 40_00, Voided: 78_00, Exact: true}
 	if diff := cmp.Diff(want, s.status(orderID).Amounts); diff != "" {
+		t.Errorf("amounts (-want +got):\n%s", diff)
+	}
+}
+
+// While the transaction is read, another replica captures. What was read is older than the record.
+func TestAReadOlderThanTheRecordIsNoDifference(t *testing.T) {
+	s := newScene(t)
+	r, other := s.replica(), s.replica()
+	s.pays(r)
+	captureID := s.elsewhere().capture("portal", 10_00)
+	r.meetsOnce(http.MethodGet, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		answer, err := pass(request)
+		if _, captureErr := other.Capture(t.Context(), orderID, flow.CaptureParams{ID: "op", Amount: 40_00}); captureErr != nil {
+			t.Error(captureErr)
+		}
+		if _, extendErr := other.Extend(t.Context(), orderID, flow.ExtendParams{ID: "more", Amount: 5_00}); extendErr != nil {
+			t.Error(extendErr)
+		}
+		return answer, err
+	})
+	result, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{Adopt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []flow.Difference{{Kind: flow.DifferenceKindCapture, PaymentCaptureID: captureID, Reference: "portal", Klarna: 10_00}}
+	if diff := cmp.Diff(want, result.Differences); diff != "" {
+		t.Errorf("differences (-want +got):\n%s", diff)
+	}
+	amounts := flow.Amounts{Authorized: 123_00, Captured: 50_00, Remaining: 73_00, Exact: true}
+	if diff := cmp.Diff(amounts, s.status(orderID).Amounts); diff != "" {
 		t.Errorf("amounts (-want +got):\n%s", diff)
 	}
 }

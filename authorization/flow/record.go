@@ -12,35 +12,38 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// purchase is a record in progress.
+// purchase is a record that is being processed.
 type purchase struct {
 	Record
 	content
-	// stored is the record as it is known to be stored.
+	// stored is the record that is known to be stored.
 	stored Record
 
-	// held: the lease is this call's. ranBefore: an authorize call of this step may have run before
-	// this call's own.
+	// held reports whether this call has the lease. ranBefore reports whether an authorize call of
+	// this step may have been executed before this call's own.
 	held, ranBefore bool
-	// opened is what is sealed, once it was opened.
+	// opened is the sealed content, once it was opened.
 	opened *sealed
-	// otherCall: the final call that can be made now is not the one that was made before.
+	// otherCall reports whether the final call that can be made now differs from the earlier one.
 	otherCall bool
-	// seen is the payment request as this call last read it; fresh, that it was read just now.
+	// seen is the payment request as this call last read it. fresh reports whether it was just
+	// read.
 	seen  *authorization.PaymentRequest
 	fresh bool
-	// response is Klarna's last answer. finished: an event said that the customer has finished.
+	// response is Klarna's last answer. finished reports whether an event said that the customer
+	// has finished.
 	response klarna.Response
 	finished bool
-	// started is when recovery began this step, zero where it did not.
+	// started is when recovery began this step. It is zero outside of recovery.
 	started time.Time
-	// overdue: recovery claimed it, so that somebody has to say when to look again.
+	// overdue reports whether recovery claimed the purchase and therefore has to set its next due
+	// time.
 	overdue bool
 }
 
-// content is what a record's Data holds. A member may be added; one that is there keeps its name
-// and meaning, because replicas of two versions work on one store while the newer is rolled out:
-// the older keeps what it does not know.
+// content is what a record's Data holds. Members may be added. An existing member keeps its name
+// and meaning, because replicas of two versions share one store during a rollout. The older version
+// preserves members that it does not know.
 type content struct {
 	Account     string    `json:"partner_account_id,omitzero"`
 	Amount      int64     `json:"amount"`
@@ -51,63 +54,66 @@ type content struct {
 	Reason      string    `json:"reason,omitzero"`
 	BegunAt     time.Time `json:"begun_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
-	// ExpiresAt is the payment request's, FinalizeBy the end of the 60 minutes that Klarna gives for
-	// what the customer approved.
+	// ExpiresAt is when the payment request expires. FinalizeBy is the end of Klarna's 60 minutes
+	// for an approval.
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	FinalizeBy time.Time `json:"finalize_by,omitzero"`
-	// FinalKey is the idempotency key of the final call and of each of its repeats.
+	// FinalKey is the idempotency key of the final call and its repeats.
 	FinalKey string `json:"final_idempotency_key,omitzero"`
-	// LeaseUntil keeps others from making the same call at the same time, which Klarna would refuse.
-	// Nothing but that refusal depends on it.
+	// LeaseUntil is the end of the lease. The lease prevents that two replicas make the same call
+	// at the same time, which Klarna would refuse. Nothing else depends on it.
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
-	// MayHaveRun: an authorize call of the present state may have been executed. It is recorded before
-	// the call leaves.
+	// MayHaveRun reports whether an authorize call of the present state may have been executed. It
+	// is recorded before the call is sent.
 	MayHaveRun bool `json:"may_have_run,omitzero"`
-	// Tries counts failures in a row.
+	// Tries counts consecutive failures.
 	Tries int `json:"tries,omitzero"`
-	// Seen is the last answer of Klarna's to the present call that decided nothing: an error's
-	// code, or a result that nobody here knows.
+	// Seen is Klarna's last answer to the present call that decided nothing: an error code, or a
+	// result that this version does not know.
 	Seen string `json:"last_answer,omitzero"`
-	// Refused are the parameters that Klarna refused, by their paths.
+	// Refused is the paths of the parameters that Klarna refused.
 	Refused string `json:"refused_parameters,omitzero"`
-	// Conflicted: the first call was answered with a conflict, or the final call was while it could
-	// still be made.
+	// Conflicted reports whether the first call was answered with a conflict, or the final call was
+	// while it could still be executed.
 	Conflicted bool `json:"conflicted_in_time,omitzero"`
 	// Credentials is the fingerprint of the API key that the purchase was begun with.
 	Credentials string `json:"credentials,omitzero"`
-	// Digest tells the request from another one.
+	// Digest distinguishes the request from others.
 	Digest string `json:"request_digest,omitzero"`
-	// Cause is why the purchase is to be canceled.
+	// Cause is why the purchase has to be canceled.
 	Cause cause `json:"cancel_cause,omitzero"`
-	// Moves counts the changes of State; Unreported are those that the caller has not confirmed, in
-	// order.
+	// Moves counts the changes of State. Unreported holds the changes that WithReport's function
+	// has not confirmed, in order.
 	Moves      int    `json:"moves,omitzero"`
 	Unreported []move `json:"unreported,omitzero"`
 
-	// CaptureNow: the first call asks for an automatic capture, under CaptureReference.
+	// CaptureNow reports whether the first call requests an automatic capture. CaptureReference is
+	// the reference of that capture.
 	CaptureNow       bool   `json:"capture_now,omitzero"`
 	CaptureReference string `json:"payment_capture_reference,omitzero"`
-	// Operations are what follows the approval, in the order in which they are made.
+	// Operations are the operations in the order in which they are executed.
 	Operations []operation `json:"operations,omitzero"`
-	// UnreportedOperations are what the caller has not confirmed of them, in order.
+	// UnreportedOperations holds the operation moves that WithReport's function has not confirmed,
+	// in order.
 	UnreportedOperations []operationMove `json:"unreported_operations,omitzero"`
-	// Authorized is the transaction's amount where it is not Approved any more, Lapsed what was still
-	// authorized when it ended.
+	// Authorized is the transaction's amount if it differs from Approved. Lapsed is what was still
+	// authorized when the authorization ended.
 	Authorized *int64 `json:"authorized_amount,omitzero"`
 	Lapsed     int64  `json:"lapsed_amount,omitzero"`
 	// TransactionExpiresAt is when the authorization ends, as Klarna last said.
 	TransactionExpiresAt time.Time `json:"transaction_expires_at,omitzero"`
-	// Differs: something happened to the transaction that is no operation here.
+	// Differs reports whether the transaction was changed by something that is not an operation.
 	Differs bool `json:"differs,omitzero"`
-	// LookAt is when recovery reads the transaction, WatchAt when it looks whether it expires; zero for
-	// never. NoticedFor is the end of the authorization whose coming was reported.
+	// LookAt is when recovery reads the transaction. WatchAt is when it checks whether the
+	// authorization expires. Both are zero if it does not. NoticedFor is the end of the
+	// authorization that NoticeExpiring was reported for.
 	LookAt     time.Time `json:"look_at,omitzero"`
 	WatchAt    time.Time `json:"watch_at,omitzero"`
 	NoticedFor time.Time `json:"noticed_for,omitzero"`
-	// Expired: it was reported that the authorization has expired.
+	// Expired reports whether NoticeExpired was reported.
 	Expired bool `json:"expired,omitzero"`
 
-	// Unknown is what a newer version wrote.
+	// Unknown holds members that a newer version wrote.
 	Unknown klarna.Unknown `json:",embed"`
 }
 
@@ -122,7 +128,7 @@ type move struct {
 	Unknown klarna.Unknown `json:",embed"`
 }
 
-// cause is why a purchase is to be canceled.
+// cause is why a purchase is canceled.
 type cause string
 
 const (
@@ -131,8 +137,8 @@ const (
 	causeAmount    cause = "AMOUNT_REFUSED"
 )
 
-// decodeStored reads what this package wrote. It is as strict as the writing: a member that does
-// not fit, or is there twice, is damage.
+// decodeStored decodes what this package encoded. It is as strict as the encoder: a member of the
+// wrong type and a duplicate member are errors.
 func decodeStored[T any](text []byte, to *T, decode func(*T, *wire.Reader) bool) error {
 	misfits, err := wire.Into(to, decode).Decode(text)
 	if err == nil && len(misfits) > 0 {
@@ -149,7 +155,7 @@ func decode(r Record) (*purchase, error) {
 	return p, nil
 }
 
-// replaceWith replaces what p holds of the record.
+// replaceWith replaces the record in p.
 func (p *purchase) replaceWith(fresh *purchase) {
 	fresh.seen, fresh.overdue, fresh.response, fresh.finished, fresh.started = p.seen, p.overdue, p.response, p.finished, p.started
 	*p = *fresh
@@ -159,20 +165,20 @@ func (p *purchase) replaceWith(fresh *purchase) {
 func (p *purchase) encoded() (Record, error) {
 	data, err := wire.Encode(p.encode)
 	if err != nil {
-		return Record{}, fmt.Errorf("flow: the record cannot be written: %w", err)
+		return Record{}, fmt.Errorf("flow: encode the record: %w", err)
 	}
 	r := p.Record
 	r.Data = data
 	r.PartnerAccountID, r.Lane = p.Account, p.lane()
 	if !r.DueAt.IsZero() {
-		// Not a moment too early, when there would be nothing to do yet.
+		// DueAt is rounded up: a moment earlier there would be nothing to do yet.
 		r.DueAt = r.DueAt.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	return r, nil
 }
 
-// laneAt is the lane after a failed step. An event that says that the customer has finished may be
-// of an approval, so Klarna's 60 minutes are counted from the first one.
+// laneAt returns the lane after a failed step. An event that says that the customer has finished
+// may be about an approval, so the 60 minutes are counted from the first such event.
 func (p *purchase) laneAt(now time.Time) Lane {
 	if p.State == StateAwaitingCustomer && p.finished && p.seen == nil && p.Lane >= LaneBusy {
 		return approvedLane(now.Add(finalizeWithin))
@@ -180,7 +186,7 @@ func (p *purchase) laneAt(now time.Time) Lane {
 	return p.lane()
 }
 
-// lane is where recovery finds the purchase.
+// lane returns the lane that the purchase belongs to.
 func (p *purchase) lane() Lane {
 	switch {
 	case p.State == StateBegun:
@@ -192,7 +198,7 @@ func (p *purchase) lane() Lane {
 		}
 		switch {
 		case p.seen == nil && p.Lane < LaneBusy:
-			return p.Lane // an event said that the customer has finished
+			return p.Lane // set by laneAt
 		case busy || p.finished:
 			return LaneBusy
 		}
@@ -214,7 +220,7 @@ func (p *purchase) lane() Lane {
 	}
 }
 
-// status returns how the purchase stands.
+// status returns the purchase's Status.
 func (p *purchase) status() *Status {
 	s := &Status{
 		ID:                   p.ID,
@@ -241,8 +247,8 @@ func (p *purchase) status() *Status {
 	return s
 }
 
-// move changes the state. What belonged to the former state is forgotten. What is left unreported
-// is due soon, in case this program dies before it has reported it.
+// move changes the state and resets the fields of the former state. If the change has to be
+// reported, the purchase is due soon, in case this program dies before the report.
 func (p *purchase) move(to State, reason string, now time.Time, reporting bool) {
 	p.Moves++
 	if reporting {
@@ -263,19 +269,19 @@ func (p *purchase) move(to State, reason string, now time.Time, reporting bool) 
 	}
 }
 
-// resolvable reports that a purchase whose outcome is unknown can still be asked about: its final
+// resolvable reports whether Klarna can still be asked about a purchase in StateUnknown: its final
 // call is recorded, and no transaction is known.
 func (p *purchase) resolvable() bool {
 	return p.State == StateUnknown && p.FinalKey != "" && p.Transaction == "" &&
 		p.Reason != reasonOtherAmount && p.Reason != reasonOthersPayment && len(p.Sealed) > 0
 }
 
-// keyEnds is when Klarna may forget the final call's idempotency key.
+// keyEnds returns when Klarna may forget the idempotency key of the final call.
 func (p *purchase) keyEnds() time.Time { return p.FinalizeBy.Add(idempotent - finalizeWithin) }
 
-// nextLook is when recovery looks at a purchase that has ended: never, or when its operations ask
-// for it, or, while Klarna can still say what became of it, after as long as it has been so, and at
-// least once an hour.
+// nextLook returns when recovery processes a purchase that has ended, or zero. While Klarna can
+// still be asked about a purchase in StateUnknown, the pauses are as long as the purchase has been
+// in that state, and an hour at most.
 func (p *purchase) nextLook(now time.Time) time.Time {
 	if p.State == StateAuthorized {
 		return p.nextOperation()

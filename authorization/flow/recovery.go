@@ -15,27 +15,29 @@ import (
 )
 
 const (
-	// recoveryPause is how long Run rests when nothing is due.
+	// recoveryPause is how long Run pauses when nothing is due.
 	recoveryPause = 2 * time.Second
-	// recoveryGrace is how long Run goes on after its context has ended. Steps that have not ended
-	// when stopBefore of it is left are canceled.
+	// recoveryGrace is how long Run continues after its context has ended. It cancels its steps
+	// stopBefore earlier.
 	recoveryGrace = 10 * time.Second
 	stopBefore    = time.Second
-	// stepPatience is how long a step may take. Klarna answers a call after 59 seconds at the latest,
-	// and a step makes two.
+	// stepPatience is how long a step may take. Klarna answers a call within 59 seconds, and a step
+	// makes two calls.
 	stepPatience = 150 * time.Second
-	// queueMost bounds how many steps wait for a slot in memory.
-	queueMost = 1000
+	// maxQueued is how many steps may wait for a slot.
+	maxQueued = 1000
 )
 
-// Run is the recovery loop. It goes on with every purchase whose next step is overdue, whether a
-// webhook was lost, a replica died or Klarna could not be reached, until ctx ends. Every replica
-// may run it: a purchase that is due is handed to one of them. Run returns when the steps that it
-// had begun have ended, ten seconds after ctx at the latest.
+// Run is the recovery loop. Until ctx ends, it continues every purchase that is due: because its
+// webhook was lost, a replica died or Klarna could not be reached. Run it in every replica; each
+// due purchase is processed by one of them. After ctx has ended, Run waits up to ten seconds for
+// the purchases that it is processing.
 //
-// What was approved comes first, then what may have been approved, then first calls that are to be
-// repeated, then the rest. Accounts take turns, and one that is limited or slow is paused alone.
-// Reports have workers of their own. [Coordinator.Health] says how recovery stands.
+// Approved purchases come first, then purchases that may be approved, then repeated first calls,
+// then the rest. Accounts take turns, and an account that is slow or rate limited delays no other.
+// Reports have their own workers. [Coordinator.Health] reports how recovery is doing.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Run(ctx context.Context) {
 	if c.missing() {
 		slog.Default().ErrorContext(ctx, "klarna flow: recovery does not run", "error", errNoCoordinator)
@@ -50,7 +52,7 @@ func (c *Coordinator) Run(ctx context.Context) {
 		loops.Go(func() {
 			for ctx.Err() == nil {
 				if _, err := k.work(ctx, s); err != nil && ctx.Err() == nil {
-					c.logger.WarnContext(ctx, "klarna flow: recovery", "error", err)
+					c.logger.WarnContext(ctx, "klarna flow: recovery failed and will be repeated", "error", err)
 				}
 				_ = sleep.For(ctx, sleep.Jitter(recoveryPause))
 			}
@@ -60,10 +62,12 @@ func (c *Coordinator) Run(ctx context.Context) {
 	loops.Wait()
 }
 
-// Recover goes on once with every purchase that is due, for programs that are started by a
-// schedule, and for tests. It returns how many it looked at. Purchases of an account that is paused
-// at the moment stay due. Failures at Klarna are logged, and those purchases are due again later;
-// the error is the store's or the context's.
+// Recover continues every purchase that is due, once. It is for programs that are started by a
+// schedule, and for tests. It returns the number of purchases that it processed. Purchases of an
+// account that is paused stay due. Recover logs failed calls to Klarna, and those purchases are due
+// again later. The error is the store's or the context's.
+//
+// Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 	if c.missing() {
 		return 0, errNoCoordinator
@@ -83,19 +87,19 @@ func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {
 	return looked[0] + looked[1], failed[0]
 }
 
-// recoveryRun is one run of recovery: the steps that it has begun, and their context.
+// recoveryRun is one call of Run or Recover: the number of its steps, and their context.
 type recoveryRun struct {
-	// step is the context of a purchase's step, which may go on for a while when recovery is to end.
-	step context.Context //nolint:containedctx // it is that of the whole run
-	// over ends when the run must end, whatever still runs.
+	// step is the context of the steps. It ends later than that of the run.
+	step context.Context //nolint:containedctx // the run has one context
+	// over ends when the run must end, even if steps are still running.
 	over context.Context //nolint:containedctx // as above
 	stop func()
 
 	mu    sync.Mutex
 	open  int
 	ended bool
-	// idle is closed once the run has ended and no step is open. An abandoned step may still
-	// open another.
+	// idle is closed once the run has ended and no step is open. An abandoned step may still open
+	// another one.
 	idle   chan struct{}
 	closed bool
 }
@@ -127,22 +131,22 @@ func (s *recoveryRun) done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
-	s.rest()
+	s.closeIfIdle()
 }
 
-// rest is called with the lock held.
-func (s *recoveryRun) rest() {
+// closeIfIdle closes idle if the run has ended and no step is open. The caller holds the lock.
+func (s *recoveryRun) closeIfIdle() {
 	if s.open == 0 && s.ended && !s.closed {
 		s.closed = true
 		close(s.idle)
 	}
 }
 
-// end waits for the steps that were begun, unless the run is over before.
+// end waits until no step is open or the run is over.
 func (s *recoveryRun) end() {
 	s.mu.Lock()
 	s.ended = true
-	s.rest()
+	s.closeIfIdle()
 	s.mu.Unlock()
 	select {
 	case <-s.idle:
@@ -155,22 +159,22 @@ func (s *recoveryRun) end() {
 type workerPool struct {
 	c     *Coordinator
 	lanes func(now time.Time) []Lane
-	// step goes on with a purchase.
+	// step processes a purchase.
 	step func(context.Context, *recoveryRun, Record) limits
 
-	mu     sync.Mutex
-	plan   *scheduler
-	queue  []offered
-	at     map[string]bool // the purchases that steps go on with, by their IDs
-	lost   int             // steps that were abandoned
-	change chan struct{}   // a slot was freed
+	mu         sync.Mutex
+	plan       *scheduler
+	queue      []offered
+	inProgress map[string]bool // by the IDs of the purchases
+	abandoned  int             // steps that were abandoned
+	change     chan struct{}   // a slot was freed
 }
 
 func newWorkerPool(c *Coordinator, lanes func(time.Time) []Lane, plan *scheduler, step func(context.Context, *recoveryRun, Record) limits) *workerPool {
-	return &workerPool{c: c, lanes: lanes, plan: plan, step: step, at: map[string]bool{}, change: make(chan struct{}, 1)}
+	return &workerPool{c: c, lanes: lanes, plan: plan, step: step, inProgress: map[string]bool{}, change: make(chan struct{}, 1)}
 }
 
-// work goes on with every purchase until none is due, and does not wait for the last ones.
+// work begins steps for due purchases until none is due. It does not wait for the last steps.
 func (k *workerPool) work(ctx context.Context, s *recoveryRun) (purchases int, err error) {
 	if err := k.check(ctx); err != nil {
 		return 0, err
@@ -204,7 +208,7 @@ func (k *workerPool) work(ctx context.Context, s *recoveryRun) (purchases int, e
 	}
 }
 
-// check is Check with a deadline, also for a store that ignores the end of its context.
+// check calls Check with a deadline, even if the store ignores the end of its context.
 func (k *workerPool) check(ctx context.Context) error {
 	if k.c.checked.Load() {
 		return nil
@@ -212,15 +216,15 @@ func (k *workerPool) check(ctx context.Context) error {
 	return k.c.claimCalls.call(ctx, "", strconv.FormatInt(k.c.claims.Add(1), 10), k.c.Check)
 }
 
-// waitForAStep waits until a step returns its slot, so that its account can have another one. It
-// reports whether a step did: a slow step does, unless too many are slow.
+// waitForAStep waits until a step frees its slot. It reports whether a step did. A slow step frees
+// its slot unless too many steps are slow.
 func (k *workerPool) waitForAStep(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, slowAfter+time.Second)
 	defer cancel()
 	return k.wait(ctx, 0) == nil
 }
 
-// wait waits for a pause to be over, or, where there is none, for a slot.
+// wait waits for a pause, or for a free slot if pause is zero.
 func (k *workerPool) wait(ctx context.Context, pause time.Duration) error {
 	if pause > 0 {
 		return sleep.For(ctx, pause)
@@ -233,13 +237,13 @@ func (k *workerPool) wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// claim claims what is due. A store that does not answer is given up after a while, and asked again
-// later.
+// claim claims due purchases. If the store does not answer, claim abandons the call, and a later
+// claim tries again.
 func (k *workerPool) claim(ctx context.Context, r claimRequest) ([]Claimed, error) {
 	now := k.c.time()
 	params := r.params(now, k.lanes(now))
 	var list []Claimed
-	returned := make(chan []Claimed, 1) // a variable would be written to by a claim that was abandoned
+	returned := make(chan []Claimed, 1) // an abandoned claim would write to a variable
 	err := k.c.claimCalls.call(ctx, "", strconv.FormatInt(k.c.claims.Add(1), 10), func(ctx context.Context) error {
 		list, err := k.c.store.ClaimDue(ctx, params)
 		returned <- list
@@ -247,7 +251,7 @@ func (k *workerPool) claim(ctx context.Context, r claimRequest) ([]Claimed, erro
 	})
 	select {
 	case list = <-returned:
-	default: // it was abandoned: what it still claims is due again after its lease
+	default: // the claim was abandoned; what it still claims is due again after the lease
 	}
 	var oldest time.Time
 	for _, claimed := range list {
@@ -270,28 +274,27 @@ func (k *workerPool) claim(ctx context.Context, r claimRequest) ([]Claimed, erro
 	return list, err
 }
 
-// start begins a step unless one of the same purchase goes on: another call of it would not be
-// faster.
+// start begins a step unless one of the same purchase is in progress.
 func (k *workerPool) start(s *recoveryRun, r Record) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.at[r.ID] {
+	if k.inProgress[r.ID] {
 		return false
 	}
 	k.begin(s, r)
 	return true
 }
 
-// offer begins a step as soon as there is a slot for it, if that is soon. Otherwise the record is
-// due in a moment, for whoever claims it then.
+// offer begins a step when a slot is free. If too many steps wait, it does nothing: the record
+// stays due.
 func (k *workerPool) offer(s *recoveryRun, r Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.at[r.ID]:
+	case k.inProgress[r.ID]:
 	case k.plan.running < k.plan.slots:
 		k.begin(s, r)
-	case len(k.queue) < queueMost:
+	case len(k.queue) < maxQueued:
 		s.begun()
 		k.queue = append(k.queue, offered{r, s, time.Now()})
 	}
@@ -304,32 +307,32 @@ type offered struct {
 	since time.Time
 }
 
-// next begins what waits for a slot. It is called with the lock held.
+// next begins steps that wait for a slot. The caller holds the lock.
 func (k *workerPool) next() {
 	for len(k.queue) > 0 && k.plan.running < k.plan.slots {
 		o := k.queue[0]
 		k.queue = k.queue[1:]
-		// When the lease is over, somebody else may have claimed it.
-		if !k.at[o.ID] && o.run.step.Err() == nil && time.Since(o.since) < lease/2 {
+		// After the lease another replica may have claimed it.
+		if !k.inProgress[o.ID] && o.run.step.Err() == nil && time.Since(o.since) < lease/2 {
 			k.begin(o.run, o.Record)
 		}
 		o.run.done()
 	}
 }
 
-// begin is called with the lock held.
+// begin begins a step. The caller holds the lock.
 func (k *workerPool) begin(s *recoveryRun, r Record) {
-	k.at[r.ID] = true
+	k.inProgress[r.ID] = true
 	k.plan.begun(r.PartnerAccountID)
 	s.begun()
 	go k.run(s, r)
 }
 
-// run is one step, from its beginning to its end.
+// run runs one step from beginning to end.
 func (k *workerPool) run(s *recoveryRun, r Record) {
 	ctx, cancel := context.WithTimeout(s.step, stepPatience)
 	defer cancel()
-	var slow, abandoned, ended bool // with the lock held
+	var slow, abandoned, ended bool // guarded by k.mu
 	slowly := time.AfterFunc(slowAfter, func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -345,22 +348,22 @@ func (k *workerPool) run(s *recoveryRun, r Record) {
 			return
 		}
 		abandoned = true
-		k.lost++
+		k.abandoned++
 		s.done()
-		k.c.logger.ErrorContext(ctx, "klarna flow: a step of recovery ignores the end of its context and was abandoned", "purchase", r.ID)
+		k.c.logger.ErrorContext(ctx, "klarna flow: a step of recovery ignored the end of its context and was abandoned", "purchase", r.ID)
 	})
 	defer givenUp.Stop()
 	var learned limits
-	defer func() { // also where the store ends the goroutine
+	defer func() { // deferred, because the store may end the goroutine
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		ended = true
-		delete(k.at, r.ID)
+		delete(k.inProgress, r.ID)
 		k.plan.ended(time.Now(), r.PartnerAccountID, slow, learned)
 		k.next()
 		k.freed()
 		if abandoned {
-			k.lost--
+			k.abandoned--
 		} else {
 			s.done()
 		}
@@ -368,7 +371,7 @@ func (k *workerPool) run(s *recoveryRun, r Record) {
 	learned = k.step(ctx, s, r)
 }
 
-// freed wakes the loop.
+// freed signals that a slot is free.
 func (k *workerPool) freed() {
 	select {
 	case k.change <- struct{}{}:
@@ -376,12 +379,12 @@ func (k *workerPool) freed() {
 	}
 }
 
-// recoverPurchase goes on with one purchase, and leaves what it reports to the pool that does.
+// recoverPurchase continues one purchase and leaves its reports to the pool for reports.
 func (c *Coordinator) recoverPurchase(ctx context.Context, s *recoveryRun, r Record) (learned limits) {
 	defer c.recoverPanic(ctx, r)
 	p, err := decode(r)
 	if err != nil {
-		_ = c.damaged(ctx, r, err) // which logs it
+		_ = c.postponeDamaged(ctx, r, err) // which logs it
 		return limits{}
 	}
 	p.overdue, p.started = true, c.time()
@@ -389,7 +392,7 @@ func (c *Coordinator) recoverPurchase(ctx context.Context, s *recoveryRun, r Rec
 	case p.isOpen():
 		err = c.followUp(ctx, p)
 	case p.State.ended() && !p.resolvable():
-		err = c.toReports(ctx, p)
+		err = c.moveToReports(ctx, p)
 	default:
 		err = c.steps(ctx, p, time.Now())
 	}
@@ -399,18 +402,18 @@ func (c *Coordinator) recoverPurchase(ctx context.Context, s *recoveryRun, r Rec
 	default:
 		c.deliver(ctx, p)
 	}
-	if err == nil || errors.Is(err, ErrRejected) { // which is an end
+	if err == nil || errors.Is(err, ErrRejected) { // the purchase has ended
 		return quotaLimits(p.response.RateLimit)
 	}
-	c.logger.WarnContext(ctx, "klarna flow: a purchase could not be recovered and will be tried again", "purchase", r.ID, "error", err)
+	c.logger.WarnContext(ctx, "klarna flow: a step of a purchase failed and will be repeated", "purchase", r.ID, "error", err)
 	if e, ok := errors.AsType[*klarna.Error](err); ok && e.StatusCode == http.StatusTooManyRequests {
 		return limits{quiet: max(e.RateLimit.Reset, time.Second), limited: true}
 	}
 	return quotaLimits(p.response.RateLimit)
 }
 
-// quotaLimits pauses the account: it leaves the rest of a quota that is nearly used up to those who
-// cannot wait.
+// quotaLimits pauses an account whose quota is nearly used up, so that the rest is left to calls
+// that cannot wait.
 func quotaLimits(l klarna.RateLimit) limits {
 	if l.Limit > 0 && l.Remaining*5 < l.Limit {
 		return limits{quiet: l.Reset}
@@ -418,17 +421,18 @@ func quotaLimits(l klarna.RateLimit) limits {
 	return limits{}
 }
 
-// followUp goes on with what follows the approval of a purchase.
+// followUp executes operations and reads the transaction of an authorized purchase, as far as they
+// are due.
 func (c *Coordinator) followUp(ctx context.Context, p *purchase) error {
 	now, version := c.time(), p.Version
 	err := c.operate(ctx, p, "", time.Now())
 	switch {
-	case err != nil: // which it waits for
+	case err != nil: // the operation is due again later
 	case !p.WatchAt.IsZero() && !p.WatchAt.After(now):
 		err = c.watchAuthorization(ctx, p)
 	case !p.LookAt.IsZero() && !p.LookAt.After(now):
-		if err = c.look(ctx, p, eventFacts{}); err != nil {
-			err = errors.Join(err, c.watchLater(ctx, p))
+		if err = c.readTransaction(ctx, p, eventFacts{}); err != nil {
+			err = errors.Join(err, c.postponeWatch(ctx, p))
 		}
 	}
 	if p.Version != version {
@@ -436,16 +440,16 @@ func (c *Coordinator) followUp(ctx context.Context, p *purchase) error {
 	}
 	return errors.Join(err, c.change(ctx, p, func() bool {
 		if p.Version != version {
-			return false // somebody else has eventFacts when to look again
+			return false // another replica has set the due time
 		}
 		p.DueAt = p.dueAfter(c.time())
 		return true
 	}))
 }
 
-// toReports moves a purchase that has ended to the lane of reports. One that a program wrote that
-// knows no lanes is elsewhere.
-func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
+// moveToReports moves a purchase that has ended to LaneReports. Releases without lanes store it in
+// another lane.
+func (c *Coordinator) moveToReports(ctx context.Context, p *purchase) error {
 	return c.change(ctx, p, func() bool {
 		if p.Lane == LaneReports || !p.State.ended() || len(p.Unreported)+len(p.UnreportedOperations) == 0 {
 			return false
@@ -455,19 +459,19 @@ func (c *Coordinator) toReports(ctx context.Context, p *purchase) error {
 	})
 }
 
-// reportOn reports what is unreported of one purchase.
-func (c *Coordinator) reportOn(ctx context.Context, _ *recoveryRun, r Record) limits {
+// reportPurchase reports the unreported changes of one purchase.
+func (c *Coordinator) reportPurchase(ctx context.Context, _ *recoveryRun, r Record) limits {
 	defer c.recoverPanic(ctx, r)
 	p, err := decode(r)
 	if err != nil {
-		_ = c.damaged(ctx, r, err) // which logs it
+		_ = c.postponeDamaged(ctx, r, err) // which logs it
 		return limits{}
 	}
 	c.deliver(ctx, p)
 	return limits{}
 }
 
-// recoverPanic ends a panic. Its value may hold anything.
+// recoverPanic recovers from a panic. It does not log the value, which may hold secrets.
 func (c *Coordinator) recoverPanic(ctx context.Context, r Record) {
 	if panicked := recover(); panicked != nil {
 		c.logger.ErrorContext(ctx, "klarna flow: recovery panicked", "purchase", r.ID, "panic", fmt.Sprintf("%T", panicked))

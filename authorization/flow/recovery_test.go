@@ -17,7 +17,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// many begins so many purchases whose customers have to go to Klarna.
+// many begins n purchases whose customers have to go to Klarna.
 func (s *scene) many(r *replica, n int) {
 	s.Helper()
 	for i := range n {
@@ -36,25 +36,25 @@ func (s *scene) reads() map[string]int {
 	return n
 }
 
-func TestRecoveryFinalizesWhatNoWebhookTold(t *testing.T) {
+func TestRecoveryFinalizesWithoutAWebhook(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
 	if n := s.recovers(r); n != 0 {
-		t.Fatalf("at once it looks at %d purchases: a webhook will come", n)
+		t.Fatalf("recovery processes %d purchases immediately, want none before their webhooks are late", n)
 	}
 	s.klarna.Advance(time.Minute)
 	if n := s.recovers(s.replica()); n != 1 {
-		t.Fatalf("it looks at %d purchases", n)
+		t.Fatalf("recovery processes %d purchases", n)
 	}
 	s.stands(orderID, flow.StateAuthorized, "")
 	s.paid(118_00)
 	if n := s.recovers(r); n != 0 {
-		t.Errorf("then it looks at %d purchases", n)
+		t.Errorf("then recovery processes %d purchases", n)
 	}
 }
 
-func TestRecoveryClosesWhatEndedAtKlarna(t *testing.T) {
+func TestRecoveryClosesPurchasesThatEndedAtKlarna(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -80,7 +80,7 @@ func TestRecoveryClosesWhatEndedAtKlarna(t *testing.T) {
 	}
 }
 
-func TestRecoveryCancelsWhatWasAbandonedBeforeItExpires(t *testing.T) {
+func TestRecoveryCancelsAbandonedPurchasesBeforeTheyExpire(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -89,7 +89,7 @@ func TestRecoveryCancelsWhatWasAbandonedBeforeItExpires(t *testing.T) {
 	s.pass(r, 2*time.Minute, time.Minute)
 	s.stands(orderID, flow.StateCanceled, "ABANDONED")
 	if s.atKlarna() != "CANCELED" {
-		t.Errorf("at Klarna it is %s", s.atKlarna())
+		t.Errorf("at Klarna the payment request is %s", s.atKlarna())
 	}
 	if n := s.calls(readCall); n > 40 {
 		t.Errorf("%d reads in 3 hours, want the pauses to grow", n)
@@ -126,7 +126,7 @@ func TestACustomerWhoIsAtKlarnaIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAPaymentRequestThatStaysOpenAfterItsExpiryIsCanceled(t *testing.T) {
+func TestAnOverduePaymentRequestIsCanceled(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	id := s.stepUp(r, orderID).PaymentRequestID
@@ -135,7 +135,7 @@ func TestAPaymentRequestThatStaysOpenAfterItsExpiryIsCanceled(t *testing.T) {
 	}
 	canceled := false
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
-		state := "OF_TOMORROW" // taken as open
+		state := "OF_TOMORROW" // an unknown state counts as open
 		if canceled = canceled || request.Method == http.MethodDelete; canceled {
 			state = "CANCELED"
 		}
@@ -147,7 +147,7 @@ func TestAPaymentRequestThatStaysOpenAfterItsExpiryIsCanceled(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "ABANDONED")
 }
 
-func TestAPaymentRequestThatDoesNotSayWhenItExpires(t *testing.T) {
+func TestAPaymentRequestWithoutAnExpiry(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	answer := `{"payment_request_id":"request-1","state":"SUBMITTED"}`
@@ -167,7 +167,7 @@ func TestAPaymentRequestThatDoesNotSayWhenItExpires(t *testing.T) {
 	s.stands(orderID, flow.StateCanceled, "ABANDONED")
 }
 
-func TestAPurchaseThatKlarnaCannotBeAskedAboutEndsWhenNothingCanBePaidAnyMore(t *testing.T) {
+func TestAPurchaseEndsThoughKlarnaIsUnreachable(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.stepUp(r, orderID)
@@ -190,7 +190,7 @@ func TestTwoReplicasShareTheWork(t *testing.T) {
 	}
 	group.Wait()
 	if looked[0]+looked[1] != 60 {
-		t.Errorf("they looked at %d and %d, want 60 in all", looked[0], looked[1])
+		t.Errorf("the replicas processed %d and %d, want 60 in all", looked[0], looked[1])
 	}
 	for path, n := range s.reads() {
 		if n != 1 {
@@ -198,23 +198,23 @@ func TestTwoReplicasShareTheWork(t *testing.T) {
 		}
 	}
 	if n := len(s.reads()); n != 60 {
-		t.Errorf("%d were read", n)
+		t.Errorf("%d payment requests were read", n)
 	}
 }
 
-func TestPurchasesThatBeganAtOnceAreNotLookedAtAtOnce(t *testing.T) {
+func TestRecoverySpreadsPurchasesThatBeganTogether(t *testing.T) {
 	s := newScene(t)
 	s.many(s.replica(), 100)
 	seconds := map[int64]int{}
 	for i := range 100 {
 		due := s.record(fmt.Sprint("order-", i+1)).DueAt.Sub(s.klarna.Now())
 		if due < 30*time.Second || due > time.Minute {
-			t.Fatalf("one is due in %v", due)
+			t.Fatalf("a purchase is due in %v", due)
 		}
 		seconds[int64(due/time.Second)]++
 	}
 	if len(seconds) < 10 {
-		t.Errorf("they are spread over %d seconds", len(seconds))
+		t.Errorf("the purchases are spread over %d seconds", len(seconds))
 	}
 }
 
@@ -233,10 +233,10 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 	}
 }
 
-func TestAPurchaseIsNotLookedAtBeforeItsTime(t *testing.T) {
+func TestAPurchaseIsNotClaimedBeforeItIsDue(t *testing.T) {
 	s := newScene(t)
-	// Nanoseconds, as Klarna's times may have: what is due in a whole millisecond would be due too
-	// early, and due again at once.
+	// Klarna's times may have nanoseconds. A due time rounded down to a millisecond would be too
+	// early, and the purchase would be due again immediately.
 	r := s.replica(flow.WithAbandonAfter(time.Minute), flow.WithClock(func() time.Time { return s.klarna.Now().Add(1500 * time.Microsecond) }))
 	s.stepUp(r, orderID)
 	for range 200 {
@@ -246,14 +246,14 @@ func TestAPurchaseIsNotLookedAtBeforeItsTime(t *testing.T) {
 			return
 		}
 		if end := s.status(orderID).UpdatedAt.Add(time.Minute); record.DueAt.After(end.Add(-time.Millisecond)) && record.DueAt.Before(end) {
-			t.Fatalf("it is due %v before its customer has been gone for long enough", end.Sub(record.DueAt))
+			t.Fatalf("the purchase is due %v before it is abandoned", end.Sub(record.DueAt))
 		}
 		s.klarna.Advance(time.Second)
 	}
-	t.Fatal("it was never given up")
+	t.Fatal("the purchase was never given up")
 }
 
-func TestADamagedRecordDoesNotKeepRecoveryFromTheOthers(t *testing.T) {
+func TestADamagedRecordDoesNotStopRecovery(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.many(r, 3)
@@ -269,18 +269,18 @@ func TestADamagedRecordDoesNotKeepRecoveryFromTheOthers(t *testing.T) {
 	s.recovers(r)
 	s.paid(118_00, 118_00)
 	if log := s.log.String(); !strings.Contains(log, "order-2") {
-		t.Errorf("the log says %s", log)
+		t.Errorf("the log is %s", log)
 	}
 	if n := s.recovers(r); n != 0 {
-		t.Errorf("it is looked at again too soon")
+		t.Errorf("the damaged record is claimed again too soon")
 	}
 	s.klarna.Advance(16 * time.Minute)
 	if n := s.recovers(r); n != 1 {
-		t.Errorf("it is forgotten")
+		t.Errorf("the damaged record is never claimed again")
 	}
 }
 
-func TestARefusedPurchaseIsNotSaidToBeTriedAgain(t *testing.T) {
+func TestTheLogAnnouncesNoRetryOfARefusal(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meetsOnce(http.MethodPost, unreachable)
@@ -291,7 +291,7 @@ func TestARefusedPurchaseIsNotSaidToBeTriedAgain(t *testing.T) {
 	s.recovers(r)
 	s.stands(orderID, flow.StateRejected, "OPERATION_FORBIDDEN")
 	if log := s.log.String(); strings.Contains(log, "tried again") {
-		t.Errorf("the log says %s", log)
+		t.Errorf("the log is %s", log)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestRecoverReturnsTheStoresError(t *testing.T) {
 	}
 }
 
-func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
+func TestRecoverProcessesClaimsReturnedWithAnError(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -322,9 +322,9 @@ func TestRecoverGoesOnWithWhatTheStoreClaimedBeforeItFailed(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-// The store has claimed, and its answer was lost: what it claimed waits for the end of the lease and
-// no longer, and a webhook waits for nothing.
-func TestAClaimWhoseAnswerWasLostDelaysNothingForLong(t *testing.T) {
+// The store has claimed purchases, and its answer was lost. They wait until the lease ends, and a
+// webhook is processed immediately.
+func TestALostClaimAnswerDelaysPurchasesBriefly(t *testing.T) {
 	for name, tc := range map[string]struct {
 		webhook bool
 		within  time.Duration
@@ -352,7 +352,7 @@ func TestAClaimWhoseAnswerWasLostDelaysNothingForLong(t *testing.T) {
 				stop := runs(t, r)
 				<-time.After(10 * time.Minute)
 				if state := s.record(orderID).State; state != flow.StateAwaitingCustomer {
-					t.Fatalf("it is %s: no claim was lost", state)
+					t.Fatalf("the state is %s, so no claim was lost", state)
 				}
 				well.Store(true)
 				if tc.webhook {
@@ -381,13 +381,13 @@ func TestRecoverEndsWithItsContext(t *testing.T) {
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 }
 
-// running is a scene whose clock runs, for tests in a bubble.
+// running returns a scene whose clock runs, for tests in a synctest bubble.
 func running(t *testing.T) *scene {
 	t.Helper()
 	return newScene(t, klarnatest.WithRunningClock())
 }
 
-// runs starts recovery, and returns what ends it and waits for that.
+// runs starts recovery. It returns a function that stops it and waits until it has ended.
 func runs(t *testing.T, r *replica) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -401,7 +401,7 @@ func runs(t *testing.T, r *replica) (stop func()) {
 	}
 }
 
-func TestRunGoesOnByItself(t *testing.T) {
+func TestRunProcessesPurchasesAutomatically(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -454,13 +454,13 @@ func TestRunSpreadsItsCalls(t *testing.T) {
 			}
 		}
 		if n := len(s.reads()); n != 200 {
-			t.Errorf("%d were read", n)
+			t.Errorf("%d payment requests were read", n)
 		}
 	})
 }
 
-// What waits for its turn must not be taken for abandoned by its replica.
-func TestALowRateDoublesNoWork(t *testing.T) {
+// A purchase that waits for its turn must not be claimed again as abandoned by its replica.
+func TestALowRateRepeatsNoWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		s.many(s.replica(), 60)
@@ -470,7 +470,7 @@ func TestALowRateDoublesNoWork(t *testing.T) {
 		stopA()
 		stopB()
 		if n := len(s.reads()); n < 50 {
-			t.Errorf("%d were read", n)
+			t.Errorf("%d payment requests were read", n)
 		}
 		last := map[string]time.Time{}
 		for _, request := range s.klarna.Requests() {
@@ -482,7 +482,7 @@ func TestALowRateDoublesNoWork(t *testing.T) {
 	})
 }
 
-func TestRunPausesWhenKlarnaWantsNoMoreCalls(t *testing.T) {
+func TestRunPausesWhenKlarnaLimitsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
 		s.many(s.replica(), 2)
@@ -495,13 +495,13 @@ func TestRunPausesWhenKlarnaWantsNoMoreCalls(t *testing.T) {
 		}
 		<-time.After(10 * time.Second)
 		if n := s.calls(readCall); n < 4 {
-			t.Errorf("%d calls: it does not go on", n)
+			t.Errorf("%d calls after the pause, want more", n)
 		}
 		stop()
 	})
 }
 
-// No answer stops recovery for long.
+// No answer stops recovery for a long time.
 func TestAPauseThatKlarnaAsksForIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -532,12 +532,12 @@ func TestRunSurvivesAStoreThatIsDown(t *testing.T) {
 		s.stands(orderID, flow.StateAuthorized, "")
 		stop()
 		if log := s.log.String(); !strings.Contains(log, down.Error()) || strings.Count(log, down.Error()) > 1000 {
-			t.Errorf("the log says %d times that the store is down", strings.Count(log, down.Error()))
+			t.Errorf("the log reports %d times that the store is down", strings.Count(log, down.Error()))
 		}
 	})
 }
 
-func TestRunStopsWhenWhatItHadBegunIsDone(t *testing.T) {
+func TestRunStopsAfterItsCurrentSteps(t *testing.T) {
 	for name, tc := range map[string]struct {
 		takes, stops time.Duration
 		want         flow.State
@@ -560,7 +560,7 @@ func TestRunStopsWhenWhatItHadBegunIsDone(t *testing.T) {
 				start := time.Now()
 				stop()
 				if took := time.Since(start); took != tc.stops {
-					t.Errorf("it took %v to stop, want %v", took, tc.stops)
+					t.Errorf("Run took %v to stop, want %v", took, tc.stops)
 				}
 				s.stands(orderID, tc.want, "")
 				stop = runs(t, s.replica())
@@ -568,20 +568,20 @@ func TestRunStopsWhenWhatItHadBegunIsDone(t *testing.T) {
 				stop()
 				s.stands(orderID, flow.StateAuthorized, "")
 				s.paid(118_00)
-				<-time.After(tc.takes) // the held call's release belongs to the bubble
+				<-time.After(tc.takes) // the held call must return within the bubble
 			})
 		})
 	}
 }
 
-func TestRunStopsAtOnceWhenItRests(t *testing.T) {
+func TestRunStopsImmediatelyWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := runs(t, running(t).replica())
 		<-time.After(time.Hour)
 		start := time.Now()
 		stop()
 		if took := time.Since(start); took != 0 {
-			t.Errorf("it took %v", took)
+			t.Errorf("Run took %v to stop", took)
 		}
 	})
 }
@@ -602,9 +602,9 @@ func TestRunUnderTheClientsOwnRetriesFinalizesOnce(t *testing.T) {
 	})
 }
 
-// Each end of its lease would give it another worker, until there are none for the others; and who
-// waits for it to be done has none for them either.
-func TestAPurchaseThatHangsHoldsOneWorkerAndNobodyUp(t *testing.T) {
+// Without a limit each end of its lease would occupy another worker, until none is left for the
+// other purchases. A recovery that waited for it would not process them either.
+func TestAHangingPurchaseOccupiesOneWorker(t *testing.T) {
 	for name, hang := range map[string]func(s *scene, r *replica, id string, hold func(context.Context) error){
 		"at Klarna": func(_ *scene, r *replica, id string, hold func(context.Context) error) {
 			r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -614,8 +614,8 @@ func TestAPurchaseThatHangsHoldsOneWorkerAndNobodyUp(t *testing.T) {
 				return nil, hold(request.Context())
 			})
 		},
-		"in a report that does not heed its context": func(s *scene, _ *replica, id string, hold func(context.Context) error) {
-			s.told.failing(func(transition flow.Transition) error {
+		"in a report that ignores its context": func(s *scene, _ *replica, id string, hold func(context.Context) error) {
+			s.reported.failing(func(transition flow.Transition) error {
 				if transition.Status.ID != orderID {
 					return nil
 				}

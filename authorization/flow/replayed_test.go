@@ -12,8 +12,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// replaying is a Klarna that answers every repeat of an authorize call with its first answer, echo
-// included. It may change the first answer.
+// replaying is a Klarna that answers every repeat of an authorize call with its first answer,
+// including the echoed headers. It may change the first answer.
 type replaying struct {
 	mu      sync.Mutex
 	first   map[string]replayed // by idempotency key
@@ -58,7 +58,8 @@ func (k *replaying) answer(request *http.Request, pass roundTrip) (*http.Respons
 	}, nil
 }
 
-// dyingAfter is the network of a process that dies before it has the answer to an authorize call.
+// dyingAfter returns the network of a process that dies before it gets the answer to an authorize
+// call.
 func (k *replaying) dyingAfter(r *replica) network {
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		answer, err := k.answer(request, pass)
@@ -71,12 +72,12 @@ func (k *replaying) dyingAfter(r *replica) network {
 
 func asBefore(body string) string { return body }
 
-// declining is a decline, which repeats no reference.
+// declining returns a decline, which repeats no reference.
 func declining(string) string {
 	return `{"payment_transaction_response":{"result":"DECLINED","result_reason":"PAYMENT_DECLINED"}}`
 }
 
-// bare is an approval that repeats no reference.
+// bare returns an approval that repeats no reference.
 func bare(body string) string {
 	return `{"payment_transaction_response":{"result":"APPROVED","payment_transaction":{"payment_transaction_id":"` +
 		textOf([]byte(body), "payment_transaction_id") + `"}}}`
@@ -89,12 +90,12 @@ func TestAnotherProcessTakesTheFirstAnswersEcho(t *testing.T) {
 		state  flow.State
 		reason string
 	}{
-		"an approval at once":     {false, asBefore, flow.StateAuthorized, ""},
-		"a bare approval at once": {false, bare, flow.StateAuthorized, ""},
-		"a decline at once":       {false, declining, flow.StateDeclined, "PAYMENT_DECLINED"},
-		"a final approval":        {true, asBefore, flow.StateAuthorized, ""},
-		"a bare final approval":   {true, bare, flow.StateAuthorized, ""},
-		"a final decline":         {true, declining, flow.StateDeclined, "PAYMENT_DECLINED"},
+		"an immediate approval":      {false, asBefore, flow.StateAuthorized, ""},
+		"an immediate bare approval": {false, bare, flow.StateAuthorized, ""},
+		"an immediate decline":       {false, declining, flow.StateDeclined, "PAYMENT_DECLINED"},
+		"a final approval":           {true, asBefore, flow.StateAuthorized, ""},
+		"a bare final approval":      {true, bare, flow.StateAuthorized, ""},
+		"a final decline":            {true, declining, flow.StateDeclined, "PAYMENT_DECLINED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)

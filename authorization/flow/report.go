@@ -8,28 +8,31 @@ import (
 )
 
 // Transition is one change of a purchase's state, the end of one of its operations, or a notice.
+// The function of [WithReport] receives it.
 type Transition struct {
-	// ID is the same each time that this transition is reported, and no other's.
+	// ID identifies the transition. It is the same each time the transition is reported.
 	ID string
-	// At is when it became durable, in UTC.
+	// At is when the transition was recorded, in UTC.
 	At time.Time
-	// From and To are the states of the purchase; both are "" for an operation and for a notice, so
-	// that what is done upon StateAuthorized is done once.
+	// From and To are the states of the purchase. Both are "" for an operation and for a notice, so
+	// a check of To is true once.
 	From, To State
-	// Status is how the purchase stood then. Its Amounts are those of the moment of the report.
+	// Status is the purchase's status at that time. Its Amounts are those at the time of the
+	// report.
 	Status Status
-	// Operation is the operation that has ended, as it stood then; nil for anything else.
+	// Operation is the operation that has ended, as it was at that time. It is nil for other
+	// transitions.
 	Operation *Operation
-	// Notice is what is reported beside changes; "" for a change.
+	// Notice is set if the transition is a notice. It is "" for a change.
 	Notice Notice
 }
 
-// deliver reports what is unreported. What fails is left to recovery, and is no failure of the step
-// that was made.
+// deliver reports unreported changes. Recovery repeats a failed report. A failed report is not an
+// error of the step that made the change.
 func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 	switch idle := len(p.Unreported)+len(p.UnreportedOperations) == 0; {
 	case idle && (!p.State.ended() || p.DueAt.IsZero() || p.resolvable() || p.isOpen()):
-		return // and what has ended and is due all the same is not to be due any more
+		return // a purchase that has ended but is still due continues below, which clears its due time
 	case !idle && c.report == nil:
 		return
 	}
@@ -58,7 +61,7 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 		switch now := c.time(); {
 		case failed && left > 0:
 			if !p.State.ended() && !p.DueAt.IsZero() {
-				break // with the next step: a report must not have the purchase looked at sooner
+				break // it is repeated with the next step, which a report must not advance
 			}
 			p.Tries++
 			p.DueAt = earliest(now.Add(c.backoff(p.Tries)), p.nextLook(now))
@@ -69,18 +72,18 @@ func (c *Coordinator) deliver(ctx context.Context, p *purchase) {
 		return left != before || !p.DueAt.Equal(due)
 	})
 	if err != nil {
-		c.logger.WarnContext(ctx, "klarna flow: a report is not recorded and will be repeated", "purchase", p.ID, "error", err)
+		c.logger.WarnContext(ctx, "klarna flow: a report could not be recorded and will be repeated", "purchase", p.ID, "error", err)
 	}
 }
 
-// numbered is a transition with its number.
+// numbered is a transition and its number.
 type numbered struct {
 	Transition
 	number int
 }
 
-// transitions are what is unreported, in order: operations follow the approval, which is the last
-// change of state.
+// transitions returns the unreported transitions in order. Operations come last, because the
+// approval is the last change of state before them.
 func (p *purchase) transitions() []numbered {
 	var list []numbered
 	for _, m := range p.Unreported {
@@ -116,12 +119,12 @@ func (p *purchase) transition(m move) Transition {
 		s.Amounts = Amounts{}
 	}
 	if m.To == StateAwaitingCustomer || m.From == StateAwaitingCustomer && m.To != StateFinalizing {
-		s.Amount = p.Amount // nothing was approved yet
+		s.Amount = p.Amount // the customer had not approved yet
 	}
 	return Transition{ID: p.ID + "#" + strconv.Itoa(m.Number), At: m.At, From: m.From, To: m.To, Status: s}
 }
 
-// String names the transition.
+// String returns the ID and what has changed.
 func (t Transition) String() string {
 	switch {
 	case t.Operation != nil:

@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
+func TestTransitionsAreReportedInOrderWithUniqueIDs(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	status := s.stepUp(r, orderID)
@@ -41,26 +41,26 @@ func TestEveryTransitionIsReportedInOrderWithAnIDOfItsOwn(t *testing.T) {
 		{ID: "order-1#2", At: later, From: flow.StateAwaitingCustomer, To: flow.StateFinalizing, Status: stood(flow.StateFinalizing, later, "")},
 		{ID: "order-1#3", At: later, From: flow.StateFinalizing, To: flow.StateAuthorized, Status: authorized},
 	}
-	if diff := cmp.Diff(want, s.told.all()); diff != "" {
+	if diff := cmp.Diff(want, s.reported.all()); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
-	if text := s.told.all()[2].String(); text != "order-1#3: FINALIZING to AUTHORIZED" {
-		t.Errorf("it prints %q", text)
+	if text := s.reported.all()[2].String(); text != "order-1#3: FINALIZING to AUTHORIZED" {
+		t.Errorf("the transition prints %q", text)
 	}
 }
 
-func TestWhoeverReportsFindsTheTransitionDurable(t *testing.T) {
+func TestATransitionIsStoredBeforeItIsReported(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	var wrong []string
-	s.told.failing(func(transition flow.Transition) error {
+	s.reported.failing(func(transition flow.Transition) error {
 		if stored := s.status(orderID); stored.State != transition.To {
 			wrong = append(wrong, fmt.Sprintf("%v while the store has %s", transition, stored.State))
 		}
 		return nil
 	})
 	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
-		// Each transition is lost once in a store that is down, and told only when it is up again.
+		// The store fails once at each transition, which is reported only after it is stored.
 		r.writesOnce(state, func(func() error) error { return errors.New("the database is down") })
 		var status *flow.Status
 		var err error
@@ -73,7 +73,7 @@ func TestWhoeverReportsFindsTheTransitionDurable(t *testing.T) {
 			t.Fatalf("the store failed at %s, and the status is %v", state, status)
 		}
 		if stored := s.status(orderID); status.State != stored.State {
-			t.Errorf("the status says %s while the store has %s", status.State, stored.State)
+			t.Errorf("the status is %s while the store has %s", status.State, stored.State)
 		}
 		s.klarna.Advance(21 * time.Second)
 		if state == flow.StateAwaitingCustomer {
@@ -85,13 +85,13 @@ func TestWhoeverReportsFindsTheTransitionDurable(t *testing.T) {
 	s.stands(orderID, flow.StateAuthorized, "")
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized)
 	if len(wrong) > 0 {
-		t.Errorf("told too early:\n%s", strings.Join(wrong, "\n"))
+		t.Errorf("reported too early:\n%s", strings.Join(wrong, "\n"))
 	}
 	s.paid(118_00)
 }
 
-// What failed may have been done all the same.
-func TestATransitionWhoseStoringFailedAndWasDoneIsReported(t *testing.T) {
+// The store may have done its work although it returned an error.
+func TestATransitionStoredDespiteAnErrorIsReported(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
@@ -113,31 +113,31 @@ func TestAReportThatFailsIsRepeatedUntilItSucceeds(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	down := errors.New("the queue is down")
-	s.told.failing(func(flow.Transition) error { return down })
-	status := s.stepUp(r, orderID) // whose business goes on
+	s.reported.failing(func(flow.Transition) error { return down })
+	status := s.stepUp(r, orderID) // the purchase continues
 	s.approve(status.PaymentRequestID)
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAuthorized)
-	if got := ids(s.told.all()); slices.Contains(got, "order-1#2") {
-		t.Fatalf("told %q: the second before the first was taken", got)
+	if got := ids(s.reported.all()); slices.Contains(got, "order-1#2") {
+		t.Fatalf("reported %q: the second before the first succeeded", got)
 	}
 	s.pass(r, 10*time.Minute, 5*time.Second)
-	tries := len(s.told.all())
+	tries := len(s.reported.all())
 	if tries < 10 || tries > 25 {
 		t.Errorf("%d tries in 10 minutes, want them to back off to a minute", tries)
 	}
 	if !strings.Contains(s.log.String(), down.Error()) {
-		t.Error("nobody is told why")
+		t.Error("the log does not have the reason")
 	}
 
-	s.told.failing(nil)
+	s.reported.failing(nil)
 	s.pass(s.replica(), time.Minute, time.Minute)
-	if got := ids(s.told.all()[tries:]); !slices.Equal(got, []string{"order-1#1", "order-1#2", "order-1#3"}) {
-		t.Errorf("then told %q", got)
+	if got := ids(s.reported.all()[tries:]); !slices.Equal(got, []string{"order-1#1", "order-1#2", "order-1#3"}) {
+		t.Errorf("then reported %q", got)
 	}
 	s.pass(r, time.Hour, 10*time.Minute)
-	if n := len(s.told.all()); n != tries+3 {
-		t.Errorf("%d reports after the last was taken", n-tries-3)
+	if n := len(s.reported.all()); n != tries+3 {
+		t.Errorf("%d reports after the last one succeeded", n-tries-3)
 	}
 }
 
@@ -149,9 +149,9 @@ func ids(transitions []flow.Transition) []string {
 	return list
 }
 
-func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
+func TestALateReportShowsTheStatusOfItsTransition(t *testing.T) {
 	s := newScene(t)
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	r := s.replica(flow.WithAmountPolicy(acceptAll))
 	status := s.stepUp(r, orderID)
 	if err := s.klarna.ChangeAmount(status.PaymentRequestID, 123_00); err != nil {
@@ -160,11 +160,11 @@ func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
 	s.approve(status.PaymentRequestID)
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAuthorized)
-	s.told.failing(nil)
-	told := len(s.told.all())
+	s.reported.failing(nil)
+	count := len(s.reported.all())
 	s.pass(r, time.Minute, time.Minute)
 	var got []string
-	for _, transition := range s.told.all()[told:] {
+	for _, transition := range s.reported.all()[count:] {
 		p := transition.Status
 		got = append(got, fmt.Sprint(p.State, " ", p.Amount, " ", p.PaymentTransactionID != "", " ", p.UpdatedAt.Equal(transition.At)))
 	}
@@ -174,7 +174,7 @@ func TestAReportThatComesLateTellsHowThePurchaseStoodThen(t *testing.T) {
 	}
 }
 
-func TestATransitionIsReportedAlsoWhenItsReplicaDiesBeforeItIs(t *testing.T) {
+func TestACrashBeforeAReportLosesNoTransition(t *testing.T) {
 	for _, state := range []flow.State{flow.StateAwaitingCustomer, flow.StateFinalizing, flow.StateAuthorized} {
 		t.Run(string(state), func(t *testing.T) {
 			s := newScene(t)
@@ -186,56 +186,56 @@ func TestATransitionIsReportedAlsoWhenItsReplicaDiesBeforeItIs(t *testing.T) {
 				_, _ = r.HandleReturn(t.Context(), orderID)
 			}
 			s.stands(orderID, state, "")
-			if path := s.told.path(orderID); strings.Contains(path, string(state)) {
-				t.Fatalf("it was told of %s", path)
+			if path := s.reported.path(orderID); strings.Contains(path, string(state)) {
+				t.Fatalf("reported: %s", path)
 			}
 			s.klarna.Advance(time.Minute)
 			s.recovers(s.replica())
-			if path := s.told.path(orderID); !strings.Contains(path, string(state)) {
-				t.Errorf("it was told of %s alone", path)
+			if path := s.reported.path(orderID); !strings.Contains(path, string(state)) {
+				t.Errorf("reported: only %s", path)
 			}
 		})
 	}
 }
 
-func TestAReportThatSucceededAndWasNotNotedIsRepeatedWithTheSameID(t *testing.T) {
+func TestAnUnrecordedReportIsRepeatedUnchanged(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	s.told.failing(func(flow.Transition) error { r.die(); return nil })
+	s.reported.failing(func(flow.Transition) error { r.die(); return nil })
 	_, _ = r.Begin(t.Context(), s.order(orderID))
-	s.told.failing(nil)
+	s.reported.failing(nil)
 	s.klarna.Advance(time.Minute)
 	s.recovers(s.replica())
-	all := s.told.all()
+	all := s.reported.all()
 	if len(all) != 2 {
-		t.Fatalf("told %q", ids(all))
+		t.Fatalf("reported %q", ids(all))
 	}
 	if diff := cmp.Diff(all[0], all[1]); diff != "" {
 		t.Errorf("(-first +again):\n%s", diff)
 	}
 }
 
-func TestAReportThatPanicsIsRecoverysToRepeat(t *testing.T) {
+func TestRecoveryRepeatsAReportThatPanicked(t *testing.T) {
 	s := newScene(t)
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	r := s.replica()
 	s.stepUp(r, orderID)
-	s.told.failing(func(transition flow.Transition) error { panic(transition.Status.ID + email) })
+	s.reported.failing(func(transition flow.Transition) error { panic(transition.Status.ID + email) })
 	other := s.stepUp(s.replica(flow.WithReport(nil)), "order-2")
 	s.approve(other.PaymentRequestID)
 	s.klarna.Advance(time.Minute)
-	s.recovers(r) // it panics in the course of each purchase
+	s.recovers(r) // the report of each purchase panics
 	if log := s.log.String(); !strings.Contains(log, "panicked") || strings.Contains(log, email) {
-		t.Errorf("the log says %s", log)
+		t.Errorf("the log is %s", log)
 	}
 	s.stands("order-2", flow.StateAuthorized, "")
-	s.told.failing(nil)
+	s.reported.failing(nil)
 	s.klarna.Advance(time.Minute)
 	s.recovers(r)
 	s.went(orderID, flow.StateBegun, flow.StateAwaitingCustomer)
 }
 
-func TestWithoutAReportNothingIsKeptToBeReported(t *testing.T) {
+func TestWithoutAReportFunctionNothingIsKept(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(nil))
 	status := s.stepUp(r, orderID)
@@ -245,35 +245,35 @@ func TestWithoutAReportNothingIsKeptToBeReported(t *testing.T) {
 	if record := s.record(orderID); !record.DueAt.IsZero() || strings.Contains(string(record.Data), "unreported") {
 		t.Errorf("due at %v: %s", record.DueAt, record.Data)
 	}
-	if n := len(s.told.all()); n != 0 {
+	if n := len(s.reported.all()); n != 0 {
 		t.Errorf("%d reports", n)
 	}
 }
 
-func TestAReportIsMadeThoughTheCallerHasLeft(t *testing.T) {
+func TestAReportIsMadeAfterTheCallerLeft(t *testing.T) {
 	s := newScene(t)
 	r := s.replica(flow.WithReport(func(ctx context.Context, transition flow.Transition) error {
-		return errors.Join(ctx.Err(), s.told.report(ctx, transition))
+		return errors.Join(ctx.Err(), s.reported.report(ctx, transition))
 	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	r.writesOnce(flow.StateAwaitingCustomer, func(do func() error) error { cancel(); return do() })
 	_, _ = r.Begin(ctx, s.order(orderID))
 	s.klarna.Advance(time.Minute)
 	s.recovers(r)
-	if got := ids(s.told.all()); !slices.Equal(got, []string{"order-1#1"}) {
-		t.Errorf("told %q", got)
+	if got := ids(s.reported.all()); !slices.Equal(got, []string{"order-1#1"}) {
+		t.Errorf("reported %q", got)
 	}
 }
 
-// Otherwise recovery would look at it for ever.
-func TestAReportThatFailedWhileAnotherSucceededLeavesNothingToDo(t *testing.T) {
+// Otherwise recovery would claim the purchase forever.
+func TestAConcurrentReportSuccessLeavesNothingDue(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
 		t.Fatal(err)
 	}
-	s.told.failing(func(flow.Transition) error {
-		s.told.failing(nil)
+	s.reported.failing(func(flow.Transition) error {
+		s.reported.failing(nil)
 		s.klarna.Advance(21 * time.Second)
 		s.recovers(other)
 		return errors.New("the answer was lost")
@@ -281,11 +281,11 @@ func TestAReportThatFailedWhileAnotherSucceededLeavesNothingToDo(t *testing.T) {
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateDeclined)
 	if due := s.record(orderID).DueAt; !due.IsZero() {
-		t.Errorf("it is due at %v", due)
+		t.Errorf("the purchase is due at %v", due)
 	}
 }
 
-func TestAPurchaseThatHasEndedAndIsDueAllTheSameIsLookedAtOnce(t *testing.T) {
+func TestADueEndedPurchaseIsClaimedOnce(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	if _, err := s.klarna.Decline(s.stepUp(r, orderID).PaymentRequestID); err != nil {
@@ -299,9 +299,9 @@ func TestAPurchaseThatHasEndedAndIsDueAllTheSameIsLookedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := s.recovers(r); n != 1 {
-		t.Fatalf("recovery looks at %d purchases", n)
+		t.Fatalf("recovery processes %d purchases", n)
 	}
 	if due := s.record(orderID).DueAt; !due.IsZero() {
-		t.Errorf("it is due at %v", due)
+		t.Errorf("the purchase is due at %v", due)
 	}
 }

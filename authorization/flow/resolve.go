@@ -10,9 +10,10 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// resolve asks again what became of a purchase whose outcome is unknown. Klarna's 60 minutes are
-// over, so the final call executes nothing any more: under its key it is answered as it was before.
-// When Klarna may have forgotten the key, the seal goes and the rest is for a person.
+// resolve asks Klarna for the outcome of a purchase in StateUnknown. Klarna's 60 minutes are over,
+// so the final call executes nothing any more: Klarna repeats the first answer to its key. When
+// Klarna may have forgotten the key, resolve deletes the sealed call, and a person has to
+// investigate.
 func (c *Coordinator) resolve(ctx context.Context, p *purchase) error {
 	var failure error
 	if !c.time().After(p.keyEnds()) {
@@ -63,7 +64,7 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	}
 	answer, err := api.FinalizePrepared(ctx, *call, append(c.callOptions(p), klarna.WithSessionToken(approval.SessionToken))...)
 	if conflict(err) {
-		return nil // as before
+		return nil // the outcome stays unknown
 	}
 	if err != nil {
 		return err
@@ -74,8 +75,8 @@ func (c *Coordinator) askAgain(ctx context.Context, p *purchase) error {
 	return nil
 }
 
-// transactionOf records the transaction that a payment request names, where it names one. It
-// reports whether the purchase is settled by that.
+// transactionOf records the transaction that a payment request names, if it names one. It reports
+// whether that settles the purchase.
 func (c *Coordinator) transactionOf(ctx context.Context, p *purchase, read *authorization.PaymentRequest) (done bool, err error) {
 	var id string
 	named, ok := read.Unknown["payment_transaction_id"]
@@ -85,8 +86,8 @@ func (c *Coordinator) transactionOf(ctx context.Context, p *purchase, read *auth
 	return false, nil
 }
 
-// confirm reads a transaction that is said to be the purchase's, and records it if it is. What was
-// thought before does not matter then. One of another reference is not the purchase's.
+// confirm reads a transaction and records it if its reference is the purchase's. The state of the
+// purchase does not matter.
 func (c *Coordinator) confirm(ctx context.Context, p *purchase, transactionID string) (done bool, err error) {
 	if p.Transaction == transactionID && p.State == StateAuthorized {
 		return true, nil
@@ -100,7 +101,7 @@ func (c *Coordinator) confirm(ctx context.Context, p *purchase, transactionID st
 		return false, err
 	}
 	if t.PaymentTransactionID != transactionID || t.PaymentTransactionReference != "" && t.PaymentTransactionReference != p.content.Reference {
-		c.logger.WarnContext(ctx, "klarna flow: a transaction is not of the purchase that it was named with",
+		c.logger.WarnContext(ctx, "klarna flow: a transaction does not belong to the purchase that it was named for",
 			"purchase", p.ID, "payment_transaction_id", transactionID)
 		return false, nil
 	}

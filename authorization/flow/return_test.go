@@ -15,7 +15,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-func TestACustomerWhoReturnsIsToldWhatKlarnaSays(t *testing.T) {
+func TestAReturnReportsKlarnasState(t *testing.T) {
 	for name, tc := range map[string]struct {
 		customer func(s *scene, id string) error
 		want     flow.State
@@ -51,7 +51,7 @@ func TestACustomerWhoReturnsIsToldWhatKlarnaSays(t *testing.T) {
 	}
 }
 
-func TestAReturnOfAPurchaseThatIsNotThere(t *testing.T) {
+func TestAReturnOfAMissingPurchaseIsErrNotFound(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	if status, err := r.HandleReturn(t.Context(), orderID); status != nil || !errors.Is(err, flow.ErrNotFound) {
@@ -62,7 +62,7 @@ func TestAReturnOfAPurchaseThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestStatusTellsWhatIsStoredAndAsksNobody(t *testing.T) {
+func TestGetStatusReturnsTheStoredStateWithoutCalls(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	first := s.stepUp(r, orderID)
@@ -77,7 +77,7 @@ func TestStatusTellsWhatIsStoredAndAsksNobody(t *testing.T) {
 	}
 }
 
-func TestAReturnDuringAnOutageSaysHowThePurchaseStood(t *testing.T) {
+func TestAReturnDuringAnOutageReturnsTheStoredStatus(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	approved(s, r)
@@ -87,11 +87,11 @@ func TestAReturnDuringAnOutageSaysHowThePurchaseStood(t *testing.T) {
 		t.Fatalf("%v, %v", status, err)
 	}
 	s.klarna.Advance(time.Second)
-	s.recovers(r) // which does not wait for the next webhook
+	s.recovers(r) // without another webhook
 	s.stands(orderID, flow.StateAuthorized, "")
 }
 
-func TestAReturnWaitsForWhoeverIsAtThePurchase(t *testing.T) {
+func TestAReturnWaitsForAReplicaThatFinalizes(t *testing.T) {
 	s := newScene(t)
 	r, other := s.replica(), s.replica()
 	id := approved(s, r)
@@ -106,7 +106,7 @@ func TestAReturnWaitsForWhoeverIsAtThePurchase(t *testing.T) {
 	<-held
 	waits := false
 	other.writes(func(operation string, _ flow.Record, do func() error) error {
-		if operation == "Load" && waits { // for the second time: it has seen that somebody is at it
+		if operation == "Load" && waits { // the second Load, after it has found the other replica's lease
 			other.writes(nil)
 			close(release)
 		}
@@ -124,7 +124,7 @@ func TestAReturnWaitsForWhoeverIsAtThePurchase(t *testing.T) {
 	}
 }
 
-func TestAReturnDoesNotWaitForeverForWhoeverIsAtThePurchase(t *testing.T) {
+func TestAReturnWaitsForAnotherReplicaBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		r := s.replica()
@@ -135,7 +135,7 @@ func TestAReturnDoesNotWaitForeverForWhoeverIsAtThePurchase(t *testing.T) {
 		status, err := s.replica().HandleReturn(t.Context(), orderID)
 		s.wants(status, err, flow.StateFinalizing)
 		if waited := time.Since(start); waited < 20*time.Second || waited > 30*time.Second {
-			t.Errorf("it waited %v", waited)
+			t.Errorf("HandleReturn waited %v", waited)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -145,7 +145,7 @@ func TestAReturnDoesNotWaitForeverForWhoeverIsAtThePurchase(t *testing.T) {
 	})
 }
 
-func TestAReturnGoesOnWithAPurchaseWhoseBeginningWasInterrupted(t *testing.T) {
+func TestAReturnFinishesAnInterruptedBegin(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	r.meetsOnce(http.MethodPost, unreachable)
@@ -155,8 +155,8 @@ func TestAReturnGoesOnWithAPurchaseWhoseBeginningWasInterrupted(t *testing.T) {
 	s.wants(status, err, flow.StateAwaitingCustomer)
 }
 
-// What Klarna says of the expiry later is what counts.
-func TestAPaymentRequestWhoseExpiryMovesIsFollowed(t *testing.T) {
+// The latest expiry that Klarna returned counts.
+func TestAChangedExpiryIsFollowed(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	status := s.stepUp(r, orderID)
@@ -169,7 +169,7 @@ func TestAPaymentRequestWhoseExpiryMovesIsFollowed(t *testing.T) {
 	})
 	status, err := r.HandleReturn(t.Context(), orderID)
 	s.wants(status, err, flow.StateAwaitingCustomer)
-	r.meets(unreachable) // in which time it would be given up
+	r.meets(unreachable) // for longer than the first expiry
 	s.pass(r, 19*time.Hour, 10*time.Minute)
 	s.stands(orderID, flow.StateAwaitingCustomer, "")
 	r.meets(nil)

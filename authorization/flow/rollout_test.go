@@ -12,13 +12,13 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// The cases here are those of a replica that works on one store with others of a newer version,
-// which is being rolled out.
+// This file tests a replica that shares a store with replicas of a newer version, which is being
+// rolled out.
 
-func TestWhatANewerVersionWroteIsKept(t *testing.T) {
+func TestDataOfANewerVersionIsKept(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	r.meets(unreachable)
 	_, err := r.Begin(t.Context(), s.browserOrder(orderID))
 	s.notSent(err)
@@ -50,27 +50,27 @@ func TestWhatANewerVersionWroteIsKept(t *testing.T) {
 		t.Errorf("the record is %s", data)
 	}
 	if text := s.unsealed(orderID); !strings.Contains(text, `"of_tomorrow":2`) || !strings.Contains(text, `\"of_tomorrow\":3`) {
-		t.Error("the seal has lost something")
+		t.Error("the seal has lost a member")
 	}
 }
 
-// It may not be an end.
+// The unknown state need not be a final state.
 func TestAPurchaseInAStateOfANewerVersionStaysDue(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
-	s.told.failing(func(flow.Transition) error { return errors.New("down") })
+	s.reported.failing(func(flow.Transition) error { return errors.New("down") })
 	s.stepUp(r, orderID)
 	record := s.record(orderID)
 	record.State = "OF_TOMORROW"
 	if err := s.memory.Update(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	s.told.failing(nil)
+	s.reported.failing(nil)
 	s.pass(r, 2*time.Minute, 30*time.Second)
-	if s.told.path(orderID) == "" {
-		t.Error("what was to be told was not")
+	if s.reported.path(orderID) == "" {
+		t.Error("the transition was not reported")
 	}
 	if record := s.record(orderID); record.State != "OF_TOMORROW" || record.DueAt.IsZero() || len(record.Sealed) == 0 {
-		t.Errorf("it is %s and due at %v", record.State, record.DueAt)
+		t.Errorf("the purchase is %s and due at %v", record.State, record.DueAt)
 	}
 }

@@ -29,8 +29,9 @@ func (c *Coordinator) reload(ctx context.Context, p *purchase) error {
 	return nil
 }
 
-// save stores p over the version that it was read from. The error may be ErrChanged. With any error
-// p is again what is known to be stored, so that nobody is told of what is not.
+// save stores p if the stored version is still the one that p was read from. Otherwise the error is
+// ErrChanged. After any error p is the record that is known to be stored, so that callers do not
+// see unsaved changes.
 func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	r, err := p.encoded()
 	if err == nil {
@@ -49,8 +50,8 @@ func (c *Coordinator) save(ctx context.Context, p *purchase) error {
 	return nil
 }
 
-// change makes a change durable, upon whatever the record has become meanwhile. apply makes it and
-// reports whether there is still one to make.
+// change applies a change to the newest version of the record and stores it. apply makes the change
+// in p and reports whether a change is needed.
 func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool) error {
 	for {
 		if !apply() {
@@ -66,8 +67,8 @@ func (c *Coordinator) change(ctx context.Context, p *purchase, apply func() bool
 	}
 }
 
-// reloadAfterConflict reads p anew, which another replica has changed. It backs off while the store still
-// returns the old version, from a copy that lags behind.
+// reloadAfterConflict reads p again after another replica has changed it. It backs off while the
+// store still returns the old version, for example from a replica that lags behind.
 func (c *Coordinator) reloadAfterConflict(ctx context.Context, p *purchase) error {
 	known, until := p.Version, time.Now().Add(lagPatience)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
@@ -78,7 +79,7 @@ func (c *Coordinator) reloadAfterConflict(ctx context.Context, p *purchase) erro
 			return nil
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("flow: the store tells a version of purchase %s that it does not hold: %w", strconv.Quote(p.ID), ErrChanged)
+			return fmt.Errorf("flow: the store returns an old version of purchase %s: %w", strconv.Quote(p.ID), ErrChanged)
 		}
 		if err := sleep.For(ctx, sleep.Jitter(pause)); err != nil {
 			return err
@@ -86,15 +87,14 @@ func (c *Coordinator) reloadAfterConflict(ctx context.Context, p *purchase) erro
 	}
 }
 
-// recording returns a context for writing down what was learned: a caller who has gone is no reason
-// to forget it.
+// recording returns a context for recording an answer, even if the caller's context has ended.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 }
 
-// end closes a purchase. StateAuthorized always wins: a transaction exists then, whatever was
-// thought before. Any other end holds for the turn in which it was found: what another replica has
-// begun meanwhile may end otherwise.
+// end ends a purchase. StateAuthorized always wins, because a transaction exists. Any other state
+// is recorded only if the purchase still has the lease under which the state was found: another
+// replica may since have begun a call with another result.
 func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason string, also func()) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -110,14 +110,14 @@ func (c *Coordinator) end(ctx context.Context, p *purchase, to State, reason str
 		return true
 	})
 	if err == nil && ended && to == StateUnknown {
-		c.logger.ErrorContext(ctx, "klarna flow: a purchase has ended without it being known whether money moved",
+		c.logger.ErrorContext(ctx, "klarna flow: a purchase has ended, and it is not known whether money moved",
 			"purchase", p.ID, "payment_request_id", p.PaymentRequestID, "reason", reason)
 	}
 	return err
 }
 
-// leaseID identifies a state and the lease of the call that is made in it: while it stays the same,
-// nobody else has made one.
+// leaseID identifies a state and the lease of the call in that state. While it stays the same, no
+// other replica has made a call.
 type leaseID struct {
 	state State
 	lease time.Time
@@ -125,7 +125,7 @@ type leaseID struct {
 
 func (p *purchase) leaseID() leaseID { return leaseID{p.State, p.LeaseUntil} }
 
-// retryLater records that a step failed and is to be repeated, and returns why.
+// retryLater records that a step failed and has to be repeated, and returns why.
 func (c *Coordinator) retryLater(ctx context.Context, p *purchase, mayHaveRun bool, why error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
@@ -142,7 +142,7 @@ func (c *Coordinator) retryLater(ctx context.Context, p *purchase, mayHaveRun bo
 			p.Conflicted = true
 		}
 		p.Tries++
-		if first { // otherwise the lease is somebody else's by now
+		if first { // after a conflict the lease may belong to another replica
 			first = false
 			p.MayHaveRun = mayHaveRun
 			p.LeaseUntil = time.Time{}

@@ -27,9 +27,9 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// TestMain fails the package if a goroutine of a Coordinator's outlives the tests.
+// TestMain fails the package if a goroutine of a Coordinator outlives the tests.
 func TestMain(m *testing.M) {
-	log.SetOutput(io.Discard) // net/http logs an answer that nobody asked for
+	log.SetOutput(io.Discard) // net/http logs unsolicited answers
 	leak.Main(m)
 }
 
@@ -42,7 +42,7 @@ const (
 	cancelCall    = "authorization.payment_request.cancel"
 )
 
-// The customer of every purchase, none of whom may be read in a store or a log.
+// The data of every purchase's customer, which must not be readable in a store or a log.
 const (
 	email      = "linnea.canary@shop.example"
 	givenName  = "Linneacanary"
@@ -50,31 +50,31 @@ const (
 	phone      = "+46 70 174 0605"
 )
 
-// scene is a Klarna of its own whose clock stands still, a store, and the replicas that share both.
+// scene is a klarnatest server whose clock stands still, a store, and the replicas that share both.
 type scene struct {
 	testing.TB
-	klarna *klarnatest.Server
-	memory *flow.MemoryStore
-	told   *told
-	log    *logbook
+	klarna   *klarnatest.Server
+	memory   *flow.MemoryStore
+	reported *reports
+	log      *logbook
 
 	mu   sync.Mutex
-	seen []byte // everything that was ever given to the store
+	seen []byte // everything that was written to the store
 }
 
 func newScene(t testing.TB, options ...klarnatest.Option) *scene {
 	t.Helper()
 	return &scene{
-		TB:     t,
-		klarna: klarnatest.NewServer(t, append([]klarnatest.Option{klarnatest.WithoutSocket()}, options...)...),
-		memory: flow.NewMemoryStore(),
-		told:   new(told),
-		log:    new(logbook),
+		TB:       t,
+		klarna:   klarnatest.NewServer(t, append([]klarnatest.Option{klarnatest.WithoutSocket()}, options...)...),
+		memory:   flow.NewMemoryStore(),
+		reported: new(reports),
+		log:      new(logbook),
 	}
 }
 
-// replica is one of the processes that run a Coordinator. Tests put themselves between it and its
-// store, and between it and Klarna.
+// replica is a process that runs a Coordinator. Tests can intercept its calls of the store and of
+// Klarna.
 type replica struct {
 	*flow.Coordinator
 	scene *scene
@@ -84,19 +84,19 @@ type replica struct {
 	network network
 	disk    func(operation string, r flow.Record, do func() error) error
 
-	// claims comes before each claim, took after it.
+	// claims is called before each claim, took after it.
 	claims func(ctx context.Context) error
 	took   func([]flow.Claimed)
 }
 
-// network is what stands between a replica and Klarna.
+// network intercepts the calls of a replica to Klarna.
 type network func(r *http.Request, pass roundTrip) (*http.Response, error)
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// replica starts one that tries each call once.
+// replica starts a replica that tries each call once.
 func (s *scene) replica(options ...flow.Option) *replica {
 	s.Helper()
 	return s.replicaOf(klarna.RetryPolicy{MaxAttempts: 1}, options...)
@@ -107,7 +107,7 @@ func (s *scene) replicaOf(retries klarna.RetryPolicy, options ...flow.Option) *r
 	r := &replica{scene: s}
 	base := []flow.Option{
 		flow.WithClock(s.klarna.Now), flow.WithReport(r.report), flow.WithLogger(slog.New(slog.NewJSONHandler(s.log, nil))),
-		flow.WithRecoveryRate(1e6), // of the machine's seconds
+		flow.WithRecoveryRate(1e6), // in wall-clock time
 	}
 	var err error
 	if r.Coordinator, err = flow.New(r.client(retries), r.store(), klarna.NewSecret(sealSecret), append(base, options...)...); err != nil {
@@ -148,20 +148,20 @@ func (r *replica) report(ctx context.Context, transition flow.Transition) error 
 	if r.dead.Load() {
 		return errDead
 	}
-	return r.scene.told.report(ctx, transition)
+	return r.scene.reported.report(ctx, transition)
 }
 
-// die lets nothing that the replica does have an effect any more.
+// die ends the replica: nothing that it does afterwards has an effect.
 func (r *replica) die() { r.dead.Store(true) }
 
-// meets puts a test between the replica and Klarna; nil takes it away.
+// meets makes network intercept the replica's calls to Klarna; nil intercepts none.
 func (r *replica) meets(network network) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.network = network
 }
 
-// meetsOnce is meets for the next call of a method: POST authorizes, GET reads, DELETE cancels.
+// meetsOnce intercepts the next call with a method: POST authorizes, GET reads, DELETE cancels.
 func (r *replica) meetsOnce(method string, network network) {
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		if request.Method != method {
@@ -172,14 +172,14 @@ func (r *replica) meetsOnce(method string, network network) {
 	})
 }
 
-// writes puts a test between the replica and its store; nil takes it away.
+// writes makes disk intercept the replica's calls of its store; nil intercepts none.
 func (r *replica) writes(disk func(operation string, r flow.Record, do func() error) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.disk = disk
 }
 
-// writesOnce is writes for the next Update to a state.
+// writesOnce intercepts the next Update to a state.
 func (r *replica) writesOnce(state flow.State, disk func(do func() error) error) {
 	r.writes(func(operation string, record flow.Record, do func() error) error {
 		if operation != "Update" || record.State != state {
@@ -195,7 +195,7 @@ func unreachable(*http.Request, roundTrip) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no route to host")}
 }
 
-// answering is a Klarna that answers this.
+// answering is a Klarna that answers every call with status and body.
 func answering(status int, body string) network {
 	return func(r *http.Request, _ roundTrip) (*http.Response, error) {
 		return &http.Response{
@@ -205,7 +205,7 @@ func answering(status int, body string) network {
 	}
 }
 
-// store is the scene's as one replica sees it.
+// store returns the scene's store as the replica uses it.
 func (r *replica) store() flow.Store { return replicaStore{r} }
 
 type replicaStore struct{ *replica }
@@ -279,14 +279,14 @@ func (s *scene) note(r flow.Record) {
 	s.seen = fmt.Appendf(s.seen, "%s %s %s %s\n%s\n", r.ID, r.PaymentRequestID, r.State, r.Data, r.Sealed)
 }
 
-// told is who was told of the transitions.
-type told struct {
+// reports records the reported transitions.
+type reports struct {
 	mu   sync.Mutex
 	list []flow.Transition
 	fail func(flow.Transition) error
 }
 
-func (t *told) report(_ context.Context, transition flow.Transition) error {
+func (t *reports) report(_ context.Context, transition flow.Transition) error {
 	t.mu.Lock()
 	t.list = append(t.list, transition)
 	fail := t.fail
@@ -297,21 +297,21 @@ func (t *told) report(_ context.Context, transition flow.Transition) error {
 	return fail(transition)
 }
 
-func (t *told) all() []flow.Transition {
+func (t *reports) all() []flow.Transition {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.list)
 }
 
-// failing lets reports end so; nil lets them succeed.
-func (t *told) failing(fail func(flow.Transition) error) {
+// failing makes reports return the error of fail; nil makes them succeed.
+func (t *reports) failing(fail func(flow.Transition) error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fail = fail
 }
 
-// path is the way of a purchase through its states as it was told, duplicates left out.
-func (t *told) path(id string) string {
+// path returns the reported states of a purchase in order, without duplicates.
+func (t *reports) path(id string) string {
 	var states []string
 	known := map[string]bool{}
 	for _, transition := range t.all() {
@@ -344,7 +344,7 @@ func (l *logbook) String() string {
 	return l.text.String()
 }
 
-// order is a purchase of 118.00 EUR that Klarna may step up.
+// order returns a purchase of 118.00 EUR that Klarna may step up.
 func (s *scene) order(id string) flow.Purchase {
 	return flow.Purchase{
 		ID:               id,
@@ -364,7 +364,7 @@ func (s *scene) order(id string) flow.Purchase {
 	}
 }
 
-// browserOrder is a purchase that the customer approved in the browser already.
+// browserOrder returns a purchase that the customer has already approved in the browser.
 func (s *scene) browserOrder(id string) flow.Purchase {
 	order := s.order(id)
 	order.SessionToken = klarna.NewSecret(s.klarna.IssueSessionToken("EUR", 118_00))
@@ -379,7 +379,7 @@ func (s *scene) stepUp(r *replica, id string) *flow.Status {
 	return status
 }
 
-// approve lets the customer pay.
+// approve makes the customer approve.
 func (s *scene) approve(paymentRequestID string) {
 	s.Helper()
 	if _, err := s.klarna.Approve(paymentRequestID); err != nil {
@@ -387,7 +387,7 @@ func (s *scene) approve(paymentRequestID string) {
 	}
 }
 
-// status is how a purchase stands in the store.
+// status returns the status of a purchase in the store.
 func (s *scene) status(id string) *flow.Status {
 	s.Helper()
 	status, err := s.replica().GetStatus(s.Context(), id)
@@ -397,38 +397,38 @@ func (s *scene) status(id string) *flow.Status {
 	return status
 }
 
-// wants checks where a call left a purchase, of which nothing failed.
+// wants checks that a call returned no error and a status with this state.
 func (s *scene) wants(status *flow.Status, err error, state flow.State) {
 	s.Helper()
 	if err != nil {
 		s.Fatalf("%v, want %s", err, state)
 	}
 	if status.State != state {
-		s.Fatalf("the purchase is %s because of %q, want %s", status.State, status.Reason, state)
+		s.Fatalf("the purchase is %s with reason %q, want %s", status.State, status.Reason, state)
 	}
 }
 
-// stands checks how a purchase stands in the store.
+// stands checks the state and reason of a purchase in the store.
 func (s *scene) stands(id string, state flow.State, reason string) {
 	s.Helper()
 	if status := s.status(id); status.State != state || status.Reason != reason {
-		s.Fatalf("purchase %s is %s because of %q, want %s because of %q", id, status.State, status.Reason, state, reason)
+		s.Fatalf("purchase %s is %s with reason %q, want %s with reason %q", id, status.State, status.Reason, state, reason)
 	}
 }
 
-// went checks the way of a purchase that was reported.
+// went checks the reported states of a purchase.
 func (s *scene) went(id string, states ...flow.State) {
 	s.Helper()
 	var want []string
 	for _, state := range states {
 		want = append(want, string(state))
 	}
-	if diff := cmp.Diff(strings.Join(want, " "), s.told.path(id)); diff != "" {
+	if diff := cmp.Diff(strings.Join(want, " "), s.reported.path(id)); diff != "" {
 		s.Errorf("reported states of %s (-want +got):\n%s", id, diff)
 	}
 }
 
-// paid checks what money was really authorized.
+// paid checks the amounts of the transactions at Klarna.
 func (s *scene) paid(amounts ...int64) {
 	s.Helper()
 	var got []int64
@@ -440,7 +440,7 @@ func (s *scene) paid(amounts ...int64) {
 	}
 }
 
-// calls counts the requests of an operation that Klarna received.
+// calls returns the number of requests of an operation that Klarna received.
 func (s *scene) calls(operation string) int {
 	n := 0
 	for _, r := range s.klarna.Requests() {
@@ -451,7 +451,7 @@ func (s *scene) calls(operation string) int {
 	return n
 }
 
-// atKlarna is the state of the only payment request there.
+// atKlarna returns the state of the only payment request at Klarna.
 func (s *scene) atKlarna() string {
 	s.Helper()
 	all := s.klarna.PaymentRequests()
@@ -461,7 +461,7 @@ func (s *scene) atKlarna() string {
 	return all[0].State
 }
 
-// recovers lets recovery run once.
+// recovers runs recovery once and returns the number of purchases that it processed.
 func (s *scene) recovers(r *replica) (purchases int) {
 	s.Helper()
 	n, err := r.Recover(s.Context())
@@ -471,7 +471,7 @@ func (s *scene) recovers(r *replica) (purchases int) {
 	return n
 }
 
-// pass lets time go by, with a recovery at each step of it.
+// pass moves the clock by d in steps, with a recovery after each.
 func (s *scene) pass(r *replica, d, step time.Duration) {
 	s.Helper()
 	for ; d > 0; d -= step {
@@ -480,7 +480,7 @@ func (s *scene) pass(r *replica, d, step time.Duration) {
 	}
 }
 
-// passes is pass in a bubble, where the machine's time goes by, too.
+// passes is pass in a synctest bubble, in which wall-clock time passes, too.
 func (s *scene) passes(r *replica, d, step time.Duration) {
 	s.Helper()
 	for ; d > 0; d -= step {
@@ -490,7 +490,7 @@ func (s *scene) passes(r *replica, d, step time.Duration) {
 	}
 }
 
-// event is a delivery about a payment request.
+// event returns an event about a payment request.
 func event(eventType webhook.EventType, paymentRequestID, state string) *webhook.Event {
 	return &webhook.Event{
 		Metadata: webhook.Metadata{EventID: "event-1", EventType: eventType},
@@ -502,7 +502,7 @@ func completed(paymentRequestID string) *webhook.Event {
 	return event(webhook.EventTypePaymentRequestCompleted, paymentRequestID, "COMPLETED")
 }
 
-// unknown fails the test unless err is a call of unknown outcome.
+// unknown fails the test unless err is that of a call with an unknown outcome.
 func (s *scene) unknown(err error) {
 	s.Helper()
 	if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Outcome != klarna.OutcomeUnknown {
@@ -510,7 +510,7 @@ func (s *scene) unknown(err error) {
 	}
 }
 
-// undecided fails the test unless err is a result that decides nothing.
+// undecided fails the test unless err reports a result that decides nothing.
 func (s *scene) undecided(err error, result string) {
 	s.Helper()
 	if e, ok := errors.AsType[*flow.UndecidedError](err); !ok || e.Result != result {
@@ -518,7 +518,7 @@ func (s *scene) undecided(err error, result string) {
 	}
 }
 
-// notSent fails the test unless err is a call that was not sent.
+// notSent fails the test unless err is that of a call that was not sent.
 func (s *scene) notSent(err error) {
 	s.Helper()
 	if e, ok := errors.AsType[*klarna.Error](err); !ok || e.Outcome != klarna.OutcomeNotSent {
@@ -526,7 +526,7 @@ func (s *scene) notSent(err error) {
 	}
 }
 
-// record is a purchase as it is stored.
+// record returns a purchase's record in the store.
 func (s *scene) record(id string) flow.Record {
 	s.Helper()
 	r, err := s.memory.Load(s.Context(), id)
@@ -536,7 +536,7 @@ func (s *scene) record(id string) flow.Record {
 	return r
 }
 
-// unsealed is what a purchase's seal holds.
+// unsealed returns the content of a purchase's seal.
 func (s *scene) unsealed(id string) string {
 	s.Helper()
 	text, err := flow.Unsealed(klarna.NewSecret(sealSecret), s.record(id))
@@ -546,7 +546,7 @@ func (s *scene) unsealed(id string) string {
 	return text
 }
 
-// readAll is the body of an answer.
+// readAll returns the body of an answer.
 func readAll(answer *http.Response) (string, error) {
 	text, err := io.ReadAll(answer.Body)
 	return string(text), errors.Join(err, answer.Body.Close())

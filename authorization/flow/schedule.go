@@ -8,48 +8,48 @@ import (
 )
 
 const (
-	// lease keeps others from a purchase that is in work. It is short because nothing but a refused
-	// duplicate depends on it.
+	// lease is how long a replica processes a purchase exclusively. It is short, because a
+	// duplicate call is only refused.
 	lease = 20 * time.Second
-	// finalizeWithin is how long Klarna lets what was approved be finalized.
+	// finalizeWithin is how long after the approval Klarna accepts the final call.
 	finalizeWithin = 60 * time.Minute
-	// idempotent is how long the same call is surely answered with its first answer: Klarna's 24
-	// hours, and time for the call.
+	// idempotent is how long Klarna certainly repeats the first answer to a call: its 24 hours,
+	// less the time for the call.
 	idempotent = 23 * time.Hour
-	// beginWithin is how long a first call that surely did not run is repeated.
+	// beginWithin is how long a first call is repeated that certainly was not executed.
 	beginWithin = 15 * time.Minute
-	// longestOpen is the longest life of a payment request in Klarna's texts, for one that does not
-	// say when it expires.
+	// longestOpen is the longest life of a payment request in Klarna's documentation. It is used
+	// for a payment request without an expiry.
 	longestOpen = 48 * time.Hour
 	// clockSkew is how far two clocks may differ.
 	clockSkew = 5 * time.Minute
-	// lagPatience is how long a store may tell what was before.
+	// lagPatience is how long a store may return an old version.
 	lagPatience = 5 * time.Second
-	// conflictPatience outlasts a call of somebody else's that Klarna still works on: its server gives
-	// up after 59 seconds.
+	// conflictPatience is longer than Klarna can take to execute a call: its server gives up after
+	// 59 seconds.
 	conflictPatience = 3 * time.Minute
-	// defaultRate is how many purchases a second recovery looks at by default.
+	// defaultRate is the default of WithRecoveryRate.
 	defaultRate = 60
-	// abandonBefore is how long before its expiry a payment request is canceled that no customer is
-	// at.
+	// abandonBefore is how long before its expiry an abandoned payment request is canceled.
 	abandonBefore = 2 * time.Minute
 )
 
-// backoff is the pause after so many failures in a row: 1, 2, 4 seconds and so on to a minute,
-// jittered.
+// backoff returns the pause after a number of consecutive failures: 1, 2, 4 seconds and so on up to
+// a minute, jittered.
 func (c *Coordinator) backoff(tries int) time.Duration {
 	return sleep.Jitter(backoffAfter(tries))
 }
 
 func backoffAfter(tries int) time.Duration { return min(time.Second<<min(tries-1, 10), time.Minute) }
 
-// waited is what is left of a pause after a step that took as long: a call that hung has paused
-// already.
-func waited(pause, took time.Duration) time.Duration {
+// remainingPause returns the rest of a pause after a step that took a while: a call that hung has
+// already paused.
+func remainingPause(pause, took time.Duration) time.Duration {
 	return max(pause-max(took, 0), min(pause, sleep.Jitter(time.Second)))
 }
 
-// abandonAt is when a purchase is given up that the customer is not at. read may be nil.
+// abandonAt returns when a purchase is canceled whose customer is not on Klarna's page. read may be
+// nil.
 func (c *Coordinator) abandonAt(p *purchase, read *authorization.PaymentRequest) time.Time {
 	at := p.ExpiresAt.Add(-abandonBefore)
 	if c.abandonAfter > 0 {
@@ -64,15 +64,16 @@ func (c *Coordinator) abandonAt(p *purchase, read *authorization.PaymentRequest)
 	return at
 }
 
-// lookAfter is the pause, before it is jittered, until recovery looks again at a purchase that has
-// waited for so long.
+// lookAfter returns the pause until recovery reads a payment request again, before it is jittered.
+// waited is how long the purchase has waited so far.
 func lookAfter(waited time.Duration) time.Duration {
 	return min(max(waited/2, time.Minute), 15*time.Minute)
 }
 
-// lookAgain is when recovery looks at a purchase that waits for its customer, in case that no
-// webhook comes: after half a minute first, then at half of the time that it has waited so far, and
-// not later than when there is something to do.
+// lookAgain returns when recovery reads the payment request of a purchase that waits for its
+// customer, in case no webhook arrives. The pauses are half of the time that the purchase has
+// waited so far, a minute at least and 15 minutes at most, and end when the purchase is to be
+// canceled or expires.
 func (c *Coordinator) lookAgain(p *purchase, read *authorization.PaymentRequest) time.Time {
 	now := c.time()
 	at := now.Add(sleep.Jitter(lookAfter(now.Sub(p.UpdatedAt))))

@@ -7,40 +7,41 @@ import (
 )
 
 const (
-	// moneySlots is how many purchases recovery goes on with at once, reportSlots how many it reports
-	// at once.
+	// moneySlots is how many purchases recovery processes concurrently, and reportSlots how many it
+	// reports concurrently.
 	moneySlots  = 64
 	reportSlots = 16
-	// slowAfter is how long a step holds a slot. It goes on without one, so that others are not held
-	// up by it.
+	// slowAfter is how long a step holds a slot. It continues without one, so that it does not
+	// delay others.
 	slowAfter = 5 * time.Second
-	// slowMost is how many slow steps an account may have before no more is begun for it.
-	slowMost = 64
-	// slowWindow is how many steps of a slow account hold a slot at once.
+	// maxSlowPerAccount is how many slow steps an account may have. No step is begun for an account
+	// with so many.
+	maxSlowPerAccount = 64
+	// slowWindow is how many steps of a slow account may hold a slot.
 	slowWindow = 8
-	// lingering bounds how many steps may go on without a slot.
-	lingering = 256
-	// burst is how many purchases recovery may look at beyond its rate.
+	// maxSlow is how many steps may continue without a slot.
+	maxSlow = 256
+	// burst is how many purchases recovery may process beyond its rate.
 	burst = 16
-	// calmLag and latestLag are how overdue the most overdue purchase is when recovery goes at a fifth
-	// of its rate, and at its full rate.
+	// calmLag is how overdue the most overdue purchase may be while recovery runs at a fifth of its
+	// rate. At latestLag it runs at the full rate.
 	calmLag   = 5 * time.Second
 	latestLag = time.Minute
-	// mostUrgent bounds the pause after a failure of what was approved and has ten minutes left at
-	// most.
-	mostUrgent = 5 * time.Second
-	// longestPause is the longest one that a rate limit of Klarna's makes for an account.
+	// shortestPause is the shortest limit of the pause after a failure: that of an approval with
+	// ten minutes left.
+	shortestPause = 5 * time.Second
+	// longestPause is the longest pause of an account because of Klarna's rate limit.
 	longestPause = time.Minute
 )
 
-// scheduler decides what recovery looks at next: how many purchases, how soon and of which
-// accounts. It has no clock and starts nothing; whoever uses it says what happened and when.
+// scheduler decides which purchases recovery processes next: how many, how soon and of which
+// accounts. It has no clock and starts nothing; its caller passes the time.
 type scheduler struct {
-	// most is the rate in purchases a second, math.Inf(1) for none; slots bounds how many steps run at
-	// once.
+	// most is the rate in purchases a second, or math.Inf(1). slots is how many steps may run
+	// concurrently.
 	most  float64
 	slots int
-	// patient steps keep their slot, however long they take.
+	// patient reports whether steps keep their slot even if they are slow.
 	patient bool
 
 	tokens   float64
@@ -52,27 +53,27 @@ type scheduler struct {
 	accounts map[string]*accountState
 }
 
-// accountState is how recovery goes on with the purchases of one account.
+// accountState is the state of one account in recovery.
 type accountState struct {
 	running, slow int
-	// window bounds how many steps of the account run at once. A rate limit or a slow step halves it,
-	// an answer lets it grow.
+	// window is how many steps of the account may run concurrently. A rate limit or a slow step
+	// halves it, and a fast answer increments it.
 	window      float64
 	pausedUntil time.Time
 }
 
-// claimRequest is what to claim.
+// claimRequest says what to claim.
 type claimRequest struct {
 	limit, perAccount int
 	except            []string
-	// busy: one of these accounts has as many steps as it may have, and may have more of them soon.
+	// busy reports whether one of the excepted accounts only waits for its own steps.
 	busy bool
-	// backwards: the lanes in reverse, so that what is least urgent is not forgotten.
+	// backwards reports whether to reverse the lanes, so that the least urgent one gets its turn.
 	backwards bool
 }
 
-// limits is what a step learned about Klarna's limits: quiet is for how long the account wants no
-// more calls, limited, that a call was refused.
+// limits is what a step learned about Klarna's rate limits. quiet is how long to pause the account.
+// limited reports whether a call was refused.
 type limits struct {
 	quiet   time.Duration
 	limited bool
@@ -82,15 +83,15 @@ func newScheduler(most float64, slots int, patient bool) *scheduler {
 	return &scheduler{most: most, slots: slots, patient: patient, tokens: burst, accounts: map[string]*accountState{}}
 }
 
-// rate is how many purchases a second recovery looks at: a fifth of the most while nothing is
-// overdue, and the more, the more overdue they are.
+// rate returns how many purchases a second recovery processes: a fifth of the maximum while nothing
+// is overdue, and more the more overdue the purchases are.
 func (s *scheduler) rate() float64 {
 	share := min(max(float64(s.lag-calmLag)/float64(latestLag-calmLag), 0), 1)
 	return max(s.most*(0.2+0.8*share), min(s.most, 1))
 }
 
-// next returns what to claim. Where its limit is 0, there is nothing to claim before the pause is
-// over, or, where the pause is 0, before a step has ended.
+// next returns what to claim. If the limit is 0, there is nothing to claim until the pause is over
+// or, if the pause is 0, until a step has ended.
 func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 	free := s.slots - s.running
 	if free <= 0 {
@@ -105,7 +106,7 @@ func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 		}
 		s.refilled = now
 	}
-	// A few together cost less than one after the other.
+	// A claim of several records costs less than several claims.
 	batch := min(max(rate/4, 1), burst/2)
 	if s.tokens < math.Floor(batch) {
 		return r, max(time.Duration((math.Floor(batch)-s.tokens)/rate*float64(time.Second)), time.Millisecond)
@@ -117,7 +118,7 @@ func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 	r.perAccount = max(share/2, 1)
 	for name, a := range s.accounts {
 		switch {
-		case a.pausedUntil.After(now), a.slow >= slowMost:
+		case a.pausedUntil.After(now), a.slow >= maxSlowPerAccount:
 			r.except = append(r.except, name)
 		case a.running >= min(share, int(a.window)):
 			r.except, r.busy = append(r.except, name), true
@@ -129,7 +130,7 @@ func (s *scheduler) next(now time.Time) (r claimRequest, pause time.Duration) {
 	return r, 0
 }
 
-// share is how many slots an account may have. Some are always left for those that have none yet.
+// share returns how many slots an account may have. Some slots always stay free for other accounts.
 func (s *scheduler) share() int {
 	if s.patient {
 		return s.slots
@@ -146,7 +147,7 @@ func (s *scheduler) share() int {
 	return max(s.slots/(active+1), 2)
 }
 
-// forget drops an account about which nothing is left to know.
+// forget deletes the state of an account that is as good as new.
 func (s *scheduler) forget(name string, a *accountState, now time.Time) {
 	if a.running+a.slow == 0 && !a.pausedUntil.After(now) && a.window >= float64(s.slots) {
 		delete(s.accounts, name)
@@ -162,25 +163,25 @@ func (s *scheduler) account(name string) *accountState {
 	return a
 }
 
-// claimed takes down what a claim came to: how many of how many, and how overdue the most overdue
-// of them was.
+// claimed records the result of a claim: the number of records, and how overdue the most overdue
+// one was.
 func (s *scheduler) claimed(r claimRequest, n int, lag time.Duration) {
 	s.tokens -= float64(n)
 	if n >= r.limit {
-		lag = max(lag, s.lag) // there may be more of them
+		lag = max(lag, s.lag) // more records may be due
 	}
 	s.lag = lag
 }
 
-// begun takes down that a step has begun.
+// begun records that a step has begun.
 func (s *scheduler) begun(account string) {
 	s.running++
 	s.account(account).running++
 }
 
-// slowed takes down that a step takes long. It reports whether the step has given its slot back.
+// slowed records that a step is slow. It reports whether the step has given its slot back.
 func (s *scheduler) slowed(account string) bool {
-	if s.patient || s.slow >= lingering {
+	if s.patient || s.slow >= maxSlow {
 		return false
 	}
 	a := s.account(account)
@@ -192,7 +193,7 @@ func (s *scheduler) slowed(account string) bool {
 	return true
 }
 
-// ended takes down that a step has ended, with or without a slot.
+// ended records that a step has ended, with or without a slot.
 func (s *scheduler) ended(now time.Time, account string, wasSlow bool, learned limits) {
 	a := s.account(account)
 	if wasSlow {
@@ -216,19 +217,19 @@ func (s *scheduler) ended(now time.Time, account string, wasSlow bool, learned l
 	}
 }
 
-// paused counts the accounts for which nothing is begun at the moment.
+// paused returns the number of accounts for which no step is begun at the moment.
 func (s *scheduler) paused(now time.Time) (n int) {
 	for _, a := range s.accounts {
-		if a.pausedUntil.After(now) || a.slow >= slowMost {
+		if a.pausedUntil.After(now) || a.slow >= maxSlowPerAccount {
 			n++
 		}
 	}
 	return n
 }
 
-// moneyLanes are the lanes of what is not only to be reported, the most urgent first: of what was
-// approved, what has the least time left. Before it comes what has none left by this clock, which
-// may be ahead.
+// moneyLanes returns all lanes but LaneReports, the most urgent first. Approvals are ordered by the
+// time that is left. The lane of those whose time is over comes first, because this replica's clock
+// may be fast.
 func moneyLanes(now time.Time) []Lane {
 	lanes := make([]Lane, 0, int(LaneReports))
 	for i := range approvedLanes {
@@ -237,7 +238,7 @@ func moneyLanes(now time.Time) []Lane {
 	return append(lanes, LaneBusy, LaneBegun, LaneOperations, LaneWaiting, LaneEnding, LaneWatching)
 }
 
-// params are the parameters of a claim.
+// params returns the parameters of the claim.
 func (r *claimRequest) params(now time.Time, lanes []Lane) ClaimParams {
 	if r.backwards {
 		slices.Reverse(lanes)
@@ -247,26 +248,26 @@ func (r *claimRequest) params(now time.Time, lanes []Lane) ClaimParams {
 
 func reportLanes(time.Time) []Lane { return []Lane{LaneReports} }
 
-// approvedLanes is how many lanes what was approved is in.
+// approvedLanes is the number of lanes for approvals.
 const approvedLanes = int(LaneBusy - LaneApproved)
 
-// approvedLane is that of a purchase that is to be finalized by a time.
+// approvedLane returns the lane of a purchase that has to be finalized by a time.
 func approvedLane(by time.Time) Lane {
 	return LaneApproved + Lane(by.Unix()/600%int64(approvedLanes)) //nolint:gosec // at most seven
 }
 
-// retryWithin bounds the pause after a failure. What was approved is tried again the sooner, the
-// less time is left: each pause is a thirtieth of the time until the ten minutes that its lane
-// stands for.
+// retryWithin returns the limit of the pause after a failure. The less time an approval has left,
+// the shorter the pause: it is a thirtieth of the time until the ten minutes that the lane stands
+// for.
 func retryWithin(now time.Time, lane Lane) time.Duration {
 	if lane >= LaneBusy {
 		return time.Minute
 	}
 	ahead := (lane - approvedLane(now) + LaneBusy) % LaneBusy
 	if ahead == LaneBusy-1 {
-		ahead = 0 // no lane is that far ahead: the time is over by this clock, which may be ahead
+		ahead = 0 // no lane is that far ahead: the time is over by this clock, which may be fast
 	}
-	return min(max(ahead.tenMinutes()/30, mostUrgent), time.Minute)
+	return min(max(ahead.tenMinutes()/30, shortestPause), time.Minute)
 }
 
 const tenMinutes = 10 * time.Minute

@@ -58,8 +58,8 @@ func TestTheRateFollowsTheBacklog(t *testing.T) {
 	}
 }
 
-// A claim lists the lanes of approved purchases by the time that is left, at every time of the day,
-// and before them what has none left by a clock that is ahead.
+// At every time of the day a claim lists the lanes of approved purchases by the time that is left.
+// Purchases without time left, by a clock that is ahead, come first.
 func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 	for minute := range 3 * 60 {
 		now := noon.Add(time.Duration(minute) * time.Minute)
@@ -68,12 +68,12 @@ func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 		for left := -clockSkew; left <= finalizeWithin; left += time.Minute {
 			place := slices.Index(lanes, approvedLane(now.Add(left)))
 			if place < last || place >= approvedLanes {
-				t.Fatalf("at %v what has %v left is in place %d, after place %d", now, left, place, last)
+				t.Fatalf("at %v a purchase with %v left is in place %d, after place %d", now, left, place, last)
 			}
 			last = place
 		}
 		if last < 6 {
-			t.Fatalf("at %v what has an hour left is in place %d", now, last)
+			t.Fatalf("at %v a purchase with an hour left is in place %d", now, last)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func TestLanesAreOrderedByTheTimeLeft(t *testing.T) {
 func TestThePauseShrinksWithTheTimeLeft(t *testing.T) {
 	for _, tc := range []struct{ left, want time.Duration }{
 		{time.Hour, time.Minute}, {40 * time.Minute, time.Minute}, {20 * time.Minute, 40 * time.Second},
-		{10 * time.Minute, 20 * time.Second}, {9 * time.Minute, mostUrgent}, {0, mostUrgent}, {-299 * time.Second, mostUrgent},
+		{10 * time.Minute, 20 * time.Second}, {9 * time.Minute, shortestPause}, {0, shortestPause}, {-299 * time.Second, shortestPause},
 	} {
 		if got := retryWithin(noon, approvedLane(noon.Add(tc.left))); got != tc.want {
 			t.Errorf("with %v left the longest pause is %v, want %v", tc.left, got, tc.want)

@@ -16,14 +16,14 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// seals encrypts what a repeat of an authorize call needs and what can be read again from nowhere:
-// the calls' bodies, with the customer in them, and the session token of the first call.
+// seals encrypts what a repeated authorize call needs and Klarna does not return: the bodies of the
+// calls, which hold personal data, and the session token of the first call.
 type seals struct {
-	// roots are the secrets' extracts, that of the current one first. Each is as good as its secret.
+	// roots are extracts of the secrets, the current one first. A root is as secret as its secret.
 	roots []klarna.Secret
 }
 
-// leastSealSecret is 32 characters: a random key of 128 bits in hexadecimal.
+// leastSealSecret is the length of a random key of 128 bits in hexadecimal.
 const leastSealSecret = 32
 
 func newSeals(secrets []klarna.Secret) (*seals, error) {
@@ -41,32 +41,33 @@ func newSeals(secrets []klarna.Secret) (*seals, error) {
 	return &s, nil
 }
 
-// sealed is the content of a seal. A repeat of a call sends the bytes that are here, under the key
-// that is here, whatever the present release would make of the same request.
+// sealed is the content of a seal. A repeated call sends these bytes with this key, even if this
+// release encodes the request differently.
 type sealed struct {
-	// FirstBody is the body of the first call, FirstKey its idempotency key.
+	// FirstBody is the body of the first call. FirstKey is its idempotency key.
 	FirstBody string `json:"first_body,omitzero"`
 	FirstKey  string `json:"first_idempotency_key,omitzero"`
-	// SessionToken is the one that the first call is sent with.
+	// SessionToken is the session token of the first call.
 	SessionToken klarna.Secret `json:"session_token,omitzero"`
-	// FinalBody is the body of the final call, and FinalAmount the amount in it. They are recorded
-	// before the first of the final calls.
+	// FinalBody is the body of the final call. FinalAmount is the amount in it. They are recorded
+	// before the first attempt of the final call.
 	FinalBody   string `json:"final_body,omitzero"`
 	FinalAmount int64  `json:"final_amount,omitzero"`
 	// Operations are the calls of the operations that have not ended.
 	Operations []sealedOperation `json:"operations,omitzero"`
 
-	// Request is the first call's body in a seal of the first form, whose key is derived from it.
+	// Request is the body of the first call in a seal of the first form. Its key is derived from
+	// it.
 	Request klarna.RawJSON `json:"request,omitzero"`
 
-	// outdated: it was sealed with an older secret, or in the first form.
+	// outdated reports whether the seal was made with an older secret or in the first form.
 	outdated bool
 
-	// Unknown is what a newer version wrote.
+	// Unknown holds members that a newer version wrote.
 	Unknown klarna.Unknown `json:",embed"`
 }
 
-// first is the body of the first call, byte for byte.
+// first returns the body of the first call, byte for byte.
 func (s *sealed) first() string {
 	if s.FirstBody != "" {
 		return s.FirstBody
@@ -74,14 +75,14 @@ func (s *sealed) first() string {
 	return string(s.Request.Bytes())
 }
 
-// request is the first call's request.
+// request returns the decoded request of the first call.
 func (s *sealed) request() (r authorization.AuthorizeParams, err error) {
 	err = wire.DecodeAny([]byte(s.first()), &r)
 	return r, err
 }
 
-// facts are what a purchase is about and what never changes. They are authenticated by the seal, so
-// that nothing is done upon a record in which they were damaged, or exchanged with another's.
+// facts returns the properties of a purchase that never change. The seal authenticates them, so
+// that a changed or exchanged record is not processed.
 func (p *purchase) facts() []byte {
 	var facts []byte
 	for _, fact := range []string{
@@ -98,29 +99,28 @@ const (
 	secondForm = "klarna-go flow seal 2 "
 )
 
-// seal encrypts with a key of the purchase's own, so that what belongs to one cannot pass for
-// another's.
+// seal encrypts with a key of the purchase, so that a seal of another purchase cannot be opened.
 func (s *seals) seal(p *purchase, content *sealed) ([]byte, error) {
 	if content.FirstBody == "" {
 		content.FirstBody, content.Request = content.first(), klarna.RawJSON{}
 	}
 	text, err := wire.Encode(content.encode)
 	if err != nil {
-		return nil, fmt.Errorf("flow: the request cannot be encoded: %w", err)
+		return nil, fmt.Errorf("flow: encode the sealed content: %w", err)
 	}
 	box, err := box(s.roots[0], secondForm+p.ID)
 	if err != nil {
 		return nil, err
 	}
-	return box.Seal(nil, nil, text, p.facts()), nil //nolint:gosec // the nonce is the box's own, and random
+	return box.Seal(nil, nil, text, p.facts()), nil //nolint:gosec // the box adds a random nonce
 }
 
-// ErrDamaged is the error of a purchase whose record cannot be read, or is not the one that was
-// stored: its data was changed or exchanged, or it is sealed with a secret that this Coordinator
-// was not given. Nothing is done upon such a record. See [Coordinator.ListDamaged].
+// ErrDamaged reports that a purchase's record cannot be read, was changed outside of the
+// Coordinator, or is sealed with a secret that the Coordinator does not have. The Coordinator does
+// nothing with such a record. See [Coordinator.ListDamaged].
 var ErrDamaged = errors.New("flow: the record is damaged, or sealed with another secret")
 
-// open returns what is sealed, and checks that it belongs to this purchase.
+// open returns the sealed content and checks that it belongs to this purchase.
 func (s *seals) open(p *purchase) (*sealed, error) {
 	for i, root := range s.roots {
 		for _, form := range []string{secondForm, firstForm} {
@@ -147,14 +147,15 @@ func (s *seals) open(p *purchase) (*sealed, error) {
 	return nil, ErrDamaged
 }
 
-// isOf compares what a seal of the first form can be compared with.
+// isOf reports whether a seal of the first form belongs to a purchase, as far as it can be
+// compared.
 func (s *sealed) isOf(p *purchase) bool {
 	r, err := s.request()
 	return err == nil && r.RequestPaymentTransaction != nil && r.RequestPaymentTransaction.Amount == p.Amount &&
 		r.Currency == p.Currency && r.RequestPaymentTransaction.PaymentTransactionReference == p.content.Reference
 }
 
-// open returns what is sealed of p, which was opened before or is opened now.
+// open returns the sealed content of p. It opens the seal once.
 func (c *Coordinator) open(p *purchase) (*sealed, error) {
 	if p.opened == nil {
 		content, err := c.seals.open(p)
@@ -166,7 +167,7 @@ func (c *Coordinator) open(p *purchase) (*sealed, error) {
 	return p.opened, nil
 }
 
-// box is AES-256-GCM with a nonce at random.
+// box returns AES-256-GCM with a random nonce.
 func box(root klarna.Secret, purpose string) (cipher.AEAD, error) {
 	key, err := hkdf.Expand(sha256.New, []byte(root.Reveal()), purpose, 32)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// journeys takes purchases through all that can happen to them.
+// journeys makes purchases that reach every state.
 func journeys(s *scene) (tokens []string) {
 	s.Helper()
 	r := s.replica()
@@ -63,7 +63,7 @@ func journeys(s *scene) (tokens []string) {
 	return tokens
 }
 
-func TestNothingThatKlarnaOrTheCustomerToldCanBeReadWhereItIsStored(t *testing.T) {
+func TestStoreAndLogHoldNoReadableSecrets(t *testing.T) {
 	s := newScene(t)
 	tokens := journeys(s)
 	for _, request := range s.klarna.PaymentRequests() {
@@ -73,7 +73,7 @@ func TestNothingThatKlarnaOrTheCustomerToldCanBeReadWhereItIsStored(t *testing.T
 		}
 	}
 	if len(tokens) < 12 {
-		t.Fatalf("too little has happened: %d tokens and URLs", len(tokens))
+		t.Fatalf("only %d tokens and URLs were seen", len(tokens))
 	}
 	for _, secret := range append(tokens, email, givenName, familyName, phone, "Astrid", "Shoes", s.klarna.APIKey, sealSecret) {
 		for form, text := range map[string]string{
@@ -90,11 +90,11 @@ func TestNothingThatKlarnaOrTheCustomerToldCanBeReadWhereItIsStored(t *testing.T
 		}
 	}
 	if !bytes.Contains(s.seen, []byte("AUTHORIZED")) {
-		t.Error("nothing was looked at")
+		t.Error("nothing was checked")
 	}
 }
 
-func TestWhatEndedKeepsNoSeal(t *testing.T) {
+func TestAnEndedPurchaseKeepsNoSeal(t *testing.T) {
 	s := newScene(t)
 	journeys(s)
 	ends := map[flow.State]bool{}
@@ -106,10 +106,10 @@ func TestWhatEndedKeepsNoSeal(t *testing.T) {
 		}
 	}
 	if len(ends) != 4 {
-		t.Errorf("ends %v", ends)
+		t.Errorf("the final states are %v", ends)
 	}
 	if len(s.record("open").Sealed) == 0 {
-		t.Error("what is open has no seal")
+		t.Error("an open purchase has no seal")
 	}
 }
 
@@ -123,7 +123,7 @@ func TestTheSameContentIsSealedDifferently(t *testing.T) {
 	}
 }
 
-// sealing is a replica with other secrets than the scene's.
+// sealing starts a replica with other secrets than the scene's.
 func (s *scene) sealing(secret string, older ...string) *replica {
 	s.Helper()
 	r := s.replica()
@@ -154,7 +154,7 @@ func TestASealSecretIsRotatedWhilePurchasesAreOpen(t *testing.T) {
 	}
 	s.paid(118_00, 118_00, 118_00)
 
-	// One that is not answered yet is sealed anew by whoever hears the answer.
+	// The seal of an unanswered purchase is replaced by the replica that receives the answer.
 	before.meetsOnce(http.MethodPost, unreachable)
 	_, err := before.Begin(t.Context(), s.order("order-2"))
 	s.notSent(err)
@@ -193,10 +193,10 @@ func TestAReplicaWithAnotherSecretDoesNoHarm(t *testing.T) {
 	})
 }
 
-// unguarded is a store without settings, so that nobody notices a wrong secret at start.
+// unguarded is a store without settings, so that a wrong secret is not detected at the start.
 type unguarded struct{ flow.Store }
 
-func TestAReplicaWithAnotherSecretGivesNoApprovalUp(t *testing.T) {
+func TestAReplicaWithAnotherSecretLosesNoApproval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t)
@@ -228,7 +228,7 @@ func TestAReplicaWithAnotherSecretGivesNoApprovalUp(t *testing.T) {
 	})
 }
 
-func TestASealIsOnePurchases(t *testing.T) {
+func TestASealBelongsToOnePurchase(t *testing.T) {
 	for name, damage := range map[string]func(sealed, other []byte) []byte{
 		"another's": func(_, other []byte) []byte { return other },
 		"a changed byte": func(sealed, _ []byte) []byte {
@@ -252,7 +252,7 @@ func TestASealIsOnePurchases(t *testing.T) {
 			}
 			err := s.fails(r)
 			if _, isKlarnas := errors.AsType[*klarna.Error](err); isKlarnas || !strings.Contains(err.Error(), "sealed") {
-				t.Errorf("the error is %v", err)
+				t.Errorf("got the error %v", err)
 			}
 			s.paid()
 			mended := s.record(orderID)

@@ -14,13 +14,13 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// prints formats and logs value in every way.
+// prints returns value formatted with every verb, and logged.
 func prints(value any) string {
 	var text bytes.Buffer
 	for _, v := range []any{value, []any{value}, map[string]any{"v": value}, struct{ V any }{value}} {
 		for verb := 'A'; verb <= 'z'; verb++ {
 			if verb == 'T' || verb == 'p' || verb == 'w' {
-				continue // fmt answers these itself; go vet finds them where they are wrong
+				continue // fmt handles these verbs itself, and go vet detects wrong ones
 			}
 			for _, flags := range []string{"", "+", "#"} {
 				fmt.Fprintf(&text, "%"+flags+string(verb)+"\n", v)
@@ -33,7 +33,7 @@ func prints(value any) string {
 	return text.String()
 }
 
-func TestNothingOfThePackagesPrintsWhatItMustNot(t *testing.T) {
+func TestValuesPrintNoSecrets(t *testing.T) {
 	s := newScene(t)
 	var change flow.AmountChange
 	r := s.replica(flow.WithAmountPolicy(func(_ context.Context, c flow.AmountChange) (bool, error) { change = c; return true, nil }))
@@ -59,7 +59,7 @@ func TestNothingOfThePackagesPrintsWhatItMustNot(t *testing.T) {
 	other.Request.Currency = "SEK"
 	_, otherPurchase := r.Begin(t.Context(), other)
 	for _, value := range []any{
-		order, &order, again, status, change, &change, s.told.all(), rejected, otherPurchase, s.record("invalid"), r.Coordinator,
+		order, &order, again, status, change, &change, s.reported.all(), rejected, otherPurchase, s.record("invalid"), r.Coordinator,
 		fmt.Errorf("wrapped: %w", rejected),
 	} {
 		text := prints(value)
@@ -73,12 +73,12 @@ func TestNothingOfThePackagesPrintsWhatItMustNot(t *testing.T) {
 		}
 	}
 	if url == "" || !strings.Contains(prints(status), "flow.Status{order-1 AWAITING_CUSTOMER}") || !strings.Contains(prints(order), "flow.Purchase{browser}") {
-		t.Error("they do not print what they may")
+		t.Error("the values do not print what they may")
 	}
 }
 
-// A type that joins the package has to be thought of above.
-func TestTheTypesThatHoldSecretsRedactThemselves(t *testing.T) {
+// A new type with a secret must be added to the list above.
+func TestTypesWithSecretsRedactThemselves(t *testing.T) {
 	for _, value := range []any{flow.Status{}, flow.Purchase{}, flow.AmountChange{}} {
 		if _, ok := value.(fmt.Formatter); !ok {
 			t.Errorf("%T is no Formatter", value)
@@ -91,7 +91,7 @@ func TestTheTypesThatHoldSecretsRedactThemselves(t *testing.T) {
 		switch field.Name {
 		case "ID", "PaymentRequestID", "PartnerAccountID", "Lane", "State", "DueAt", "Version", "Data", "Sealed", "Reference", "DamagedAt":
 		default:
-			t.Errorf("Record has %s, of which nobody has thought whether it may be printed", field.Name)
+			t.Errorf("Record has a new field %s: decide whether it may be printed", field.Name)
 		}
 	}
 }

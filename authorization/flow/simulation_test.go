@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// The simulations here run recovery's own scheduler and the store in memory on a clock that jumps
-// from event to event. Klarna, customers and webhooks are simple models. Nothing depends on the
-// machine's time, so a seed gives the same numbers each time.
+// The simulations in this file run recovery's own scheduler and the memory store on a clock that
+// jumps from event to event. Klarna, customers and webhooks are simple models. Nothing depends on
+// wall-clock time, so a seed gives the same numbers each time.
 
-// world is a simulation.
-type world struct {
+// simulation has the replicas, the purchases and the clock.
+type simulation struct {
 	now      time.Time
 	events   eventHeap
 	sequence int
@@ -28,8 +28,8 @@ type world struct {
 	buyers   map[string]*buyer
 	replicas []*simulated
 
-	// down reports that Klarna cannot be reached, mute that it sends no webhooks, troubled that an
-	// account's calls hang.
+	// down reports whether Klarna cannot be reached, mute whether it sends no webhooks, and
+	// troubled whether an account's calls hang.
 	down, mute func(time.Time) bool
 	troubled   func(account string) bool
 	ended      func(*buyer)
@@ -40,7 +40,7 @@ type world struct {
 type buyer struct {
 	id, account        string
 	begun, expires     time.Time
-	arrives, approves  time.Time // zero where the customer does not
+	arrives, approves  time.Time // zero if the customer does not
 	finalized, settled time.Time
 	tries              int
 	noWebhook          bool
@@ -75,32 +75,32 @@ func (h *eventHeap) Pop() any {
 	return e
 }
 
-func newWorld(seed uint64, replicas int, perSecond float64) *world {
+func newSimulation(seed uint64, replicas int, perSecond float64) *simulation {
 	never := func(time.Time) bool { return false }
-	w := &world{
+	w := &simulation{
 		now: time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC), random: rand.New(rand.NewPCG(seed, 0)),
 		store: NewMemoryStore(), buyers: map[string]*buyer{}, down: never, mute: never, troubled: func(string) bool { return false }, ended: func(*buyer) {},
 	}
 	for range replicas {
 		r := &simulated{plan: newScheduler(perSecond, moneySlots, false)}
 		w.replicas = append(w.replicas, r)
-		w.after(w.upTo(time.Second), func() { w.tick(r) })
+		w.after(w.upTo(time.Second), func() { w.round(r) })
 	}
 	return w
 }
 
-func (w *world) upTo(d time.Duration) time.Duration {
+func (w *simulation) upTo(d time.Duration) time.Duration {
 	return time.Duration(w.random.Int64N(int64(d) + 1))
 }
 
-func (w *world) jitter(d time.Duration) time.Duration { return d/2 + w.upTo(d/2) }
+func (w *simulation) jitter(d time.Duration) time.Duration { return d/2 + w.upTo(d/2) }
 
-func (w *world) after(d time.Duration, do func()) {
+func (w *simulation) after(d time.Duration, do func()) {
 	w.sequence++
 	heap.Push(&w.events, event{w.now.Add(d), w.sequence, do})
 }
 
-func (w *world) runUntil(end time.Time) {
+func (w *simulation) runUntil(end time.Time) {
 	for len(w.events) > 0 && !w.events[0].at.After(end) {
 		e, _ := heap.Pop(&w.events).(event)
 		w.now = e.at
@@ -110,7 +110,7 @@ func (w *world) runUntil(end time.Time) {
 }
 
 // begin stores a purchase that waits for its customer.
-func (w *world) begin(b *buyer, due time.Time) {
+func (w *simulation) begin(b *buyer, due time.Time) {
 	w.buyers[b.id], b.lane = b, LaneWaiting
 	if err := w.store.Create(context.Background(), Record{
 		ID: b.id, PartnerAccountID: b.account, State: StateAwaitingCustomer, Lane: LaneWaiting, DueAt: due.Truncate(time.Millisecond), Data: []byte(`{}`),
@@ -120,7 +120,7 @@ func (w *world) begin(b *buyer, due time.Time) {
 }
 
 // update changes a purchase's record.
-func (w *world) update(b *buyer, lane Lane, due time.Time) {
+func (w *simulation) update(b *buyer, lane Lane, due time.Time) {
 	r, err := w.store.Load(context.Background(), b.id)
 	if err != nil {
 		panic(err)
@@ -132,8 +132,8 @@ func (w *world) update(b *buyer, lane Lane, due time.Time) {
 	}
 }
 
-// end forgets a purchase.
-func (w *world) end(b *buyer) {
+// end removes a purchase.
+func (w *simulation) end(b *buyer) {
 	b.settled = w.now
 	w.update(b, LaneReports, time.Time{})
 	delete(w.store.records, b.id)
@@ -141,12 +141,12 @@ func (w *world) end(b *buyer) {
 	w.ended(b)
 }
 
-// tick is one round of a replica's loop.
-func (w *world) tick(r *simulated) {
+// round runs one round of a replica's loop.
+func (w *simulation) round(r *simulated) {
 	ask, pause := r.plan.next(w.now)
 	if ask.limit == 0 {
 		if r.waiting = pause == 0; !r.waiting {
-			w.after(pause, func() { w.tick(r) })
+			w.after(pause, func() { w.round(r) })
 		}
 		return
 	}
@@ -163,15 +163,15 @@ func (w *world) tick(r *simulated) {
 		w.step(r, w.buyers[c.ID])
 	}
 	if len(list) == 0 {
-		w.after(w.jitter(recoveryPause), func() { w.tick(r) })
+		w.after(w.jitter(recoveryPause), func() { w.round(r) })
 		return
 	}
-	w.after(5*time.Millisecond, func() { w.tick(r) })
+	w.after(5*time.Millisecond, func() { w.round(r) })
 }
 
-// step goes on with a purchase: two calls of Klarna's take about a fifth of a second, and one that
-// hangs half a minute.
-func (w *world) step(r *simulated, b *buyer) {
+// step continues a purchase. Two calls to Klarna take about a fifth of a second, and a call that
+// hangs takes half a minute.
+func (w *simulation) step(r *simulated, b *buyer) {
 	w.looks++
 	r.plan.begun(b.account)
 	took, works := 100*time.Millisecond+w.upTo(200*time.Millisecond), !w.down(w.now)
@@ -194,15 +194,15 @@ func (w *world) step(r *simulated, b *buyer) {
 	})
 }
 
-func (w *world) wake(r *simulated) {
+func (w *simulation) wake(r *simulated) {
 	if r.waiting {
 		r.waiting = false
-		w.after(0, func() { w.tick(r) })
+		w.after(0, func() { w.round(r) })
 	}
 }
 
-// look is what a step comes to.
-func (w *world) look(b *buyer, works bool, took time.Duration) {
+// look applies the result of a step.
+func (w *simulation) look(b *buyer, works bool, took time.Duration) {
 	approved := !b.approves.IsZero() && !b.approves.After(w.now)
 	switch {
 	case !works:
@@ -228,9 +228,8 @@ func (w *world) look(b *buyer, works bool, took time.Duration) {
 	w.update(b, lane, due)
 }
 
-// failed puts a purchase off. It stays in its lane, as one does that Klarna could not be asked
-// about.
-func (w *world) failed(b *buyer, took time.Duration) {
+// failed delays a purchase. It stays in its lane, like every purchase whose read failed.
+func (w *simulation) failed(b *buyer, took time.Duration) {
 	pause := w.jitter(min(backoffAfter(b.tries), retryWithin(w.now, b.lane)))
 	if b.lane < LaneBusy {
 		pause = max(pause-took, min(pause, w.jitter(time.Second)))
@@ -238,11 +237,11 @@ func (w *world) failed(b *buyer, took time.Duration) {
 	w.update(b, b.lane, w.now.Add(pause))
 }
 
-// busy reports that the customer was at Klarna at that time.
+// busy reports whether the customer was at Klarna at that time.
 func (b *buyer) busy(now time.Time) bool { return !b.arrives.IsZero() && !b.arrives.After(now) }
 
-// webhook delivers the news of an approval, and again where it is not taken.
-func (w *world) webhook(b *buyer, delivery int) {
+// webhook delivers the event of an approval, and repeats it if it is not acknowledged.
+func (w *simulation) webhook(b *buyer, delivery int) {
 	delays := []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour}
 	if b.noWebhook || delivery == len(delays) {
 		return
@@ -265,13 +264,13 @@ func (w *world) webhook(b *buyer, delivery int) {
 	})
 }
 
-// lostWebhooks simulates purchases that stay open for 48 hours, of which one of a hundred and one
-// is approved without a webhook and without that recovery has ever seen its customer, and returns
-// how long the approvals waited, in order. It measures what is approved in some time after as long.
+// lostWebhooks simulates purchases that stay open for 48 hours. One of 101 is approved without a
+// webhook, and recovery has never seen its customer. It returns how long the approvals waited, in
+// order. It measures the approvals in the time measured, after the first 48 hours.
 func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured time.Duration) (delays []time.Duration, looksPerSecond float64) {
 	const tail = 3 * time.Hour
 	warmUp := measured
-	w := newWorld(seed, replicas, perSecond)
+	w := newSimulation(seed, replicas, perSecond)
 	start := w.now
 	w.ended = func(b *buyer) {
 		if b.approves.After(start.Add(warmUp)) {
@@ -314,46 +313,44 @@ func lostWebhooks(seed uint64, open, replicas int, perSecond float64, measured t
 	return delays, looksPerSecond
 }
 
-// fullSize reports that SIMULATE asks for the simulations in full. Otherwise they are a fraction of
-// it, at the same load for each purchase.
+// fullSize reports whether SIMULATE asks for the full simulations. Otherwise they are a fraction of
+// that, with the same load for each purchase.
 func fullSize() bool { return os.Getenv("SIMULATE") == "full" && !raceEnabled }
 
-// With the default settings one replica finds what was approved in time among 110 000 open
-// purchases.
-func TestALostWebhookIsMadeUpForInTime(t *testing.T) {
+// With the default settings one replica finds approvals in time among 110 000 open purchases.
+func TestRecoveryReplacesALostWebhookInTime(t *testing.T) {
 	open, perSecond := 110_000, float64(defaultRate)
 	if !fullSize() {
 		open, perSecond = open/10, perSecond/10
 	}
 	delays, rate := lostWebhooks(1, open, 1, perSecond, 35*time.Minute)
 	longest := delays[len(delays)-1]
-	t.Logf("%d approvals waited %v at the median and %v at the longest, at %.0f looks a second", len(delays), delays[len(delays)/2], longest, rate)
+	t.Logf("%d approvals waited %v at the median and %v at most, at %.0f steps a second", len(delays), delays[len(delays)/2], longest, rate)
 	if len(delays) < open/200 || longest >= finalizeWithin-5*time.Minute {
-		t.Errorf("of %d the longest waited %v", len(delays), longest)
+		t.Errorf("of %d approvals the longest waited %v", len(delays), longest)
 	}
 }
 
-// day is what a day came to.
+// day is the result of a simulated day.
 type day struct {
 	Purchases, approved, late, lost int
 	open                            int
 	delays                          []time.Duration
-	byMinute                        [24 * 60]time.Duration // the longest delay of what was approved in it
+	byMinute                        [24 * 60]time.Duration // the longest delay of the approvals of each minute
 	troubledLate, troubledLost      int
 }
 
-// The hours of the day in which things go wrong.
+// The hours of the day with failures.
 var (
 	dayOutage = [2]time.Duration{10 * time.Hour, 10*time.Hour + 50*time.Minute}
 	dayMute   = [2]time.Duration{15 * time.Hour, 16 * time.Hour}
 )
 
-// simulateDay simulates a day of a gateway with a hundred accounts and four replicas. Purchases
-// come as people do: few at night, most in the evening. Seven of ten customers approve, within
-// twenty minutes; the others go away, half of them without having come to Klarna. Payment requests
-// expire after three hours.
+// simulateDay simulates a day of a gateway with a hundred accounts and four replicas. Few purchases
+// begin at night, most in the evening. Seven of ten customers approve within twenty minutes. The
+// others leave, half of them without a visit to Klarna. Payment requests expire after three hours.
 func simulateDay(seed uint64, purchases, replicas int) day {
-	w := newWorld(seed, replicas, defaultRate)
+	w := newSimulation(seed, replicas, defaultRate)
 	start := w.now
 	within := func(hours [2]time.Duration) func(time.Time) bool {
 		return func(at time.Time) bool {
@@ -385,7 +382,7 @@ func simulateDay(seed uint64, purchases, replicas int) day {
 			if delay > time.Minute {
 				result.troubledLate++
 			}
-			return // its delays are its own
+			return // the delays of the account in trouble do not count
 		}
 		result.delays = append(result.delays, delay)
 		if minute := int(b.approves.Sub(start) / time.Minute); minute < len(result.byMinute) {
@@ -419,10 +416,10 @@ func simulateDay(seed uint64, purchases, replicas int) day {
 	return result
 }
 
-// customer is one purchase of a day.
-func (w *world) customer(n int) {
+// customer simulates one purchase of a day.
+func (w *simulation) customer(n int) {
 	if w.down(w.now) {
-		return // nothing can be begun
+		return // no purchase can begin
 	}
 	b := &buyer{id: strconv.Itoa(n), account: fmt.Sprint("account-", w.random.IntN(100)), begun: w.now, expires: w.now.Add(3 * time.Hour)}
 	kind := w.random.IntN(100)
@@ -462,7 +459,7 @@ func (d *day) describe() string {
 		d.Purchases, d.approved, d.late, d.troubledLate, d.lost, d.quantile(500), d.quantile(990), d.quantile(999), d.delays[len(d.delays)-1])
 }
 
-// With SIMULATE=docs this writes docs/recovery.md and its chart.
+// With SIMULATE=docs the test writes docs/recovery.md and its chart.
 func TestTheDocumentsSimulations(t *testing.T) {
 	if os.Getenv("SIMULATE") != "docs" {
 		t.Skip("SIMULATE is not docs")
@@ -558,7 +555,7 @@ its calls fail at random. The chart shows the longest delay of the other account
 ![The longest delay of the purchases approved in each minute of the day](recovery-day.svg)
 `
 
-// chart draws the longest delay of each minute, of the accounts that are not in trouble.
+// chart draws the longest delay of each minute for the accounts that are not in trouble.
 func (d *day) chart() string {
 	const width, height, left, top = 960, 300, 50, 30
 	var b strings.Builder

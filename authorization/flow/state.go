@@ -1,41 +1,41 @@
 package flow
 
-// State is how far a purchase is.
+// State is the state of a purchase.
 type State string
 
 // The states of a purchase.
 const (
-	// StateBegun: recorded; the first authorize call has no answer yet.
+	// StateBegun: the purchase is recorded, and the first authorize call has no answer yet.
 	StateBegun State = "BEGUN"
-	// StateAwaitingCustomer: the customer is to approve at Klarna.
+	// StateAwaitingCustomer: the customer has to approve on Klarna's page.
 	StateAwaitingCustomer State = "AWAITING_CUSTOMER"
-	// StateFinalizing: the customer has approved, and the final authorize call is under way or to
-	// be repeated.
+	// StateFinalizing: the customer has approved, and the final authorize call has no answer yet.
 	StateFinalizing State = "FINALIZING"
-	// StateCanceling: the payment request is to be canceled.
+	// StateCanceling: the payment request is being canceled.
 	StateCanceling State = "CANCELING"
 
-	// StateAuthorized: paid; there is one payment transaction.
+	// StateAuthorized: the purchase is paid. One payment transaction exists.
 	StateAuthorized State = "AUTHORIZED"
-	// StateDeclined: Klarna declined. No money moved.
+	// StateDeclined: Klarna declined the purchase. No money moved.
 	StateDeclined State = "DECLINED"
-	// StateCanceled: canceled, by the caller, by recovery or by somebody else at Klarna. No money
-	// moved.
+	// StateCanceled: the caller, recovery or another system at Klarna canceled the purchase. No
+	// money moved.
 	StateCanceled State = "CANCELED"
-	// StateExpired: the customer did not approve in time, or what was approved was not finalized
-	// within Klarna's 60 minutes. No money moved.
+	// StateExpired: the customer did not approve in time, or the approval was not finalized within
+	// Klarna's 60 minutes. No money moved.
 	StateExpired State = "EXPIRED"
-	// StateRejected: Klarna refused the request. No money moved; Status.Reason has the error's
-	// code. Where it was refused at once, the purchase may be begun again with a corrected request.
+	// StateRejected: Klarna refused the request. No money moved. Status.Reason is the error code.
+	// If Klarna refused the first call, the purchase can be begun again with a corrected request.
 	StateRejected State = "REJECTED"
-	// StateUnknown: money may have moved, and Klarna could not be asked, or its answers decided
-	// nothing. Recovery asks again while it can. A person has to look into it.
+	// StateUnknown: it is not known whether money moved, because Klarna did not answer or its
+	// answers decided nothing. Recovery keeps asking as long as Klarna can answer. A person has to
+	// investigate.
 	StateUnknown State = "UNKNOWN"
 )
 
-// Final reports whether a purchase in state s has ended. StateAuthorized may still follow on
-// another final state, where a transaction turns out to exist, or StateUnknown, where that is of
-// another amount.
+// Final reports whether s is a final state. A final state other than [StateAuthorized] can still
+// change: to StateAuthorized if a transaction turns out to exist, or to [StateUnknown] if that
+// transaction has another amount.
 func (s State) Final() bool {
 	switch s {
 	case StateBegun, StateAwaitingCustomer, StateFinalizing, StateCanceling:
@@ -45,8 +45,8 @@ func (s State) Final() bool {
 	}
 }
 
-// ended is Final of the states that this version knows. What another is to a newer version, nobody
-// here can say.
+// ended is Final, but only for the states that this version knows. A newer version may continue a
+// purchase in any other state.
 func (s State) ended() bool {
 	switch s {
 	case StateAuthorized, StateDeclined, StateCanceled, StateExpired, StateRejected, StateUnknown:

@@ -16,9 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// recordedRow is a row that an older release stored, and the call that it made. That release had no
-// name for settlement_currency, which its caller sent all the same: it is the last member of the
-// body, where this release encodes it before others.
+// recordedRow is a row that an older release stored, with the call that it made. That release did
+// not name settlement_currency, which its caller sent as an unknown member. So it is the last
+// member of the body; this release encodes it before others.
 type recordedRow struct {
 	ID, PaymentRequestID string
 	State                flow.State
@@ -30,7 +30,7 @@ type recordedRow struct {
 	SentBody, SentKey, SentToken, SentPath string
 }
 
-// recorded stores a row of the older release, a minute after it made its call.
+// recorded stores a row of the older release, one minute after it made its call.
 func recorded(t *testing.T, name string) (*scene, *replica, recordedRow) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/recorded_by_an_older_release.json")
@@ -53,8 +53,8 @@ func recorded(t *testing.T, name string) (*scene, *replica, recordedRow) {
 	return s, r, row
 }
 
-// twiceIfOtherwise is a Klarna that approved the older release's call. It answers the same call as
-// before, and makes a second transaction for any other.
+// twiceIfOtherwise is a Klarna that approved the older release's call. It gives the same answer to
+// the same call, and makes a second transaction for any other call.
 func twiceIfOtherwise(t *testing.T, row recordedRow, transactions *int) network {
 	*transactions = 1
 	return func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -75,14 +75,14 @@ func twiceIfOtherwise(t *testing.T, row recordedRow, transactions *int) network 
 			}
 		}
 		if request.URL.Path != row.SentPath {
-			t.Errorf("it went to %s, and before to %s", request.URL.Path, row.SentPath)
+			t.Errorf("the call went to %s, want %s", request.URL.Path, row.SentPath)
 		}
 		return answering(200, fmt.Sprintf(`{"payment_transaction_response":{"result":"APPROVED",
 			"payment_transaction":{"payment_transaction_id":"transaction-%d","amount":11800,"currency":"EUR"}}}`, *transactions))(request, pass)
 	}
 }
 
-func TestANewerReleaseRepeatsTheFirstCallOfAnOlderOneByteForByte(t *testing.T) {
+func TestANewerReleaseRepeatsAnOlderFirstCallUnchanged(t *testing.T) {
 	s, r, row := recorded(t, "begun")
 	var transactions int
 	r.meets(twiceIfOtherwise(t, row, &transactions))
@@ -93,7 +93,7 @@ func TestANewerReleaseRepeatsTheFirstCallOfAnOlderOneByteForByte(t *testing.T) {
 	}
 }
 
-func TestANewerReleaseFinalizesWhatAnOlderOneBegan(t *testing.T) {
+func TestANewerReleaseFinalizesAnOlderPurchase(t *testing.T) {
 	s, r, _ := recorded(t, "awaiting")
 	var body string
 	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
@@ -114,9 +114,9 @@ func TestANewerReleaseFinalizesWhatAnOlderOneBegan(t *testing.T) {
 	}
 }
 
-// What a caller gives encodes differently in another release: the bytes that were stored are sent
-// all the same, of the first call and of the final one.
-func TestWhatIsSentAgainIsWhatWasStored(t *testing.T) {
+// Another release may encode the caller's request differently. The first and the final call are
+// sent with the stored bytes anyway.
+func TestRepeatedCallsAreTheStoredBytes(t *testing.T) {
 	s := newScene(t)
 	r := s.replica()
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultDropAfter})

@@ -1,8 +1,10 @@
 package flow_test
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// It is not parallel: it sets the default logger.
+// The test is not parallel, because it sets the default logger.
 func TestZeroCoordinatorReturnsErrors(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)
@@ -52,7 +54,7 @@ func TestZeroCoordinatorReturnsErrors(t *testing.T) {
 func TestZeroMemoryStoreWorks(t *testing.T) {
 	var s flow.MemoryStore
 	if _, err := s.Load(t.Context(), "p"); err == nil {
-		t.Error("a record is there")
+		t.Error("an empty store has a record")
 	}
 	if claimed, err := s.ClaimDue(t.Context(), flow.ClaimParams{Now: time.Now(), Until: time.Now().Add(time.Minute), Limit: 1, Lanes: []flow.Lane{flow.LaneBegun}}); err != nil || len(claimed) != 0 {
 		t.Errorf("%v, %v", claimed, err)
@@ -66,4 +68,25 @@ func TestZeroMemoryStoreWorks(t *testing.T) {
 	if r, err := s.Load(t.Context(), "p"); err != nil || string(r.Data) != "data" {
 		t.Errorf("%v, %v", r, err)
 	}
+}
+
+// Only the race detector shows the fault that it guards against.
+func TestMemoryStoreReadsDuringItsFirstWrite(t *testing.T) {
+	var store flow.MemoryStore
+	var group sync.WaitGroup
+	for _, read := range []func() error{
+		func() error { _, err := store.Load(t.Context(), "p"); return err },
+		func() error { _, err := store.FindPaymentRequest(t.Context(), "r"); return err },
+		func() error { _, err := store.FindReference(t.Context(), "p"); return err },
+	} {
+		group.Go(func() {
+			if err := read(); !errors.Is(err, flow.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+		})
+	}
+	if err := store.ChangeSetting(t.Context(), "name", "", "value"); err != nil {
+		t.Error(err)
+	}
+	group.Wait()
 }

@@ -51,7 +51,7 @@ var pages = map[string]func(*page, *app.App){
 	"checkout while Klarna has not decided": func(p *page, a *app.App) { p.undecided(a) },
 	"unclear": func(p *page, a *app.App) {
 		p.undecided(a)
-		a.Klarna.Advance(24 * time.Hour) // after which Klarna no longer tells of the call
+		a.Klarna.Advance(24 * time.Hour) // after which Klarna no longer reports the call
 		p.do(chromedp.Reload())
 		p.see(".message #notice")
 	},
@@ -146,7 +146,7 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// nameless are the controls that a screen reader has no name for, as the browser tells screen
+// nameless are the controls that a screen reader has no name for, as the browser reports to screen
 // readers.
 func (p *page) nameless() (problems []string) {
 	p.t.Helper()

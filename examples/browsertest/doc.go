@@ -2,7 +2,7 @@
 //
 //	go test ./examples/browsertest
 //
-// Where CI is set in the environment and there is no Chromium the tests fail; elsewhere they are
-// skipped. ARTIFACTS is the folder for screenshots; without it they are among the test's artifacts,
+// If Chromium is not installed, the tests are skipped, or fail if CI is set in the environment.
+// ARTIFACTS is the folder for screenshots. Without it, they are among the artifacts of the test,
 // which -artifacts keeps.
 package browsertest

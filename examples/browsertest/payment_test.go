@@ -90,7 +90,7 @@ func TestADeclineAtKlarnaLeavesAnotherTry(t *testing.T) {
 	}
 }
 
-func TestACustomerWhoLeavesAndReturnsPaysTheSamePurchase(t *testing.T) {
+func TestACustomerWhoReturnsPaysTheSamePurchase(t *testing.T) {
 	for name, leave := range map[string]func(*page){
 		"by the button": func(w *page) { w.decide("leave") },
 		"by closing the window": func(w *page) {
@@ -112,7 +112,7 @@ func TestACustomerWhoLeavesAndReturnsPaysTheSamePurchase(t *testing.T) {
 	}
 }
 
-func TestACustomerWhoLeavesOnAPhoneReturnsToTheCheckout(t *testing.T) {
+func TestLeavingOnAPhoneReturnsToTheCheckout(t *testing.T) {
 	p, a := play(t)
 	p.resize(390, 844)
 	p.checkout(a)
@@ -148,7 +148,7 @@ func TestAPaymentDoesNotDependOnItsWebhook(t *testing.T) {
 			a.Klarna.Advance(time.Hour)
 			a.Klarna.Flush()
 			if n := len(a.Klarna.Transactions()); n != 1 {
-				t.Errorf("%d transactions once the webhook has come", n)
+				t.Errorf("%d transactions after the webhook has arrived", n)
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestTheConfirmationWaitsForTheServersWord(t *testing.T) {
 	p.confirmed(a, price)
 }
 
-func TestAPageThatIsReloadedInTheMiddleGoesOn(t *testing.T) {
+func TestAPageContinuesAfterAReload(t *testing.T) {
 	p, a := play(t)
 	p.checkout(a)
 	w := p.payWithKlarna()

@@ -43,7 +43,7 @@ func TestKlarnaIsShownAsItsInstructionSays(t *testing.T) {
 	}
 }
 
-func TestTheOtherMethodsAreThereUnderOtherWaysToPay(t *testing.T) {
+func TestOtherMethodsAreUnderOtherWaysToPay(t *testing.T) {
 	p, a := play(t)
 	a.Klarna.SetInstruction("SHOW_ONLY_KLARNA")
 	p.checkout(a)
@@ -53,7 +53,7 @@ func TestTheOtherMethodsAreThereUnderOtherWaysToPay(t *testing.T) {
 	p.see(".done")
 }
 
-func TestWhereKlarnaCannotBeShownTheOtherMethodsAre(t *testing.T) {
+func TestOtherMethodsAreShownWithoutKlarna(t *testing.T) {
 	p, a := play(t)
 	p.expect("ERR_CONNECTION_REFUSED")
 	p.checkout(a)

@@ -1,18 +1,19 @@
-// Conformance asks a Klarna whether it does what Klarna's documentation says, and prints what held
-// and how the rest turned out.
+// Conformance checks whether a Klarna server behaves as Klarna's documentation says, and prints a
+// report.
 //
-//	go run ./examples/conformance                        the built-in Klarna
-//	go run ./examples/conformance -run 'signing key'     the cases whose section and name match
-//	go run ./examples/conformance -json now.json         keeps the report
-//	go run ./examples/conformance -baseline before.json  tells what changed since
+//	go run ./examples/conformance                        test the built-in Klarna
+//	go run ./examples/conformance -run 'signing key'     run the cases that match
+//	go run ./examples/conformance -json now.json         write the report to a file
+//	go run ./examples/conformance -baseline before.json  print the changes since an older report
 //
-// With KLARNA_API_KEY (a test key) in the environment, and KLARNA_PARTNER_ACCOUNT_ID where the key
-// acts for others, it asks Klarna's test environment instead; KLARNA_BASE_URL replaces the host.
-// Then -interactive prints the URLs at which you are the customer, and -webhook-url and -listen let
-// webhooks reach it, for example through a tunnel. -read-only changes nothing there.
+// With KLARNA_API_KEY (a test key) in the environment, it tests Klarna's test environment. Set
+// KLARNA_PARTNER_ACCOUNT_ID, too, if the key acts for Partners. KLARNA_BASE_URL replaces the host.
 //
-// The exit code is 1 when a fact that Klarna's documentation is sure of is broken or could not be
-// tested.
+// With a key, -interactive prints the URLs at which you act as the customer. With -webhook-url and
+// -listen it receives webhooks, for example through a tunnel. With -read-only it changes nothing.
+//
+// The exit code is 1 if a fact that Klarna's documentation clearly states does not hold or could
+// not be tested.
 package main
 
 import (
@@ -35,7 +36,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	jsonFile, baseline string
 	pattern            string
@@ -44,21 +45,21 @@ type options struct {
 	target             conformance.Target
 }
 
-// run is the program without the process around it. It returns the exit code.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.jsonFile, "json", "", "write the report to this `file`, as JSON")
-	flags.StringVar(&o.baseline, "baseline", "", "tell what changed since the report in this `file`")
-	flags.StringVar(&o.pattern, "run", "", "run the cases of which \"section: name\" matches this `regexp`")
-	flags.BoolVar(&o.interactive, "interactive", false, "print the URLs at which you are the customer")
-	flags.StringVar(&o.webhookURL, "webhook-url", "", "point webhooks to paths below this `URL`")
-	flags.StringVar(&o.listen, "listen", "", "receive them on this `address`, to which the webhook URL leads")
-	flags.BoolVar(&o.target.ReadOnly, "read-only", false, "send nothing but GETs")
-	flags.StringVar(&o.target.Username, "username", "", "the `UUID` shown beside the key")
-	flags.StringVar(&o.target.Currency, "currency", "EUR", "what the account sells in")
-	flags.StringVar(&o.target.Locale, "locale", "en-DE", "what the account sells in")
+	flags.StringVar(&o.baseline, "baseline", "", "print the changes since the report in this `file`")
+	flags.StringVar(&o.pattern, "run", "", "run the cases whose \"section: name\" matches this `regexp`")
+	flags.BoolVar(&o.interactive, "interactive", false, "print the URLs at which you act as the customer")
+	flags.StringVar(&o.webhookURL, "webhook-url", "", "let Klarna deliver webhooks to paths below this `URL`")
+	flags.StringVar(&o.listen, "listen", "", "receive webhooks on this `address`, which the webhook URL leads to")
+	flags.BoolVar(&o.target.ReadOnly, "read-only", false, "send only GET requests")
+	flags.StringVar(&o.target.Username, "username", "", "the `UUID` that Klarna shows next to the API key")
+	flags.StringVar(&o.target.Currency, "currency", "EUR", "the `currency` that the account sells in")
+	flags.StringVar(&o.target.Locale, "locale", "en-DE", "the `locale` that the account sells in")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -76,13 +77,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return 0
 }
 
-// play runs the suite and tells whether every sure fact held.
+// play runs the suite and reports whether each clearly stated fact held.
 func (o *options) play(ctx context.Context, getenv func(string) string, stdout io.Writer) (bool, error) {
 	cases, err := chosen(o.pattern)
 	if err != nil {
 		return false, err
 	}
-	// The older report may be in the file that the new one goes to.
+	// The new report may replace the file of the older one.
 	before, err := o.readBaseline()
 	if err != nil {
 		return false, err
@@ -132,25 +133,25 @@ func (o *options) readBaseline() (*conformance.Report, error) {
 	return &report, nil
 }
 
-// chooseTarget makes the target: the built-in Klarna without a key in the environment, Klarna's
-// test environment with one.
+// chooseTarget sets the target: Klarna's test environment if the environment has an API key, and
+// otherwise the built-in Klarna.
 func (o *options) chooseTarget(ctx context.Context, getenv func(string) string, stdout io.Writer) (closeTarget func(), err error) {
 	o.target.APIKey, o.target.PartnerAccountID = getenv("KLARNA_API_KEY"), getenv("KLARNA_PARTNER_ACCOUNT_ID")
 	switch {
 	case o.target.APIKey != "":
 		o.target.BaseURL = cmp.Or(getenv("KLARNA_BASE_URL"), conformance.TestHost)
-		fmt.Fprintf(stdout, "Asking %s.\n\n", o.target.BaseURL)
+		fmt.Fprintf(stdout, "Testing %s.\n\n", o.target.BaseURL)
 		return o.atHost(ctx, stdout)
 	case o.target.PartnerAccountID != "":
 		return nil, errors.New("KLARNA_API_KEY is not set, but KLARNA_PARTNER_ACCOUNT_ID is; unset it for the built-in Klarna")
 	case o.interactive || o.webhookURL != "" || o.listen != "":
-		return nil, errors.New("the built-in Klarna has its own customer and receives its own webhooks; set KLARNA_API_KEY, or leave the flags out")
+		return nil, errors.New("the built-in Klarna has its own customer and receives its own webhooks; set KLARNA_API_KEY, or omit these flags")
 	}
-	fmt.Fprint(stdout, "KLARNA_API_KEY is not set: asking the built-in Klarna.\n\n")
+	fmt.Fprint(stdout, "KLARNA_API_KEY is not set: testing the built-in Klarna.\n\n")
 	return o.atDouble(ctx)
 }
 
-// printReport prints the report, and keeps it where that is asked for.
+// printReport prints the report, and writes it to a file with -json.
 func (o *options) printReport(report conformance.Report, before *conformance.Report, stdout io.Writer) error {
 	if err := report.WriteText(stdout); err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest/conformance"
 )
 
-// atDouble starts a built-in Klarna with everything that cases need: a customer who does as told, a
-// receiver, a clock that need not be waited for.
+// atDouble starts a built-in Klarna with everything that cases need: a simulated customer, a
+// receiver of webhooks, and a clock that is moved instead of waiting.
 func (o *options) atDouble(ctx context.Context) (closeTarget func(), err error) {
 	double, err := klarnatest.Start()
 	if err != nil {
@@ -26,7 +26,7 @@ func (o *options) atDouble(ctx context.Context) (closeTarget func(), err error) 
 		return nil, err
 	}
 	o.target.BaseURL, o.target.APIKey, o.target.PartnerAccountID = double.URL, double.APIKey, double.PartnerAccountID
-	o.target.Username = "00000000-0000-4000-8000-000000000000" // it takes any
+	o.target.Username = "00000000-0000-4000-8000-000000000000" // any is accepted
 	o.target.Customer = func(_ context.Context, v conformance.Visit) error {
 		act := double.Approve
 		if v.Deny {
@@ -45,17 +45,18 @@ func (o *options) atDouble(ctx context.Context) (closeTarget func(), err error) 
 	}, nil
 }
 
-// patience is how long a person gets to pay.
+// patience is the time that a person has to pay.
 const patience = 10 * time.Minute
 
-// atHost lets a person be the customer, and webhooks arrive, as far as the command line says so.
+// atHost sets up a person as the customer and a receiver of webhooks, if the command line asks for
+// them.
 func (o *options) atHost(ctx context.Context, stdout io.Writer) (closeTarget func(), err error) {
 	if o.interactive {
 		o.target.Patience = patience
 		o.target.Customer = func(_ context.Context, v conformance.Visit) error {
 			act := "Approve the payment"
 			if v.Deny {
-				act = `Be denied, by an email address with "+denied" before the "@",`
+				act = `Use an email address with "+denied" before the "@", so that Klarna denies the payment,`
 			}
 			_, err := fmt.Fprintf(stdout, "%s at this URL, within %v:\n\n  %s\n\n", act, patience, v.URL)
 			return err
@@ -66,7 +67,7 @@ func (o *options) atHost(ctx context.Context, stdout io.Writer) (closeTarget fun
 	case o.listen == "":
 		return func() {}, nil
 	case o.webhookURL == "":
-		return nil, errors.New("-listen needs -webhook-url, under which Klarna reaches the address")
+		return nil, errors.New("-listen needs -webhook-url, the URL at which Klarna reaches the address")
 	}
 	return o.receive(ctx, o.listen)
 }
@@ -85,11 +86,11 @@ func (o *options) receive(ctx context.Context, address string) (closeReceiver fu
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		// It ends with http.ErrServerClosed when the server is closed.
+		// Serve returns http.ErrServerClosed after Close.
 		_ = server.Serve(listener)
 	}()
 	return func() {
-		_ = server.Close() // the program is at its end
+		_ = server.Close() // the program ends
 		<-served
 	}, nil
 }

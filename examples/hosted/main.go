@@ -1,16 +1,16 @@
-// Hosted plays the hosted journey of a Klarna payment in your browser: a merchant's shop, an
+// Hosted shows the hosted journey of a Klarna payment in your browser: a merchant's shop, an
 // Acquiring Partner's hosted checkout with Klarna's browser SDK, and Klarna.
 //
-//	go run ./examples/hosted                       prints the URL to open; Ctrl-C ends it
-//	go run ./examples/hosted -addr 127.0.0.1:9000  somewhere else; the checkout is at the port after that
+//	go run ./examples/hosted                       print the URL to open; Ctrl-C stops it
+//	go run ./examples/hosted -addr 127.0.0.1:9000  listen on this port and the next one
 //
 // With KLARNA_API_KEY (a test key), KLARNA_PARTNER_ACCOUNT_ID and KLARNA_CLIENT_ID in the
-// environment the page loads Klarna's own browser SDK, and the checkout talks to Klarna's test host
-// instead of the built-in Klarna. No webhook reaches it there: it asks. KLARNA_BASE_URL replaces
+// environment, the page loads Klarna's own browser SDK, and the checkout calls Klarna's test host
+// instead of the built-in Klarna. It polls, because no webhook reaches it. KLARNA_BASE_URL replaces
 // the host.
 //
-// checkout and shop are written to be copied; app puts them together, and journey draws what
-// happens between them.
+// Copy from the packages checkout and shop. Package app connects them, and package journey shows
+// their calls.
 package main
 
 import (
@@ -32,16 +32,16 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for what is under way
+	context.AfterFunc(ctx, stop) // a second Ctrl-C stops immediately
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run is the program without the process around it. It returns the exit code.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("hosted", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	addr := flags.String("addr", "127.0.0.1:8080", "address of the shop")
-	checkoutAddr := flags.String("checkout-addr", "", "address of the checkout (default the port after the shop's)")
+	addr := flags.String("addr", "127.0.0.1:8080", "the `address` of the shop")
+	checkoutAddr := flags.String("checkout-addr", "", "the `address` of the checkout; by default the next port after the shop's")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -86,7 +86,7 @@ func testHost(getenv func(string) string) (*app.Credentials, error) {
 		return nil, fmt.Errorf("%s missing in the environment; set all of %s, or none for the built-in Klarna",
 			strings.Join(missing, " and "), strings.Join(names, ", "))
 	case strings.HasPrefix(key, "klarna_live_") || strings.HasPrefix(getenv(names[2]), "klarna_live_"):
-		return nil, errors.New("a live credential is in the environment; this example moves test money alone")
+		return nil, errors.New("a live credential is in the environment; this example needs test credentials")
 	}
 	return &app.Credentials{
 		APIKey: klarna.NewSecret(key), PartnerAccountID: getenv(names[1]), ClientID: getenv(names[2]), BaseURL: getenv("KLARNA_BASE_URL"),

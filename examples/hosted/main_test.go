@@ -13,7 +13,7 @@ func environment(values map[string]string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
-func TestItPrintsOneURLAndEndsWhenItIsInterrupted(t *testing.T) {
+func TestItPrintsAURLUntilItIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	reader, stdout := io.Pipe()
@@ -77,8 +77,8 @@ func TestWhatItCannotDoItSays(t *testing.T) {
 		"help":                        {[]string{"-h"}, nil, 0, "address of the shop"},
 		"a client id that is missing": {nil, with("KLARNA_CLIENT_ID", ""), 1, "KLARNA_CLIENT_ID missing in the environment"},
 		"a key that is missing":       {nil, with("KLARNA_API_KEY", ""), 1, "KLARNA_API_KEY missing in the environment"},
-		"a live key":                  {nil, with("KLARNA_API_KEY", "klarna_live_api_x"), 1, "moves test money alone"},
-		"a live client id":            {nil, with("KLARNA_CLIENT_ID", "klarna_live_client_x"), 1, "moves test money alone"},
+		"a live key":                  {nil, with("KLARNA_API_KEY", "klarna_live_api_x"), 1, "needs test credentials"},
+		"a live client id":            {nil, with("KLARNA_CLIENT_ID", "klarna_live_client_x"), 1, "needs test credentials"},
 		"an address that is none":     {[]string{"-addr", "nowhere"}, nil, 1, "nowhere"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// action does what a form asks and says so.
+// action executes a form and returns a notice.
 type action func(form url.Values) (notice, error)
 
 func (p *pages) registerActions(mux *http.ServeMux) {
@@ -66,42 +66,42 @@ func (p *pages) beCustomer(form url.Values) (notice, error) {
 	case "shipping":
 		var price int64
 		if price, err = readMoney(form.Get("price")); err == nil {
-			done = "The customer chose other shipping."
+			done = "The customer changed the shipping."
 			err = p.server.ChangeShipping(id, klarnatest.ShippingOption{
 				Reference: "sandbox", Price: price, Type: form.Get("type"), Carrier: "Sandbox Post",
 			})
 		}
 	default:
-		err = errors.New("a customer does not do that")
+		err = errors.New("unknown action of a customer")
 	}
 	return notice{Text: done, Link: back}, err
 }
 
-// readMoney reads what a person writes, such as 4.90, in minor units.
+// readMoney reads an amount such as 4.90 and returns it in minor units.
 func readMoney(s string) (int64, error) {
 	whole, cents, _ := strings.Cut(strings.Replace(s, ",", ".", 1), ".")
 	if len(cents) > 2 {
-		return 0, fmt.Errorf("%q is no amount with two digits after the point", s)
+		return 0, fmt.Errorf("%q is not an amount with two decimals", s)
 	}
 	minor, err := strconv.ParseInt(whole+cents+"00"[len(cents):], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no amount such as 4.90", s)
+		return 0, fmt.Errorf("%q is not an amount such as 4.90", s)
 	}
 	return minor, nil
 }
 
-// moveTime waits a moment for what falls due on the way: a receiver of webhooks that hangs can take
-// minutes, which go on behind the page.
+// moveTime advances the clock. It waits up to 2 s for the events that become due. A receiver of
+// webhooks that hangs can take minutes; then the clock advances in the background.
 func (p *pages) moveTime(form url.Values) (notice, error) {
 	d, err := time.ParseDuration(cmp.Or(form.Get("custom"), form.Get("by")))
 	switch {
 	case err != nil || d <= 0:
-		return notice{}, errors.New("the time moves forward by a duration such as 90m or 36h")
+		return notice{}, errors.New("the clock needs a duration above 0, such as 90m or 36h")
 	case d > 20*365*24*time.Hour:
-		return notice{}, errors.New("the time moves by 20 years at most")
+		return notice{}, errors.New("the clock advances by at most 20 years")
 	}
 	if !p.moving.CompareAndSwap(false, true) {
-		return notice{}, errors.New("the time is still moving: webhooks of the last move are being delivered")
+		return notice{}, errors.New("the clock is still advancing: webhooks are being delivered")
 	}
 	done := make(chan struct{})
 	p.advances.Go(func() {
@@ -113,9 +113,9 @@ func (p *pages) moveTime(form url.Values) (notice, error) {
 	defer patience.Stop()
 	select {
 	case <-done:
-		return notice{Text: "The time moved by " + d.String() + "."}, nil
+		return notice{Text: "The clock advanced by " + d.String() + "."}, nil
 	case <-patience.C:
-		return notice{Text: "The time moves by " + d.String() + ", as soon as receivers of webhooks answer or fail to."}, nil
+		return notice{Text: "The clock advances by " + d.String() + " when the receivers of webhooks have answered."}, nil
 	}
 }
 
@@ -133,7 +133,7 @@ func webhookFaults() (names []string) {
 	return names
 }
 
-// fields reads the numbers of a form, and remembers the first that is none.
+// fields reads the fields of a form, and keeps the first error.
 type fields struct {
 	url.Values
 	err error
@@ -151,7 +151,7 @@ func (f *fields) number(name string, least, most int) int {
 	return n
 }
 
-// percent is a probability, 0 where there is none.
+// percent returns a percentage as a probability, or 0 if the field is empty.
 func (f *fields) percent(name string) float64 {
 	return float64(f.number(name, 1, 100)) / 100
 }
@@ -175,7 +175,7 @@ func (f *fields) among(name string, choices []string) int {
 		}
 	}
 	if f.err == nil {
-		f.err = fmt.Errorf("there is no %s %q", name, f.Get(name))
+		f.err = fmt.Errorf("unknown %s %q", name, f.Get(name))
 	}
 	return 0
 }
@@ -202,7 +202,7 @@ func (p *pages) spoilRequests(form url.Values) (notice, error) {
 		return notice{}, f.err
 	}
 	p.server.Script(fault)
-	return notice{Text: "What comes meets: " + describeFault(fault)}, nil
+	return notice{Text: "Fault added: " + describeFault(fault)}, nil
 }
 
 func (p *pages) spoilWebhooks(form url.Values) (notice, error) {
@@ -218,7 +218,7 @@ func (p *pages) spoilWebhooks(form url.Values) (notice, error) {
 		return notice{}, f.err
 	}
 	p.server.ScriptWebhooks(rule)
-	return notice{Text: "What is sent meets: " + describeRule(rule)}, nil
+	return notice{Text: "Fault added: " + describeRule(rule)}, nil
 }
 
 func describeFault(f klarnatest.Fault) string {
@@ -263,7 +263,7 @@ func howOften(times int, probability float64) string {
 
 func (p *pages) clearFaults(url.Values) (notice, error) {
 	p.server.ClearFaults()
-	return notice{Text: "All goes well again."}, nil
+	return notice{Text: "All faults are removed."}, nil
 }
 
 func (p *pages) addWebhook(form url.Values) (notice, error) {
@@ -277,8 +277,7 @@ func (p *pages) addWebhook(form url.Values) (notice, error) {
 	return notice{Text: "Events go to " + address + ", signed with " + key.ID + "."}, nil
 }
 
-// deleteWebhook is a client of the server: there is no shorter way, and the call is among the
-// requests.
+// deleteWebhook calls the server's API, as a client does, so the call appears among the requests.
 func (p *pages) deleteWebhook(form url.Values) (notice, error) {
 	address := p.server.URL + "/v2/notification/webhooks/" + url.PathEscape(form.Get("id"))
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, address, nil) //nolint:gosec // to the sandbox itself
@@ -288,15 +287,15 @@ func (p *pages) deleteWebhook(form url.Values) (notice, error) {
 	r.Header.Set("Authorization", "Basic "+p.server.APIKey)
 	answer, err := p.server.Transport().RoundTrip(r)
 	if err != nil {
-		return notice{}, errors.New("the webhook could not be deleted: a fault is in the way")
+		return notice{}, errors.New("the webhook could not be deleted because of a fault")
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusNoContent {
 		return notice{}, fmt.Errorf("the webhook was not deleted: %s", answer.Status)
 	}
-	return notice{Text: "The webhook is gone."}, nil
+	return notice{Text: "The webhook is deleted."}, nil
 }
 
 func (p *pages) addAccount(url.Values) (notice, error) {
-	return notice{Text: "The key may act for " + p.server.AddAccount() + " too."}, nil
+	return notice{Text: "The API key may act for " + p.server.AddAccount() + ", too."}, nil
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// caFile is where the certificate is that a client must trust.
+// caFile returns the name of the file with the certificate that clients must trust.
 func (s settings) caFile() string { return filepath.Join(s.tls, "ca.pem") }
 
-// writeCertificates writes whom to trust, and a client certificate that the sandbox finds VALID,
-// with its key.
+// writeCertificates writes the certificate that clients must trust, and a client certificate with
+// its key that the sandbox accepts as VALID.
 func writeCertificates(server *klarnatest.Server, directory string) error {
 	certificate, err := server.IssueClientCertificate()
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	shownBody     = 4 << 10 // bytes
 )
 
-// view is what the page shows.
+// view is the data of the page.
 type view struct {
 	Local           bool // secrets are shown
 	Server          *klarnatest.Server
@@ -47,7 +47,7 @@ type view struct {
 	Steps           []step
 }
 
-// shown is the latest of many.
+// shown is the latest elements of a list.
 type shown[T any] struct {
 	List  []T
 	Total int
@@ -59,7 +59,7 @@ func latest[T any](all []T, most int) shown[T] {
 	return shown[T]{list, len(all)}
 }
 
-// payment is a payment request with what the customer may do.
+// payment is a payment request and what the customer can do with it.
 type payment struct {
 	klarnatest.PaymentRequest
 	Key     string // of its elements on the page
@@ -67,7 +67,7 @@ type payment struct {
 	CanAct  bool
 }
 
-// exchange is a request and what it was answered.
+// exchange is a request and its answer.
 type exchange struct {
 	Key        string
 	At         time.Time
@@ -80,7 +80,7 @@ type exchange struct {
 	Body       string
 }
 
-// Good tells a success from a failure.
+// Good reports whether the status is 2xx.
 func (e exchange) Good() bool { return e.StatusCode >= 200 && e.StatusCode < 300 }
 
 type step struct{ Duration, Name string }
@@ -89,7 +89,7 @@ var steps = []step{
 	{"1m", "1 min"}, {"15m", "15 min"}, {"1h", "1 hour"}, {"3h", "3 hours"}, {"24h", "1 day"}, {"672h", "28 days"},
 }
 
-// eventTypes are offered, not required: which ones there are is open.
+// eventTypes are suggestions. Other event types are accepted, too.
 var eventTypes = []string{
 	"*", "payment.*", "payment.request.*", "payment.request.state-change.completed", "payment.transaction.*", "identity.*",
 }
@@ -141,7 +141,7 @@ func (p *pages) look(local bool, number int) view {
 	return v
 }
 
-// exchanges hides what only this machine may see.
+// exchanges converts the latest calls for the page. It leaves out what only this machine may show.
 func exchanges[T any](page view, all []T, show func(T) exchange) shown[exchange] {
 	few := latest(all, shownCalls)
 	calls := shown[exchange]{Total: few.Total}
@@ -204,7 +204,8 @@ func deliveryOnPage(d klarnatest.Delivery) exchange {
 	return e
 }
 
-// headerLines leaves out the key, which is the same in all.
+// headerLines returns the lines of a header, without the API key, which is the same in all
+// requests.
 func headerLines(h http.Header) (lines []string) {
 	for name, values := range h {
 		value := strings.Join(values, ", ")
@@ -234,8 +235,8 @@ func readable(body []byte) string {
 	return text[:cut] + "\n…"
 }
 
-// money writes minor units with the code of their currency. All of Klarna's have two digits after
-// the point.
+// money formats minor units with the code of their currency. All of Klarna's currencies have two
+// decimals.
 func money(amount int64, currency string) string {
 	sign := ""
 	if amount < 0 {
@@ -244,7 +245,7 @@ func money(amount int64, currency string) string {
 	return fmt.Sprintf("%s %s%d.%02d", currency, sign, amount/100, amount%100)
 }
 
-// When tells a time, with its day where that is not today.
+// When formats a time, with the day if it is not today.
 func (v view) When(t time.Time) string {
 	if t.Format(time.DateOnly) == v.Now.Format(time.DateOnly) {
 		return t.Format("15:04:05")
@@ -252,7 +253,7 @@ func (v view) When(t time.Time) string {
 	return t.Format("2 Jan 15:04")
 }
 
-// short is the end of an id, which is enough to tell it from others by eye.
+// short returns the beginning of the last part of an id, which is enough to recognize it.
 func short(id string) string {
 	id = id[strings.LastIndexByte(id, ':')+1:]
 	return id[:min(len(id), 8)]

@@ -1,10 +1,10 @@
-// Sandbox serves the built-in Klarna on a port, for programs in any language and for people: a page
-// at / shows what happens and lets one be the customer, spoil requests and move the time.
+// Sandbox serves the built-in Klarna on a port, for programs in any language. A page at / shows its
+// state. On the page you can act as the customer, script faults and advance the clock.
 //
-//	go run ./examples/sandbox                              at 127.0.0.1:8787
-//	go run ./examples/sandbox -state klarna.state          goes on where the last one ended, killed or not
-//	go run ./examples/sandbox -latency 80ms -rate 40       a network and a limit
-//	go run ./examples/sandbox -tls certificates            https; writes whom to trust, and a client certificate for mTLS
+//	go run ./examples/sandbox                         listen on 127.0.0.1:8787
+//	go run ./examples/sandbox -state klarna.state     keep the state in a file
+//	go run ./examples/sandbox -latency 80ms -rate 40  add latency and a rate limit
+//	go run ./examples/sandbox -tls certificates       serve https, and write the certificates
 //
 // It prints its address, its credentials and three commands to try. -help lists all flags.
 package main
@@ -33,7 +33,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program without the process around it. It returns the exit code.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := readSettings(args, stderr)
 	switch {
@@ -66,34 +66,33 @@ type settings struct {
 func readSettings(args []string, stderr io.Writer) (s settings, err error) {
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&s.addr, "addr", "127.0.0.1:8787", "the `address` to listen on; port 0 is any free one")
-	flags.BoolVar(&s.public, "public", false, "allow an address that other machines reach: whoever does can use the page, which shows secrets to this machine alone")
-	flags.StringVar(&s.state, "state", "", "the `file` that keeps the state; without one it ends with the program")
-	flags.BoolVar(&s.acquiring, "acquiring", false, "be an Acquiring Partner's Klarna: each payment call names an account in its path")
-	flags.DurationVar(&s.latency, "latency", 0, "the `time` that each answer takes, such as 80ms")
-	flags.IntVar(&s.rate, "rate", 0, "the `requests` of a second after which more are answered 429; 0 is no limit")
-	flags.Int64Var(&s.seed, "seed", 0, "the `number` that chance begins with, for faults with a probability")
+	flags.StringVar(&s.addr, "addr", "127.0.0.1:8787", "the `address` to listen on; port 0 chooses a free port")
+	flags.BoolVar(&s.public, "public", false, "allow an address that other machines can reach; they can use the page, which shows secrets only on this machine")
+	flags.StringVar(&s.state, "state", "", "keep the state in this `file`; without one it is lost when the program ends")
+	flags.BoolVar(&s.acquiring, "acquiring", false, "make the API key that of an Acquiring Partner, whose payment calls have an account in their path")
+	flags.DurationVar(&s.latency, "latency", 0, "delay each answer by this `duration`, such as 80ms")
+	flags.IntVar(&s.rate, "rate", 0, "answer 429 to more than this `number` of requests a second; 0 means no limit")
+	flags.Int64Var(&s.seed, "seed", 0, "the random seed, a `number`, for faults with a probability")
 	flags.StringVar(&s.tls, "tls", "", "serve https, and write ca.pem, client.pem and client-key.pem to this `directory`")
 	flags.StringVar(&s.clientCA, "client-ca", "", "a PEM `file` of authorities whose client certificates are valid too; needs -tls")
-	flags.DurationVar(&s.retention, "retention", 0, "forget what has been over for this `time` of the sandbox's clock; 0 is never")
+	flags.DurationVar(&s.retention, "retention", 0, "delete what ended this `duration` ago, by the sandbox's clock; 0 means never")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
 	switch {
 	case flags.NArg() > 0:
-		return s, fmt.Errorf("%q is no flag", flags.Arg(0))
+		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case s.clientCA != "" && s.tls == "":
 		return s, errors.New("-client-ca needs -tls")
 	case s.latency < 0 || s.retention < 0 || s.rate < 0:
 		return s, errors.New("-latency, -rate and -retention must not be negative")
 	case !s.public && !isLoopback(s.addr):
-		return s, fmt.Errorf("other machines reach %s: add -public if they may use the sandbox", s.addr)
+		return s, fmt.Errorf("other machines can reach %s: add -public if they may use the sandbox", s.addr)
 	}
 	return s, nil
 }
 
-// isLoopback tells whether this machine alone reaches an address. A name other than localhost may
-// mean anything.
+// isLoopback reports whether only this machine can reach an address. Names are not resolved.
 func isLoopback(hostPort string) bool {
 	host, _, err := net.SplitHostPort(hostPort)
 	if err != nil {
@@ -115,7 +114,7 @@ func serve(ctx context.Context, s settings, stdout io.Writer) error {
 	}
 	pages := newPages(server, s)
 	pages.register(mux)
-	// Requests have a moment to end; the page's own work ends with the server.
+	// Requests have 3 s to end. The work of the page ends with the server.
 	defer func() {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer stop()
@@ -134,7 +133,7 @@ func serve(ctx context.Context, s settings, stdout io.Writer) error {
 		return err
 	}
 	<-ctx.Done()
-	_, err = fmt.Fprintln(stdout, "\nThe end.")
+	_, err = fmt.Fprintln(stdout, "\nStopped.")
 	return err
 }
 
@@ -146,7 +145,7 @@ func (s settings) options(pages http.Handler) ([]klarnatest.Option, error) {
 		klarnatest.WithRateLimit(s.rate),
 		klarnatest.WithSeed(s.seed),
 		klarnatest.WithRetention(s.retention),
-		klarnatest.WithLogLimit(1000), // all of which is copied for each look at the page
+		klarnatest.WithLogLimit(1000), // the page copies the whole log each time it is shown
 	}
 	if s.state != "" {
 		opts = append(opts, klarnatest.WithStateFile(s.state))
@@ -164,7 +163,7 @@ func (s settings) options(pages http.Handler) ([]klarnatest.Option, error) {
 		}
 		authorities := x509.NewCertPool()
 		if !authorities.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", s.clientCA)
+			return nil, fmt.Errorf("%s contains no certificate in PEM", s.clientCA)
 		}
 		opts = append(opts, klarnatest.WithClientCertificates(authorities))
 	}

@@ -23,24 +23,24 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"money": money, "short": short, "lower": badgeClass,
 }).ParseFS(files, "page/page.html"))
 
-// pages show the server and act on it.
+// pages serves the page that shows the server and acts on it.
 type pages struct {
 	server   *klarnatest.Server
 	settings settings
 
 	advances sync.WaitGroup
-	moving   atomic.Bool // the time
+	moving   atomic.Bool // whether the clock is being advanced
 
 	mu      sync.Mutex
 	notices []notice
-	said    int // notices so far
+	said    int // number of notices so far
 }
 
-// notice is what an action has to say, on the page that its form leads back to.
+// notice is the result of an action, which the page shows.
 type notice struct {
 	number int
 	Text   string
-	Link   string // where the customer's browser goes, "" if nowhere
+	Link   string // the URL that the customer's browser goes to, or ""
 	Bad    bool
 }
 
@@ -48,7 +48,8 @@ func newPages(server *klarnatest.Server, s settings) *pages {
 	return &pages{server: server, settings: s}
 }
 
-// wait returns when no work of the page's own is left, which is soon after the server was closed.
+// wait returns when the page's background work has ended, which is soon after the server was
+// closed.
 func (p *pages) wait() { p.advances.Wait() }
 
 func (p *pages) register(mux *http.ServeMux) {
@@ -57,18 +58,19 @@ func (p *pages) register(mux *http.ServeMux) {
 	inside.HandleFunc("GET /sandbox/live", p.show("live"))
 	assets, err := fs.Sub(files, "page")
 	if err != nil {
-		panic(err) // the name above is not there
+		panic(err) // the embedded folder does not exist
 	}
 	for _, name := range []string{"page.css", "page.js"} {
 		inside.HandleFunc("GET /sandbox/"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, assets, name) })
 	}
 	p.registerActions(inside)
-	// A form of another site, sent in the name of whoever looks at this page, changes nothing.
+	// Forms of other sites, sent by the browser of a user of this page, are refused.
 	mux.Handle("/", p.secured(http.NewCrossOriginProtection().Handler(inside)))
 }
 
-// secured answers no name but this machine's own, under which another site could reach the page
-// through a visitor's browser, and tells browsers to run nothing but the page's own script.
+// secured answers only requests for a loopback host, because otherwise another site could reach the
+// page through a user's browser under a name of its own. Its headers make browsers run only the
+// page's own script.
 func (p *pages) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -78,23 +80,23 @@ func (p *pages) secured(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		if !p.settings.public && !isLoopback(r.Host) {
-			http.Error(w, "The sandbox's page is at "+p.server.URL+" alone.", http.StatusMisdirectedRequest)
+			http.Error(w, "The sandbox's page is only available at "+p.server.URL+".", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// isLocal tells whether secrets are shown to whoever asks.
+// isLocal reports whether a request comes from this machine. Only then are secrets shown.
 func isLocal(r *http.Request) bool { return isLoopback(r.RemoteAddr) && isLoopback(r.Host) }
 
-// show renders a template, unless the browser has the same already.
+// show renders a template. If the browser already has the same content, it answers 304.
 func (p *pages) show(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		number, _ := strconv.Atoi(r.URL.Query().Get("said"))
 		var body bytes.Buffer
 		if err := pageTemplate.ExecuteTemplate(&body, name, p.look(isLocal(r), number)); err != nil {
-			panic(fmt.Sprintf("sandbox: render %s: %v", name, err)) // template and structure do not fit
+			panic(fmt.Sprintf("sandbox: render %s: %v", name, err)) // the template does not match the structure
 		}
 		sum := sha256.Sum256(body.Bytes())
 		tag := `"` + hex.EncodeToString(sum[:16]) + `"`
@@ -108,8 +110,7 @@ func (p *pages) show(name string) http.HandlerFunc {
 	}
 }
 
-// say keeps what an action has to say and returns its number. Those that were said long ago are
-// forgotten.
+// say keeps a notice and returns its number. It deletes old notices.
 func (p *pages) say(n notice) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -55,7 +55,7 @@ func readFacts(t *testing.T, stdout io.Reader) (f facts) {
 		}
 	}
 	for pattern, to := range map[string]*string{
-		`double is at (\S+),`:   &f.url,
+		`Klarna is at (\S+),`:   &f.url,
 		`API key +(\S+)`:        &f.key,
 		`Account +(\S+)`:        &f.account,
 		`Client id +(\S+)`:      &f.clientID,
@@ -192,12 +192,12 @@ func TestTheProgramEndsInOrder(t *testing.T) {
 		t.Errorf("the page while the time moves: %s", text)
 	}
 	c.act("time", url.Values{"by": {"1h"}})
-	if rest := stop(); rest != "\nThe end.\n" {
+	if rest := stop(); rest != "\nStopped.\n" {
 		t.Errorf("at the end: %q", rest)
 	}
 }
 
-func TestAFlagThatMeansNothingIsRefused(t *testing.T) {
+func TestInvalidFlagsAreRefused(t *testing.T) {
 	notPEM := filepath.Join(t.TempDir(), "not.pem")
 	if err := os.WriteFile(notPEM, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
@@ -212,11 +212,11 @@ func TestAFlagThatMeansNothingIsRefused(t *testing.T) {
 		{"an address without a host", []string{"-addr", ":0"}, 2, "add -public"},
 		{"a name that may mean anything", []string{"-addr", "sandbox.example:0"}, 2, "add -public"},
 		{"no address", []string{"-addr", "127.0.0.1:port"}, 1, "listen on 127.0.0.1:port"},
-		{"a word", []string{"now"}, 2, `"now" is no flag`},
+		{"a word", []string{"now"}, 2, `unexpected argument "now"`},
 		{"an unknown flag", []string{"-port", "1"}, 2, "not defined"},
 		{"a negative latency", []string{"-latency", "-1s"}, 2, "must not be negative"},
 		{"authorities without TLS", []string{"-client-ca", notPEM}, 2, "-client-ca needs -tls"},
-		{"authorities that are none", []string{"-tls", t.TempDir(), "-client-ca", notPEM}, 1, "holds no certificate"},
+		{"authorities that are none", []string{"-tls", t.TempDir(), "-client-ca", notPEM}, 1, "contains no certificate"},
 		{"authorities that are not there", []string{"-tls", t.TempDir(), "-client-ca", notPEM + "x"}, 1, "no such file"},
 		{"a state file that is none", []string{"-state", notPEM}, 1, "is not a state file"},
 		{"a directory that is a file", []string{"-addr", "127.0.0.1:0", "-tls", notPEM}, 1, "not a directory"},
@@ -232,9 +232,9 @@ func TestAFlagThatMeansNothingIsRefused(t *testing.T) {
 	if code != 0 {
 		t.Errorf("-help: exit %d", code)
 	}
-	for _, flag := range []string{"addr address", "public", "state file", "acquiring", "latency time", "rate requests", "seed number", "tls directory", "client-ca file", "retention time"} {
+	for _, flag := range []string{"addr address", "public", "state file", "acquiring", "latency duration", "rate number", "seed number", "tls directory", "client-ca file", "retention duration"} {
 		if !strings.Contains(stderr, "\n  -"+flag) && !strings.HasPrefix(stderr, "  -"+flag) {
-			t.Errorf("-help does not tell of -%s:\n%s", flag, stderr)
+			t.Errorf("-help does not list -%s:\n%s", flag, stderr)
 		}
 	}
 }
@@ -476,11 +476,11 @@ func TestAPersonIsTheCustomer(t *testing.T) {
 		{"who approves", "approve", nil, "The customer approved. The browser goes back to https://shop.example/back?token=krn", "COMPLETED", 1999},
 		{"who is declined", "decline", nil, "Klarna declined the customer. The browser goes back", "DECLINED", 1999},
 		{"who leaves", "abandon", nil, "The customer left without paying. The browser goes back", "SUBMITTED", 1999},
-		{"who ships otherwise", "shipping", url.Values{"price": {"4.90"}, "type": {"TO_DOOR"}}, "The customer chose other shipping.", "IN_PROGRESS", 2489},
-		{"who ships for less", "shipping", url.Values{"price": {"-1"}, "type": {"TO_DOOR"}}, "The customer chose other shipping.", "IN_PROGRESS", 1899},
-		{"who ships for a word", "shipping", url.Values{"price": {"much"}}, `"much" is no amount such as 4.90`, "SUBMITTED", 1999},
-		{"who ships for a fraction", "shipping", url.Values{"price": {"1.234"}}, `"1.234" is no amount with two digits`, "SUBMITTED", 1999},
-		{"who dances", "dance", nil, "a customer does not do that", "SUBMITTED", 1999},
+		{"who ships otherwise", "shipping", url.Values{"price": {"4.90"}, "type": {"TO_DOOR"}}, "The customer changed the shipping.", "IN_PROGRESS", 2489},
+		{"who ships for less", "shipping", url.Values{"price": {"-1"}, "type": {"TO_DOOR"}}, "The customer changed the shipping.", "IN_PROGRESS", 1899},
+		{"who ships for a word", "shipping", url.Values{"price": {"much"}}, `"much" is not an amount such as 4.90`, "SUBMITTED", 1999},
+		{"who ships for a fraction", "shipping", url.Values{"price": {"1.234"}}, `"1.234" is not an amount with two decimals`, "SUBMITTED", 1999},
+		{"who dances", "dance", nil, "unknown action of a customer", "SUBMITTED", 1999},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c.T = t
@@ -513,8 +513,8 @@ func TestAPersonMovesTheTime(t *testing.T) {
 	c.authorize(server.APIKey, "order-1")
 	before := server.Now()
 	for form, says := range map[string]string{
-		"by=3h": "The time moved by 3h0m0s.", "custom=90m": "The time moved by 1h30m0s.", "by=-1h": "forward", "custom=soon": "forward",
-		"by=": "forward", "custom=999999h": "20 years at most",
+		"by=3h": "The clock advanced by 3h0m0s.", "custom=90m": "The clock advanced by 1h30m0s.", "by=-1h": "duration above 0", "custom=soon": "duration above 0",
+		"by=": "duration above 0", "custom=999999h": "at most 20 years",
 	} {
 		values, err := url.ParseQuery(form)
 		if err != nil {
@@ -542,8 +542,8 @@ func TestAPersonLetsThingsGoWrong(t *testing.T) {
 		{"by chance, so often", "faults", "kind=DropAfter&probability=5&times=3", "DropAfter at any operation, 5 % of the time, 3 times"},
 		{"always", "faults", "kind=Delay&delay=1s&probability=100", "Delay 1s late at any operation, always"},
 		{"a delay of nothing", "faults", "kind=Delay", "a Delay needs a duration"},
-		{"no kind", "faults", "kind=Fire", `there is no kind "Fire"`},
-		{"no operation", "faults", "kind=Status&operation=payment.steal", `there is no operation "payment.steal"`},
+		{"no kind", "faults", "kind=Fire", `unknown kind "Fire"`},
+		{"no operation", "faults", "kind=Status&operation=payment.steal", `unknown operation "payment.steal"`},
 		{"no status", "faults", "kind=Status&status=200", "status is a number from 400 to 599"},
 		{"no number", "faults", "kind=Status&times=many", "times is a number from 1"},
 		{"no probability", "faults", "kind=Status&probability=101", "probability is a number from 1 to 100"},
@@ -551,7 +551,7 @@ func TestAPersonLetsThingsGoWrong(t *testing.T) {
 		{"a webhook twice", "webhook-faults", "fault=Duplicate&event=payment.request.*", "Duplicate webhooks of payment.request.*, once"},
 		{"a webhook late", "webhook-faults", "fault=Late&delay=5m&times=2", "Late webhooks of *, 2 times, by 5m0s"},
 		{"a webhook lost by chance", "webhook-faults", "fault=Lose&probability=50", "Lose webhooks of *, 50 % of the time"},
-		{"no webhook fault", "webhook-faults", "fault=Burn", `there is no fault "Burn"`},
+		{"no webhook fault", "webhook-faults", "fault=Burn", `unknown fault "Burn"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c.T = t
@@ -599,10 +599,10 @@ func TestAPersonLooksAfterWebhooksAndAccounts(t *testing.T) {
 		}
 	}
 	server.Script(klarnatest.Fault{Kind: klarnatest.FaultDropBefore})
-	if says := c.act("webhooks/delete", url.Values{"id": {webhooks[0].WebhookID}}); !strings.Contains(says, "a fault is in the way") {
+	if says := c.act("webhooks/delete", url.Values{"id": {webhooks[0].WebhookID}}); !strings.Contains(says, "because of a fault") {
 		t.Errorf("with a fault: %q", says)
 	}
-	if says := c.act("webhooks/delete", url.Values{"id": {webhooks[0].WebhookID}}); says != "\nThe webhook is gone.\n" || len(server.Webhooks()) > 0 {
+	if says := c.act("webhooks/delete", url.Values{"id": {webhooks[0].WebhookID}}); says != "\nThe webhook is deleted.\n" || len(server.Webhooks()) > 0 {
 		t.Errorf("deleted: %q", says)
 	}
 	if says := c.act("webhooks/delete", url.Values{"id": {"../x"}}); !strings.Contains(says, "was not deleted") {
@@ -643,7 +643,7 @@ func TestALongBodyIsCut(t *testing.T) {
 	}
 }
 
-func TestThePageIsAskedForOnlyWhenItChanged(t *testing.T) {
+func TestAnUnchangedPageIsNotSentAgain(t *testing.T) {
 	mux := http.NewServeMux()
 	server := klarnatest.NewServer(t) // whose clock stands still
 	newPages(server, settings{}).register(mux)
@@ -740,7 +740,7 @@ func TestAnotherSiteChangesNothing(t *testing.T) {
 	}
 }
 
-func TestSecretsAreShownOnTheSandboxsOwnMachineAlone(t *testing.T) {
+func TestSecretsAreShownOnlyOnTheSameMachine(t *testing.T) {
 	mux := http.NewServeMux()
 	server := klarnatest.NewServer(t, klarnatest.WithWebhookTransport(silent{}))
 	key := server.Subscribe("https://shop.example/hook")

@@ -8,11 +8,11 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// welcome prints all that a program needs to begin with.
+// welcome prints what a program needs to use the sandbox.
 func welcome(w io.Writer, server *klarnatest.Server, s settings) error {
 	key := server.SigningKeys()[0]
 	var b strings.Builder
-	fmt.Fprintf(&b, "Klarna's double is at %s, its page at %[1]s/\n\n", server.URL)
+	fmt.Fprintf(&b, "The built-in Klarna is at %s, its page at %[1]s/\n\n", server.URL)
 	for _, line := range [][2]string{
 		{"API key", server.APIKey},
 		{"Account", server.PartnerAccountID},
@@ -27,18 +27,18 @@ func welcome(w io.Writer, server *klarnatest.Server, s settings) error {
 		}
 		fmt.Fprintf(&b, "%-14s%s\n", line[0], line[1])
 	}
-	b.WriteString("\nTo try, one after the other in one shell:\n")
+	b.WriteString("\nTry these commands, in this order, in one shell:\n")
 	for _, c := range commands(server, s) {
 		fmt.Fprintf(&b, "\n# %s\n%s\n", c.Purpose, c.Text)
 	}
-	b.WriteString("\nCtrl-C ends it.\n")
+	b.WriteString("\nCtrl-C stops it.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 type command struct{ Purpose, Text string }
 
-// commands are a journey in three lines of a shell.
+// commands returns three shell commands that make a payment.
 func commands(server *klarnatest.Server, s settings) []command {
 	curl := "curl -sS"
 	if s.tls != "" {
@@ -50,9 +50,9 @@ func commands(server *klarnatest.Server, s settings) []command {
 	}
 	key := "-H 'Authorization: Basic " + server.APIKey + "'"
 	return []command{
-		{"What a checkout shows of Klarna", curl + " '" + payment +
+		{"Get what a checkout shows of Klarna", curl + " '" + payment +
 			"/presentation?currency=EUR&amount=1999&locale=en-US&intents%5B%5D=PAY' \\\n  " + key},
-		{"Ask for a payment: the customer has to go to this address", "url=$(" + curl + " '" + payment + `/authorize' \
+		{"Authorize a payment; it prints the URL that the customer has to visit", "url=$(" + curl + " '" + payment + `/authorize' \
   ` + key + ` \
   -H 'Content-Type: application/json' \
   -H "Klarna-Idempotency-Key: try-$(date +%s)" \
@@ -71,6 +71,6 @@ func commands(server *klarnatest.Server, s settings) []command {
       }
     }
   }' | sed -n 's/.*"payment_request_url":"\([^"]*\)".*/\1/p'); echo "$url"`},
-		{"Be the customer who approves: the browser goes back to the shop", curl + ` -o /dev/null -w '%{redirect_url}\n' -d action=approve "$url"`},
+		{"Approve as the customer; it prints the URL that the browser returns to", curl + ` -o /dev/null -w '%{redirect_url}\n' -d action=approve "$url"`},
 	}
 }

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// customer is a person with a browser that does not follow redirects by itself, so that each is a
-// step.
+// customer simulates a person with a browser. It does not follow redirects automatically, so that
+// each is a step of its own.
 type customer struct {
 	http     *http.Client
 	merchant string
 }
 
-// chooseKlarna opens the checkout and pays with Klarna. It returns where the merchant sends the
-// customer, "" if nowhere.
+// chooseKlarna opens the checkout and pays with Klarna. It returns the URL that the merchant
+// redirects the customer to, or "".
 func (c *customer) chooseKlarna(ctx context.Context, sessionToken string) (string, error) {
 	if _, err := c.visit(ctx, http.MethodGet, c.merchant+"/checkout", nil); err != nil {
 		return "", err
@@ -41,8 +41,8 @@ func (c *customer) comeBack(ctx context.Context, returnURL string) error {
 }
 
 // order reads what the merchant knows of the order.
-func (c *customer) order(ctx context.Context) (paymentAnswer, error) {
-	var answer paymentAnswer
+func (c *customer) order(ctx context.Context) (orderAnswer, error) {
+	var answer orderAnswer
 	response, err := c.visit(ctx, http.MethodGet, c.merchant+"/order", nil)
 	if err != nil {
 		return answer, err

@@ -20,15 +20,15 @@ const (
 	klarnaParty   = "Klarna"
 )
 
-// journal prints the steps. A step is numbered when it begins and printed when it has ended and all
-// before it have, so that the calls that a call caused stand below it.
+// journal prints the steps. A step gets its number when it begins. It is printed when it and all
+// steps before it have ended, so that a call is printed above the calls that it causes.
 type journal struct {
 	mu     sync.Mutex
 	out    io.Writer
 	json   bool
 	begun  int
 	open   []*step // begun and not printed, in order
-	kill   int     // the step at which the program dies, 0 for none
+	kill   int     // the step at which the program is killed, or 0
 	closed bool
 }
 
@@ -37,7 +37,8 @@ type step struct {
 	Number int    `json:"step"`
 	From   string `json:"from"`
 	To     string `json:"to"`
-	// Call is method and path, With what was asked, Result what came of it.
+	// Call is the method and the path, With the main parts of the request, Result those of the
+	// answer.
 	Call         string  `json:"call"`
 	With         string  `json:"with,omitempty"`
 	Result       string  `json:"result"`
@@ -48,7 +49,7 @@ type step struct {
 	ended   bool
 }
 
-// ending is how a scenario ended: its last line.
+// ending is the last line of a scenario.
 type ending struct {
 	Outcome              string `json:"outcome"`
 	PaymentTransactionID string `json:"payment_transaction_id,omitempty"`
@@ -75,17 +76,18 @@ func (j *journal) begin(from, to, call, with string) *step {
 	s := &step{Number: j.begun, From: from, To: to, Call: call, With: with, journal: j, start: time.Now()}
 	j.open = append(j.open, s)
 	if j.begun == j.kill {
+		j.printOpen("killed")
 		die()
 	}
 	return s
 }
 
-// tap writes every call between two parties into the journal.
+// tap writes each call between two parties into the journal.
 func (j *journal) tap() tap.Begin {
 	return func(from, to, call, with string) func(string) { return j.begin(from, to, call, with).end }
 }
 
-// die ends the program as a crash does: nothing is flushed, closed or told.
+// die ends the program as a crash does: nothing is flushed or closed.
 func die() {
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
@@ -109,17 +111,23 @@ func (s *step) end(result string) {
 	}
 }
 
-// close prints what has not ended, so that a program that fails does not hide where.
+// close prints the steps that have not ended, so that a failure shows where it happened.
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.printOpen("no answer")
+	j.closed = true
+}
+
+// printOpen prints the steps that began, with result for those that have not ended.
+func (j *journal) printOpen(result string) {
 	for _, s := range j.open {
 		if !s.ended {
-			s.Result = "no answer"
+			s.Result = result
 		}
 		j.print(s)
 	}
-	j.open, j.closed = nil, true
+	j.open = nil
 }
 
 // say prints a line for the person at the terminal.
@@ -145,7 +153,7 @@ func (j *journal) end(e ending) {
 
 func (j *journal) print(s *step) {
 	switch {
-	case j.closed: // a call that outlived the program's purpose
+	case j.closed: // a call that ended after the last line
 	case j.json:
 		j.line(s)
 	default:
@@ -156,14 +164,17 @@ func (j *journal) print(s *step) {
 func (j *journal) line(v any) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // strings and numbers alone
+		panic(err) // only strings and numbers are encoded
 	}
 	fmt.Fprintln(j.out, string(text))
 }
 
-// text is the step in a line, set in by who calls.
+// abbreviations shorten what stands in a line.
+var abbreviations = strings.NewReplacer("…/payment/", "…/", ".state-change.", "…")
+
+// text is the step in a line, indented by its caller.
 func (s *step) text() string {
-	indent := map[string]string{merchantParty: "  ", gatewayParty: "    "}[s.From]
-	asked := strings.TrimSpace(s.Call + "  " + s.With)
-	return fmt.Sprintf("%3d  %-21s %-48s %-29s %6.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
+	indent := map[string]string{merchantParty: " ", gatewayParty: "  "}[s.From]
+	asked := abbreviations.Replace(strings.TrimSpace(s.Call + "  " + s.With))
+	return fmt.Sprintf("%2d %-20s %-44s %-22s %5.1f ms", s.Number, indent+s.From+" → "+s.To, asked, s.Result, s.Milliseconds)
 }

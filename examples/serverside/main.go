@@ -1,18 +1,28 @@
 // Serverside plays the server-side-only journey of a Klarna payment: a merchant's back end, an
 // Acquiring Partner's gateway and Klarna, three HTTP servers on loopback, with a simulated
-// customer.
+// customer. After the approval the merchant ships two parcels, which are two captures, takes one
+// back, which is a refund, and releases the rest. Klarna's answer to the second capture is lost.
 //
 //	go run ./examples/serverside                    the customer approves
-//	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, duplicate-webhook, lost-webhook
+//	go run ./examples/serverside -scenario decline  or: instant, abandon, expire, lost-webhook,
+//	                                                duplicate-webhook; they end with the payment
 //	go run ./examples/serverside -json              the steps as JSON lines
-//	go run ./examples/serverside -state FILE        what the parties know is kept in FILE: killed at any step and started again, the
-//	                                                program completes the payment; -kill 11 kills it at step 11
+//	go run ./examples/serverside -state FILE        what the parties know is kept in FILE
+//	go run ./examples/serverside -kill 19           the program is killed at step 19
+//
+// Killed at any step and started again with the same FILE, the program completes the payment and
+// its operations, each executed once.
 //
 // With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway
 // talks to Klarna's test host instead of the built-in Klarna, prints the URL for you to open, and
-// polls, since no webhook reaches it. KLARNA_BASE_URL replaces the host.
+// polls, since no webhook reaches it. After you approve, it captures, refunds and voids test money.
+// KLARNA_BASE_URL replaces the host.
 //
-// gateway.go and merchant.go are written to be copied; the other files are the stage around them.
+// With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment, the gateway
+// calls Klarna's test host instead of the built-in Klarna. The program then prints the URL for you
+// to open, and polls, because no webhook reaches it. KLARNA_BASE_URL replaces the host.
+//
+// Copy from gateway.go and merchant.go. The other files start and observe them.
 package main
 
 import (
@@ -35,14 +45,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run is the program without the process around it. It returns the exit code.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("serverside", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	name := flags.String("scenario", "approve", "what happens: "+strings.Join(scenarioNames(), ", "))
+	name := flags.String("scenario", "approve", "the `scenario` to run: "+strings.Join(scenarioNames(), ", "))
 	asJSON := flags.Bool("json", false, "print the steps as JSON lines")
-	file := flags.String("state", "", "keep what the parties know in this `FILE`, and go on with what an earlier run left unfinished")
-	kill := flags.Int("kill", 0, "kill this program, as a crash does, when it comes to this `step`")
+	file := flags.String("state", "", "keep the state of all parties in this `file`, and continue an order that an earlier run left unfinished")
+	kill := flags.Int("kill", 0, "kill this program at this `step`, as a crash does")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -50,7 +60,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return 2
 	}
 	if flags.NArg() > 0 {
-		fmt.Fprintln(stderr, "serverside: it takes flags alone; a scenario is chosen with -scenario")
+		fmt.Fprintln(stderr, "serverside: unexpected argument; choose a scenario with -scenario")
 		return 2
 	}
 	journal := newJournal(stdout, *asJSON)
@@ -68,7 +78,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 func play(ctx context.Context, name, file string, getenv func(string) string, journal *journal) (end ending, err error) {
 	play, ok := scenarios[name]
 	if !ok {
-		return ending{}, fmt.Errorf("there is no scenario %q; choose one of %s", name, strings.Join(scenarioNames(), ", "))
+		return ending{}, fmt.Errorf("unknown scenario %q; choose one of %s", name, strings.Join(scenarioNames(), ", "))
 	}
 	state, err := openState(ctx, file)
 	if err != nil {
@@ -81,7 +91,7 @@ func play(ctx context.Context, name, file string, getenv func(string) string, jo
 		err = errors.Join(err, state.close())
 	}()
 	if state.resumed {
-		journal.say("Going on with " + state.order + " of an earlier run.")
+		journal.say("Continuing " + state.order + " of an earlier run.")
 	}
 	key, account := getenv("KLARNA_API_KEY"), getenv("KLARNA_PARTNER_ACCOUNT_ID")
 	switch {
@@ -97,7 +107,7 @@ func play(ctx context.Context, name, file string, getenv func(string) string, jo
 	return playWithTestHost(ctx, journal, state, key, account, getenv("KLARNA_BASE_URL"))
 }
 
-// explain makes one clear line of an error, with what to do about it where that is known.
+// explain returns the text of an error in one line, with advice if there is some.
 func explain(err error) string {
 	e, ok := errors.AsType[*klarna.Error](err)
 	switch {
@@ -110,7 +120,7 @@ func explain(err error) string {
 	case e.Outcome == klarna.OutcomeNotSent && e.Err != nil:
 		return "Klarna cannot be reached: check the network (" + err.Error() + ")"
 	case e.Message != "":
-		// A developer's own terminal is the place for Klarna's message to developers.
+		// The message is for developers, who read it in their own terminal.
 		return err.Error() + ": Klarna says: " + e.Message
 	default:
 		return err.Error()

@@ -6,21 +6,23 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/examples/internal/tap"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// scene is a scenario's stage with the built-in Klarna.
+// scene is a scenario with the built-in Klarna.
 type scene struct {
 	*stage
 	klarna  *klarnatest.Server
 	journal *journal
 }
 
-// scenarios are what can happen, each with its end.
+// scenarios are the functions that run the scenarios.
 var scenarios = map[string]func(context.Context, *scene) (ending, error){
 	"approve":           approve,
 	"instant":           instant,
@@ -64,8 +66,8 @@ func playWithDouble(ctx context.Context, j *journal, kept *state, play func(cont
 	return end, s.cause(err)
 }
 
-// endedBefore is the end of an order that came to it without payment in an earlier run, which was
-// killed before it could say so.
+// endedBefore returns the ending of an order that ended without payment in an earlier run. That run
+// was killed before it could report the ending.
 func (s *scene) endedBefore(ctx context.Context) (ending, error) {
 	order, err := s.customer.order(ctx)
 	if err != nil {
@@ -84,18 +86,22 @@ func approve(ctx context.Context, s *scene) (ending, error) {
 	if err := s.payAtKlarna(ctx); err != nil {
 		return ending{}, err
 	}
+	s.loseAnAnswer()
+	if err := s.fulfill(ctx); err != nil {
+		return ending{}, err
+	}
 	return s.paid(ctx, "payment approved", "")
 }
 
 func instant(ctx context.Context, s *scene) (ending, error) {
-	// The customer approved in Klarna's browser SDK before, which gave the page a session token.
+	// The customer has approved in Klarna's browser SDK, which gave the page a session token.
 	token := s.klarna.IssueSessionToken("EUR", 118_00)
 	sentTo, err := s.customer.chooseKlarna(ctx, token)
 	if err != nil {
 		return ending{}, err
 	}
 	if sentTo != "" {
-		return ending{}, errors.New("the customer was asked to step up in spite of the session token")
+		return ending{}, errors.New("the customer was asked to step up, although the session token was sent")
 	}
 	return s.paid(ctx, "payment approved", "")
 }
@@ -127,7 +133,7 @@ func duplicateWebhook(ctx context.Context, s *scene) (ending, error) {
 		return ending{}, err
 	}
 	if n := s.delivered(webhook.EventTypePaymentRequestCompleted); n != 2 {
-		return ending{}, fmt.Errorf("the webhook was to come twice and came %d times", n)
+		return ending{}, fmt.Errorf("got the webhook %d times, want 2", n)
 	}
 	return s.paid(ctx, "payment approved once", "the webhook came twice")
 }
@@ -138,16 +144,16 @@ func lostWebhook(ctx context.Context, s *scene) (ending, error) {
 		return ending{}, err
 	}
 	if n := s.delivered(webhook.EventTypePaymentRequestCompleted); n != 0 {
-		return ending{}, fmt.Errorf("the webhook was to be lost and came %d times", n)
+		return ending{}, fmt.Errorf("got the webhook %d times, want 0", n)
 	}
 	return s.paid(ctx, "payment approved without its webhook", "the payment request was read instead")
 }
 
-// payAtKlarna goes all the way of a customer who pays.
+// payAtKlarna makes the customer choose Klarna, approve the payment and return to the merchant.
 func (s *scene) payAtKlarna(ctx context.Context) error {
 	id, err := s.redirected(ctx)
 	if errors.Is(err, errNotRedirected) && s.paidBefore() {
-		return nil // an earlier run came as far as that
+		return nil // an earlier run was killed after the payment
 	}
 	if err != nil {
 		return err
@@ -159,8 +165,8 @@ func (s *scene) payAtKlarna(ctx context.Context) error {
 	return s.customer.comeBack(ctx, back)
 }
 
-// redirected has the customer choose Klarna and returns the payment request behind the URL that the
-// customer is sent to.
+// redirected makes the customer choose Klarna. It returns the id of the payment request whose URL
+// the customer is sent to.
 func (s *scene) redirected(ctx context.Context) (string, error) {
 	sentTo, err := s.customer.chooseKlarna(ctx, "")
 	if err != nil {
@@ -178,14 +184,14 @@ func (s *scene) redirected(ctx context.Context) (string, error) {
 
 var errNotRedirected = errors.New("the customer was not sent to Klarna")
 
-// transactions are those of the order.
+// transactions returns the transactions of the order.
 func (s *scene) transactions() []klarnatest.Transaction {
 	return slices.DeleteFunc(s.klarna.Transactions(), func(t klarnatest.Transaction) bool { return t.Reference != s.paymentID })
 }
 
 func (s *scene) paidBefore() bool { return len(s.transactions()) > 0 }
 
-// atKlarna is a step of the simulated customer. It ends when the webhooks that it caused have been
+// atKlarna makes a step of the simulated customer. The step ends when its webhooks have been
 // received.
 func (s *scene) atKlarna(does string, act func() (string, error)) (string, error) {
 	step := s.journal.begin(customerParty, klarnaParty, does, "")
@@ -204,6 +210,53 @@ func (s *scene) atKlarna(does string, act func() (string, error)) (string, error
 	return back, nil
 }
 
+// loseAnAnswer makes Klarna execute the second capture without an answer, unless an earlier run
+// made both captures.
+func (s *scene) loseAnAnswer() {
+	if made := len(s.captures()); made < 2 {
+		s.klarna.Script(klarnatest.Fault{
+			Operation: "authorization.transaction.capture", Skip: 1 - made, Kind: klarnatest.FaultDropAfter,
+		})
+	}
+}
+
+// captures and refunds are those of the order.
+func (s *scene) captures() []klarnatest.Capture {
+	return slices.DeleteFunc(s.klarna.Captures(), func(c klarnatest.Capture) bool { return !s.mine(c.Reference) })
+}
+
+func (s *scene) refunds() []klarnatest.Refund {
+	return slices.DeleteFunc(s.klarna.Refunds(), func(r klarnatest.Refund) bool { return !s.mine(r.Reference) })
+}
+
+// mine reports whether the reference belongs to an operation of the order's payment.
+func (s *scene) mine(reference string) bool { return strings.HasPrefix(reference, s.paymentID+"/") }
+
+// compare compares the results that the merchant knows with Klarna's ledger: each operation is
+// done, and was executed exactly once.
+func (s *scene) compare(order orderAnswer) error {
+	var known, executed []string
+	for _, o := range order.Operations {
+		known = append(known, fmt.Sprintf("%s %s %d %s", o.Kind, o.ID, o.Amount, o.Status))
+	}
+	add := func(kind flow.OperationKind, id string, amount int64) {
+		executed = append(executed, fmt.Sprintf("%s %s %d %s", kind, id, amount, done))
+	}
+	for _, c := range s.captures() {
+		add(flow.OperationKindCapture, strings.TrimPrefix(c.Reference, s.paymentID+"/"), c.Amount)
+	}
+	for _, r := range s.refunds() {
+		add(flow.OperationKindRefund, strings.TrimPrefix(r.Reference, s.paymentID+"/"), r.Amount)
+	}
+	if t := s.transactions()[0]; t.VoidedAmount > 0 {
+		add(flow.OperationKindVoid, "sold-out", t.VoidedAmount)
+	}
+	if !slices.Equal(known, executed) {
+		return fmt.Errorf("the merchant's order has %q, and Klarna's ledger %q", known, executed)
+	}
+	return nil
+}
+
 func (s *scene) delivered(eventType webhook.EventType) int {
 	n := 0
 	for _, d := range s.klarna.Deliveries() {
@@ -214,7 +267,7 @@ func (s *scene) delivered(eventType webhook.EventType) int {
 	return n
 }
 
-// paid ends a scenario with a payment. It compares the merchant's word with Klarna's ledger.
+// paid ends a scenario with a payment. It compares the merchant's order with Klarna's ledger.
 func (s *scene) paid(ctx context.Context, outcome, detail string) (ending, error) {
 	order, err := s.customer.order(ctx)
 	if err != nil {
@@ -224,10 +277,14 @@ func (s *scene) paid(ctx context.Context, outcome, detail string) (ending, error
 	if order.Status != approved || len(transactions) != 1 || transactions[0].PaymentTransactionID != order.TransactionID {
 		return ending{}, fmt.Errorf("the merchant says %s, and Klarna has %d transactions", order.Status, len(transactions))
 	}
+	if err := s.compare(order); err != nil {
+		return ending{}, err
+	}
 	return ending{Outcome: outcome, PaymentTransactionID: order.TransactionID, Detail: detail}, nil
 }
 
-// unpaid plays a scenario that ends without a payment, and says so only if Klarna's ledger does.
+// unpaid runs a scenario that ends without a payment. It returns an error if the merchant's order
+// and Klarna's ledger do not agree.
 func (s *scene) unpaid(ctx context.Context, want status, outcome, detail string, act func(paymentRequestID string) (string, error)) (ending, error) {
 	id, err := s.redirected(ctx)
 	if err != nil {

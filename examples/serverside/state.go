@@ -18,25 +18,27 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// state is what the parties keep: in memory, or in files that outlive the program.
+// state is the state of all parties, in memory or in files.
 type state struct {
-	// purchases and sealSecret are the gateway's.
+	// purchases and sealSecret belong to the gateway.
 	purchases  flow.Store
 	sealSecret klarna.Secret
-	// order is the merchant's order number; resumed, that an earlier run of the program left it
+	// order is the merchant's order number. resumed reports whether an earlier run left the order
 	// unfinished.
 	order   string
 	resumed bool
+	// notifications are those that the merchant got of this order.
+	notifications []notification
 	// klarnaFile is where the built-in Klarna keeps its own, "" for nowhere.
 	klarnaFile string
 
-	database    *sql.DB // nil in memory
+	database    *sql.DB // nil if the state is in memory
 	secretsFile string
 	secrets     secrets
 }
 
-// secrets are the gateway's. In production they come from where a program's other secrets do, and
-// do not lie beside what they seal.
+// secrets are the secrets of the gateway. In production, keep them with the program's other
+// secrets, and not next to the data that they seal.
 type secrets struct {
 	Seal         string `json:"seal_secret"`
 	SigningKeyID string `json:"signing_key_id,omitempty"`
@@ -45,7 +47,8 @@ type secrets struct {
 
 func newOrder() string { return "order-" + strings.ToLower(rand.Text()[:8]) }
 
-// openState opens what path holds, or begins it; without a path nothing is kept.
+// openState opens the state in the file at path, or creates it. Without a path, the state is in
+// memory.
 func openState(ctx context.Context, path string) (*state, error) {
 	if path == "" {
 		return &state{purchases: flow.NewMemoryStore(), sealSecret: newSealSecret(), order: newOrder()}, nil
@@ -54,7 +57,7 @@ func openState(ctx context.Context, path string) (*state, error) {
 	if err := s.readSecrets(); err != nil {
 		return nil, err
 	}
-	// full: what was committed survives also the machine's failure.
+	// With synchronous(FULL), committed data also survives a power failure.
 	database, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
 		return nil, err
@@ -77,6 +80,8 @@ func (s *state) open(ctx context.Context) error {
 	s.purchases = purchases
 	for _, table := range []string{
 		`CREATE TABLE IF NOT EXISTS merchant_orders (reference TEXT NOT NULL PRIMARY KEY, done BOOLEAN NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS merchant_notifications (
+			id TEXT NOT NULL PRIMARY KEY, reference TEXT NOT NULL, content BLOB NOT NULL)`,
 		`CREATE TABLE IF NOT EXISTS parties (name TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL)`,
 	} {
 		if _, err := s.database.ExecContext(ctx, table); err != nil {
@@ -86,7 +91,7 @@ func (s *state) open(ctx context.Context) error {
 	switch err := s.database.QueryRowContext(ctx, `SELECT reference FROM merchant_orders WHERE NOT done`).Scan(&s.order); {
 	case err == nil:
 		s.resumed = true
-		return nil
+		return s.readNotifications(ctx)
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
@@ -95,7 +100,7 @@ func (s *state) open(ctx context.Context) error {
 	return err
 }
 
-// finish records that the order came to an end, so that the next run begins another.
+// finish records that the order has ended, so that the next run begins another one.
 func (s *state) finish(ctx context.Context) error {
 	if s.database == nil {
 		return nil
@@ -109,6 +114,41 @@ func (s *state) close() error {
 		return nil
 	}
 	return s.database.Close()
+}
+
+// keepNotification stores a notification that the merchant got.
+func (s *state) keepNotification(ctx context.Context, n notification) error {
+	if s.database == nil {
+		return nil
+	}
+	content, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	_, err = s.database.ExecContext(ctx,
+		`INSERT INTO merchant_notifications (id, reference, content) VALUES (?, ?, ?)`, n.ID, s.order, content)
+	return err
+}
+
+func (s *state) readNotifications(ctx context.Context) error {
+	rows, err := s.database.QueryContext(ctx,
+		`SELECT content FROM merchant_notifications WHERE reference = ? ORDER BY rowid`, s.order)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var content []byte
+		var n notification
+		if err := rows.Scan(&content); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(content, &n); err != nil {
+			return err
+		}
+		s.notifications = append(s.notifications, n)
+	}
+	return rows.Err()
 }
 
 // address is where a party listens: where it did in an earlier run, because others know it by that,
@@ -133,8 +173,8 @@ func (s *state) keepAddress(ctx context.Context, party, address string) error {
 	return err
 }
 
-// signingKey is the key of the webhook that an earlier run subscribed, or of one that is subscribed
-// now.
+// signingKey returns the signing key of the webhook that an earlier run subscribed. If there was
+// none, it subscribes one.
 func (s *state) signingKey(subscribe func() webhook.Key) (webhook.Key, error) {
 	if s.secrets.SigningKeyID == "" {
 		key := subscribe()
@@ -161,7 +201,7 @@ func (s *state) readSecrets() error {
 	return err
 }
 
-// writeSecrets replaces the file whole or not at all.
+// writeSecrets replaces the file atomically.
 func (s *state) writeSecrets() error {
 	if s.secretsFile == "" {
 		return nil

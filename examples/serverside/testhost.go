@@ -10,11 +10,11 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// playWithTestHost plays the journey with Klarna's test host and a person as the customer. No
-// webhook reaches a program on loopback, so it polls.
+// playWithTestHost runs the journey with Klarna's test host and a person as the customer. It polls,
+// because no webhook reaches a program on loopback.
 func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, account, baseURL string) (ending, error) {
 	if strings.HasPrefix(apiKey, "klarna_live_") {
-		return ending{}, errors.New("KLARNA_API_KEY is a live key; this example moves test money alone")
+		return ending{}, errors.New("KLARNA_API_KEY is a live key; this example needs a test key")
 	}
 	s, err := setUp(ctx, j, kept, apiKey, account, baseURL, nil)
 	if s != nil {
@@ -38,15 +38,18 @@ func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, acco
 		return ending{}, err
 	}
 	if p.State == flow.StateRejected {
-		return ending{}, s.cause(errors.New("the payment was refused by Klarna"))
+		return ending{}, s.cause(errors.New("Klarna refused the payment"))
 	}
 	if p.State != flow.StateAuthorized {
 		return ending{Outcome: "payment " + string(statuses[p.State])}, nil
 	}
+	if err := s.fulfill(ctx); err != nil {
+		return ending{}, s.cause(err)
+	}
 	return ending{Outcome: "payment approved", PaymentTransactionID: p.PaymentTransactionID}, nil
 }
 
-// await asks how the payment stands until that is final.
+// await reads the payment until its state is final.
 func (s *stage) await(ctx context.Context) (*flow.Status, error) {
 	again := time.NewTicker(2 * time.Second)
 	defer again.Stop()
@@ -63,8 +66,8 @@ func (s *stage) await(ctx context.Context) (*flow.Status, error) {
 	}
 }
 
-// giveUp cancels the payment when the program is interrupted, so that no forgotten tab completes
-// it. It returns what the program has to say.
+// giveUp cancels the payment after the program was interrupted, so that it cannot be completed in
+// the browser later. It returns the error that the program prints.
 func (s *stage) giveUp(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()

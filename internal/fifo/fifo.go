@@ -1,11 +1,11 @@
 // Package fifo implements a first-in, first-out queue.
 package fifo
 
-// Queue is a first-in, first-out queue. Push and Pop take constant time on average. Memory of
-// values that were taken is released. The zero value is an empty queue.
+// Queue is a first-in, first-out queue. Push and Pop take constant time on average. The memory of
+// removed values is released. The zero value is an empty queue.
 type Queue[T any] struct {
 	items []T
-	taken int // of items, from the front
+	taken int // the number of items, from the front, that were removed
 }
 
 // Push adds v at the end.

@@ -1,5 +1,5 @@
-// Package idempotency derives idempotency keys. Each is a UUIDv5, as Klarna recommends, of
-// everything that identifies a call.
+// Package idempotency derives idempotency keys. As Klarna recommends, a key is a UUIDv5. It is
+// computed from everything that identifies a call.
 //
 // The derivation must never change: a program that crashed with one version of this library and
 // repeats its call with the next one must derive the same key.
@@ -20,7 +20,7 @@ var (
 	finals = uuid.MustParse("4b1f8a0e-6c53-4d87-9d0a-2f7c5be1c9a4")
 )
 
-// Call is what identifies a call.
+// Call contains what identifies a call.
 type Call struct {
 	Operation     string
 	Account       string
@@ -31,8 +31,8 @@ type Call struct {
 	CustomerToken redact.Secret
 }
 
-// Key returns the key of the call. Without a reference a repeat cannot be told from a second, equal
-// call, so the key is random.
+// Key returns the key of the call. If the call has no reference, the key is random, because a
+// repeat cannot be distinguished from a second, equal call.
 func (c *Call) Key() string {
 	if c.Reference == "" {
 		random := uuid.New()
@@ -59,7 +59,7 @@ func (c *Call) Key() string {
 	return key.String()
 }
 
-// Final is what identifies the final authorize call of a purchase in package flow.
+// Final contains what identifies the final authorize call of a purchase in package flow.
 type Final struct {
 	Account          string
 	PaymentRequestID string

@@ -43,7 +43,7 @@ func TestFinalCallsKeepTheirKeys(t *testing.T) {
 	}
 }
 
-func TestACallWithoutAReferenceHasAKeyOfItsOwn(t *testing.T) {
+func TestACallWithoutAReferenceHasARandomKey(t *testing.T) {
 	call := Call{Operation: "authorization.transaction.update"}
 	first, second := call.Key(), call.Key()
 	if id, err := uuid.Parse(first); err != nil || id.Version() != 5 || first == second {

@@ -23,14 +23,8 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 			problems = replacedProblems(problems, m.Path, answer)
 		}
 	}
-	for i := range misfits {
-		for _, m := range o.Single {
-			for path := range strings.SplitSeq(m.Path, Or) {
-				if misfits[i].Repeated && leadsTo(misfits[i].Path, path) {
-					problems = append(problems, misfitProblem(&misfits[i]))
-				}
-			}
-		}
+	if len(misfits) > 0 {
+		problems = o.repeatedProblems(problems, answer, misfits)
 	}
 	for _, m := range o.Excludes {
 		if m.When.holds(answer) && isPresent(answer, m.Path, misfits) {
@@ -46,12 +40,33 @@ func (o *Operation) Check(answer any, misfits []wire.Misfit) error {
 	return asError(problems)
 }
 
+// repeatedProblems appends the members of Single that are repeated.
+func (o *Operation) repeatedProblems(problems []string, answer any, misfits []wire.Misfit) []string {
+	for i := range o.Single {
+		used := o.Single[i].used(answer)
+		for j := range misfits {
+			if !misfits[j].Repeated {
+				continue
+			}
+			for path := range strings.SplitSeq(used, Or) {
+				if !leadsTo(misfits[j].Path, path) {
+					continue
+				}
+				if problem := misfitProblem(&misfits[j]); !slices.Contains(problems, problem) {
+					problems = append(problems, problem)
+				}
+			}
+		}
+	}
+	return problems
+}
+
 // CheckApproval checks a completed payment request, which is a pointer to a wire type. It returns
 // an error if the payment request does not say what its customer approved.
 func CheckApproval(request any, misfits []wire.Misfit) error {
 	problems := membersProblems(nil, Approval, request, misfits)
 	for _, m := range Approval {
-		problems = replacedProblems(problems, m.Path, request)
+		problems = replacedProblems(problems, m.used(request), request)
 	}
 	return asError(problems)
 }
@@ -100,6 +115,17 @@ func (m *Member) problem(answer any, misfits []wire.Misfit) string {
 		return strings.Join(unfit, " and ")
 	}
 	return first
+}
+
+// used returns the first alternative that is present, which is the one that is used. If none is, it
+// returns all of them.
+func (m *Member) used(answer any) string {
+	for path := range strings.SplitSeq(m.Path, Or) {
+		if isThere(answer, path) {
+			return path
+		}
+	}
+	return m.Path
 }
 
 func pathProblem(path string, optional bool, answer any, misfits []wire.Misfit) (problem string, isMisfit bool) {

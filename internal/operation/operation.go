@@ -27,7 +27,7 @@ type Operation struct {
 	// other member of an unexpected type is kept as an unknown one.
 	Decides []Member
 	// Single are members that decide later, such as the amount of an approval. They must not be
-	// repeated.
+	// repeated. Of alternatives, only the one that is used counts.
 	Single []Member
 	// Excludes are members that contradict the result of their answer.
 	Excludes []Member

@@ -3,10 +3,10 @@ package problem
 
 import "github.com/klarna-go/klarna-go/klarna"
 
-// List is a list of problems. It contains only what Klarna's documentation proves wrong.
+// List is a list of problems. Callers add only what is wrong according to Klarna's documentation.
 type List []klarna.ValidationError
 
-// Add adds a problem of the parameter at a JSON path.
+// Add adds a problem with the parameter at a JSON path.
 func (l *List) Add(path, reason string) {
 	*l = append(*l, klarna.ValidationError{Parameter: path, Reasons: []string{reason}})
 }

@@ -45,7 +45,7 @@ func (r RawJSON) Bytes() []byte {
 // IsZero reports whether r has no text.
 func (r RawJSON) IsZero() bool { return r.text == nil }
 
-// Equal reports whether two texts are the same, byte for byte.
+// Equal reports whether r and other have the same bytes.
 func (r RawJSON) Equal(other RawJSON) bool { return bytes.Equal(r.Bytes(), other.Bytes()) }
 
 // String returns the size, not the content.
@@ -101,9 +101,9 @@ func (Unknown) LogValue() slog.Value { return slog.StringValue(Text) }
 // may be private and do not have their wire form.
 func (Unknown) MarshalYAML() (any, error) { return Text, nil }
 
-// FirstJSON returns the first of texts that is neither empty nor null.
-func FirstJSON(texts ...RawJSON) RawJSON {
-	for _, r := range texts {
+// FirstJSON returns the first value that is neither empty nor null.
+func FirstJSON(values ...RawJSON) RawJSON {
+	for _, r := range values {
 		if !r.IsZero() && string(r.Bytes()) != "null" {
 			return r
 		}

@@ -9,16 +9,16 @@ import (
 
 // Secret is a string that must not be shown: an API key, a signing key, a session or customer
 // token. Every formatting verb, slog, JSON and text show [redacted]. Only [Secret.Reveal] returns
-// the string. The zero value means that there is no secret.
+// the string. The zero value holds no secret.
 //
 // A function holds the string, because printers do not look into functions: neither fmt in an
 // unexported field, where it cannot call methods, nor a printer that follows pointers. For the same
 // reason two secrets must be compared with [Secret.Equal], not with reflect.DeepEqual.
 type Secret struct {
 	reveal func() string
-	// there reports whether there is a secret. Without a second field, the value is a single
+	// present reports whether there is a secret. Without a second field, the value is a single
 	// pointer, which the printer spew takes for the address of a Secret: it may crash the program.
-	there bool
+	present bool
 }
 
 // NewSecret returns a secret string. The empty string gives the zero Secret.
@@ -26,19 +26,19 @@ func NewSecret(s string) Secret {
 	if s == "" {
 		return Secret{}
 	}
-	return Secret{reveal: func() string { return s }, there: true}
+	return Secret{reveal: func() string { return s }, present: true}
 }
 
 // Reveal returns the string, for sending or storing it.
 func (s Secret) Reveal() string {
-	if !s.there {
+	if !s.present {
 		return ""
 	}
 	return s.reveal()
 }
 
 // IsZero reports whether s has no secret.
-func (s Secret) IsZero() bool { return !s.there }
+func (s Secret) IsZero() bool { return !s.present }
 
 // Equal compares two secrets in a time that does not depend on where they differ.
 func (s Secret) Equal(other Secret) bool {

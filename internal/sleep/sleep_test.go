@@ -31,7 +31,7 @@ func TestForPausesUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-func TestJitterIsFromHalfToTheWhole(t *testing.T) {
+func TestJitterIsAtLeastHalfTheDuration(t *testing.T) {
 	lowest, highest := time.Hour, time.Duration(0)
 	for range 1000 {
 		d := Jitter(time.Minute)

@@ -25,7 +25,7 @@ type syntax struct {
 	// now is the database's clock in milliseconds of Unix time, not the beginning of the
 	// transaction.
 	now string
-	// binary makes a column compare texts byte by byte.
+	// binary makes a text column compare byte by byte.
 	binary string
 	// parameter precedes the number of a parameter.
 	parameter string

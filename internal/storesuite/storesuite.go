@@ -1,4 +1,4 @@
-// Package storesuite is the shared code of the conformance suites for stores.
+// Package storesuite contains the code that the conformance suites for stores share.
 package storesuite
 
 import (
@@ -11,10 +11,10 @@ import (
 )
 
 // Run runs one check of a suite on a new store, as a subtest. The context of the check ends after
-// patience.
-func Run[S any](t *testing.T, name string, patience time.Duration, newStore func(t *testing.T) S, check func(ctx context.Context, s S) error) {
+// timeout.
+func Run[S any](t *testing.T, name string, timeout time.Duration, newStore func(t *testing.T) S, check func(ctx context.Context, s S) error) {
 	t.Run(name, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		if err := check(ctx, newStore(t)); err != nil {
 			t.Error(err)
@@ -22,8 +22,9 @@ func Run[S any](t *testing.T, name string, patience time.Duration, newStore func
 	})
 }
 
-// AtOnce calls the function from n goroutines at the same time. It returns the error of each, by i.
-func AtOnce(n int, call func(i int) error) []error {
+// Concurrently calls the function from n goroutines at the same time, with i from 0 to n-1. It
+// returns their errors, indexed by i.
+func Concurrently(n int, call func(i int) error) []error {
 	var (
 		ready, done sync.WaitGroup
 		start       = make(chan struct{})

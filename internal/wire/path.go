@@ -25,6 +25,23 @@ func Path(pointer string) string {
 	return b.String()
 }
 
+// memberPath is [Path] for a member of an object, which is the last element of the pointer.
+func memberPath(pointer, name string) string {
+	if object := Path(pointer[:strings.LastIndexByte(pointer, '/')]); object != "" {
+		return object + "." + Name(name)
+	}
+	return Name(name)
+}
+
+// Name returns the name of a member as an element of a path: "?" for a name that is not plain, that
+// is empty or that could be an index.
+func Name(name string) string {
+	if name == "" || isIndex(name) {
+		return "?"
+	}
+	return plain(name)
+}
+
 func isIndex(element string) bool {
 	_, err := strconv.ParseUint(element, 10, 32)
 	return err == nil

@@ -141,7 +141,7 @@ func (r *Reader) keep(unknown *redact.Unknown, name []byte) {
 	}
 	if how != asOther {
 		r.misfits = append(r.misfits, Misfit{
-			Path:     Path(string(r.decoder.StackPointer())),
+			Path:     memberPath(string(r.decoder.StackPointer()), string(name)),
 			Found:    Kind(value),
 			Repeated: how == asRepeated,
 		})

@@ -218,6 +218,19 @@ func TestMisfitsAreReportedWithTheirPath(t *testing.T) {
 			`{"new":1,"new":{}}`, order{Unknown: redact.Unknown{"new": raw(`1`)}},
 			[]wire.Misfit{{Path: "new", Found: "an object", Repeated: true}},
 		},
+		"a repeated name that is empty": {
+			`{"inner":{"":1,"":2}}`, order{Inner: &order{Unknown: redact.Unknown{"": raw(`1`)}}},
+			[]wire.Misfit{{Path: "inner.?", Found: "a number", Repeated: true}},
+		},
+		"a repeated name that is a number": {
+			`{"inner":{"5":1,"5":2},"5":1,"5":2}`,
+			order{Inner: &order{Unknown: redact.Unknown{"5": raw(`1`)}}, Unknown: redact.Unknown{"5": raw(`1`)}},
+			[]wire.Misfit{{Path: "inner.?", Found: "a number", Repeated: true}, {Path: "?", Found: "a number", Repeated: true}},
+		},
+		"a repeated name with a slash": {
+			`{"inner":{"a/name":1,"a/name":2}}`, order{Inner: &order{Unknown: redact.Unknown{"a/name": raw(`1`)}}},
+			[]wire.Misfit{{Path: "inner.?", Found: "a number", Repeated: true}},
+		},
 		"two names that are not UTF-8 and read the same": {
 			"{\"\xff\":1,\"\xfe\":2}", order{Unknown: redact.Unknown{"\ufffd": raw(`1`)}},
 			[]wire.Misfit{{Path: "?", Found: "a number", Repeated: true}},

@@ -250,7 +250,7 @@ func FuzzReader(f *testing.F) {
 		var got order
 		misfits, err := wire.Into(&got, (*order).decode).Decode(text)
 		trimmed := []byte(strings.TrimPrefix(string(text), "\ufeff"))
-		// encoding/json accepts the same texts: it also reads invalid UTF-8 and repeated names.
+		// encoding/json accepts the same JSON: it also reads invalid UTF-8 and repeated names.
 		valid := json.Valid(trimmed)
 		var whole any
 		isObject := valid && json.NewDecoder(strings.NewReader(string(trimmed))) != nil && decodeNumbers(trimmed, &whole) == nil

@@ -27,7 +27,7 @@ func readTokenOrder(o object) *tokenOrder {
 	if !ok {
 		return nil
 	}
-	for i, scope := range wanted.texts("scopes") {
+	for i, scope := range wanted.stringList("scopes") {
 		switch scope {
 		case "payment:customer_present", "payment:customer_not_present", "customer:login":
 		default:

@@ -28,9 +28,13 @@
 // The server also serves a double of the browser SDK, which a page of any origin can use:
 //
 //	const { KlarnaSDK } = await import(serverURL + "/web-sdk/v2/klarna.mjs");
-//	const klarna = await KlarnaSDK({ clientId, products: ["PAYMENT"], partnerAccountId, locale: "en-US" });
-//	klarna.Payment.on("complete", ({ paymentRequestId, state }) => { … }); // abort, error, presentationupdate, …
-//	const { instruction, paymentOption } = await klarna.Payment.presentation({ amount: 1999, currency: "EUR" });
+//	const klarna = await KlarnaSDK({
+//		clientId, products: ["PAYMENT"], partnerAccountId, locale: "en-US",
+//	});
+//	// Other events are abort, error and presentationupdate.
+//	klarna.Payment.on("complete", ({ paymentRequestId, state }) => { … });
+//	const { instruction, paymentOption } =
+//		await klarna.Payment.presentation({ amount: 1999, currency: "EUR" });
 //	paymentOption.icon.component().mount("#icon"); // header, subheader, badge, message, terms
 //	paymentOption.paymentButton.component({ initiate: () => askYourServer() }).mount("#button");
 //
@@ -70,10 +74,12 @@
 // A test scripts what goes wrong. [Server.Script] applies faults to requests by operation: to a
 // number of them, after a number of others, or at random with a seed ([WithSeed]).
 //
-//	the request is not executed            FaultStatus, FaultHTML, FaultDropBefore; FaultHold, when the client gives up first
+//	the request is not executed            FaultStatus, FaultHTML, FaultDropBefore;
+//	                                       FaultHold, if the client gives up first
 //	it is, and the client gets the answer  FaultDelay, unless the client gives up first
-//	it is, and the client does not         FaultStatus and FaultHTML with AfterExecution, FaultDropAfter, FaultTruncate,
-//	                                       FaultStall, FaultLongLength, FaultShortLength
+//	it is, and the client does not         FaultStatus and FaultHTML with AfterExecution,
+//	                                       FaultDropAfter, FaultTruncate, FaultStall,
+//	                                       FaultLongLength, FaultShortLength
 //
 // [Server.ScriptAuthorize] sets what authorize answers. [Server.ScriptWebhook] and
 // [Server.ScriptWebhooks] lose, duplicate, delay and reorder webhooks. [WithRateLimit] answers 429

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/klarna-go/klarna-go/klarna"
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
@@ -49,4 +51,47 @@ func ExampleStart() {
 	// Output:
 	// 201 SUBMITTED
 	// https://shop.example/back?state=COMPLETED <nil>
+}
+
+// The first call fails with 503, and the client repeats it.
+func ExampleServer_Script() {
+	server, err := klarnatest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	server.Script(klarnatest.Fault{StatusCode: http.StatusServiceUnavailable})
+
+	client, err := klarna.NewClient(server.APIKey, klarna.WithBaseURL(server.URL))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Do(context.Background(), klarna.Call{
+		Operation: "shop.webhook.list", Method: http.MethodGet, Route: "notification/webhooks",
+	}, nil)
+	fmt.Println(err)
+	for _, request := range server.Requests() {
+		fmt.Println(request.Operation, request.StatusCode)
+	}
+	// Output:
+	// <nil>
+	// subscription.webhook.list 503
+	// subscription.webhook.list 200
+}
+
+func ExampleServer() {
+	server, err := klarnatest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+
+	server.Subscribe("https://shop.example/webhook", "payment.request.*") // Klarna's webhooks go here
+	before := server.Now()
+	server.Advance(3 * time.Hour) // the clock of the server, without waiting
+	fmt.Println(server.Now().Sub(before).Round(time.Minute), len(server.Webhooks()), len(server.PaymentRequests()))
+	// Output: 3h0m0s 1 0
 }

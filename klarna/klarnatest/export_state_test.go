@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// StateInMemoryAndInFile is the same twice when a restart would lose nothing.
+// StateInMemoryAndInFile returns the state of the server and that of its file after a restart. They
+// are equal if a restart loses nothing.
 func (s *Server) StateInMemoryAndInFile() (inMemory, inFile string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,7 +27,7 @@ func (s *Server) StateInMemoryAndInFile() (inMemory, inFile string, err error) {
 	return inMemory, string(again.snapshot().encode()), nil
 }
 
-// BreakStateFile lets every write fail until it is repaired.
+// BreakStateFile makes every write fail until repair is called.
 func (s *Server) BreakStateFile() (repair func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +45,7 @@ func (s *Server) BreakStateFile() (repair func(), err error) {
 	}, nil
 }
 
-// StateFileOf is a state file with these deltas, under whose checksums nothing hides.
+// StateFileOf returns a state file with these deltas and valid checksums.
 func StateFileOf(version int, deltas ...string) []byte {
 	var b strings.Builder
 	b.WriteString(stateHeader + strconv.Itoa(version) + "\n")
@@ -54,7 +55,7 @@ func StateFileOf(version int, deltas ...string) []byte {
 	return []byte(b.String())
 }
 
-// DeltasOf takes a state file apart.
+// DeltasOf returns the deltas of a state file.
 func DeltasOf(file []byte) (deltas []string) {
 	lines := strings.Split(strings.TrimSpace(string(file)), "\n")
 	for _, line := range lines[1:] {

@@ -105,7 +105,8 @@ type scriptedFault struct {
 
 // Script makes future requests meet faults. The test fails if a fault without a Probability was not
 // met as often as scripted. Script panics on a fault that is invalid or can never be met: one with
-// an unknown operation or kind, an invalid status or probability, or a [FaultDelay] without a Delay.
+// an unknown operation or kind, an invalid status or probability, or a [FaultDelay] without a
+// Delay.
 func (s *Server) Script(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

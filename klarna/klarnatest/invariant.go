@@ -17,8 +17,8 @@ import (
 //   - two captures of a transaction with one payment_capture_reference, or two refunds with one
 //     reference
 //
-// The server itself refuses most of these. It does not refuse two purchases, captures or refunds with
-// one reference, because Klarna does not promise to refuse them.
+// The server itself refuses most of these. It does not refuse two purchases, captures or refunds
+// with one reference, because Klarna does not promise to refuse them.
 func (s *Server) CheckInvariants(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()

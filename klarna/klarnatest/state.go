@@ -11,22 +11,23 @@ import (
 	"time"
 )
 
-// For each kind of values, this file has the form in a state file, how a value is saved, and how it
-// is restored. Restoring also schedules future actions. Values refer to each other by their ids. No
-// form contains a URL of the server.
+// For each kind of values, this file has the type that is encoded in a state file, a save function
+// and a restore function. Restoring also schedules future actions. Values refer to each other by
+// their ids. No type contains a URL of the server.
 
 type savedServer struct {
 	APIKey            string          `json:"api_key"`
 	ClientID          string          `json:"client_id"`
 	Accounts          []string        `json:"accounts"`
 	Frozen            time.Time       `json:"frozen,omitzero"`  // the time of a clock that stands still
-	Offset            time.Duration   `json:"offset,omitempty"` // of one that runs, in nanoseconds ahead of the machine's
+	Offset            time.Duration   `json:"offset,omitempty"` // of a running clock, in nanoseconds ahead of wall-clock time
 	Instruction       string          `json:"instruction,omitempty"`
 	DuplicateComplete bool            `json:"duplicate_complete,omitempty"`
 	Authority         *savedAuthority `json:"authority,omitempty"`
 }
 
-// savedAuthority holds DER: a client's trust in it outlives the process.
+// savedAuthority has the certificate authority in DER form, because clients that trust it outlive
+// the process.
 type savedAuthority struct {
 	Certificate []byte `json:"certificate"`
 	Key         []byte `json:"key"`
@@ -56,7 +57,7 @@ func (s *Server) save() *savedServer {
 
 func (s *Server) restoreServer(saved *savedServer) error {
 	if saved.APIKey == "" || len(saved.Accounts) == 0 {
-		return errors.New("it has no key or no account")
+		return errors.New("the server has no key or no account")
 	}
 	s.APIKey, s.ClientID, s.PartnerAccountID = saved.APIKey, saved.ClientID, saved.Accounts[0]
 	s.instruction, s.duplicateComplete = saved.Instruction, saved.DuplicateComplete
@@ -65,8 +66,8 @@ func (s *Server) restoreServer(saved *savedServer) error {
 	if now.IsZero() {
 		now = time.Now().Add(saved.Offset)
 	}
-	if year := now.Year(); year < 1 || year > 9000 { // JSON has no form for a year of five digits
-		return errors.New("its clock is out of range")
+	if year := now.Year(); year < 1 || year > 9000 { // JSON cannot hold a year with five digits
+		return errors.New("the clock is out of range")
 	}
 	s.clock = newClock(s.clock.running, now)
 
@@ -83,15 +84,17 @@ func (s *Server) restoreServer(saved *savedServer) error {
 	return nil
 }
 
-// accountOf finds an account by the id that is in the file, which is never a short form.
+// accountOf returns the account with an id, which has never the short form in a file.
 func (s *Server) accountOf(id string) (*account, error) {
 	if a := s.accounts[id]; a != nil && a.id == id {
 		return a, nil
 	}
-	return nil, unknown("account", id, "something")
+	return nil, fmt.Errorf("account %q does not exist", id)
 }
 
-func unknown(what, id, of string) error { return fmt.Errorf("%s %q of %s is not in it", what, id, of) }
+func unknown(what, id, of string) error {
+	return fmt.Errorf("%s %q of %s does not exist", what, id, of)
+}
 
 type savedCustomerToken struct {
 	Value     string    `json:"value"`
@@ -138,7 +141,7 @@ type savedDraft struct {
 	Reference   string          `json:"reference,omitempty"`
 	Transaction string          `json:"transaction,omitempty"`
 	TokenOnly   bool            `json:"token_only,omitempty"`
-	Token       *string         `json:"token,omitempty"` // its reference, which may be "", when one was asked for
+	Token       *string         `json:"token,omitempty"` // the reference, which may be "", if a token was requested
 	Currency    string          `json:"currency"`
 	Amount      int64           `json:"amount"`
 	OptionID    string          `json:"option_id,omitempty"`
@@ -224,7 +227,8 @@ func (s *Server) restorePaymentRequest(saved *savedPaymentRequest) error {
 		r.draft.token = &tokenOrder{*d.Token}
 	}
 	if saved.CustomerToken != "" && r.customerToken == nil {
-		// It was revoked and is forgotten, and the payment request that brought it still shows it.
+		// The token was revoked and removed, but the payment request that created it still shows
+		// it.
 		r.customerToken = &customerToken{account: partner, value: saved.CustomerToken}
 		if r.draft.token != nil {
 			r.customerToken.reference = r.draft.token.reference
@@ -240,7 +244,7 @@ func (s *Server) restorePaymentRequest(saved *savedPaymentRequest) error {
 	return nil
 }
 
-// savedTransaction leaves out what its captures, refunds and chargebacks add up to.
+// savedTransaction leaves out the sums of its captures, refunds and chargebacks.
 type savedTransaction struct {
 	ID         string          `json:"id"`
 	Account    string          `json:"account"`
@@ -452,16 +456,16 @@ func (s *Server) restoreSessionToken(saved *savedSessionToken) error {
 			return err
 		}
 	}
-	// A canceled payment request is forgotten before its token, which is good for nothing by then.
+	// A canceled payment request is removed before its token, which is revoked by then.
 	if saved.Request != "" && t.request == nil && !t.revoked {
-		return errors.New("the payment request " + saved.Request + " of a session token is not in it")
+		return unknown("payment request", saved.Request, "a session token")
 	}
 	s.tokens[t.value] = t
 	s.forgetTokenLater(t)
 	return nil
 }
 
-// savedRemembered has its key as bytes: a header need not be UTF-8.
+// savedRemembered has the key as bytes, because a header need not be UTF-8.
 type savedRemembered struct {
 	Account     string      `json:"account"`
 	Operation   string      `json:"operation"`
@@ -495,7 +499,7 @@ func (s *Server) restoreRemembered(saved *savedRemembered) error {
 		return err
 	}
 	if copy(r.fingerprint[:], saved.Fingerprint) != sha256.Size || len(saved.Fingerprint) != sha256.Size {
-		return errors.New("a fingerprint of a request has another length")
+		return errors.New("the fingerprint of a request has a wrong length")
 	}
 	s.remembered[r.key] = r
 	s.forgetRememberedLater(r)
@@ -506,7 +510,7 @@ func (r *savedRemembered) name() string {
 	return rememberedName(r.Account, r.Operation, string(r.Key))
 }
 
-// rememberedName is the scope of an idempotency key in one text.
+// rememberedName returns the scope of an idempotency key as one text.
 func rememberedName(account, operation, key string) string {
 	return account + " " + operation + " " + strconv.QuoteToASCII(key)
 }
@@ -527,7 +531,7 @@ func (a *savedAnswer) restore() (*answer, error) {
 	return &answer{status: a.Status, header: header, body: a.Body}, err
 }
 
-// savedHeader has the form of a query, which unlike JSON holds any bytes.
+// savedHeader is a header encoded as a URL query, which unlike JSON can hold any bytes.
 type savedHeader string
 
 func saveHeader(h http.Header) savedHeader { return savedHeader(url.Values(h).Encode()) }
@@ -712,7 +716,7 @@ func (s *Server) restoreDelivery(saved *savedDelivery) error {
 	return nil
 }
 
-type savedDeed struct {
+type savedJournalEntry struct {
 	Kind        entryKind `json:"kind"`
 	At          time.Time `json:"at"`
 	Account     string    `json:"account"`
@@ -724,12 +728,12 @@ type savedDeed struct {
 	Currency    string    `json:"currency,omitempty"`
 }
 
-func (d *journalEntry) save() savedDeed {
-	return savedDeed{d.kind, d.at, d.account, d.request, d.transaction, d.capture, d.reference, d.amount, d.currency}
+func (d *journalEntry) save() savedJournalEntry {
+	return savedJournalEntry{d.kind, d.at, d.account, d.request, d.transaction, d.capture, d.reference, d.amount, d.currency}
 }
 
-func (s *Server) restoreDeed(d *savedDeed) error {
-	if s.retention == 0 { // or there is no journal
+func (s *Server) restoreJournalEntry(d *savedJournalEntry) error {
+	if s.retention == 0 { // with a retention no journal is kept
 		s.journal = append(s.journal, journalEntry{d.Kind, d.At, d.Account, d.Request, d.Transaction, d.Capture, d.Reference, d.Amount, d.Currency})
 	}
 	return nil

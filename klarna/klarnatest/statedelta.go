@@ -108,7 +108,7 @@ func decodeStrictly(text []byte, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows its JSON")
+		return errors.New("there is data after the JSON")
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ type state struct {
 	saved  map[*kind]*collection[*lastSaved]
 }
 
-// lastSaved has the last saved form of a value.
+// lastSaved has the value as it was last saved.
 type lastSaved struct{ saved any }
 
 // apply applies a delta.
@@ -137,7 +137,7 @@ func (known *state) apply(d *delta) {
 			values.remove(key)
 		}
 		for _, saved := range d.saved[k.name] {
-			key := strconv.Itoa(len(values.ordered)) // for a log, from which nothing is removed
+			key := strconv.Itoa(len(values.ordered)) // values of a log have no key and are never removed
 			if k.key != nil {
 				key = k.key(saved)
 			}

@@ -42,8 +42,8 @@ const (
 	stateSlack = 1 << 20
 )
 
-// stateFile is a header and then a line a delta, the first with all there was: a checksum in
-// eight hexadecimal digits, a space, JSON.
+// stateFile is an open state file. The file has a header and a line for each delta, of which the
+// first is a snapshot. A line is a checksum in eight hexadecimal digits, a space, and JSON.
 type stateFile struct {
 	path    string
 	unlock  func()
@@ -190,7 +190,7 @@ func (f *stateFile) rewrite(all *delta) error {
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // beside the caller's file
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // next to the caller's file
 	if err != nil {
 		return err
 	}
@@ -221,8 +221,8 @@ func stateLine(d *delta) []byte {
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
 
-// readState reads a file's deltas. A last line that has no end is that of a server that died
-// while it wrote: nobody was answered by it.
+// readState reads the deltas of a file. It ignores an incomplete last line: the server was killed
+// during the write, before it answered a client.
 func readState(data []byte) (*state, error) {
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
 	version, ours := strings.CutPrefix(string(first), stateHeader)
@@ -242,7 +242,7 @@ func readState(data []byte) (*state, error) {
 		}
 		d, err := readDelta(text)
 		if !whole {
-			err = errors.New("it has no end")
+			err = errors.New("the line is incomplete")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("is damaged: line %d: %w", number, err)
@@ -250,7 +250,7 @@ func readState(data []byte) (*state, error) {
 		known.apply(d)
 	}
 	if known.server == nil {
-		return nil, errors.New("is damaged: it does not name its server")
+		return nil, errors.New("is damaged: it has no server")
 	}
 	return known, nil
 }
@@ -258,7 +258,7 @@ func readState(data []byte) (*state, error) {
 func readDelta(line []byte) (*delta, error) {
 	sum, text, _ := bytes.Cut(line, []byte(" "))
 	if string(sum) != checksum(text) {
-		return nil, errors.New("its checksum is wrong")
+		return nil, errors.New("the checksum is wrong")
 	}
 	return decodeDelta(text)
 }

@@ -26,8 +26,7 @@ import (
 
 func statePath(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
 
-// killed is a file as a server leaves it that is killed now: it is not closed, and writes no more
-// into the copy.
+// killed returns a copy of a state file as a killed server would leave it.
 func killed(t testing.TB, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -41,7 +40,7 @@ func killed(t testing.TB, path string) string {
 	return left
 }
 
-// sameInFile fails a test when a restart would lose something.
+// sameInFile fails the test if a restart would lose a part of the state.
 func sameInFile(t testing.TB, server *klarnatest.Server, after string) {
 	t.Helper()
 	inMemory, inFile, err := server.StateInMemoryAndInFile()
@@ -57,7 +56,7 @@ func sameInFile(t testing.TB, server *klarnatest.Server, after string) {
 func TestRandomOperationsAreInTheStateFile(t *testing.T) {
 	receiver := klarnatest.WithWebhookTransport(moody{mathrand.New(mathrand.NewPCG(1, 0))})
 	random := mathrand.New(mathrand.NewPCG(20251201, 0))
-	for range 4 { // as the whole file is read at each step
+	for range 4 { // few, because the whole file is read at each step
 		w := newWalk(t, random, klarnatest.WithStateFile(statePath(t)), receiver)
 		w.server.Subscribe("https://shop.example/webhook")
 		for range 40 {
@@ -69,20 +68,20 @@ func TestRandomOperationsAreInTheStateFile(t *testing.T) {
 	}
 }
 
-// moody is a receiver of webhooks that answers now and then.
+// moody is a receiver of webhooks that sometimes answers.
 type moody struct{ *mathrand.Rand }
 
 func (m moody) RoundTrip(*http.Request) (*http.Response, error) {
 	switch m.IntN(4) {
 	case 0:
-		return nil, errors.New("nobody is there")
+		return nil, errors.New("the receiver is unreachable")
 	case 1:
 		return &http.Response{StatusCode: http.StatusInternalServerError, Body: http.NoBody}, nil
 	}
 	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 }
 
-// everything does each thing once that changes a server and that no random walk does.
+// everything returns the changes of a server that random operations do not make.
 func (c client) everything() map[string]func() {
 	server := c.server
 	receiver := "https://shop.example/webhook"
@@ -134,7 +133,7 @@ func (c client) everything() map[string]func() {
 			server.Script(klarnatest.Fault{Kind: klarnatest.FaultDropAfter}, klarnatest.Fault{Kind: klarnatest.FaultDropBefore})
 			for range 2 {
 				if _, err := c.send("POST", authorizePath, stepUp(1)); err == nil {
-					c.Fatal("nothing was cut")
+					c.Fatal("the answer was not interrupted")
 				}
 			}
 		},
@@ -184,7 +183,7 @@ func TestEveryChangeIsInTheStateFile(t *testing.T) {
 	}
 }
 
-// seen is all that a client and a test can learn of a server.
+// seen returns everything that a client and a test can read from a server.
 func (c client) seen() map[string]any {
 	c.Helper()
 	server := c.server
@@ -223,9 +222,9 @@ func (c client) seen() map[string]any {
 func TestAKilledServerComesBackAsItWas(t *testing.T) {
 	path := statePath(t)
 	unreachable := klarnatest.WithWebhookTransport(roundTrip(func(*http.Request) (*http.Response, error) {
-		return nil, errors.New("nobody is there")
+		return nil, errors.New("the receiver is unreachable")
 	}))
-	// Cases of the same address compare every byte; its own port is that of the next test.
+	// Without a socket both servers have the same address, so that every byte can be compared.
 	first, c := newSocketless(t, klarnatest.WithStateFile(path), unreachable)
 	for _, do := range c.everything() {
 		do()
@@ -301,13 +300,13 @@ func TestForgottenCustomerTokenSurvivesARestart(t *testing.T) {
 	c.want(400, "POST", requestsPath, draft(1), withCustomer(token))
 }
 
-// receive takes the next delivery that reaches a receiver.
+// receive waits for the next delivery that reaches a receiver.
 func receive(t *testing.T, arrivals <-chan *http.Request) {
 	t.Helper()
 	select {
 	case <-arrivals:
 	case <-t.Context().Done():
-		t.Fatal("no webhook came")
+		t.Fatal("no webhook arrived")
 	}
 }
 
@@ -316,14 +315,14 @@ func TestWebhooksAreDeliveredAfterAKill(t *testing.T) {
 		name     string
 		before   roundTrip
 		script   klarnatest.WebhookFault
-		attempt  int           // that gets through
-		wait     time.Duration // until then
-		attempts int           // in the log, both servers' together
+		attempt  int           // the attempt that succeeds
+		wait     time.Duration // until the attempt that succeeds
+		attempts int           // in the logs of both servers
 	}{
-		{"one that was being delivered, at once", nil, 0, 1, 0, 1},
+		{"one that was being delivered, immediately", nil, 0, 1, 0, 1},
 		{"one that failed, on its schedule", answering(500).(roundTrip), 0, 2, 10 * time.Second, 2},
-		{"one that is late, when it is due", nil, klarnatest.WebhookFaultLate, 1, time.Minute, 1},
-		{"one to be overtaken, when it is due", nil, klarnatest.WebhookFaultReorder, 1, time.Minute, 1},
+		{"one that is delayed, when it is due", nil, klarnatest.WebhookFaultLate, 1, time.Minute, 1},
+		{"one that is reordered, when it is due", nil, klarnatest.WebhookFaultReorder, 1, time.Minute, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := statePath(t)
@@ -422,7 +421,7 @@ func TestOverdueActionsRunAtTheStart(t *testing.T) {
 				equal(t, "its webhook", len(second.Deliveries()), delivered+1)
 				c.want(409, "POST", authorizePath, order(100), withToken(token))
 
-				// A transaction expires and closes, a key and a token are forgotten.
+				// A transaction expires and closes, and a key and a token are removed.
 				transaction := "/v2/payment/transactions/" + second.Transactions()[0].PaymentTransactionID
 				<-time.After(28 * 24 * time.Hour)
 				equal(t, "the transaction", c.want(200, "GET", transaction, nil).text("state"), "EXPIRED")
@@ -474,18 +473,18 @@ func TestUntrustedStateFileIsLeftUnchanged(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"an empty one":                          {nil, "is not a state file"},
-		"another kind of file":                  {[]byte("key=value\n"), "is not a state file"},
-		"one of a later version":                {klarnatest.StateFileOf(2, deltas...), `is of version "2", and this klarnatest reads version 1`},
-		"one without a beginning":               {append(slices.Concat(header, []byte("\n")), rest[20:]...), "line 2: its checksum is wrong"},
-		"one with a wrong bit":                  {flipped, "its checksum is wrong"},
-		"one whose first delta has no end":      {whole[:len(header)+200], "line 2: it has no end"},
-		"a header alone":                        {slices.Concat(header, []byte("\n")), "it does not name its server"},
-		"one with a name from the future":       {klarnatest.StateFileOf(1, `{"servers":{}}`), `unknown field "servers"`},
-		"one with something after its JSON":     {klarnatest.StateFileOf(1, deltas[0]+"{}"), "something follows its JSON"},
-		"one without accounts":                  {klarnatest.StateFileOf(1, `{"server":{"api_key":"k"}}`), "no key or no account"},
-		"one from the end of time":              {klarnatest.StateFileOf(1, strings.Replace(deltas[0], `"frozen":"2`, `"frozen":"9`, 1)), "its clock is out of range"},
-		"one with an account that nobody knows": {klarnatest.StateFileOf(1, deltas[0], `{"customer_tokens":[{"value":"v","account":"a"}]}`), `account "a"`},
+		"an empty one":                        {nil, "is not a state file"},
+		"another kind of file":                {[]byte("key=value\n"), "is not a state file"},
+		"one with a later version":            {klarnatest.StateFileOf(2, deltas...), `is of version "2", and this klarnatest reads version 1`},
+		"one without a beginning":             {append(slices.Concat(header, []byte("\n")), rest[20:]...), "line 2: the checksum is wrong"},
+		"one with a wrong bit":                {flipped, "the checksum is wrong"},
+		"one whose first delta is incomplete": {whole[:len(header)+200], "line 2: the line is incomplete"},
+		"a header alone":                      {slices.Concat(header, []byte("\n")), "it has no server"},
+		"one with an unknown member":          {klarnatest.StateFileOf(1, `{"servers":{}}`), `unknown field "servers"`},
+		"one with data after the JSON":        {klarnatest.StateFileOf(1, deltas[0]+"{}"), "there is data after the JSON"},
+		"one without accounts":                {klarnatest.StateFileOf(1, `{"server":{"api_key":"k"}}`), "no key or no account"},
+		"one with a time that is too late":    {klarnatest.StateFileOf(1, strings.Replace(deltas[0], `"frozen":"2`, `"frozen":"9`, 1)), "the clock is out of range"},
+		"one with an unknown account":         {klarnatest.StateFileOf(1, deltas[0], `{"customer_tokens":[{"value":"v","account":"a"}]}`), `account "a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := statePath(t)
@@ -518,11 +517,11 @@ func TestRecordsWithoutOwnerAreRefused(t *testing.T) {
 		`{"transactions":[{"id":"t","account":"a"}],"refunds":[{"id":"r","transaction":"t","capture":"c"}]}`:                 `capture "c" of r`,
 		`{"chargebacks":[{"id":"b","transaction":"t",` + at + `}]}`:                                                          `transaction "t" of b`,
 		`{"session_tokens":[{"value":"v","account":"b"}]}`:                                                                   `account "b"`,
-		`{"session_tokens":[{"value":"v","account":"a","request":"r"}]}`:                                                     "payment request r of a session token",
+		`{"session_tokens":[{"value":"v","account":"a","request":"r"}]}`:                                                     `payment request "r" of a session token`,
 		`{"session_tokens":[{"value":"v","account":"a","answer":{"status":99}}]}`:                                            "status 99",
 		`{"remembered":[{"account":"b"}]}`:                                                                                   `account "b"`,
 		`{"remembered":[{"account":"a","answer":{"status":600}}]}`:                                                           "status 600",
-		`{"remembered":[{"account":"a","answer":{"status":200},"fingerprint":"aaaa"}]}`:                                      "another length",
+		`{"remembered":[{"account":"a","answer":{"status":200},"fingerprint":"aaaa"}]}`:                                      "wrong length",
 		`{"webhooks":[{"id":"w","signing_key":"k"}]}`:                                                                        `signing key "k" of w`,
 		`{"shipments":[{"number":1,"webhook":"w","event_id":"e"}]}`:                                                          `webhook "w" of e`,
 		`{"signing_keys":[{"id":"k"}],"webhooks":[{"id":"w","signing_key":"k"}],"shipments":[{"webhook":"w","attempt":-1}]}`: "delivered -1 times",
@@ -571,7 +570,7 @@ func TestUnfinishedLastLineIsIgnored(t *testing.T) {
 		server.Close()
 		again, _ := os.ReadFile(left)
 		if !bytes.HasSuffix(again, []byte("\n")) {
-			t.Error("the rest of a line is still there")
+			t.Error("the incomplete line was not removed")
 		}
 	}
 }
@@ -587,7 +586,7 @@ func TestTwoServersDoNotShareAStateFile(t *testing.T) {
 	equal(t, "the same key", second.APIKey, first.APIKey)
 	second.Close()
 
-	// An address that is taken leaves the file free.
+	// A start that fails because the address is in use releases the file.
 	other := klarnatest.NewServer(t)
 	if _, err := klarnatest.Start(klarnatest.WithStateFile(path), klarnatest.WithAddr(strings.TrimPrefix(other.URL, "http://"))); err == nil {
 		t.Fatal("two servers listen on one address")
@@ -597,7 +596,7 @@ func TestTwoServersDoNotShareAStateFile(t *testing.T) {
 
 func TestStateFileIsReadableByItsOwnerOnly(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		return // which has no such modes
+		return // without file modes
 	}
 	path := statePath(t)
 	klarnatest.NewServer(t, klarnatest.WithStateFile(path)).Close()
@@ -660,7 +659,7 @@ func TestAnswersWaitForTheStateFile(t *testing.T) {
 	equal(t, "payment requests", len(server.PaymentRequests()), 1)
 	sameInFile(t, server, "the repair")
 	if _, err := klarnatest.Start(klarnatest.WithStateFile(filepath.Join(path, "below", "a file"))); err == nil {
-		t.Error("a file was made where there is no directory")
+		t.Error("a state file was created in a missing directory")
 	}
 }
 
@@ -693,8 +692,8 @@ func TestCertificateSurvivesARestart(t *testing.T) {
 	}
 }
 
-// FuzzStateFile reads any file, and any deltas after the first one: it is refused, or makes a
-// server that works.
+// FuzzStateFile starts a server on an arbitrary file, or with an arbitrary delta after the first
+// one. The start fails, or the server works.
 func FuzzStateFile(f *testing.F) {
 	path := statePath(f)
 	server, err := klarnatest.Start(klarnatest.WithStateFile(path), klarnatest.WithoutSocket(), klarnatest.WithWebhookTransport(answering(500)))
@@ -733,7 +732,7 @@ func FuzzStateFile(f *testing.F) {
 		}
 		defer server.Close()
 		c := client{t, server, &http.Client{Transport: server.Transport()}}
-		if server.APIKey != key { // perhaps with what no header can hold
+		if server.APIKey != key { // the key may have characters that no header can hold
 			return
 		}
 		c.start(100)

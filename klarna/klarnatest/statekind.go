@@ -10,7 +10,7 @@ import (
 
 // kind describes one kind of values in a state file.
 type kind struct {
-	name    string              // of its list in a delta
+	name    string              // the name of the list in a delta
 	all     func(*Server) []any // all values, in the order of their creation
 	save    func(value any) (saved any)
 	decode  func(list []byte) (saved []any, err error)
@@ -48,10 +48,10 @@ var kinds = []*kind{
 	kindOf("deliveries", func(s *Server) []*Delivery { return pointers(s.deliveryLog.All()) },
 		(*Delivery).save, nil, (*Server).restoreDelivery),
 	kindOf("deeds", func(s *Server) []*journalEntry { return pointers(s.journal) },
-		(*journalEntry).save, nil, (*Server).restoreDeed),
+		(*journalEntry).save, nil, (*Server).restoreJournalEntry),
 }
 
-// kindOf returns the kind of the values *T, which are saved as S.
+// kindOf returns the kind of values of type *T, which are saved as S.
 func kindOf[T, S any](name string, all func(*Server) []*T, save func(*T) S, key func(*S) string, restore func(*Server, *S) error) *kind {
 	k := &kind{
 		name: name,
@@ -79,10 +79,10 @@ func kindOf[T, S any](name string, all func(*Server) []*T, save func(*T) S, key 
 	return k
 }
 
-// kindOfType has the kinds by the types of their values.
+// kindOfType maps the types of values to their kinds.
 var kindOfType = map[reflect.Type]*kind{}
 
-// kindOfName returns the kind with a name, or nil if there is none.
+// kindOfName returns the kind with a name, or nil if no such kind exists.
 func kindOfName(name string) *kind {
 	for _, k := range kinds {
 		if k.name == name {
@@ -92,8 +92,8 @@ func kindOfName(name string) *kind {
 	return nil
 }
 
-// executed returns the idempotency keys whose requests were executed. A request that was not is
-// executed when it is repeated.
+// executed returns the idempotency keys whose requests were executed. A request that was not
+// executed need not be saved: it is executed when it is repeated.
 func executed(s *Server) []*remembered {
 	list := slices.DeleteFunc(slices.Collect(maps.Values(s.remembered)), func(r *remembered) bool { return r.answer == nil })
 	name := func(r *remembered) string { return rememberedName(r.key.partner.id, r.key.operation, r.key.key) }

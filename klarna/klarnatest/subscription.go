@@ -126,7 +126,7 @@ func (s *Server) changeSubscription(draft *subscription, o object) {
 		draft.url = readWebhookURL(o)
 	}
 	if o.has("event_types") {
-		draft.patterns = o.texts("event_types")
+		draft.patterns = o.stringList("event_types")
 		for i, pattern := range draft.patterns {
 			if !eventPattern.MatchString(pattern) {
 				o.found.add(o.index("event_types", i), "must be an event type, or end in a wildcard such as payment.*")

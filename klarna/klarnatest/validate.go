@@ -117,8 +117,8 @@ func (o object) choice(name string, among ...string) string {
 	return s
 }
 
-// texts reads an array of one or more strings. It returns nil if the member is absent.
-func (o object) texts(name string) []string {
+// stringList reads an array of one or more strings. It returns nil if the member is absent.
+func (o object) stringList(name string) []string {
 	raw := o.raw(name)
 	if raw == nil {
 		return nil

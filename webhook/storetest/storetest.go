@@ -289,7 +289,7 @@ func checkOutdatedToken(ctx context.Context, s webhook.Store, id, old, current s
 // checkOneGranted claims an event from many goroutines concurrently.
 func checkOneGranted(ctx context.Context, s webhook.Store, id string) error {
 	var claims [concurrentClaims]webhook.Claim
-	errs := storesuite.AtOnce(concurrentClaims, func(i int) (err error) {
+	errs := storesuite.Concurrently(concurrentClaims, func(i int) (err error) {
 		claims[i], err = s.Claim(ctx, id, longLease)
 		return err
 	})

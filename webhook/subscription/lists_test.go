@@ -20,13 +20,13 @@ type badList struct{ body, problem string }
 
 // badLists are invalid answers for both lists.
 var badLists = map[string]badList{
-	"nothing":                  {``, "it has no content"},
+	"nothing":                  {``, "it is empty"},
 	"an empty object":          {`{}`, "NAME is missing"},
 	"null":                     {`null`, "NAME is missing"},
 	"an array":                 {`[]`, "an array"},
 	"an array of elements":     {`[{"ID":"a","url":"` + hookURL + `","signing_key_id":"b"}]`, "an array"},
 	"a string":                 {`"NAME"`, "a string"},
-	"an error":                 {`{"error_code":"INTERNAL_SERVER_ERROR","error_id":"e"}`, "error under a status of success"},
+	"an error":                 {`{"error_code":"INTERNAL_SERVER_ERROR","error_id":"e"}`, "error with a 2xx status"},
 	"an incomplete list":       {`{"NAME":[`, "it ends too early"},
 	"a page":                   {`<html></html>`, "invalid JSON"},
 	"a list of null":           {`{"NAME":null}`, "NAME is missing"},

@@ -187,7 +187,7 @@ func TestAKeyWithoutASecretIsNotPublished(t *testing.T) {
 		"two secrets":            {`{"signing_key_id":"` + otherKeyID + `","signing_key":"a","signing_key":"b"}`, "signing_key is there more than once"},
 		"no id":                  {`{"signing_key":"a"}`, "signing_key_id is missing"},
 		"nothing":                {`{}`, "signing_key_id is missing"},
-		"an error of status 201": {`{"error_code":"INTERNAL_SERVER_ERROR","error_id":"e"}`, "it is an error under a status of success"},
+		"an error of status 201": {`{"error_code":"INTERNAL_SERVER_ERROR","error_id":"e"}`, "it is an error with a 2xx status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, mock := newMocked(t)

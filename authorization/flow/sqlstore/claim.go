@@ -11,20 +11,21 @@ import (
 	"github.com/klarna-go/klarna-go/internal/wire"
 )
 
-// claims are the statements of ClaimDue. Their parameters are the lanes in JSON, now, until, the
-// limit, the limit per account and the accounts to leave out in JSON.
+// claims are the statements of ClaimDue. Their parameters are the lanes as JSON, now, until, the
+// limit, the limit per account and the excepted accounts as JSON.
 //
-// accounts finds the accounts of each lane one after the other in the index, with one look for
-// each, so one account's backlog is not read. candidates are the first records of each account, in
-// the order in which accounts take turns.
+// accounts finds the accounts of each lane one after the other with one index lookup each, so that
+// the backlog of an account is not read. candidates are the first records of each account, in the
+// order in which accounts take turns.
 //
-// PostgreSQL numbers the first records of an account, and not all that are due, of which it would
-// read every row. It locks the candidates in their order until it has enough and skips what others
-// have locked. It has four times as many candidates as it needs, because others may have locked the
-// first ones. It makes an array of the ids once and looks them up; it may plan IN so that it
-// chooses again and again. It expects ten lanes of an array and a hundred of a function that returns
-// a set, and with a hundred the plan costs enough to be compiled at each claim, which takes fifty
-// times as long as the claim. SQLite writes one at a time.
+// PostgreSQL numbers only the first records of an account. To number all due records it would read
+// all of their rows. It locks the candidates in their order until it has enough, and skips those
+// that others have locked. There are four times as many candidates as needed, because the first
+// ones may be locked. The IDs are in an array, because PostgreSQL may plan IN so that it repeats
+// the selection. The lanes are in an array as well: the planner expects ten rows of an array and a
+// hundred of a function that returns a set. With a hundred, the plan is costly enough to be
+// compiled for each claim, which takes fifty times as long as the claim. SQLite has one writer at a
+// time.
 var claims = map[Dialect]string{
 	DialectPostgreSQL: `WITH RECURSIVE accounts (place, lane, account) AS (
 			SELECT e.place, CAST(e.lane AS smallint), (SELECT account FROM {table} WHERE lane = CAST(e.lane AS smallint) AND due_ms IS NOT NULL ORDER BY account LIMIT 1)
@@ -62,15 +63,15 @@ var claims = map[Dialect]string{
 		)`,
 }
 
-// ClaimDue implements flow.Store.
+// ClaimDue implements [flow.Store].
 func (s *Store) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.Claimed, error) {
-	limit, perAccount := max(params.Limit, 0), params.Limit // a negative limit is none in SQLite
+	limit, perAccount := max(params.Limit, 0), params.Limit // in SQLite a negative limit means no limit
 	if params.PerAccount > 0 {
 		perAccount = min(perAccount, params.PerAccount)
 	}
 	lanes := make([]int, len(params.Lanes))
 	for i, lane := range params.Lanes {
-		lanes[i] = int(lane) // a slice of bytes would be base64
+		lanes[i] = int(lane) // a slice of bytes is encoded as base64
 	}
 	lanesText, err := wire.EncodeAny(lanes)
 	if err != nil {
@@ -96,8 +97,8 @@ func (s *Store) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	return list, nil
 }
 
-// inTurns brings what was claimed into the order of lanes and of the accounts' turns: a database
-// returns it in an order of its own.
+// inTurns sorts claimed records by lanes and by the accounts' turns. A database returns them in any
+// order.
 func inTurns(list []flow.Claimed, lanes []flow.Lane) {
 	place := func(c flow.Claimed) int { return slices.Index(lanes, c.Lane) }
 	slices.SortStableFunc(list, func(a, b flow.Claimed) int { return a.WasDueAt.Compare(b.WasDueAt) })

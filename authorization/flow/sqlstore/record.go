@@ -9,12 +9,12 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// columns are a record's, as scan reads them.
+// columns are the columns of a record in the order in which scan reads them.
 const columns = `id, payment_request_id, account, lane, state, due_ms, version, data, sealed, reference, damaged_ms`
 
-// arguments are a record as statements take it, in the order of columns; the version is left out.
+// arguments returns the arguments of a statement in the order of columns, without the version.
 func arguments(r flow.Record) []any {
-	var sealed any // a nil slice is NULL in some drivers, and an empty one in others
+	var sealed any // some drivers store a nil slice as NULL, and others as an empty value
 	if len(r.Sealed) > 0 {
 		sealed = r.Sealed
 	}
@@ -24,7 +24,7 @@ func arguments(r flow.Record) []any {
 	}
 }
 
-// scan reads a row, and what it has beyond a record.
+// scan reads a row into a record, and further columns into more.
 func scan(rows *sql.Rows, r *flow.Record, more ...any) error {
 	var paymentRequestID, reference sql.NullString
 	var due, damaged sql.NullInt64

@@ -6,7 +6,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sqltable"
 )
 
-// steps lead from each version of the schema to the next.
+// steps are the steps from each version of the schema to the next.
 var steps = []sqltable.Step{
 	{Statements: []string{
 		`CREATE TABLE {table} (
@@ -20,12 +20,11 @@ var steps = []sqltable.Step{
 			data TEXT NOT NULL,
 			sealed {bytes}
 		)`,
-		// Recovery looks at what is due and Prune at what has ended, and neither at the other.
+		// Recovery reads only due rows, and Prune only rows that have ended.
 		`CREATE INDEX {table:_due} ON {table} (due_ms) WHERE due_ms IS NOT NULL`,
 		`CREATE INDEX {table:_ended} ON {table} (changed_ms) WHERE due_ms IS NULL`,
 	}},
-	// Rows of older releases have neither a reference nor a mark, and programs of older releases write
-	// neither.
+	// Older releases write neither of the two columns.
 	{
 		Statements: []string{
 			`ALTER TABLE {table} ADD COLUMN reference TEXT {as is}`,
@@ -37,8 +36,8 @@ var steps = []sqltable.Step{
 			{Suffix: "_damaged", Definition: `(id) WHERE damaged_ms IS NOT NULL`},
 		},
 	},
-	// An older program writes rows without an account and a lane: they are in lane 10 of the account
-	// "". It reads its own index.
+	// An older release writes rows without an account and a lane: they are in lane 10 of the
+	// account "". It uses its own index.
 	{
 		Statements: []string{
 			`ALTER TABLE {table} ADD COLUMN account TEXT {as is} NOT NULL DEFAULT ''`,
@@ -48,16 +47,16 @@ var steps = []sqltable.Step{
 	},
 }
 
-// migration is the number of this package's lock.
+// migration is the number of this package's database lock.
 const migration = 6012954214004
 
-// Migrate creates the table, or brings one of an earlier version of this package to this one's. Any
-// number of replicas may call it, also at once. On PostgreSQL it builds new indexes concurrently,
-// which can take minutes for a large table, and the table is written to meanwhile.
+// Migrate creates the table or migrates it from an earlier version of this package. Any number of
+// replicas may call it, also at the same time. On PostgreSQL it builds new indexes concurrently.
+// That can take minutes for a large table, and the table can be written to meanwhile.
 //
-// A program of the version before goes on working with the migrated table, so a release can be
-// rolled out one replica after the other, and rolled back. Migrate refuses a table that needs a
-// later version of this package, and one of this name that is another's.
+// A program of the previous version continues to work with the migrated table, so a release can be
+// rolled out replica by replica, and rolled back. Migrate returns an error if the table needs a
+// later version of this package, or if a table of this name does not belong to a Store.
 func (s *Store) Migrate(ctx context.Context) error {
 	return s.table.Migrate(ctx, migration, steps...)
 }

@@ -16,7 +16,7 @@ func value(text string) func() (*fakedb.Answer, error) {
 	}
 }
 
-func TestASettingIsWhatTheDatabaseAnswers(t *testing.T) {
+func TestSettingReturnsTheStoredValue(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		db   *fakedb.DB
@@ -36,7 +36,7 @@ func TestASettingIsWhatTheDatabaseAnswers(t *testing.T) {
 	}
 }
 
-func TestASettingChangesFromWhatItWas(t *testing.T) {
+func TestChangeSettingComparesTheFormerValue(t *testing.T) {
 	for _, tc := range []struct {
 		name, from string
 		db         *fakedb.DB
@@ -45,7 +45,7 @@ func TestASettingChangesFromWhatItWas(t *testing.T) {
 		{"a new one", "", answering(changed), nil},
 		{"a new one that exists", "", answering(nothing), flow.ErrChanged},
 		{"a known one", "a", answering(changed), nil},
-		{"one that was changed meanwhile", "a", answering(nothing), flow.ErrChanged},
+		{"one that was changed in the meantime", "a", answering(nothing), flow.ErrChanged},
 		{"a failure", "a", answering(broken), errBroken},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -60,13 +60,13 @@ func TestASettingChangesFromWhatItWas(t *testing.T) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
 			if compared := arguments == 3; compared != (tc.from != "") {
-				t.Errorf("%d arguments, so that the former value counts: %t", arguments, compared)
+				t.Errorf("%d arguments, the former value is compared: %t", arguments, compared)
 			}
 		})
 	}
 }
 
-func TestDamagedRecordsAreListedInTheirOrder(t *testing.T) {
+func TestDamagedRecordsAreListedInOrder(t *testing.T) {
 	s := newStore(t, answering(func() (*fakedb.Answer, error) {
 		first, _ := row("a")()
 		second, _ := row("b")()

@@ -1,66 +1,74 @@
-// Package sqlstore is a flow.Store in an SQL database: SQLite for one machine, PostgreSQL for
-// several. It speaks database/sql and imports no driver; it is tested with modernc.org/sqlite and
-// github.com/jackc/pgx/v5/stdlib.
+// Package sqlstore implements [flow.Store] in an SQL database: SQLite for one machine, PostgreSQL
+// for several. It uses [database/sql] and imports no driver. It is tested with modernc.org/sqlite
+// and github.com/jackc/pgx/v5/stdlib.
 //
 //	store, err := sqlstore.New(db, sqlstore.DialectPostgreSQL)
 //	…
-//	err = store.Migrate(ctx) // or once, at deployment
+//	err = store.Migrate(ctx) // at start, or once at deployment
 //
-// Call Prune now and then, once a day for example, from one replica or from all.
+// Call [Store.Prune] once a day, from one replica or from all.
 //
-// # For whoever looks into the table
+// # The table
 //
-// It is named klarna_purchases and has a row a purchase:
+// The table klarna_purchases has a row for each purchase:
 //
-//	id                  the purchase's
-//	account             the partner account; "" for credentials of their own
-//	lane                which kind of step is due; package flow has them all
-//	payment_request_id  Klarna's; NULL before there is one, and the payment transaction's where it was paid at once
-//	state               such as AWAITING_CUSTOMER; package flow has them all
-//	due_ms              when recovery is to look at it; NULL when never again
-//	was_due_ms          when it was due before recovery last took it up; NULL when it never did
-//	version             how often it has changed
-//	changed_ms          when it last did
-//	data                the rest, in JSON
-//	sealed              what recovery needs, encrypted; NULL once the purchase has ended
-//	reference           a hash of the account and the payment_transaction_reference, which finds the purchase of an event
-//	damaged_ms          when the row was first found damaged; NULL for one that is not
+//	id                  the purchase's ID
+//	account             the partner account; "" for a Partner with its own credentials
+//	lane                the queue of the row: see flow.Lane
+//	payment_request_id  Klarna's ID of the payment request, or of the transaction if no
+//	                    payment request was needed; NULL before
+//	state               such as AWAITING_CUSTOMER: see flow.State
+//	due_ms              when recovery processes the row next; NULL for never
+//	was_due_ms          when the row was due before recovery last claimed it; NULL for never
+//	version             the number of changes
+//	changed_ms          when the row last changed
+//	data                the other data, in JSON
+//	sealed              encrypted data for recovery; NULL once the purchase has ended
+//	reference           a hash of the account and the payment_transaction_reference
+//	damaged_ms          when the row was first found damaged; NULL if it is intact
 //
-// Beside it, klarna_purchases_settings says which seal secret and which of Klarna's environments
-// the table belongs to.
+// Times are milliseconds of Unix time. This query finds purchases that have been overdue for five
+// minutes:
 //
-// Times are milliseconds of Unix time. What recovery should have seen to five minutes ago:
+//	SELECT id, state FROM klarna_purchases
+//	WHERE due_ms < 1000 * extract(epoch FROM now() - interval '5 minutes')
 //
-//	SELECT id, state FROM klarna_purchases WHERE due_ms < 1000 * extract(epoch FROM now() - interval '5 minutes')
-//
-// The table klarna_purchases_schema holds the version of the schema.
+// The table klarna_purchases_settings says which seal secret and which of Klarna's environments the
+// purchases belong to. The table klarna_purchases_schema holds the version of the schema.
 //
 // # Durability
 //
-// A purchase must not be forgotten by a crash, so leave PostgreSQL's synchronous_commit and fsync
-// on, and fail over only to a replica that has everything (synchronous_standby_names). On SQLite
-// leave PRAGMA synchronous at FULL: with the write-ahead log, NORMAL forgets the last commits in a
-// power failure.
+// A crash must not lose a purchase:
 //
-// Give it the primary: a read from a replica that lags behind tells of purchases what is over.
+//   - On PostgreSQL leave synchronous_commit and fsync on, and fail over only to a replica that has
+//     all commits (synchronous_standby_names).
+//   - On SQLite leave PRAGMA synchronous at FULL. With the write-ahead log, NORMAL can lose the
+//     last commits in a power failure.
 //
-// Isolation must be READ COMMITTED on PostgreSQL, which is its default: with a stricter one,
-// whoever is overtaken gets an error of the database's instead of flow.ErrChanged. And autovacuum
-// must be on, which it is by default: a claim of what is due reads an index and no table as soon as
-// PostgreSQL knows that the table has grown.
+// Connect to the primary: a replica that lags behind returns old versions.
+//
+// PostgreSQL needs its defaults for two other settings:
+//
+//   - The isolation level is READ COMMITTED. With a stricter level a conflicting update returns an
+//     error of the database instead of [flow.ErrChanged].
+//   - Autovacuum is on. It keeps the statistics that make a claim read an index instead of the
+//     table.
 //
 // # SQLite
 //
-// SQLite lets one connection write at a time. Give every connection a busy timeout, so that the
-// others wait instead of failing with SQLITE_BUSY, and use the write-ahead log. They do not wait in
-// turn, though: under load, a pool of one connection (db.SetMaxOpenConns(1)) is faster than one of
-// many, and nobody waits for seconds. With modernc.org/sqlite:
+// SQLite 3.35 or newer is required. It allows one writer at a time. Set a busy timeout on every
+// connection, so that other writers wait instead of failing with SQLITE_BUSY, and use the
+// write-ahead log. With modernc.org/sqlite:
 //
-//	sql.Open("sqlite", "file:purchases.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+//	sql.Open("sqlite", "file:purchases.db?_pragma=busy_timeout(10000)"+
+//		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 //
-// SQLite 3.35 or newer is needed, and for a database in memory db.SetMaxOpenConns(1), because each
-// connection would have its own. What is deleted or replaced stays readable in the file until its
-// place is used again, and Sealed is encrypted there, too; PRAGMA secure_delete(ON) overwrites it.
+// Waiting writers do not queue. Under load a pool of one connection (db.SetMaxOpenConns(1)) is
+// faster than a larger one, and no writer waits for seconds. A database in memory requires a pool
+// of one connection, because each connection has its own database.
+//
+// Deleted data stays readable in the file until its place is used again. Sealed is encrypted there
+// as well. PRAGMA secure_delete(ON) overwrites deleted data.
 package sqlstore
 
 import (
@@ -76,7 +84,7 @@ import (
 	"github.com/klarna-go/klarna-go/internal/sqltable"
 )
 
-// Dialect is the SQL that a database speaks.
+// Dialect is the SQL dialect of a database.
 type Dialect int
 
 // The databases that a Store can use.
@@ -85,7 +93,7 @@ const (
 	DialectPostgreSQL = Dialect(sqltable.PostgreSQL)
 )
 
-// Store is a flow.Store over database/sql.
+// Store is a [flow.Store] over [database/sql]. [New] makes one.
 type Store struct {
 	table     *sqltable.Table
 	name      string
@@ -101,16 +109,16 @@ var (
 	_ flow.DamagedLister = (*Store)(nil)
 )
 
-// Option configures a Store.
+// Option configures a [Store].
 type Option func(*Store)
 
-// WithTable names the table; klarna_purchases by default. A name has up to 48 lower-case letters,
-// digits and underscores and does not begin with a digit.
+// WithTable sets the name of the table. The default is klarna_purchases. A name has up to 48
+// lower-case letters, digits and underscores and does not begin with a digit.
 func WithTable(name string) Option { return func(s *Store) { s.name = name } }
 
-// WithRetention sets for how long Prune leaves purchases that have ended, 90 days by default. It is
-// at least 25 hours: a purchase's id can be begun anew once it is forgotten, and for 24 hours
-// Klarna answers a repeated call with the first one's result.
+// WithRetention sets how long [Store.Prune] keeps purchases that have ended. The default is 90
+// days, the minimum 25 hours: once a purchase is deleted, its ID can be begun again, and Klarna
+// repeats the first answer to a call for 24 hours.
 func WithRetention(d time.Duration) Option { return func(s *Store) { s.retention = d } }
 
 const (
@@ -119,7 +127,9 @@ const (
 	leastRetention   = 25 * time.Hour
 )
 
-// New returns a Store whose table Migrate has created or will create. The Store does not close db.
+// New returns a [Store] whose table [Store.Migrate] has created or will create. It returns an error
+// for a nil db, an unknown dialect, an invalid table name or a retention that is too short. The
+// Store does not close db.
 func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 	s := &Store{name: defaultTable, retention: defaultRetention}
 	for _, o := range options {
@@ -147,23 +157,23 @@ func New(db *sql.DB, d Dialect, options ...Option) (*Store, error) {
 	s.changeSetting = s.table.Text(`UPDATE {table:_settings} SET value = ?2 WHERE name = ?1 AND value = ?3`)
 	s.version = s.table.Text(`SELECT version FROM {table} WHERE id = ?1`)
 	s.claim = s.table.Text(claims[d] + ` RETURNING ` + columns + `, was_due_ms`)
-	// The age is asked for twice: a row that changes between the inner question and the outer is not
-	// deleted.
+	// The age is compared twice, so that a row that changes between the inner and the outer query
+	// is not deleted.
 	const old = `due_ms IS NULL AND changed_ms < (SELECT {now}) - ?1 AND state IN ('AUTHORIZED', 'DECLINED', 'CANCELED', 'EXPIRED', 'REJECTED')`
 	s.delete = s.table.Text(`DELETE FROM {table} WHERE ` + old + ` AND id ` + fmt.Sprintf(among[d], `SELECT id FROM {table} WHERE `+old+` ORDER BY changed_ms LIMIT ?2`))
 	return s, nil
 }
 
-// among is how rows are chosen that others choose from at the same time. SQLite writes one at a
-// time. PostgreSQL locks what it chooses and skips what others have locked; it makes an array of
-// that once and looks its ids up, where it may plan IN so that it chooses again and again, or reads
-// the whole table.
+// among selects rows while others select rows concurrently. SQLite has one writer at a time.
+// PostgreSQL locks the rows that it selects and skips those that others have locked. The IDs are in
+// an array, because PostgreSQL may plan IN so that it repeats the selection or reads the whole
+// table.
 var among = map[Dialect]string{
 	DialectSQLite:     `IN (%s)`,
 	DialectPostgreSQL: `= ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))`,
 }
 
-// Create implements flow.Store.
+// Create implements [flow.Store].
 func (s *Store) Create(ctx context.Context, r flow.Record) error {
 	switch n, err := s.table.Change(ctx, s.create, arguments(r)...); {
 	case err != nil:
@@ -175,22 +185,22 @@ func (s *Store) Create(ctx context.Context, r flow.Record) error {
 	}
 }
 
-// Load implements flow.Store.
+// Load implements [flow.Store].
 func (s *Store) Load(ctx context.Context, id string) (flow.Record, error) {
 	return s.read(ctx, "load", s.load, id)
 }
 
-// FindPaymentRequest implements flow.Store.
+// FindPaymentRequest implements [flow.Store].
 func (s *Store) FindPaymentRequest(ctx context.Context, paymentRequestID string) (flow.Record, error) {
 	return s.read(ctx, "find a payment request", s.find, paymentRequestID)
 }
 
-// FindReference implements flow.Store.
+// FindReference implements [flow.Store].
 func (s *Store) FindReference(ctx context.Context, reference string) (flow.Record, error) {
 	return s.read(ctx, "find a reference", s.findReference, reference)
 }
 
-// ListDamaged implements flow.DamagedLister.
+// ListDamaged implements [flow.DamagedLister].
 func (s *Store) ListDamaged(ctx context.Context, after string, limit int) ([]flow.Record, error) {
 	var list []flow.Record
 	if err := s.table.Rows(ctx, s.damaged, []any{after, max(limit, 0)}, func(rows *sql.Rows) error {
@@ -199,12 +209,12 @@ func (s *Store) ListDamaged(ctx context.Context, after string, limit int) ([]flo
 		list = append(list, r)
 		return err
 	}); err != nil {
-		return nil, s.table.Failed("list what is damaged", err, after)
+		return nil, s.table.Failed("list damaged records", err, after)
 	}
 	return list, nil
 }
 
-// Setting implements flow.Guarded.
+// Setting implements [flow.Guarded].
 func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
 	err = s.table.Row(ctx, s.setting, []any{name}, &value)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -213,7 +223,7 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 	return value, nil
 }
 
-// ChangeSetting implements flow.Guarded.
+// ChangeSetting implements [flow.Guarded].
 func (s *Store) ChangeSetting(ctx context.Context, name, from, to string) error {
 	statement, arguments := s.newSetting, []any{name, to}
 	if from != "" {
@@ -230,8 +240,8 @@ func (s *Store) ChangeSetting(ctx context.Context, name, from, to string) error 
 }
 
 func (s *Store) read(ctx context.Context, doing, statement, key string) (r flow.Record, err error) {
-	// PostgreSQL is not asked for what its texts cannot hold: that would be an error, and the id may
-	// come from anywhere.
+	// PostgreSQL returns an error for a text with such characters, and the ID may come from
+	// outside.
 	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		return flow.Record{}, flow.ErrNotFound
 	}
@@ -250,8 +260,7 @@ func (s *Store) read(ctx context.Context, doing, statement, key string) (r flow.
 	}
 }
 
-// Update implements flow.Store. Where another record has the payment request, its error is
-// flow.ErrExists.
+// Update implements [flow.Store].
 func (s *Store) Update(ctx context.Context, r flow.Record) error {
 	switch n, err := s.table.Change(ctx, s.update, append(arguments(r), r.Version)...); {
 	case err != nil && s.taken(ctx, r):
@@ -272,8 +281,8 @@ func (s *Store) Update(ctx context.Context, r flow.Record) error {
 	}
 }
 
-// taken reports whether another record has the payment request or the reference. Each driver has
-// its own error for it.
+// taken reports whether another record has the payment request or the reference. It queries the
+// table, because the error for it differs between drivers.
 func (s *Store) taken(ctx context.Context, r flow.Record) bool {
 	if r.PaymentRequestID != "" {
 		if other, err := s.FindPaymentRequest(ctx, r.PaymentRequestID); err == nil && other.ID != r.ID {
@@ -287,10 +296,11 @@ func (s *Store) taken(ctx context.Context, r flow.Record) bool {
 	return err == nil && other.ID != r.ID
 }
 
-// Prune deletes purchases that have ended, that recovery is done with and that last changed longer
-// ago than the retention, and returns how many. It keeps those in StateUnknown, which somebody has
-// to settle, and those that are open. It deletes a thousand at a time, each in a transaction of its
-// own, so that purchases need not wait; an error leaves deleted what was deleted.
+// Prune deletes purchases that have ended, that recovery does not process any more and whose last
+// change is older than the retention. It returns their number. It keeps open purchases and those in
+// [flow.StateUnknown], which a person has to settle. It deletes a thousand rows in each
+// transaction, so that other writers do not wait long. If it returns an error, the rows of earlier
+// transactions stay deleted.
 func (s *Store) Prune(ctx context.Context) (deleted int64, err error) {
 	return s.table.Prune(ctx, s.delete, s.retention.Milliseconds())
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/fakedb"
 )
 
-// What a database does is tested in internal/test/dbtest, with real ones. Here is what only a
-// driver that misbehaves can show.
+// Real databases are tested in internal/test/dbtest. This file tests what only a driver that
+// misbehaves can cause.
 
 func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...sqlstore.Option) *sqlstore.Store {
 	t.Helper()
@@ -29,7 +29,8 @@ func newStore(t *testing.T, db *fakedb.DB, dialect sqlstore.Dialect, options ...
 	return s
 }
 
-// answering has the statements answered one after another, the last again and again.
+// answering returns a database that answers one statement after another, and repeats the last
+// answer.
 func answering(answers ...func() (*fakedb.Answer, error)) *fakedb.DB {
 	return &fakedb.DB{Statement: func(string, []driver.NamedValue) (*fakedb.Answer, error) {
 		answer := answers[0]
@@ -48,7 +49,7 @@ func nothing() (*fakedb.Answer, error) { return new(fakedb.Answer), nil }
 
 func changed() (*fakedb.Answer, error) { return &fakedb.Answer{Affected: 1}, nil }
 
-// row answers with a record, and when it was due.
+// row answers with a record, followed by the time at which it was due.
 func row(id string, was ...driver.Value) func() (*fakedb.Answer, error) {
 	return func() (*fakedb.Answer, error) {
 		values := append([]driver.Value{id, nil, "an account", int64(3), "BEGUN", int64(1500), int64(7), "{}", nil, nil, nil}, was...)
@@ -67,13 +68,13 @@ func TestNewRefuses(t *testing.T) {
 		dialect sqlstore.Dialect
 		option  sqlstore.Option
 	}{
-		"no database":                         {nil, sqlstore.DialectSQLite, nil},
-		"no dialect":                          {db, 0, nil},
-		"another dialect":                     {db, 3, nil},
-		"a retention shorter than 25 hours":   {db, sqlstore.DialectSQLite, sqlstore.WithRetention(25*time.Hour - 1)},
-		"a table name that is a statement":    {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
-		"a table name that is too long":       {db, sqlstore.DialectSQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
-		"a table name with a schema's before": {db, sqlstore.DialectSQLite, sqlstore.WithTable(`public.e`)},
+		"no database":                       {nil, sqlstore.DialectSQLite, nil},
+		"no dialect":                        {db, 0, nil},
+		"another dialect":                   {db, 3, nil},
+		"a retention shorter than 25 hours": {db, sqlstore.DialectSQLite, sqlstore.WithRetention(25*time.Hour - 1)},
+		"a table name that is a statement":  {db, sqlstore.DialectSQLite, sqlstore.WithTable(`e"; DROP TABLE e; --`)},
+		"a table name that is too long":     {db, sqlstore.DialectSQLite, sqlstore.WithTable(strings.Repeat("e", 49))},
+		"a table name with a schema":        {db, sqlstore.DialectSQLite, sqlstore.WithTable(`public.e`)},
 	} {
 		if s, err := sqlstore.New(tc.db, tc.dialect, tc.option); err == nil || s != nil || !strings.HasPrefix(err.Error(), "flow/sqlstore: ") {
 			t.Errorf("%s: %v", name, err)
@@ -81,7 +82,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
+func TestStatementsReceiveTheCallsArguments(t *testing.T) {
 	var got [][]any
 	s := newStore(t, &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
 		var values []any
@@ -123,7 +124,7 @@ func TestAStatementIsHandedWhatTheCallIs(t *testing.T) {
 	}
 }
 
-func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
+func TestCallsReturnTheDatabasesErrors(t *testing.T) {
 	create := func(s *sqlstore.Store) error { return s.Create(t.Context(), flow.Record{ID: "a"}) }
 	load := func(s *sqlstore.Store) error { _, err := s.Load(t.Context(), "a"); return err }
 	update := func(s *sqlstore.Store) error { return s.Update(t.Context(), flow.Record{ID: "a", Version: 7}) }
@@ -144,7 +145,7 @@ func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
 		{"an update that fails, without a payment request", answering(broken, row("b")), update, errBroken},
 		{"an update that fails, and another has the payment request", answering(broken, row("b")), taking, flow.ErrExists},
 		{"an update that fails, and the record itself has the payment request", answering(broken, row("a")), taking, errBroken},
-		{"an update that fails, and nobody has the payment request", answering(broken, nothing), taking, errBroken},
+		{"an update that fails, and no record has the payment request", answering(broken, nothing), taking, errBroken},
 		{"an update that fails, and then no answer", answering(broken, broken), taking, errBroken},
 		{"an update that changes a row", answering(changed), update, nil},
 	} {
@@ -156,8 +157,8 @@ func TestWhatADatabaseAnswersIsTheCallsError(t *testing.T) {
 	}
 }
 
-// A database returns what it changed in an order of its own.
-func TestClaimsAreInTheOrderOfWhatWasDueFirst(t *testing.T) {
+// A database may return the changed rows in any order.
+func TestClaimsAreInTheOrderOfDueTimes(t *testing.T) {
 	s := newStore(t, answering(func() (*fakedb.Answer, error) {
 		a := new(fakedb.Answer)
 		for _, id := range []string{"c", "a", "d", "b"} {
@@ -197,7 +198,7 @@ func TestAClaimThatBreaksOffIsAnError(t *testing.T) {
 	}
 }
 
-// A driver may quote what it was given. The texts of errors do not.
+// A driver's error may quote arguments. The Store's errors do not.
 func TestErrorsHoldNoValues(t *testing.T) {
 	r := flow.Record{ID: "canary-id", PaymentRequestID: "canary-request", Reference: "canary-reference", Data: []byte(`"canary-id and canary-data"`), Sealed: []byte("canary-sealed")}
 	db := &fakedb.DB{Statement: func(_ string, arguments []driver.NamedValue) (*fakedb.Answer, error) {
@@ -229,7 +230,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 	}
 }
 
-func TestMigrateTellsWhatFailed(t *testing.T) {
+func TestMigrateReportsTheFailedStep(t *testing.T) {
 	s := newStore(t, answering(broken), sqlstore.DialectPostgreSQL)
 	if err := s.Migrate(t.Context()); !errors.Is(err, errBroken) || !strings.HasPrefix(err.Error(), "flow/sqlstore: migrate: ") {
 		t.Errorf("%v, want %v", err, errBroken)

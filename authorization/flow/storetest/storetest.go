@@ -1,5 +1,5 @@
-// Package storetest checks an implementation of flow.Store, as testing/slogtest does one of
-// slog.Handler.
+// Package storetest checks an implementation of [flow.Store], as [testing/slogtest] checks one of
+// [log/slog.Handler].
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) flow.Store { return newStore(t) })
@@ -24,10 +24,12 @@ import (
 	"github.com/klarna-go/klarna-go/internal/storesuite"
 )
 
-// Run checks the stores that newStore returns: one for each check, and empty. It calls a store up
-// to 200 times at once, so a pool of connections must have its bound. What it stores is as a
-// Coordinator's: Data are always JSON, of which every byte counts. Sealed may be any bytes; where
-// there are none, a store may return nil or an empty slice, whatever it was given.
+// Run checks the stores that newStore returns. newStore is called for each check and returns an
+// empty store.
+//
+// Run calls a store up to 200 times concurrently, so a connection pool must have a limit. It stores
+// records like those of a [flow.Coordinator]: Data is always JSON and is compared byte for byte.
+// Sealed may be any bytes. For an empty Sealed a store may return nil or an empty slice.
 func Run(t *testing.T, newStore func(t *testing.T) flow.Store) {
 	for _, c := range checks {
 		storesuite.Run(t, c.name, patience, newStore, c.check)
@@ -35,16 +37,16 @@ func Run(t *testing.T, newStore func(t *testing.T) flow.Store) {
 }
 
 const (
-	// patience ends a check whose store waits for what does not come.
+	// patience is how long a check may take.
 	patience = time.Minute
-	// crowd is how many call at once.
+	// crowd is the number of concurrent calls.
 	crowd = 200
-	// large is how many bytes a record may well hold.
+	// large is the number of bytes of a large record.
 	large = 300_000
 )
 
-// noon is what a check takes for now: long ago, so that a store that goes by a clock of its own is
-// found.
+// noon is the current time of a check. It is long ago, so that a store that uses its own clock
+// fails.
 var noon = time.Date(2004, time.February, 29, 12, 0, 0, 0, time.UTC)
 
 type check struct {
@@ -70,7 +72,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"creating what exists is ErrExists and changes nothing", func(ctx context.Context, s flow.Store) error {
+	{"creating an existing record returns ErrExists and changes nothing", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID(), DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte("sealed")})
 		if err != nil {
 			return err
@@ -82,7 +84,7 @@ var checks = []check{
 		}
 		return holds(ctx, s, r)
 	}},
-	{"of many creations at once one succeeds", func(ctx context.Context, s flow.Store) error {
+	{"one of many concurrent creations succeeds", func(ctx context.Context, s flow.Store) error {
 		id := storesuite.NewID()
 		winner, err := oneOfMany(func(i int) error {
 			return s.Create(ctx, flow.Record{ID: id, State: flow.StateBegun, Data: number(i)})
@@ -92,8 +94,8 @@ var checks = []check{
 		}
 		return holds(ctx, s, flow.Record{ID: id, State: flow.StateBegun, Version: 1, Data: number(winner)})
 	}},
-	{"what is not there is ErrNotFound", func(ctx context.Context, s flow.Store) error {
-		// One without a payment request, which must not be found by "".
+	{"a record that does not exist is ErrNotFound", func(ctx context.Context, s flow.Store) error {
+		// This record has no payment request and must not be found by "".
 		if _, err := created(ctx, s, flow.Record{DueAt: noon}); err != nil {
 			return err
 		}
@@ -109,7 +111,7 @@ var checks = []check{
 					return err
 				}
 			}
-			// And then it must still not be there.
+			// The second round checks that nothing was created.
 			for version := range int64(2) {
 				err := s.Update(ctx, flow.Record{ID: id, PaymentRequestID: storesuite.NewID(), Version: version, DueAt: noon, Data: []byte(`{}`)})
 				if err := fails("Update", err, flow.ErrNotFound); err != nil {
@@ -119,7 +121,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"an update replaces everything, with the next version", func(ctx context.Context, s flow.Store) error {
+	{"an update replaces everything and increments the version", func(ctx context.Context, s flow.Store) error {
 		bystander, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID(), DueAt: noon, Data: []byte(`{"bystander":true}`)})
 		if err != nil {
 			return err
@@ -148,7 +150,7 @@ var checks = []check{
 		}
 		return holds(ctx, s, bystander)
 	}},
-	{"an update of another version is ErrChanged and changes nothing", func(ctx context.Context, s flow.Store) error {
+	{"an update of another version returns ErrChanged and changes nothing", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{DueAt: noon, Data: []byte(`{"a":1}`)})
 		if err != nil {
 			return err
@@ -159,7 +161,7 @@ var checks = []check{
 			}
 			for _, version := range []int64{-1, 0, r.Version - 1, r.Version + 1, r.Version + 2} {
 				other := flow.Record{ID: r.ID, PaymentRequestID: storesuite.NewID(), State: flow.StateUnknown, Version: version, Data: []byte(`{}`)}
-				if err := fails(fmt.Sprintf("Update of version %d where there is %d", version, r.Version), s.Update(ctx, other), flow.ErrChanged); err != nil {
+				if err := fails(fmt.Sprintf("Update of version %d, stored is %d", version, r.Version), s.Update(ctx, other), flow.ErrChanged); err != nil {
 					return err
 				}
 				if err := holds(ctx, s, r); err != nil {
@@ -169,7 +171,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"of hundreds of updates of a version one succeeds", func(ctx context.Context, s flow.Store) error {
+	{"one of hundreds of updates of a version succeeds", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{DueAt: noon})
 		if err != nil {
 			return err
@@ -197,7 +199,7 @@ var checks = []check{
 			return err
 		}
 		const callers, times = 8, 10
-		err = cmp.Or(storesuite.AtOnce(callers, func(int) error {
+		err = cmp.Or(storesuite.Concurrently(callers, func(int) error {
 			for done := 0; done < times; {
 				r, err := s.Load(ctx, r.ID)
 				if err != nil {
@@ -223,7 +225,7 @@ var checks = []check{
 		r.Version, r.Data = 1+callers*times, number(callers*times)
 		return holds(ctx, s, r)
 	}},
-	{"a payment request finds its record from when it is set", func(ctx context.Context, s flow.Store) error {
+	{"a record is found by its payment request once it is set", func(ctx context.Context, s flow.Store) error {
 		var all []flow.Record
 		for range 3 {
 			r, err := created(ctx, s, flow.Record{DueAt: noon, Data: []byte(`{}`)})
@@ -235,11 +237,11 @@ var checks = []check{
 		for i, r := range all {
 			request := storesuite.NewID()
 			_, err := s.FindPaymentRequest(ctx, request)
-			if err := fails("FindPaymentRequest before there is one", err, flow.ErrNotFound); err != nil {
+			if err := fails("FindPaymentRequest before it is set", err, flow.ErrNotFound); err != nil {
 				return err
 			}
 			r.PaymentRequestID = request
-			for range 2 { // the second leaves it as it is
+			for range 2 { // the second update keeps it
 				if r, err = updated(ctx, s, r); err != nil {
 					return err
 				}
@@ -288,7 +290,7 @@ var checks = []check{
 		}
 		return holds(ctx, s, second)
 	}},
-	{"a reference finds its record and is one record's", func(ctx context.Context, s flow.Store) error {
+	{"a record is found by its reference, which no other record has", func(ctx context.Context, s flow.Store) error {
 		reference := storesuite.NewID()
 		first, err := created(ctx, s, flow.Record{Reference: reference, PaymentRequestID: storesuite.NewID()})
 		if err != nil {
@@ -308,7 +310,7 @@ var checks = []check{
 			return err
 		}
 		var without [2]flow.Record
-		for i := range without { // no reference is not one
+		for i := range without { // any number of records may have no reference
 			if without[i], err = created(ctx, s, flow.Record{}); err != nil {
 				return err
 			}
@@ -377,7 +379,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"a setting changes from what it is", func(ctx context.Context, s flow.Store) error {
+	{"a setting changes only from its present value", func(ctx context.Context, s flow.Store) error {
 		guarded, ok := s.(flow.Guarded)
 		if !ok {
 			return nil
@@ -420,7 +422,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"of many records at once one gets a payment request", func(ctx context.Context, s flow.Store) error {
+	{"one of many concurrent updates gets a payment request", func(ctx context.Context, s flow.Store) error {
 		var all [16]flow.Record
 		for i := range all {
 			var err error
@@ -429,7 +431,7 @@ var checks = []check{
 			}
 		}
 		request := storesuite.NewID()
-		errs := storesuite.AtOnce(len(all), func(i int) error {
+		errs := storesuite.Concurrently(len(all), func(i int) error {
 			r := all[i]
 			r.PaymentRequestID = request
 			return s.Update(ctx, r)
@@ -469,7 +471,7 @@ var checks = []check{
 				return err
 			}
 		}
-		// And one that is not due at first is, once it has a time.
+		// A record becomes due once it has a due time.
 		ended.Version++
 		ended.DueAt = noon
 		if ended, err = updated(ctx, s, ended); err != nil {
@@ -478,12 +480,12 @@ var checks = []check{
 		_, err = claim(ctx, s, noon, noon.Add(time.Hour), 10, ended)
 		return err
 	}},
-	{"what has ended can become due again, in a lane of its own", func(ctx context.Context, s flow.Store) error {
+	{"an ended record can become due again in another lane", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{State: flow.StateAuthorized})
 		if err != nil {
 			return err
 		}
-		// Operations make the data grow and shrink again, and seal their calls for a while.
+		// Operations make Data and Sealed grow and shrink.
 		for n := range 3 {
 			r.DueAt, r.Lane = noon, flow.LaneOperations
 			r.Data, r.Sealed = bytes.Repeat([]byte("1"), 250_000*n+1), bytes.Repeat([]byte{0, 255}, 100_000)
@@ -511,7 +513,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"what is due is claimed, with its due time moved and the next version", func(ctx context.Context, s flow.Store) error {
+	{"a claim moves the due time and increments the version", func(ctx context.Context, s flow.Store) error {
 		r, err := created(ctx, s, flow.Record{
 			PaymentRequestID: storesuite.NewID(), State: flow.StateFinalizing, DueAt: noon, Data: []byte(`{"a":1}`), Sealed: []byte{0, 1, 2, 255},
 		})
@@ -563,11 +565,11 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"the most overdue is claimed first, and no more than the limit", func(ctx context.Context, s flow.Store) error {
+	{"a claim takes the most overdue records, up to the limit", func(ctx context.Context, s flow.Store) error {
 		var byAge [7]flow.Record
 		for _, i := range []int{3, 0, 6, 2, 5, 1, 4} {
 			var err error
-			// The states are another order, and so are the data.
+			// The order of the data is another one.
 			if byAge[i], err = created(ctx, s, flow.Record{DueAt: noon.Add(time.Duration(i) * time.Millisecond), Data: number(i * 3 % 7)}); err != nil {
 				return err
 			}
@@ -633,7 +635,7 @@ var checks = []check{
 	}},
 	{"within a lane accounts take turns", func(ctx context.Context, s flow.Store) error {
 		byName := map[string]flow.Record{}
-		// a has had its backlog for long; the others have one or two records that are not as overdue.
+		// The account a has a backlog. The others have one or two records that are less overdue.
 		for i, name := range []string{"a1", "a2", "a3", "a4", "a5", "c1", "b1", "b2", "1", "a6"} {
 			r, err := created(ctx, s, flow.Record{PartnerAccountID: name[:len(name)-1], DueAt: noon.Add(time.Duration(i) * time.Millisecond), Data: number(i)})
 			if err != nil {
@@ -657,7 +659,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"a claim takes no more of an account than it may, and nothing of those left out", func(ctx context.Context, s flow.Store) error {
+	{"a claim obeys the limit per account and the excepted accounts", func(ctx context.Context, s flow.Store) error {
 		byAccount := map[string][]flow.Record{}
 		for i := range 12 {
 			account := []string{"", "a", "b", "it's \"c\""}[i%4]
@@ -686,7 +688,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"of many claims at once one gets a record", func(ctx context.Context, s flow.Store) error {
+	{"one of many concurrent claims gets a record", func(ctx context.Context, s flow.Store) error {
 		const many = 300
 		due := make(map[string]flow.Record)
 		for i := range many {
@@ -730,10 +732,10 @@ var checks = []check{
 				mu.Unlock()
 			}
 		}
-		if err := cmp.Or(storesuite.AtOnce(16, claims)...); err != nil {
+		if err := cmp.Or(storesuite.Concurrently(16, claims)...); err != nil {
 			return err
 		}
-		// One that is alone must leave nothing.
+		// A claim without competitors must take all that is left.
 		if err := claims(0); err != nil {
 			return err
 		}
@@ -742,7 +744,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"of an update and a claim at once one succeeds", func(ctx context.Context, s flow.Store) error {
+	{"either a concurrent update or a claim succeeds", func(ctx context.Context, s flow.Store) error {
 		for range 30 {
 			r, err := created(ctx, s, flow.Record{DueAt: noon, Data: []byte(`{"a":1}`)})
 			if err != nil {
@@ -751,7 +753,7 @@ var checks = []check{
 			ended := r
 			ended.DueAt, ended.Data = time.Time{}, []byte(`{"b":2}`)
 			var list []flow.Claimed
-			errs := storesuite.AtOnce(2, func(i int) (err error) {
+			errs := storesuite.Concurrently(2, func(i int) (err error) {
 				if i == 0 {
 					return s.Update(ctx, ended)
 				}
@@ -781,7 +783,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"data and sealed come back byte for byte", func(ctx context.Context, s flow.Store) error {
+	{"data and sealed are stored byte for byte", func(ctx context.Context, s flow.Store) error {
 		every := make([]byte, 256)
 		for i := range every {
 			every[i] = byte(i)
@@ -830,7 +832,7 @@ var checks = []check{
 		} {
 			for _, id := range []string{base + tail, tail + base} {
 				if tail == "" && len(all) > 0 {
-					continue // it is the same
+					continue // both IDs are the same
 				}
 				r, err := created(ctx, s, flow.Record{ID: id, PaymentRequestID: id, Data: number(i)})
 				if err != nil {
@@ -861,7 +863,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"what a caller does to a record's bytes changes nothing stored", func(ctx context.Context, s flow.Store) error {
+	{"changing a record's bytes changes nothing in the store", func(ctx context.Context, s flow.Store) error {
 		var want flow.Record
 		fresh := func() flow.Record {
 			r := want
@@ -908,7 +910,7 @@ var checks = []check{
 		}
 		return nil
 	}},
-	{"a context that has ended is an error", func(ctx context.Context, s flow.Store) error {
+	{"a call whose context has ended returns an error", func(ctx context.Context, s flow.Store) error {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
 		before, err := created(ctx, s, flow.Record{PaymentRequestID: storesuite.NewID(), DueAt: noon, Data: []byte(`{"a":1}`)})
@@ -928,12 +930,13 @@ var checks = []check{
 		} {
 			switch err := call(); {
 			case err == nil:
-				return fmt.Errorf("%s answers nil", name)
+				return fmt.Errorf("%s returns nil, want an error", name)
 			case errors.Is(err, flow.ErrExists), errors.Is(err, flow.ErrNotFound), errors.Is(err, flow.ErrChanged):
-				return fmt.Errorf("%s answers %w, which is not so", name, err)
+				return fmt.Errorf("%s returns %w, want the context's error", name, err)
 			}
 		}
-		// A method that fails may have done its work. Half of it is too little: a due time and a version go together, as do data and a version.
+		// A method that fails may have done its work, but not half of it: a change of Data or DueAt
+		// increments the version.
 		after, err := s.Load(ctx, before.ID)
 		if err != nil {
 			return fmt.Errorf("Load: %w", err)
@@ -951,7 +954,8 @@ var checks = []check{
 	}},
 }
 
-// created creates a record, with an id, a state and data where it has none, and returns it as it then is.
+// created creates a record, with defaults for the ID, the state and the data, and returns it as it
+// is stored.
 func created(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, error) {
 	if r.ID == "" {
 		r.ID = storesuite.NewID()
@@ -969,7 +973,7 @@ func created(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, err
 	return r, nil
 }
 
-// updated updates a record and returns it as it then is.
+// updated updates a record and returns it as it is stored.
 func updated(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, error) {
 	if err := s.Update(ctx, r); err != nil {
 		return r, fmt.Errorf("Update: %w", err)
@@ -978,12 +982,13 @@ func updated(ctx context.Context, s flow.Store, r flow.Record) (flow.Record, err
 	return r, nil
 }
 
-// dueIn are the parameters of a claim from the lane in which records are by default.
+// dueIn returns the parameters of a claim from lane 0.
 func dueIn(now, until time.Time, limit int) flow.ClaimParams {
 	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
 }
 
-// claim claims what must be these records, in their order, and returns them as they then are.
+// claim claims from lane 0, checks that it gets exactly these records in this order, and returns
+// them.
 func claim(ctx context.Context, s flow.Store, now, until time.Time, limit int, want ...flow.Record) ([]flow.Record, error) {
 	return claimed(ctx, s, dueIn(now, until, limit), want...)
 }
@@ -1011,7 +1016,7 @@ func claimed(ctx context.Context, s flow.Store, params flow.ClaimParams, want ..
 	return records, nil
 }
 
-// holds checks that a record is found as it is expected to be.
+// holds checks that the store returns a record as expected.
 func holds(ctx context.Context, s flow.Store, want flow.Record) error {
 	got, err := s.Load(ctx, want.ID)
 	if err != nil {
@@ -1032,7 +1037,7 @@ func holds(ctx context.Context, s flow.Store, want flow.Record) error {
 	return nil
 }
 
-// same compares two records. A Sealed that is empty and one that is nil are the same.
+// same compares two records. An empty Sealed equals a nil one.
 func same(got, want flow.Record) error {
 	switch {
 	case got.ID != want.ID:
@@ -1065,12 +1070,13 @@ func excerpt(b []byte) string { return fmt.Sprintf("%d bytes (%.40q)", len(b), b
 
 func fails(what string, err, want error) error {
 	if !errors.Is(err, want) {
-		return fmt.Errorf("%s: %v, want what wraps %q", what, err, want) //nolint:errorlint // it may be nil
+		return fmt.Errorf("%s: got the error %v, want one that wraps %q", what, err, want) //nolint:errorlint // it may be nil
 	}
 	return nil
 }
 
-// refused checks that another's payment request is refused, and not in words that would have the caller try again or create the record.
+// refused checks that setting another record's payment request fails, and not with an error after
+// which a caller retries or creates the record.
 func refused(what string, err error) error {
 	if err == nil || errors.Is(err, flow.ErrChanged) || errors.Is(err, flow.ErrNotFound) {
 		return fmt.Errorf("%s with another record's payment request: %v", what, err) //nolint:errorlint // it may be nil
@@ -1078,10 +1084,11 @@ func refused(what string, err error) error {
 	return nil
 }
 
-// oneOfMany calls from many goroutines at once. One must succeed, whose number it returns, and the others fail with an error.
+// oneOfMany makes concurrent calls. It checks that one succeeds and the others fail with an error,
+// and returns the number of the one.
 func oneOfMany(call func(i int) error, others error) (winner int, err error) {
 	won := 0
-	for i, err := range storesuite.AtOnce(crowd, call) {
+	for i, err := range storesuite.Concurrently(crowd, call) {
 		switch {
 		case err == nil:
 			won++
@@ -1091,12 +1098,12 @@ func oneOfMany(call func(i int) error, others error) (winner int, err error) {
 		}
 	}
 	if won != 1 {
-		return 0, fmt.Errorf("of %d calls at once %d succeeded", crowd, won)
+		return 0, fmt.Errorf("%d of %d concurrent calls succeeded, want 1", won, crowd)
 	}
 	return winner, nil
 }
 
-// number is data that tell one from another.
+// number returns data that differs for each i.
 func number(i int) []byte { return []byte(strconv.Itoa(i)) }
 
 func random(n int) []byte {

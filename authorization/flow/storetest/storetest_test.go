@@ -21,99 +21,99 @@ func TestMemoryStore(t *testing.T) {
 	Run(t, func(*testing.T) flow.Store { return flow.NewMemoryStore() })
 }
 
-func TestTheModelIsRightWithoutAFault(t *testing.T) {
+func TestTheModelWithoutAFaultConforms(t *testing.T) {
 	Run(t, func(*testing.T) flow.Store { return &model{} })
 }
 
-// Each fault must be found by the check that is there for it. Others may find it as well.
+// The check in the table must find the fault. Others may find it as well.
 func TestTheSuiteFindsAStoreThat(t *testing.T) {
 	storefault.Found(t, 5*time.Second, map[string]string{
-		"fails":                                       "a created record is loaded as it was, with version 1",
-		"keeps the version that it is given":          "a created record is loaded as it was, with version 1",
-		"forgets the state":                           "a created record is loaded as it was, with version 1",
-		"returns local times":                         "a created record is loaded as it was, with version 1",
-		"creates without a due time":                  "a created record is loaded as it was, with version 1",
-		"forgets the payment request":                 "a created record is loaded as it was, with version 1",
-		"creates over what exists":                    "creating what exists is ErrExists and changes nothing",
-		"tells of what exists in its own words":       "creating what exists is ErrExists and changes nothing",
-		"takes a creation for an update":              "creating what exists is ErrExists and changes nothing",
-		"looks before it creates":                     "of many creations at once one succeeds",
-		"finds what has no payment request":           "what is not there is ErrNotFound",
-		"loads an empty record":                       "what is not there is ErrNotFound",
-		"creates by updating":                         "what is not there is ErrNotFound",
-		"tells of a change where there is nothing":    "what is not there is ErrNotFound",
-		"keeps what an update leaves empty":           "an update replaces everything, with the next version",
-		"updates the due time alone":                  "an update replaces everything, with the next version",
-		"updates every record":                        "an update replaces everything, with the next version",
-		"counts no version":                           "an update replaces everything, with the next version",
-		"updates whatever the version":                "an update of another version is ErrChanged and changes nothing",
-		"updates older versions":                      "an update of another version is ErrChanged and changes nothing",
-		"updates newer versions":                      "an update of another version is ErrChanged and changes nothing",
-		"updates and tells of a change":               "an update of another version is ErrChanged and changes nothing",
-		"is silent about a change":                    "an update of another version is ErrChanged and changes nothing",
-		"takes version 0 for any":                     "an update of another version is ErrChanged and changes nothing",
-		"looks before it updates":                     "of hundreds of updates of a version one succeeds",
-		"loses updates now and then":                  "no update is lost",
-		"sets a payment request when it creates only": "a payment request finds its record from when it is set",
-		"takes a payment request for an id":           "a payment request finds its record from when it is set",
-		"finds by id":                                 "a payment request finds its record from when it is set",
-		"forgets the index when a record is updated":  "a payment request finds its record from when it is set",
-		"shares payment requests":                     "no two records share a payment request",
-		"shares payment requests at creation":         "no two records share a payment request",
-		"tells of a change for a payment request":     "no two records share a payment request",
-		"looks before it sets a payment request":      "of many records at once one gets a payment request",
-		"forgets references":                          "a reference finds its record and is one record's",
-		"shares references":                           "a reference finds its record and is one record's",
-		"lists what is not damaged":                   "a record is listed while it is marked as damaged",
-		"changes settings whatever they are":          "a setting changes from what it is",
-		"forgets what is damaged":                     "a record is listed while it is marked as damaged",
-		"claims what has no due time":                 "a record without a due time is never claimed",
-		"leaves what has ended among the due":         "a record without a due time is never claimed",
-		"indexes the due at creation only":            "a record without a due time is never claimed",
-		"claims nothing that has ended":               "what has ended can become due again, in a lane of its own",
-		"claims without moving the due time":          "what is due is claimed, with its due time moved and the next version",
-		"claims without a next version":               "what is due is claimed, with its due time moved and the next version",
-		"returns claims as they were":                 "what is due is claimed, with its due time moved and the next version",
-		"claims without data":                         "what is due is claimed, with its due time moved and the next version",
-		"claims a little early":                       "what is due is claimed, with its due time moved and the next version",
-		"claims a little late":                        "what is due is claimed, with its due time moved and the next version",
-		"goes by its own clock":                       "what is due is claimed, with its due time moved and the next version",
-		"keeps seconds":                               "a due time is kept to the millisecond",
-		"keeps times in float32":                      "a due time is kept to the millisecond",
-		"claims in the order of ids":                  "the most overdue is claimed first, and no more than the limit",
-		"claims the least overdue first":              "the most overdue is claimed first, and no more than the limit",
-		"returns claims in another order":             "the most overdue is claimed first, and no more than the limit",
-		"knows no limit":                              "the most overdue is claimed first, and no more than the limit",
-		"takes no limit for no bound":                 "the most overdue is claimed first, and no more than the limit",
-		"forgets the account":                         "a created record is loaded as it was, with version 1",
-		"forgets the lane":                            "a created record is loaded as it was, with version 1",
-		"claims from every lane":                      "a claim takes from the lanes that it lists, in their order",
-		"mixes the lanes":                             "a claim takes from the lanes that it lists, in their order",
-		"keeps the lane of a record":                  "an update moves a record to another lane",
-		"lets the most overdue account have all":      "within a lane accounts take turns",
-		"knows no limit per account":                  "a claim takes no more of an account than it may, and nothing of those left out",
-		"leaves no account out":                       "a claim takes no more of an account than it may, and nothing of those left out",
-		"does not say when a claim was due":           "what is due is claimed, with its due time moved and the next version",
-		"looks before it claims":                      "of many claims at once one gets a record",
-		"claims some and returns fewer":               "of many claims at once one gets a record",
-		"claims over an update":                       "of an update and a claim at once one succeeds",
-		"writes JSON in its own way":                  "data and sealed come back byte for byte",
-		"takes sealed for a text":                     "data and sealed come back byte for byte",
-		"cuts sealed at a zero byte":                  "data and sealed come back byte for byte",
-		"cuts what is longer than 64 KiB":             "data and sealed come back byte for byte",
-		"refuses what is longer than 64 KiB":          "data and sealed come back byte for byte",
-		"takes upper for lower case":                  "ids are opaque",
-		"trims white space":                           "ids are opaque",
-		"cuts ids to 254 bytes":                       "ids are opaque",
-		"refuses long ids":                            "ids are opaque",
-		"takes a character for its like":              "ids are opaque",
-		"drops what is not ASCII":                     "ids are opaque",
-		"keeps the caller's bytes":                    "what a caller does to a record's bytes changes nothing stored",
-		"returns its own bytes":                       "what a caller does to a record's bytes changes nothing stored",
-		"claims its own bytes":                        "what a caller does to a record's bytes changes nothing stored",
-		"does not heed its context":                   "a context that has ended is an error",
-		"finds nothing when its context has ended":    "a context that has ended is an error",
-		"claims half when its context has ended":      "a context that has ended is an error",
+		"fails":                                           "a created record is loaded as it was, with version 1",
+		"keeps the version that it is given":              "a created record is loaded as it was, with version 1",
+		"forgets the state":                               "a created record is loaded as it was, with version 1",
+		"returns local times":                             "a created record is loaded as it was, with version 1",
+		"creates without a due time":                      "a created record is loaded as it was, with version 1",
+		"forgets the payment request":                     "a created record is loaded as it was, with version 1",
+		"creates over what exists":                        "creating an existing record returns ErrExists and changes nothing",
+		"returns an error of its own for what exists":     "creating an existing record returns ErrExists and changes nothing",
+		"takes a creation for an update":                  "creating an existing record returns ErrExists and changes nothing",
+		"looks before it creates":                         "one of many concurrent creations succeeds",
+		"finds what has no payment request":               "a record that does not exist is ErrNotFound",
+		"loads an empty record":                           "a record that does not exist is ErrNotFound",
+		"creates by updating":                             "a record that does not exist is ErrNotFound",
+		"returns ErrChanged for what does not exist":      "a record that does not exist is ErrNotFound",
+		"keeps what an update leaves empty":               "an update replaces everything and increments the version",
+		"updates the due time alone":                      "an update replaces everything and increments the version",
+		"updates every record":                            "an update replaces everything and increments the version",
+		"counts no version":                               "an update replaces everything and increments the version",
+		"updates regardless of the version":               "an update of another version returns ErrChanged and changes nothing",
+		"updates older versions":                          "an update of another version returns ErrChanged and changes nothing",
+		"updates newer versions":                          "an update of another version returns ErrChanged and changes nothing",
+		"updates and returns ErrChanged":                  "an update of another version returns ErrChanged and changes nothing",
+		"returns no error about a change":                 "an update of another version returns ErrChanged and changes nothing",
+		"takes version 0 for any":                         "an update of another version returns ErrChanged and changes nothing",
+		"looks before it updates":                         "one of hundreds of updates of a version succeeds",
+		"sometimes loses updates":                         "no update is lost",
+		"sets a payment request when it creates only":     "a record is found by its payment request once it is set",
+		"takes a payment request for an id":               "a record is found by its payment request once it is set",
+		"finds by id":                                     "a record is found by its payment request once it is set",
+		"forgets the index when a record is updated":      "a record is found by its payment request once it is set",
+		"shares payment requests":                         "no two records share a payment request",
+		"shares payment requests at creation":             "no two records share a payment request",
+		"returns ErrChanged for a payment request":        "no two records share a payment request",
+		"looks before it sets a payment request":          "one of many concurrent updates gets a payment request",
+		"forgets references":                              "a record is found by its reference, which no other record has",
+		"shares references":                               "a record is found by its reference, which no other record has",
+		"lists what is not damaged":                       "a record is listed while it is marked as damaged",
+		"changes settings regardless of the former value": "a setting changes only from its present value",
+		"forgets what is damaged":                         "a record is listed while it is marked as damaged",
+		"claims what has no due time":                     "a record without a due time is never claimed",
+		"leaves what has ended among the due":             "a record without a due time is never claimed",
+		"indexes the due at creation only":                "a record without a due time is never claimed",
+		"claims nothing that has ended":                   "an ended record can become due again in another lane",
+		"claims without moving the due time":              "a claim moves the due time and increments the version",
+		"claims without a next version":                   "a claim moves the due time and increments the version",
+		"returns claims as they were":                     "a claim moves the due time and increments the version",
+		"claims without data":                             "a claim moves the due time and increments the version",
+		"claims a little early":                           "a claim moves the due time and increments the version",
+		"claims a little late":                            "a claim moves the due time and increments the version",
+		"uses its own clock":                              "a claim moves the due time and increments the version",
+		"keeps seconds":                                   "a due time is kept to the millisecond",
+		"keeps times in float32":                          "a due time is kept to the millisecond",
+		"claims in the order of ids":                      "a claim takes the most overdue records, up to the limit",
+		"claims the least overdue first":                  "a claim takes the most overdue records, up to the limit",
+		"returns claims in another order":                 "a claim takes the most overdue records, up to the limit",
+		"ignores the limit":                               "a claim takes the most overdue records, up to the limit",
+		"takes a limit of zero for no limit":              "a claim takes the most overdue records, up to the limit",
+		"forgets the account":                             "a created record is loaded as it was, with version 1",
+		"forgets the lane":                                "a created record is loaded as it was, with version 1",
+		"claims from every lane":                          "a claim takes from the lanes that it lists, in their order",
+		"mixes the lanes":                                 "a claim takes from the lanes that it lists, in their order",
+		"keeps the lane of a record":                      "an update moves a record to another lane",
+		"claims all from the most overdue account":        "within a lane accounts take turns",
+		"ignores the limit per account":                   "a claim obeys the limit per account and the excepted accounts",
+		"does not leave out accounts":                     "a claim obeys the limit per account and the excepted accounts",
+		"does not say when a claim was due":               "a claim moves the due time and increments the version",
+		"looks before it claims":                          "one of many concurrent claims gets a record",
+		"claims some and returns fewer":                   "one of many concurrent claims gets a record",
+		"claims over an update":                           "either a concurrent update or a claim succeeds",
+		"writes JSON in its own way":                      "data and sealed are stored byte for byte",
+		"stores sealed as a text":                         "data and sealed are stored byte for byte",
+		"cuts sealed at a zero byte":                      "data and sealed are stored byte for byte",
+		"cuts what is longer than 64 KiB":                 "data and sealed are stored byte for byte",
+		"refuses what is longer than 64 KiB":              "data and sealed are stored byte for byte",
+		"ignores the case of ids":                         "ids are opaque",
+		"trims white space":                               "ids are opaque",
+		"cuts ids to 254 bytes":                           "ids are opaque",
+		"refuses long ids":                                "ids are opaque",
+		"confuses similar characters":                     "ids are opaque",
+		"drops what is not ASCII":                         "ids are opaque",
+		"keeps the caller's bytes":                        "changing a record's bytes changes nothing in the store",
+		"returns its own bytes":                           "changing a record's bytes changes nothing in the store",
+		"claims its own bytes":                            "changing a record's bytes changes nothing in the store",
+		"ignores its context":                             "a call whose context has ended returns an error",
+		"finds nothing when its context has ended":        "a call whose context has ended returns an error",
+		"claims half when its context has ended":          "a call whose context has ended returns an error",
 	}, checkOf, func(fault string) flow.Store { return &model{fault: fault} })
 }
 
@@ -136,7 +136,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 }
 
 func TestRunFailsTheTestOfABrokenStore(t *testing.T) {
-	storefault.FailsTheTest(t, "creates by updating", "what is not there", func(t *testing.T, fault string) {
+	storefault.FailsTheTest(t, "creates by updating", "a record that does not exist", func(t *testing.T, fault string) {
 		Run(t, func(*testing.T) flow.Store { return &model{fault: fault} })
 	})
 }
@@ -153,12 +153,12 @@ type model struct {
 
 func (m *model) has(fault string) bool { return m.fault == fault }
 
-// begin is what every method begins with.
+// begin is the beginning of every method.
 func (m *model) begin(ctx context.Context) error {
 	switch err := ctx.Err(); {
 	case m.has("fails"):
 		return errors.New("cannot")
-	case err == nil, m.has("does not heed its context"):
+	case err == nil, m.has("ignores its context"):
 		return nil
 	case m.has("finds nothing when its context has ended"):
 		return flow.ErrNotFound
@@ -167,8 +167,8 @@ func (m *model) begin(ctx context.Context) error {
 	}
 }
 
-// pause gives the others the time to be wrong: until another is here, too, or for so long that
-// there can be none.
+// pause gives concurrent calls the time to interfere. It waits until another call is here, or long
+// enough that none will come.
 func (m *model) pause() {
 	m.mu.Unlock()
 	m.pauses.Add(1)
@@ -183,13 +183,13 @@ func (m *model) pause() {
 
 func (m *model) key(id string) string {
 	switch {
-	case m.has("takes upper for lower case"):
+	case m.has("ignores the case of ids"):
 		id = strings.ToLower(id)
 	case m.has("trims white space"):
 		id = strings.TrimSpace(id)
 	case m.has("cuts ids to 254 bytes"):
 		id = id[:min(len(id), 254)]
-	case m.has("takes a character for its like"):
+	case m.has("confuses similar characters"):
 		id = strings.NewReplacer("å", "a\u030a", "ﬁ", "fi", "ß", "ss").Replace(id)
 	case m.has("drops what is not ASCII"):
 		id = strings.Map(func(r rune) rune {
@@ -202,7 +202,7 @@ func (m *model) key(id string) string {
 	return id
 }
 
-// kept is a record as the store keeps it.
+// kept returns a record as the store keeps it.
 func (m *model) kept(r flow.Record) (flow.Record, error) {
 	if !m.has("keeps the caller's bytes") {
 		r.Data, r.Sealed = bytes.Clone(r.Data), bytes.Clone(r.Sealed)
@@ -227,7 +227,7 @@ func (m *model) kept(r flow.Record) (flow.Record, error) {
 		r.DueAt = time.UnixMilli(int64(float32(r.DueAt.UnixMilli()))).UTC()
 	case m.has("writes JSON in its own way"):
 		r.Data = bytes.ReplaceAll(r.Data, []byte(`\u00e5`), []byte("å"))
-	case m.has("takes sealed for a text"):
+	case m.has("stores sealed as a text"):
 		r.Sealed = bytes.ToValidUTF8(r.Sealed, []byte("\ufffd"))
 	case m.has("cuts sealed at a zero byte"):
 		r.Sealed, _, _ = bytes.Cut(r.Sealed, []byte{0})
@@ -239,7 +239,7 @@ func (m *model) kept(r flow.Record) (flow.Record, error) {
 	return r, nil
 }
 
-// returned is a record as a caller gets it.
+// returned returns a record as a caller gets it.
 func (m *model) returned(r *flow.Record) flow.Record {
 	copied := *r
 	if !m.has("returns its own bytes") {
@@ -272,7 +272,7 @@ func (m *model) Create(ctx context.Context, r flow.Record) error {
 	switch {
 	case err != nil:
 		return err
-	case exists && m.has("tells of what exists in its own words"):
+	case exists && m.has("returns an error of its own for what exists"):
 		return errors.New("exists")
 	case exists && m.has("takes a creation for an update"):
 		m.records[m.key(r.ID)].State = r.State
@@ -338,8 +338,7 @@ func (m *model) FindReference(ctx context.Context, reference string) (flow.Recor
 	return m.found(m.referred(reference))
 }
 
-// The settings of a model are one.
-
+// The model has a single setting.
 func (m *model) Setting(ctx context.Context, name string) (string, error) {
 	if err := m.begin(ctx); err != nil || name != "name" {
 		return "", err
@@ -355,7 +354,7 @@ func (m *model) ChangeSetting(ctx context.Context, _, from, to string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.setting != from && !m.has("changes settings whatever they are") {
+	if m.setting != from && !m.has("changes settings regardless of the former value") {
 		return flow.ErrChanged
 	}
 	m.setting = to
@@ -378,7 +377,7 @@ func (m *model) ListDamaged(ctx context.Context, after string, limit int) ([]flo
 	return list[:min(limit, len(list))], nil
 }
 
-// referred returns the record of a reference.
+// referred returns the record with a reference.
 func (m *model) referred(reference string) *flow.Record {
 	for _, r := range m.records {
 		if reference != "" && r.Reference == reference {
@@ -410,20 +409,20 @@ func (m *model) Update(ctx context.Context, r flow.Record) error {
 	case stored == nil && m.has("creates by updating"):
 		m.records[m.key(r.ID)] = &r
 		return flow.ErrNotFound
-	case stored == nil && m.has("tells of a change where there is nothing"):
+	case stored == nil && m.has("returns ErrChanged for what does not exist"):
 		return flow.ErrChanged
 	case stored == nil:
 		return flow.ErrNotFound
 	}
 	if stored.Version != r.Version {
 		switch {
-		case m.has("updates whatever the version"),
+		case m.has("updates regardless of the version"),
 			m.has("updates older versions") && r.Version < stored.Version,
 			m.has("updates newer versions") && r.Version > stored.Version,
 			m.has("takes version 0 for any") && r.Version == 0:
-		case m.has("is silent about a change"):
+		case m.has("returns no error about a change"):
 			return nil
-		case m.has("updates and tells of a change"):
+		case m.has("updates and returns ErrChanged"):
 			stored.State = r.State
 			return flow.ErrChanged
 		default:
@@ -432,7 +431,7 @@ func (m *model) Update(ctx context.Context, r flow.Record) error {
 	}
 	if other := m.holder(r.PaymentRequestID); other != nil && other != stored {
 		switch {
-		case m.has("tells of a change for a payment request"):
+		case m.has("returns ErrChanged for a payment request"):
 			return flow.ErrChanged
 		case !m.has("shares payment requests") && !m.has("finds what has no payment request"):
 			return flow.ErrExists
@@ -444,7 +443,7 @@ func (m *model) Update(ctx context.Context, r flow.Record) error {
 	if m.has("looks before it updates") || m.has("looks before it sets a payment request") && stored.PaymentRequestID != r.PaymentRequestID {
 		m.pause()
 	}
-	if m.calls++; m.has("loses updates now and then") && m.calls%7 == 0 {
+	if m.calls++; m.has("sometimes loses updates") && m.calls%7 == 0 {
 		return nil
 	}
 	kept, err := m.kept(r)
@@ -483,7 +482,7 @@ func (m *model) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.has("goes by its own clock"):
+	case m.has("uses its own clock"):
 		now = time.Now()
 	case m.has("claims a little early"):
 		now = now.Add(time.Millisecond)
@@ -492,7 +491,7 @@ func (m *model) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	}
 	var due []*flow.Record
 	for _, r := range m.records {
-		if (!slices.Contains(params.Lanes, r.Lane) && !m.has("claims from every lane")) || (slices.Contains(params.ExceptAccounts, r.PartnerAccountID) && !m.has("leaves no account out")) {
+		if (!slices.Contains(params.Lanes, r.Lane) && !m.has("claims from every lane")) || (slices.Contains(params.ExceptAccounts, r.PartnerAccountID) && !m.has("does not leave out accounts")) {
 			continue
 		}
 		if m.has("claims nothing that has ended") && r.State.Final() {
@@ -513,10 +512,10 @@ func (m *model) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 		}
 	})
 	due = m.inTurns(due, params)
-	if limit == 0 && m.has("takes no limit for no bound") {
+	if limit == 0 && m.has("takes a limit of zero for no limit") {
 		limit = len(due)
 	}
-	if !m.has("knows no limit") {
+	if !m.has("ignores the limit") {
 		due = due[:min(max(limit, 0), len(due))]
 	}
 	if m.has("looks before it claims") || m.has("claims over an update") && len(due) > 0 {
@@ -564,7 +563,7 @@ func (m *model) ClaimDue(ctx context.Context, params flow.ClaimParams) ([]flow.C
 	return list, ctx.Err()
 }
 
-// inTurns brings what is due, which is sorted, into the order of lanes and of the accounts' turns.
+// inTurns sorts due records, which are in the order of due times, by lanes and the accounts' turns.
 func (m *model) inTurns(due []*flow.Record, params flow.ClaimParams) []*flow.Record {
 	type queue struct {
 		lane    flow.Lane
@@ -574,7 +573,7 @@ func (m *model) inTurns(due []*flow.Record, params flow.ClaimParams) []*flow.Rec
 	kept := due[:0]
 	for _, r := range due {
 		q := queue{r.Lane, r.PartnerAccountID}
-		if params.PerAccount > 0 && taken[q] == params.PerAccount && !m.has("knows no limit per account") {
+		if params.PerAccount > 0 && taken[q] == params.PerAccount && !m.has("ignores the limit per account") {
 			continue
 		}
 		turns[r] = taken[q]
@@ -586,7 +585,7 @@ func (m *model) inTurns(due []*flow.Record, params flow.ClaimParams) []*flow.Rec
 		if m.has("mixes the lanes") {
 			lanes = 0
 		}
-		if m.has("lets the most overdue account have all") {
+		if m.has("claims all from the most overdue account") {
 			turn = 0
 		}
 		return cmp.Or(lanes, turn)

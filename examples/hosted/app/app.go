@@ -1,5 +1,5 @@
-// Package app puts the hosted journey together: a shop, an Acquiring Partner's checkout and Klarna,
-// with the journey shown beside the pages.
+// Package app runs the hosted journey: a shop, an Acquiring Partner's checkout and Klarna. The
+// pages show the calls of the journey, too.
 package app
 
 import (
@@ -24,35 +24,38 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Config says where the parties listen and which Klarna there is.
+// Config is the configuration of an [App].
 type Config struct {
 	// Addr is the shop's address, such as "127.0.0.1:8080".
 	Addr string
-	// CheckoutAddr is the checkout's. "" is the port after Addr's, or any free one where that is 0.
+	// CheckoutAddr is the address of the checkout. By default it has the next port after Addr's, or
+	// a free port if Addr's is 0.
 	CheckoutAddr string
-	// TestHost, if given, is for Klarna's test host in place of the double.
+	// TestHost holds the credentials of Klarna's test host. If it is nil, the built-in Klarna is
+	// used.
 	TestHost *Credentials
-	// Logger is told what goes wrong; slog.Default where it is nil.
+	// Logger logs errors. The default is [slog.Default].
 	Logger *slog.Logger
 }
 
-// Credentials are those of Klarna's test host.
+// Credentials are the credentials of Klarna's test host.
 type Credentials struct {
 	APIKey           klarna.Secret
 	PartnerAccountID string
 	ClientID         string
-	// BaseURL replaces Klarna's test host where it is not "".
+	// BaseURL, if not "", replaces Klarna's test host.
 	BaseURL string
 }
 
-// App is the program, up and running.
+// App is the running program.
 type App struct {
-	// URL is the shop's: the one to open.
-	URL         string
+	// URL is the URL of the shop, which is the one to open.
+	URL string
+	// CheckoutURL is the URL of the checkout.
 	CheckoutURL string
-	// Klarna is the double, nil with Klarna's test host.
+	// Klarna is the built-in Klarna. It is nil with Klarna's test host.
 	Klarna *klarnatest.Server
-	// Coordinator is that of the checkout.
+	// Coordinator is the coordinator of the checkout.
 	Coordinator *flow.Coordinator
 
 	journeys *journey.Journeys
@@ -105,7 +108,7 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 	}
 	options := []flow.Option{flow.WithLogger(config.Logger), flow.WithReport(paidAfterAll(config.Logger))}
 	if a.Klarna != nil {
-		options = append(options, flow.WithClock(a.Klarna.Now)) // who moves the double's clock moves both
+		options = append(options, flow.WithClock(a.Klarna.Now)) // one clock for both
 	}
 	a.Coordinator, err = flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(rand.Text()+rand.Text()), options...)
 	if err != nil {
@@ -153,9 +156,9 @@ func (a *App) parties(ctx context.Context, config Config) (shopHandler, checkout
 	return shopMux, checkoutMux, nil
 }
 
-// paidAfterAll reports what is rare and has to be mended: a purchase that had ended without
-// payment, so that the customer may have paid otherwise since, turns out to have been paid. A
-// program with money in it voids such a payment.
+// paidAfterAll returns a function that logs a rare case: a purchase is paid after it had ended
+// without payment. The customer may have paid in another way by then. In production, void such a
+// payment.
 func paidAfterAll(logger *slog.Logger) func(context.Context, flow.Transition) error {
 	return func(ctx context.Context, t flow.Transition) error {
 		if t.From.Final() && t.To == flow.StateAuthorized {
@@ -198,7 +201,7 @@ func listen(ctx context.Context, config Config) (shopListener, checkoutListener 
 	return shopListener, checkoutListener, nil
 }
 
-// portAfter is the address with the next port, or with port 0 again.
+// portAfter returns the address with the next port, or addr itself if its port is 0.
 func portAfter(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -214,7 +217,7 @@ func portAfter(addr string) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(n)), nil
 }
 
-// webAddress is a listener's, for a browser on the same machine.
+// webAddress returns the URL of a listener for a browser on the same machine.
 func webAddress(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
@@ -234,17 +237,17 @@ func (a *App) serve(logger *slog.Logger, listener net.Listener, handler http.Han
 	}
 	a.servers = append(a.servers, server)
 	a.serving.Go(func() {
-		// It ends with http.ErrServerClosed when Shutdown ends it.
+		// Serve returns http.ErrServerClosed after Shutdown.
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			logger.Error("the server has ended", "error", err)
 		}
 	})
 }
 
-// Shutdown ends the program: no new requests, those under way to their end, then the recovery. What
-// ctx does not give time for is cut.
+// Shutdown stops the program. It accepts no new requests, waits for those in progress, and then
+// stops the recovery. When ctx ends, it closes the remaining connections.
 func (a *App) Shutdown(ctx context.Context) error {
-	a.journeys.Close() // streams have no end of their own
+	a.journeys.Close() // the streams do not end otherwise
 	errs := make([]error, len(a.servers))
 	var ending sync.WaitGroup
 	for i, server := range a.servers {

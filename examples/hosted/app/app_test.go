@@ -131,7 +131,7 @@ func steps(t *testing.T, a *app.App, checkoutURL, until string) []string {
 	return nil
 }
 
-func TestTheJourneyIsToldFromTheCartToTheConfirmation(t *testing.T) {
+func TestTheJourneyShowsCartToConfirmation(t *testing.T) {
 	a := start(t)
 	checkoutURL, confirmation := pay(t, a)
 	if !strings.Contains(confirmation, "Thank you for your order") || !strings.Contains(confirmation, "It is paid with Klarna") {
@@ -202,7 +202,7 @@ func TestTheJourneyHoldsNoSecret(t *testing.T) {
 	}
 }
 
-func TestWithCredentialsThePageLoadsKlarnasOwnSDKAndNoWebhookIsNeeded(t *testing.T) {
+func TestCredentialsUseKlarnasSDKAndNoWebhook(t *testing.T) {
 	host := klarnatest.NewServer(t)
 	a, err := app.Start(t.Context(), app.Config{Addr: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), TestHost: &app.Credentials{
 		APIKey: klarna.NewSecret(host.APIKey), PartnerAccountID: host.PartnerAccountID, ClientID: host.ClientID, BaseURL: host.URL,

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-func TestAPaymentThatWasThoughtToHaveEndedIsReported(t *testing.T) {
+func TestAPaymentAfterTheEndIsReported(t *testing.T) {
 	for name, test := range map[string]struct {
 		from, to flow.State
 		reported bool

@@ -1,20 +1,20 @@
-// Package checkout is an Acquiring Partner's hosted checkout: the page on which the customers of
-// its Partners pay, and the server behind it. It is written to be copied; what it does not have is
-// a database for its sessions, and other payment methods than Klarna.
+// Package checkout is the hosted checkout of an Acquiring Partner: the page on which the customers
+// of its Partners pay, and its server. It is meant to be copied. It keeps its sessions in memory,
+// and has no real payment method other than Klarna.
 //
-//	Partner                  POST /sessions                     what is to be paid → where to send the customer
-//	                         GET  /sessions/{session}           was it paid?
-//	customer                 GET  /checkout/{session}           the page, with Klarna's browser SDK
-//	Klarna's browser SDK     POST /checkout/{session}/initiate  the customer clicked Klarna's button
-//	customer                 GET  /checkout/{session}/plain     the page without JavaScript
-//	                         POST /checkout/{session}/pay       its buttons, and those of other payment methods
-//	                         GET  /checkout/{session}/return    where Klarna sends the customer back to
-//	                         GET  /checkout/{session}/waiting   while it is not known whether it was paid
-//	                         GET  /checkout/{session}/status    the same for scripts
-//	Klarna                   POST /klarna/webhook
+//	Partner       POST /sessions                     create a session for an order
+//	              GET  /sessions/{session}           read whether the order was paid
+//	customer      GET  /checkout/{session}           the page, with Klarna's browser SDK
+//	browser SDK   POST /checkout/{session}/initiate  the customer clicked Klarna's button
+//	customer      GET  /checkout/{session}/plain     the page without JavaScript
+//	              POST /checkout/{session}/pay       the buttons of the pages
+//	              GET  /checkout/{session}/return    where Klarna sends the customer
+//	              GET  /checkout/{session}/waiting   while the result is not known
+//	              GET  /checkout/{session}/status    the same for scripts
+//	Klarna        POST /klarna/webhook
 //
-// Whether a customer has paid is the word of the server's [flow.Coordinator]. What the browser
-// says, by Klarna's redirect or the SDK's events, is a reason to ask it.
+// Only the server's [flow.Coordinator] decides whether a customer has paid. When Klarna's redirect
+// or an event of the SDK arrives, the checkout reads the state from it.
 package checkout
 
 import (
@@ -33,38 +33,40 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Config is what a Checkout is made of.
+// Config is the configuration of a [Checkout].
 type Config struct {
-	// URL is where browsers reach it, such as "https://pay.example.com", without a slash at the end.
+	// URL is the address for browsers, such as "https://pay.example.com", without a final slash.
 	URL string
 	// Client has the Acquiring Partner's credentials.
 	Client *klarna.Client
-	// Coordinator is that of the purchases. Its Run is the caller's to start.
+	// Coordinator processes the purchases. The caller calls its Run.
 	Coordinator *flow.Coordinator
-	// Verifier is that of Klarna's webhooks. Without one none are taken.
+	// Verifier verifies Klarna's webhooks. If it is nil, no webhooks are received.
 	Verifier *webhook.Verifier
-	// PartnerAccountID is the account of the one Partner here, PartnerKey what it authenticates with.
+	// PartnerAccountID is the account of the only Partner. The Partner authenticates with
+	// PartnerKey.
 	PartnerAccountID string
 	PartnerKey       klarna.Secret
-	// ClientID is the one for browsers. Like the account, it is in the page; the API key never is.
+	// ClientID is the client id for browsers. The page contains it and the account, never the API
+	// key.
 	ClientID string
-	// SDK is the address of Klarna's browser SDK; KlarnaSDK where it is "".
+	// SDK is the address of Klarna's browser SDK. The default is [KlarnaSDK].
 	SDK string
-	// Sources are where the SDK and what it needs come from, for the Content-Security-Policy;
-	// KlarnaSources where there are none.
+	// Sources are the sources of the SDK for the Content-Security-Policy. The default is
+	// [KlarnaSources].
 	Sources []string
-	// Aside, if given, returns what else the page of a session shows.
+	// Aside, if not nil, returns additional content for the page of a session.
 	Aside func(session string) template.HTML
-	// Logger is told of calls to Klarna that failed; slog.Default where it is nil.
+	// Logger logs calls to Klarna that failed. The default is [slog.Default].
 	Logger *slog.Logger
 }
 
 // KlarnaSDK is Klarna's browser SDK.
 const KlarnaSDK = "https://js.klarna.com/web-sdk/v2/klarna.mjs"
 
-// KlarnaSources returns what the Content-Security-Policy allows for Klarna's browser SDK.
-// js.klarna.com is known; where the SDK goes from there is not, so this is wide. Consult Klarna's
-// own list before you go live, and narrow it.
+// KlarnaSources returns the sources that the Content-Security-Policy allows for Klarna's browser
+// SDK. Only js.klarna.com is known, so the list is broad. Narrow it with Klarna's own list before
+// you go live.
 func KlarnaSources() []string { return []string{"https://js.klarna.com", "https://*.klarna.com"} }
 
 // Checkout is the server of a hosted checkout.
@@ -92,7 +94,7 @@ func New(config Config) (*Checkout, error) {
 		c.Logger = slog.Default()
 	}
 
-	// No page of another site sends a form or a request in a customer's name.
+	// Requests that a page of another site makes in a customer's browser are refused.
 	browsers := http.NewServeMux()
 	browsers.HandleFunc("GET /checkout/{session}", c.with(c.page))
 	browsers.HandleFunc("POST /checkout/{session}/initiate", c.with(c.initiate))
@@ -105,7 +107,7 @@ func New(config Config) (*Checkout, error) {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(c.denied))
 
-	// Servers have no cookies that could be abused, and prove who they are.
+	// Requests of servers have no cookies to abuse, and are authenticated.
 	servers := http.NewServeMux()
 	servers.Handle("/", protection.Handler(browsers))
 	servers.HandleFunc("POST /sessions", c.partner(c.createSession))
@@ -129,14 +131,14 @@ func (c *Checkout) with(handle func(http.ResponseWriter, *http.Request, *session
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, ok := c.sessions.find(r.PathValue("session"))
 		if !ok {
-			c.sorry(w, http.StatusNotFound, "This checkout is not there", "It may have ended. Please go back to the shop.")
+			c.sorry(w, http.StatusNotFound, "This checkout does not exist", "It may have ended. Please go back to the shop.")
 			return
 		}
 		handle(w, r, s)
 	}
 }
 
-// partner lets a Partner's servers in, and nobody else.
+// partner accepts only requests with the Partner's key.
 func (c *Checkout) partner(handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -149,8 +151,8 @@ func (c *Checkout) partner(handle http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// patience is how long a customer is kept waiting for Klarna before being told to wait on a page.
-// What is under way then is gone on with by the coordinator's recovery.
+// patience is the longest time that a request waits for Klarna before the customer sees a page to
+// wait on. The coordinator's recovery then continues the purchase.
 const patience = 5 * time.Second
 
 func (c *Checkout) failed(ctx context.Context, what string, s *session, err error) {
@@ -159,7 +161,7 @@ func (c *Checkout) failed(ctx context.Context, what string, s *session, err erro
 
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(into); err != nil {
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error_code": "BAD_REQUEST", "message": "The body is not the JSON that is expected here."})
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error_code": "BAD_REQUEST", "message": "The body is not the expected JSON."})
 		return false
 	}
 	return true
@@ -168,6 +170,6 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 func writeJSON(w http.ResponseWriter, status int, answer any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// The status has left; a connection that breaks now is the reader's to notice.
+	// The status has been sent, so an error cannot be reported any more.
 	_ = json.NewEncoder(w).Encode(answer)
 }

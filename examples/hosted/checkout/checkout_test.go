@@ -322,7 +322,7 @@ func TestInitiateAnswersEachOutcome(t *testing.T) {
 	}
 }
 
-func TestTheTokenOfAnApprovedCustomerGoesToKlarna(t *testing.T) {
+func TestTheTokenOfTheCustomerIsSent(t *testing.T) {
 	s := newStage(t)
 	session, path := s.open(order())
 	token := s.klarna.IssueSessionToken("EUR", 118_00)
@@ -343,7 +343,7 @@ func TestTheTokenOfAnApprovedCustomerGoesToKlarna(t *testing.T) {
 	}
 }
 
-func TestTheAmountIsTheSessionsAndNotTheBrowsers(t *testing.T) {
+func TestTheAmountComesFromTheSession(t *testing.T) {
 	s := newStage(t)
 	_, path := s.open(order())
 	s.send(http.MethodPost, path+"/initiate", "application/json", `{"paymentOptionId":"S0xBUk5B","amount":1,"currency":"SEK"}`)
@@ -394,7 +394,7 @@ func TestAnAttemptIsSharedUntilItHasEnded(t *testing.T) {
 	}
 }
 
-func TestAClickAfterAnUnknownOutcomeIsTheSamePurchase(t *testing.T) {
+func TestAClickAfterAnUnknownOutcomeRepeats(t *testing.T) {
 	s := newStage(t)
 	_, path := s.open(order())
 	s.klarna.Script(klarnatest.Fault{Operation: "authorization.authorize", Kind: klarnatest.FaultDropAfter})
@@ -407,7 +407,7 @@ func TestAClickAfterAnUnknownOutcomeIsTheSamePurchase(t *testing.T) {
 	}
 }
 
-func TestWhileKlarnaHasNotDecidedEveryPageSaysSo(t *testing.T) {
+func TestPagesSayThatKlarnaHasNotDecided(t *testing.T) {
 	s := newStage(t)
 	session, path := s.open(order())
 	s.klarna.ScriptAuthorize(klarnatest.AuthorizeRule{Result: "MAYBE"})
@@ -669,7 +669,7 @@ func TestThePageWithoutJavaScriptObeysTheInstruction(t *testing.T) {
 	}
 }
 
-func TestThePageWithoutJavaScriptLeadsToKlarnaAndBack(t *testing.T) {
+func TestThePlainPageLeadsToKlarnaAndBack(t *testing.T) {
 	s := newStage(t)
 	_, path := s.open(order())
 	if page := s.get(path); !strings.Contains(page.body, `<noscript><meta http-equiv="refresh" content="0; url=`+path+`/plain"></noscript>`) {
@@ -863,7 +863,7 @@ func FuzzOrder(f *testing.F) {
 	})
 }
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestNewRefusesInvalidArguments(t *testing.T) {
 	if _, err := checkout.New(checkout.Config{}); err == nil {
 		t.Error("no error")
 	}

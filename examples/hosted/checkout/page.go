@@ -20,12 +20,12 @@ var pageFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{"money": money}).ParseFS(pageFiles, "pages/*.html"))
 
-// view is what a page shows.
+// view is the data of a page.
 type view struct {
 	Title  string
 	Notice string
 	Status Status
-	// Klarna is what the page without JavaScript shows.
+	// Klarna is Klarna's row of the page without JavaScript.
 	Klarna *klarnaRow
 
 	// The rest is the same on each page of a session.
@@ -43,8 +43,8 @@ type klarnaRow struct {
 	First, Only bool
 }
 
-// page is the checkout with Klarna's browser SDK. It does not wait for Klarna: without it, the
-// other payment methods are there.
+// page shows the checkout with Klarna's browser SDK. It does not wait for Klarna, so the other
+// payment methods are always shown.
 func (c *Checkout) page(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.glance(r.Context(), s)
 	if c.moveOn(w, r, s, now) {
@@ -54,8 +54,8 @@ func (c *Checkout) page(w http.ResponseWriter, r *http.Request, s *session) {
 	c.render(w, http.StatusOK, "checkout.html", s, v)
 }
 
-// plain is the checkout without JavaScript, which goes by the server's presentation and leads to
-// Klarna by a redirect.
+// plain shows the checkout without JavaScript. The server requests the presentation, and redirects
+// the customer to Klarna.
 func (c *Checkout) plain(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.glance(r.Context(), s)
 	if c.moveOn(w, r, s, now) {
@@ -64,7 +64,7 @@ func (c *Checkout) plain(w http.ResponseWriter, r *http.Request, s *session) {
 	c.showPlain(w, r, s, http.StatusOK, now.notice())
 }
 
-// notice is what to tell the customer, "" if nothing.
+// notice returns the notice for the customer, or "".
 func (now standing) notice() string {
 	if now.purchase == nil {
 		return ""
@@ -72,7 +72,8 @@ func (now standing) notice() string {
 	return notices[now.purchase.State]
 }
 
-// moveOn sends on a customer who has nothing to choose any more.
+// moveOn redirects a customer who cannot choose a payment method any more. It reports whether it
+// answered the request.
 func (c *Checkout) moveOn(w http.ResponseWriter, r *http.Request, s *session, now standing) bool {
 	switch {
 	case now.status == StatusPaid:
@@ -130,11 +131,11 @@ func (c *Checkout) render(w http.ResponseWriter, status int, name string, s *ses
 func write(w http.ResponseWriter, status int, name string, v view) {
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, v); err != nil {
-		panic(fmt.Sprintf("checkout: render %s: %v", name, err)) // template and structure do not fit
+		panic(fmt.Sprintf("checkout: render %s: %v", name, err)) // the template does not match the structure
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	// The status has left; a connection that breaks now is the reader's to notice.
+	// The status has been sent, so an error cannot be reported any more.
 	_, _ = body.WriteTo(w)
 }
 
@@ -161,11 +162,11 @@ func policy(sdk, forms []string) string {
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		// A page that is left must not come back from a cache with a state that has passed.
+		// The browser must not show an outdated page from its cache.
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
-		// The address is what a customer pays with.
+		// Knowing the address is enough to pay, so it must not leak.
 		h.Set("Referrer-Policy", "strict-origin")
 		// Under same-origin Klarna's window would look closed to the page that opened it.
 		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")

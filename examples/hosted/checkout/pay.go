@@ -10,9 +10,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// initiate answers Klarna's browser SDK, which calls it when the customer clicks Klarna's button.
-// What it is sent comes from a browser: the amount and everything else that matters comes from the
-// session.
+// initiate handles a click on Klarna's button, which Klarna's browser SDK reports. The request
+// comes from a browser, so the amount and everything else that matters are taken from the session.
 func (c *Checkout) initiate(w http.ResponseWriter, r *http.Request, s *session) {
 	var in struct {
 		SessionToken    string `json:"klarnaNetworkSessionToken"`
@@ -28,12 +27,12 @@ func (c *Checkout) initiate(w http.ResponseWriter, r *http.Request, s *session) 
 	case next.here != "":
 		writeJSON(w, http.StatusOK, map[string]string{"returnUrl": c.URL + next.here})
 	default:
-		// An error makes the SDK's promise reject, and the page says why.
+		// An error rejects the SDK's promise, and the page shows the message.
 		writeJSON(w, next.status, map[string]string{"error_code": next.code, "message": next.message})
 	}
 }
 
-// pay takes the page's form: Klarna without JavaScript, and the other payment methods.
+// pay handles the form of the pages: Klarna without JavaScript, and the other payment methods.
 func (c *Checkout) pay(w http.ResponseWriter, r *http.Request, s *session) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	var next next
@@ -56,8 +55,8 @@ func (c *Checkout) pay(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 }
 
-// next is where a customer goes who has chosen how to pay: to Klarna, to a page of the checkout, or
-// nowhere.
+// next is where a customer goes after choosing a payment method: to Klarna, to a page of the
+// checkout, or nowhere.
 type next struct {
 	atKlarna, here string
 	status         int
@@ -68,9 +67,9 @@ func nowhere(status int, code, message string) next {
 	return next{status: status, code: code, message: message}
 }
 
-// begin begins to pay with Klarna, or goes on with it: a repeated click, a reload and a second tab
-// are the same purchase. Once it has ended without payment there is another, because Klarna answers
-// a repeat of the same one with the same answer.
+// begin begins or continues a payment with Klarna. A repeated click, a reload and a second tab
+// continue the same purchase. After a purchase has ended without payment, begin starts another one,
+// because Klarna answers a repeat of the same one with the same answer.
 func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) next {
 	done, err := s.acquire(ctx)
 	if err != nil {
@@ -87,7 +86,7 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 	}
 	purchase, err := c.beginPurchase(ctx, s, paymentOptionID, token)
 	if repeated && err == nil && (purchase.State == flow.StateExpired || purchase.State == flow.StateCanceled) {
-		// The customer was too late for that one, and is here for another.
+		// The earlier purchase has ended in the meantime, so the customer needs another one.
 		s.attempt.Add(1)
 		purchase, err = c.beginPurchase(ctx, s, paymentOptionID, token)
 	}
@@ -95,8 +94,8 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 	case errors.Is(err, flow.ErrRejected):
 		c.failed(ctx, "Klarna refused a purchase", s, err)
 	case err != nil:
-		// It may have reached Klarna, or Klarna has not decided: the same click repeats the same call, and
-		// recovery goes on with it meanwhile.
+		// The call may have reached Klarna, or Klarna has not decided. Another click repeats the
+		// same call, and recovery continues the purchase in the meantime.
 		c.failed(ctx, "begin a purchase", s, err)
 		return unavailable
 	}
@@ -116,8 +115,8 @@ func (c *Checkout) begin(ctx context.Context, s *session, paymentOptionID string
 
 var unavailable = nowhere(http.StatusServiceUnavailable, "UNAVAILABLE", notices[flow.StateBegun])
 
-// prepareAttempt makes sure that the present attempt is not one that has ended without payment. It
-// reports whether that was begun before.
+// prepareAttempt starts another attempt if the current one has ended without payment. It reports
+// whether the current attempt was begun before.
 func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, err error) {
 	purchase, err := c.Coordinator.GetStatus(ctx, s.purchase())
 	switch {
@@ -133,8 +132,7 @@ func (c *Checkout) prepareAttempt(ctx context.Context, s *session) (begun bool, 
 }
 
 func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionID string, token klarna.Secret) (*flow.Status, error) {
-	// The state tells what the customer hopes for, and decides which page to show to one who has not
-	// paid.
+	// The state in the URL decides which page a customer who has not paid sees.
 	returnURL, err := authorization.ReturnURL(c.URL+s.path()+"/return", authorization.PlaceholderState)
 	if err != nil {
 		return nil, err
@@ -161,9 +159,9 @@ func (c *Checkout) beginPurchase(ctx context.Context, s *session, paymentOptionI
 	})
 }
 
-// payOtherwise stands for the other payment methods. What each of them has to do first is here:
-// give up the payment with Klarna, and believe that it is given up only when the coordinator says
-// so. Otherwise the customer could pay twice.
+// payOtherwise is a placeholder for the other payment methods. Each of them must first cancel the
+// payment with Klarna, and continue only if the coordinator reports that it is canceled. Otherwise
+// the customer could pay twice.
 func (c *Checkout) payOtherwise(ctx context.Context, s *session) next {
 	done, err := s.acquire(ctx)
 	if err != nil {
@@ -188,16 +186,16 @@ func (c *Checkout) payOtherwise(ctx context.Context, s *session) next {
 var stillOpen = nowhere(http.StatusConflict, "STILL_OPEN",
 	"Your payment with Klarna has not ended yet. Please try again in a moment, so that you do not pay twice.")
 
-// notices tell a customer about a payment that was not made, or not yet. Klarna's own reasons are
-// not for customers.
+// notices are what customers read about a payment that was not made, or not yet. Klarna's own
+// reasons are not for customers.
 var notices = map[flow.State]string{
 	flow.StateBegun:            "Klarna has not confirmed your payment yet. Please try again in a moment: you will not pay twice.",
-	flow.StateAwaitingCustomer: "You have not paid yet. Your order is kept: go on with Klarna, or choose another way to pay.",
+	flow.StateAwaitingCustomer: "You have not paid yet. Your order is kept: continue with Klarna, or choose another way to pay.",
 	flow.StateCanceling:        "Your payment with Klarna is being canceled. Please choose how to pay.",
 	flow.StateDeclined:         "Klarna did not approve this payment, and no money was taken. Please choose another way to pay.",
 	flow.StateCanceled:         "Your payment with Klarna was canceled, and no money was taken. Please choose how to pay.",
 	flow.StateExpired:          "The time to pay with Klarna ran out, and no money was taken. Please choose how to pay.",
 	flow.StateRejected:         "This order cannot be paid with Klarna, and no money was taken. Please choose another way to pay.",
-	flow.StateUnknown: "We do not know yet whether your payment with Klarna was made. Please do not pay again: we look into it " +
-		"and tell you.",
+	flow.StateUnknown: "We do not know yet whether your payment with Klarna was made. Please do not pay again: we will find out " +
+		"and contact you.",
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/klarna-go/klarna-go/authorization"
 )
 
-// comeBack is where Klarna sends the customer who has paid, was declined or left, and where the
-// page goes when the SDK says that it is over. What the address says proves nothing, but it tells
-// whom to ask to wait.
+// comeBack handles the return of a customer who has paid, was declined or left, by Klarna's
+// redirect or after an event of the SDK. The parameters of the URL prove nothing. They only decide
+// whether the customer waits for the result.
 func (c *Checkout) comeBack(w http.ResponseWriter, r *http.Request, s *session) {
 	now := c.stand(r.Context(), s)
 	hopes := authorization.ParseReturn(r.URL.Query()).State == authorization.PaymentRequestStateCompleted
@@ -22,8 +22,8 @@ func (c *Checkout) comeBack(w http.ResponseWriter, r *http.Request, s *session) 
 	}
 }
 
-// waiting is shown until it is known whether the customer has paid. Without JavaScript it loads
-// itself again.
+// waiting shows a page until it is known whether the customer has paid. Without JavaScript, the
+// page reloads itself.
 func (c *Checkout) waiting(w http.ResponseWriter, r *http.Request, s *session) {
 	switch now := c.glance(r.Context(), s); now.status {
 	case StatusPaid:
@@ -35,7 +35,7 @@ func (c *Checkout) waiting(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 }
 
-// status is what the pages' scripts ask for.
+// status returns the status of the session to the scripts of the pages.
 func (c *Checkout) status(w http.ResponseWriter, r *http.Request, s *session) {
 	writeJSON(w, http.StatusOK, map[string]Status{"status": c.glance(r.Context(), s).status})
 }

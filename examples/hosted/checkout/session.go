@@ -16,7 +16,7 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// Order is what a Partner wants to be paid.
+// Order is an order of a Partner.
 type Order struct {
 	// Reference is the Partner's order number. A repeated request with it is the same session.
 	Reference string `json:"reference"`
@@ -25,9 +25,9 @@ type Order struct {
 	Currency  string `json:"currency"`
 	Locale    string `json:"locale"`
 	LineItems []Line `json:"line_items"`
-	// KlarnaNetworkData is what the Partner has for Klarna. It goes there byte for byte.
+	// KlarnaNetworkData is the Partner's data for Klarna. It is sent byte for byte.
 	KlarnaNetworkData string `json:"klarna_network_data,omitempty"`
-	// ReturnURL is where a customer goes who has paid, CancelURL where one who would rather not.
+	// ReturnURL is where customers go after they paid, CancelURL where they go if they cancel.
 	ReturnURL string `json:"return_url"`
 	CancelURL string `json:"cancel_url"`
 }
@@ -40,7 +40,7 @@ type Line struct {
 	TotalAmount int64 `json:"total_amount"`
 }
 
-// check says what is wrong with an order, "" if nothing.
+// check returns what is wrong with an order, or "".
 func (o *Order) check() string {
 	switch {
 	case o.Reference == "" || len(o.Reference) > 200:
@@ -50,7 +50,7 @@ func (o *Order) check() string {
 	case authorization.LinesTotal(o.klarnaLines()) != o.Amount:
 		return "line_items must sum to amount"
 	case origin(o.ReturnURL) == "" || origin(o.CancelURL) == "":
-		return "return_url and cancel_url must be addresses of the web"
+		return "return_url and cancel_url must be http or https URLs"
 	}
 	return ""
 }
@@ -63,7 +63,7 @@ func (o *Order) klarnaLines() []authorization.LineItem {
 	return items
 }
 
-// origin is that of a web address, "" for any other.
+// origin returns the origin of an http or https URL, or "".
 func origin(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -74,13 +74,13 @@ func origin(address string) string {
 
 // session is one order at the checkout.
 type session struct {
-	// id is in the addresses: who knows it may pay. payment is what the purchases are called, at
-	// Klarna and in logs.
+	// id is part of the URLs. Knowing it is enough to pay. payment is the first part of the ids of
+	// the purchases, which appear at Klarna and in logs.
 	id, payment string
 	order       Order
 
-	// lock is held by whoever begins or cancels a payment, so that no two ways of paying are under way
-	// at once. Where replicas share their sessions it is a lock in their database.
+	// lock is held while a payment is begun or canceled, so that two payment methods are not in
+	// progress at the same time. If replicas share the sessions, use a lock in their database.
 	lock chan struct{}
 	// attempt counts purchases, each begun when the one before had ended without payment.
 	attempt atomic.Int64
@@ -120,7 +120,7 @@ func (s *session) mayAsk(now time.Time) bool {
 	return true
 }
 
-// sessions are those of this process. Yours belong in a database.
+// sessions are the sessions of this process. In production, keep them in a database.
 type sessions struct {
 	mu          sync.Mutex
 	byID        map[string]*session
@@ -162,14 +162,14 @@ func (all *sessions) create(order Order) *session {
 	return s
 }
 
-// Session is what a Partner is told.
+// Session is a session as a Partner sees it.
 type Session struct {
 	ID string `json:"session_id"`
 	// CheckoutURL is where to send the customer.
 	CheckoutURL string `json:"checkout_url"`
 	Status      Status `json:"status"`
-	// Amount is in minor units of Currency: what the Partner asked, and once paid, what was paid. It
-	// is another when the customer chose other shipping at Klarna.
+	// Amount is in minor units of Currency. Once the order is paid, it is the amount that was paid,
+	// which differs from the order's if the customer chose other shipping at Klarna.
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 	// Method is KLARNA or CARD, once paid, and PaymentTransactionID Klarna's.
@@ -189,13 +189,13 @@ func (c *Checkout) createSession(w http.ResponseWriter, r *http.Request) {
 	}
 	s := c.sessions.create(order)
 	if s.order.Amount != order.Amount || s.order.Currency != order.Currency {
-		writeJSON(w, http.StatusConflict, map[string]string{"error_code": "OTHER_ORDER", "message": "this reference is another order's"})
+		writeJSON(w, http.StatusConflict, map[string]string{"error_code": "OTHER_ORDER", "message": "this reference belongs to another order"})
 		return
 	}
 	c.tellPartner(w, r, s, http.StatusCreated)
 }
 
-// readSession tells a Partner whether an order was paid.
+// readSession returns a session, which says whether the order was paid.
 func (c *Checkout) readSession(w http.ResponseWriter, r *http.Request) {
 	s, ok := c.sessions.find(r.PathValue("session"))
 	if !ok {
@@ -221,25 +221,27 @@ func (c *Checkout) tellPartner(w http.ResponseWriter, r *http.Request, s *sessio
 	writeJSON(w, code, answer)
 }
 
-// Status is how a session stands.
+// Status is the status of a session.
 type Status string
 
-// The statuses. StatusPaid alone is good for delivering.
+// The statuses. Deliver an order only with StatusPaid.
 const (
-	// StatusNew: no payment was begun.
+	// StatusNew means that no payment was begun.
 	StatusNew Status = "NEW"
-	// StatusOpen: the customer may be at Klarna.
+	// StatusOpen means that the customer may be at Klarna.
 	StatusOpen Status = "OPEN"
-	// StatusWaiting: the customer has approved, or it is not known; another status follows by itself.
+	// StatusWaiting means that the customer has approved, or that the state is not known. Another
+	// status follows automatically.
 	StatusWaiting Status = "WAITING"
-	StatusPaid    Status = "PAID"
-	// StatusUnpaid: the attempt has ended without payment, and another may be made.
+	// StatusPaid means that the order is paid.
+	StatusPaid Status = "PAID"
+	// StatusUnpaid means that the attempt has ended without payment. Another may be made.
 	StatusUnpaid Status = "UNPAID"
-	// StatusUnclear: money may have moved, and a person has to look into it.
+	// StatusUnclear means that the customer may have paid, and that a person has to find out.
 	StatusUnclear Status = "UNCLEAR"
 )
 
-// statuses are those of the coordinator's states.
+// statuses maps the states of purchases to statuses.
 var statuses = map[flow.State]Status{
 	flow.StateBegun:            StatusWaiting,
 	flow.StateAwaitingCustomer: StatusOpen,
@@ -253,19 +255,19 @@ var statuses = map[flow.State]Status{
 	flow.StateUnknown:          StatusUnclear,
 }
 
-// standing is how a session stands; purchase is the present attempt, nil where none was begun.
+// standing is the state of a session. purchase is the current attempt, or nil if none was begun.
 type standing struct {
 	status   Status
 	purchase *flow.Status
-	// unasked: Klarna was to be asked, and did not answer.
+	// unasked reports whether the state could not be read from Klarna.
 	unasked bool
 }
 
-// stand asks Klarna how the present attempt stands, if there is something to learn.
+// stand reads the state of the current attempt from Klarna, unless it is final.
 func (c *Checkout) stand(ctx context.Context, s *session) standing { return c.look(ctx, s, true) }
 
-// glance is stand for pages that look again and again. It does not rely on the webhook, which may
-// be late or lost, but has Klarna asked now and then only.
+// glance is stand for pages that poll. It does not rely on the webhook, which may be late or lost,
+// but reads from Klarna only from time to time.
 func (c *Checkout) glance(ctx context.Context, s *session) standing {
 	return c.look(ctx, s, s.mayAsk(time.Now()))
 }

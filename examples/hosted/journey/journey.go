@@ -1,6 +1,6 @@
-// Package journey shows the calls of a payment as they happen: between customer, partner, acquiring
-// partner and Klarna, as a sequence diagram beside the page. It is the demonstration's, and no part
-// of a checkout.
+// Package journey shows the calls of a payment as they happen, between customer, Partner, Acquiring
+// Partner and Klarna, in a sequence diagram on the page. It is part of the demonstration and not of
+// a checkout.
 package journey
 
 import (
@@ -25,7 +25,7 @@ const (
 
 var parties = []Party{Customer, Partner, Acquirer, Klarna}
 
-// Step is a call. No token, name or key is in it.
+// Step is a call. It contains no token, name or key.
 type Step struct {
 	// Number counts from 1, in the order in which the calls began.
 	Number int    `json:"number"`
@@ -35,10 +35,10 @@ type Step struct {
 	With   string `json:"with"`
 	// Result is "" until the call has ended.
 	Result string `json:"result"`
-	// Times is how often in a row the same call was made.
+	// Times is the number of times that the same call was made in a row.
 	Times int `json:"times"`
 
-	// version is that of the journey when the step changed last.
+	// version is the version of the journey at the last change of the step.
 	version int
 }
 
@@ -49,7 +49,7 @@ const (
 	mostNames    = 50
 )
 
-// Journeys are those of all orders.
+// Journeys are the journeys of all orders.
 type Journeys struct {
 	sdk    string
 	double bool
@@ -62,9 +62,9 @@ type Journeys struct {
 	oldest []*journey
 }
 
-// New returns no journeys yet. sdk is the address of the browser SDK that pages load through the
-// journeys' own; double says that it is the double's, with which a page can be asked for another
-// instruction.
+// New returns an empty set of journeys. sdk is the address of the browser SDK that [SDK] wraps.
+// double reports whether it is the SDK of the built-in Klarna, with which a page can be shown with
+// another presentation instruction.
 func New(sdk string, double bool) *Journeys {
 	closed := make(chan struct{})
 	return &Journeys{sdk: sdk, double: double, closed: closed, close: sync.OnceFunc(func() { close(closed) }), named: map[string]*journey{}}
@@ -73,7 +73,7 @@ func New(sdk string, double bool) *Journeys {
 // Close ends all streams.
 func (all *Journeys) Close() { all.close() }
 
-// journey is what happened for one order.
+// journey is the list of the calls for one order.
 type journey struct {
 	mu      sync.Mutex
 	names   []string
@@ -82,7 +82,7 @@ type journey struct {
 	changed chan struct{} // closed with the next change
 }
 
-// find returns the journey of a name: an order's, a session's, a payment request's.
+// find returns the journey with a name: the id of an order, a session or a payment request.
 func (all *Journeys) find(name string) (*journey, bool) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -90,10 +90,10 @@ func (all *Journeys) find(name string) (*journey, bool) {
 	return j, ok
 }
 
-// begin returns a journey that has no name yet, and is forgotten if it gets none.
+// begin returns a journey without a name. It is not kept until it gets one.
 func begin() *journey { return &journey{changed: make(chan struct{})} }
 
-// name makes a journey known by a name.
+// name adds a name to a journey.
 func (all *Journeys) name(j *journey, name string) {
 	if name == "" {
 		return
@@ -130,7 +130,7 @@ func (j *journey) record(from, to, call, with string) func(result string) {
 	defer j.mu.Unlock()
 	if n := len(j.steps); n > 0 {
 		if last := &j.steps[n-1]; string(last.From) == from && string(last.To) == to && last.Call == call && last.With == with && last.Result != "" {
-			// A page that asks again and again.
+			// A page that polls.
 			last.Times++
 			return j.ending(n - 1)
 		}
@@ -159,8 +159,8 @@ func (j *journey) touch(i int) {
 	j.changed = make(chan struct{})
 }
 
-// since returns the steps that have changed since a version, the version now, and what is closed
-// with the next change.
+// since returns the steps that have changed since a version, the current version, and a channel
+// that is closed at the next change.
 func (j *journey) since(version int) (steps []Step, now int, changed <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -178,8 +178,8 @@ func with(ctx context.Context, j *journey) context.Context {
 	return context.WithValue(ctx, contextKey{}, j)
 }
 
-// of finds the journey that a request belongs to: that of what caused it, or that of an order that
-// it names.
+// of returns the journey that a request belongs to: the journey of the request that caused it, or
+// that of an order that it names.
 func (all *Journeys) of(r *http.Request, body []byte) (*journey, bool) {
 	if j, ok := r.Context().Value(contextKey{}).(*journey); ok {
 		return j, true
@@ -197,8 +197,8 @@ func (all *Journeys) of(r *http.Request, body []byte) (*journey, bool) {
 	return nil, false
 }
 
-// Browsers taps what customers' browsers ask of a party. What belongs to no order yet begins a
-// journey.
+// Browsers records the requests of customers' browsers to a party. A request without an order
+// begins a journey.
 func (all *Journeys) Browsers(party Party, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		j, ok := all.of(r, nil)

@@ -55,7 +55,7 @@ func listen(t *testing.T, url, lastID string) *events {
 	return &events{t: t, body: response.Body, lines: bufio.NewScanner(response.Body)}
 }
 
-// next returns the next step that is told, "" at the end of the stream.
+// next returns the next step of the stream, or "" at its end.
 func (e *events) next() string {
 	e.t.Helper()
 	for e.lines.Scan() {
@@ -63,7 +63,7 @@ func (e *events) next() string {
 			e.lastID = id
 		}
 		if data, ok := strings.CutPrefix(e.lines.Text(), "data: "); ok {
-			var s told
+			var s panelStep
 			if err := json.Unmarshal([]byte(data), &s); err != nil {
 				e.t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestTheStreamTellsWhatWasAndWhatComes(t *testing.T) {
 	resumed := listen(t, url, stream.lastID)
 	call(j, 3)
 	if got := resumed.next(); !strings.HasPrefix(got, "3 ") {
-		t.Errorf("a browser that comes back is told %s", got)
+		t.Errorf("a browser that reconnects gets %s", got)
 	}
 }
 
@@ -177,7 +177,7 @@ func say(t *testing.T, all *Journeys, body string, header ...string) int {
 	return w.Code
 }
 
-func TestOfWhatABrowserSaysOnlyKnownWordsAreShown(t *testing.T) {
+func TestOnlyKnownWordsOfABrowserAreShown(t *testing.T) {
 	all := New("", true)
 	j := newJourney(t, all, "s1")
 	for body, want := range map[string]int{

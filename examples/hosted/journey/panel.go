@@ -22,16 +22,16 @@ var panelHTML string
 
 var panel = template.Must(template.New("panel").Funcs(template.FuncMap{"class": Step.Class, "good": Step.Good}).Parse(panelHTML))
 
-// Class says from where to where a step's arrow leads, in the stylesheet's words.
+// Class returns the CSS classes for the start and the end of a step's arrow.
 func (s Step) Class() string {
 	return fmt.Sprintf("from-%d to-%d", slices.Index(parties, s.From), slices.Index(parties, s.To))
 }
 
-// Good tells a call that did what it was to do from one that was refused or had no answer.
+// Good reports whether a call has not failed.
 func (s Step) Good() bool { return s.Result == "" || !strings.ContainsAny(s.Result[:1], "45nab") }
 
-// Aside returns the panel of an order or a session. With choices it lets Klarna be shown by each
-// instruction, where Klarna is the double.
+// Aside returns the panel of an order or a session. With choices and the built-in Klarna, it links
+// to the page with each presentation instruction.
 func (all *Journeys) Aside(name string, choices bool) template.HTML {
 	j, ok := all.find(name)
 	if !ok {
@@ -50,11 +50,11 @@ func (all *Journeys) Aside(name string, choices bool) template.HTML {
 	return template.HTML(html.String()) //nolint:gosec // the template has escaped it
 }
 
-// SDK is the path of the browser SDK that tells the journey what Klarna's says, and is Klarna's
-// otherwise.
+// SDK is the path of a browser SDK that wraps Klarna's and reports its events to the journey.
 const SDK = "/journey/assets/sdk.mjs"
 
-// Handler serves what the panels need, at /journey/. Each site that shows them has it.
+// Handler serves the data and the assets of the panels, at /journey/. Each site that shows a panel
+// needs it.
 func (all *Journeys) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /journey/of/{name}/events", all.stream)
@@ -68,11 +68,11 @@ func (all *Journeys) Handler() http.Handler {
 	})
 }
 
-// heartbeat keeps what is between from closing a stream that has nothing to tell.
+// heartbeat is the interval of empty events, so that proxies do not close an idle stream.
 const heartbeat = 15 * time.Second
 
-// stream tells the steps as Server-Sent Events, those first that were before, until the browser
-// leaves or the server ends.
+// stream sends the steps as Server-Sent Events, earlier ones first, until the browser closes the
+// connection or the server stops.
 func (all *Journeys) stream(w http.ResponseWriter, r *http.Request) {
 	j, ok := all.find(r.PathValue("name"))
 	if !ok {
@@ -89,7 +89,7 @@ func (all *Journeys) stream(w http.ResponseWriter, r *http.Request) {
 		version = now
 		var events bytes.Buffer
 		for _, s := range steps {
-			data, err := json.Marshal(told{s, s.Class(), s.Good()})
+			data, err := json.Marshal(panelStep{s, s.Class(), s.Good()})
 			if err != nil {
 				return
 			}
@@ -98,7 +98,7 @@ func (all *Journeys) stream(w http.ResponseWriter, r *http.Request) {
 		if len(steps) == 0 {
 			events.WriteString(": still here\n\n")
 		}
-		// A stream outlives the server's time for an answer, and one that is not read must not last.
+		// A stream lasts longer than the server's write time-out. One that nobody reads must end.
 		if connection.SetWriteDeadline(time.Now().Add(heartbeat)) != nil {
 			return
 		}
@@ -116,14 +116,14 @@ func (all *Journeys) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// told is a step as the panel's script gets it.
-type told struct {
+// panelStep is a step as the panel's script gets it.
+type panelStep struct {
 	Step
 	Class string `json:"class"`
 	Good  bool   `json:"good"`
 }
 
-// browserEvents are what the SDK on a page may say, and who says it to whom.
+// browserEvents are the events that the SDK on a page may report, with their parties.
 var browserEvents = map[string]struct {
 	from, to Party
 	call     string
@@ -137,11 +137,10 @@ var browserEvents = map[string]struct {
 	"shippingoptionselect":  {Klarna, Customer, "shippingoptionselect"},
 }
 
-// wireWord is what Klarna's instructions and states look like. Nothing else that a browser sends is
-// shown.
+// wireWord matches Klarna's instructions and states. Nothing else that a browser sends is shown.
 var wireWord = regexp.MustCompile(`^[A-Z][A-Z_]{0,39}$`)
 
-// browser takes what the SDK on a page said.
+// browser records an event of the SDK on a page.
 func (all *Journeys) browser(w http.ResponseWriter, r *http.Request) {
 	j, ok := all.find(r.PathValue("name"))
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/klarna-go/klarna-go/examples/internal/tap"
 )
 
-// Transport taps the calls that one party makes to another.
+// Transport records the calls that one party makes to another.
 func (all *Journeys) Transport(from, to Party, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		var asked []byte
@@ -26,7 +26,7 @@ func (all *Journeys) Transport(from, to Party, next http.RoundTripper) http.Roun
 		if err != nil {
 			return nil, err
 		}
-		// The tap has left the answer in memory.
+		// The transport of tap has read the answer into memory.
 		answered, err := io.ReadAll(response.Body)
 		response.Body = io.NopCloser(bytes.NewReader(answered))
 		for _, name := range append(names(asked), names(answered)...) {
@@ -40,7 +40,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Webhooks taps what Klarna delivers.
+// Webhooks records the webhooks that Klarna delivers.
 func (all *Journeys) Webhooks(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -58,8 +58,8 @@ func (all *Journeys) Webhooks(next http.Handler) http.Handler {
 	})
 }
 
-// names are what a body calls its order by: the order's reference, the session, the purchase and
-// the payment request.
+// names returns the ids in a body that identify its order: those of the order, the session, the
+// purchase and the payment request.
 func names(body []byte) []string {
 	type request struct {
 		ID        string `json:"payment_request_id"`

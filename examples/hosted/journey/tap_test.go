@@ -70,7 +70,7 @@ func TestACallIsItsOrdersWhoeverMakesIt(t *testing.T) {
 	delivery := strings.NewReader(`{"payload":{"payment_request_id":"krn:1"}}`)
 	webhooks.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/klarna/webhook", delivery))
 
-	// The recovery loop is nobody's request: what it asks for tells whose it is.
+	// The recovery loop belongs to no request. The ids in its calls show the journey.
 	send(t, toKlarna("{}"), ask(t, http.MethodGet, host+"requests/krn:1", ""))
 	send(t, toKlarna(""), ask(t, http.MethodPost, host+"authorize", `{"request_payment_transaction":{"payment_transaction_reference":"pay-1"}}`))
 	send(t, toKlarna("{}"), ask(t, http.MethodGet, host+"requests/krn:of-another-order", ""))

@@ -1,5 +1,5 @@
-// Package shop is a merchant's shop, a Partner: a cart, and an order page. It sends its customers
-// to an Acquiring Partner's hosted checkout, and knows nothing of Klarna.
+// Package shop is the shop of a merchant, who is a Partner: a cart and an order page. It sends its
+// customers to an Acquiring Partner's hosted checkout, and does not call Klarna.
 package shop
 
 import (
@@ -19,18 +19,19 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// Config is what a Shop is made of.
+// Config is the configuration of a [Shop].
 type Config struct {
-	// URL is where browsers reach it, CheckoutURL the Acquiring Partner's; without a slash at the end.
+	// URL is the address of the shop for browsers, CheckoutURL that of the Acquiring Partner's
+	// checkout. Both have no final slash.
 	URL         string
 	CheckoutURL string
-	// Key is what the shop authenticates with there.
+	// Key authenticates the shop at the checkout.
 	Key klarna.Secret
-	// Transport makes the calls.
+	// Transport makes the calls to the checkout.
 	Transport http.RoundTripper
-	// Aside, if given, returns what else the page of an order shows.
+	// Aside, if not nil, returns additional content for the page of an order.
 	Aside func(reference string) template.HTML
-	// Logger is told of calls that failed; slog.Default where it is nil.
+	// Logger logs calls that failed. The default is [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -63,7 +64,7 @@ func New(config Config) *Shop {
 // ServeHTTP answers customers.
 func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// line is a line of the cart. Its JSON is what the checkout takes.
+// line is a line of the cart, with the JSON form that the checkout accepts.
 type line struct {
 	Name        string `json:"name"`
 	Quantity    int64  `json:"quantity"`
@@ -74,7 +75,7 @@ type line struct {
 
 const currency = "EUR"
 
-// lines are the one cart of this shop.
+// lines is the only cart of this shop.
 var lines = []line{
 	{Name: "Stoneware espresso cup", Quantity: 4, TotalAmount: 56_00, Image: "cup.svg", About: "Ember glaze, 80 ml"},
 	{Name: "Hand grinder", Quantity: 1, TotalAmount: 64_00, Image: "grinder.svg", About: "Steel burrs, walnut knob"},
@@ -94,7 +95,7 @@ func (s *Shop) cart(w http.ResponseWriter, _ *http.Request) {
 	s.render(w, http.StatusOK, "cart.html", view{Title: "Your cart"})
 }
 
-// checkoutSession is what the checkout answers.
+// checkoutSession is an answer of the checkout.
 type checkoutSession struct {
 	ID          string `json:"session_id"`
 	CheckoutURL string `json:"checkout_url"`
@@ -103,7 +104,7 @@ type checkoutSession struct {
 	Method      string `json:"method"`
 }
 
-// pay makes an order of the cart and sends the customer to the checkout with it.
+// pay creates an order from the cart and redirects the customer to the checkout.
 func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 	reference := "KK-" + rand.Text()[:10]
 	var session checkoutSession
@@ -119,15 +120,15 @@ func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, session.CheckoutURL, http.StatusSeeOther)
 }
 
-// order is where the checkout sends a customer who has paid. Anyone can open it: only what the
-// checkout's server says is a confirmation.
+// order shows an order. The checkout redirects customers who have paid here, but everyone can open
+// the page, so it reads from the checkout's server whether the order is paid.
 func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 	reference := r.PathValue("reference")
 	s.mu.Lock()
 	id, ok := s.sessions[reference]
 	s.mu.Unlock()
 	if !ok {
-		s.render(w, http.StatusNotFound, "message.html", view{Title: "There is no such order", Message: "Perhaps the address is not complete."})
+		s.render(w, http.StatusNotFound, "message.html", view{Title: "This order does not exist", Message: "Perhaps the address is not complete."})
 		return
 	}
 	var session checkoutSession
@@ -145,7 +146,7 @@ func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 	s.render(w, http.StatusOK, "order.html", v)
 }
 
-// mostOrders bounds the memory. Yours are in a database.
+// mostOrders bounds the memory. In production, keep orders in a database.
 const mostOrders = 10_000
 
 func (s *Shop) remember(reference, session string) {
@@ -199,7 +200,7 @@ var pageFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{"money": money}).ParseFS(pageFiles, "pages/*.html"))
 
-// view is what a page shows.
+// view is the data of a page.
 type view struct {
 	Title     string
 	Message   string
@@ -217,16 +218,16 @@ func (s *Shop) render(w http.ResponseWriter, status int, name string, v view) {
 	v.Lines, v.Total = lines, total()
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, v); err != nil {
-		panic(fmt.Sprintf("shop: render %s: %v", name, err)) // template and structure do not fit
+		panic(fmt.Sprintf("shop: render %s: %v", name, err)) // the template does not match the structure
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	// The status has left; a connection that breaks now is the reader's to notice.
+	// The status has been sent, so an error cannot be reported any more.
 	_, _ = body.WriteTo(w)
 }
 
-// secured sets what holds for every answer. Browsers hold the redirect after a form to form-action,
-// so the checkout is in it.
+// secured sets the security headers of each answer. Browsers also apply form-action to the redirect
+// after a form, so it contains the checkout.
 func (s *Shop) secured(next http.Handler) http.Handler {
 	policy := "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self' " + s.CheckoutURL +
 		"; base-uri 'none'; frame-ancestors 'none'"

@@ -1,5 +1,4 @@
-// Package tap watches the calls between the parties of an example, so that their code need not know
-// of it.
+// Package tap observes the calls between the parties of an example, without changes to their code.
 package tap
 
 import (
@@ -12,12 +11,12 @@ import (
 	"strings"
 )
 
-// Begin is told of a call that one party makes to another: what is called, and the parts of the
-// request that tell a reader what is asked. It returns what to tell when the call has ended. No
-// token and no name is among what it is told.
+// Begin is called when one party calls another, with the method and the path of the call and the
+// main parts of the request. It returns a function that is called with the result when the call has
+// ended. No argument contains a token or a name.
 type Begin func(from, to, call, with string) (end func(result string))
 
-// Transport taps the calls that a party makes.
+// Transport observes the calls that a party makes.
 func (begin Begin) Transport(from, to string, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		var asked []byte
@@ -50,7 +49,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Webhooks taps the webhooks that a party receives.
+// Webhooks observes the webhooks that a party receives.
 func (begin Begin) Webhooks(from, to string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -66,7 +65,7 @@ func (begin Begin) Webhooks(from, to string, next http.Handler) http.Handler {
 	})
 }
 
-// Handler taps what a party is asked by browsers. What the answers hold is not told.
+// Handler observes the requests of browsers. It does not report the bodies of the answers.
 func (begin Begin) Handler(from, to string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		end := begin(from, to, call(r), facts(nil, r.URL.Query().Get))
@@ -86,11 +85,11 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach what is below.
+// Unwrap returns the wrapped ResponseWriter, for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// call is method and path without the account, which is the same in all of them, and without what
-// makes ids long.
+// call returns the method and the path, without the account, which is always the same, and with
+// shortened ids.
 func call(r *http.Request) string {
 	path := r.URL.Path
 	if _, rest, ok := strings.Cut(path, "/payment/"); ok && strings.HasPrefix(path, "/v2/") {
@@ -103,23 +102,23 @@ func call(r *http.Request) string {
 	return r.Method + " " + strings.Join(segments, "/")
 }
 
-// short cuts an id to its last characters.
+// short shortens an id to its last characters.
 func short(id string) string {
-	if len(id) <= 20 {
+	if len(id) <= 16 {
 		return id
 	}
 	return "…" + id[len(id)-8:]
 }
 
-// facts are the parts of a body or a query that tell a reader what is asked. No token and no name
-// is among them.
+// facts returns the parts of a body or a query that show what is asked for. They contain no token
+// and no name.
 func facts(body []byte, query func(string) string) string {
 	m := decode(body)
-	var told []string
+	var list []string
 	add := func(values ...string) {
 		for _, v := range values {
 			if v != "" {
-				told = append(told, v)
+				list = append(list, v)
 				return
 			}
 		}
@@ -130,28 +129,32 @@ func facts(body []byte, query func(string) string) string {
 	}
 	add(money(m.number("request_payment_transaction", "amount"), m.text("currency")), money(m.number("amount"), m.text("currency")),
 		money(query("amount"), query("currency")))
+	add(decimal(m.number("capture_amount")), decimal(m.number("refund_amount")))
+	add(m.text("operation_id"), m.text("operation", "operation_id"))
+	add(m.text("operation", "status"), m.text("status"))
 	add(query("intents[]"))
 	add(query("payment_request_state"))
-	return strings.Join(told, ", ")
+	return strings.Join(list, ", ")
 }
 
-// result is what came of a call.
+// result returns the main parts of the answer to a call.
 func result(status int, body []byte, location string) string {
 	m := decode(body)
-	told := []string{strconv.Itoa(status)}
+	list := []string{strconv.Itoa(status)}
 	for _, fact := range []string{
 		m.text("instruction"), m.text("payment_transaction_response", "result"), m.text("state"), m.text("status"),
 		m.text("error_code"), short(m.text("payment_transaction_response", "payment_transaction", "payment_transaction_id")),
 		methodTypes(m), Redirect(location),
 	} {
 		if fact != "" {
-			told = append(told, fact)
+			list = append(list, fact)
 		}
 	}
-	return strings.Join(told, " ")
+	return strings.Join(list, " ")
 }
 
-// Redirect tells that there is an address to go to, and not which: it may hold a token.
+// Redirect returns "redirect" if there is a location. It does not return the location, which may
+// contain a token.
 func Redirect(location string) string {
 	if location == "" {
 		return ""
@@ -205,11 +208,20 @@ func (m members) number(path ...string) string {
 	return n.String()
 }
 
-// money writes minor units of a currency with two decimals, which is what this shop has.
+// money writes minor units of a currency.
 func money(minor, currency string) string {
-	n, err := strconv.ParseInt(minor, 10, 64)
-	if err != nil || currency == "" {
+	amount := decimal(minor)
+	if amount == "" || currency == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s %d.%02d", currency, n/100, n%100)
+	return currency + " " + amount
+}
+
+// decimal writes minor units with two decimals, which is what this shop's currency has.
+func decimal(minor string) string {
+	n, err := strconv.ParseInt(minor, 10, 64)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d.%02d", n/100, n%100)
 }

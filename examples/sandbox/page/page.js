@@ -1,10 +1,10 @@
-// What the page gains with JavaScript: it follows what happens, keeps its place when a form is sent, and copies. Without it every
-// form works and leads back here.
+// With JavaScript, the page updates itself, sends forms without a reload, and has copy buttons.
+// Without JavaScript, each form works and leads back to the page.
 "use strict";
 
-const every = 1000; // milliseconds between two looks
+const every = 1000; // milliseconds between two updates
 
-// seen are the things that were there before, so that new ones can be shown as new.
+// seen are the keys of the elements that were shown before, so that new ones can be marked.
 const seen = new Set();
 for (const e of document.querySelectorAll("[data-key]")) seen.add(e.dataset.key);
 
@@ -21,13 +21,13 @@ function addCopyButtons(part) {
   }
 }
 
-// isBusy tells whether somebody is writing in a part, which then stays as it is.
+// isBusy reports whether the user is editing in a part, which is then not updated.
 function isBusy(part) {
   const at = document.activeElement;
   return part.contains(at) && at.matches("input, select, textarea");
 }
 
-const shown = new Map(); // what a part was last made from, before anybody opened or copied anything in it
+const shown = new Map(); // the HTML of each part as the server sent it
 
 function follow(html) {
   const next = new DOMParser().parseFromString(html, "text/html");
@@ -46,7 +46,7 @@ function follow(html) {
     addCopyButtons(fresh);
     old.replaceWith(fresh);
     if (focused) {
-      const again = document.getElementById(focused) ?? fresh; // whose button is gone keeps the place
+      const again = document.getElementById(focused) ?? fresh; // if the button is gone, its part gets the focus
       if (again === fresh) fresh.tabIndex = -1;
       again.focus({ preventScroll: true });
     }
@@ -83,9 +83,9 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   event.submitter?.setAttribute("aria-busy", "true");
   try {
-    // form.action would be a button of that name
+    // form.action would be the button with the name action
     const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
-    if (document.activeElement !== event.submitter) document.activeElement?.blur(); // or its part would stay as it was
+    if (document.activeElement !== event.submitter) document.activeElement?.blur(); // otherwise its part would not be updated
     const notice = follow(await answer.text()).querySelector("#notice .notice");
     document.getElementById("notice").replaceChildren(...(notice ? [notice] : []));
     if (notice && !notice.matches(".bad")) form.reset();

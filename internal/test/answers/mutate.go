@@ -48,7 +48,7 @@ type value struct {
 	members []*value
 }
 
-// Mutations yields the texts that differ from a JSON object in one value, at every depth.
+// Mutations yields the variants of a JSON object with one changed value, at every depth.
 func Mutations(text string) iter.Seq[Mutation] {
 	root := parse(text)
 	return func(yield func(Mutation) bool) { root.mutations(root, "", yield) }

@@ -184,9 +184,11 @@ func mustFail(o *operation.Operation, answer string, m *answers.Mutation) bool {
 func TestAnswersWithoutContentAreErrors(t *testing.T) {
 	for _, c := range answers.Calls {
 		o := operation.Of(c.Operation)
-		for _, body := range []string{"", " ", "null", "{}", "[]", `[{"a":1}]`, `"x"`, "7", `{"data":{}}`, `{"error_code":"NOT_FOUND"}`, `{"error_id":"i"}`, `{"error_id":"i","error_message":"m"}`} {
+		for _, body := range []string{"", " ", "null", "{}", "[]", `[{"a":1}]`, `"x"`, "7", `{"data":{}}`, `{"error_code":"NOT_FOUND"}`, `{"error_id":"i"}`, `{"error_id":"i","error_message":"m"}`,
+			`{"\u0065rror_code":"NOT_FOUND","signing_keys":[],"webhooks":[]}`, `{"signing_keys":[],"webhooks":[],"errors":[{"parameter":"a","error_message":"m"}]}`,
+			`{"validation_errors":[{"parameter":"a"}],"signing_keys":[],"webhooks":[]}`} {
 			_, err := c.Do(t.Context(), newClient(t, answering{body}), "1")
-			isError := strings.Contains(body, "error_")
+			isError := strings.Contains(body, "rror")
 			if want := o.Content == operation.Some || isError; want != (err != nil) && (o.Content != operation.Any || want) {
 				t.Errorf("%s answered %q: %v", c.Operation, body, err)
 			}

@@ -2,8 +2,8 @@
 // APIs, and a hand-written client. All run in one process and in turn, so that other load on the
 // machine affects all of them.
 //
-//	go run ./internal/test/bench                     # everything: the tables and the results of the targets
-//	go run ./internal/test/bench -quick              # a few seconds, to see that it runs; its numbers mean nothing
+//	go run ./internal/test/bench          # everything: tables and results of the targets
+//	go run ./internal/test/bench -quick   # some seconds: shows that it runs, measures nothing
 //	go run ./internal/test/bench -only receive,post  # some parts
 //	go run ./internal/test/bench -markdown docs/performance-table.md -svg docs/performance.svg
 //

@@ -38,7 +38,7 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 	for try := range a.tries {
 		if try > 0 {
 			a.world.duplicates.Add(1)
-			pause(ctx, a.world.machine(time.Second))
+			pause(ctx, a.world.wallTime(time.Second))
 		}
 		var err error
 		status, err = a.impatient(ctx, do)
@@ -63,7 +63,7 @@ func (a *actor) call(ctx context.Context, name string, do call) (status *flow.St
 func (a *actor) impatient(ctx context.Context, do call) (*flow.Status, error) {
 	if a.random != nil && a.random.IntN(8) == 0 {
 		var leave context.CancelFunc
-		ctx, leave = context.WithTimeout(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
+		ctx, leave = context.WithTimeout(ctx, a.world.wallTime(time.Duration(a.random.Int64N(int64(3*time.Second)))))
 		defer leave()
 	}
 	began := time.Now()
@@ -83,7 +83,7 @@ func (a *actor) crowd(ctx context.Context, name string, do call) (status *flow.S
 		late := time.Duration(a.random.Int64N(int64(2 * time.Second)))
 		other := a.pick()
 		others.Go(func() {
-			pause(ctx, a.world.machine(late))
+			pause(ctx, a.world.wallTime(late))
 			if status, err := do(ctx, other); !errors.Is(err, errDead) {
 				a.receive(name, status, err)
 			}
@@ -120,7 +120,7 @@ func (a *actor) wait(ctx context.Context) {
 		return
 	}
 	most := []time.Duration{10 * time.Millisecond, time.Second, time.Minute, 2 * time.Minute}[a.random.IntN(4)]
-	pause(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(most)))))
+	pause(ctx, a.world.wallTime(time.Duration(a.random.Int64N(int64(most)))))
 }
 
 // note changes the known facts of the purchase.

@@ -40,7 +40,7 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 		return nil, err
 	}
 	defer world.Klarna.Close()
-	world.loseMail()
+	world.disturbWebhooks()
 	if config.Operations {
 		world.operate()
 	}
@@ -72,7 +72,7 @@ func AtRandom(ctx context.Context, config Config) (*Result, error) {
 	running.Wait()
 
 	// A replica that is left, with a store that has no history in this process.
-	last, err := newIncarnation(ctx, world, f.slots[0].store, nature{attempts: 4})
+	last, err := newIncarnation(ctx, world, f.slots[0].store, incarnationConfig{attempts: 4})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func skewOf(set, n int) time.Duration { return skews[set%len(skews)][n%len(skews
 
 func (s *slot) start(ctx context.Context) error {
 	attempts := 1 + 2*s.fleet.random.intN(2)
-	l, err := newIncarnation(ctx, s.fleet.world, s.store, nature{attempts: attempts, skew: s.skew, platform: true, failureAt: s.fleet.randomFailure})
+	l, err := newIncarnation(ctx, s.fleet.world, s.store, incarnationConfig{attempts: attempts, skew: s.skew, platform: true, failureAt: s.fleet.randomFailure})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (m *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 	for _, after := range copies {
 		m.world.duplicates.Add(1)
 		m.underWay.Go(func() {
-			pause(context.Background(), m.world.machine(after))
+			pause(context.Background(), m.world.wallTime(after))
 			m.drop(r, body)
 		})
 	}

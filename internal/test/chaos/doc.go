@@ -14,7 +14,7 @@
 // [EveryStep] tries all steps of all journeys in turn. [AtRandom] runs thousands of purchases
 // concurrently. [KillAtRandom] runs replicas that are processes. [InTrouble] gives each of some
 // accounts a trouble and measures how long the others wait. All end with the same check, in
-// check.go, of the ledger of klarnatest against what the world was told.
+// check.go, which compares the ledger of klarnatest with the answers and reports of the replicas.
 //
 // Everything waits on the clock of its goroutine: call it inside a testing/synctest bubble, where a
 // day passes in a moment.

@@ -105,8 +105,8 @@ func (e *explorer) explore(ctx context.Context, j *journey, tries int, depth Dep
 	return ctx.Err()
 }
 
-// scene is the environment of one run, in which one incarnation follows another.
-type scene struct {
+// plannedRun is the environment of one run, in which one incarnation follows another.
+type plannedRun struct {
 	ctx   context.Context //nolint:containedctx // incarnations begin in it
 	world *World
 	store flow.Store
@@ -118,7 +118,7 @@ type scene struct {
 }
 
 // ops returns the steps of every incarnation.
-func (s *scene) ops() (all [][]string) {
+func (s *plannedRun) ops() (all [][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.lives {
@@ -128,14 +128,14 @@ func (s *scene) ops() (all [][]string) {
 }
 
 // incarnation returns the present incarnation, or after a crash the next one.
-func (s *scene) incarnation() *incarnation {
+func (s *plannedRun) incarnation() *incarnation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.lives); n > 0 && !s.lives[n-1].isDead() {
 		return s.lives[n-1]
 	}
 	n := len(s.lives)
-	l, err := newIncarnation(s.ctx, s.world, s.store, nature{attempts: 1, skew: skewOf(s.skews, n+1), failureAt: func(step int, _ string) failure {
+	l, err := newIncarnation(s.ctx, s.world, s.store, incarnationConfig{attempts: 1, skew: skewOf(s.skews, n+1), failureAt: func(step int, _ string) failure {
 		if n < len(s.plan) && s.plan[n].step == step {
 			return s.plan[n].failure
 		}
@@ -159,10 +159,10 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plann
 		return nil, err
 	}
 	defer world.Klarna.Close()
-	s := &scene{ctx: ctx, world: world, store: e.store, plan: plan, skews: e.runs}
+	s := &plannedRun{ctx: ctx, world: world, store: e.store, plan: plan, skews: e.runs}
 	courier.pick = func() http.Handler { return s.incarnation() }
 	e.runs++
-	bystander, err := newIncarnation(ctx, world, e.store, nature{attempts: 1})
+	bystander, err := newIncarnation(ctx, world, e.store, incarnationConfig{attempts: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ var troubleGuards = []guard{
 
 var guards = []guard{
 	{
-		"the final call is the one that was stored", "finalize.go",
+		"the stored final call is sent", "finalize.go",
 		"	if content.FinalBody != \"\" {\n",
 		"	if request, e := content.request(); e == nil {\n" +
 			"request.RequestPaymentTransaction.PaymentTransactionReference += c.now().Format(\" 150405.000000000\")\n" +
@@ -54,7 +54,7 @@ var guards = []guard{
 			"	if content.FinalBody != \"\" {\n",
 	},
 	{
-		"the key of the first call is the one that was stored", "authorize.go",
+		"the stored key of the first call is used", "authorize.go",
 		"IdempotencyKey: content.FirstKey,",
 		"IdempotencyKey: c.now().Format(\"150405.000000000\"),",
 	},
@@ -64,57 +64,57 @@ var guards = []guard{
 		"Body: klarna.NewRawJSON(content.first()[:len(content.first())-1] + `,\"x\":\"` + c.now().Format(\"150405.000000000\") + `\"}`),",
 	},
 	{
-		"no answer gives an approval up in time", "finalize.go",
-		"case !now.After(over), c.othersCredentials(ctx, p, failure):",
-		"case c.othersCredentials(ctx, p, failure):",
+		"no answer gives up an approval during its 60 minutes", "finalize.go",
+		"case !now.After(over), c.hasOtherCredentials(ctx, p, failure):",
+		"case c.hasOtherCredentials(ctx, p, failure):",
 	},
 	{
-		"conflicts of minutes end no final call", "finalize.go",
+		"conflicts for minutes end no final call", "finalize.go",
 		"	switch {\n	case !now.After(over), ",
 		"	switch {\n	case conflict(failure) && p.Tries > 8:\n		return c.giveUp(ctx, p, StateUnknown, \"\", failure)\n	case !now.After(over), ",
 	},
 	{
-		"a first result that decides nothing is asked for again", "authorize.go",
+		"an undecided first result is requested again", "authorize.go",
 		"return c.retryLater(ctx, p, true, undecided(result))",
 		"return c.end(ctx, p, StateUnknown, undecided(result).Error(), nil)",
 	},
 	{
-		"a final result that decides nothing is asked for again", "finalize.go",
+		"an undecided final result is requested again", "finalize.go",
 		"return c.finalizeFailed(ctx, p, true, undecided(result))",
 		"return c.end(ctx, p, StateUnknown, undecided(result).Error(), nil)",
 	},
 	{
-		"an event during a cancelation is heeded", "cancel.go",
+		"an event during a cancelation is processed", "cancel.go",
 		"if p.State != StateCanceling || p.Cause != causeAbandoned {",
 		"if true {",
 	},
 	{
-		"who was overtaken starts anew", "save.go",
+		"a replica that was overtaken starts again", "save.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if err = c.store.Update(ctx, r); errors.Is(err, ErrChanged) {\nerr = nil\n} else if err != nil {",
 	},
 	{
-		"an update is of the version that was read", "save.go",
+		"an update compares the version that was read", "save.go",
 		"if err = c.store.Update(ctx, r); err != nil {",
 		"if now, e := c.store.Load(ctx, r.ID); e == nil {\nr.Version = now.Version\n}\nif err = c.store.Update(ctx, r); err != nil {",
 	},
 	{
-		"that a call may have run is known before it runs", "advance.go",
+		"it is recorded before a call that it may have run", "advance.go",
 		"p.ranBefore = p.MayHaveRun",
 		"p.ranBefore = false",
 	},
 	{
-		"a first call of unknown outcome is no decline", "authorize.go",
-		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.retryLater(ctx, p, mayHaveRun, failure)",
-		"	if !settled || c.othersCredentials(ctx, p, failure) {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
+		"a first call with an unknown outcome is not a decline", "authorize.go",
+		"	if !settled || c.hasOtherCredentials(ctx, p, failure) {\n		return c.retryLater(ctx, p, mayHaveRun, failure)",
+		"	if !settled || c.hasOtherCredentials(ctx, p, failure) {\n		return c.end(ctx, p, StateDeclined, \"\", nil)",
 	},
 	{
-		"a final call of unknown outcome is no decline", "finalize.go",
+		"a final call with an unknown outcome is not a decline", "finalize.go",
 		"return c.retryLater(ctx, p, mayHaveRun, failure)",
 		"return c.end(ctx, p, StateDeclined, \"\", nil)",
 	},
 	{
-		"the amount is the one that was approved", "finalize.go",
+		"the approved amount is finalized", "finalize.go",
 		"	call, err := api.PrepareFinalize(request, approval)\n",
 		"	other := approval\n	other.Amount = p.Amount\n	call, err := api.PrepareFinalize(request, other)\n",
 	},
@@ -139,7 +139,7 @@ var guards = []guard{
 		"		if false {\n			p.DueAt = now.Add(lease)",
 	},
 	{
-		"a conflict is no refusal", "advance.go",
+		"a conflict is not a refusal", "advance.go",
 		"	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:",
 		"	case http.StatusRequestTimeout, http.StatusTooManyRequests:",
 	},
@@ -162,26 +162,26 @@ var recoveryGuards = []struct {
 	{guard{
 		"a result found under an earlier lease ends nothing", "save.go",
 		"(to == StateAuthorized || p.leaseID() == found)", "(to == StateAuthorized || p.leaseID() == found || true)",
-	}, "TestARefusalThatCameTooLateEndsNothing"},
+	}, "TestALateRefusalEndsNothing"},
 	{guard{
-		"a replica that was overtaken before the call that cancels does not cancel", "cancel.go",
+		"a replica that was overtaken before the cancel call does not cancel", "cancel.go",
 		"	case now.leaseID() != p.leaseID():\n", "	case now == nil:\n",
-	}, "TestWhatIsHeardDuringACancelationIsHeeded"},
+	}, "TestChangesDuringACancelationAreRespected"},
 	{guard{
 		"callbacks that hang are counted by account", "callback.go",
 		"case k.accounts[account] >= k.most, k.abandonedNow >= k.inAll:", "case k.abandonedNow >= k.most:",
-	}, "TestHangingCallbacksOfAnAccountRefuseNoOthers"},
+	}, "TestHangingCallbacksDelayNoOtherAccount"},
 	{guard{
 		"a claim that finds every account busy is repeated", "recovery.go",
 		"case !r.busy || !k.waitForAStep(ctx):", "default:",
-	}, "TestABacklogOfOneAccountIsFinishedInOneGo"},
+	}, "TestAnAccountsBacklogIsFinishedInOneRun"},
 	{guard{
-		"a step that was abandoned may end after recovery", "recovery.go",
+		"an abandoned step may end after recovery", "recovery.go",
 		"if s.open == 0 && s.ended && !s.closed {", "if s.open == 0 && s.ended {",
-	}, "TestAStepThatWasAbandonedEndsAfterRecovery"},
+	}, "TestAnAbandonedStepMayEndAfterRecovery"},
 	{guard{
 		"a slow step gives its slot back", "scheduler.go",
-		"if s.patient || s.slow >= lingering {", "if true {",
+		"if s.patient || s.slow >= maxSlow {", "if true {",
 	}, "TestAnAccountInTroubleDelaysNoOther"},
 	{guard{
 		"Run returns when its grace is over", "recovery.go",
@@ -200,7 +200,7 @@ var recoveryGuards = []struct {
 		"		return LaneReports\n", "		return LaneWaiting\n",
 	}, "TestAnUnreportedPurchaseWaitsAmongTheReports"},
 	{guard{
-		"what has the least time left comes first", "scheduler.go",
+		"the purchase with the least time left comes first", "scheduler.go",
 		"approvedLane(now.Add(Lane(i).tenMinutes()-tenMinutes))", "LaneApproved+Lane(i)",
 	}, "TestLanesAreOrderedByTheTimeLeft"},
 	{guard{
@@ -209,7 +209,7 @@ var recoveryGuards = []struct {
 	}, "TestTheRateFollowsTheBacklog"},
 	{guard{
 		"the pause shrinks with the time left", "scheduler.go",
-		"max(ahead.tenMinutes()/30, mostUrgent)", "max(ahead.tenMinutes()/30, time.Minute)",
+		"max(ahead.tenMinutes()/30, shortestPause)", "max(ahead.tenMinutes()/30, time.Minute)",
 	}, "TestAnApprovalByEventIsUrgentWithoutARead"},
 	{guard{
 		"an event of an approval makes a purchase urgent", "record.go",
@@ -268,6 +268,7 @@ func TestChaosTestsDetectMissingGuards(t *testing.T) {
 func TestEveryGuardIsInTheSource(t *testing.T) {
 	for _, g := range recoveryGuards {
 		_, _ = g.source(t)
+		hasTest(t, g.test)
 	}
 	for _, g := range slices.Concat(guards, troubleGuards) {
 		_, _ = g.source(t)
@@ -289,6 +290,26 @@ func (g guard) source(t *testing.T) (file, text string) {
 		t.Errorf("%s: %s has it %d times, want once: update the guard\n%s", g.name, g.file, n, g.is)
 	}
 	return file, string(content)
+}
+
+// hasTest fails the test unless one test of package flow has a name that begins so.
+func hasTest(t *testing.T, name string) {
+	t.Helper()
+	files, err := filepath.Glob("../../../authorization/flow/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += strings.Count(string(content), "\nfunc "+name)
+	}
+	if n != 1 {
+		t.Errorf("%d tests of package flow are named %s, want one", n, name)
+	}
 }
 
 // without runs tests of package flow without a guard.

@@ -33,7 +33,7 @@ type incarnation struct {
 	*flow.Coordinator
 	world    *World
 	next     flow.Store
-	is       nature
+	config   incarnationConfig
 	webhooks http.Handler
 	// failureAt returns the failure of the n-th step, counted from 1. latency returns the duration
 	// of a step's way to its destination, and of the way back.
@@ -53,8 +53,8 @@ type incarnation struct {
 // sealSecret is the secret of all replicas.
 const sealSecret = "chaos-0123456789abcdef0123456789abcdef"
 
-// nature describes an incarnation.
-type nature struct {
+// incarnationConfig describes an incarnation.
+type incarnationConfig struct {
 	// attempts is how often it makes a call to Klarna. skew is how far its clock is ahead.
 	attempts int
 	skew     time.Duration
@@ -67,8 +67,8 @@ type nature struct {
 }
 
 // newIncarnation begins an incarnation.
-func newIncarnation(ctx context.Context, world *World, store flow.Store, is nature) (*incarnation, error) {
-	l := &incarnation{world: world, next: store, is: is, failureAt: is.failureAt, stops: func() time.Duration { return stopFor }}
+func newIncarnation(ctx context.Context, world *World, store flow.Store, config incarnationConfig) (*incarnation, error) {
+	l := &incarnation{world: world, next: store, config: config, failureAt: config.failureAt, stops: func() time.Duration { return stopFor }}
 	if l.failureAt == nil {
 		l.failureAt = func(int, string) failure { return none }
 	}
@@ -76,12 +76,12 @@ func newIncarnation(ctx context.Context, world *World, store flow.Store, is natu
 	client, err := klarna.NewClient(world.Klarna.APIKey,
 		klarna.WithBaseURL(world.Klarna.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: network{l}}),
-		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: is.attempts}))
+		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: config.attempts}))
 	if err != nil {
 		return nil, err
 	}
 	var clients flow.Option
-	if is.platform {
+	if config.platform {
 		clients = flow.WithClients(func(ctx context.Context, account string) (*klarna.Client, error) {
 			return client, l.step(ctx, "clients", account, func(context.Context, failure) error { return nil })
 		})
@@ -89,7 +89,7 @@ func newIncarnation(ctx context.Context, world *World, store flow.Store, is natu
 	quiet := slog.New(slog.DiscardHandler)
 	l.Coordinator, err = flow.New(client, recordStore{l}, klarna.NewSecret(sealSecret), flow.WithLogger(quiet),
 		flow.WithReport(l.report), flow.WithAmountPolicy(l.policy), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
-		flow.WithClock(func() time.Time { return time.Now().Add(is.skew) }), clients)
+		flow.WithClock(func() time.Time { return time.Now().Add(config.skew) }), clients)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (l *incarnation) step(ctx context.Context, op, account string, act func(con
 	}
 	l.ops = append(l.ops, op)
 	h := none
-	if l.is.trouble != nil {
-		h = l.is.trouble(op, account)
+	if l.config.trouble != nil {
+		h = l.config.trouble(op, account)
 	}
 	if h == none {
 		h = l.failureAt(len(l.ops), op)

@@ -143,7 +143,7 @@ var journeys = []*journey{
 		webhooks: lost,
 		play: func(ctx context.Context, a *actor) {
 			if a.begin(ctx) {
-				pause(ctx, a.world.machine(abandonAfter-time.Second))
+				pause(ctx, a.world.wallTime(abandonAfter-time.Second))
 				a.approve()
 			}
 		},

@@ -33,7 +33,7 @@ func (s *World) open(ctx context.Context, seed int64, purchases int, every time.
 			tries: 1 + 9*random.IntN(2),
 		}
 		customers.Go(func() {
-			pause(ctx, s.machine(time.Duration(random.Int64N(int64(purchases)*int64(every)))))
+			pause(ctx, s.wallTime(time.Duration(random.Int64N(int64(purchases)*int64(every)))))
 			j.play(ctx, a)
 		})
 	}

@@ -80,7 +80,7 @@ func (a *actor) authorize(ctx context.Context) bool {
 		case status.State.Final():
 			return false
 		}
-		pause(ctx, a.world.machine(20*time.Second))
+		pause(ctx, a.world.wallTime(20*time.Second))
 	}
 	return false
 }
@@ -97,18 +97,18 @@ func (a *actor) operate(ctx context.Context, o Order) (result *flow.Operation) {
 		late := time.Duration(a.random.Int64N(int64(2 * time.Second)))
 		replica := a.pick()
 		others.Go(func() {
-			pause(ctx, a.world.machine(late))
+			pause(ctx, a.world.wallTime(late))
 			a.give(ctx, replica, o)
 		})
 	}
 	for try := range a.tries {
 		if try > 0 {
 			a.world.duplicates.Add(1)
-			pause(ctx, a.world.machine(time.Second))
+			pause(ctx, a.world.wallTime(time.Second))
 		}
 		asking, leave := ctx, context.CancelFunc(func() {})
 		if a.random != nil && a.random.IntN(8) == 0 {
-			asking, leave = context.WithTimeout(ctx, a.world.machine(time.Duration(a.random.Int64N(int64(3*time.Second)))))
+			asking, leave = context.WithTimeout(ctx, a.world.wallTime(time.Duration(a.random.Int64N(int64(3*time.Second)))))
 		}
 		operation, err := a.give(asking, a.pick(), o)
 		leave()
@@ -288,7 +288,7 @@ func (k *clerk) operateAtRandom(ctx context.Context) {
 			// Another client gives an order meanwhile, and nobody waits for the answer. What it
 			// captures may not be refunded yet.
 			replica := k.pick()
-			k.note(func() { k.orders[o.ID] = o })
+			k.note(func() { k.orders[o.ID], k.overlaps = o, true })
 			k.overlapping.Go(func() { k.give(ctx, replica, o) })
 			continue
 		}

@@ -6,102 +6,102 @@ import (
 	"testing"
 )
 
-// operationGuards are places without which an operation after the approval is lost, repeated or
-// taken for what it is not, and the test of package flow that notices it.
+// operationGuards are code that prevents an operation after the approval from being lost, repeated
+// or recorded with a wrong result, with the test of package flow that fails without it.
 var operationGuards = []struct {
 	guard
 	test string
 }{
 	{guard{
 		"a refusal ends nothing while an earlier call is in doubt", "operationstep.go",
-		"case refused && turn.doubt.IsZero():", "case refused:",
-	}, "TestARefusalEndsNothingWhileAnEarlierCallIsInDoubt"},
+		"case refused && attempt.doubt.IsZero():", "case refused:",
+	}, "TestARefusalDuringADoubtEndsNoOperation"},
 	{guard{
-		"a refusal of an earlier turn ends nothing", "operationstep.go",
-		"(turn == nil || p.LeaseUntil.Equal(turn.lease)); !ended", "true; !ended",
-	}, "TestARefusalOfAnEarlierTurnEndsNothing"},
+		"a refusal under an earlier lease ends nothing", "operationstep.go",
+		"(attempt == nil || p.LeaseUntil.Equal(attempt.lease)); !ended", "true; !ended",
+	}, "TestARefusalUnderAnEarlierLeaseEndsNothing"},
 	{guard{
-		"a conflict is no refusal", "operationstep.go",
+		"a conflict is not a refusal", "operationstep.go",
 		"http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly", "http.StatusRequestTimeout, http.StatusTooEarly",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
-		"an answer without a code is no refusal", "operationstep.go",
+		"an answer without a code is not a refusal", "operationstep.go",
 		"e.Outcome == klarna.OutcomeUnknown || e.Code == \"\" {", "e.Outcome == klarna.OutcomeUnknown {",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
-		"a key is not used when Klarna may have forgotten it", "operationstep.go",
+		"a key is not used when it may have expired", "operationstep.go",
 		"now.After(o.KeyAt.Add(idempotent))", "false",
-	}, "TestARepeatAfterTwentyFiveHoursLooksForTheReference"},
+	}, "TestARepeatAfter25HoursLooksForTheReference"},
 	{guard{
 		"the doubt is recorded before the call leaves", "operationstep.go",
 		"	o.DoubtAt = now\n", "",
-	}, "TestACallThatACrashCutOffIsInDoubt"},
+	}, "TestACallCutOffByACrashIsInDoubt"},
 	{guard{
-		"the key is the one that was stored", "operationstep.go",
+		"the stored key is used", "operationstep.go",
 		"klarna.WithIdempotencyKey(call.Key))", "klarna.WithIdempotencyKey(operationKey(p, o, c.now().String(), 1)))",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
 		"no single answer proves that an operation is absent", "operationstep.go",
 		"	again, err := c.observe(ctx, api, p, eventFacts{})\n	if err != nil {\n		return found, err\n	}\n	return p.find(o, again), nil",
 		"	return found, nil",
 	}, "TestOneChangedLookUpRepeatsNoOperation"},
 	{guard{
-		"a list that is not there proves nothing", "observation.go",
+		"a missing list proves nothing", "observation.go",
 		"	case !listed:\n", "	case false:\n",
 	}, "TestATransactionThatListsNothingProvesNothing"},
 	{guard{
 		"an id with other content is refused", "operationcall.go",
 		"	if same || err != nil {\n		return err\n	}", "	if same || !same {\n		return err\n	}",
-	}, "TestAnIDWithOtherContentIsRefusedBeforeAnythingIsSent"},
+	}, "TestAnIDWithOtherContentIsNeverSent"},
 	{guard{
 		"a reference names one operation", "operationcall.go",
 		"o.Kind == d.Kind && o.Reference == d.Reference {", "false && o == nil {",
 	}, "TestTwoEqualPartialRefundsAreTwo"},
 	{guard{
-		"what is beyond the authorized amount is refused", "operationcall.go",
-		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"it captures", "if false {\n			return fmt.Sprintf(\"it captures",
-	}, "TestWhatIsImpossibleIsRefusedHereAndUsesNoIDUp"},
+		"more than the authorized amount is refused", "operationcall.go",
+		"if sure && o.Amount > left {\n			return fmt.Sprintf(\"the capture", "if false {\n			return fmt.Sprintf(\"the capture",
+	}, "TestAnImpossibleOperationIsRefusedLocally"},
 	{guard{
-		"what seems impossible is looked up", "operationcall.go",
+		"an apparently impossible operation is looked up", "operationcall.go",
 		"			if !looked {", "			if looked {",
-	}, "TestWhatSeemsImpossibleIsLookedUp"},
+	}, "TestAnApparentlyImpossibleOperationIsLookedUp"},
 	{guard{
 		"a purchase is due while an operation is pending", "operationrecord.go",
 		"		at = earliest(at, next)\n", "",
-	}, "TestAnOperationIsExecutedOnceWhateverHappensToItsCall"},
+	}, "TestAnOperationIsExecutedOnceDespiteFaults"},
 	{guard{
 		"a report of an operation is kept until it succeeds", "report.go",
 		"for len(p.UnreportedOperations) > 0 && p.UnreportedOperations[0].Number <= reported {", "for len(p.UnreportedOperations) > 0 {",
 	}, "TestReportsOfOperationsAreRepeatedInOrder"},
 	{guard{
-		"what is sent is what was sealed", "operationcall.go",
+		"a read that is older than the record is not a difference", "observation.go",
+		"stale = p.Version != version", "stale = false",
+	}, "TestAReadOlderThanTheRecordIsNoDifference"},
+	{guard{
+		"the sealed call is sent", "operationcall.go",
 		"	if call.Kind != o.Kind ||", "	if call.Kind == \"\" &&",
 	}, "TestADamagedCallIsNotSent"},
 	{guard{
-		"a read that the record has overtaken proves nothing", "observation.go",
-		"		if p.Version != read {", "		if p.Version < read {",
-	}, "TestAnOutdatedReadIsNoDifference"},
-	{guard{
-		"a failure of an earlier turn takes no doubt away", "operationstep.go",
-		"o.State != OperationStatePending || !p.LeaseUntil.Equal(turn.lease) {", "o.State != OperationStatePending {",
+		"a failure under an earlier lease removes no doubt", "operationstep.go",
+		"o.State != OperationStatePending || !p.LeaseUntil.Equal(attempt.lease) {", "o.State != OperationStatePending {",
 	}, "TestALateFailureRemovesNoDoubt"},
 	{guard{
 		"the operations of a purchase are made one after the other", "operationstep.go",
 		"		o := p.pendingOperation()\n", "		o := p.operation(id)\n		if o == nil || o.State != OperationStatePending {\n			o = p.pendingOperation()\n		}\n",
-	}, "TestOperationsOfAPurchaseAreMadeInTheirOrder"},
+	}, "TestOperationsOfAPurchaseAreMadeInOrder"},
 	{guard{
 		"an operation is recorded over the version that it was judged by", "operationcall.go",
 		"	p.addOperation(o)\n	p.DueAt = p.dueAfter(now)\n	return c.save(ctx, p)", "	return c.change(ctx, p, func() bool {\n		if p.operation(o.ID) != nil {\n			return false\n		}\n		if err := c.seal(p, &next); err != nil {\n			return false\n		}\n		p.addOperation(o)\n		p.DueAt = p.dueAfter(now)\n		return true\n	})",
 	}, "TestConcurrentCapturesNeverExceedTheAuthorization"},
 	{guard{
-		"what was done counts whatever was thought before", "operationstep.go",
+		"an executed operation is done, also after it was refused", "operationstep.go",
 		"if o.State == to || to != OperationStateDone && o.State != OperationStatePending {", "if o.State == to || o.State != OperationStatePending {",
-	}, "TestALateEventSettlesWhatIsUnknownOrWasRefused"},
+	}, "TestALateEventSettlesUnknownAndRefusedOperations"},
 }
 
-// Without any of these a test of package flow must fail. It runs with CHAOS_GUARDS=1 alone, as the
-// others do.
-func TestATestNoticesAMissingGuardOfOperations(t *testing.T) {
+// A test of package flow must fail without each of these guards. The test runs only with
+// CHAOS_GUARDS=1, like the others.
+func TestOperationTestsDetectMissingGuards(t *testing.T) {
 	if os.Getenv("CHAOS_GUARDS") == "" {
 		t.Skip("CHAOS_GUARDS is not set")
 	}
@@ -109,14 +109,15 @@ func TestATestNoticesAMissingGuardOfOperations(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			output, failed := without(t, g.guard, "^"+g.test+"$")
 			if !failed || strings.Contains(output, "[build failed]") {
-				t.Errorf("nobody noticed:\n%s", output)
+				t.Errorf("no test failed:\n%s", output)
 			}
 		})
 	}
 }
 
-func TestEveryGuardOfOperationsIsWhereItIsTakenAway(t *testing.T) {
+func TestEveryOperationGuardIsInTheSource(t *testing.T) {
 	for _, g := range operationGuards {
 		_, _ = g.source(t)
+		hasTest(t, g.test)
 	}
 }

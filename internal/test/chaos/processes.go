@@ -64,7 +64,7 @@ func KillAtRandom(ctx context.Context, config Processes) (*Result, error) {
 		return nil, err
 	}
 	defer world.Klarna.Close()
-	world.loseMail()
+	world.disturbWebhooks()
 	world.scale = scale
 	if config.Operations {
 		world.operate()
@@ -139,7 +139,7 @@ func (h *processGroup) klarna(w http.ResponseWriter, r *http.Request) {
 	}
 	if h.random.intN(12) == 0 {
 		all := failuresOf(op)
-		if fault, ok := all[h.random.intN(len(all))].fault(op, h.world.machine(holdFor)); ok {
+		if fault, ok := all[h.random.intN(len(all))].fault(op, h.world.wallTime(holdFor)); ok {
 			h.world.Klarna.Script(fault)
 			h.world.faults.Add(1)
 		}
@@ -226,7 +226,7 @@ func (h *processGroup) killAtRandom(ctx context.Context) error {
 			h.world.faults.Add(1)
 			stopped.Go(func() {
 				p.Stop()
-				pause(ctx, h.world.machine(stopFor))
+				pause(ctx, h.world.wallTime(stopFor))
 				p.Continue()
 			})
 			continue

@@ -86,7 +86,7 @@ func InTrouble(ctx context.Context, config Config) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		l, err := newIncarnation(serving, world, store, nature{attempts: 2, skew: skewOf(int(config.Seed%3), n), platform: true, trouble: meets})
+		l, err := newIncarnation(serving, world, store, incarnationConfig{attempts: 2, skew: skewOf(int(config.Seed%3), n), platform: true, trouble: meets})
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ func InTrouble(ctx context.Context, config Config) (*Result, error) {
 	var customers sync.WaitGroup
 	for i := range config.Purchases {
 		random := newRandom(config.Seed, i+2)
-		p := world.add(fmt.Sprintf("troubled-%d-%d", config.Seed, i), troubled[random.IntN(len(troubled))], world.accounts[i%len(world.accounts)])
+		p := world.add(fmt.Sprintf("troubled-%d-%d", config.Seed, i), troubledJourneys[random.IntN(len(troubledJourneys))], world.accounts[i%len(world.accounts)])
 		if troubles[i%len(troubles)].failure == none {
 			p.promptly = promptly
 		}
@@ -117,7 +117,7 @@ func InTrouble(ctx context.Context, config Config) (*Result, error) {
 	running.Wait()
 	world.Klarna.Flush()
 	courier.underWay.Wait()
-	last, err := newIncarnation(ctx, world, f.slots[0].store, nature{attempts: 1})
+	last, err := newIncarnation(ctx, world, f.slots[0].store, incarnationConfig{attempts: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +129,9 @@ func InTrouble(ctx context.Context, config Config) (*Result, error) {
 	return result, nil
 }
 
-// troubled are the journeys of [InTrouble]: with a webhook, without one, and with another amount.
-var troubled = slices.DeleteFunc(slices.Clone(journeys), func(j *journey) bool {
+// troubledJourneys are the journeys of [InTrouble]: with a webhook, without one, and with another
+// amount.
+var troubledJourneys = slices.DeleteFunc(slices.Clone(journeys), func(j *journey) bool {
 	return !slices.Contains([]string{
 		"approve", "approve, and neither a webhook nor the customer comes", "approve another amount, which is accepted",
 	}, j.name)

@@ -25,7 +25,7 @@ type Replica interface {
 }
 
 // World is everything outside of the replicas: Klarna, the clients and customers of the purchases,
-// and what they were told.
+// and the answers and reports that they received.
 type World struct {
 	Klarna     *klarnatest.Server
 	accounts   []string
@@ -86,6 +86,8 @@ type purchase struct {
 	operationAnswers   []operationAnswer
 	refusals           int
 	interfered, beyond bool
+	// overlaps means that the client gave an order before it knew the result of the preceding one.
+	overlaps bool
 	// operations are those of the store, at the end.
 	operations []flow.Operation
 	wrongs     []string
@@ -114,8 +116,8 @@ func newWorld(courier *courier, options ...klarnatest.Option) (*World, error) {
 // operate makes all journeys continue after the approval.
 func (s *World) operate() { s.journeys, s.operates = operationJourneys, true }
 
-// loseMail makes klarnatest lose, repeat, delay and reorder webhooks.
-func (s *World) loseMail() {
+// disturbWebhooks makes klarnatest lose, repeat, delay and reorder webhooks.
+func (s *World) disturbWebhooks() {
 	for _, fault := range []klarnatest.WebhookFault{
 		klarnatest.WebhookFaultLose, klarnatest.WebhookFaultDuplicate, klarnatest.WebhookFaultLate, klarnatest.WebhookFaultReorder,
 	} {
@@ -192,8 +194,8 @@ func (s *World) confirmed(t flow.Transition) {
 	p.confirmed[t.ID] = true
 }
 
-// machine returns the wall-clock time that corresponds to d of the purchases' time.
-func (s *World) machine(d time.Duration) time.Duration { return d / s.scale }
+// wallTime returns the wall-clock time that corresponds to d of the purchases' time.
+func (s *World) wallTime(d time.Duration) time.Duration { return d / s.scale }
 
 // receive records an answer to a client. An answer with an error that is not Klarna's says nothing
 // about the purchase.

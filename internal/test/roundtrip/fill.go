@@ -155,13 +155,13 @@ func membersOf(t reflect.Type) []member {
 	return append(list, embedded)
 }
 
-// texts are difficult to encode or decode correctly.
-var texts = []string{
+// strs are strings that are difficult to encode or decode correctly.
+var strs = []string{
 	"", " ", "a", "krn:payment:eu1:request:6a7f3f6e", `"\/`, "å é e\u0301 €", "\U0001F6D2", "\u2028\u2029", "<&>", "\x00\x1f\x7f\u0080", "\ufeff",
 	"\ufffd", "null", "{}", "1000", "{klarna.payment_request.id}", strings.Repeat("long ", 40),
 }
 
-func anyText(r *rand.Rand) string { return texts[r.IntN(len(texts))] + texts[r.IntN(len(texts))] }
+func anyText(r *rand.Rand) string { return strs[r.IntN(len(strs))] + strs[r.IntN(len(strs))] }
 
 func anyJSON(r *rand.Rand) redact.RawJSON {
 	list := []string{

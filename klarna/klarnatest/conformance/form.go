@@ -36,7 +36,7 @@ var (
 		"krn:partner:global:notification:signing-key:9f1c9e5e-0000-4000-8000-000000000000")
 )
 
-// matches accepts texts and numbers.
+// matches accepts strings and numbers.
 func (f form) matches(value any) bool {
 	switch v := value.(type) {
 	case string:

@@ -1,5 +1,5 @@
-// The customer's side of the checkout. Klarna's row stays hidden until Klarna has said how to show it, and is hidden again when anything about
-// that goes wrong; the other payment methods need none of this.
+// The checkout in the browser. Klarna's row is hidden until the SDK has returned the presentation, and hidden
+// again after an error. The other payment methods do not need this script.
 
 const form = document.getElementById("checkout");
 const { path, status, sdk, clientId, partnerAccountId, currency, locale } = form.dataset;
@@ -20,15 +20,15 @@ function tell(message) {
   notice.focus();
 }
 
-// leave lets the server say where the customer is to go: to the confirmation, or back here with a word of what happened. The SDK may say
-// "complete" twice.
+// leave goes to the server, which redirects the customer to the confirmation, or back to this page with a notice.
+// The SDK may report "complete" twice.
 function leave(state = "") {
   if (left) return;
   left = true;
   location.assign(`${path}/return?payment_request_state=${encodeURIComponent(state)}`);
 }
 
-// ---- What Klarna's presentation says
+// ---- Klarna's presentation
 
 function place({ instruction, paymentOption }) {
   if (instruction === "HIDE_KLARNA" || !paymentOption) {
@@ -42,12 +42,12 @@ function place({ instruction, paymentOption }) {
     part?.component(slot.dataset.part === "paymentButton" ? { initiate } : undefined).mount(slot);
   }
   const only = instruction === "SHOW_ONLY_KLARNA";
-  const first = only || instruction === "PRESELECT_KLARNA"; // anything else is SHOW_KLARNA: the merchant's order
+  const first = only || instruction === "PRESELECT_KLARNA"; // anything else means SHOW_KLARNA, in the merchant's order
   methods.append(...(first ? [klarnaRow, ...merchantsOrder.filter((row) => row !== klarnaRow)] : merchantsOrder));
   others.hidden = !only;
   if (only) others.append(...[...methods.children].filter((row) => row !== klarnaRow));
   klarnaRow.hidden = false;
-  // A customer who was faster has chosen.
+  // The customer may already have chosen.
   if (first && !form.querySelector("input[name=choice]:checked")) klarnaChoice.checked = true;
 }
 
@@ -58,9 +58,10 @@ function hideKlarna() {
   others.hidden = true;
 }
 
-// ---- What the customer does
+// ---- Payment
 
-// initiate is called by the SDK when the customer clicks Klarna's button. It resolves to where the payment goes on; where it rejects, it does not.
+// The SDK calls initiate when the customer clicks Klarna's button. It resolves to the URL at which the payment
+// continues, and rejects if the payment cannot continue.
 async function initiate({ klarnaNetworkSessionToken, paymentOptionId }) {
   paying = true;
   notice.hidden = true;
@@ -86,7 +87,7 @@ function listen(payment) {
   payment.on("complete", () => leave("COMPLETED"));
   payment.on("abort", () => leave());
   payment.on("error", () => {
-    if (paying) leave(); // the customer may even have paid: the server knows
+    if (paying) leave(); // the customer may have paid, so the server decides
     else if (notice.hidden) hideKlarna();
   });
   payment.on("presentationupdate", (presentation) => {
@@ -94,7 +95,7 @@ function listen(payment) {
   });
 }
 
-// show hides Klarna where it cannot be shown as Klarna says.
+// show hides Klarna if its presentation cannot be shown.
 async function show(work) {
   try {
     await work();
@@ -104,7 +105,7 @@ async function show(work) {
   }
 }
 
-// ---- A payment that this page knows nothing of: it was reloaded, another tab is paying, or the server asks Klarna again
+// ---- A payment that this page did not begin: after a reload, or in another tab
 
 async function watch() {
   for (;;) {
@@ -115,14 +116,14 @@ async function watch() {
       const response = await fetch(`${path}/status`, { cache: "no-store" });
       if (response.ok && (await response.json()).status !== status) leave();
     } catch {
-      // the next look may succeed
+      // the next attempt may succeed
     }
   }
 }
 
 const loading = document.getElementById("loading");
 
-// A page that the browser kept for its back button knows nothing of what happened since.
+// A page from the browser's back/forward cache is outdated.
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 
 if (!notice.hidden) notice.focus();

@@ -1,4 +1,4 @@
-// Asks the server until it knows. What the browser was told does not count.
+// Polls the server until it knows the result. What the SDK reported in the browser does not count.
 
 const main = document.getElementById("main");
 const { path, status } = main.dataset;
@@ -13,6 +13,6 @@ for (;;) {
       break;
     }
   } catch {
-    // the next look may succeed
+    // the next attempt may succeed
   }
 }

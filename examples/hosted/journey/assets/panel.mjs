@@ -1,4 +1,4 @@
-// Draws the steps of the journey as the server tells them.
+// Draws the steps of the journey that the server sends.
 
 const panel = document.querySelector("aside.journey");
 const list = panel.querySelector("ol");
@@ -23,7 +23,7 @@ function draw(step) {
   if (atEnd) scroll.scrollTop = scroll.scrollHeight;
 }
 
-// A browser has few connections for one site: pages that nobody sees give theirs back.
+// A browser has few connections for one site, so hidden pages close theirs.
 let stream;
 
 function listen() {

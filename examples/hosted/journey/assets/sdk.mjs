@@ -1,4 +1,5 @@
-// Klarna's browser SDK, tapped: what it says is told to the journey too. With the double, ?instruction= of the page replaces Klarna's.
+// Wraps Klarna's browser SDK and reports its events to the journey. With the built-in Klarna, the parameter
+// instruction of the page replaces Klarna's instruction.
 
 const { name, sdk, double } = document.querySelector("aside.journey").dataset;
 const wanted = double === undefined ? null : new URLSearchParams(location.search).get("instruction");

@@ -59,7 +59,7 @@ func TestRecoveryOfMany(t *testing.T) {
 			findsByLane(t, d, plan)
 		}
 		last := plan[strings.LastIndex(plan, "Execution Time"):]
-		// A look at each account in each lane, and no more than its first record.
+		// A claim reads only the first record of each account in each lane.
 		if n := pages(plan); when == "before" && n > 3000 {
 			t.Errorf("a claim of 16 reads %d pages:\n%s", n, plan)
 		}
@@ -81,7 +81,7 @@ func TestRecoveryOfMany(t *testing.T) {
 		t.Errorf("%d of %d are authorized, %v", authorized, due, err)
 	}
 	if looked < due {
-		t.Errorf("recovery looked at %d of %d", looked, due)
+		t.Errorf("recovery processed %d of %d", looked, due)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// Two replicas over one database capture and refund purchases whose calls meet faults. Prune keeps
-// what has an operation that is pending, and deletes it afterwards.
+// Two replicas that share a database capture and refund purchases whose calls meet faults. Prune
+// keeps a purchase with a pending operation, and deletes it afterwards.
 func testOperations(t *testing.T, newDatabase func(testing.TB) database) {
 	d := newDatabase(t)
 	double := klarnatest.NewServer(t, klarnatest.WithoutSocket())
@@ -55,7 +55,7 @@ func testOperations(t *testing.T, newDatabase func(testing.TB) database) {
 	callers.Wait()
 	age(t, db, 26*time.Hour)
 	if n, err := store.Prune(t.Context()); err != nil || n != 0 {
-		t.Errorf("deleted %d of what is pending, %v", n, err)
+		t.Errorf("deleted %d purchases with pending operations, %v", n, err)
 	}
 	double.ClearFaults()
 	for range 12 {

@@ -181,7 +181,7 @@ func dueIn(now, until time.Time, limit int) flow.ClaimParams {
 	return flow.ClaimParams{Now: now, Until: until, Limit: limit, Lanes: []flow.Lane{0}}
 }
 
-// Four replicas take purchases, each of which has five steps to its final state. They abandon a
+// Four replicas process purchases, each of which has five steps to its final state. They abandon a
 // third of their claims, which are due again later. At the end each purchase must have had each of
 // its steps once, and a claim for each attempt.
 func testReplicasThatDie(t *testing.T, newDatabase func(testing.TB) database) {
@@ -376,7 +376,7 @@ func testProgramOfTheVersionBefore(t *testing.T, newDatabase func(testing.TB) da
 	execute(t, db, `UPDATE klarna_purchases SET state = 'FINALIZING', data = '{"a":1}', version = version + 1 WHERE version = 4`)
 	got, err := newer.Load(t.Context(), moved.ID)
 	if err != nil || got.State != flow.StateFinalizing || got.PartnerAccountID != "an account" || got.Lane != flow.LaneBegun || got.Version != 5 {
-		t.Errorf("then it is %+v, %v", got, err)
+		t.Errorf("then the record is %+v, %v", got, err)
 	}
 }
 
@@ -416,11 +416,11 @@ func testMigrateRefusesForeignTables(t *testing.T, newDatabase func(testing.TB) 
 	}{
 		{"a table", []string{`CREATE TABLE klarna_purchases (id TEXT)`}, `the name "klarna_purchases" is taken by something that does not belong to this store: the table "klarna_purchases_schema" does not exist`},
 		{"a view", []string{`CREATE VIEW klarna_purchases AS SELECT 1 AS id`}, `the name "klarna_purchases" is taken by something that does not belong to this store: the table "klarna_purchases_schema" does not exist`},
-		{"a table of versions alone", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" exists, but the table "klarna_purchases" does not`},
+		{"only a table of versions", []string{`CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" exists, but the table "klarna_purchases" does not`},
 		{"both tables", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (id TEXT)`}, `the table "klarna_purchases_schema" does not belong to this store, or has no version: `},
 		{"a table of versions that is empty", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`}, `the table "klarna_purchases_schema" does not belong to this store, or has no version: `},
 		{"a newer version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (99)`}, `the table "klarna_purchases" needs version 99, but this program knows only version 3`},
-		{"a version that cannot be", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, but this program knows only version 3`},
+		{"an impossible version", []string{`CREATE TABLE klarna_purchases (id TEXT)`, `CREATE TABLE klarna_purchases_schema (version INTEGER)`, `INSERT INTO klarna_purchases_schema VALUES (-1)`}, `the table "klarna_purchases" needs version -1, but this program knows only version 3`},
 	} {
 		s, db := newStore(t, newDatabase(t))
 		for _, statement := range tc.do {
@@ -597,7 +597,7 @@ func testPruneKeepsConcurrentChanges(t *testing.T, newDatabase func(testing.TB) 
 	for i, kept := range kept {
 		_, err := s.Load(t.Context(), strconv.Itoa(i))
 		if kept != (err == nil) {
-			t.Errorf("%d was updated: %v; is there: %v", i, kept, err)
+			t.Errorf("%d was updated: %v; exists: %v", i, kept, err)
 		}
 		if kept {
 			left++

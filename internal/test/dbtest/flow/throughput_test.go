@@ -23,7 +23,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
-// durable are the settings of a database that waits for the disk, as a database of payments must.
+// durable has the settings of a database that waits for the disk, as a database of payments must.
 var durable = []string{"fsync=on", "synchronous_commit=on", "full_page_writes=on"}
 
 func durableSQLite(b *testing.B) database {
@@ -153,8 +153,8 @@ func beginOne(ctx context.Context, c *flow.Coordinator, id, account string) erro
 	return nil
 }
 
-// prompt is a Klarna without a memory: the id of a payment request is its reference, and each one
-// is approved.
+// prompt is a stateless Klarna: the id of a payment request is its reference, and each one is
+// approved.
 type prompt struct{ latency time.Duration }
 
 const promptRequest = `{"payment_request_id":"%s","amount":11800,"currency":"EUR","state_context":{"customer_interaction":{"method":"HANDOVER",` +
@@ -196,8 +196,8 @@ func (p prompt) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// BenchmarkRecovery claims due purchases if there are none, in a table without ended purchases and
-// in one with a million of them.
+// BenchmarkRecovery claims from a table without due purchases: one without ended purchases, and one
+// with a million of them.
 //
 //	go test -run '^$' -bench Recovery -benchtime 500x ./flow
 func BenchmarkRecovery(b *testing.B) {

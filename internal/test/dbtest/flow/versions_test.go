@@ -20,7 +20,7 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// olderCommit is the first version whose records and seals every later version must work with. It
+// olderCommit is the first version whose records and seals every later version must accept. It
 // is built with its own program, so that later renames do not concern it.
 const olderCommit = "cad03c1f5d44bf91d17a9a5f06558933c20c9b7d"
 
@@ -214,7 +214,7 @@ func (v *pair) diesInACall(program, do string, ahead time.Duration) {
 	select {
 	case <-lost:
 	case <-ended:
-		v.Fatalf("it ended before Klarna answered: %s", printed.String())
+		v.Fatalf("the program ended before Klarna answered: %s", printed.String())
 	}
 	_ = command.Process.Kill()
 	<-ended
@@ -276,7 +276,7 @@ func buildOlder(t *testing.T) string {
 	archive := filepath.Join(tree, "tree.tar")
 	root, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--show-toplevel").Output()
 	if err != nil {
-		t.Fatalf("this is no git clone, and the test needs commit %s: %v", olderCommit, err)
+		t.Fatalf("this is not a git clone, and the test needs commit %s: %v", olderCommit, err)
 	}
 	git := exec.CommandContext(t.Context(), "git", "-C", strings.TrimSpace(string(root)), "archive", "-o", archive, olderCommit)
 	if printed, err := git.CombinedOutput(); err != nil {
