@@ -1,7 +1,9 @@
 package chaos_test
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -112,6 +114,45 @@ func TestOperationTestsDetectMissingGuards(t *testing.T) {
 				t.Errorf("no test failed:\n%s", output)
 			}
 		})
+	}
+}
+
+// journeyGuards are the guards whose absence the chaos tests of operations notice reliably, by their
+// names in operationGuards.
+var journeyGuards = []string{
+	"a refusal ends nothing while an earlier call is in doubt", "a conflict is not a refusal", "a key is not used when it may have expired",
+	"a purchase is due while an operation is pending", "a report of an operation is kept until it succeeds",
+	"the operations of a purchase are made one after the other", "an operation is recorded over the version that it was judged by",
+}
+
+// The chaos tests of operations must fail without these guards.
+func TestOperationChaosDetectsMissingGuards(t *testing.T) {
+	if os.Getenv("CHAOS_GUARDS") == "" {
+		t.Skip("CHAOS_GUARDS is not set")
+	}
+	tried := 0
+	for _, g := range operationGuards {
+		if !slices.Contains(journeyGuards, g.name) {
+			continue
+		}
+		tried++
+		t.Run(g.name, func(t *testing.T) {
+			var seen []string
+			for seed := 1; seed <= 5 && len(seen) == 0; seed++ {
+				output, _ := without(t, g.guard, "^TestJourneysSurviveChaos$", fmt.Sprintf("CHAOS_SEED=%d", seed))
+				if strings.Contains(output, "[build failed]") {
+					t.Fatal(output)
+				}
+				seen = violations.FindAllString(output, -1)
+			}
+			if len(seen) == 0 {
+				t.Error("no test failed")
+			}
+			t.Log(strings.Join(seen, ", "))
+		})
+	}
+	if tried != len(journeyGuards) {
+		t.Errorf("found %d guards, want %d", tried, len(journeyGuards))
 	}
 }
 
