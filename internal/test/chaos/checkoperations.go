@@ -112,6 +112,10 @@ func (p *purchase) checkOperation(o flow.Operation, t klarnatest.Transaction, ca
 	case !ordered || o.Kind != order.Kind || o.Kind != flow.OperationKindVoid && o.Amount != order.Amount || o.CaptureID != order.CaptureID:
 		p.wrong("the operation %v of %d is not the one that was ordered", o, o.Amount)
 	}
+	hasReference := o.Kind == flow.OperationKindCapture || o.Kind == flow.OperationKindRefund
+	if ordered && hasReference && o.Reference != order.referenceAt(p.id) {
+		p.wrong("the operation %v has the reference %q", o, o.Reference)
+	}
 	times := 0
 	switch o.Kind {
 	case flow.OperationKindCapture:
@@ -150,7 +154,7 @@ func (p *purchase) checkOperation(o flow.Operation, t klarnatest.Transaction, ca
 		p.wrong("the operation %v %s was executed %d times", o, o.Reason, times)
 	case o.State == flow.OperationStateUnknown && o.Kind != flow.OperationKindRefund:
 		p.wrong("the operation %v is unknown, and Klarna shows what happened: %s %s", o, o.Reason, o.Evidence)
-	case o.State != flow.OperationStateDone && p.refusals == 0 && !p.interfered && !p.beyond && !(p.overlaps && p.isOrdered(flow.OperationKindExtension)):
+	case o.State != flow.OperationStateDone && p.refusals == 0 && !p.interfered && !p.beyond && (!p.overlaps || !p.isOrdered(flow.OperationKindExtension)):
 		// While an extension is pending, an order after a void, for example, is sent, and Klarna refuses it.
 		p.wrong("the operation %v is not done, for no reason: %s %s", o, o.Reason, o.Evidence)
 	}

@@ -98,7 +98,7 @@ func (a *actor) operate(ctx context.Context, o Order) (result *flow.Operation) {
 		replica := a.pick()
 		others.Go(func() {
 			pause(ctx, a.world.wallTime(late))
-			a.give(ctx, replica, o)
+			_, _ = a.give(ctx, replica, o) // it is recorded
 		})
 	}
 	for try := range a.tries {
@@ -289,7 +289,7 @@ func (k *clerk) operateAtRandom(ctx context.Context) {
 			// captures may not be refunded yet.
 			replica := k.pick()
 			k.note(func() { k.orders[o.ID], k.overlaps = o, true })
-			k.overlapping.Go(func() { k.give(ctx, replica, o) })
+			k.overlapping.Go(func() { _, _ = k.give(ctx, replica, o) })
 			continue
 		}
 		if k.operate(ctx, o) != nil {
