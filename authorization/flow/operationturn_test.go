@@ -9,8 +9,8 @@ import (
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
-// A replica's call is refused for the moment after another replica has made the call, whose answer was
-// lost. That the first call did nothing says nothing about the second one.
+// A replica's call is refused for the moment after another replica has made the call, whose answer
+// was lost. That the first call did nothing says nothing about the second one.
 func TestALateFailureRemovesNoDoubt(t *testing.T) {
 	for _, tc := range operationCases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -24,7 +24,8 @@ type actor struct {
 	// tries is the number of times that a client makes a failing call.
 	tries     int
 	requestID string
-	// setup returns the replica that authorizes the purchase, if the steps of that are of no interest.
+	// setup returns the replica that authorizes the purchase, if the steps of that are of no
+	// interest.
 	setup func() Replica
 	// transaction is the payment transaction, after authorize.
 	transaction string

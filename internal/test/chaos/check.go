@@ -46,8 +46,8 @@ func transitionNumber(t flow.Transition) int {
 	return n
 }
 
-// ledger is what really happened: payment requests and transactions by purchase, captures and refunds
-// by transaction.
+// ledger is what really happened: payment requests and transactions by purchase, captures and
+// refunds by transaction.
 type ledger struct {
 	requests     map[string][]klarnatest.PaymentRequest
 	transactions map[string][]klarnatest.Transaction
@@ -255,8 +255,8 @@ type Result struct {
 	Transactions                int
 	// Unknown counts the purchases that ended in StateUnknown because another program interfered.
 	Unknown int
-	// Operations counts the operations by kind and state. RefusedOthers counts the orders that were refused
-	// because their ID had other content.
+	// Operations counts the operations by kind and state. RefusedOthers counts the orders that were
+	// refused because their ID had other content.
 	Operations    map[string]int
 	RefusedOthers int64
 	// Violations are the broken invariants.

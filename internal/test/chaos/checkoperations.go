@@ -9,8 +9,8 @@ import (
 	"github.com/klarna-go/klarna-go/klarna/klarnatest"
 )
 
-// sameTransition reports whether two transitions are the same. The amounts are those of the moment of
-// the report, and what is known of an operation that is not settled may change.
+// sameTransition reports whether two transitions are the same. The amounts are those of the moment
+// of the report, and what is known of an operation that is not settled may change.
 func sameTransition(a, b flow.Transition) bool {
 	a.Status.Amounts, b.Status.Amounts = flow.Amounts{}, flow.Amounts{}
 	if a.Operation == nil || b.Operation == nil {
@@ -24,8 +24,8 @@ func sameTransition(a, b flow.Transition) bool {
 	return a == b && first == second
 }
 
-// adopt makes a reader take what another program did into the record. The second time it settles what
-// could not be proven before.
+// adopt makes a reader take what another program did into the record. The second time it settles
+// what could not be proven before.
 func (s *World) adopt(ctx context.Context, reader *flow.Coordinator, id string) error {
 	status, err := reader.GetStatus(ctx, id)
 	if errors.Is(err, flow.ErrNotFound) || err == nil && status.State != flow.StateAuthorized {
@@ -50,8 +50,9 @@ func (p *purchase) extended() (sum int64) {
 	return sum
 }
 
-// checkOperations checks that each operation was executed once if its record says so, and not at all if
-// its record says that, that nothing else was executed, and that the amounts are those of Klarna.
+// checkOperations checks that each operation was executed once if its record says so, and not at
+// all if its record says that, that nothing else was executed, and that the amounts are those of
+// Klarna.
 func (p *purchase) checkOperations(status *flow.Status, transactions []klarnatest.Transaction, l ledger) {
 	if len(transactions) != 1 || p.foreign {
 		if len(p.operations) > 0 {
@@ -86,8 +87,8 @@ func (p *purchase) checkOperations(status *flow.Status, transactions []klarnates
 	}
 }
 
-// checkLedger checks that nothing was captured beyond what is authorized, or refunded beyond what is
-// captured.
+// checkLedger checks that nothing was captured beyond what is authorized, or refunded beyond what
+// is captured.
 func (p *purchase) checkLedger(t klarnatest.Transaction, captures []klarnatest.Capture, refunds []klarnatest.Refund) {
 	var captured, refunded int64
 	for _, c := range captures {
@@ -155,7 +156,8 @@ func (p *purchase) checkOperation(o flow.Operation, t klarnatest.Transaction, ca
 	case o.State == flow.OperationStateUnknown && o.Kind != flow.OperationKindRefund:
 		p.wrong("the operation %v is unknown, and Klarna shows what happened: %s %s", o, o.Reason, o.Evidence)
 	case o.State != flow.OperationStateDone && p.refusals == 0 && !p.interfered && !p.beyond && (!p.overlaps || !p.isOrdered(flow.OperationKindExtension)):
-		// While an extension is pending, an order after a void, for example, is sent, and Klarna refuses it.
+		// While an extension is pending, an order after a void, for example, is sent, and Klarna
+		// refuses it.
 		p.wrong("the operation %v is not done, for no reason: %s %s", o, o.Reason, o.Evidence)
 	}
 }
@@ -197,8 +199,8 @@ func (p *purchase) checkOperationAnswers() {
 	}
 }
 
-// checkOperationReports checks that the last report of each operation is what the store has. What was
-// adopted is not reported.
+// checkOperationReports checks that the last report of each operation is what the store has. What
+// was adopted is not reported.
 func (p *purchase) checkOperationReports(chain []flow.Transition) {
 	for _, o := range p.operations {
 		var last flow.OperationState

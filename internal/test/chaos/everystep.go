@@ -32,8 +32,8 @@ func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) 
 	return everyStep(ctx, name, store, depth, journeys)
 }
 
-// EveryOperationStep is [EveryStep] for the journeys that continue after the approval. The steps until
-// then are not disturbed.
+// EveryOperationStep is [EveryStep] for the journeys that continue after the approval. The steps
+// until then are not disturbed.
 func EveryOperationStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
 	return everyStep(ctx, name, store, depth, operationJourneys[:len(operationJourneys)-1]) // the last one is random
 }

@@ -86,8 +86,8 @@ func (a *actor) authorize(ctx context.Context) bool {
 }
 
 // operate gives an order, as often as the client tries, and returns the last operation that the
-// client received. Without an order of steps, other clients give the same order at the same time, and
-// one gives another order with the same ID.
+// client received. Without an order of steps, other clients give the same order at the same time,
+// and one gives another order with the same ID.
 func (a *actor) operate(ctx context.Context, o Order) (result *flow.Operation) {
 	a.note(func() { a.orders[o.ID] = o })
 	var others sync.WaitGroup
@@ -144,8 +144,8 @@ func (a *actor) give(ctx context.Context, replica Replica, o Order) (*flow.Opera
 	return operation, err
 }
 
-// giveOther gives an order with other content under the ID of one that is recorded. It must be refused
-// before anything is sent, which the ledger shows.
+// giveOther gives an order with other content under the ID of one that is recorded. It must be
+// refused before anything is sent, which the ledger shows.
 func (a *actor) giveOther(ctx context.Context, o Order) {
 	switch o.Kind {
 	case flow.OperationKindUpdate:
@@ -193,8 +193,8 @@ func scripted(name string, orders func(purchaseID string) []Order) *journey {
 	}
 }
 
-// operationJourneys are the journeys that continue after the approval. [AtRandom] and [KillAtRandom]
-// take the last one twice as often.
+// operationJourneys are the journeys that continue after the approval. [AtRandom] and
+// [KillAtRandom] take the last one twice as often.
 var operationJourneys = []*journey{
 	scripted("capture all, and refund the capture", func(id string) []Order {
 		amount := amountOf(id)
@@ -301,8 +301,8 @@ func (k *clerk) operateAtRandom(ctx context.Context) {
 	}
 }
 
-// next returns a random order. It takes what the order captures or releases from what remains, also if
-// nothing comes of it.
+// next returns a random order. It takes what the order captures or releases from what remains, also
+// if nothing comes of it.
 func (k *clerk) next(id string) (Order, bool) {
 	o := Order{ID: id, Kind: flow.OperationKindCapture}
 	switch n := k.random.IntN(24); {
@@ -369,8 +369,8 @@ func (l *incarnation) Operate(ctx context.Context, purchaseID string, o Order) (
 	return operation, err
 }
 
-// refusing notes that a call of an operation is refused, and whose it is. path names the transaction
-// or the capture.
+// refusing notes that a call of an operation is refused, and whose it is. path names the
+// transaction or the capture.
 func (s *World) refusing(path string) {
 	_, of, found := strings.Cut(path, "/payment/transactions/")
 	id, _, _ := strings.Cut(of, "/")

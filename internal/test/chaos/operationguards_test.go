@@ -117,8 +117,8 @@ func TestOperationTestsDetectMissingGuards(t *testing.T) {
 	}
 }
 
-// journeyGuards are the guards whose absence the chaos tests of operations notice reliably, by their
-// names in operationGuards.
+// journeyGuards are the guards whose absence the chaos tests of operations notice reliably, by
+// their names in operationGuards.
 var journeyGuards = []string{
 	"a refusal ends nothing while an earlier call is in doubt", "a conflict is not a refusal", "a key is not used when it may have expired",
 	"a purchase is due while an operation is pending", "a report of an operation is kept until it succeeds",

@@ -80,8 +80,9 @@ type purchase struct {
 	confirmed map[string]bool
 	answers   []answer
 	// orders are what the client asked for after the approval, by ID. operationAnswers are what it
-	// received. refusals counts the calls of operations that were refused for no reason. interfered means
-	// that another program captured, and beyond that the client asked for more than there was.
+	// received. refusals counts the calls of operations that were refused for no reason. interfered
+	// means that another program captured, and beyond that the client asked for more than there
+	// was.
 	orders             map[string]Order
 	operationAnswers   []operationAnswer
 	refusals           int

@@ -9,7 +9,8 @@ import (
 	"github.com/klarna-go/klarna-go/internal/test/chaos"
 )
 
-// testOperationJourneys runs the journeys that continue after the approval, as testChaos runs the others.
+// testOperationJourneys runs the journeys that continue after the approval, as testChaos runs the
+// others.
 func testOperationJourneys(t *testing.T, name string, depth chaos.Depth, seed int64, purchases int, replica func(*testing.T) (flow.Store, error)) {
 	t.Helper()
 	if !raceEnabled {
