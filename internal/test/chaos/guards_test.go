@@ -31,7 +31,7 @@ var troubleGuards = []guard{
 	},
 	{
 		"a function of WithClients that hangs or panics is abandoned", "coordinator.go",
-		"	c.clients = findingClients(c.clientCalls, c.clients)\n", "	_ = finding\n",
+		"	c.clients = findingClients(c.clientCalls, c.clients)\n", "	_ = findingClients\n",
 	},
 	{
 		"a callback that ignores its context is abandoned", "callback.go",
