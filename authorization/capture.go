@@ -56,7 +56,8 @@ type PaymentCapture struct {
 
 	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
-	// Raw is the body of the answer, unchanged; nil if the capture is part of another answer.
+	// Raw is the body of the answer, unchanged. It is zero if the capture is part of another
+	// answer.
 	Raw klarna.RawJSON `json:"-"`
 }
 
@@ -65,7 +66,7 @@ type PaymentCapture struct {
 // [*klarna.Error]: CodeOperationForbidden beyond 200 captures or 500 operations.
 //
 // To repeat it safely, store the whole request, with one reference for each capture, before the
-// first call: Klarna executes the same reference with other content again.
+// first call. Klarna executes a call with the same reference and different content as a new call.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) CaptureTransaction(ctx context.Context, paymentTransactionID string, params CaptureTransactionParams, options ...klarna.CallOption) (*PaymentCapture, error) {

@@ -27,8 +27,10 @@
 // Any number of calls with the same request and approval, also from several replicas, makes one
 // transaction.
 //
-// A declined payment is a result and not an error. The errors of all calls are [*klarna.Error]. The
-// Outcome of such an error says whether Klarna may have executed the call.
+// A declined payment is a result and not an error. A call that fails returns a [*klarna.Error]. Its
+// Outcome says whether Klarna may have executed the call. [Client.WaitPaymentRequest] also returns
+// the context's error when the context ends. [PaymentRequest.Approval] makes no call and returns
+// [ErrNotApproved].
 //
 // # What to store
 //

@@ -43,8 +43,8 @@ func (c *Client) RefundTransactionPrepared(ctx context.Context, paymentTransacti
 }
 
 // PrepareRefundCapture checks and encodes the call that RefundCapture makes, as
-// PrepareCaptureTransaction does. Without an idempotency key among the options the key depends on
-// the capture; the body does not.
+// PrepareCaptureTransaction does. The derived idempotency key, unlike the body, depends on the
+// capture's id.
 func (c *Client) PrepareRefundCapture(paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*Prepared, error) {
 	return c.prepareCall(refundCaptureCall(paymentCaptureID, &params), options)
 }

@@ -67,7 +67,7 @@ type PaymentRefund struct {
 // refunds or 500 operations.
 //
 // To repeat it safely, store the whole request, with one reference for each refund, before the
-// first call: Klarna executes the same reference with other content again.
+// first call. Klarna executes a call with the same reference and different content as a new call.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID string, params RefundTransactionParams, options ...klarna.CallOption) (*PaymentRefund, error) {
@@ -79,7 +79,7 @@ func (c *Client) RefundTransaction(ctx context.Context, paymentTransactionID str
 // [*klarna.Error].
 //
 // To repeat it safely, store the whole request, with one reference for each refund, before the
-// first call: Klarna executes the same reference with other content again.
+// first call. Klarna executes a call with the same reference and different content as a new call.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) RefundCapture(ctx context.Context, paymentCaptureID string, params RefundCaptureParams, options ...klarna.CallOption) (*PaymentRefund, error) {

@@ -25,7 +25,7 @@ type PaymentTransaction struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// SettlementCurrency is the ISO 4217 code of the currency that Klarna settles in.
 	SettlementCurrency string `json:"settlement_currency,omitzero"`
-	// PaymentFunding reports whether Klarna has the money.
+	// PaymentFunding is the state of the funding; nil if the answer has none.
 	PaymentFunding *PaymentFunding `json:"payment_funding,omitzero"`
 	// PaymentPricing is unchanged JSON, because Klarna's documentation does not list its members.
 	PaymentPricing klarna.RawJSON `json:"payment_pricing,omitzero"`
@@ -35,22 +35,24 @@ type PaymentTransaction struct {
 
 	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
-	// Raw is the body of the answer, unchanged; nil if the transaction is part of another answer.
+	// Raw is the body of the answer, unchanged. It is zero if the transaction is part of another
+	// answer.
 	Raw klarna.RawJSON `json:"-"`
 }
 
-// PaymentFunding reports whether Klarna has the money of a payment transaction.
+// PaymentFunding is the state of the funding of a payment transaction. Klarna's documentation lists
+// the values of its members and does not explain them.
 type PaymentFunding struct {
-	// Type reports whether Klarna guarantees the money.
+	// Type says whether the funding is guaranteed.
 	Type FundingType `json:"type,omitzero" wire:"show"`
-	// State reports whether Klarna has the money.
+	// State is the state of the funding.
 	State FundingState `json:"state,omitzero" wire:"show"`
 
 	// Unknown holds members that this version has no field for.
 	klarna.Unknown `json:",embed"`
 }
 
-// FundingType reports whether Klarna guarantees the money. Unknown values are kept.
+// FundingType says whether the funding is guaranteed. Unknown values are kept.
 type FundingType string
 
 // The types of funding.
@@ -59,7 +61,7 @@ const (
 	FundingTypeNonGuaranteed FundingType = "NON_GUARANTEED"
 )
 
-// FundingState reports whether Klarna has the money. Unknown values are kept.
+// FundingState is the state of the funding of a payment transaction. Unknown values are kept.
 type FundingState string
 
 // The states of funding.
@@ -107,11 +109,12 @@ type UpdateTransactionParams struct {
 }
 
 // UpdateTransaction changes a payment transaction (PATCH
-// payment/transactions/{payment_transaction_id}). Its idempotency key is random, because the same
-// update may be meant twice. Errors are [*klarna.Error].
+// payment/transactions/{payment_transaction_id}). Its idempotency key is random, because a
+// caller can intend the same update twice. Errors are [*klarna.Error].
 //
 // To repeat it safely, store the whole request with a key of its own before the first call, and
-// give [klarna.WithIdempotencyKey], or store what [Client.PrepareUpdateTransaction] returns.
+// pass the key with [klarna.WithIdempotencyKey]. Or store what [Client.PrepareUpdateTransaction]
+// returns.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) UpdateTransaction(ctx context.Context, paymentTransactionID string, params UpdateTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {
@@ -152,8 +155,8 @@ type ExtendTransactionParams struct {
 // of the caller's, so its idempotency key is random. Errors are [*klarna.Error].
 //
 // To repeat it safely, store the whole request with a key of its own before the first call, and
-// give [klarna.WithIdempotencyKey], or store what [Client.PrepareExtendTransaction] returns:
-// another key extends twice.
+// pass the key with [klarna.WithIdempotencyKey]. Or store what [Client.PrepareExtendTransaction]
+// returns. A repeat with another key extends twice.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Client) ExtendTransaction(ctx context.Context, paymentTransactionID string, params ExtendTransactionParams, options ...klarna.CallOption) (*PaymentTransaction, error) {

@@ -25,8 +25,9 @@
 //
 // # Retries
 //
-// [RetryRules] returns the table of what is retried. [RetryPolicy] bounds the retries. All attempts
-// of a call have the same idempotency key and the same body. Each POST and PATCH has a key.
+// A call makes one attempt or several. [RetryRules] returns the table that decides after which
+// attempts a call is retried, and [RetryPolicy] bounds the retries. All attempts of a call have the
+// same idempotency key and the same body. Each POST and PATCH has a key.
 //
 // # Secrets
 //

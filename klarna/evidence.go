@@ -11,14 +11,14 @@ import (
 )
 
 // ErrForeignAnswer reports that the answer to an attempt belongs to another call. This happens on a
-// reused connection when a server or a proxy sends an answer too many, or sends answers in another
+// reused connection when a server or a proxy sends an extra answer, or sends answers in another
 // order. The outcome of the attempt is unknown, the connection is closed, and the [RetryPolicy]
-// decides whether the attempt is repeated. Nothing of the answer is kept, because it may contain
+// decides whether the call is retried. Nothing of the answer is kept, because it may contain
 // another customer's data.
 //
 // An answer belongs to another call if its id differs from the id in the path, or if it echoes a
 // Partner-Correlation-Id that the library made for another call. It also belongs to another call if
-// the echo or a reference contradicts what was sent and none of them confirms it. The echo of an
+// the echo or a reference contradicts what was sent and neither confirms it. The echo of an
 // earlier call with the same idempotency key or the same session token confirms it: Klarna may
 // answer a repeat with the first answer.
 var ErrForeignAnswer = errors.New("the answer belongs to another call")

@@ -15,10 +15,10 @@ import "github.com/klarna-go/klarna-go/internal/redact"
 //	MarshalText() ([]byte, error) as String, for JSON, XML and YAML
 //	UnmarshalText([]byte) error   sets the string, and returns an error for [redacted]
 //
-// Only Reveal returns the string, also for a Secret in an unexported field, behind a pointer or in
-// a map. A Secret contains a function, so that printers that use reflection do not find the string.
-// Therefore compare secrets with Equal, as package go-cmp does, and not with reflect.DeepEqual or
-// ==.
+// Only Reveal returns the string. This is also true for a Secret in an unexported field, behind a
+// pointer or in a map. Printers that use reflection must not find the string, so a Secret holds it
+// in a function. Functions cannot be compared: compare secrets with Equal, as package go-cmp does,
+// and not with reflect.DeepEqual or ==.
 type Secret = redact.Secret
 
 // NewSecret returns a [Secret] that holds s, for example a session token that the browser sent. For

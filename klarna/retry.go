@@ -15,7 +15,7 @@ import (
 type RetryPolicy struct {
 	// MaxAttempts is the maximum number of attempts of a call, including the first one. The default
 	// is 4; 1 means no retries. On a pooled connection that turns out to be stale, net/http itself
-	// sends an attempt again: see the field Replayed of [Attempt].
+	// sends the request of an attempt again: see the field Replayed of [Attempt].
 	MaxAttempts int
 	// MinWait and MaxWait bound the back-off. The pause after attempt n is random between 0 and the
 	// smaller of MaxWait and MinWait·2ⁿ⁻¹ (full jitter). The defaults are 500 ms and 8 s.
@@ -63,8 +63,8 @@ type RetryRule struct {
 	Status int
 	// Code is Klarna's error_code. "" stands for any code.
 	Code Code
-	// Retry reports whether such an attempt is repeated, within the [RetryPolicy] and the context's
-	// deadline. A POST or PATCH without an idempotency key is never repeated.
+	// Retry reports whether the call is retried after such an attempt, within the [RetryPolicy] and
+	// the context's deadline. A POST or PATCH without an idempotency key is never retried.
 	Retry bool
 	// Why is the reason in words.
 	Why string
@@ -80,8 +80,8 @@ var retryRules = [...]RetryRule{
 	{http.StatusGatewayTimeout, "", true, "temporarily unavailable"},
 }
 
-// RetryRules returns a copy of the table that decides which attempts are retried. The first row
-// that matches an attempt applies. An attempt that matches no row is not retried.
+// RetryRules returns a copy of the table that decides after which attempts a call is retried. The
+// first row that matches the attempt applies. If no row matches it, the call is not retried.
 func RetryRules() []RetryRule { return append([]RetryRule(nil), retryRules[:]...) }
 
 func retryable(a *Attempt) bool {

@@ -30,8 +30,8 @@ type GetPresentationParams struct {
 	Currency string
 	// Locale is the customer's language and country, such as en-US. Required.
 	Locale string
-	// Amount is the amount to pay, in minor units. It is sent unless the only intent is
-	// IntentAddToWallet.
+	// Amount is the amount to pay, in minor units. An amount of 0 is sent as 0. If the only intent
+	// is IntentAddToWallet, no amount is sent.
 	Amount int64
 	// Intents are what the customer wants to do. Without any, Klarna uses its default.
 	Intents []Intent

@@ -8,7 +8,7 @@ type Instruction string
 // The instructions. Klarna requires that an unknown instruction is obeyed as InstructionShowKlarna,
 // which [Instruction.Effective] returns for it.
 const (
-	// InstructionShowKlarna means: show Klarna at the merchant's choice of position.
+	// InstructionShowKlarna means: show Klarna in the position that the merchant chooses.
 	InstructionShowKlarna Instruction = "SHOW_KLARNA"
 	// InstructionPreselectKlarna means: show Klarna first and preselect it. The other payment
 	// methods may be collapsed.

@@ -16,8 +16,8 @@ import (
 // panics, or if the process ends while the event waits. Use a Queue only if the program recovers
 // lost events by other means, for example by reading overdue payment requests.
 //
-// Wrap the receiver in [Once], not the Queue: around the Queue, Once would record an event as
-// processed when it is queued.
+// Put [Once] inside the Queue. Outside, it would record an event when it is queued, not when it is
+// processed.
 //
 //	once := webhook.Once(store, lease, receive)
 //	queue, err := webhook.NewQueue(once, webhook.QueueConfig{})

@@ -55,8 +55,8 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 //
 // The error is [ErrNoSignature], [ErrMalformedSignature], [ErrUnknownKey] or
 // [ErrSignatureMismatch]; compare it with errors.Is. A Verifier with a [KeySource] also returns
-// [ErrKeySource] and the context's error, and the zero Verifier returns ErrKeySource. These errors
-// do not mean that the delivery is invalid.
+// [ErrKeySource] and the context's error, and the zero Verifier returns ErrKeySource. ErrKeySource
+// and the context's error do not mean that the delivery is invalid.
 func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) error {
 	if v == nil || v.keys == nil {
 		return errNoKeys

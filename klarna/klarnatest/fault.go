@@ -60,9 +60,13 @@ const (
 	// not new.
 	FaultDropBefore
 	// FaultDropAfter executes the request, then cuts the connection: the client does not learn the
-	// outcome.
+	// outcome. As with [FaultDropBefore], net/http may automatically repeat the request if the
+	// connection was not new. One attempt of a client then meets the fault twice. To lose the
+	// answer to an exact number of attempts, use [FaultTruncate].
 	FaultDropAfter
-	// FaultTruncate executes the request, then cuts the connection in the middle of the body.
+	// FaultTruncate executes the request, then cuts the connection in the middle of the body: the
+	// client does not learn the outcome. net/http does not repeat the request, because the answer
+	// has begun.
 	FaultTruncate
 	// FaultHTML answers with a page of HTML, as a proxy does and, with 403, a firewall. The request
 	// is executed only with Fault.AfterExecution.

@@ -22,11 +22,12 @@
 //
 // # Idempotency keys
 //
-// Each call that changes something has a random idempotency key. Klarna answers a repeated key with
-// its first answer for 24 hours and changes nothing. A key that is derived from the content would
-// therefore break two sequences: to create, delete and create a webhook again, and to set, replace
-// and set a signing key again. The last call would succeed and change nothing. The attempts of one
-// call share its key.
+// Each call that changes something has a random idempotency key, which all attempts of the call
+// share. Two calls with the same content have different keys, so Klarna executes both.
+//
+// A key that is derived from the content would break two sequences: to create, delete and create a
+// webhook again, and to set, replace and set a signing key again. Klarna answers a repeated key for
+// 24 hours with its first answer, so the last call would succeed and change nothing.
 package subscription
 
 //go:generate go run github.com/klarna-go/klarna-go/internal/wiregen

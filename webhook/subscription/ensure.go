@@ -16,7 +16,9 @@ import (
 	"github.com/klarna-go/klarna-go/webhook"
 )
 
-// Vault stores the signing keys of a program. All replicas and all receivers share it.
+// Vault stores the signing keys of a program. All replicas and all receivers share it. A Vault
+// usually also has a method that is a [webhook.KeySource], from which the verifiers of the
+// receivers read the keys. This package does not call that method.
 type Vault interface {
 	// SigningKeyIDs returns the ids of all keys that every receiver can verify deliveries with, in
 	// any order. It reads the store and not a cache.
@@ -30,7 +32,7 @@ type Vault interface {
 // deliveries are signed with a key that the receivers hold.
 type EnsureWebhookParams struct {
 	// URL is the URL that Klarna posts events to: https on port 443 or 8443. It identifies the
-	// webhook. Required.
+	// webhook. Required. For a test double, http on a loopback host is accepted, too.
 	URL string
 	// EventTypes are event types, or families of event types such as payment.request.*, in any
 	// order. Required.

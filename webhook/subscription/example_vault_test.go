@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net/http/httptest"
+	"slices"
 	"sync"
 
 	"github.com/klarna-go/klarna-go/klarna"
@@ -43,7 +44,7 @@ func (v *memoryVault) SigningKeyIDs(context.Context) ([]string, error) {
 func (v *memoryVault) Keys(context.Context) ([]webhook.Key, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return append([]webhook.Key(nil), v.keys...), nil
+	return slices.Clone(v.keys), nil
 }
 
 // EnsureWebhook publishes a signing key to the vault, and the receiver's verifier reads it from

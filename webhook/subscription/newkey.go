@@ -25,9 +25,11 @@ type Publish func(ctx context.Context, key SigningKey) error
 type KeyLeftError struct {
 	// SigningKeyID names the key.
 	SigningKeyID string
-	// Published reports whether every receiver holds the key. A published key may sign webhooks
-	// already; keep it. A key that is not published signs nothing: publishing it failed, and so did
-	// its deletion. Delete it with [Client.DeleteSigningKey].
+	// Published reports whether every receiver holds the key:
+	//
+	//   - If it is true, Klarna may sign webhooks with the key already. Keep the key.
+	//   - If it is false, the key was neither published nor deleted, and it signs nothing. Delete
+	//     it with [Client.DeleteSigningKey].
 	Published bool
 	// Err is the error that ended the call.
 	Err error

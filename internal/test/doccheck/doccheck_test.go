@@ -4,6 +4,7 @@ package doccheck_test
 
 import (
 	"go/ast"
+	"go/doc"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -58,13 +59,19 @@ func trimmed(text string) string {
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
 // Each block of Go in a document must be, line for line, a part of an Example that go test compiles
-// and runs.
+// and runs. The package documentation shows the whole file if it declares nothing but one Example
+// and what that needs, so all of such a file is a part of the Example.
 func TestGoBlocksArePartsOfExamples(t *testing.T) {
 	var examples []string
 	walk(t, "_test.go", func(path string, text []byte) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, example := range doc.Examples(file) {
+			if _, whole := example.Code.(*ast.File); whole && example.Output != "" {
+				examples = append(examples, trimmed(string(text)))
+			}
 		}
 		for _, declaration := range file.Decls {
 			f, ok := declaration.(*ast.FuncDecl)
