@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -177,7 +178,7 @@ func (a *actor) approve() bool {
 
 // elsewhere returns a client of another program, whose calls do not fail.
 func (a *actor) elsewhere() (*authorization.Client, error) {
-	client, err := klarna.NewClient(a.world.Klarna.APIKey, klarna.WithBaseURL(a.world.Klarna.URL),
+	client, err := klarna.NewClient(a.world.Klarna.APIKey, klarna.WithBaseURL(a.world.Klarna.URL), klarna.WithLogger(slog.New(slog.DiscardHandler)),
 		klarna.WithHTTPClient(&http.Client{Transport: a.world.Klarna.Transport()}))
 	if err != nil {
 		return nil, err

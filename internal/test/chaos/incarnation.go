@@ -73,7 +73,8 @@ func newIncarnation(ctx context.Context, world *World, store flow.Store, config 
 		l.failureAt = func(int, string) failure { return none }
 	}
 	l.ctx, l.end = context.WithCancel(ctx)
-	client, err := klarna.NewClient(world.Klarna.APIKey,
+	quiet := slog.New(slog.DiscardHandler)
+	client, err := klarna.NewClient(world.Klarna.APIKey, klarna.WithLogger(quiet),
 		klarna.WithBaseURL(world.Klarna.URL),
 		klarna.WithHTTPClient(&http.Client{Transport: network{l}}),
 		klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: config.attempts}))
@@ -86,7 +87,6 @@ func newIncarnation(ctx context.Context, world *World, store flow.Store, config 
 			return client, l.step(ctx, "clients", account, func(context.Context, failure) error { return nil })
 		})
 	}
-	quiet := slog.New(slog.DiscardHandler)
 	l.Coordinator, err = flow.New(client, recordStore{l}, klarna.NewSecret(sealSecret), flow.WithLogger(quiet),
 		flow.WithReport(l.report), flow.WithAmountPolicy(l.policy), flow.WithRecoveryRate(1e6), flow.WithAbandonAfter(abandonAfter),
 		flow.WithClock(func() time.Time { return time.Now().Add(config.skew) }), clients)

@@ -271,7 +271,7 @@ func (h *processGroup) fate(*purchase) (copies []time.Duration, isLost bool) {
 // result.
 func (h *processGroup) conclude(ctx context.Context) (*Result, error) {
 	k := h.world.Klarna
-	client, err := klarna.NewClient(k.APIKey, klarna.WithBaseURL(k.URL),
+	client, err := klarna.NewClient(k.APIKey, klarna.WithBaseURL(k.URL), klarna.WithLogger(slog.New(slog.DiscardHandler)),
 		klarna.WithHTTPClient(&http.Client{Transport: k.Transport()}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		return nil, err

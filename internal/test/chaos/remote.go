@@ -58,7 +58,7 @@ type remoteAnswer struct {
 // ctx ends.
 func Serve(ctx context.Context, s Surroundings, store flow.Store, ready func(address string)) error {
 	quiet := slog.New(slog.DiscardHandler)
-	client, err := klarna.NewClient(s.APIKey, klarna.WithBaseURL(s.KlarnaURL), klarna.WithRetries(klarna.RetryPolicy{
+	client, err := klarna.NewClient(s.APIKey, klarna.WithBaseURL(s.KlarnaURL), klarna.WithLogger(quiet), klarna.WithRetries(klarna.RetryPolicy{
 		MaxAttempts: 2, MinWait: 5 * time.Millisecond, MaxWait: 20 * time.Millisecond, MaxServerWait: 50 * time.Millisecond,
 	}))
 	if err != nil {

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
@@ -91,7 +92,7 @@ func testOperations(t *testing.T, newDatabase func(testing.TB) database) {
 
 func newReplica(t *testing.T, double *klarnatest.Server, store flow.Store) *flow.Coordinator {
 	t.Helper()
-	client, err := klarna.NewClient(double.APIKey, klarna.WithBaseURL(double.URL),
+	client, err := klarna.NewClient(double.APIKey, klarna.WithBaseURL(double.URL), klarna.WithLogger(slog.New(slog.DiscardHandler)),
 		klarna.WithHTTPClient(&http.Client{Transport: double.Transport()}), klarna.WithRetries(klarna.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		t.Fatal(err)
