@@ -423,6 +423,8 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	switch {
 	case found.verdict == verdictDone:
 		return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: found.answer})
+	case o.mayRun(c.time()):
+		return c.putOff(ctx, p, id, turn, errMayRun)
 	case !o.inDoubt():
 		// A day of conflicts, and nothing of it was executed.
 		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
@@ -433,6 +435,14 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: found.evidence,
 		})
 	}
+}
+
+var errMayRun = errors.New("flow: an earlier call of the operation may still run at Klarna")
+
+// mayRun reports whether a call that had no answer may still run at Klarna. Until it cannot, what
+// Klarna shows does not prove that the operation is absent.
+func (o *operation) mayRun(now time.Time) bool {
+	return o.inDoubt() && now.Sub(o.DoubtAt) <= doubtPatience
 }
 
 // findSurely is find, and takes no single answer for a proof that an operation is absent: Klarna is
@@ -532,6 +542,8 @@ func (c *Coordinator) damagedOperation(ctx context.Context, p *purchase, api *au
 			p.DamagedAt = c.time().Truncate(time.Millisecond)
 		}
 		return c.putOff(ctx, p, id, turn, why)
+	case o.mayRun(c.time()):
+		return c.putOff(ctx, p, id, turn, errors.Join(why, errMayRun))
 	case o.inDoubt():
 		return c.decide(ctx, p, api, id, turn, why, ending{to: OperationStateRefused, reason: reasonDamaged})
 	}

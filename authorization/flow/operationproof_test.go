@@ -1,0 +1,65 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/klarna-go/klarna-go/authorization/flow"
+)
+
+// lostOnTheWay is a call that is not executed and has no answer.
+func lostOnTheWay(*http.Request, roundTrip) (*http.Response, error) {
+	return nil, errors.New("connection reset")
+}
+
+// lostOnTheWayBack is a call that is executed and has no answer.
+func lostOnTheWayBack(request *http.Request, pass roundTrip) (*http.Response, error) {
+	answer, err := pass(request)
+	if err == nil {
+		_, err = readAll(answer)
+	}
+	return nil, errors.Join(err, errors.New("connection reset"))
+}
+
+// The last call under a key is made shortly before Klarna may forget the key, and is executed
+// minutes later.
+func TestACallThatMayStillRunIsNotMadeUnderAnotherKey(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	capture := flow.CaptureParams{ID: "parcel-1", Amount: 40_00}
+	r.meetsOnce(http.MethodPost, lostOnTheWay)
+	_, err := r.Capture(t.Context(), orderID, capture)
+	s.unknown(err)
+	s.klarna.Advance(23*time.Hour - time.Second)
+	var late func() (*http.Response, error)
+	r.meetsOnce(http.MethodPost, func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		slow := request.Clone(context.WithoutCancel(request.Context()))
+		body, err := request.GetBody()
+		slow.Body = body
+		late = func() (*http.Response, error) { return pass(slow) }
+		return nil, errors.Join(err, errors.New("timeout"))
+	})
+	_, err = r.Capture(t.Context(), orderID, capture)
+	s.unknown(err)
+	s.klarna.Advance(2 * time.Minute)
+	if o, err := r.Capture(t.Context(), orderID, capture); err == nil || o.State != flow.OperationStatePending {
+		t.Errorf("while the call may run: %v, %v", o, err)
+	}
+	answer, err := late()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := readAll(answer); err != nil || answer.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s, %v", answer.StatusCode, text, err)
+	}
+	s.pass(r, time.Hour, 5*time.Minute)
+	s.isOperation("parcel-1", flow.OperationStateDone, "")
+	if got := s.transaction().CapturedAmount; got != 40_00 {
+		t.Errorf("captured %d, want 4000", got)
+	}
+	s.klarna.CheckInvariants(t)
+}
