@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/klarna-go/klarna-go/authorization/flow"
 )
 
@@ -62,4 +64,31 @@ func TestACallThatMayStillRunIsNotMadeUnderAnotherKey(t *testing.T) {
 		t.Errorf("captured %d, want 4000", got)
 	}
 	s.klarna.CheckInvariants(t)
+}
+
+// The answer of the authorize call is lost, somebody captures a part in Klarna's portal, and the
+// event of that is how the transaction is found.
+func TestACaptureElsewhereIsNoAutomaticCapture(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	r.meetsOnce(http.MethodPost, lostOnTheWayBack)
+	_, err := r.Begin(t.Context(), s.browserOrder(orderID))
+	s.unknown(err)
+	id := s.elsewhere().capture("portal-1", 30_00)
+	if err := r.HandleEvent(t.Context(), s.transactionHappened(capturedEvent, captureMember(id))); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(r, time.Hour, 10*time.Minute)
+	s.stands(orderID, flow.StateAuthorized, "")
+	if a := s.status(orderID).Amounts; a.Captured != 0 || a.Exact {
+		t.Errorf("amounts: %+v", a)
+	}
+	result, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{Adopt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := flow.Amounts{Authorized: 118_00, Captured: 30_00, Remaining: 88_00, Exact: true}
+	if diff := cmp.Diff(want, result.Status.Amounts); diff != "" {
+		t.Errorf("amounts (-want +got):\n%s", diff)
+	}
 }

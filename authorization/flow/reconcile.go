@@ -400,6 +400,10 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 	if p.operation(AutomaticCaptureID) != nil || !p.CaptureNow && len(t.PaymentCaptures) == 0 {
 		return
 	}
+	if !p.CaptureNow && !p.isCapturedWhole(t) {
+		p.LookAt = earliest(p.LookAt, now) // somebody else captures
+		return
+	}
 	p.addOperation(operation{
 		ID: AutomaticCaptureID, Kind: OperationKindCapture, State: OperationStatePending, Amount: p.authorized(),
 		Reference: p.CaptureReference, DoubtAt: now, KeyAt: now, NextAt: now.Add(lease), BegunAt: now, UpdatedAt: now,
@@ -408,6 +412,11 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 	if answer := p.automaticCapture(o, t); answer != nil && c.ends(p, o, ending{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
 		p.LookAt = now.Add(sleep.Jitter(unknownSoon))
 	}
+}
+
+// isCapturedWhole reports whether a transaction shows one capture, of all that is authorized.
+func (p *purchase) isCapturedWhole(t *authorization.PaymentTransaction) bool {
+	return len(t.PaymentCaptures) == 1 && t.PaymentCaptures[0].CaptureAmount != nil && *t.PaymentCaptures[0].CaptureAmount == p.authorized()
 }
 
 // automaticCapture is what a transaction says of its automatic capture, nil where it says nothing.
