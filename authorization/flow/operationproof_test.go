@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 // lostOnTheWay is a call that is not executed and has no answer.
@@ -90,5 +92,44 @@ func TestACaptureElsewhereIsNoAutomaticCapture(t *testing.T) {
 	want := flow.Amounts{Authorized: 118_00, Captured: 30_00, Remaining: 88_00, Exact: true}
 	if diff := cmp.Diff(want, result.Status.Amounts); diff != "" {
 		t.Errorf("amounts (-want +got):\n%s", diff)
+	}
+}
+
+// The seal secret of the digest is gone, as it may be after a rotation.
+func TestAnIDWithOtherContentIsRefusedAfterARotation(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	for _, capture := range []flow.CaptureParams{{ID: "parcel-1", Amount: 40_00}, {ID: "parcel-2", Amount: 30_00}} {
+		if _, err := r.Capture(t.Context(), orderID, capture); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Void(t.Context(), orderID, flow.VoidParams{ID: "rest"}); err != nil {
+		t.Fatal(err)
+	}
+	unguarded := struct{ flow.Store }{r.store()} // it does not remember the former secret
+	rotated, err := flow.New(r.client(klarna.RetryPolicy{MaxAttempts: 1}), unguarded, klarna.NewSecret("another-"+sealSecret), flow.WithClock(s.klarna.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(s.klarna.Requests())
+	for member, other := range map[string]flow.CaptureParams{
+		"amount":                  {ID: "parcel-1", Amount: 50_00},
+		"reference":               {ID: "parcel-1", Amount: 40_00, Reference: "mine"},
+		"remaining_authorization": {ID: "parcel-1", Amount: 40_00, ReleaseRemaining: true},
+	} {
+		if o, err := rotated.Capture(t.Context(), orderID, other); !errors.Is(err, flow.ErrOtherOperation) || !strings.Contains(err.Error(), member) {
+			t.Errorf("another %s: %v, %v", member, o, err)
+		}
+	}
+	if o, err := rotated.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-1", Amount: 40_00}); err != nil || o.State != flow.OperationStateDone {
+		t.Errorf("the same: %v, %v", o, err)
+	}
+	if o, err := rotated.Void(t.Context(), orderID, flow.VoidParams{ID: "rest"}); err != nil || o.State != flow.OperationStateDone {
+		t.Errorf("the same void: %v, %v", o, err)
+	}
+	if after := len(s.klarna.Requests()); after != before {
+		t.Errorf("%d calls were made", after-before)
 	}
 }
