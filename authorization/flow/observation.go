@@ -188,14 +188,40 @@ func (p *purchase) find(o *operation, seen *observation) finding {
 	case OperationKindExtension:
 		return findExtension(o, seen.transaction)
 	case OperationKindUpdate:
-		if o.Reference != "" && seen.transaction.PaymentTransactionReference == o.Reference {
-			return finding{verdict: verdictDone, answer: &executed{transaction: seen.transaction}}
-		}
-		// Made again it sets the same values, and no later update of the purchase's was made before
-		// it.
-		return finding{verdict: verdictAbsent}
+		return p.findUpdate(o, seen.transaction)
 	}
 	return unclear("this version does not know the operation's kind")
+}
+
+// findUpdate compares the transaction's reference with what it was before. Nothing else that an
+// update changes is shown.
+func (p *purchase) findUpdate(o *operation, t *authorization.PaymentTransaction) finding {
+	before, sure := p.content.Reference, true
+	for i := range p.Operations {
+		earlier := &p.Operations[i]
+		if earlier.ID == o.ID {
+			break
+		}
+		if earlier.Kind != OperationKindUpdate || earlier.Reference == "" {
+			continue
+		}
+		switch earlier.State {
+		case OperationStateDone:
+			before, sure = earlier.Reference, true
+		case OperationStateUnknown:
+			sure = false
+		}
+	}
+	shown := t.PaymentTransactionReference
+	switch {
+	case o.Reference == "" || o.Reference == before || !sure:
+		return unclear("the transaction does not show whether it was updated")
+	case shown == o.Reference:
+		return finding{verdict: verdictDone, answer: &executed{transaction: t}}
+	case shown == before:
+		return finding{verdict: verdictAbsent}
+	}
+	return unclear("the transaction's reference is %s", strconv.Quote(shown))
 }
 
 // findByReference looks for a capture or a refund by its reference.

@@ -133,3 +133,76 @@ func TestAnIDWithOtherContentIsRefusedAfterARotation(t *testing.T) {
 		t.Errorf("%d calls were made", after-before)
 	}
 }
+
+// refusesUpdates is a Klarna that refuses each update for good.
+func refusesUpdates(request *http.Request, pass roundTrip) (*http.Response, error) {
+	if request.Method != http.MethodPatch {
+		return pass(request)
+	}
+	return answering(http.StatusBadRequest, `{"error_code":"BAD","error_message":"no"}`)(request, pass)
+}
+
+// The first call of an update has no answer, and each repeat is refused.
+func TestAnUpdateInDoubtIsRefusedOnlyIfItIsSurelyAbsent(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		reference string
+		first     network
+		want      flow.OperationState
+	}{
+		{"without a reference, executed", "", lostOnTheWayBack, flow.OperationStateUnknown},
+		{"without a reference, not executed", "", lostOnTheWay, flow.OperationStateUnknown},
+		{"with the reference that is there", orderID, lostOnTheWay, flow.OperationStateUnknown},
+		{"with a new reference, executed", "order-1b", lostOnTheWayBack, flow.OperationStateDone},
+		{"with a new reference, not executed", "order-1b", lostOnTheWay, flow.OperationStateRefused},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			s.pays(r)
+			r.meetsOnce(http.MethodPatch, tc.first)
+			_, err := r.UpdateTransaction(t.Context(), orderID, flow.UpdateTransactionParams{ID: "u", Reference: tc.reference, SupplementaryPurchaseData: personal()})
+			s.unknown(err)
+			r.meets(refusesUpdates)
+			s.pass(r, 3*time.Hour, 10*time.Minute)
+			if o := s.operation("u"); o.State != tc.want {
+				t.Errorf("%v because of %q (%s), want %s", o, o.Reason, o.Evidence, tc.want)
+			}
+		})
+	}
+}
+
+// A day later, the reference that was there before does not prove the update.
+func TestAReferenceThatWasThereBeforeProvesNoUpdate(t *testing.T) {
+	for _, reference := range []string{"", orderID} {
+		s := newScene(t)
+		r := s.replica()
+		s.pays(r)
+		r.meetsOnce(http.MethodPatch, lostOnTheWay)
+		_, err := r.UpdateTransaction(t.Context(), orderID, flow.UpdateTransactionParams{ID: "u", Reference: reference, SupplementaryPurchaseData: personal()})
+		s.unknown(err)
+		s.klarna.Advance(25 * time.Hour)
+		s.pass(r, time.Hour, 10*time.Minute)
+		s.isOperation("u", flow.OperationStateDone, "")
+		if calls := s.calls(updateCall); calls != 1 {
+			t.Errorf("reference %q: %d updates, want 1", reference, calls)
+		}
+	}
+}
+
+// An update that may be made again is not made for ever, and not refused while it is in doubt.
+func TestAnUpdateThatNeverHasAnAnswerIsUnknownInTheEnd(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		if request.Method != http.MethodPatch {
+			return pass(request)
+		}
+		return lostOnTheWay(request, pass)
+	})
+	_, err := r.UpdateTransaction(t.Context(), orderID, flow.UpdateTransactionParams{ID: "u", SupplementaryPurchaseData: personal()})
+	s.unknown(err)
+	s.pass(r, 10*24*time.Hour, 2*time.Hour)
+	s.isOperation("u", flow.OperationStateUnknown, "NO_ANSWER")
+}

@@ -404,7 +404,7 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	o := p.operation(id)
 	turn := turnOf(p, o)
 	if !o.inDoubt() && !o.Conflicted {
-		return c.newKey(ctx, p, api, id, turn)
+		return c.newKey(ctx, p, api, id, turn, time.Time{})
 	}
 	var found finding
 	seen, err := c.observe(ctx, api, p, eventFacts{})
@@ -429,7 +429,11 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 		// A day of conflicts, and nothing of it was executed.
 		return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
 	case found.verdict == verdictAbsent:
-		return c.newKey(ctx, p, api, id, turn)
+		return c.newKey(ctx, p, api, id, turn, time.Time{})
+	case o.Kind == OperationKindUpdate && !c.time().After(o.BegunAt.Add(operationPatience)):
+		// Made again it sets the same values, and no later update of the purchase's was made before
+		// it.
+		return c.newKey(ctx, p, api, id, turn, o.DoubtAt)
 	default:
 		return c.endOperation(ctx, p, id, &turn, ending{
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: found.evidence,
@@ -449,7 +453,7 @@ func (o *operation) mayRun(now time.Time) bool {
 // asked twice.
 func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
 	found := p.find(o, seen)
-	if found.verdict != verdictAbsent || o.Kind == OperationKindUpdate {
+	if found.verdict != verdictAbsent {
 		return found, nil
 	}
 	again, err := c.observe(ctx, api, p, eventFacts{})
@@ -459,9 +463,10 @@ func (c *Coordinator) findSurely(ctx context.Context, api *authorization.Client,
 	return p.find(o, again), nil
 }
 
-// newKey records another key for an operation that surely was not executed. The next attempt has
-// it.
-func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn) error {
+// newKey records another key for an operation that surely was not executed, or that may be executed
+// again. The next attempt has it. doubt is when a call was sent that may have been executed; zero
+// for none.
+func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, turn operationTurn, doubt time.Time) error {
 	o := p.operation(id)
 	call, err := c.callOf(p, o)
 	if err != nil {
@@ -475,7 +480,7 @@ func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorizatio
 			content.Operations[i].Key = operationKey(p, o, call.Body, o.Keys)
 		}
 	}
-	o.KeyAt, o.DoubtAt, o.Conflicted = time.Time{}, time.Time{}, false
+	o.KeyAt, o.DoubtAt, o.Conflicted = time.Time{}, doubt, false
 	if err := c.seal(p, &content); err != nil {
 		return c.putOff(ctx, p, id, turn, err)
 	}
