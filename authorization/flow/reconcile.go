@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -48,7 +49,8 @@ type Difference struct {
 // ReconcileParams says what becomes of the differences.
 type ReconcileParams struct {
 	// Adopt makes what was done elsewhere part of the record: captures and refunds become
-	// operations that are done, with Klarna's ids as their ids, and amounts become Klarna's.
+	// operations that are done, with Klarna's ids as their ids, and amounts become Klarna's. Where
+	// another operation has that id, it is "outside-capture-1" or the like, as is that of a void.
 	Adopt bool
 }
 
@@ -220,23 +222,27 @@ func (c *Coordinator) heedDifferences(ctx context.Context, p *purchase, seen *ob
 			continue
 		}
 		exact = exact && d.Klarna > 0
-		if p.operation(outside.ID) == nil {
-			p.addOperation(outside)
+		if p.hasDone(outside.ID) {
+			continue // Klarna lists it twice
 		}
+		if p.operation(outside.ID) != nil {
+			outside.ID = p.outsideID(outside.Kind)
+		}
+		p.addOperation(outside)
 	}
 	if p.released(seen, now) {
 		p.addOperation(operation{
-			ID: outsideVoid(p), Kind: OperationKindVoid, State: OperationStateDone, Outside: true,
+			ID: p.outsideID(OperationKindVoid), Kind: OperationKindVoid, State: OperationStateDone, Outside: true,
 			Released: p.amounts().Remaining, BegunAt: now, UpdatedAt: now,
 		})
 	}
 	p.Differs = !exact
 }
 
-// outsideVoid is the id of a void that was made elsewhere.
-func outsideVoid(p *purchase) string {
+// outsideID is the id of an operation that was made elsewhere and cannot have Klarna's.
+func (p *purchase) outsideID(kind OperationKind) string {
 	for n := 1; ; n++ {
-		if id := "outside-void-" + strconv.Itoa(n); p.operation(id) == nil {
+		if id := "outside-" + strings.ToLower(string(kind)) + "-" + strconv.Itoa(n); p.operation(id) == nil {
 			return id
 		}
 	}
