@@ -201,9 +201,10 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 			// What the record proves, a capture that was made elsewhere may disprove.
 			if !looked {
 				looked = true
-				if err := c.look(ctx, p, eventFacts{}); err == nil {
-					continue
+				if err := c.look(ctx, p, eventFacts{}); err != nil {
+					return fmt.Errorf("flow: the operation seems impossible: %s, and the transaction could not be read: %w", reason, err)
 				}
+				continue
 			}
 			return fmt.Errorf("%w: %s", ErrImpossible, reason)
 		}
@@ -417,8 +418,12 @@ func (p *purchase) impossible(o *operation) string {
 // impossibleRefund says why a refund cannot succeed. left is what is captured, or about to be, and
 // not given back.
 func (p *purchase) impossibleRefund(o *operation, sure bool, left int64) string {
-	if o.Capture != "" {
-		capture := p.operation(o.Capture)
+	capture := p.operation(o.Capture)
+	if o.Capture == "" {
+		capture = p.captureWith(o.PaymentCaptureID)
+	}
+	switch {
+	case o.Capture != "":
 		switch {
 		case capture == nil || capture.Kind != OperationKindCapture:
 			return "there is no capture " + strconv.Quote(o.Capture)
@@ -427,11 +432,11 @@ func (p *purchase) impossibleRefund(o *operation, sure bool, left int64) string 
 		case capture.State == OperationStateUnknown:
 			return "the capture " + strconv.Quote(o.Capture) + " is unknown"
 		}
-		if sure && o.Amount > capture.Amount-p.refundsOf(capture) {
-			return fmt.Sprintf("it gives back %d, and %d is left of the capture", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
-		}
-	} else if o.PaymentCaptureID != "" && !p.knowsCapture(o.PaymentCaptureID) {
+	case o.PaymentCaptureID != "" && capture == nil:
 		return "" // it was made elsewhere
+	}
+	if capture != nil && sure && o.Amount > capture.Amount-p.refundsOf(capture) {
+		return fmt.Sprintf("it gives back %d, and %d is left of the capture", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
 	}
 	if sure && o.Amount > left {
 		return fmt.Sprintf("it gives back %d, and %d is left of what was captured", o.Amount, max(left, 0))
@@ -453,10 +458,14 @@ func (p *purchase) refundsOf(capture *operation) (sum int64) {
 	return sum
 }
 
-func (p *purchase) knowsCapture(paymentCaptureID string) bool {
-	return slices.ContainsFunc(p.Operations, func(o operation) bool {
-		return o.Kind == OperationKindCapture && o.PaymentCaptureID == paymentCaptureID
-	})
+// captureWith returns the capture that has an id of Klarna's, nil for none.
+func (p *purchase) captureWith(paymentCaptureID string) *operation {
+	for i := range p.Operations {
+		if o := &p.Operations[i]; paymentCaptureID != "" && o.Kind == OperationKindCapture && o.PaymentCaptureID == paymentCaptureID {
+			return o
+		}
+	}
+	return nil
 }
 
 // sameDigest compares a body with the one of a digest. One that was digested with a secret that is

@@ -206,3 +206,70 @@ func TestAnUpdateThatNeverHasAnAnswerIsUnknownInTheEnd(t *testing.T) {
 	s.pass(r, 10*24*time.Hour, 2*time.Hour)
 	s.isOperation("u", flow.OperationStateUnknown, "NO_ANSWER")
 }
+
+// The refund of a capture that was made elsewhere has that capture's id as its own.
+func TestWhatIsAdoptedCountsAlsoIfItsIDIsTaken(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	id := s.elsewhere().capture("portal-1", 30_00)
+	if _, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: id, Amount: 10_00, PaymentCaptureID: id}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		result, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{Adopt: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := flow.Amounts{Authorized: 118_00, Captured: 30_00, Refunded: 10_00, Remaining: 88_00, Exact: true}
+		if diff := cmp.Diff(want, result.Status.Amounts); diff != "" {
+			t.Errorf("amounts (-want +got):\n%s", diff)
+		}
+	}
+	if o := s.operation("outside-capture-1"); !o.Outside || o.PaymentCaptureID != id || o.Amount != 30_00 {
+		t.Errorf("%v of %q over %d", o, o.PaymentCaptureID, o.Amount)
+	}
+	if _, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: "too-much", Amount: 20_01, PaymentCaptureID: id}); !errors.Is(err, flow.ErrImpossible) {
+		t.Errorf("more than is left of the capture: %v", err)
+	}
+}
+
+// The record alone does not know of the capture, and the transaction cannot be read.
+func TestWhatCannotBeLookedUpIsNotCalledImpossible(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	s.elsewhere().capture("portal-1", 30_00)
+	r.meets(answering(http.StatusServiceUnavailable, `{}`))
+	refund := flow.RefundParams{ID: "return-1", Amount: 30_00}
+	_, err := r.Refund(t.Context(), orderID, refund)
+	if _, ok := errors.AsType[*klarna.Error](err); !ok || errors.Is(err, flow.ErrImpossible) {
+		t.Errorf("%v, want Klarna's error alone", err)
+	}
+	r.meets(nil)
+	if o, err := r.Refund(t.Context(), orderID, refund); err != nil || o.State != flow.OperationStateDone {
+		t.Errorf("%v, %v", o, err)
+	}
+}
+
+// A capture that is named by Klarna's id is bounded as one that is named by its own.
+func TestARefundGivesBackNoMoreThanItsCapture(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	first, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-2", Amount: 60_00}); err != nil {
+		t.Fatal(err)
+	}
+	refund := flow.RefundParams{ID: "return-1", Amount: 50_00, PaymentCaptureID: first.PaymentCaptureID}
+	if o, err := r.Refund(t.Context(), orderID, refund); !errors.Is(err, flow.ErrImpossible) || s.calls(captureRefundCall) != 0 {
+		t.Errorf("%v, %v after %d calls", o, err, s.calls(captureRefundCall))
+	}
+	refund.Amount = 40_00
+	if o, err := r.Refund(t.Context(), orderID, refund); err != nil || o.State != flow.OperationStateDone {
+		t.Errorf("%v, %v", o, err)
+	}
+}
