@@ -444,6 +444,12 @@ func (c *Coordinator) observedNow(ctx context.Context, p *purchase, seen, again 
 func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observation) bool {
 	byReference := o.Kind == OperationKindCapture || o.Kind == OperationKindRefund
 	switch {
+	case o.is(OperationKindCapture, OperationStateDone) && o.PaymentCaptureID == "" && !o.Outside:
+		// A person has settled it. A refund of it needs Klarna's id.
+		if found := p.find(o, seen); found.verdict == verdictDone {
+			o.PaymentCaptureID = found.answer.paymentCaptureID
+		}
+		return false
 	case o.State == OperationStateDone, o.Outside, o.automatic() && o.State != OperationStatePending,
 		o.State == OperationStatePending && !o.inDoubt() && !o.automatic():
 		return false

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -271,5 +272,46 @@ func TestARefundGivesBackNoMoreThanItsCapture(t *testing.T) {
 	refund.Amount = 40_00
 	if o, err := r.Refund(t.Context(), orderID, refund); err != nil || o.State != flow.OperationStateDone {
 		t.Errorf("%v, %v", o, err)
+	}
+}
+
+// unlisted is a Klarna whose transactions list no captures, and whose answers to operations are
+// lost.
+func unlisted(request *http.Request, pass roundTrip) (*http.Response, error) {
+	if request.Method == http.MethodPost {
+		return lostOnTheWayBack(request, pass)
+	}
+	return changedAnswer(request, pass, func(text string) string { return strings.Replace(text, "payment_captures", "of_tomorrow", 1) })
+}
+
+// A person has settled the capture, so the record has no id of Klarna's for it.
+func TestACaptureThatAPersonSettledIsRefunded(t *testing.T) {
+	for _, lists := range []bool{true, false} {
+		t.Run(fmt.Sprintf("listed: %v", lists), func(t *testing.T) {
+			s := newScene(t)
+			r := s.replica()
+			s.pays(r)
+			r.meets(unlisted)
+			_, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
+			s.unknown(err)
+			s.klarna.Advance(25 * time.Hour)
+			s.pass(r, time.Hour, 10*time.Minute)
+			s.isOperation("parcel-1", flow.OperationStateUnknown, "NO_ANSWER")
+			if _, err := r.Settle(t.Context(), orderID, "parcel-1", flow.SettleParams{State: flow.OperationStateDone, Reason: "seen in the portal", Actor: "a person"}); err != nil {
+				t.Fatal(err)
+			}
+			if lists {
+				r.meets(nil)
+			}
+			refund, err := r.Refund(t.Context(), orderID, flow.RefundParams{ID: "return-1", Amount: 10_00, CaptureID: "parcel-1"})
+			switch {
+			case err != nil:
+				t.Error(err)
+			case lists && (refund.State != flow.OperationStateDone || refund.PaymentCaptureID != s.klarna.Captures()[0].PaymentCaptureID):
+				t.Errorf("%v because of %q", refund, refund.Reason)
+			case !lists && (refund.State != flow.OperationStateRefused || refund.Reason != "CAPTURE_UNKNOWN"):
+				t.Errorf("%v because of %q", refund, refund.Reason)
+			}
+		})
 	}
 }

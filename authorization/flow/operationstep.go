@@ -87,6 +87,8 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 		switch capture := p.operation(o.Capture); {
 		case capture == nil || capture.State == OperationStateRefused:
 			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureRefused})
+		case capture.PaymentCaptureID == "" && capture.State == OperationStateDone:
+			return c.lookForCapture(ctx, p, id, turn)
 		case capture.PaymentCaptureID == "":
 			return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureUnknown})
 		default:
@@ -123,6 +125,17 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 		return c.operationFailed(ctx, p, api, id, turn, err)
 	}
 	return c.endOperation(ctx, p, id, nil, ending{to: OperationStateDone, answer: answer})
+}
+
+// lookForCapture reads Klarna's id of a capture that a person has settled, for the refund of an id.
+func (c *Coordinator) lookForCapture(ctx context.Context, p *purchase, id string, turn operationTurn) error {
+	if err := c.look(ctx, p, eventFacts{}); err != nil {
+		return c.putOff(ctx, p, id, turn, err)
+	}
+	if refund := p.operation(id); refund == nil || p.captureOf(refund) != "" {
+		return nil
+	}
+	return c.endOperation(ctx, p, id, &turn, ending{to: OperationStateRefused, reason: reasonCaptureUnknown})
 }
 
 // operationTurn is what a call was made upon: its lease, what was in doubt before, and when it was
