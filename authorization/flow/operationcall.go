@@ -32,7 +32,8 @@ import (
 //
 // What cannot succeed is ErrImpossible: it is not recorded and uses no ID up. So is
 // ErrInvalidOperation. The error is ErrNotFound for a purchase that does not exist. With an error
-// of Klarna's, a *klarna.Error, the Operation is there all the same, and pending.
+// of Klarna's, a *klarna.Error, the Operation is there all the same, and pending. With an error of
+// the store's and no Operation, it may be recorded: repeat the call, under the same ID.
 //
 // A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first
 // one counts. Line items in another order are other content.
