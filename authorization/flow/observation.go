@@ -462,6 +462,8 @@ func (c *Coordinator) settleBy(p *purchase, o *operation, seen, again *observati
 	switch found := p.find(o, seen); {
 	case found.verdict == verdictDone:
 		return c.ends(p, o, ending{to: OperationStateDone, answer: found.answer})
+	case o.State == OperationStateUnknown && o.Reason == reasonOtherAmount:
+		// Klarna has answered that it was executed, so it is not absent.
 	case found.verdict == verdictAbsent && o.State == OperationStateUnknown && again != nil && p.find(o, again).verdict == verdictAbsent:
 		p.finish(o, OperationStateRefused, reasonNotExecuted, c.time(), c.report != nil)
 		return true

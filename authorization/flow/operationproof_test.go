@@ -315,3 +315,62 @@ func TestACaptureThatAPersonSettledIsRefunded(t *testing.T) {
 		})
 	}
 }
+
+// Klarna has answered that it captured, and its transaction does not list the capture yet.
+func TestACaptureOfAnotherAmountIsNeverAbsent(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		return changedAnswer(request, pass, func(text string) string {
+			return strings.Replace(text, `"capture_amount":4000`, `"capture_amount":3999`, 1)
+		})
+	})
+	if _, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-1", Amount: 40_00}); err != nil {
+		t.Fatal(err)
+	}
+	s.isOperation("parcel-1", flow.OperationStateUnknown, "OTHER_AMOUNT")
+	evidence := s.operation("parcel-1").Evidence
+	r.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
+		return changedAnswer(request, pass, func(text string) string {
+			return strings.Replace(text, `"payment_captures":[`, `"payment_captures":[],"of_tomorrow":[`, 1)
+		})
+	})
+	if _, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{}); err != nil {
+		t.Fatal(err)
+	}
+	s.isOperation("parcel-1", flow.OperationStateUnknown, "OTHER_AMOUNT")
+	if got := s.operation("parcel-1").Evidence; got != evidence {
+		t.Errorf("evidence %q, want %q", got, evidence)
+	}
+}
+
+// A person settles a capture as refused that was executed, which a read shows after the
+// authorization has lapsed.
+func TestAmountsAddUpWhenACaptureTurnsUpAfterTheEnd(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	r.meets(unlisted)
+	_, err := r.Capture(t.Context(), orderID, flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
+	s.unknown(err)
+	s.klarna.Advance(25 * time.Hour)
+	s.pass(r, time.Hour, 10*time.Minute)
+	if _, err := r.Settle(t.Context(), orderID, "parcel-1", flow.SettleParams{State: flow.OperationStateRefused, Reason: "not seen", Actor: "a person"}); err != nil {
+		t.Fatal(err)
+	}
+	s.klarna.Advance(40 * 24 * time.Hour)
+	for _, want := range []flow.Amounts{
+		{Authorized: 118_00, Lapsed: 118_00, Exact: true},
+		{Authorized: 118_00, Captured: 40_00, Lapsed: 78_00, Exact: true},
+	} {
+		result, err := r.Reconcile(t.Context(), orderID, flow.ReconcileParams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, result.Status.Amounts); diff != "" {
+			t.Errorf("amounts (-want +got):\n%s", diff)
+		}
+		r.meets(nil)
+	}
+}

@@ -209,8 +209,9 @@ func (p *purchase) amounts() Amounts {
 			a.Voided = plus(a.Voided, o.Released)
 		}
 	}
-	// What was released while a capture was in doubt is counted anew when that is known.
+	// What was released, or lapsed, while a capture was in doubt is counted anew when that is known.
 	a.Voided = min(a.Voided, max(a.Authorized-a.Captured, 0))
+	a.Lapsed = min(a.Lapsed, max(a.Authorized-plus(a.Captured, a.Voided), 0))
 	a.Remaining = max(a.Authorized-plus(plus(a.Captured, a.Voided), a.Lapsed), 0)
 	return a
 }
