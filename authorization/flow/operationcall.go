@@ -200,7 +200,7 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 		}
 		if reason := p.impossible(&d.operation); reason != "" {
 			// What the record proves, a capture that was made elsewhere may disprove.
-			if !looked {
+			if !looked && !p.isReleased(d.Kind) {
 				looked = true
 				if err := c.look(ctx, p, eventFacts{}); err != nil {
 					return fmt.Errorf("flow: the operation seems impossible: %s, and the transaction could not be read: %w", reason, err)
@@ -414,6 +414,14 @@ func (p *purchase) impossible(o *operation) string {
 		return p.impossibleRefund(o, sure, plus(a.Captured, taking)-plus(a.Refunded, giving))
 	}
 	return ""
+}
+
+// isReleased reports whether an operation of the kind comes behind a pending one that releases what
+// is left: no read disproves that.
+func (p *purchase) isReleased(kind OperationKind) bool {
+	return (kind == OperationKindCapture || kind == OperationKindVoid) && slices.ContainsFunc(p.Operations, func(o operation) bool {
+		return o.State == OperationStatePending && (o.Kind == OperationKindVoid || o.Kind == OperationKindCapture && o.Release)
+	})
 }
 
 // impossibleRefund says why a refund cannot succeed. left is what is captured, or about to be, and
