@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/klarna-go/klarna-go/authorization"
 	"github.com/klarna-go/klarna-go/authorization/flow"
 	"github.com/klarna-go/klarna-go/klarna"
 )
@@ -372,5 +373,26 @@ func TestAmountsAddUpWhenACaptureTurnsUpAfterTheEnd(t *testing.T) {
 			t.Errorf("amounts (-want +got):\n%s", diff)
 		}
 		r.meets(nil)
+	}
+}
+
+// Somebody else extends the authorization by as many days, and the call is lost.
+func TestAnExtensionElsewhereIsNotTakenForOurs(t *testing.T) {
+	s := newScene(t)
+	r := s.replica()
+	s.pays(r)
+	days := authorization.ExtendTransactionParams{ExtensionDays: 7}
+	if _, err := s.elsewhere().api.ExtendTransaction(t.Context(), s.transaction().PaymentTransactionID, days); err != nil {
+		t.Fatal(err)
+	}
+	before := s.calls(extendCall)
+	r.meetsOnce(http.MethodPost, lostOnTheWay)
+	_, err := r.Extend(t.Context(), orderID, flow.ExtendParams{ID: "longer", Days: 7})
+	s.unknown(err)
+	s.klarna.Advance(25 * time.Hour)
+	s.pass(r, time.Hour, 10*time.Minute)
+	s.isOperation("longer", flow.OperationStateDone, "")
+	if calls := s.calls(extendCall) - before; calls != 1 {
+		t.Errorf("%d extensions, want 1", calls)
 	}
 }

@@ -107,12 +107,18 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 		return c.damagedOperation(ctx, p, api, id, err)
 	}
 	doubt := o.DoubtAt
+	if o.Kind == OperationKindExtension && doubt.IsZero() {
+		// What the record knows, an extension that was made elsewhere may have changed.
+		before, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
+		if err != nil {
+			return c.putOff(ctx, p, id, turn, err)
+		}
+		o.AmountBefore, o.ExpiresBefore = before.Amount, before.ExpiresAt.UTC()
+		now = c.time()
+	}
 	o.DoubtAt = now
 	if o.KeyAt.IsZero() {
 		o.KeyAt = now
-	}
-	if o.Kind == OperationKindExtension && doubt.IsZero() {
-		o.AmountBefore, o.ExpiresBefore = p.authorized(), p.TransactionExpiresAt
 	}
 	p.LeaseUntil, p.DamagedAt = now.Add(lease), time.Time{}
 	p.DueAt = p.dueAfter(now)
