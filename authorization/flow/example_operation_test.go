@@ -22,7 +22,7 @@ func ExampleCoordinator_Capture() {
 
 	operation, err := coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
 	if operation == nil {
-		log.Fatal(err) // nothing was recorded
+		log.Fatal(err) // impossible, invalid, or the store's error: repeat it under the same id
 	}
 	switch operation.State {
 	case flow.OperationStateDone:

@@ -187,14 +187,40 @@ func (p *purchase) find(o *operation, seen *observation) finding {
 	case OperationKindExtension:
 		return findExtension(o, seen.transaction)
 	case OperationKindUpdate:
-		if o.Reference != "" && seen.transaction.PaymentTransactionReference == o.Reference {
-			return finding{verdict: verdictDone, answer: &callAnswer{transaction: seen.transaction}}
-		}
-		// A repeat sets the same values, and no later update of the purchase was executed before
-		// it.
-		return finding{verdict: verdictAbsent}
+		return p.findUpdate(o, seen.transaction)
 	}
 	return unclear("this version does not know the kind of the operation")
+}
+
+// findUpdate compares the transaction's reference with what it was before. Nothing else that an
+// update changes is shown.
+func (p *purchase) findUpdate(o *operation, t *authorization.PaymentTransaction) finding {
+	before, sure := p.content.Reference, true
+	for i := range p.Operations {
+		earlier := &p.Operations[i]
+		if earlier.ID == o.ID {
+			break
+		}
+		if earlier.Kind != OperationKindUpdate || earlier.Reference == "" {
+			continue
+		}
+		switch earlier.State {
+		case OperationStateDone:
+			before, sure = earlier.Reference, true
+		case OperationStateUnknown:
+			sure = false
+		}
+	}
+	shown := t.PaymentTransactionReference
+	switch {
+	case o.Reference == "" || o.Reference == before || !sure:
+		return unclear("the transaction does not show whether it was updated")
+	case shown == o.Reference:
+		return finding{verdict: verdictDone, answer: &callAnswer{transaction: t}}
+	case shown == before:
+		return finding{verdict: verdictAbsent}
+	}
+	return unclear("the transaction's reference is %s", strconv.Quote(shown))
 }
 
 // findByReference looks for a capture or a refund by its reference.
@@ -420,6 +446,12 @@ func (c *Coordinator) recordObservation(ctx context.Context, p *purchase, seen, 
 func (c *Coordinator) settleFromTransaction(p *purchase, o *operation, seen, again *observation) bool {
 	byReference := o.Kind == OperationKindCapture || o.Kind == OperationKindRefund
 	switch {
+	case o.is(OperationKindCapture, OperationStateDone) && o.PaymentCaptureID == "" && !o.Outside:
+		// A person has settled it. A refund of it needs Klarna's id.
+		if found := p.find(o, seen); found.verdict == verdictDone {
+			o.PaymentCaptureID = found.answer.paymentCaptureID
+		}
+		return false
 	case o.State == OperationStateDone, o.Outside, o.automatic() && o.State != OperationStatePending,
 		o.State == OperationStatePending && !o.inDoubt() && !o.automatic():
 		return false
@@ -432,6 +464,8 @@ func (c *Coordinator) settleFromTransaction(p *purchase, o *operation, seen, aga
 	switch found := p.find(o, seen); {
 	case found.verdict == verdictDone:
 		return c.applyResult(p, o, operationResult{to: OperationStateDone, answer: found.answer})
+	case o.State == OperationStateUnknown && o.Reason == reasonOtherAmount:
+		// Klarna has answered that it was executed, so it is not absent.
 	case found.verdict == verdictAbsent && o.State == OperationStateUnknown && again != nil && p.find(o, again).verdict == verdictAbsent:
 		p.finish(o, OperationStateRefused, reasonNotExecuted, c.time(), c.report != nil)
 		return true

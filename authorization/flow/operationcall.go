@@ -35,7 +35,8 @@ import (
 //   - [ErrOtherOperation], if another operation has the ID or the reference
 //   - [ErrNotFound], if no such purchase exists
 //
-// With a [*klarna.Error], Capture returns the pending Operation as well.
+// With a [*klarna.Error], Capture returns the pending Operation as well. With an error of the store
+// and no Operation, the operation may be recorded: repeat the call with the same ID.
 //
 // A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first
 // values count. Line items in another order are other content.
@@ -212,11 +213,12 @@ func (c *Coordinator) record(ctx context.Context, p *purchase, id string, prepar
 		}
 		if reason := p.impossible(&d.operation); reason != "" {
 			// A change that was made elsewhere may make the operation possible.
-			if !looked {
+			if !looked && !p.isReleased(d.Kind) {
 				looked = true
-				if err := c.readTransaction(ctx, p, eventFacts{}); err == nil {
-					continue
+				if err := c.readTransaction(ctx, p, eventFacts{}); err != nil {
+					return fmt.Errorf("flow: the operation seems impossible: %s, and the transaction could not be read: %w", reason, err)
 				}
+				continue
 			}
 			return fmt.Errorf("%w: %s", ErrImpossible, reason)
 		}
@@ -328,10 +330,10 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 		return other("capture")
 	}
 	same, err := c.seals.sameDigest(p, known.Digest, d.comparedBody())
-	if same || err != nil {
+	if err != nil {
 		return err
 	}
-	if content, err := c.openOperations(p); err == nil {
+	if content, err := c.openOperations(p); err == nil && !same {
 		for _, call := range content.Operations {
 			if call.ID == known.ID {
 				if member := differingMember(orElse(call.Body, "{}"), d.comparedBody()); member != "" {
@@ -340,7 +342,8 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 			}
 		}
 	}
-	// The call was deleted, so only the members in the record can be compared.
+	// The call was deleted, or its secret was dropped, so only the members in the record can be
+	// compared.
 	switch {
 	case known.Amount != d.Amount:
 		return other("amount")
@@ -350,6 +353,9 @@ func (c *Coordinator) sameOperation(p *purchase, known *operation, d *draft) err
 		return other("extension_days")
 	case known.Release != d.Release:
 		return other("remaining_authorization")
+	}
+	if same {
+		return nil
 	}
 	return other("content")
 }
@@ -426,11 +432,23 @@ func (p *purchase) impossible(o *operation) string {
 	return ""
 }
 
+// isReleased reports whether an operation of the kind follows a pending one that releases what is
+// left. A read cannot disprove that.
+func (p *purchase) isReleased(kind OperationKind) bool {
+	return (kind == OperationKindCapture || kind == OperationKindVoid) && slices.ContainsFunc(p.Operations, func(o operation) bool {
+		return o.State == OperationStatePending && (o.Kind == OperationKindVoid || o.Kind == OperationKindCapture && o.Release)
+	})
+}
+
 // impossibleRefund says why a refund cannot succeed. left is the amount that is captured, or will
 // be, and not refunded.
 func (p *purchase) impossibleRefund(o *operation, sure bool, left int64) string {
-	if o.Capture != "" {
-		capture := p.operation(o.Capture)
+	capture := p.operation(o.Capture)
+	if o.Capture == "" {
+		capture = p.captureWith(o.PaymentCaptureID)
+	}
+	switch {
+	case o.Capture != "":
 		switch {
 		case capture == nil || capture.Kind != OperationKindCapture:
 			return "no capture has the ID " + strconv.Quote(o.Capture)
@@ -439,11 +457,11 @@ func (p *purchase) impossibleRefund(o *operation, sure bool, left int64) string 
 		case capture.State == OperationStateUnknown:
 			return "the capture " + strconv.Quote(o.Capture) + " is unknown"
 		}
-		if sure && o.Amount > capture.Amount-p.refundsOf(capture) {
-			return fmt.Sprintf("the refund is %d, but only %d of the capture is not refunded", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
-		}
-	} else if o.PaymentCaptureID != "" && !p.knowsCapture(o.PaymentCaptureID) {
-		return "" // the capture was made elsewhere
+	case o.PaymentCaptureID != "" && capture == nil:
+		return "" // it was made elsewhere
+	}
+	if capture != nil && sure && o.Amount > capture.Amount-p.refundsOf(capture) {
+		return fmt.Sprintf("the refund is %d, but only %d of the capture is not refunded", o.Amount, max(capture.Amount-p.refundsOf(capture), 0))
 	}
 	if sure && o.Amount > left {
 		return fmt.Sprintf("the refund is %d, but only %d is captured and not refunded", o.Amount, max(left, 0))
@@ -465,10 +483,14 @@ func (p *purchase) refundsOf(capture *operation) (sum int64) {
 	return sum
 }
 
-func (p *purchase) knowsCapture(paymentCaptureID string) bool {
-	return slices.ContainsFunc(p.Operations, func(o operation) bool {
-		return o.Kind == OperationKindCapture && o.PaymentCaptureID == paymentCaptureID
-	})
+// captureWith returns the capture that has an id of Klarna's, nil for none.
+func (p *purchase) captureWith(paymentCaptureID string) *operation {
+	for i := range p.Operations {
+		if o := &p.Operations[i]; paymentCaptureID != "" && o.Kind == OperationKindCapture && o.PaymentCaptureID == paymentCaptureID {
+			return o
+		}
+	}
+	return nil
 }
 
 // sameDigest reports whether a body has a digest. It returns true if the secret of the digest is

@@ -208,8 +208,10 @@ func (p *purchase) amounts() Amounts {
 			a.Voided = plus(a.Voided, o.Released)
 		}
 	}
-	// A void may have been recorded while a capture was in doubt that later turned out to be done.
+	// What was released, or lapsed, while a capture was in doubt is counted again when that capture
+	// is known.
 	a.Voided = min(a.Voided, max(a.Authorized-a.Captured, 0))
+	a.Lapsed = min(a.Lapsed, max(a.Authorized-plus(a.Captured, a.Voided), 0))
 	a.Remaining = max(a.Authorized-plus(plus(a.Captured, a.Voided), a.Lapsed), 0)
 	return a
 }

@@ -87,6 +87,8 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 		switch capture := p.operation(o.Capture); {
 		case capture == nil || capture.State == OperationStateRefused:
 			return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureRefused})
+		case capture.PaymentCaptureID == "" && capture.State == OperationStateDone:
+			return c.lookForCapture(ctx, p, id, attempt)
 		case capture.PaymentCaptureID == "":
 			return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureUnknown})
 		default:
@@ -105,12 +107,18 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 		return c.damagedOperation(ctx, p, api, id, err)
 	}
 	doubt := o.DoubtAt
+	if o.Kind == OperationKindExtension && doubt.IsZero() {
+		// An extension that was made elsewhere may have changed what is in the record.
+		before, err := api.GetTransaction(ctx, p.Transaction, c.callOptions(p)...)
+		if err != nil {
+			return c.retryOperation(ctx, p, id, attempt, err)
+		}
+		o.AmountBefore, o.ExpiresBefore = before.Amount, before.ExpiresAt.UTC()
+		now = c.time()
+	}
 	o.DoubtAt = now
 	if o.KeyAt.IsZero() {
 		o.KeyAt = now
-	}
-	if o.Kind == OperationKindExtension && doubt.IsZero() {
-		o.AmountBefore, o.ExpiresBefore = p.authorized(), p.TransactionExpiresAt
 	}
 	p.LeaseUntil, p.DamagedAt = now.Add(lease), time.Time{}
 	p.DueAt = p.dueAfter(now)
@@ -123,6 +131,17 @@ func (c *Coordinator) attempt(ctx context.Context, p *purchase, id string) error
 		return c.operationFailed(ctx, p, api, id, attempt, err)
 	}
 	return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: answer})
+}
+
+// lookForCapture reads Klarna's id of a capture that a person has settled, for the refund of an id.
+func (c *Coordinator) lookForCapture(ctx context.Context, p *purchase, id string, attempt callAttempt) error {
+	if err := c.readTransaction(ctx, p, eventFacts{}); err != nil {
+		return c.retryOperation(ctx, p, id, attempt, err)
+	}
+	if refund := p.operation(id); refund == nil || p.captureOf(refund) != "" {
+		return nil
+	}
+	return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: reasonCaptureUnknown})
 }
 
 // callAttempt is the state in which a call was made: its lease, when an earlier call in doubt was
@@ -405,7 +424,7 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	o := p.operation(id)
 	attempt := attemptOf(p, o)
 	if !o.inDoubt() && !o.Conflicted {
-		return c.newKey(ctx, p, api, id, attempt)
+		return c.newKey(ctx, p, api, id, attempt, time.Time{})
 	}
 	var found finding
 	seen, err := c.observe(ctx, api, p, eventFacts{})
@@ -424,11 +443,17 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	switch {
 	case found.verdict == verdictDone:
 		return c.endOperation(ctx, p, id, nil, operationResult{to: OperationStateDone, answer: found.answer})
+	case o.mayRun(c.time()):
+		return c.retryOperation(ctx, p, id, attempt, errMayRun)
 	case !o.inDoubt():
 		// All calls of a day were answered with conflicts, and none was executed.
 		return c.endOperation(ctx, p, id, &attempt, operationResult{to: OperationStateRefused, reason: string(klarna.CodeResourceConflict)})
 	case found.verdict == verdictAbsent:
-		return c.newKey(ctx, p, api, id, attempt)
+		return c.newKey(ctx, p, api, id, attempt, time.Time{})
+	case o.Kind == OperationKindUpdate && !c.time().After(o.BegunAt.Add(operationPatience)):
+		// Made again it sets the same values, and no later update of the purchase's was made before
+		// it.
+		return c.newKey(ctx, p, api, id, attempt, o.DoubtAt)
 	default:
 		return c.endOperation(ctx, p, id, &attempt, operationResult{
 			to: OperationStateUnknown, reason: orElse(o.Reason, reasonNoAnswer), evidence: found.evidence,
@@ -436,11 +461,19 @@ func (c *Coordinator) afterKey(ctx context.Context, p *purchase, api *authorizat
 	}
 }
 
+var errMayRun = errors.New("flow: an earlier call of the operation may still run at Klarna")
+
+// mayRun reports whether a call without an answer may still run at Klarna. Until it cannot,
+// Klarna's data does not prove that the operation is absent.
+func (o *operation) mayRun(now time.Time) bool {
+	return o.inDoubt() && now.Sub(o.DoubtAt) <= doubtPatience
+}
+
 // findConfirmed is find with confirmation: it reads the transaction twice before it returns that an
 // operation is absent.
 func (c *Coordinator) findConfirmed(ctx context.Context, api *authorization.Client, p *purchase, o *operation, seen *observation) (finding, error) {
 	found := p.find(o, seen)
-	if found.verdict != verdictAbsent || o.Kind == OperationKindUpdate {
+	if found.verdict != verdictAbsent {
 		return found, nil
 	}
 	again, err := c.observe(ctx, api, p, eventFacts{})
@@ -450,9 +483,10 @@ func (c *Coordinator) findConfirmed(ctx context.Context, api *authorization.Clie
 	return p.find(o, again), nil
 }
 
-// newKey records another key for an operation that certainly was not executed. The next attempt
-// uses it.
-func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt) error {
+// newKey records another key for an operation that certainly was not executed, or that may be
+// executed again. The next attempt uses it. doubt is when a call was sent that may have been
+// executed, or zero.
+func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorization.Client, id string, attempt callAttempt, doubt time.Time) error {
 	o := p.operation(id)
 	call, err := c.callOf(p, o)
 	if err != nil {
@@ -466,7 +500,7 @@ func (c *Coordinator) newKey(ctx context.Context, p *purchase, api *authorizatio
 			content.Operations[i].Key = operationKey(p, o, call.Body, o.Keys)
 		}
 	}
-	o.KeyAt, o.DoubtAt, o.Conflicted = time.Time{}, time.Time{}, false
+	o.KeyAt, o.DoubtAt, o.Conflicted = time.Time{}, doubt, false
 	if err := c.seal(p, &content); err != nil {
 		return c.retryOperation(ctx, p, id, attempt, err)
 	}
@@ -534,6 +568,8 @@ func (c *Coordinator) damagedOperation(ctx context.Context, p *purchase, api *au
 			p.DamagedAt = c.time().Truncate(time.Millisecond)
 		}
 		return c.retryOperation(ctx, p, id, attempt, why)
+	case o.mayRun(c.time()):
+		return c.retryOperation(ctx, p, id, attempt, errors.Join(why, errMayRun))
 	case o.inDoubt():
 		return c.decide(ctx, p, api, id, attempt, why, operationResult{to: OperationStateRefused, reason: reasonDamaged})
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/klarna-go/klarna-go/authorization"
@@ -48,8 +49,9 @@ type Difference struct {
 
 // ReconcileParams are the parameters of [Coordinator.Reconcile].
 type ReconcileParams struct {
-	// Adopt makes the differences part of the record. Captures and refunds that were made elsewhere
-	// become operations that are done, with Klarna's IDs as their IDs, and amounts become Klarna's.
+	// Adopt makes changes that were made elsewhere part of the record. Captures and refunds become
+	// operations that are done, with Klarna's IDs as their IDs, and amounts become Klarna's. If
+	// another operation has that ID, the ID is "outside-capture-1" or similar, as for a void.
 	Adopt bool
 }
 
@@ -225,23 +227,27 @@ func (c *Coordinator) recordDifferences(ctx context.Context, p *purchase, seen *
 			continue
 		}
 		exact = exact && d.Klarna > 0
-		if p.operation(outside.ID) == nil {
-			p.addOperation(outside)
+		if p.hasDone(outside.ID) {
+			continue // Klarna lists it twice
 		}
+		if p.operation(outside.ID) != nil {
+			outside.ID = p.outsideID(outside.Kind)
+		}
+		p.addOperation(outside)
 	}
 	if p.released(seen, now) {
 		p.addOperation(operation{
-			ID: outsideVoid(p), Kind: OperationKindVoid, State: OperationStateDone, Outside: true,
+			ID: p.outsideID(OperationKindVoid), Kind: OperationKindVoid, State: OperationStateDone, Outside: true,
 			Released: p.amounts().Remaining, BegunAt: now, UpdatedAt: now,
 		})
 	}
 	p.Differs = !exact
 }
 
-// outsideVoid returns the ID of a void that was made elsewhere.
-func outsideVoid(p *purchase) string {
+// outsideID returns the ID of an operation that was made elsewhere and cannot have Klarna's ID.
+func (p *purchase) outsideID(kind OperationKind) string {
 	for n := 1; ; n++ {
-		if id := "outside-void-" + strconv.Itoa(n); p.operation(id) == nil {
+		if id := "outside-" + strings.ToLower(string(kind)) + "-" + strconv.Itoa(n); p.operation(id) == nil {
 			return id
 		}
 	}
@@ -409,6 +415,10 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 	if p.operation(AutomaticCaptureID) != nil || !p.CaptureNow && len(t.PaymentCaptures) == 0 {
 		return
 	}
+	if !p.CaptureNow && !p.isCapturedWhole(t) {
+		p.LookAt = earliest(p.LookAt, now) // somebody else captures
+		return
+	}
 	p.addOperation(operation{
 		ID: AutomaticCaptureID, Kind: OperationKindCapture, State: OperationStatePending, Amount: p.authorized(),
 		Reference: p.CaptureReference, DoubtAt: now, KeyAt: now, NextAt: now.Add(lease), BegunAt: now, UpdatedAt: now,
@@ -417,6 +427,11 @@ func (c *Coordinator) recordAutomaticCapture(p *purchase, t *authorization.Payme
 	if answer := p.automaticCapture(o, t); answer != nil && c.applyResult(p, o, operationResult{to: OperationStateDone, answer: answer}) && o.State == OperationStateUnknown {
 		p.LookAt = now.Add(sleep.Jitter(unknownSoon))
 	}
+}
+
+// isCapturedWhole reports whether a transaction shows one capture of the whole authorized amount.
+func (p *purchase) isCapturedWhole(t *authorization.PaymentTransaction) bool {
+	return len(t.PaymentCaptures) == 1 && t.PaymentCaptures[0].CaptureAmount != nil && *t.PaymentCaptures[0].CaptureAmount == p.authorized()
 }
 
 // automaticCapture returns what a transaction says about its automatic capture, or nil.

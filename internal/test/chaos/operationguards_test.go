@@ -53,7 +53,8 @@ var operationGuards = []struct {
 	}, "TestATransactionThatListsNothingProvesNothing"},
 	{guard{
 		"an id with other content is refused", "operationcall.go",
-		"	if same || err != nil {\n		return err\n	}", "	if same || !same {\n		return err\n	}",
+		"	if err != nil {\n		return err\n	}\n	if content, err := c.openOperations(p); err == nil && !same {",
+		"	if err != nil || same || !same {\n		return err\n	}\n	if content, err := c.openOperations(p); err == nil && !same {",
 	}, "TestAnIDWithOtherContentIsNeverSent"},
 	{guard{
 		"a reference names one operation", "operationcall.go",
@@ -65,7 +66,7 @@ var operationGuards = []struct {
 	}, "TestAnImpossibleOperationIsRefusedLocally"},
 	{guard{
 		"an apparently impossible operation is looked up", "operationcall.go",
-		"			if !looked {", "			if looked {",
+		"			if !looked && !p.isReleased(d.Kind) {", "			if looked {",
 	}, "TestAnApparentlyImpossibleOperationIsLookedUp"},
 	{guard{
 		"a purchase is due while an operation is pending", "operationrecord.go",
