@@ -30,7 +30,7 @@ type Vault interface {
 // deliveries are signed with a key that the receivers hold.
 type EnsureWebhookParams struct {
 	// URL is the URL that Klarna posts events to: https on port 443 or 8443. It identifies the
-	// webhook. Required.
+	// webhook. Required. For a test double, http on a loopback host is accepted, too.
 	URL string
 	// EventTypes are event types, or families of event types such as payment.request.*, in any
 	// order. Required.
