@@ -290,7 +290,7 @@ const patience = lease + 5*time.Second
 // Switch over the Status:
 //
 //	StateAwaitingCustomer  redirect the customer to PaymentRequestURL
-//	StateAuthorized        paid without a step-up
+//	StateAuthorized        authorized without a step-up
 //	StateDeclined          offer another payment method
 //	StateBegun             another call has no answer yet: repeat Begin in a moment
 //
