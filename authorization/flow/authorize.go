@@ -235,7 +235,7 @@ func (c *Coordinator) newPurchase(ctx context.Context, from *Purchase) (*purchas
 	}
 	call, err := authorization.New(client).PrepareAuthorize(request, klarna.WithSessionToken(from.SessionToken))
 	if err != nil {
-		return nil, fmt.Errorf("flow: the purchase was not recorded: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPurchase, err)
 	}
 	now := c.time()
 	p := &purchase{
@@ -290,19 +290,21 @@ const patience = lease + 5*time.Second
 // Switch over the Status:
 //
 //	StateAwaitingCustomer  redirect the customer to PaymentRequestURL
-//	StateAuthorized        paid without a step-up
+//	StateAuthorized        authorized without a step-up
 //	StateDeclined          offer another payment method
 //	StateBegun             another call has no answer yet: repeat Begin in a moment
 //
-// If another replica is processing the purchase, Begin waits up to 25 seconds, or until ctx ends.
-// Give ctx a deadline that suits your page.
+// A call of Begin leases the purchase for up to 20 seconds. If another replica holds the lease,
+// Begin waits up to 25 seconds, or until ctx ends. Give ctx a deadline that suits your page.
 //
-// Begin returns an error and no Status if the Purchase is incomplete or local validation refuses
-// the request. Nothing was recorded then: correct the request and begin again with the same ID.
+// The error is [ErrInvalidPurchase] if the Purchase is incomplete or local validation refuses the
+// request. Begin returns no Status, and nothing was recorded: correct the request and begin again
+// with the same ID.
 //
 // The error is [ErrRejected] if Klarna refused the request. Begin returns the Status as well.
 // Nothing was executed, so the purchase can be begun again with the same ID and a corrected
-// request. A repeat of the refused request returns ErrRejected again.
+// request. A repeat of the refused request returns ErrRejected again. A later
+// HandleReturn or GetStatus returns the Status and no error.
 //
 // The error is [ErrOtherPurchase] if another purchase has the ID or the reference, and [ErrDamaged]
 // or [ErrOthersStore] if the store cannot be used.

@@ -174,8 +174,8 @@ func TestAnInvalidPurchaseIsNotRecorded(t *testing.T) {
 			order := s.order(orderID)
 			change(&order)
 			r := s.replica()
-			if status, err := r.Begin(t.Context(), order); status != nil || err == nil || errors.Is(err, flow.ErrRejected) {
-				t.Fatalf("%v, %v", status, err)
+			if status, err := r.Begin(t.Context(), order); status != nil || !errors.Is(err, flow.ErrInvalidPurchase) || errors.Is(err, flow.ErrRejected) {
+				t.Fatalf("got %v, %v, want ErrInvalidPurchase", status, err)
 			}
 			if len(s.klarna.Requests()) > 0 || len(s.seen) > 0 {
 				t.Error("a call was sent or a record stored")
@@ -183,6 +183,12 @@ func TestAnInvalidPurchaseIsNotRecorded(t *testing.T) {
 		})
 	}
 	s := newScene(t)
+	invalid := s.order(orderID)
+	invalid.Request.RequestPaymentTransaction.Amount = 118_01
+	_, err := s.replica().Begin(t.Context(), invalid)
+	if e, ok := errors.AsType[*klarna.Error](err); !ok || len(e.ValidationErrors) == 0 || e.Outcome != klarna.OutcomeNotSent {
+		t.Errorf("got %v, want the error of the local validation", err)
+	}
 	order := s.order(strings.Repeat("é", 127))
 	status, err := s.replica().Begin(t.Context(), order)
 	s.wants(status, err, flow.StateAwaitingCustomer)

@@ -157,9 +157,10 @@ func (c *Coordinator) cancelFailed(ctx context.Context, p *purchase, read *autho
 //
 // If another replica is processing the purchase, Cancel waits up to 25 seconds, or until ctx ends.
 //
-// The error is [ErrNotFound] if no such purchase exists. A [Coordinator.Begin] that arrives later
-// still begins it, so wait until Begin has returned. If the store failed in Begin, the purchase may
-// still have been stored. With a [*klarna.Error], Cancel returns the Status as well.
+// The error is [ErrNotFound] if no such purchase exists. A later [Coordinator.Begin] still begins
+// the purchase. So wait until Begin has returned before you call Cancel. If Begin returned an error
+// of the store, the purchase may have been stored or not. With a [*klarna.Error], Cancel returns
+// the Status as well.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Cancel(ctx context.Context, id string) (*Status, error) {

@@ -52,9 +52,9 @@ type Option func(*Coordinator)
 // WithOlderSealSecrets sets secrets that [New] was given before, so that older records can still be
 // decrypted. To rotate the secret:
 //
-//   - Roll out the new secret to every replica with WithOlderSealSecrets.
-//   - Roll out the new secret as the secret of New, and the former one with WithOlderSealSecrets.
-//   - Remove the former secret three days later, when no purchase that it encrypted is open any
+//  1. Roll out the new secret to every replica with WithOlderSealSecrets.
+//  2. Roll out the new secret as the secret of New, and the former one with WithOlderSealSecrets.
+//  3. Remove the former secret three days later, when no purchase that it encrypted is open any
 //     more.
 //
 // A secret that was removed is not accepted again.

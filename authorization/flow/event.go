@@ -183,9 +183,12 @@ func (c *Coordinator) handleUnknown(ctx context.Context, s *eventFacts) error {
 //	StateFinalizing        approved, but not finalized yet: ask again in a moment
 //	StateUnknown           not known whether it is paid: do not ask for another payment
 //
-// The error is [ErrNotFound] if no such purchase exists. HandleReturn returns the Status as well
-// with a [*klarna.Error], an [*UndecidedError], or the error of ctx if it ended during the wait.
-// Use the Status in these cases: the customer may have paid.
+// The error is nil if the purchase was in a final state before, also if Klarna had refused it.
+//
+// The error is [ErrNotFound] if no such purchase exists. With a [*klarna.Error], an
+// [*UndecidedError], or the error of ctx if ctx ended during the wait, HandleReturn returns the
+// Status as well. Use the Status in these cases: the customer may have paid. If ctx ended before
+// the purchase was read from the store, HandleReturn returns no Status.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, error) {
@@ -207,7 +210,7 @@ func (c *Coordinator) HandleReturn(ctx context.Context, id string) (*Status, err
 }
 
 // GetStatus returns the status of a purchase from the store. It does not call Klarna. The error is
-// [ErrNotFound] if no such purchase exists.
+// [ErrNotFound] if no such purchase exists. The error is nil for a purchase that Klarna refused.
 func (c *Coordinator) GetStatus(ctx context.Context, id string) (*Status, error) {
 	if c.missing() {
 		return nil, errNoCoordinator

@@ -22,7 +22,7 @@ func ExampleCoordinator_Capture() {
 
 	operation, err := coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-1", Amount: 40_00})
 	if operation == nil {
-		log.Fatal(err) // impossible, invalid, or the store's error: repeat it under the same id
+		log.Fatal(err) // a repeat with the same ID is safe
 	}
 	switch operation.State {
 	case flow.OperationStateDone:
@@ -35,15 +35,24 @@ func ExampleCoordinator_Capture() {
 		fmt.Println("a person has to investigate:", operation.Evidence)
 	}
 
-	if _, err = coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-2", Amount: 50_00}); err != nil {
-		log.Fatal(err)
+	for _, next := range []func() (*flow.Operation, error){
+		func() (*flow.Operation, error) {
+			return coordinator.Capture(ctx, "order-1", flow.CaptureParams{ID: "parcel-2", Amount: 50_00})
+		},
+		func() (*flow.Operation, error) {
+			return coordinator.Refund(ctx, "order-1", flow.RefundParams{ID: "return-1", CaptureID: "parcel-1", Amount: 40_00})
+		},
+		func() (*flow.Operation, error) {
+			return coordinator.Void(ctx, "order-1", flow.VoidParams{ID: "rest"})
+		},
+	} {
+		operation, err := next()
+		if operation == nil {
+			log.Fatal(err)
+		}
+		fmt.Println(operation.ID, operation.State)
 	}
-	if _, err = coordinator.Refund(ctx, "order-1", flow.RefundParams{ID: "return-1", CaptureID: "parcel-1", Amount: 40_00}); err != nil {
-		log.Fatal(err)
-	}
-	if _, err = coordinator.Void(ctx, "order-1", flow.VoidParams{ID: "rest"}); err != nil {
-		log.Fatal(err)
-	}
+
 	status, err := coordinator.GetStatus(ctx, "order-1")
 	if err != nil {
 		log.Fatal(err)
@@ -51,5 +60,8 @@ func ExampleCoordinator_Capture() {
 	fmt.Printf("%+v\n", status.Amounts)
 	// Output:
 	// captured 4000
+	// parcel-2 DONE
+	// return-1 DONE
+	// rest DONE
 	// {Authorized:11800 Captured:9000 Refunded:4000 Voided:2800 Lapsed:0 Remaining:0 Exact:true}
 }

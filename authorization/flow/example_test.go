@@ -124,7 +124,7 @@ func ExampleCoordinator_Begin() {
 	case flow.StateAwaitingCustomer:
 		redirect(status.PaymentRequestURL)
 	case flow.StateAuthorized:
-		fmt.Println("paid immediately")
+		fmt.Println("authorized without a step-up")
 	case flow.StateDeclined:
 		fmt.Println("offer another payment method")
 	}
@@ -153,6 +153,8 @@ func ExampleCoordinator_HandleReturn() {
 		fmt.Println("please wait a moment")
 	case status.State == flow.StateAwaitingCustomer:
 		fmt.Println("not paid yet: return to status.PaymentRequestURL")
+	case status.State == flow.StateUnknown:
+		fmt.Println("do not pay again: the shop looks into it")
 	default:
 		fmt.Println("not paid: choose another payment method")
 	}

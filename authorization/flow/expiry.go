@@ -29,14 +29,14 @@ const (
 // extensionPause is how long recovery waits before it calls a failed policy again.
 const extensionPause = time.Hour
 
-// WithExpiryNotice reports authorizations that expire while a part is not captured:
-// [NoticeExpiring] at the given time ahead, and [NoticeExpired] afterwards. Recovery reads the
+// WithExpiryNotice reports authorizations that expire while a part is not captured: the given time
+// before the expiry, with [NoticeExpiring], and after it with [NoticeExpired]. Recovery reads the
 // transaction at most twice for it, and not if everything was captured or voided. By default
-// recovery does not read transactions for this, and the Coordinator reports only expiries that an
+// recovery does not read transactions for this. The Coordinator then reports only expiries that an
 // event or another read shows.
 //
-// Give the option to every replica. It applies to purchases that are authorized, adopted or have an
-// operation after it is set.
+// Give the option to every replica. It applies to purchases that are authorized, adopted or
+// operated on after it was set.
 func WithExpiryNotice(ahead time.Duration) Option {
 	return func(c *Coordinator) { c.expiryNotice = ahead }
 }

@@ -24,9 +24,14 @@ import (
 //	OperationStatePending  not decided yet: recovery repeats the call
 //	OperationStateUnknown  a person has to investigate: see Evidence
 //
+// A refusal is not an error: the error is nil.
+//
 // The operations of a purchase are executed one after the other, in the order in which they were
-// recorded. While an earlier one is pending, Capture returns the later one as pending. If another
-// replica is processing the purchase, Capture waits up to 25 seconds, or until ctx ends.
+// recorded. Capture first makes the calls of earlier operations that are pending. If one of them
+// stays pending, so does this one, and the error is that of the earlier call.
+//
+// Each call leases the purchase for up to 20 seconds. If another replica holds the lease, Capture
+// waits up to 25 seconds, or until ctx ends.
 //
 // Capture returns no Operation, and records and sends nothing, with these errors:
 //
@@ -35,8 +40,10 @@ import (
 //   - [ErrOtherOperation], if another operation has the ID or the reference
 //   - [ErrNotFound], if no such purchase exists
 //
-// With a [*klarna.Error], Capture returns the pending Operation as well. With an error of the store
-// and no Operation, the operation may be recorded: repeat the call with the same ID.
+// With a [*klarna.Error], Capture returns the Operation as well. It is pending, unless an event has
+// ended it in the meantime. With an error of ctx or of the store, Capture returns the Operation if
+// it was recorded before the error. Without an Operation, the operation may be recorded or not. In
+// either case a repeat with the same ID is safe.
 //
 // A repeat may differ in klarna_network_data and supplementary_purchase_data.customer; the first
 // values count. Line items in another order are other content.

@@ -43,8 +43,8 @@ func (a *AmountChange) describe() string {
 type AmountPolicy func(ctx context.Context, change AmountChange) (accept bool, err error)
 
 // AcceptShipping is the default [AmountPolicy]. It accepts a higher amount if the customer chose a
-// shipping option on Klarna's page. An address alone is not a shipping option. AcceptShipping
-// refuses every other amount.
+// shipping option on Klarna's page. A change of the address alone is not a choice of an option.
+// AcceptShipping refuses every other amount, including every lower one.
 func AcceptShipping(_ context.Context, change AmountChange) (bool, error) {
 	chosen := change.PaymentRequest.StateContext.Shipping
 	return change.Approved >= change.Begun && choseShipping(chosen.Bytes()), nil

@@ -19,8 +19,8 @@ type Purchase struct {
 	// ID identifies the purchase. It is chosen by the caller and the same for every repeat of
 	// Begin: 1 to 255 bytes of UTF-8 without control characters.
 	//
-	// IDs are unique among all accounts. If merchants choose their order numbers themselves,
-	// combine the account and the number. Begin returns ErrOtherPurchase if the ID belongs to a
+	// IDs are unique among all accounts. If merchants choose their order numbers themselves, build
+	// the ID from the account and the number. Begin returns ErrOtherPurchase if the ID belongs to a
 	// purchase of another account.
 	//
 	// If a customer tries again after a decline, that is another purchase with another ID.
@@ -28,8 +28,8 @@ type Purchase struct {
 	// PartnerAccountID is the account that an Acquiring Partner acts for. It is "" for a Partner
 	// with its own credentials.
 	PartnerAccountID string
-	// Request is the first authorize call. Its amount is at least 1, and it does not ask for a
-	// customer token.
+	// Request is the first authorize call. Its amount is at least 1. It must not request a customer
+	// token, because the Coordinator has no way to return one.
 	//
 	// If a reference is missing, the ID becomes the reference. A payment_transaction_reference
 	// belongs to one purchase of an account: Begin returns ErrOtherPurchase if another purchase has
@@ -105,18 +105,23 @@ var ErrOtherPurchase = errors.New("flow: another purchase has this ID or referen
 // [*klarna.Error].
 var ErrRejected = errors.New("flow: Klarna refused the purchase")
 
+// ErrInvalidPurchase reports that a parameter of a purchase is missing or invalid, or that local
+// validation refused its request. The error then wraps the [*klarna.Error]. Nothing was recorded or
+// sent, so the ID can be used again.
+var ErrInvalidPurchase = errors.New("flow: the purchase is invalid")
+
 // request returns the first authorize call with the missing references filled in.
 func (p *Purchase) request() (authorization.AuthorizeParams, error) {
 	r := p.Request
 	switch {
 	case !validID(p.ID):
-		return r, errors.New("flow: the purchase's ID must have 1 to 255 bytes of UTF-8 without control characters")
+		return r, fmt.Errorf("%w: its ID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidPurchase)
 	case r.RequestPaymentTransaction == nil:
-		return r, errors.New("flow: the purchase's Request must have a RequestPaymentTransaction")
+		return r, fmt.Errorf("%w: its Request must have a RequestPaymentTransaction", ErrInvalidPurchase)
 	case r.RequestCustomerToken != nil:
-		return r, errors.New("flow: the purchase's Request must not ask for a customer token: use package authorization for one")
-	case r.RequestPaymentTransaction.Amount == 0:
-		return r, errors.New("flow: the purchase's amount must be at least 1")
+		return r, fmt.Errorf("%w: its Request must not request a customer token: use package authorization for one", ErrInvalidPurchase)
+	case r.RequestPaymentTransaction.Amount < 1:
+		return r, fmt.Errorf("%w: its amount must be at least 1", ErrInvalidPurchase)
 	}
 	transaction := *r.RequestPaymentTransaction
 	if transaction.PaymentTransactionReference == "" {

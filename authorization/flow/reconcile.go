@@ -267,8 +267,8 @@ type AdoptParams struct {
 // records a purchase in [StateAuthorized]. The captures and refunds that Klarna lists become
 // operations that are done. A repeat returns the purchase.
 //
-// The error is [ErrOtherPurchase] if another purchase has the ID, the transaction or its reference,
-// a [*klarna.Error], or the store's.
+// The error is [ErrInvalidPurchase] if a parameter is missing or invalid, [ErrOtherPurchase] if
+// another purchase has the ID, the transaction or its reference, a [*klarna.Error], or the store's.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, error) {
@@ -277,9 +277,9 @@ func (c *Coordinator) Adopt(ctx context.Context, params AdoptParams) (*Status, e
 	}
 	switch {
 	case !validID(params.ID):
-		return nil, errors.New("flow: the purchase's ID must have 1 to 255 bytes of UTF-8 without control characters")
+		return nil, fmt.Errorf("%w: its ID must have 1 to 255 bytes of UTF-8 without control characters", ErrInvalidPurchase)
 	case params.PaymentTransactionID == "":
-		return nil, errors.New("flow: a PaymentTransactionID is required")
+		return nil, fmt.Errorf("%w: its PaymentTransactionID is missing", ErrInvalidPurchase)
 	}
 	client, err := c.clientFor(ctx, params.PartnerAccountID)
 	if err != nil {
@@ -347,9 +347,9 @@ type SettleParams struct {
 	Actor  string
 }
 
-// Settle ends an unknown operation with the result that a person found out. If a read or an event
-// later proves that the operation was executed, the operation still becomes done. Settle does not
-// call Klarna.
+// Settle records a person's decision about an unknown operation and ends the operation with it. If
+// a read or an event later proves that the operation was executed, the operation still becomes
+// done. Settle does not call Klarna.
 //
 // The error is [ErrNotFound] if no such purchase or operation exists, [ErrInvalidOperation] if a
 // parameter is invalid, and [ErrImpossible] if the operation is not unknown. With ErrImpossible,

@@ -327,8 +327,10 @@ func TestAForeignTransactionIsAdopted(t *testing.T) {
 	} {
 		other := params
 		change(&other)
-		if status, err := r.Adopt(t.Context(), other); err == nil || status != nil || strings.HasPrefix(name, "under") && !errors.Is(err, flow.ErrOtherPurchase) {
-			t.Errorf("%s: %v, %v", name, status, err)
+		status, err := r.Adopt(t.Context(), other)
+		if err == nil || status != nil || strings.HasPrefix(name, "under") != errors.Is(err, flow.ErrOtherPurchase) ||
+			strings.HasPrefix(name, "without") != errors.Is(err, flow.ErrInvalidPurchase) {
+			t.Errorf("%s: got %v, %v", name, status, err)
 		}
 	}
 }

@@ -28,10 +28,10 @@ const (
 	maxQueued = 1000
 )
 
-// Run is the recovery loop. Until ctx ends, it continues every purchase that is due: because its
-// webhook was lost, a replica died or Klarna could not be reached. Run it in every replica; each
-// due purchase is processed by one of them. After ctx has ended, Run waits up to ten seconds for
-// the purchases that it is processing.
+// Run is the recovery loop. Until ctx ends, it performs the next step of every purchase that is
+// due, for example because its webhook was lost, a replica died or Klarna could not be reached. Run
+// it in every replica; each due purchase is processed by one of them. After ctx has ended, Run
+// waits up to ten seconds for the purchases that it is processing.
 //
 // Approved purchases come first, then purchases that may be approved, then repeated first calls,
 // then the rest. Accounts take turns, and an account that is slow or rate limited delays no other.
@@ -62,10 +62,10 @@ func (c *Coordinator) Run(ctx context.Context) {
 	loops.Wait()
 }
 
-// Recover continues every purchase that is due, once. It is for programs that are started by a
-// schedule, and for tests. It returns the number of purchases that it processed. Purchases of an
-// account that is paused stay due. Recover logs failed calls to Klarna, and those purchases are due
-// again later. The error is the store's or the context's.
+// Recover performs the next step of every purchase that is due, once. It is for programs that are
+// started by a schedule, and for tests. It returns the number of purchases that it processed.
+// Purchases of an account that is paused stay due. Recover logs failed calls to Klarna, and those
+// purchases are due again later. The error is the store's or the context's.
 //
 // Klarna's documentation: https://docs.klarna.com/payments/
 func (c *Coordinator) Recover(ctx context.Context) (purchases int, err error) {

@@ -14,7 +14,8 @@ const (
 	// StateCanceling: the payment request is being canceled.
 	StateCanceling State = "CANCELING"
 
-	// StateAuthorized: the purchase is paid. One payment transaction exists.
+	// StateAuthorized: the payment is authorized and can be captured. One payment transaction
+	// exists.
 	StateAuthorized State = "AUTHORIZED"
 	// StateDeclined: Klarna declined the purchase. No money moved.
 	StateDeclined State = "DECLINED"

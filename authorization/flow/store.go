@@ -83,8 +83,8 @@ type Lane uint8
 // The lanes of a Coordinator. A claim lists them in the order in which they matter.
 const (
 	// LaneApproved and the next seven lanes hold purchases that the customer has approved and that
-	// have to be finalized. Each of the eight lanes stands for ten minutes: it holds the purchases
-	// whose 60 minutes end within them.
+	// have to be finalized. Purchases whose 60 minutes end within the same ten minutes are in the
+	// same lane. The next ten minutes have the next lane, and the first lane follows the eighth.
 	LaneApproved Lane = 0
 	// LaneBusy holds purchases whose customer was last seen on Klarna's page.
 	LaneBusy Lane = 8

@@ -203,6 +203,9 @@ func (g *gateway) answer(w http.ResponseWriter, p *flow.Status, err error) {
 	switch {
 	case errors.Is(err, flow.ErrNotFound):
 		http.Error(w, "no such payment", http.StatusNotFound)
+	case errors.Is(err, flow.ErrInvalidPurchase):
+		g.failed(err)
+		http.Error(w, "the payment is invalid", http.StatusBadRequest)
 	case err != nil:
 		g.failed(err)
 		http.Error(w, "the payment could not be processed", http.StatusBadGateway)

@@ -13,14 +13,10 @@
 // Killed at any step and started again with the same FILE, the program completes the payment and
 // its operations, each executed once.
 //
-// With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment the gateway
-// talks to Klarna's test host instead of the built-in Klarna, prints the URL for you to open, and
-// polls, since no webhook reaches it. After you approve, it captures, refunds and voids test money.
-// KLARNA_BASE_URL replaces the host.
-//
 // With KLARNA_API_KEY (a test key) and KLARNA_PARTNER_ACCOUNT_ID in the environment, the gateway
 // calls Klarna's test host instead of the built-in Klarna. The program then prints the URL for you
-// to open, and polls, because no webhook reaches it. KLARNA_BASE_URL replaces the host.
+// to open, and polls, because no webhook reaches it. After you approve, it captures, refunds and
+// voids test money. KLARNA_BASE_URL replaces the host.
 //
 // Copy from gateway.go and merchant.go. The other files start and observe them.
 package main

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
+	"github.com/klarna-go/klarna-go/klarna"
 )
 
 func keepNothing(context.Context, notification) error { return nil }
@@ -66,6 +67,35 @@ func TestARefusedPaymentIsAnEnd(t *testing.T) {
 	g.answer(w, &flow.Status{ID: "pay-order-1", State: flow.StateRejected}, fmt.Errorf("%w: %w", flow.ErrRejected, errors.New("why")))
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"failed"`) || told != 1 {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestAnInvalidPaymentIsABadRequest(t *testing.T) {
+	client, err := klarna.NewClient("klarna_test_api_0123456789abcdefghijklmnopqrstuvwxyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	coordinator, err := flow.New(client, flow.NewMemoryStore(), klarna.NewSecret(strings.Repeat("secret", 6)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failures []error
+	g, err := newGateway(client, "", coordinator, nil, func(err error) { failures = append(failures, err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		`{"reference":"1","amount":0,"currency":"EUR","return_url":"https://shop.example"}`,
+		`{"reference":"1","amount":100}`,
+	} {
+		w := httptest.NewRecorder()
+		g.mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/payments", strings.NewReader(body)))
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "the payment is invalid") {
+			t.Errorf("%s: got %d %s, want 400", body, w.Code, w.Body)
+		}
+	}
+	if len(failures) != 2 {
+		t.Errorf("got %v, want 2 failures", failures)
 	}
 }
 
