@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/klarna-go/klarna-go/authorization/flow"
@@ -121,6 +122,7 @@ func once(name, to string) change {
 
 // meets makes klarnatest give its answers in the documented form, with a change.
 func (w *answerChanges) meets(change change) {
+	var mu sync.Mutex // recovery may process several purchases at the same time
 	final := false
 	w.replica.meets(func(request *http.Request, pass roundTrip) (*http.Response, error) {
 		answer, err := pass(request)
@@ -131,6 +133,8 @@ func (w *answerChanges) meets(change change) {
 		if err != nil {
 			return nil, err
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if name := answerName(request, own, final); name != "" {
 			final = final || name == completedRequest
 			own = []byte(withIDs(change(name, documented(name)), own))
