@@ -38,7 +38,7 @@ func playWithTestHost(ctx context.Context, j *journal, kept *state, apiKey, acco
 		return ending{}, err
 	}
 	if p.State == flow.StateRejected {
-		return ending{}, s.cause(errors.New("Klarna refused the payment"))
+		return ending{}, s.cause(errors.New("the payment was refused"))
 	}
 	if p.State != flow.StateAuthorized {
 		return ending{Outcome: "payment " + string(statuses[p.State])}, nil
