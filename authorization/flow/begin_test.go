@@ -273,20 +273,21 @@ func TestTwoReplicasBeginningTogetherMakeOneCall(t *testing.T) {
 	s.klarna.Script(klarnatest.Fault{Operation: authorizeCall, Kind: klarnatest.FaultHold, Release: release})
 	statuses, failures := make([]*flow.Status, 10), make([]error, 10)
 	var group sync.WaitGroup
-	var waiting sync.WaitGroup
-	waiting.Add(len(statuses) - 1)
+	found := make(chan struct{}, len(statuses)) // the winner may load the purchase, too, at the end
 	for i := range statuses {
 		r := s.replica()
 		var once sync.Once
 		r.writes(func(operation string, _ flow.Record, do func() error) error {
 			if operation == "Load" {
-				once.Do(waiting.Done) // the purchase of the other replica was found
+				once.Do(func() { found <- struct{}{} }) // the purchase of the other replica was found
 			}
 			return do()
 		})
 		group.Go(func() { statuses[i], failures[i] = r.Begin(t.Context(), s.order(orderID)) })
 	}
-	waiting.Wait()
+	for range len(statuses) - 1 {
+		<-found
+	}
 	close(release)
 	group.Wait()
 	for i := range statuses {
