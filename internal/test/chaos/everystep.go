@@ -29,17 +29,18 @@ const (
 // EveryStep runs every journey once for each of its steps, and applies at that step what depth
 // says. Then the next incarnation, on the same store, has to bring every purchase to a final state.
 func EveryStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
-	return everyStep(ctx, name, store, depth, journeys)
+	return everyStep(ctx, name, store, depth, "purchase", journeys)
 }
 
 // EveryOperationStep is [EveryStep] for the journeys that continue after the approval. The steps
 // until then are not disturbed.
 func EveryOperationStep(ctx context.Context, name string, store flow.Store, depth Depth) (*Result, error) {
-	return everyStep(ctx, name, store, depth, operationJourneys[:len(operationJourneys)-1]) // the last one is random
+	return everyStep(ctx, name, store, depth, "order", operationJourneys[:len(operationJourneys)-1]) // the last one is random
 }
 
-func everyStep(ctx context.Context, name string, store flow.Store, depth Depth, journeys []*journey) (*Result, error) {
-	e := &explorer{store: store, total: Result{Store: name, Replicas: 1}}
+// everyStep names its purchases after kind, so that two calls can share a store.
+func everyStep(ctx context.Context, name string, store flow.Store, depth Depth, kind string, journeys []*journey) (*Result, error) {
+	e := &explorer{store: store, kind: kind, total: Result{Store: name, Replicas: 1}}
 	for _, j := range journeys {
 		for _, tries := range []int{1, 4} {
 			if tries > 1 && depth == Gone {
@@ -55,6 +56,7 @@ func everyStep(ctx context.Context, name string, store flow.Store, depth Depth, 
 
 type explorer struct {
 	store flow.Store
+	kind  string
 	total Result
 	runs  int
 }
@@ -167,7 +169,7 @@ func (e *explorer) run(ctx context.Context, j *journey, tries int, plan ...plann
 		return nil, err
 	}
 	a := &actor{
-		purchase: world.add(fmt.Sprintf("purchase-%d", e.runs), j, world.Klarna.PartnerAccountID),
+		purchase: world.add(fmt.Sprintf("%s-%d", e.kind, e.runs), j, world.Klarna.PartnerAccountID),
 		world:    world, pick: func() Replica { return s.incarnation() }, tries: tries, setup: func() Replica { return bystander },
 	}
 	var others sync.WaitGroup
