@@ -6,11 +6,9 @@ import (
 	"encoding/hex"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/klarna-go/klarna-go/internal/idempotency"
 	"github.com/klarna-go/klarna-go/klarna"
 )
 
@@ -265,18 +263,14 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// operationKeys is the UUID namespace of the idempotency keys of operations. It must never change.
-var operationKeys = uuid.MustParse("c7a1e9c4-0f0f-4f5e-8f4e-6f4b9d1a7c55")
-
-// operationKey returns a UUIDv5 of what identifies a call. number counts the keys of the operation.
-// If a store loses an operation and the caller repeats it, the key is the same.
+// operationKey returns the idempotency key of an operation's call. number counts the keys of the
+// operation.
 func operationKey(p *purchase, o *operation, body string, number int) string {
-	var material []byte
-	for _, part := range []string{p.Account, p.Transaction, p.ID, o.ID, string(o.Kind), o.Capture, o.PaymentCaptureID, body, strconv.Itoa(number)} {
-		material = binary.BigEndian.AppendUint64(material, uint64(len(part)))
-		material = append(material, part...)
+	call := idempotency.Operation{
+		Account: p.Account, PaymentTransactionID: p.Transaction, PurchaseID: p.ID, ID: o.ID, Kind: string(o.Kind),
+		CaptureID: o.Capture, PaymentCaptureID: o.PaymentCaptureID, Body: body, Number: number,
 	}
-	return uuid.NewSHA1(operationKeys, material).String()
+	return call.Key()
 }
 
 // operationReference returns the default reference at Klarna of an operation: both IDs if they fit,

@@ -8,6 +8,7 @@ package idempotency
 import (
 	"crypto/sha1" //nolint:gosec // what a UUIDv5 is made of
 	"encoding/binary"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -18,6 +19,8 @@ import (
 var (
 	calls  = uuid.MustParse("3a0d1ac5-58b5-4d0f-8a7f-1f3a4d0b6f0e")
 	finals = uuid.MustParse("4b1f8a0e-6c53-4d87-9d0a-2f7c5be1c9a4")
+
+	operations = uuid.MustParse("c7a1e9c4-0f0f-4f5e-8f4e-6f4b9d1a7c55")
 )
 
 // Call contains what identifies a call.
@@ -76,6 +79,31 @@ func (f *Final) Key() string {
 	}
 	material = binary.BigEndian.AppendUint64(material, uint64(f.Amount)) //nolint:gosec // its bits are meant
 	return uuid.NewSHA1(finals, material).String()
+}
+
+// Operation contains what identifies a call that follows the approval in package flow.
+type Operation struct {
+	Account              string
+	PaymentTransactionID string
+	PurchaseID           string
+	ID                   string
+	Kind                 string
+	CaptureID            string // the ID of the capture operation that a refund names
+	PaymentCaptureID     string // Klarna's ID of the capture that a refund names
+	Body                 string
+	Number               int // counts the keys of the operation
+}
+
+// Key returns the key of the call. If a store loses an operation and the caller repeats it, the key
+// is the same.
+func (o *Operation) Key() string {
+	var material []byte
+	for _, part := range [...]string{
+		o.Account, o.PaymentTransactionID, o.PurchaseID, o.ID, o.Kind, o.CaptureID, o.PaymentCaptureID, o.Body, strconv.Itoa(o.Number),
+	} {
+		material = appendPart(material, part)
+	}
+	return uuid.NewSHA1(operations, material).String()
 }
 
 // appendPart appends the length before the part, so that different lists of parts give different

@@ -43,6 +43,23 @@ func TestFinalCallsKeepTheirKeys(t *testing.T) {
 	}
 }
 
+func TestOperationsKeepTheirKeys(t *testing.T) {
+	for want, operation := range map[string]Operation{
+		"11dfc366-eb55-504c-8266-b372a4384b72": {
+			Account: "krn:account", PaymentTransactionID: "krn:transaction", PurchaseID: "order-1", ID: "parcel-1", Kind: "CAPTURE",
+			Body: `{"capture_amount":5}`, Number: 1,
+		},
+		"8ece66bb-791c-5605-add8-a037b57ba1e9": {
+			Account: "krn:account", PaymentTransactionID: "krn:transaction", PurchaseID: "order-1", ID: "return-1", Kind: "REFUND",
+			CaptureID: "parcel-1", PaymentCaptureID: "krn:capture", Body: `{"refund_amount":5}`, Number: 2,
+		},
+	} {
+		if got := operation.Key(); got != want {
+			t.Errorf("the key is %s and was %s", got, want)
+		}
+	}
+}
+
 func TestACallWithoutAReferenceHasARandomKey(t *testing.T) {
 	call := Call{Operation: "authorization.transaction.update"}
 	first, second := call.Key(), call.Key()
