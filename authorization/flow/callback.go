@@ -158,19 +158,26 @@ func reporting(k *callbacks, report func(context.Context, Transition) error) fun
 	}
 }
 
+// callFor is callbacks.call for a callback that returns a value.
+func callFor[T any](ctx context.Context, k *callbacks, account, id string, callback func(context.Context) (T, error)) (value T, err error) {
+	returned := make(chan T, 1) // an abandoned call would write to a variable
+	err = k.call(ctx, account, id, func(ctx context.Context) error {
+		v, err := callback(ctx)
+		returned <- v
+		return err
+	})
+	if err != nil {
+		return value, err
+	}
+	return <-returned, nil
+}
+
 // deciding returns policy as a callback that may hang.
 func deciding(k *callbacks, policy AmountPolicy) AmountPolicy {
 	return func(ctx context.Context, change AmountChange) (bool, error) {
-		accepted := make(chan bool, 1) // an abandoned call would write to a variable
-		err := k.call(ctx, change.Status.PartnerAccountID, change.Status.ID, func(ctx context.Context) error {
-			accept, err := policy(ctx, change)
-			accepted <- accept
-			return err
+		return callFor(ctx, k, change.Status.PartnerAccountID, change.Status.ID, func(ctx context.Context) (bool, error) {
+			return policy(ctx, change)
 		})
-		if err != nil {
-			return false, err
-		}
-		return <-accepted, nil
 	}
 }
 
@@ -181,16 +188,7 @@ func findingClients(k *callbacks, get func(context.Context, string) (*klarna.Cli
 		return nil
 	}
 	return func(ctx context.Context, account string) (*klarna.Client, error) {
-		found := make(chan *klarna.Client, 1) // an abandoned call would write to a variable
-		err := k.call(ctx, account, account, func(ctx context.Context) error {
-			client, err := get(ctx, account)
-			found <- client
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		return <-found, nil
+		return callFor(ctx, k, account, account, func(ctx context.Context) (*klarna.Client, error) { return get(ctx, account) })
 	}
 }
 

@@ -57,16 +57,7 @@ func extending(k *callbacks, policy func(context.Context, Status) (int, error)) 
 		return nil
 	}
 	return func(ctx context.Context, status Status) (int, error) {
-		days := make(chan int, 1) // an abandoned call would write to a variable
-		err := k.call(ctx, status.PartnerAccountID, status.ID, func(ctx context.Context) error {
-			n, err := policy(ctx, status)
-			days <- n
-			return err
-		})
-		if err != nil {
-			return 0, err
-		}
-		return <-days, nil
+		return callFor(ctx, k, status.PartnerAccountID, status.ID, func(ctx context.Context) (int, error) { return policy(ctx, status) })
 	}
 }
 

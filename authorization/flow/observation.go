@@ -257,11 +257,7 @@ func (p *purchase) findByReference(o *operation, seen *observation, list []obser
 	}
 	for i := range p.Operations {
 		known := &p.Operations[i]
-		id := known.PaymentCaptureID
-		if known.Kind == OperationKindRefund {
-			id = known.PaymentRefundID
-		}
-		if known.is(o.Kind, OperationStateDone) && !has(list, id) {
+		if known.is(o.Kind, OperationStateDone) && !has(list, known.klarnaID()) {
 			return unclear("the transaction does not list the %s of operation %s", what, strconv.Quote(known.ID))
 		}
 	}

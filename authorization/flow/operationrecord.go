@@ -119,6 +119,14 @@ func (o *operation) is(kind OperationKind, state OperationState) bool {
 	return o.Kind == kind && o.State == state
 }
 
+// klarnaID returns Klarna's ID of the capture or the refund that the operation made, or "".
+func (o *operation) klarnaID() string {
+	if o.Kind == OperationKindRefund {
+		return o.PaymentRefundID
+	}
+	return o.PaymentCaptureID
+}
+
 // automatic reports whether the operation is the automatic capture, which has no call of its own.
 func (o *operation) automatic() bool { return o.ID == AutomaticCaptureID }
 

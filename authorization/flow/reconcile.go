@@ -168,10 +168,7 @@ func (p *purchase) knows(kind OperationKind, s observed) bool {
 		if o.Kind != kind {
 			return false
 		}
-		id := o.PaymentCaptureID
-		if kind == OperationKindRefund {
-			id = o.PaymentRefundID
-		}
+		id := o.klarnaID()
 		return id == s.id || o.State == OperationStateDone && id == "" && (o.Reference == s.reference || s.reference == "") ||
 			(o.State == OperationStatePending || o.State == OperationStateUnknown) && (s.reference == "" || s.reference == o.Reference)
 	})
